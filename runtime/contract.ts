@@ -1,0 +1,181 @@
+// What the relay and a sandbox process say to each other (frames of src/core/frames.ts; field bytes follow the JSON).
+// Order: the relay sends `load` once per script version and process, then `job`s; the worker answers each `load` with
+// `loaded` and each `job` with `done`, in order. While a job runs the worker may ask for content on the content channel.
+// Nothing here is trusted by the relay: every frame of a worker is validated and bounded as input from an enemy.
+
+/** File descriptors of the sandbox process beside stdio. */
+export const FRAME_FD = 3;
+/** The content channel: the worker writes a request and blocks until the bytes are there. */
+export const CONTENT_FD = 4;
+/** One content request: u32 job id, u32 length, f64 offset, little-endian. The answer is u32 length, then the bytes. */
+export const CONTENT_REQUEST_BYTES = 16;
+
+/** Limits of one script on one message. Each is a setting of the binding. */
+export interface ScriptLimits {
+  /** Wall time in the isolate, host calls included. */
+  readonly timeoutMs: number;
+  /** V8 heap of the isolate. */
+  readonly memoryMb: number;
+  /** Lines and bytes that console may write per message; more is counted and dropped. */
+  readonly logLines: number;
+  readonly logBytes: number;
+  /** Calls from the script to the host per message. */
+  readonly hostCalls: number;
+  /** Bytes by which the script may make the message grow. */
+  readonly growthBytes: number;
+  /** Recipients that the script may add. */
+  readonly recipientsAdded: number;
+}
+
+export const DEFAULT_SCRIPT_LIMITS: ScriptLimits = {
+  timeoutMs: 1000,
+  memoryMb: 64,
+  logLines: 100,
+  logBytes: 16 * 1024,
+  hostCalls: 100_000,
+  growthBytes: 32 * 1024 * 1024,
+  recipientsAdded: 1000,
+};
+
+/** Capabilities granted by the binding's `allow`. All off by default. */
+export interface Capabilities {
+  readonly send?: boolean;
+  readonly read?: readonly string[];
+}
+
+// ---- relay → worker ----
+
+/** First frame of a process. Its bytes are the bundled runtime (runtime/index.ts as one classic script), UTF-8. */
+export interface InitFrame {
+  readonly type: "init";
+}
+
+/**
+ * Name of the global variable that holds the exports of a bundled module. A plain script (no import, no export) is not
+ * wrapped: its functions are globals.
+ */
+export const EXPORTS_GLOBAL = "__onarrivalExports";
+
+/** The bytes of the frame are the bundled script, UTF-8. */
+export interface LoadFrame {
+  readonly type: "load";
+  /** Content hash of the bundle: names this version everywhere. */
+  readonly version: string;
+  readonly scriptName: string;
+  /** true: load in a throw-away isolate, answer, forget (the pre-flight of a reload). */
+  readonly inspectOnly: boolean;
+  readonly limits: ScriptLimits;
+}
+
+export interface UnloadFrame {
+  readonly type: "unload";
+  readonly version: string;
+}
+
+/** What a script sees as EnvelopeFields (REFERENCE 2.3). */
+export interface JobEnvelope {
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  /** ms since the epoch */
+  readonly arrivalTime: number;
+  readonly clientAddress: string;
+  readonly pickupFileName: string;
+  readonly status: number;
+}
+
+/** One binding of the run. */
+export interface ScriptCall {
+  readonly version: string;
+  readonly bindingName: string;
+  readonly sinkProperties: Readonly<Record<string, unknown>>;
+  readonly limits: ScriptLimits;
+  readonly allow: Capabilities;
+  /** false: a fresh context for this message (the original's IsCacheable, inverted). */
+  readonly cacheable: boolean;
+  /** onError: continue. Otherwise the run ends at a fault. */
+  readonly continueOnFault: boolean;
+}
+
+/** The bytes of the frame are the first `sentBytes` of the message: its header block, or all of it. */
+export interface JobFrame {
+  readonly type: "job";
+  /** Unique among the jobs of this worker, u32. */
+  readonly job: number;
+  readonly messageId: string;
+  readonly envelope: JobEnvelope;
+  readonly contentSize: number;
+  readonly headerBytes: number;
+  readonly calls: readonly ScriptCall[];
+}
+
+export type RelayFrame = InitFrame | LoadFrame | UnloadFrame | JobFrame;
+
+// ---- worker → relay ----
+
+export interface ScriptFault {
+  /** `invalid`: the answer of the script is no verdict. `limit`: a quota of ScriptLimits other than time and memory. */
+  readonly kind: "throw" | "timeout" | "memory" | "limit" | "invalid" | "load";
+  /** One line, at most 1,000 characters. */
+  readonly message: string;
+  /** Frames of the bundle, at most 4,000 characters. */
+  readonly stack?: string;
+  /** Position in the bundle, 1-based. The relay maps it to the source. */
+  readonly line?: number;
+  readonly column?: number;
+}
+
+export interface LoadedFrame {
+  readonly type: "loaded";
+  readonly version: string;
+  readonly fault?: ScriptFault;
+  /** What the script exports as `binding`, JSON. */
+  readonly binding?: unknown;
+  /** Name of the entry point found, as "default" or "ISMTPOnArrival_OnArrival". */
+  readonly entryPoint?: string;
+}
+
+export interface LogLine {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly text: string;
+}
+
+/** Replace [start, end) of the job's content by the next `length` bytes of the frame. */
+export interface SpliceHead {
+  readonly start: number;
+  readonly end: number;
+  readonly length: number;
+}
+
+/** What one call did. Absent fields: unchanged. Without a fault all of it applies, with a fault none of it. */
+export interface CallOutcome {
+  /** EventStatus: 0 run the next sink, 1 skip the remaining ones. */
+  readonly verdict: 0 | 1;
+  /** Committed by EnvelopeFields.Update(). */
+  readonly status?: number;
+  readonly sender?: string;
+  readonly recipients?: readonly string[];
+  /** Committed by DataSource.Save(): all edits since the start of the job, against the job's content. */
+  readonly splices?: readonly SpliceHead[];
+  readonly logs: readonly LogLine[];
+  /** Console lines beyond the limits. */
+  readonly logsDropped: number;
+  readonly fault?: ScriptFault;
+  /** Wall time in microseconds. */
+  readonly micros: number;
+  /** The script looked at more than the header block: later jobs of this version are sent whole. */
+  readonly readBody: boolean;
+}
+
+/** Outcomes in the order of the calls; shorter than the calls when the run ended early. */
+export interface DoneFrame {
+  readonly type: "done";
+  readonly job: number;
+  readonly outcomes: readonly CallOutcome[];
+}
+
+/** Sent once when the process can take frames. */
+export interface ReadyFrame {
+  readonly type: "ready";
+}
+
+export type WorkerFrame = ReadyFrame | LoadedFrame | DoneFrame;

@@ -1,0 +1,42 @@
+// The envelope: the transport data beside the content (RFC 5321 §2.3.1, RFC 3461, REFERENCE 4.6).
+
+export type NotifyCondition = "NEVER" | "SUCCESS" | "FAILURE" | "DELAY";
+
+/** One recipient of a message. Immutable: a change makes a new one. */
+export interface Recipient {
+  /** As the client sent it, without angle brackets. */
+  readonly address: string;
+  /** NOTIFY= of RFC 3461 §4.1; absent means the default (failure, and delay as the service decides). */
+  readonly notify?: readonly NotifyCondition[] | undefined;
+  /** ORCPT= of RFC 3461 §4.2, decoded: "rfc822;user@example.com". */
+  readonly originalRecipient?: string | undefined;
+}
+
+/** How a message came to us. Fixed at arrival. */
+export interface Origin {
+  readonly via: "smtp" | "pickup" | "dsn";
+  /** Arrival at the service, ms since the epoch (IMMPID_MP_ARRIVAL_TIME). */
+  readonly arrivalTime: number;
+  /** Name of the virtual server that took it. */
+  readonly server: string;
+  /** Address of the client; absent for Pickup and reports (IMMPID_MP_CONNECTION_IP_ADDRESS). */
+  readonly clientAddress?: string | undefined;
+  /** Argument of EHLO/HELO (IMMPID_MP_HELO_DOMAIN). */
+  readonly heloDomain?: string | undefined;
+  /** Authenticated user (IMMPID_MP_CLIENT_AUTH_USER). */
+  readonly user?: string | undefined;
+  /** Original file name in Pickup (IMMPID_MP_PICKUP_FILE_NAME). */
+  readonly pickupFileName?: string | undefined;
+}
+
+export interface Envelope {
+  /** Reverse path without angle brackets; "" is the null sender. */
+  readonly sender: string;
+  readonly recipients: readonly Recipient[];
+  readonly body?: "7BIT" | "8BITMIME" | "BINARYMIME" | undefined;
+  readonly smtpUtf8?: boolean | undefined;
+  /** ENVID= of RFC 3461 §4.4, decoded. */
+  readonly envelopeId?: string | undefined;
+  /** RET= of RFC 3461 §4.3. */
+  readonly returnContent?: "FULL" | "HDRS" | undefined;
+}

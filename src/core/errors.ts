@@ -1,0 +1,125 @@
+// Every fault the service can name: its code, who has to act, and what to do. docs/errors.md is generated from here.
+
+/** `operator`: a file, a setting or a script has to change. `system`: the machine or we failed. */
+export type ErrorOwner = "operator" | "system";
+
+interface ErrorEntry {
+  owner: ErrorOwner;
+  meaning: string;
+  remedy: string;
+}
+
+export const ERROR_CODES = {
+  CONFIG_INVALID: {
+    owner: "operator",
+    meaning: "The configuration file has an unknown key or a value of the wrong kind.",
+    remedy: "Correct the line named in the message; `onarrival check` validates the file without starting.",
+  },
+  CONFIG_UNREADABLE: {
+    owner: "operator",
+    meaning: "The configuration file named on the command line cannot be read.",
+    remedy: "Check the path and its permissions.",
+  },
+  LISTEN_FAILED: {
+    owner: "operator",
+    meaning: "An address of `listen` cannot be bound: in use, not ours, or privileged.",
+    remedy: "Stop the other program, or choose another address with `listen` or `--listen`.",
+  },
+  TLS_INVALID: {
+    owner: "operator",
+    meaning: "The certificate or key of a virtual server is missing or does not load.",
+    remedy: "Correct `tls.certificate` and `tls.key` (PEM files).",
+  },
+  MAILROOT_UNUSABLE: {
+    owner: "operator",
+    meaning: "The mailroot or a folder in it cannot be created or written.",
+    remedy: "Give the service's user write permission, or choose another `mailroot`.",
+  },
+  MAILROOT_LOCKED: {
+    owner: "operator",
+    meaning: "Another running service holds this mailroot.",
+    remedy: "Stop it first, or give this service a mailroot of its own.",
+  },
+  SINK_NOT_FOUND: {
+    owner: "operator",
+    meaning: "The sinkClass of a binding names no module or no known class.",
+    remedy: "Correct `sinkClass` (a path of a native sink module, or CDO.SS_SMTPOnArrivalSink with ScriptName).",
+  },
+  SINK_INVALID: {
+    owner: "operator",
+    meaning: "A native sink module does not export what defineSink returns, or for another event.",
+    remedy: "Export default defineSink({ event, onEvent }).",
+  },
+  SCRIPT_INVALID: {
+    owner: "operator",
+    meaning: "A script does not compile, does not load, or exports no entry point.",
+    remedy: "Correct the file and line named in the message; until then its last good version stays live.",
+  },
+  SCRIPT_FAILED: {
+    owner: "operator",
+    meaning: "A script threw, ran out of its limits, or ended its sandbox process on a message.",
+    remedy: "Correct the script: saving it releases the messages that it held.",
+  },
+  SANDBOX_UNAVAILABLE: {
+    owner: "system",
+    meaning: "No sandbox process can be started.",
+    remedy: "Check process and memory limits of the machine; messages wait in the pre-submission queue.",
+  },
+  STORE_FAILED: {
+    owner: "system",
+    meaning: "The store could not write or synchronise a file. The message was not accepted.",
+    remedy: "Check free space and the health of the disk below the mailroot.",
+  },
+  STORE_CORRUPT: {
+    owner: "system",
+    meaning: "An entry of the store is damaged; it was set aside and the rest goes on.",
+    remedy: "Look at the file named in the message below Queue/corrupt.",
+  },
+  PICKUP_INVALID: {
+    owner: "operator",
+    meaning: "A file in Pickup has no usable sender or recipient, or cannot be read.",
+    remedy: "The file was moved to Badmail with the reason; correct it and move it back.",
+  },
+  CONTROL_UNREACHABLE: {
+    owner: "operator",
+    meaning: "No service answers on the control socket of this mailroot.",
+    remedy: "Start the service, or name its mailroot with --mailroot or --config.",
+  },
+  WRONG_USE: {
+    owner: "operator",
+    meaning: "A command was given an argument it cannot use.",
+    remedy: "See `onarrival COMMAND --help`.",
+  },
+  INTERNAL: {
+    owner: "system",
+    meaning: "A defect of OnArrival itself.",
+    remedy: "Report it with the stack trace of the log.",
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The base of all faults. Verdicts (a refused recipient, a status) are values and never thrown. */
+export class OnArrivalError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "OnArrivalError";
+    this.code = code;
+  }
+
+  get owner(): ErrorOwner {
+    return ERROR_CODES[this.code].owner;
+  }
+
+  get remedy(): string {
+    return ERROR_CODES[this.code].remedy;
+  }
+}
+
+/** The message of anything that was thrown, on one line. */
+export function describeError(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text.replaceAll(/\s*[\r\n]+\s*/g, " ");
+}

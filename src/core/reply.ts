@@ -1,0 +1,26 @@
+// SMTP replies with enhanced status codes (RFC 5321 §4.2, RFC 3463). The class digit is derived, never stored twice.
+
+export interface Reply {
+  /** Three-digit reply code. */
+  readonly code: number;
+  /** `subject.detail` of the enhanced status code, as "1.1"; absent where RFC 2034 wants none. */
+  readonly detail?: string | undefined;
+  readonly text: string;
+}
+
+export function reply(code: number, detail: string | undefined, text: string): Reply {
+  return { code, detail, text };
+}
+
+/** `class.subject.detail`, as "5.1.1". */
+export function enhancedStatus(of: Reply): string {
+  return `${Math.floor(of.code / 100)}.${of.detail ?? "0.0"}`;
+}
+
+export function formatReply(of: Reply): string {
+  return of.detail === undefined ? `${of.code} ${of.text}` : `${of.code} ${enhancedStatus(of)} ${of.text}`;
+}
+
+export const isTransient = (of: Reply): boolean => of.code >= 400 && of.code < 500;
+export const isPermanent = (of: Reply): boolean => of.code >= 500;
+export const isPositive = (of: Reply): boolean => of.code < 400;

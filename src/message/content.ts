@@ -1,0 +1,137 @@
+// The bytes of a message, immutable: a rope of buffers and file ranges. An edit makes a new rope over the same bytes.
+import { open } from "node:fs/promises";
+import type { Splice } from "../core/splice.ts";
+
+/** A range of a file of the store. The store keeps the file while a content refers to it. */
+export interface FileRange {
+  readonly path: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export type Piece = Buffer | FileRange;
+
+const READ_CHUNK_BYTES = 256 * 1024;
+/** A header block longer than this is cut here: what follows is treated as body by everything that reads headers. */
+export const MAX_HEADER_BLOCK_BYTES = 1024 * 1024;
+
+const END_OF_HEADERS = Buffer.from("\r\n\r\n");
+
+/** Length of the header block at the start of `bytes`, its blank line included; all of it when there is none. */
+export function headerBlockLength(bytes: Buffer): number {
+  if (bytes[0] === 0x0d && bytes[1] === 0x0a) return 2;
+  const end = bytes.indexOf(END_OF_HEADERS);
+  return end < 0 ? Math.min(bytes.length, MAX_HEADER_BLOCK_BYTES) : end + END_OF_HEADERS.length;
+}
+
+const lengthOf = (piece: Piece): number => piece.length;
+
+function slicePiece(piece: Piece, from: number, to: number): Piece {
+  if (Buffer.isBuffer(piece)) return piece.subarray(from, to);
+  return { path: piece.path, offset: piece.offset + from, length: to - from };
+}
+
+export class Content {
+  readonly pieces: readonly Piece[];
+  readonly size: number;
+  /** The header block with its blank line, always in memory. */
+  readonly header: Buffer;
+
+  private constructor(pieces: readonly Piece[], header: Buffer) {
+    this.pieces = pieces;
+    this.header = header;
+    this.size = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
+  }
+
+  static fromBuffer(bytes: Buffer): Content {
+    return new Content([bytes], bytes.subarray(0, headerBlockLength(bytes)));
+  }
+
+  /** `start` holds the first bytes of the message, at least its header block; `rest` follows on disk. */
+  static fromFile(start: Buffer, rest: FileRange): Content {
+    return new Content([start, rest], start.subarray(0, headerBlockLength(start)));
+  }
+
+  /** The whole message when it is in one buffer: the fast path of small mail. */
+  get buffer(): Buffer | undefined {
+    const only = this.pieces[0];
+    return this.pieces.length === 1 && Buffer.isBuffer(only) ? only : undefined;
+  }
+
+  /** Whether no byte has to be read from disk. */
+  get inMemory(): boolean {
+    return this.pieces.every((piece) => Buffer.isBuffer(piece));
+  }
+
+  slice(from: number, to: number): Piece[] {
+    const found: Piece[] = [];
+    let at = 0;
+    for (const piece of this.pieces) {
+      const start = Math.max(from - at, 0);
+      const end = Math.min(to - at, lengthOf(piece));
+      if (start < end) found.push(slicePiece(piece, start, end));
+      at += lengthOf(piece);
+    }
+    return found;
+  }
+
+  /** A new content with the edits applied. The splices are ascending and do not overlap. */
+  splice(splices: readonly Splice[]): Content {
+    if (splices.length === 0) return this;
+    const pieces: Piece[] = [];
+    let position = 0;
+    for (const edit of splices) {
+      pieces.push(...this.slice(position, edit.start));
+      if (edit.bytes.length > 0) pieces.push(edit.bytes);
+      position = edit.end;
+    }
+    pieces.push(...this.slice(position, this.size));
+    return new Content(pieces, headerOf(pieces));
+  }
+
+  /** The bytes in order, in chunks of at most 256 KiB where they come from disk. */
+  async *chunks(): AsyncGenerator<Buffer> {
+    for (const piece of this.pieces) {
+      if (Buffer.isBuffer(piece)) yield piece;
+      else yield* readRange(piece);
+    }
+  }
+
+  /** The whole content in one buffer. Only for messages whose size the caller has bounded. */
+  async toBuffer(): Promise<Buffer> {
+    if (this.buffer !== undefined) return this.buffer;
+    const chunks: Buffer[] = [];
+    for await (const chunk of this.chunks()) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+}
+
+/** The header block of an edited rope: its first pieces in memory, as far as the blank line. */
+function headerOf(pieces: readonly Piece[]): Buffer {
+  const start: Buffer[] = [];
+  for (const piece of pieces) {
+    if (!Buffer.isBuffer(piece)) break;
+    start.push(piece);
+    const joined = start.length === 1 ? piece : Buffer.concat(start);
+    const length = headerBlockLength(joined);
+    if (length < joined.length) return joined.subarray(0, length);
+  }
+  const joined = Buffer.concat(start);
+  return joined.subarray(0, headerBlockLength(joined));
+}
+
+async function* readRange(range: FileRange): AsyncGenerator<Buffer> {
+  const file = await open(range.path, "r");
+  try {
+    let done = 0;
+    while (done < range.length) {
+      const buffer = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, range.length - done));
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, range.offset + done);
+      if (bytesRead === 0) throw new Error(`${range.path} is shorter than its record says`);
+      done += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}

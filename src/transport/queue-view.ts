@@ -1,0 +1,39 @@
+// What people see of the queues: the answer of `onarrival queue list` and `show`, and what they may ask for.
+
+export type RecipientState = "pending" | "delivered" | "relayed" | "bounced" | "expired" | "discarded" | "badmail";
+
+export interface RecipientView {
+  readonly address: string;
+  readonly state: RecipientState;
+  /** The last reply of the next hop, or why it is not delivered. */
+  readonly lastReply?: string | undefined;
+}
+
+export interface QueueEntry {
+  readonly id: string;
+  /** "pre-submission", "local", or the next hop as "host:port" or a domain. */
+  readonly queue: string;
+  readonly state: "active" | "retry" | "held";
+  /** Why it is held or retried: script and version, line, cause, and what to do. */
+  readonly reason?: string | undefined;
+  readonly sender: string;
+  readonly recipients: readonly RecipientView[];
+  readonly size: number;
+  /** ms since the epoch */
+  readonly arrivalTime: number;
+  readonly attempts: number;
+  readonly nextAttempt?: number | undefined;
+}
+
+/** Each answers how many messages it changed. `ids` empty: all messages of the queue. */
+export interface QueueAdmin {
+  list(): readonly QueueEntry[];
+  show(id: string): QueueEntry | undefined;
+  /** Try now. */
+  retry(ids: readonly string[]): number;
+  /** Keep without attempts until released. */
+  hold(ids: readonly string[]): number;
+  release(ids: readonly string[]): number;
+  /** Delete without a report: every recipient still pending is recorded as discarded by the operator. */
+  remove(ids: readonly string[]): number;
+}
