@@ -1,0 +1,152 @@
+// Settings of one binding (REFERENCE 5.2). Absent stays absent: a script's own `binding` export stands where the file is silent.
+import { z } from "zod";
+import { DEFAULT_PRIORITY, LOWEST_PRIORITY } from "../events/binding.ts";
+import { EVENTS, findEvent, type EventName } from "../events/catalog.ts";
+import { suggest } from "./suggest.ts";
+import { count, guid, milliseconds, size, type SettingMeta } from "./values.ts";
+
+const live = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
+  description,
+  applies: "live",
+  ...more,
+});
+
+const limits = z.strictObject({
+  timeoutMs: milliseconds(1)
+    .optional()
+    .meta(
+      live("Wall time of a script for one message, calls to the host included.", {
+        unit: "ms",
+        default: 1000,
+      }),
+    ),
+  memoryMb: count(8, 4096)
+    .optional()
+    .meta(live("JavaScript heap of the script.", { unit: "MiB", default: 64 })),
+  logLines: count(0, 1_000_000)
+    .optional()
+    .meta(
+      live("Lines that console may write per message; more are counted and dropped.", {
+        unit: "lines",
+        default: 100,
+      }),
+    ),
+  logBytes: size()
+    .optional()
+    .meta(live("Bytes that console may write per message.", { unit: "bytes", default: "16KiB" })),
+  hostCalls: count(1)
+    .optional()
+    .meta(live("Calls from the script to the host per message.", { unit: "calls", default: 100_000 })),
+  growthBytes: size()
+    .optional()
+    .meta(live("Bytes by which the script may make a message grow.", { unit: "bytes", default: "32MiB" })),
+  recipientsAdded: count(0)
+    .optional()
+    .meta(live("Recipients that the script may add to one message.", { unit: "recipients", default: 1000 })),
+});
+
+const allow = z.strictObject({
+  send: z
+    .boolean()
+    .optional()
+    .meta(live("The script may send new messages (Send, Reply, Forward).", { default: false })),
+  read: z
+    .array(z.string().min(1))
+    .optional()
+    .meta(
+      live("Files below the script folder that the script may attach, as glob patterns.", { default: [] }),
+    ),
+});
+
+const expiration = z
+  .string()
+  .refine(
+    (text) => /^\d{4}-\d{2}-\d{2}/.test(text) && !Number.isNaN(Date.parse(text)),
+    'must be a date, as "2030-12-31" or "2030-12-31T18:00:00Z"',
+  )
+  .transform((text) => Date.parse(text));
+
+const EVENT_NAMES = Object.entries(EVENTS).flatMap(([name, event]) =>
+  "alias" in event ? [name, event.alias] : [name],
+);
+
+const event = z.string().transform((text, context): EventName => {
+  const name = findEvent(text);
+  if (name !== undefined && EVENTS[name].raisedNow) return name;
+  const near = suggest(text, EVENT_NAMES);
+  const hint = near === undefined ? `known: ${EVENT_NAMES.join(", ")}` : `did you mean "${near}"?`;
+  const message =
+    name === undefined ? `unknown event "${text}" (${hint})` : `${name} is not raised by this version`;
+  context.issues.push({ code: "custom", input: text, message });
+  return z.NEVER;
+});
+
+export const bindingSchema = z.strictObject({
+  id: guid().optional().meta(live("GUID of the binding; computed from the rest of the entry when absent.")),
+  displayName: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .meta(
+      live("Name used by `onarrival bindings` and in the log; case-sensitive.", {
+        default: "ScriptName, else sinkClass",
+      }),
+    ),
+  event: event.meta(live("The event, as OnArrival or OnTransportSubmission; see docs/events/.")),
+  sinkClass: z
+    .string()
+    .min(1)
+    .meta(
+      live(
+        "CDO.SS_SMTPOnArrivalSink for a script, or the path of a native sink module, relative to this file.",
+      ),
+    ),
+  enabled: z
+    .boolean()
+    .optional()
+    .meta(live("A disabled binding is not called.", { default: true })),
+  expiration: expiration
+    .optional()
+    .meta(live("After this date the binding is not called; stored in ISO 8601.")),
+  maxFirings: count(-1)
+    .optional()
+    .meta(live("Calls before the binding disables itself; -1 is no limit.", { unit: "calls", default: -1 })),
+  sourceProperties: z
+    .strictObject({
+      rule: z
+        .string()
+        .max(65_536)
+        .optional()
+        .meta(
+          live('Which messages: "EHLO=…;MAIL FROM=…;RCPT TO=…", conditions joined by OR; absent is all.'),
+        ),
+      priority: count(0, LOWEST_PRIORITY)
+        .optional()
+        .meta(live("0 is called first, 32767 last.", { default: DEFAULT_PRIORITY })),
+    })
+    .optional()
+    .meta(live("What the dispatcher reads.")),
+  sinkProperties: z
+    .record(z.string(), z.json())
+    .optional()
+    .meta(live("What the sink reads; ScriptName names the script of a script binding.", { default: {} })),
+  onError: z
+    .enum(["hold", "continue", "badmail"])
+    .optional()
+    .meta(
+      live("When the sink fails: hold the message, continue without the sink, or badmail.", {
+        default: "hold",
+      }),
+    ),
+  limits: limits.optional().meta(live("Limits of a script.")),
+  allow: allow.optional().meta(live("What a script may do beyond the message itself.")),
+  cacheable: z
+    .boolean()
+    .optional()
+    .meta(
+      live("Keep the script's context warm between messages; false gives each message a fresh one.", {
+        default: true,
+      }),
+    ),
+});

@@ -1,0 +1,174 @@
+// Edits the bindings of a configuration file with its comments and order kept; nothing is written unless the result is valid.
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { open, rename, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { isMap, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from "yaml";
+import { describeError, OnArrivalError } from "../core/errors.ts";
+import { DEFAULT_PRIORITY } from "../events/binding.ts";
+import { checkConfig, completeBindings, readConfigFile } from "./load.ts";
+import { describeSyntax } from "./problems.ts";
+import type { BindingSettings } from "./schema.ts";
+import { normalizeGuid } from "./values.ts";
+
+export interface NewBinding {
+  readonly event: string;
+  readonly displayName: string;
+  readonly sinkClass: string;
+  readonly rule?: string | undefined;
+  readonly priority?: number | undefined;
+  readonly scriptName?: string | undefined;
+  readonly onError?: "hold" | "continue" | "badmail" | undefined;
+}
+
+/** The two bags of the original, and what stands beside them. */
+export type Bag = "source" | "sink" | "binding";
+
+/** A configuration file opened for editing. `save` checks and writes all changes at once. */
+export class BindingEditor {
+  readonly #file: string;
+  readonly #document: Document;
+  /** The text as read: `save` refuses when somebody else has written meanwhile. */
+  readonly #original: string | undefined;
+
+  private constructor(file: string, document: Document, original: string | undefined) {
+    this.#file = file;
+    this.#document = document;
+    this.#original = original;
+  }
+
+  /** A file that does not exist is begun. One that is broken is refused. */
+  static async open(file: string): Promise<BindingEditor> {
+    const text = existsSync(file) ? await readConfigFile(file) : undefined;
+    const lines = new LineCounter();
+    const document = parseDocument(text ?? "", { lineCounter: lines });
+    if (document.errors.length > 0) {
+      const problems = describeSyntax({ name: path.basename(file), document, lines }, document.errors);
+      throw new OnArrivalError("CONFIG_INVALID", problems.join("\n"));
+    }
+    if (document.contents !== null && !isMap(document.contents)) {
+      throw new OnArrivalError("CONFIG_INVALID", `${path.basename(file)} must hold keys and values`);
+    }
+    return new BindingEditor(file, document, text);
+  }
+
+  /** The bindings as the service would load them. */
+  list(): BindingSettings[] {
+    return completeBindings(this.#check().bindings, path.dirname(path.resolve(this.#file)));
+  }
+
+  /** Adds a binding with a new GUID, which it answers. */
+  add(binding: NewBinding): string {
+    const id = `{${randomUUID().toUpperCase()}}`;
+    const script =
+      binding.scriptName === undefined ? {} : { sinkProperties: { ScriptName: binding.scriptName } };
+    const entry = this.#document.createNode({
+      id,
+      displayName: binding.displayName,
+      event: binding.event,
+      sinkClass: binding.sinkClass,
+      ...script,
+      sourceProperties: {
+        ...(binding.rule === undefined ? {} : { rule: binding.rule }),
+        priority: binding.priority ?? DEFAULT_PRIORITY,
+      },
+      enabled: true,
+      ...(binding.onError === undefined ? {} : { onError: binding.onError }),
+    });
+    const list = this.#document.get("bindings", true);
+    if (isSeq(list)) {
+      // An empty flow list `[]` would otherwise grow on one line.
+      if (list.items.length === 0) list.flow = false;
+      list.add(entry);
+    } else {
+      this.#document.set("bindings", this.#document.createNode([entry]));
+    }
+    return id;
+  }
+
+  remove(name: string): void {
+    this.#document.deleteIn(["bindings", this.#find(name).index]);
+  }
+
+  /** Sets one property. `key` may be a dotted path in the binding's own bag, as `limits.timeoutMs`. */
+  set(name: string, bag: Bag, key: string, value: unknown): void {
+    const { index } = this.#find(name);
+    this.#document.setIn(["bindings", index, ...bagPath(bag, key)], value);
+  }
+
+  /** Answers whether the property was there. */
+  unset(name: string, bag: Bag, key: string): boolean {
+    const { index, map } = this.#find(name);
+    const at = bagPath(bag, key);
+    const removed = this.#document.deleteIn(["bindings", index, ...at]);
+    // An emptied bag is taken away with its last property.
+    const parent = at.length > 1 ? map.getIn(at.slice(0, -1), true) : undefined;
+    if (isMap(parent) && parent.items.length === 0) map.deleteIn(at.slice(0, -1));
+    return removed;
+  }
+
+  async save(): Promise<void> {
+    this.#check();
+    const now = existsSync(this.#file) ? await readConfigFile(this.#file) : undefined;
+    if (now !== this.#original) {
+      throw new OnArrivalError(
+        "CONFIG_INVALID",
+        `${this.#file} was changed by somebody else meanwhile; nothing was written`,
+      );
+    }
+    await replaceFile(this.#file, this.#text());
+  }
+
+  #text(): string {
+    return this.#document.toString({ lineWidth: 0 });
+  }
+
+  #check(): ReturnType<typeof checkConfig> {
+    return checkConfig(this.#text(), path.basename(this.#file));
+  }
+
+  /** By GUID when it looks like one, else by display name; the first match wins (REFERENCE 5.5). */
+  #find(name: string): { index: number; map: YAMLMap } {
+    const id = normalizeGuid(name);
+    const index = this.list().findIndex((binding) =>
+      id === undefined ? binding.displayName === name : binding.id === id,
+    );
+    const map = index < 0 ? undefined : this.#document.getIn(["bindings", index], true);
+    if (!isMap(map)) {
+      const kind = id === undefined ? "display name" : "id";
+      throw new OnArrivalError("BINDING_NOT_FOUND", `no binding has the ${kind} ${name}`);
+    }
+    return { index, map };
+  }
+}
+
+function bagPath(bag: Bag, key: string): string[] {
+  if (bag === "sink") return ["sinkProperties", key];
+  if (bag === "binding") return key.split(".");
+  // The original's bags do not regard case: Rule and Priority are its spelling.
+  return ["sourceProperties", /^(?:rule|priority)$/i.test(key) ? key.toLowerCase() : key];
+}
+
+/** Whoever reads the file meanwhile sees the old text or the new one, also after a crash. */
+async function replaceFile(file: string, text: string): Promise<void> {
+  const beside = path.join(
+    path.dirname(path.resolve(file)),
+    `.${path.basename(file)}.${randomUUID().slice(0, 8)}`,
+  );
+  try {
+    const mode = existsSync(file) ? (await stat(file)).mode & 0o777 : 0o640;
+    const handle = await open(beside, "wx", mode);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, file);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw new OnArrivalError("CONFIG_UNREADABLE", `${file} cannot be written: ${describeError(error)}`, {
+      cause: error,
+    });
+  }
+}

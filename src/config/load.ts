@@ -1,0 +1,167 @@
+// Reads onarrival.yaml, checks all of it at once, and answers settings with absolute paths, or every problem by line.
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { LineCounter, parseDocument } from "yaml";
+import { describeError, OnArrivalError } from "../core/errors.ts";
+import { describeIssues, describeSyntax, formatPath, type Source } from "./problems.ts";
+import {
+  configSchema,
+  type BindingSettings,
+  type CheckedBinding,
+  type CheckedConfig,
+  type Config,
+} from "./schema.ts";
+import { normalizeGuid, parseHostPort } from "./values.ts";
+
+export const DEFAULT_CONFIG_FILE = "onarrival.yaml";
+
+/** What flags of the command line put in place of the file's settings. Relative to the working directory. */
+export interface ConfigOverrides {
+  readonly listen?: readonly string[] | undefined;
+  readonly mailroot?: string | undefined;
+  readonly scripts?: string | undefined;
+}
+
+/** A file much larger than any real configuration is a mistake (or an attack on whoever runs `check`). */
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+/** The file named, or onarrival.yaml of the folder when there is one. */
+export function findConfigFile(
+  named: string | undefined,
+  folder: string = process.cwd(),
+): string | undefined {
+  if (named !== undefined) return path.resolve(folder, named);
+  const usual = path.join(folder, DEFAULT_CONFIG_FILE);
+  return existsSync(usual) ? usual : undefined;
+}
+
+export async function loadConfig(file: string | undefined, overrides: ConfigOverrides = {}): Promise<Config> {
+  const base = file === undefined ? process.cwd() : path.dirname(path.resolve(file));
+  const checked =
+    file === undefined
+      ? configSchema.parse({})
+      : checkConfig(await readConfigFile(file), path.basename(file));
+  const config = await resolveSettings(checked, base, file === undefined ? "" : `${path.basename(file)} `);
+  return applyOverrides(config, overrides);
+}
+
+export async function readConfigFile(file: string): Promise<string> {
+  try {
+    const text = await readFile(file, "utf8");
+    if (text.length <= MAX_FILE_BYTES) return text;
+  } catch (error) {
+    throw new OnArrivalError("CONFIG_UNREADABLE", `${file} cannot be read: ${describeError(error)}`, {
+      cause: error,
+    });
+  }
+  throw new OnArrivalError("CONFIG_UNREADABLE", `${file} is larger than ${MAX_FILE_BYTES} bytes`);
+}
+
+/** Checks the text of a configuration file. Throws CONFIG_INVALID with one line per problem. */
+export function checkConfig(text: string, name: string): CheckedConfig {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
+  const source: Source = { name, document, lines };
+  if (document.errors.length > 0) throw invalid(describeSyntax(source, document.errors));
+  const result = configSchema.safeParse(plainValue(source) ?? {});
+  if (!result.success) throw invalid(describeIssues(result.error.issues, configSchema, source));
+  return result.data;
+}
+
+/** Resolving aliases may fail: a missing anchor, or a "billion laughs" that the parser refuses to expand. */
+function plainValue(source: Source): unknown {
+  try {
+    return source.document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw invalid([`${source.name} ${describeError(error)}`]);
+  }
+}
+
+const invalid = (problems: readonly string[]): OnArrivalError =>
+  new OnArrivalError("CONFIG_INVALID", problems.join("\n"));
+
+async function resolveSettings(checked: CheckedConfig, base: string, prefix: string): Promise<Config> {
+  const problems: string[] = [];
+  for (const [index, server] of checked.virtualServers.entries()) {
+    const { auth } = server.delivery;
+    if (auth?.passwordFile !== undefined) {
+      auth.passwordFile = path.resolve(base, auth.passwordFile);
+      const where = formatPath(["virtualServers", index, "delivery", "auth", "passwordFile"]);
+      auth.password = await readPassword(auth.passwordFile, (why) =>
+        problems.push(`${prefix}${where}: ${why}`),
+      );
+    }
+    if (server.tls !== undefined) {
+      server.tls.certificate = path.resolve(base, server.tls.certificate);
+      server.tls.key = path.resolve(base, server.tls.key);
+    }
+  }
+  if (problems.length > 0) throw invalid(problems);
+  return {
+    ...checked,
+    mailroot: path.resolve(base, checked.mailroot),
+    scripts: { ...checked.scripts, folder: path.resolve(base, checked.scripts.folder) },
+    bindings: completeBindings(checked.bindings, base),
+  };
+}
+
+async function readPassword(file: string, report: (why: string) => void): Promise<string> {
+  try {
+    const first = (await readFile(file, "utf8")).split(/\r?\n/, 1)[0] ?? "";
+    if (first === "") report(`${file} has an empty first line`);
+    return first;
+  } catch (error) {
+    report(describeError(error));
+    return "";
+  }
+}
+
+/**
+ * A binding without an id gets one computed from what it says, so that it keeps its identity (and its count of
+ * firings) over restarts. Equal entries are told apart by their order.
+ */
+export function completeBindings(bindings: readonly CheckedBinding[], base: string): BindingSettings[] {
+  const seen = new Map<string, number>();
+  return bindings.map((binding) => {
+    const scriptName = binding.sinkProperties?.["ScriptName"];
+    const script = typeof scriptName === "string" ? scriptName : undefined;
+    const key = JSON.stringify([binding.event, binding.displayName, binding.sinkClass, script]);
+    const earlier = seen.get(key) ?? 0;
+    seen.set(key, earlier + 1);
+    return {
+      ...binding,
+      id: binding.id ?? computedGuid(`${key}#${earlier}`),
+      displayName: binding.displayName ?? script ?? binding.sinkClass,
+      sinkClass: isModulePath(binding.sinkClass) ? path.resolve(base, binding.sinkClass) : binding.sinkClass,
+    };
+  });
+}
+
+/** A path names a native sink; "CDO.SS_SMTPOnArrivalSink" and the like are class names. */
+const isModulePath = (sinkClass: string): boolean => /[/\\]|\.[cm]?[jt]s$/.test(sinkClass);
+
+function computedGuid(text: string): string {
+  const hex = createHash("sha256").update(text).digest("hex");
+  const guid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  return normalizeGuid(guid) ?? guid;
+}
+
+function applyOverrides(config: Config, overrides: ConfigOverrides): Config {
+  const { listen } = overrides;
+  const wrong = (listen ?? []).find((address) => parseHostPort(address) === undefined);
+  if (wrong !== undefined) throw new OnArrivalError("WRONG_USE", `--listen ${wrong}: must be HOST:PORT`);
+  return {
+    ...config,
+    mailroot: overrides.mailroot === undefined ? config.mailroot : path.resolve(overrides.mailroot),
+    scripts:
+      overrides.scripts === undefined
+        ? config.scripts
+        : { ...config.scripts, folder: path.resolve(overrides.scripts) },
+    // Flags name one set of addresses: the first virtual server takes them.
+    virtualServers: config.virtualServers.map((server, index) =>
+      index === 0 && listen !== undefined && listen.length > 0 ? { ...server, listen: [...listen] } : server,
+    ),
+  };
+}

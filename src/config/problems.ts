@@ -1,0 +1,116 @@
+// Says what is wrong with a configuration file, one line per problem, with line and column of the key in question.
+import { isMap, isNode, isScalar, isSeq, type Document, type LineCounter } from "yaml";
+import { z } from "zod";
+import { suggest } from "./suggest.ts";
+
+type Path = readonly PropertyKey[];
+
+/** Where the file cannot be blamed (defaults and flags), the position is left out. */
+export interface Source {
+  readonly name: string;
+  readonly document: Document.Parsed | Document;
+  readonly lines: LineCounter;
+}
+
+interface Position {
+  readonly line: number;
+  readonly col: number;
+}
+
+export function formatPath(path: Path): string {
+  let text = "";
+  for (const step of path)
+    text += typeof step === "number" ? `[${step}]` : `${text === "" ? "" : "."}${String(step)}`;
+  return text;
+}
+
+/** Where the key of the path starts, else its value, else the nearest part of the path that is in the file. */
+function position(source: Source, path: Path): Position | undefined {
+  let value: unknown = source.document.contents;
+  let offset = startOf(value);
+  for (const [index, step] of path.entries()) {
+    if (isMap(value)) {
+      const pair = value.items.find((item) => isScalar(item.key) && String(item.key.value) === String(step));
+      if (pair === undefined) break;
+      value = pair.value;
+      // A wrong scalar is blamed where it stands, all else at its key.
+      const blamed = isScalar(value) && index === path.length - 1 && value.range ? value : pair.key;
+      offset = startOf(blamed) ?? offset;
+    } else if (isSeq(value) && typeof step === "number") {
+      value = value.items[step];
+      offset = startOf(value) ?? offset;
+    } else {
+      break;
+    }
+  }
+  return offset === undefined ? undefined : source.lines.linePos(offset);
+}
+
+const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);
+
+/** The same, always at the key: for keys that should not be there. */
+function keyPosition(source: Source, path: Path): Position | undefined {
+  const parent: unknown = source.document.getIn(path.slice(0, -1), true);
+  const pair = isMap(parent)
+    ? parent.items.find((item) => isScalar(item.key) && String(item.key.value) === String(path.at(-1)))
+    : undefined;
+  const offset = startOf(pair?.key);
+  return offset === undefined ? position(source, path) : source.lines.linePos(offset);
+}
+
+function where(source: Source | undefined, at: Position | undefined): string {
+  if (source === undefined) return "";
+  return at === undefined || at.line === 0 ? `${source.name} ` : `${source.name}:${at.line}:${at.col} `;
+}
+
+/** Keys that the schema knows at this path. */
+function knownKeys(schema: z.ZodType, path: Path): string[] {
+  let node: z.core.JSONSchema.JSONSchema | undefined = z.toJSONSchema(schema, { io: "input" });
+  for (const step of path) {
+    const next: unknown = typeof step === "number" ? node?.items : node?.properties?.[String(step)];
+    node = isSchema(next) ? next : undefined;
+  }
+  return Object.keys(node?.properties ?? {});
+}
+
+const isSchema = (value: unknown): value is z.core.JSONSchema.JSONSchema =>
+  typeof value === "object" && value !== null;
+
+/** One line per problem of the checked value. */
+export function describeIssues(
+  issues: readonly z.core.$ZodIssue[],
+  schema: z.ZodType,
+  source: Source | undefined,
+): string[] {
+  const lines: string[] = [];
+  for (const issue of issues) {
+    if (issue.code === "unrecognized_keys") {
+      const known = knownKeys(schema, issue.path);
+      for (const key of issue.keys) {
+        const path = [...issue.path, key];
+        const near = suggest(key, known);
+        const hint = near === undefined ? `known here: ${known.join(", ")}` : `did you mean "${near}"?`;
+        lines.push(
+          `${where(source, source && keyPosition(source, path))}${formatPath(path)}: unknown key (${hint})`,
+        );
+      }
+    } else {
+      const at = source === undefined ? undefined : position(source, issue.path);
+      lines.push(`${where(source, at)}${formatPath(issue.path) || "file"}: ${lowerFirst(issue.message)}`);
+    }
+  }
+  return lines;
+}
+
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+
+/** What the YAML parser found, one line each. */
+export function describeSyntax(
+  source: Source,
+  errors: readonly { readonly pos: readonly [number, number]; readonly message: string }[],
+): string[] {
+  return errors.map((error) => {
+    const first = (error.message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, "");
+    return `${where(source, source.lines.linePos(error.pos[0]))}${lowerFirst(first)}`;
+  });
+}

@@ -1,0 +1,259 @@
+// Settings of one virtual server (REFERENCE 6.1, 6.2): who may send, what is accepted, where mail goes.
+import { z } from "zod";
+import {
+  count,
+  domainName,
+  hostAddress,
+  listenAddress,
+  milliseconds,
+  minutes,
+  network,
+  size,
+  type SettingMeta,
+} from "./values.ts";
+
+const live = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
+  description,
+  applies: "live",
+  ...more,
+});
+const restart = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
+  description,
+  applies: "restart",
+  ...more,
+});
+
+const MIB = 1024 * 1024;
+
+const smartHostAuth = z
+  .strictObject({
+    user: z.string().min(1).meta(live("User name at the smart host.")),
+    password: z.string().min(1).optional().meta(live("Its password. Prefer passwordFile.")),
+    passwordFile: z
+      .string()
+      .min(1)
+      .optional()
+      .meta(live("File whose first line is the password, relative to this file.")),
+  })
+  .refine(
+    (auth) => (auth.password === undefined) !== (auth.passwordFile === undefined),
+    "needs either password or passwordFile",
+  );
+
+const delivery = z
+  .strictObject({
+    smartHost: hostAddress()
+      .optional()
+      .meta(live("Remote mail goes to this host, as HOST, HOST:PORT or [ADDRESS]:PORT.")),
+    mx: z
+      .boolean()
+      .default(false)
+      .meta(live("Remote mail goes to the mail exchangers of each domain (RFC 5321 §5.1).")),
+    port: count(1, 65_535)
+      .default(25)
+      .meta(live("Port of the next hop where the address names none.", { unit: "port" })),
+    startTls: z
+      .enum(["opportunistic", "required", "never"])
+      .default("opportunistic")
+      .meta(live("STARTTLS towards the next hop: when offered, always (else the message waits), or never.")),
+    auth: smartHostAuth.optional().meta(live("AUTH at the smart host.")),
+  })
+  .refine((to) => !(to.mx && to.smartHost !== undefined), "smartHost and mx exclude each other")
+  .refine((to) => to.auth === undefined || to.smartHost !== undefined, "auth needs a smartHost");
+
+const limits = z.strictObject({
+  maxMessageSize: size(1024)
+    .default(32 * MIB)
+    .meta(live("Largest message; announced as SIZE (RFC 1870 §3).", { unit: "bytes" })),
+  maxRecipients: count(1)
+    .default(100)
+    .meta(live("Recipients of one message; further RCPT get 452.", { unit: "recipients" })),
+  maxSessionSize: size(1024)
+    .default(256 * MIB)
+    .meta(live("Message bytes of one connection; then it is closed.", { unit: "bytes" })),
+  maxConnections: count(1)
+    .default(1000)
+    .meta(live("Connections at a time; further ones get 421.", { unit: "connections" })),
+  maxConnectionsPerAddress: count(1)
+    .default(100)
+    .meta(live("Connections at a time of one client address.", { unit: "connections" })),
+  idleTimeoutMs: milliseconds(100)
+    .default(600_000)
+    .meta(live("Silence of a client before 451 and close.", { unit: "ms" })),
+  maxHops: count(1, 1000)
+    .default(30)
+    .meta(
+      live("Received fields of a message before it counts as a loop (RFC 5321 §6.3).", { unit: "fields" }),
+    ),
+  maxErrors: count(1)
+    .default(20)
+    .meta(live("Refused commands of one connection before it is closed.", { unit: "commands" })),
+  maxCommandLength: count(512, 65_536)
+    .default(4096)
+    .meta(live("Longest command line, CRLF included (RFC 5321 §4.5.3.1.4).", { unit: "bytes" })),
+  inlineBytes: size(4096, 64 * MIB)
+    .default(MIB)
+    .meta(live("Larger messages are written to disk while they arrive.", { unit: "bytes" })),
+});
+
+const tls = z.strictObject({
+  certificate: z.string().min(1).meta(restart("PEM file of the certificate chain, relative to this file.")),
+  key: z.string().min(1).meta(restart("PEM file of the private key, relative to this file.")),
+  implicit: z
+    .array(listenAddress())
+    .default([])
+    .meta(restart("Those addresses of listen that speak TLS from the first byte (RFC 8314 §3).")),
+});
+
+const auth = z.strictObject({
+  users: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).meta(live("User name, exactly as the client sends it.")),
+        passwordHash: z
+          .string()
+          .regex(
+            /^scrypt\$\d+\$\d+\$\d+\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+$/,
+            "must be what `onarrival password` prints",
+          )
+          .meta(live("What `onarrival password` prints.")),
+      }),
+    )
+    .default([])
+    .meta(live("Who may authenticate.")),
+  allowPlaintext: z
+    .boolean()
+    .default(false)
+    .meta(live("Offer AUTH on connections without TLS (RFC 4954 §4 advises against it).")),
+  maxFailures: count(1, 1000)
+    .default(3)
+    .meta(live("Failed AUTH attempts before the connection is closed.", { unit: "attempts" })),
+});
+
+const timeouts = z.strictObject({
+  connectMs: milliseconds(1)
+    .default(30_000)
+    .meta(live("Until the TCP connection stands.", { unit: "ms" })),
+  greetingMs: milliseconds(1)
+    .default(300_000)
+    .meta(live("Until the greeting (RFC 5321 §4.5.3.2.1).", { unit: "ms" })),
+  commandMs: milliseconds(1)
+    .default(300_000)
+    .meta(live("Until the reply to MAIL, RCPT and the rest (RFC 5321 §4.5.3.2.2).", { unit: "ms" })),
+  dataMs: milliseconds(1)
+    .default(120_000)
+    .meta(live("Until the reply to DATA (RFC 5321 §4.5.3.2.4).", { unit: "ms" })),
+  blockMs: milliseconds(1)
+    .default(180_000)
+    .meta(live("Until the peer takes a block of data (RFC 5321 §4.5.3.2.5).", { unit: "ms" })),
+  endOfDataMs: milliseconds(1)
+    .default(600_000)
+    .meta(live("Until the reply to the end of data (RFC 5321 §4.5.3.2.6).", { unit: "ms" })),
+});
+
+const outbound = z.strictObject({
+  maxConnections: count(1)
+    .default(1000)
+    .meta(live("Outgoing connections at a time.", { unit: "connections" })),
+  maxConnectionsPerDestination: count(1)
+    .default(20)
+    .meta(live("Outgoing connections to one next hop.", { unit: "connections" })),
+  messagesPerConnection: count(1)
+    .default(1000)
+    .meta(live("Messages before a connection is replaced.", { unit: "messages" })),
+  idleMs: milliseconds()
+    .default(5000)
+    .meta(live("How long an idle connection is kept for the next message.", { unit: "ms" })),
+  timeouts: timeouts.prefault({}).meta(live("How long the next hop may take.")),
+});
+
+const retry = z.strictObject({
+  glitchRetries: count(0, 100)
+    .default(3)
+    .meta(live("Quick retries before the intervals start.", { unit: "attempts" })),
+  glitchIntervalMs: milliseconds(1)
+    .default(60_000)
+    .meta(live("Between quick retries.", { unit: "ms" })),
+  intervalsMinutes: z
+    .array(minutes())
+    .min(1)
+    .default([15, 30, 60, 240])
+    .meta(live("Between further attempts; the last one repeats.", { unit: "minutes" })),
+  delayNoticeMinutes: minutes()
+    .default(720)
+    .meta(live("Age at which the sender is told of the delay (RFC 3461 §4.1).", { unit: "minutes" })),
+  expireMinutes: minutes()
+    .default(2880)
+    .meta(live("Age at which a message to a remote domain is returned.", { unit: "minutes" })),
+  localDelayNoticeMinutes: minutes()
+    .default(720)
+    .meta(live("The same as delayNoticeMinutes, for local and held messages.", { unit: "minutes" })),
+  localExpireMinutes: minutes()
+    .default(2880)
+    .meta(live("The same as expireMinutes, for local and held messages.", { unit: "minutes" })),
+});
+
+export const virtualServerSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .min(1)
+      .max(64)
+      .default("default")
+      .meta(restart("Name in the log and in Received fields' comments.")),
+    listen: z
+      .array(listenAddress())
+      .min(1)
+      .default(["127.0.0.1:2525"])
+      .meta(restart("Addresses to accept mail on, as HOST:PORT; port 0 takes a free one.")),
+    hostName: domainName()
+      .optional()
+      .meta(live("Our name in the greeting, EHLO and Received.", { default: "the computer's name" })),
+    greetDelayMs: milliseconds()
+      .default(0)
+      .meta(live("Wait before the greeting; a client that talks earlier is refused.", { unit: "ms" })),
+    bareLineEndings: z
+      .enum(["reject", "allow"])
+      .default("reject")
+      .meta(
+        live("A CR or LF alone in message data: refuse the message, or take it as data (RFC 5321 §2.3.8)."),
+      ),
+    domains: z
+      .strictObject({
+        local: z
+          .array(domainName())
+          .min(1)
+          .default(["localhost"])
+          .meta(live("Domains delivered here; the first completes bare names.")),
+      })
+      .prefault({})
+      .meta(live("Which domains are ours.")),
+    relay: z
+      .strictObject({
+        networks: z
+          .array(network())
+          .default(["127.0.0.0/8", "::1/128"])
+          .meta(live("Clients that may send to remote domains.")),
+        authenticated: z.boolean().default(true).meta(live("So may clients that have authenticated.")),
+      })
+      .prefault({})
+      .meta(live("Who may send to remote domains.")),
+    delivery: delivery
+      .prefault({})
+      .meta(live("Where remote mail goes; neither smartHost nor mx: everything goes to Drop.")),
+    limits: limits.prefault({}).meta(live("Bounds of what is accepted.")),
+    tls: tls.optional().meta(restart("Certificate; with it STARTTLS is offered (RFC 3207 §4).")),
+    auth: auth.prefault({}).meta(live("Who may authenticate (RFC 4954 §4).")),
+    outbound: outbound.prefault({}).meta(live("Connections to next hops.")),
+    retry: retry.prefault({}).meta(live("When undelivered mail is tried again, reported and given up.")),
+  })
+  .superRefine((server, context) => {
+    for (const [index, address] of (server.tls?.implicit ?? []).entries()) {
+      if (server.listen.includes(address)) continue;
+      context.addIssue({
+        code: "custom",
+        path: ["tls", "implicit", index],
+        message: "is not one of the addresses of listen",
+      });
+    }
+  });

@@ -1,0 +1,128 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { BindingEditor } from "../../../src/config/edit.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+
+let folder = "";
+let file = "";
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "onarrival-edit-"));
+  file = path.join(folder, "onarrival.yaml");
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const TEXT = `# the relay of the branch office
+mailroot: ./mailroot # on the fast disk
+bindings:
+  # asked for by the lawyers
+  - displayName: Disclaimer
+    event: OnArrival
+    sinkClass: CDO.SS_SMTPOnArrivalSink
+    sinkProperties: { ScriptName: disclaimer.ts }
+    sourceProperties: { rule: "MAIL FROM=*@example.com", priority: 300 }
+
+  - displayName: Tag # keep last
+    event: OnArrival
+    sinkClass: CDO.SS_SMTPOnArrivalSink
+    sinkProperties: { ScriptName: tag.ts }
+`;
+
+async function edit(change: (editor: BindingEditor) => void): Promise<string> {
+  const editor = await BindingEditor.open(file);
+  change(editor);
+  await editor.save();
+  return readFile(file, "utf8");
+}
+
+test("an added binding stands at the end, every comment and the order stay", async () => {
+  await writeFile(file, TEXT);
+  const text = await edit((editor) =>
+    editor.add({
+      event: "OnArrival",
+      displayName: "Copy",
+      sinkClass: "CDO.SS_SMTPOnArrivalSink",
+      scriptName: "copy.ts",
+      rule: "RCPT TO=*",
+    }),
+  );
+  expect(text.startsWith(TEXT.trimEnd())).toBe(true);
+  const { bindings } = await loadConfig(file);
+  expect(bindings.map((binding) => binding.displayName)).toEqual(["Disclaimer", "Tag", "Copy"]);
+  expect(bindings[2]).toMatchObject({
+    enabled: true,
+    sourceProperties: { rule: "RCPT TO=*", priority: 24_575 },
+    sinkProperties: { ScriptName: "copy.ts" },
+  });
+});
+
+test("properties of both bags and of the binding itself are set and unset", async () => {
+  await writeFile(file, TEXT);
+  const text = await edit((editor) => {
+    editor.set("Disclaimer", "source", "Priority", 7);
+    editor.set("Disclaimer", "sink", "Footer", "Regards");
+    editor.set("Tag", "binding", "enabled", false);
+    editor.set("Tag", "binding", "limits.timeoutMs", 200);
+    expect(editor.unset("Disclaimer", "source", "rule")).toBe(true);
+    expect(editor.unset("Disclaimer", "source", "rule")).toBe(false);
+    expect(editor.unset("Tag", "sink", "ScriptName")).toBe(true);
+  });
+  for (const comment of ["# the relay of", "# on the fast disk", "# asked for by", "# keep last"])
+    expect(text).toContain(comment);
+  const [disclaimer, tag] = (await loadConfig(file)).bindings;
+  expect(disclaimer).toMatchObject({
+    sourceProperties: { priority: 7 },
+    sinkProperties: { Footer: "Regards" },
+  });
+  expect(disclaimer?.sourceProperties?.rule).toBeUndefined();
+  expect(tag).toMatchObject({ enabled: false, limits: { timeoutMs: 200 } });
+  expect(tag?.sinkProperties).toBeUndefined();
+});
+
+test("a binding is found by its GUID in any spelling, and by its exact name", async () => {
+  await writeFile(file, TEXT);
+  const id = (await loadConfig(file)).bindings[1]?.id ?? "";
+  await edit((editor) => editor.remove(id.toLowerCase().slice(1, -1)));
+  expect((await loadConfig(file)).bindings.map((binding) => binding.displayName)).toEqual(["Disclaimer"]);
+  await expect(edit((editor) => editor.remove("disclaimer"))).rejects.toMatchObject({
+    code: "BINDING_NOT_FOUND",
+  });
+});
+
+test("a change that would make the file invalid is refused and the file stays as it was", async () => {
+  await writeFile(file, TEXT);
+  await expect(edit((editor) => editor.set("Tag", "source", "priority", 99_999))).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+  });
+  await expect(edit((editor) => editor.set("Tag", "binding", "colour", "red"))).rejects.toThrow(
+    /unknown key/,
+  );
+  expect(await readFile(file, "utf8")).toBe(TEXT);
+  expect(await readdir(folder)).toEqual(["onarrival.yaml"]);
+});
+
+test("a file that somebody else changed meanwhile is not overwritten", async () => {
+  await writeFile(file, TEXT);
+  const editor = await BindingEditor.open(file);
+  editor.remove("Tag");
+  await writeFile(file, `${TEXT}# by hand\n`);
+  await expect(editor.save()).rejects.toThrow(/changed by somebody else/);
+  expect(await readFile(file, "utf8")).toBe(`${TEXT}# by hand\n`);
+});
+
+test("a file is begun where there is none, and a broken one is refused", async () => {
+  await edit((editor) =>
+    editor.add({
+      event: "OnArrival",
+      displayName: "First",
+      sinkClass: "CDO.SS_SMTPOnArrivalSink",
+      scriptName: "a.ts",
+    }),
+  );
+  expect((await loadConfig(file)).bindings).toHaveLength(1);
+  await writeFile(file, "bindings: [");
+  await expect(BindingEditor.open(file)).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+});

@@ -1,0 +1,254 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
+import { bindingSchema } from "../../../src/config/binding-schema.ts";
+import { checkConfig, findConfigFile, loadConfig } from "../../../src/config/load.ts";
+import { suggest } from "../../../src/config/suggest.ts";
+import { parseHostPort, parseNetwork, parseSize } from "../../../src/config/values.ts";
+import { OnArrivalError } from "../../../src/core/errors.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "onarrival-config-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function write(text: string): Promise<string> {
+  const file = path.join(folder, "onarrival.yaml");
+  await writeFile(file, text);
+  return file;
+}
+
+function problemsOf(text: string): string[] {
+  try {
+    checkConfig(text, "onarrival.yaml");
+  } catch (error) {
+    if (error instanceof OnArrivalError && error.code === "CONFIG_INVALID") return error.message.split("\n");
+    throw error;
+  }
+  return [];
+}
+
+const EXAMPLE = `mailroot: ./mail
+scripts: { folder: ./sinks }
+virtualServers:
+  - name: default
+    listen: ["127.0.0.1:2525"]
+    domains: { local: ["localhost", "Example.COM"] }
+    relay: { networks: ["127.0.0.0/8"], authenticated: true }
+    delivery: { smartHost: "127.0.0.1:10025" }
+    limits: { maxMessageSize: 32MiB, maxRecipients: 100, maxSessionSize: 256MiB }
+bindings:
+  - displayName: Disclaimer
+    event: OnArrival
+    sinkClass: CDO.SS_SMTPOnArrivalSink
+    sinkProperties: { ScriptName: disclaimer.ts }
+    sourceProperties: { rule: "MAIL FROM=*@example.com", priority: 300 }
+    enabled: true
+    onError: hold
+    limits: { timeoutMs: 1000, memoryMb: 64 }
+    allow: { send: false }
+  - event: OnTransportSubmission
+    sinkClass: ./native/tag.ts
+`;
+
+describe("the defaults", () => {
+  test("without a file everything is local to the working directory and nothing leaves the machine", async () => {
+    const config = await loadConfig(undefined);
+    expect(config.mailroot).toBe(path.resolve("mailroot"));
+    expect(config.scripts.folder).toBe(path.resolve("scripts"));
+    const [server] = config.virtualServers;
+    expect(server?.listen).toEqual(["127.0.0.1:2525"]);
+    expect(server?.domains.local).toEqual(["localhost"]);
+    expect(server?.relay).toEqual({ networks: ["127.0.0.0/8", "::1/128"], authenticated: true });
+    expect(server?.delivery).toMatchObject({ mx: false });
+    expect(server?.delivery.smartHost).toBeUndefined();
+    expect(server?.limits).toMatchObject({
+      maxMessageSize: 33_554_432,
+      maxRecipients: 100,
+      maxSessionSize: 268_435_456,
+    });
+    expect(server?.retry.intervalsMinutes).toEqual([15, 30, 60, 240]);
+  });
+
+  test("an empty file is a valid file", async () => {
+    const config = await loadConfig(await write("# nothing yet\n"));
+    expect(config.bindings).toEqual([]);
+    expect(config.mailroot).toBe(path.join(folder, "mailroot"));
+  });
+
+  test("the documented limits of a script are those of the sandbox contract", () => {
+    const documented = Object.entries(bindingSchema.shape.limits.unwrap().shape).map(([key, schema]) => {
+      const value: unknown = schema.meta()?.["default"];
+      return [key, typeof value === "string" || typeof value === "number" ? parseSize(value) : undefined];
+    });
+    expect(Object.fromEntries(documented)).toEqual(DEFAULT_SCRIPT_LIMITS);
+  });
+});
+
+describe("a file", () => {
+  test("is read whole, its paths relative to its folder", async () => {
+    const config = await loadConfig(await write(EXAMPLE));
+    expect(config.mailroot).toBe(path.join(folder, "mail"));
+    expect(config.scripts.folder).toBe(path.join(folder, "sinks"));
+    expect(config.virtualServers[0]?.domains.local).toEqual(["localhost", "example.com"]);
+    expect(config.bindings[0]).toMatchObject({
+      displayName: "Disclaimer",
+      sourceProperties: { priority: 300 },
+    });
+    expect(config.bindings[1]?.sinkClass).toBe(path.join(folder, "native/tag.ts"));
+  });
+
+  test("a binding without an id has the same id at every load, and equal bindings have different ones", async () => {
+    const twice = await write(`${EXAMPLE}  - event: OnTransportSubmission\n    sinkClass: ./native/tag.ts\n`);
+    const [one, other] = [await loadConfig(twice), await loadConfig(twice)];
+    expect(one.bindings.map((binding) => binding.id)).toEqual(other.bindings.map((binding) => binding.id));
+    expect(new Set(one.bindings.map((binding) => binding.id)).size).toBe(3);
+  });
+
+  test("flags win over it", async () => {
+    const config = await loadConfig(await write(EXAMPLE), {
+      listen: ["[::1]:0"],
+      mailroot: folder,
+      scripts: folder,
+    });
+    expect(config.virtualServers[0]?.listen).toEqual(["[::1]:0"]);
+    expect(config.mailroot).toBe(folder);
+    expect(config.scripts.folder).toBe(folder);
+    await expect(loadConfig(undefined, { listen: ["nonsense"] })).rejects.toMatchObject({
+      code: "WRONG_USE",
+    });
+  });
+
+  test("the password of the smart host comes from its file", async () => {
+    await writeFile(path.join(folder, "secret"), "pass word\nrest\n");
+    const text = `virtualServers: [{ delivery: { smartHost: h, auth: { user: u, passwordFile: secret } } }]`;
+    const config = await loadConfig(await write(text));
+    expect(config.virtualServers[0]?.delivery.auth?.password).toBe("pass word");
+    await expect(loadConfig(await write(text.replace("secret", "absent")))).rejects.toThrow(
+      /onarrival\.yaml virtualServers\[0\]\.delivery\.auth\.passwordFile: ENOENT/,
+    );
+  });
+
+  test("that is not there is named", async () => {
+    await expect(loadConfig(path.join(folder, "absent.yaml"))).rejects.toMatchObject({
+      code: "CONFIG_UNREADABLE",
+    });
+    expect(findConfigFile(undefined, folder)).toBeUndefined();
+    const file = await write("");
+    expect(findConfigFile(undefined, folder)).toBe(file);
+  });
+});
+
+describe("a wrong file", () => {
+  test("an unknown key is named with line, column and the nearest known key", () => {
+    expect(problemsOf("mailroot: ./m\nvirtualServers:\n  - name: default\n    listn: []\n")).toEqual([
+      'onarrival.yaml:4:5 virtualServers[0].listn: unknown key (did you mean "listen"?)',
+    ]);
+  });
+
+  test("all problems are told at once", () => {
+    const problems = problemsOf(
+      EXAMPLE.replace("32MiB", "32 parsecs")
+        .replace("priority: 300", "priority: 40000")
+        .replace("onError: hold", "onError: explode"),
+    );
+    expect(problems).toHaveLength(3);
+    expect(problems[0]).toMatch(
+      /^onarrival\.yaml:9:\d+ virtualServers\[0\]\.limits\.maxMessageSize: must be a size/,
+    );
+    expect(problems[1]).toMatch(/^onarrival\.yaml:15:\d+ bindings\[0\]\.sourceProperties\.priority: too big/);
+    expect(problems[2]).toMatch(/^onarrival\.yaml:17:14 bindings\[0\]\.onError: invalid option/);
+  });
+
+  test("broken YAML is told with its place", () => {
+    expect(problemsOf("mailroot: ./a\nmailroot: ./b\n")[0]).toMatch(
+      /^onarrival\.yaml:2:1 map keys must be unique/,
+    );
+    expect(problemsOf("bindings: [\n")[0]).toMatch(/^onarrival\.yaml:\d+:\d+ /);
+  });
+
+  test.each([
+    [
+      "two ids alike",
+      `bindings:\n${"  - { id: 1b3c0666-e470-11d1-aa67-00c04fa345f6, event: OnArrival, sinkClass: a }\n".repeat(2)}`,
+      "bindings[1].id: is the id of an earlier binding",
+    ],
+    [
+      "two servers alike",
+      "virtualServers: [{ name: a }, { name: a }]",
+      "virtualServers[1].name: is the name of an earlier",
+    ],
+    ["no server", "virtualServers: []", "virtualServers: "],
+    [
+      "a smart host and MX",
+      "virtualServers: [{ delivery: { mx: true, smartHost: h } }]",
+      "exclude each other",
+    ],
+    [
+      "implicit TLS elsewhere",
+      "virtualServers: [{ tls: { certificate: a, key: b, implicit: ['0.0.0.0:465'] } }]",
+      "is not one of the addresses of listen",
+    ],
+    [
+      "a network out of range",
+      "virtualServers: [{ relay: { networks: [10.0.0.0/33] } }]",
+      "must be an address or a network",
+    ],
+    [
+      "a date that is none",
+      "bindings: [{ event: OnArrival, sinkClass: a, expiration: soon }]",
+      "must be a date",
+    ],
+    [
+      "an event of no such name",
+      "bindings: [{ event: OnArival, sinkClass: a }]",
+      'did you mean "OnArrival"?',
+    ],
+    ["a list for a map", "[]", "file: "],
+    [
+      "an alias bomb",
+      `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c]`,
+      "alias",
+    ],
+    ["a key that pollutes", "__proto__: { polluted: true }", "unknown key"],
+  ])("%s", (_name, text, expected) => {
+    expect(problemsOf(text).join("\n")).toContain(expected);
+    expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+  });
+});
+
+describe("values", () => {
+  test("sizes are read in both families of units", () => {
+    expect([parseSize("32MiB"), parseSize("10MB"), parseSize("1.5 kib"), parseSize(7)]).toEqual([
+      33_554_432, 10_000_000, 1536, 7,
+    ]);
+    expect([parseSize("10"), parseSize("-1MB"), parseSize(-1), parseSize(1.5), parseSize("1e9GB")]).toEqual(
+      Array(5).fill(undefined),
+    );
+  });
+
+  test("addresses and networks are read in both families", () => {
+    expect(parseHostPort("[::1]:25")).toEqual({ host: "::1", port: 25 });
+    expect(parseHostPort("mail.example.com", 25)).toEqual({ host: "mail.example.com", port: 25 });
+    expect([
+      parseHostPort("::1:25"),
+      parseHostPort("host"),
+      parseHostPort("host:70000"),
+      parseHostPort(""),
+    ]).toEqual(Array(4).fill(undefined));
+    expect(parseNetwork("2001:db8::/32")).toEqual({ address: "2001:db8::", prefix: 32, family: "ipv6" });
+    expect([parseNetwork("10.0.0.0/8/1"), parseNetwork("10.0.0.0/"), parseNetwork("host/8")]).toEqual(
+      Array(3).fill(undefined),
+    );
+  });
+
+  test("a word far from every known one gets no suggestion", () => {
+    expect(suggest("smarthost", ["smartHost", "mx"])).toBe("smartHost");
+    expect(suggest("zebra", ["smartHost", "mx"])).toBeUndefined();
+  });
+});
