@@ -20,6 +20,11 @@ export const ERROR_CODES = {
     meaning: "The configuration file named on the command line cannot be read.",
     remedy: "Check the path and its permissions.",
   },
+  BINDING_NOT_FOUND: {
+    owner: "operator",
+    meaning: "No binding has the display name or GUID given.",
+    remedy: "`onarrival bindings list` shows them; display names are case-sensitive.",
+  },
   LISTEN_FAILED: {
     owner: "operator",
     meaning: "An address of `listen` cannot be bound: in use, not ours, or privileged.",
@@ -84,6 +89,11 @@ export const ERROR_CODES = {
     owner: "operator",
     meaning: "No service answers on the control socket of this mailroot.",
     remedy: "Start the service, or name its mailroot with --mailroot or --config.",
+  },
+  MESSAGE_NOT_FOUND: {
+    owner: "operator",
+    meaning: "No message in the queues has the id given.",
+    remedy: "`onarrival queue list` shows the messages that are there.",
   },
   WRONG_USE: {
     owner: "operator",
