@@ -1,0 +1,160 @@
+// One measured run of load against a subject, and the median over several.
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { LoadResult } from "./load-generator.ts";
+import type { MessageSize } from "./messages.ts";
+import { machineUse, treeUse } from "./process-tree.ts";
+import { NODE, sleep, type Subject } from "./subject.ts";
+
+const GENERATOR = fileURLToPath(new URL("./load-generator.ts", import.meta.url));
+const SAMPLE_MS = 100;
+
+export interface BurstOptions {
+  readonly size: MessageSize;
+  readonly count: number;
+  readonly sessions: number;
+  readonly persistent: boolean;
+  readonly pipelining: boolean;
+  readonly limitMs: number;
+}
+
+export interface Burst {
+  readonly count: number;
+  readonly complete: boolean;
+  /** Messages per second until the generator had its last 250. */
+  readonly acceptRate: number;
+  /** Messages per second until the sink had the last message; the accept rate when there is no sink. */
+  readonly rate: number;
+  readonly seconds: number;
+  readonly cpuPerThousand: number;
+  readonly generatorCpuPerThousand: number;
+  readonly peakRssMb: number;
+  /** Processors kept busy by others. */
+  readonly otherCpus: number;
+}
+
+async function runGenerator(port: number, options: BurstOptions): Promise<LoadResult> {
+  const flags = [...(options.persistent ? [] : ["--conn"]), ...(options.pipelining ? ["--pipelining"] : [])];
+  const numbers = [
+    "--port",
+    String(port),
+    "--count",
+    String(options.count),
+    "--sessions",
+    String(options.sessions),
+  ];
+  const child = fork(GENERATOR, [...numbers, "--size", options.size, ...flags], {
+    execPath: NODE,
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.limitMs);
+  // `disconnect` comes after the last message, `exit` may come before it.
+  const ended = Promise.all([once(child, "exit"), once(child, "disconnect")]);
+  let result: LoadResult | undefined;
+  child.on("message", (message: LoadResult) => {
+    result = message;
+  });
+  await ended;
+  clearTimeout(timer);
+  if (result === undefined) throw new Error("the load generator was stopped at its time limit");
+  return result;
+}
+
+export async function burst(subject: Subject, options: BurstOptions): Promise<Burst> {
+  const already = (await subject.sink?.count()) ?? 0;
+  const before = treeUse(subject.pids);
+  const sinkBefore = subject.sink === undefined ? 0 : treeUse([subject.sink.pid]).cpuSeconds;
+  const machineBefore = machineUse();
+  const ownBefore = process.cpuUsage();
+  const wallFrom = performance.now();
+  let peak = before.rssBytes;
+  const sampler = setInterval(() => {
+    peak = Math.max(peak, treeUse(subject.pids).rssBytes);
+  }, SAMPLE_MS);
+  try {
+    const arrival = subject.sink?.until(already + options.count, options.limitMs);
+    const load = await runGenerator(subject.port, options);
+    const arrivedAt = await arrival;
+    const endedAt = arrivedAt ?? load.endedAt;
+    // The processors' clock ticks are 10 ms wide and lag a little.
+    await sleep(50);
+    const used = treeUse(subject.pids).cpuSeconds - before.cpuSeconds;
+    const sinkUsed = subject.sink === undefined ? 0 : treeUse([subject.sink.pid]).cpuSeconds - sinkBefore;
+    const own = process.cpuUsage(ownBefore);
+    const known = used + sinkUsed + load.cpuSeconds + (own.user + own.system) / 1e6;
+    const seconds = (endedAt - load.startedAt) / 1000;
+    const wall = (performance.now() - wallFrom) / 1000;
+    const thousands = options.count / 1000;
+    return {
+      count: options.count,
+      complete: load.accepted === options.count && (subject.sink === undefined || arrivedAt !== undefined),
+      acceptRate: load.rate,
+      rate: options.count / seconds,
+      seconds,
+      cpuPerThousand: used / thousands,
+      generatorCpuPerThousand: load.cpuSeconds / thousands,
+      peakRssMb: peak / 2 ** 20,
+      otherCpus: Math.max(0, (machineUse().busySeconds - machineBefore.busySeconds - known) / wall),
+    };
+  } finally {
+    clearInterval(sampler);
+  }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
+export interface Measured {
+  readonly runs: readonly Burst[];
+  readonly rate: number;
+  readonly acceptRate: number;
+  readonly cpuPerThousand: number;
+  readonly peakRssMb: number;
+  readonly otherCpus: number;
+  readonly complete: boolean;
+}
+
+export interface MeasureOptions extends Omit<BurstOptions, "count" | "limitMs"> {
+  readonly seconds: number;
+  readonly runs: number;
+}
+
+const WARM_UP = 400;
+const MAX_COUNT = 100_000;
+
+/** Warms up until a run takes long enough to tell the rate, then measures `runs` runs of about `seconds` each. */
+export async function measure(subject: Subject, options: MeasureOptions): Promise<Measured> {
+  const limitMs = Math.max(30_000, options.seconds * 10_000);
+  let count = WARM_UP;
+  let warm = await burst(subject, { ...options, count, limitMs });
+  for (let i = 0; i < 2 && warm.seconds < 1; i += 1) {
+    count = Math.min(MAX_COUNT, Math.ceil(warm.rate * 1.2));
+    warm = await burst(subject, { ...options, count, limitMs });
+  }
+  count = Math.max(200, Math.min(MAX_COUNT, Math.round((warm.rate * options.seconds) / 20) * 20));
+  const runs: Burst[] = [];
+  for (let i = 0; i < options.runs; i += 1) {
+    await sleep(200);
+    runs.push(await burst(subject, { ...options, count, limitMs }));
+  }
+  const over = (pick: (run: Burst) => number): number => median(runs.map(pick));
+  return {
+    runs,
+    rate: over((run) => run.rate),
+    acceptRate: over((run) => run.acceptRate),
+    cpuPerThousand: over((run) => run.cpuPerThousand),
+    peakRssMb: Math.max(...runs.map((run) => run.peakRssMb)),
+    otherCpus: over((run) => run.otherCpus),
+    complete: runs.every((run) => run.complete),
+  };
+}

@@ -1,0 +1,134 @@
+// `npm run bench -- [--only REGEX] [--sizes 4k,50k] [--secs 3] [--runs 3] [--conn] [--sessions 20] [--pipelining]`.
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { measure } from "./burst.ts";
+import { MESSAGE_SIZES, type MessageSize } from "./messages.ts";
+import { postfixMissing } from "./postfix.ts";
+import { measureReload } from "./reload-latency.ts";
+import { ratioLines, reloadLine, rowLine, writeResults, type Row } from "./report.ts";
+import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import type { Subject } from "./subject.ts";
+
+const RELOAD_SAVES = 50;
+
+interface Choices {
+  readonly only: RegExp;
+  readonly sizes: readonly MessageSize[];
+  readonly seconds: number;
+  readonly runs: number;
+  readonly sessions: number;
+  readonly conn: boolean;
+  readonly pipelining: boolean;
+  readonly write: boolean;
+}
+
+function readChoices(): Choices {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string", default: "." },
+      sizes: { type: "string", default: "4k,50k" },
+      secs: { type: "string", default: "3" },
+      runs: { type: "string", default: "3" },
+      sessions: { type: "string", default: "20" },
+      conn: { type: "boolean", default: false },
+      pipelining: { type: "boolean", default: false },
+      "no-write": { type: "boolean", default: false },
+    },
+  });
+  const wanted = values.sizes.split(",");
+  return {
+    only: new RegExp(values.only),
+    sizes: MESSAGE_SIZES.filter((size) => wanted.includes(size)),
+    seconds: Number(values.secs),
+    runs: Number(values.runs),
+    sessions: Number(values.sessions),
+    conn: values.conn,
+    pipelining: values.pipelining,
+    write: !values["no-write"],
+  };
+}
+
+async function measureScenario(
+  scenario: Scenario,
+  size: MessageSize,
+  choices: Choices,
+  running: Set<Subject>,
+): Promise<Row> {
+  const subject = await scenario.start();
+  running.add(subject);
+  try {
+    const measured = await measure(subject, {
+      size,
+      sessions: choices.sessions,
+      persistent: !choices.conn && scenario.oneMessagePerConnection !== true,
+      pipelining: choices.pipelining || scenario.pipelining === true,
+      seconds: choices.seconds,
+      runs: choices.runs,
+    });
+    return { scenario, size, measured };
+  } finally {
+    await subject.stop();
+    running.delete(subject);
+  }
+}
+
+/** Ends what we started when the run is interrupted. */
+function stopOnSignal(running: ReadonlySet<Subject>): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      void Promise.allSettled([...running].map((subject) => subject.stop())).then(() => process.exit(1));
+    });
+  }
+}
+
+type Say = (note: string) => void;
+
+/** A scenario that fails is a note, the others go on. */
+async function attempt<T>(name: string, say: Say, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    say(`${name} failed: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+function chooseScenarios(only: RegExp, say: Say): Scenario[] {
+  const chosen = SCENARIOS.filter((scenario) => only.test(scenario.name));
+  const missing = postfixMissing();
+  if (missing === undefined || chosen.every((scenario) => scenario.needsPostfix !== true)) return chosen;
+  say(`no comparison with Postfix: ${missing}`);
+  return chosen.filter((scenario) => scenario.needsPostfix !== true);
+}
+
+async function main(): Promise<void> {
+  const choices = readChoices();
+  const running = new Set<Subject>();
+  stopOnSignal(running);
+  const rows: Row[] = [];
+  const notes: string[] = [];
+  const say: Say = (note) => {
+    notes.push(note);
+    console.log(note);
+  };
+  for (const scenario of chooseScenarios(choices.only, say)) {
+    for (const size of choices.sizes) {
+      const row = await attempt(`${scenario.name}/${size}`, say, () =>
+        measureScenario(scenario, size, choices, running),
+      );
+      if (row === undefined) continue;
+      rows.push(row);
+      console.log(rowLine(row));
+    }
+  }
+  const reload = choices.only.test("reload")
+    ? await attempt("reload", say, () => measureReload(RELOAD_SAVES))
+    : undefined;
+  if (reload !== undefined) console.log(reloadLine(reload));
+  for (const line of ratioLines(rows)) console.log(line);
+  if (!choices.write) return;
+  const command = ["npm run bench --", ...process.argv.slice(2)].join(" ");
+  writeResults(fileURLToPath(new URL("RESULTS.md", import.meta.url)), { command, rows, reload, notes });
+}
+
+await main();

@@ -1,0 +1,113 @@
+// What is measured: each scenario starts its own subject, and says what it is compared with.
+import { startPostfix } from "./postfix.ts";
+import { BOTH_BODIES_SCRIPT, HEADER_SCRIPT, idleScript } from "./scripts.ts";
+import { startService, startSink, type Subject } from "./subject.ts";
+
+export interface Scenario {
+  readonly name: string;
+  readonly what: string;
+  readonly start: () => Promise<Subject>;
+  /** One connection per message whatever the command line says. */
+  readonly oneMessagePerConnection?: boolean;
+  readonly pipelining?: boolean;
+  /** Takes part only where Postfix can be started. */
+  readonly needsPostfix?: boolean;
+  /** Name of the scenario that this one is divided by, and the ratio that is wanted. */
+  readonly comparedWith?: readonly { readonly name: string; readonly atLeast?: number }[];
+}
+
+const IDLE_SCRIPTS = 1000;
+
+async function sinkAlone(): Promise<Subject> {
+  const sink = await startSink();
+  return { port: sink.port, pids: [sink.pid], stop: () => sink.stop() };
+}
+
+function idleScripts(): Record<string, string> {
+  const scripts: Record<string, string> = { "header.js": HEADER_SCRIPT };
+  for (let i = 0; i < IDLE_SCRIPTS; i += 1) scripts[`idle${i}.js`] = idleScript(i);
+  return scripts;
+}
+
+const header = { "header.js": HEADER_SCRIPT };
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: "ceiling", what: "load generator straight into the sink", start: sinkAlone },
+  {
+    name: "ceiling-pipelining",
+    what: "the same, MAIL RCPT DATA in one write",
+    start: sinkAlone,
+    pipelining: true,
+  },
+  {
+    name: "ceiling-conn",
+    what: "the same, one connection per message",
+    start: sinkAlone,
+    oneMessagePerConnection: true,
+  },
+  {
+    name: "drop",
+    what: "accept, store durably, deliver to Drop",
+    start: () => startService({ relay: false }),
+    comparedWith: [{ name: "postfix-store", atLeast: 6 }],
+  },
+  {
+    name: "relay",
+    what: "accept, store durably, relay on",
+    start: () => startService(),
+    comparedWith: [{ name: "postfix-relay", atLeast: 6 }],
+  },
+  {
+    name: "relay-conn",
+    what: "the same, one connection per message",
+    start: () => startService(),
+    oneMessagePerConnection: true,
+    comparedWith: [{ name: "postfix-relay-conn", atLeast: 4 }],
+  },
+  {
+    name: "relay-header",
+    what: "relay with a script that reads and sets headers",
+    start: () => startService({ scripts: header }),
+    comparedWith: [
+      { name: "relay", atLeast: 0.9 },
+      { name: "postfix-header", atLeast: 6 },
+    ],
+  },
+  {
+    name: "relay-bodies",
+    what: "relay with a script that rewrites both bodies",
+    start: () => startService({ scripts: { "bodies.js": BOTH_BODIES_SCRIPT } }),
+    comparedWith: [{ name: "relay", atLeast: 0.7 }],
+  },
+  {
+    name: "relay-header-1000-idle",
+    what: "relay-header with 1,000 more bindings that never match",
+    start: () => startService({ scripts: idleScripts() }),
+    comparedWith: [{ name: "relay-header", atLeast: 0.95 }],
+  },
+  {
+    name: "postfix-relay",
+    what: "Postfix: queue and relay",
+    start: () => startPostfix(),
+    needsPostfix: true,
+  },
+  {
+    name: "postfix-relay-conn",
+    what: "Postfix: the same, one connection per message",
+    start: () => startPostfix(),
+    needsPostfix: true,
+    oneMessagePerConnection: true,
+  },
+  {
+    name: "postfix-header",
+    what: "Postfix: relay with header_checks",
+    start: () => startPostfix({ headerChecks: true }),
+    needsPostfix: true,
+  },
+  {
+    name: "postfix-store",
+    what: "Postfix: durable queue, then discarded",
+    start: () => startPostfix({ relay: false }),
+    needsPostfix: true,
+  },
+];
