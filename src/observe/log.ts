@@ -1,0 +1,86 @@
+// The log: JSON lines (or lines for people) on standard output, written by pino in blocks.
+import { pino, type Logger as PinoLogger } from "pino";
+import type { LogFields, Logger } from "../core/logger.ts";
+import { createPrettyStream } from "./pretty.ts";
+import { redact } from "./redact.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export interface LogSettings {
+  readonly level: LogLevel;
+  readonly format: "json" | "pretty";
+}
+
+/** A logger with an end: `close` writes what is still in memory. */
+export interface ServiceLogger extends Logger {
+  flush(): void;
+  close(): void;
+}
+
+/** Two lines per message would cost a system call each: lines are gathered up to this size, or this long. */
+const BLOCK_BYTES = 8 * 1024;
+const FLUSH_MS = 100;
+
+/**
+ * `fd` is where lines go: 1, or a file of a test. A line of level error is written at once, with all before it, so that a
+ * crash just after it does not take it along.
+ */
+export function createServiceLogger(settings: LogSettings, fd = 1): ServiceLogger {
+  const destination = pino.destination({ fd, minLength: BLOCK_BYTES, sync: true });
+  // The reader of our output may go away (EPIPE): mail goes on without a log.
+  destination.on("error", () => undefined);
+  const stream = settings.format === "pretty" ? createPrettyStream(destination) : destination;
+  const flush = (): void => {
+    try {
+      destination.flushSync();
+    } catch {
+      // Nothing is open any more, or nobody reads.
+    }
+  };
+  const timer = setInterval(flush, FLUSH_MS);
+  timer.unref();
+  process.on("exit", flush);
+  const options = {
+    level: settings.level,
+    base: null,
+    formatters: { level: (label: string) => ({ level: label }) },
+    messageKey: "message",
+    timestamp: createTimestamp(),
+  };
+  const root = wrap(pino(options, stream), flush);
+  return Object.assign(root, {
+    flush,
+    close: (): void => {
+      clearInterval(timer);
+      process.off("exit", flush);
+      flush();
+    },
+  });
+}
+
+/** Many lines fall into one millisecond: its text is made once. */
+function createTimestamp(): () => string {
+  let at = 0;
+  let text = "";
+  return () => {
+    const now = Date.now();
+    if (now !== at) {
+      at = now;
+      text = `,"time":"${new Date(now).toISOString()}"`;
+    }
+    return text;
+  };
+}
+
+function wrap(log: PinoLogger, flush: () => void): Logger {
+  return {
+    debug: (fields, message) => log.debug(redact(fields), message),
+    info: (fields, message) => log.info(redact(fields), message),
+    warn: (fields, message) => log.warn(redact(fields), message),
+    error: (fields, message) => {
+      log.error(redact(fields), message);
+      flush();
+    },
+    child: (fields: LogFields) => wrap(log.child(redact(fields)), flush),
+  };
+}

@@ -1,0 +1,29 @@
+// Log lines for people: time, level, message, then the fields as key=value.
+
+interface Lines {
+  write(text: string): unknown;
+}
+
+/** Turns pino's JSON lines into readable ones. */
+export function createPrettyStream(to: Lines): Lines {
+  return { write: (line) => to.write(prettyLine(line)) };
+}
+
+export function prettyLine(line: string): string {
+  const parsed: unknown = JSON.parse(line);
+  if (typeof parsed !== "object" || parsed === null) return line;
+  const fields = new Map<string, unknown>(Object.entries(parsed));
+  const [time, level, message] = ["time", "level", "message"].map((name) => String(fields.get(name)));
+  for (const name of ["time", "level", "message"]) fields.delete(name);
+  const shown = [...fields].map(([key, value]) => ` ${key}=${formatValue(value)}`);
+  return `${time} ${level?.toUpperCase().padEnd(5)} ${printable(message ?? "")}${shown.join("")}\n`;
+}
+
+function formatValue(value: unknown): string {
+  if (typeof value === "string" && /^[\w.:@/<>+-]+$/.test(value)) return value;
+  return printable(JSON.stringify(value));
+}
+
+/** Whatever a client sent must not move the cursor of the terminal that shows it. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is meant
+const printable = (text: string): string => text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?");
