@@ -1,0 +1,162 @@
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { callControl } from "../../../src/admin/control-client.ts";
+import { queueMethods, serviceMethods, type ControlMethods } from "../../../src/admin/control-methods.ts";
+import { startControlServer, type ControlServer } from "../../../src/admin/control-server.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import type { QueueAdmin, QueueEntry } from "../../../src/transport/queue-view.ts";
+
+let folder = "";
+let server: ControlServer | undefined;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "onarrival-control-"));
+});
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  await rm(folder, { recursive: true, force: true });
+});
+
+const ENTRY: QueueEntry = {
+  id: "m1",
+  queue: "example.net",
+  state: "retry",
+  sender: "a@example.com",
+  recipients: [{ address: "b@example.net", state: "pending" }],
+  size: 100,
+  arrivalTime: 0,
+  attempts: 1,
+};
+
+/** A queue of one message that remembers what it was asked for. */
+function createAdmin(asked: string[]): QueueAdmin {
+  const act =
+    (verb: string) =>
+    (ids: readonly string[]): number => {
+      asked.push(`${verb} ${ids.join(",") || "all"}`);
+      return 1;
+    };
+  return {
+    list: () => [ENTRY],
+    show: (id) => (id === ENTRY.id ? ENTRY : undefined),
+    retry: act("retry"),
+    hold: act("hold"),
+    release: act("release"),
+    remove: act("remove"),
+  };
+}
+
+async function start(methods: ControlMethods, mailroot = folder): Promise<ControlServer> {
+  server = await startControlServer({ mailroot, methods, log: silentLogger });
+  return server;
+}
+
+/** Sends bytes as they are and answers all that comes back until the server closes, or one line. */
+function raw(socketPath: string, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const socket = connect(socketPath, () => socket.write(bytes));
+    socket.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.endsWith("\n")) socket.end();
+    });
+    socket.on("close", () => resolve(text));
+    socket.on("error", (error) => (text === "" ? resolve("closed") : reject(error)));
+  });
+}
+
+test("every verb of the queue reaches it with its ids", async () => {
+  const asked: string[] = [];
+  await start({ ...serviceMethods(() => ({ version: "1" })), ...queueMethods(createAdmin(asked)) });
+  expect(await callControl(folder, "ping")).toBe("pong");
+  expect(await callControl(folder, "status")).toEqual({ version: "1" });
+  expect(await callControl(folder, "queue.list")).toEqual([ENTRY]);
+  expect(await callControl(folder, "queue.show", { id: "m1" })).toEqual(ENTRY);
+  for (const verb of ["retry", "hold", "release", "remove"]) {
+    expect(await callControl(folder, `queue.${verb}`, { ids: ["m1", "m2"] })).toEqual({ changed: 1 });
+  }
+  await callControl(folder, "queue.retry", { all: true });
+  expect(asked).toEqual(["retry m1,m2", "hold m1,m2", "release m1,m2", "remove m1,m2", "retry all"]);
+});
+
+test.each([
+  ["queue.show", { id: "absent" }, "MESSAGE_NOT_FOUND"],
+  ["queue.show", { id: 7 }, "WRONG_USE"],
+  ["queue.remove", {}, "WRONG_USE"],
+  ["queue.remove", { ids: [] }, "WRONG_USE"],
+  ["queue.remove", { ids: [1] }, "WRONG_USE"],
+  ["queue.remove", { ids: ["m1"], all: "yes" }, undefined],
+  ["constructor", {}, "WRONG_USE"],
+  ["__proto__", {}, "WRONG_USE"],
+])("%s with %j answers %s", async (method, params, code) => {
+  await start(queueMethods(createAdmin([])));
+  const call = callControl(folder, method, params);
+  await (code === undefined
+    ? expect(call).resolves.toEqual({ changed: 1 })
+    : expect(call).rejects.toMatchObject({ code }));
+});
+
+test("a method that fails is told as our fault and the server goes on", async () => {
+  await start({
+    ...serviceMethods(() => 1),
+    bad: () => {
+      throw new Error("broken\nthing");
+    },
+  });
+  await expect(callControl(folder, "bad")).rejects.toMatchObject({
+    code: "INTERNAL",
+    message: "broken thing",
+  });
+  expect(await callControl(folder, "ping")).toBe("pong");
+});
+
+test("rubbish and endless requests end their own connection only", async () => {
+  const { socketPath } = await start(serviceMethods(() => 1));
+  for (const bytes of ["\n", "[]\n", '{"method":7}\n', "\u0000\u00ff\n"]) {
+    expect(await raw(socketPath, bytes)).toContain('"code":"WRONG_USE"');
+  }
+  expect(await raw(socketPath, "x".repeat(9 * 1024 * 1024))).not.toContain("result");
+  expect(await raw(socketPath, '{"method":"ping","id":1}\n{"method":"pi')).toContain("pong");
+  expect(await callControl(folder, "ping")).toBe("pong");
+});
+
+test("only the user of the service may open the socket", async () => {
+  const { socketPath } = await start(serviceMethods(() => 1));
+  expect((await stat(socketPath)).mode & 0o777).toBe(0o600);
+});
+
+test("a socket left by a crash is replaced, one that answers is not", async () => {
+  await writeFile(path.join(folder, "control.sock"), "left behind");
+  await start(serviceMethods(() => 1));
+  await expect(
+    startControlServer({ mailroot: folder, methods: {}, log: silentLogger }),
+  ).rejects.toMatchObject({ code: "MAILROOT_LOCKED" });
+  expect(await callControl(folder, "ping")).toBe("pong");
+});
+
+test("a mailroot too deep for a socket path works through a pointer, which goes with the server", async () => {
+  const deep = path.join(folder, "a".repeat(60), "b".repeat(60));
+  await mkdir(deep, { recursive: true });
+  const { socketPath } = await start(
+    serviceMethods(() => 1),
+    deep,
+  );
+  expect(await callControl(deep, "ping")).toBe("pong");
+  await server?.close();
+  server = undefined;
+  await expect(stat(path.dirname(socketPath))).rejects.toThrow("ENOENT");
+  await expect(callControl(deep, "ping")).rejects.toMatchObject({ code: "CONTROL_UNREACHABLE" });
+});
+
+test("no service, a silent one and one that hangs up are told apart from an answer", async () => {
+  await expect(callControl(folder, "ping")).rejects.toMatchObject({ code: "CONTROL_UNREACHABLE" });
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => {
+    silent.listen(path.join(folder, "control.sock"), resolve);
+  });
+  await expect(callControl(folder, "ping", {}, 50)).rejects.toThrow(/nothing within 50 ms/);
+  silent.close();
+});
