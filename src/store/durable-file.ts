@@ -1,0 +1,38 @@
+// Files that appear whole or not at all: written under a temporary name, synchronised, renamed.
+import { open, rename, unlink } from "node:fs/promises";
+import path from "node:path";
+
+/** A new name lives in its folder: without this a crash may forget the file though its bytes are on disk. */
+export async function syncFolder(folder: string): Promise<void> {
+  // Windows cannot open a folder, and its file systems journal names by themselves.
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Replaces `target`, also when it exists. The temporary name begins with a dot: no reader of `*.eml` takes it. */
+export async function writeWhole(
+  target: string,
+  chunks: Iterable<Buffer> | AsyncIterable<Buffer>,
+  sync: boolean,
+): Promise<void> {
+  const temporary = path.join(path.dirname(target), `.${path.basename(target)}.tmp`);
+  const handle = await open(temporary, "w", 0o640);
+  try {
+    try {
+      for await (const chunk of chunks) await handle.writeFile(chunk);
+      if (sync) await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, target);
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
+  if (sync) await syncFolder(path.dirname(target));
+}

@@ -1,0 +1,31 @@
+// The lock of a mailroot: one running service per Queue folder.
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { OnArrivalError, describeError } from "../core/errors.ts";
+
+export interface MailrootLock {
+  release(): void;
+}
+
+/**
+ * Node offers no flock, and a pid file races: two starters can both find it stale, and a pid is used again. SQLite
+ * takes a real lock of the operating system (fcntl, LockFileEx), which ends with the process however it ends; an
+ * exclusive transaction that is never committed holds it and writes nothing.
+ */
+export function lockMailroot(folder: string): MailrootLock {
+  const file = path.join(folder, "lock.db");
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file);
+    database.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
+  } catch (error) {
+    database?.close();
+    const text = describeError(error);
+    if (/locked|busy/i.test(text)) {
+      throw new OnArrivalError("MAILROOT_LOCKED", `${folder} is in use by another service`, { cause: error });
+    }
+    throw new OnArrivalError("MAILROOT_UNUSABLE", `${file}: ${text}`, { cause: error });
+  }
+  const held = database;
+  return { release: () => held.close() };
+}

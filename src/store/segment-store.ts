@@ -1,0 +1,375 @@
+// The store driver: messages appended to segment files below <mailroot>/Queue, durable by group commit.
+// Read next: record.ts (the bytes), segment-writer.ts (the barrier), recovery.ts (the start), compaction.ts (the space).
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { systemClock } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Envelope, Origin } from "../core/envelope.ts";
+import { OnArrivalError, describeError } from "../core/errors.ts";
+import { silentLogger } from "../core/logger.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Content } from "../message/content.ts";
+import { tidySegments } from "./compaction.ts";
+import { ContentCache } from "./content-cache.ts";
+import { ContentFiles } from "./content-files.ts";
+import { layOut, restoreContent } from "./content-layout.ts";
+import type { LaidOut } from "./content-layout.ts";
+import { DiskWatch } from "./disk-watch.ts";
+import { lockMailroot } from "./mailroot-lock.ts";
+import type { MailrootLock } from "./mailroot-lock.ts";
+import { createMessageIds } from "./message-ids.ts";
+import { Entry, dropPlaces, placeMessage, placeState } from "./message-index.ts";
+import type { Segment } from "./message-index.ts";
+import { parseMessageJson, parseStateJson, readRecord } from "./record-json.ts";
+import type { MessageJson, StateJson } from "./record-json.ts";
+import { SALT_BYTES, encodeRecord, recordType } from "./record.ts";
+import type { RecordType } from "./record.ts";
+import { recoverStore } from "./recovery.ts";
+import { SegmentWriter } from "./segment-writer.ts";
+import type { PendingRecord, Waiter } from "./segment-writer.ts";
+import { DEFAULT_STORE_SETTINGS } from "./settings.ts";
+import type { StoreSettings } from "./settings.ts";
+import type { Recovery, SpoolFile, StoreDriver } from "./store-driver.ts";
+
+export interface SegmentStoreOptions {
+  /** `<mailroot>/Queue`. */
+  readonly folder: string;
+  readonly settings?: Partial<StoreSettings>;
+  readonly clock?: Clock;
+  /** In [0, 1): the tag of this run in the message ids. */
+  readonly random?: () => number;
+  readonly logger?: Logger;
+}
+
+/** How long after a barrier old segments are looked at. */
+const TIDY_AFTER_MS = 500;
+
+export class SegmentStore implements StoreDriver {
+  readonly nextId: () => string;
+  readonly #folder: string;
+  readonly #settings: StoreSettings;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  /** New for every run: see record.ts for what it protects from. */
+  readonly #salt = randomBytes(SALT_BYTES);
+  readonly #files: ContentFiles;
+  readonly #cache: ContentCache;
+  readonly #disk: DiskWatch;
+  readonly #segments: Segment[] = [];
+  #entries = new Map<string, Entry>();
+  #writer: SegmentWriter | undefined;
+  #lock: MailrootLock | undefined;
+  #cancelTidy: (() => void) | undefined;
+  #tidying: Promise<void> | undefined;
+  #closing = false;
+
+  constructor(options: SegmentStoreOptions) {
+    this.#folder = path.resolve(options.folder);
+    this.#settings = { ...DEFAULT_STORE_SETTINGS, ...options.settings };
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
+    this.nextId = createMessageIds(this.#clock, options.random ?? Math.random);
+    this.#files = new ContentFiles(path.join(this.#folder, "content"), this.nextId);
+    this.#cache = new ContentCache(this.#settings.memoryBudget);
+    this.#disk = new DiskWatch({
+      folder: this.#folder,
+      minFreeBytes: this.#settings.minFreeBytes,
+      sampleMs: this.#settings.diskSampleMs,
+      clock: this.#clock,
+      current: () => this.#writer?.current,
+      onSegmentGone: () => this.#onSegmentGone(),
+    });
+  }
+
+  async open(): Promise<Recovery> {
+    const corrupt = path.join(this.#folder, "corrupt");
+    try {
+      await mkdir(this.#files.folder, { recursive: true });
+      await mkdir(corrupt, { recursive: true });
+    } catch (error) {
+      throw new OnArrivalError("MAILROOT_UNUSABLE", `${this.#folder}: ${describeError(error)}`, {
+        cause: error,
+      });
+    }
+    this.#lock = lockMailroot(this.#folder);
+    try {
+      return await this.#recover(corrupt);
+    } catch (error) {
+      this.#lock.release();
+      this.#lock = undefined;
+      throw error;
+    }
+  }
+
+  async #recover(corrupt: string): Promise<Recovery> {
+    const folders = { segments: this.#folder, contents: this.#files.folder, corrupt };
+    const found = await recoverStore(folders);
+    this.#segments.push(...found.segments);
+    this.#entries = found.entries;
+    for (const entry of found.entries.values()) if (entry.file !== undefined) this.#files.retain(entry.file);
+    const orphans = await this.#files.removeOrphans();
+    await this.#disk.sample();
+    const { segmentBytes, syncIntervalMs } = this.#settings;
+    this.#writer = new SegmentWriter(
+      {
+        folder: this.#folder,
+        salt: this.#salt,
+        firstSequence: found.lastSequence + 1,
+        segmentBytes,
+        syncIntervalMs,
+        clock: this.#clock,
+      },
+      {
+        landed: (record, segment, offset) => this.#landed(record, segment, offset),
+        failed: (record) => this.#failed(record),
+        segmentOpened: (segment) => this.#segments.push(segment),
+        synced: () => this.#tidySoon(),
+        writeFailed: (error) => this.#writeFailed(error),
+      },
+    );
+    for (const entry of found.lost) this.#append(recordType.end, entry, "", undefined, undefined, undefined);
+    if (found.cutBytes > 0 || orphans > 0) {
+      this.#logger.warn({ cutBytes: found.cutBytes, orphans }, "unfinished writes removed from the store");
+    }
+    for (const { path: file, reason } of found.corrupt) {
+      this.#logger.error(
+        { code: "STORE_CORRUPT", path: file, reason },
+        "damaged entry of the store set aside",
+      );
+    }
+    this.#tidySoon();
+    return { messages: found.messages, corrupt: found.corrupt };
+  }
+
+  async createSpoolFile(): Promise<SpoolFile> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    try {
+      return await this.#files.create();
+    } catch (error) {
+      throw storeFailed(error);
+    }
+  }
+
+  commit(id: string, origin: Origin, envelope: Envelope, content: Content): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const laidOut = this.#layOutInline(content);
+    if (laidOut !== undefined) return this.#commit(id, { origin, envelope }, content, laidOut);
+    return this.#rewrite(content).then(({ content: written, laidOut: found }) =>
+      this.#commit(id, { origin, envelope }, written, found),
+    );
+  }
+
+  #commit(id: string, message: MessageJson, content: Content, laidOut: LaidOut): Promise<void> {
+    if (this.#entries.has(id)) return Promise.reject(new OnArrivalError("INTERNAL", `${id} is in use`));
+    const entry = new Entry(id);
+    const { layout, memory } = laidOut;
+    const json = JSON.stringify(layout === undefined ? message : { ...message, layout });
+    if (layout !== undefined) this.#takeFile(entry, layout.file);
+    this.#entries.set(id, entry);
+    return new Promise((resolve, reject) => {
+      this.#append(recordType.message, entry, json, memory, { resolve, reject }, undefined);
+      this.#cache.keep(entry, content);
+    });
+  }
+
+  async saveState(id: string, state: string, content?: Content): Promise<void> {
+    const entry = this.#entry(id);
+    if (content === undefined) {
+      this.#append(recordType.state, entry, JSON.stringify({ state }), undefined, undefined, undefined);
+      return;
+    }
+    const inline = this.#layOutInline(content);
+    const { content: kept, laidOut } =
+      inline === undefined ? await this.#rewrite(content) : { content, laidOut: inline };
+    const { layout, memory } = laidOut;
+    const json: StateJson = layout === undefined ? { state } : { state, layout };
+    const before = entry.file;
+    if (layout?.file !== before) {
+      entry.file = undefined;
+      if (layout !== undefined) this.#takeFile(entry, layout.file);
+    }
+    if (entry.removed) {
+      // The message ended while its content was written: nothing may refer to that file.
+      if (entry.file !== undefined && entry.file !== before) this.#releaseFile(entry.file);
+      return;
+    }
+    entry.revision += 1;
+    const released = entry.file === before ? undefined : before;
+    this.#append(recordType.state, entry, JSON.stringify(json), memory, undefined, released);
+    this.#cache.keep(entry, kept);
+  }
+
+  async loadContent(id: string): Promise<Content> {
+    const entry = this.#entry(id);
+    for (;;) {
+      const { content: place, message } = entry;
+      if (entry.fresh !== undefined) return entry.fresh;
+      if (place === undefined) throw new OnArrivalError("INTERNAL", `message ${id} has ended`);
+      try {
+        const { json, content } = await readRecord(place);
+        const { layout } = place === message ? parseMessageJson(json) : parseStateJson(json);
+        return restoreContent(content, layout, this.#files.folder);
+      } catch (error) {
+        // Compaction may have moved the record while it was being read.
+        if (entry.content === place) throw error instanceof OnArrivalError ? error : storeFailed(error);
+      }
+    }
+  }
+
+  remove(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    this.#end(entry);
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#cancelTidy?.();
+    try {
+      await this.#tidying;
+      await this.#writer?.close();
+    } finally {
+      this.#writer = undefined;
+      this.#lock?.release();
+      this.#lock = undefined;
+    }
+  }
+
+  #entry(id: string): Entry {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw new OnArrivalError("INTERNAL", `the store has no message ${id}`);
+    return entry;
+  }
+
+  #refusal(): OnArrivalError | undefined {
+    const reason =
+      this.#writer === undefined || this.#closing ? "the store is not open" : this.#disk.refusal();
+    return reason === undefined ? undefined : new OnArrivalError("STORE_FAILED", reason);
+  }
+
+  /** The layout of a content that can stand in a record as it is. */
+  #layOutInline(content: Content): LaidOut | undefined {
+    const laidOut = layOut(content, this.#files.folder);
+    return laidOut !== undefined && laidOut.memoryBytes <= this.#settings.inlineBytes ? laidOut : undefined;
+  }
+
+  /** The content as a file of its own, header block first. */
+  async #rewrite(content: Content): Promise<{ content: Content; laidOut: LaidOut }> {
+    try {
+      const written = await this.#files.rewrite(content);
+      const laidOut = layOut(written, this.#files.folder);
+      if (laidOut === undefined) throw new OnArrivalError("INTERNAL", "a content file without layout");
+      return { content: written, laidOut };
+    } catch (error) {
+      throw storeFailed(error);
+    }
+  }
+
+  #takeFile(entry: Entry, file: string): void {
+    entry.file = file;
+    this.#files.retain(file);
+  }
+
+  #append(
+    type: RecordType,
+    entry: Entry,
+    json: string,
+    memory: readonly Buffer[] | undefined,
+    waiter: Waiter | undefined,
+    releases: string | undefined,
+  ): void {
+    const writer = this.#writer;
+    if (writer === undefined) throw new OnArrivalError("STORE_FAILED", "the store is not open");
+    const { buffers, bytes } = encodeRecord(this.#salt, type, entry.id, json, entry.revision, memory);
+    entry.version += 1;
+    entry.unlanded += 1;
+    writer.append({ type, entry, buffers, bytes, withContent: memory !== undefined, releases, waiter });
+  }
+
+  #end(entry: Entry): void {
+    entry.removed = true;
+    this.#entries.delete(entry.id);
+    this.#cache.drop(entry);
+    dropPlaces(entry);
+    this.#append(recordType.end, entry, "", undefined, undefined, entry.file);
+  }
+
+  #landed(record: PendingRecord, segment: Segment, offset: number): void {
+    const { entry, releases } = record;
+    entry.unlanded -= 1;
+    if (!entry.removed) {
+      const place = { segment, offset, bytes: record.bytes };
+      if (record.type === recordType.message) placeMessage(entry, place);
+      else if (record.type === recordType.state) placeState(entry, place, record.withContent);
+    }
+    if (releases !== undefined) this.#releaseFile(releases);
+  }
+
+  /** A refused message is ended as well: part of its record may have reached the disk. A failed copy changes nothing. */
+  #failed({ entry }: PendingRecord): void {
+    entry.unlanded -= 1;
+    if (entry.message === undefined && !entry.removed) this.#end(entry);
+  }
+
+  #releaseFile(file: string): void {
+    this.#files.release(file).catch((error: unknown) => {
+      this.#logger.warn({ file, error: describeError(error) }, "content file not removed");
+    });
+  }
+
+  #writeFailed(error: Error): void {
+    this.#logger.error({ code: "STORE_FAILED", error: error.message }, "the store could not write");
+    void this.#disk.sample();
+  }
+
+  #onSegmentGone(): void {
+    this.#logger.error({ code: "STORE_FAILED", folder: this.#folder }, "the queue folder was removed");
+    this.#writer?.abandonSegment();
+  }
+
+  #tidySoon(): void {
+    if (this.#segments.length < 2 || this.#tidying !== undefined || this.#closing) return;
+    this.#cancelTidy ??= this.#clock.after(TIDY_AFTER_MS, () => {
+      this.#cancelTidy = undefined;
+      this.#tidying = this.#tidy();
+    });
+  }
+
+  async #tidy(): Promise<void> {
+    const owner = {
+      segments: this.#segments,
+      entries: this.#entries,
+      copyMessage: (entry: Entry, json: MessageJson, content: Buffer) =>
+        this.#copyMessage(entry, json, content),
+    };
+    try {
+      await tidySegments(owner, this.#folder, this.#settings.segmentBytes);
+    } catch (error) {
+      this.#logger.error({ error: describeError(error) }, "old segments could not be tidied");
+    } finally {
+      this.#tidying = undefined;
+    }
+  }
+
+  #copyMessage(entry: Entry, json: MessageJson, content: Buffer): Promise<void> {
+    if (this.#closing) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#append(
+        recordType.message,
+        entry,
+        JSON.stringify(json),
+        [content],
+        { resolve, reject },
+        undefined,
+      );
+    });
+  }
+}
+
+const storeFailed = (error: unknown): OnArrivalError =>
+  error instanceof OnArrivalError
+    ? error
+    : new OnArrivalError("STORE_FAILED", describeError(error), { cause: error });

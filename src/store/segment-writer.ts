@@ -1,0 +1,286 @@
+// Group commit: while one write and its barrier are under way all further records wait, and go together with the next.
+import fs from "node:fs";
+import path from "node:path";
+import type { Clock } from "../core/clock.ts";
+import { OnArrivalError, describeError } from "../core/errors.ts";
+import { syncFolder } from "./durable-file.ts";
+import { Segment } from "./message-index.ts";
+import type { Entry } from "./message-index.ts";
+import { SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentFileName } from "./record.ts";
+import type { RecordType } from "./record.ts";
+
+/** A record on its way to disk. */
+export interface PendingRecord {
+  readonly type: RecordType;
+  readonly entry: Entry;
+  readonly buffers: readonly Buffer[];
+  readonly bytes: number;
+  readonly withContent: boolean;
+  /** The content file to let go once the record is durable. */
+  readonly releases: string | undefined;
+  /** Someone waits for it: a record without a waiter is kept and written again after a failure. */
+  readonly waiter: Waiter | undefined;
+}
+
+export interface Waiter {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export interface WriterOwner {
+  landed(record: PendingRecord, segment: Segment, offset: number): void;
+  /** Nobody will be told that this record is durable. */
+  failed(record: PendingRecord): void;
+  segmentOpened(segment: Segment): void;
+  /** A barrier went through. */
+  synced(): void;
+  writeFailed(error: Error): void;
+}
+
+export interface WriterOptions {
+  readonly folder: string;
+  readonly salt: Buffer;
+  readonly firstSequence: number;
+  readonly segmentBytes: number;
+  readonly syncIntervalMs: number;
+  readonly clock: Clock;
+}
+
+/** One write is bounded, so that a burst does not make everybody wait for one long barrier. */
+const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+/** States wait for company no longer than this many bytes. */
+const MAX_IDLE_BYTES = 1024 * 1024;
+const RETRY_AFTER_MS = 1000;
+
+export class SegmentWriter {
+  readonly #options: WriterOptions;
+  readonly #owner: WriterOwner;
+  #pending: PendingRecord[] = [];
+  #pendingBytes = 0;
+  #segment: Segment | undefined;
+  #handle = -1;
+  #nextSequence: number;
+  #busy = false;
+  #scheduled = false;
+  #cancelTimer: (() => void) | undefined;
+  #idleWaiters: Waiter[] = [];
+
+  constructor(options: WriterOptions, owner: WriterOwner) {
+    this.#options = options;
+    this.#owner = owner;
+    this.#nextSequence = options.firstSequence;
+  }
+
+  append(record: PendingRecord): void {
+    this.#pending.push(record);
+    this.#pendingBytes += record.bytes;
+    if (record.waiter !== undefined || this.#pendingBytes > MAX_IDLE_BYTES) this.#schedule();
+    else this.#cancelTimer ??= this.#options.clock.after(this.#options.syncIntervalMs, this.#onTimer);
+  }
+
+  /** Resolves when everything appended so far is durable; rejects when a write fails before. */
+  drain(): Promise<void> {
+    if (!this.#busy && this.#pending.length === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#idleWaiters.push({ resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.drain();
+    } finally {
+      this.#cancelTimer?.();
+      this.#sealSegment();
+    }
+  }
+
+  /** The file of the current segment is gone or unsound: go on in a new one. */
+  abandonSegment(): void {
+    if (!this.#busy) this.#sealSegment();
+  }
+
+  get current(): { readonly path: string; readonly handle: number } | undefined {
+    return this.#segment === undefined ? undefined : { path: this.#segment.path, handle: this.#handle };
+  }
+
+  readonly #onTimer = (): void => {
+    this.#cancelTimer = undefined;
+    this.#schedule();
+  };
+
+  /** After this round of socket events, so that all messages that ended in it share the barrier. */
+  #schedule(): void {
+    if (this.#busy || this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#onImmediate);
+  }
+
+  readonly #onImmediate = (): void => {
+    this.#scheduled = false;
+    if (this.#busy || this.#pending.length === 0) return;
+    this.#busy = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    const segment = this.#segment;
+    if (segment !== undefined && segment.size < this.#options.segmentBytes) this.#writeBatch(segment);
+    else this.#openSegment().then(this.#writeFirst, this.#openFailed);
+  };
+
+  readonly #writeFirst = (segment: Segment): void => this.#writeBatch(segment);
+
+  readonly #openFailed = (error: unknown): void => this.#fail(this.#takeBatch(), error);
+
+  async #openSegment(): Promise<Segment> {
+    const { folder, salt } = this.#options;
+    this.#sealSegment();
+    const sequence = this.#nextSequence;
+    this.#nextSequence += 1;
+    const file = path.join(folder, segmentFileName(sequence, salt));
+    const handle = await fs.promises.open(file, "wx+", 0o600);
+    try {
+      await handle.write(encodeSegmentHeader(sequence, salt), 0, SEGMENT_HEADER_BYTES, 0);
+      await handle.sync();
+      await syncFolder(folder);
+    } catch (error) {
+      await fs.promises.unlink(file).catch(() => undefined);
+      throw error;
+    } finally {
+      await handle.close();
+    }
+    // A plain descriptor from here on: the callback interface costs a third of the promise one per write.
+    this.#handle = fs.openSync(file, "r+");
+    const segment = new Segment(sequence, file, salt, SEGMENT_HEADER_BYTES);
+    this.#segment = segment;
+    this.#owner.segmentOpened(segment);
+    return segment;
+  }
+
+  #takeBatch(): PendingRecord[] {
+    let bytes = 0;
+    let count = 0;
+    for (const record of this.#pending) {
+      if (count > 0 && bytes + record.bytes > MAX_BATCH_BYTES) break;
+      bytes += record.bytes;
+      count += 1;
+    }
+    this.#pendingBytes -= bytes;
+    if (count < this.#pending.length) return this.#pending.splice(0, count);
+    const batch = this.#pending;
+    this.#pending = [];
+    return batch;
+  }
+
+  #writeBatch(segment: Segment): void {
+    const batch = this.#takeBatch();
+    const buffers: Buffer[] = [];
+    for (const record of batch) for (const buffer of record.buffers) buffers.push(buffer);
+    const handle = this.#handle;
+    writeAll(handle, buffers, segment.size, (writeError) => {
+      if (writeError !== null) return this.#fail(batch, writeError);
+      fs.fdatasync(handle, (syncError) => {
+        if (syncError !== null) return this.#fail(batch, syncError);
+        return this.#land(batch, segment);
+      });
+    });
+  }
+
+  #land(batch: readonly PendingRecord[], segment: Segment): void {
+    this.#busy = false;
+    let offset = segment.size;
+    for (const record of batch) {
+      this.#owner.landed(record, segment, offset);
+      offset += record.bytes;
+    }
+    segment.size = offset;
+    for (const record of batch) record.waiter?.resolve();
+    if (this.#pending.length > 0) this.#schedule();
+    else this.#settleIdle(undefined);
+    this.#owner.synced();
+  }
+
+  /**
+   * After a failed barrier the kernel may hold the pages clean though they are not on disk, and a second fdatasync
+   * would answer success: nothing of this batch counts, and nothing more goes to this file.
+   */
+  #fail(batch: readonly PendingRecord[], cause: unknown): void {
+    this.#busy = false;
+    this.#cutSegment();
+    const error = new OnArrivalError("STORE_FAILED", `the store could not write: ${describeError(cause)}`, {
+      cause,
+    });
+    const kept: PendingRecord[] = [];
+    for (const record of batch) {
+      if (record.waiter === undefined) kept.push(record);
+      else this.#owner.failed(record);
+      record.waiter?.reject(error);
+    }
+    for (const record of kept) this.#pendingBytes += record.bytes;
+    this.#pending = [...kept, ...this.#pending];
+    this.#settleIdle(error);
+    this.#owner.writeFailed(error);
+    // Commits try again at once with a new segment; records that nobody waits for give the disk some time.
+    if (this.#pending.some((record) => record.waiter !== undefined)) this.#schedule();
+    else if (this.#pending.length > 0) {
+      this.#cancelTimer ??= this.#options.clock.after(RETRY_AFTER_MS, this.#onTimer);
+    }
+  }
+
+  /** Cuts off what was not synchronised: what nobody was promised shall not come back, and its space is needed. */
+  #cutSegment(): void {
+    const segment = this.#segment;
+    if (segment === undefined) return;
+    try {
+      fs.ftruncateSync(this.#handle, segment.size);
+    } catch {
+      // The ids that were refused are ended in the next segment as well.
+    }
+    this.#sealSegment();
+  }
+
+  #sealSegment(): void {
+    if (this.#segment === undefined) return;
+    this.#segment.sealed = true;
+    this.#segment = undefined;
+    fs.close(this.#handle, () => undefined);
+    this.#handle = -1;
+  }
+
+  #settleIdle(error: Error | undefined): void {
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const waiter of waiters) {
+      if (error === undefined) waiter.resolve();
+      else waiter.reject(error);
+    }
+  }
+}
+
+/** writev may write less than asked (a disk that fills up): the rest is written, or its error is the answer. */
+function writeAll(
+  handle: number,
+  buffers: Buffer[],
+  position: number,
+  done: (error: Error | null) => void,
+): void {
+  let wanted = 0;
+  for (const buffer of buffers) wanted += buffer.length;
+  fs.writev(handle, buffers, position, (error, written) => {
+    if (error !== null) return done(error);
+    if (written === wanted) return done(null);
+    if (written === 0) return done(new Error("the file takes no more bytes"));
+    return writeAll(handle, skipBytes(buffers, written), position + written, done);
+  });
+}
+
+function skipBytes(buffers: readonly Buffer[], count: number): Buffer[] {
+  const rest: Buffer[] = [];
+  let toSkip = count;
+  for (const buffer of buffers) {
+    const skipped = Math.min(toSkip, buffer.length);
+    toSkip -= skipped;
+    if (skipped < buffer.length) rest.push(buffer.subarray(skipped));
+  }
+  return rest;
+}

@@ -1,0 +1,340 @@
+import { readFile, readdir, rm } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
+import { Content } from "../../../src/message/content.ts";
+import { createMessageIds } from "../../../src/store/message-ids.ts";
+import { createStore, envelope, message, messageBytes, origin, temporaryFolder } from "./store-samples.ts";
+
+const segmentsOf = async (folder: string): Promise<string[]> =>
+  (await readdir(folder)).filter((name) => name.endsWith(".seg"));
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+describe("a message of the store", () => {
+  test("is found again after a restart with origin, envelope, state and the same bytes", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path);
+    await store.open();
+    const id = store.nextId();
+    await store.commit(id, { ...origin, clientAddress: "192.0.2.1" }, envelope, message(1));
+    await store.saveState(id, '{"attempts":1}');
+    await store.close();
+    const again = createStore(folder.path);
+    const { messages, corrupt } = await again.open();
+    expect(corrupt).toEqual([]);
+    expect(messages).toEqual([
+      { id, origin: { ...origin, clientAddress: "192.0.2.1" }, envelope, state: '{"attempts":1}' },
+    ]);
+    expect(await (await again.loadContent(id)).toBuffer()).toEqual(messageBytes(1, 4096));
+    await again.close();
+  });
+
+  test("is forgotten once it was removed", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path);
+    await store.open();
+    const kept = store.nextId();
+    const removed = store.nextId();
+    await Promise.all([
+      store.commit(kept, origin, envelope, message(1)),
+      store.commit(removed, origin, envelope, message(2)),
+    ]);
+    store.remove(removed);
+    await expect(store.loadContent(removed)).rejects.toMatchObject({ code: "INTERNAL" });
+    await store.close();
+    const again = createStore(folder.path);
+    expect((await again.open()).messages.map(({ id }) => id)).toEqual([kept]);
+    await again.close();
+  });
+
+  test("comes back with the content that a state brought along, also behind a later state", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path, { memoryBudget: 0 });
+    await store.open();
+    const id = store.nextId();
+    await store.commit(id, origin, envelope, message(1));
+    await store.saveState(id, "one", message(7, 9000));
+    await store.saveState(id, "two");
+    await store.close();
+    const again = createStore(folder.path);
+    expect((await again.open()).messages[0]?.state).toBe("two");
+    expect(await (await again.loadContent(id)).toBuffer()).toEqual(messageBytes(7, 9000));
+    await again.close();
+  });
+
+  test("is read from disk when memory has no room, with its header block in memory", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path, { memoryBudget: 10_000 });
+    await store.open();
+    const ids: string[] = [];
+    for (let seed = 0; seed < 20; seed += 1) {
+      const id = store.nextId();
+      ids.push(id);
+      await store.commit(id, origin, envelope, message(seed));
+    }
+    for (const [seed, id] of ids.entries()) {
+      const content = await store.loadContent(id);
+      expect(content.header.toString()).toBe(`Subject: message ${seed}\r\n\r\n`);
+      expect(await content.toBuffer()).toEqual(messageBytes(seed, 4096));
+    }
+    await store.close();
+  });
+
+  test("with text of all scripts in its envelope comes back unchanged", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path);
+    await store.open();
+    const id = store.nextId();
+    const wide = {
+      sender: "jörg@пример.example",
+      recipients: [{ address: "用户@例え.example" }],
+      smtpUtf8: true,
+    };
+    await store.commit(id, origin, wide, message(1));
+    await store.close();
+    const again = createStore(folder.path);
+    expect((await again.open()).messages[0]?.envelope).toEqual(wide);
+    await again.close();
+  });
+
+  test("that nobody committed cannot get a state", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path);
+    await store.open();
+    await expect(store.saveState("NOBODY", "x")).rejects.toMatchObject({ code: "INTERNAL" });
+    await store.close();
+  });
+});
+
+describe("a large content", () => {
+  test("stays in its file through commit, edit and restart, and the file goes with the message", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path);
+    await store.open();
+    const body = messageBytes(3, 3_000_000);
+    const spool = await store.createSpoolFile();
+    for (let at = 1000; at < body.length; at += 65_536) await spool.write(body.subarray(at, at + 65_536));
+    const content = await spool.finish(body.subarray(0, 1000));
+    const id = store.nextId();
+    await store.commit(id, origin, envelope, content);
+    const edit = (at: number, text: string) => ({ start: at, end: at + 5, bytes: Buffer.from(text) });
+    const splices = [edit(0, "X-Tag: 1\r\nSub"), edit(500_000, "edited"), edit(2_000_000, "")];
+    const edited = content.splice([
+      ...splices,
+      { start: body.length, end: body.length, bytes: Buffer.from("end") },
+    ]);
+    const wanted = await edited.toBuffer();
+    await store.saveState(id, "edited", edited);
+    await store.close();
+
+    const again = createStore(folder.path);
+    await again.open();
+    const loaded = await again.loadContent(id);
+    expect(loaded.header.subarray(0, 10).toString()).toBe("X-Tag: 1\r\n");
+    expect((await loaded.toBuffer()).equals(wanted)).toBe(true);
+    expect(await readdir(path.join(folder.path, "content"))).toHaveLength(1);
+    again.remove(id);
+    await again.close();
+    expect(await readdir(path.join(folder.path, "content"))).toHaveLength(0);
+  });
+
+  test("held in memory goes to a file of its own", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path, { inlineBytes: 10_000 });
+    await store.open();
+    const id = store.nextId();
+    await store.commit(id, origin, envelope, message(1, 200_000));
+    expect(await readdir(path.join(folder.path, "content"))).toHaveLength(1);
+    await store.saveState(id, "smaller", message(2, 5000));
+    await store.close();
+    expect(await readdir(path.join(folder.path, "content"))).toHaveLength(0);
+    const again = createStore(folder.path);
+    await again.open();
+    expect(await (await again.loadContent(id)).toBuffer()).toEqual(messageBytes(2, 5000));
+    await again.close();
+  });
+
+  test("shared by two messages lives until the second has ended", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path, { syncIntervalMs: 5 });
+    await store.open();
+    const spool = await store.createSpoolFile();
+    await spool.write(messageBytes(4, 50_000));
+    const content = await spool.finish(Buffer.from("Subject: shared\r\n\r\n"));
+    const [first, second] = [store.nextId(), store.nextId()];
+    await store.commit(first, origin, envelope, content);
+    await store.commit(second, origin, envelope, content);
+    store.remove(first);
+    await store.commit(store.nextId(), origin, envelope, message(1));
+    expect((await (await store.loadContent(second)).toBuffer()).length).toBe(50_019);
+    store.remove(second);
+    await store.close();
+    expect(await readdir(path.join(folder.path, "content"))).toHaveLength(0);
+  });
+
+  test("whose message never came is removed at the next start, and at once when discarded", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path);
+    await store.open();
+    const left = await store.createSpoolFile();
+    await left.write(Buffer.from("half"));
+    const discarded = await store.createSpoolFile();
+    await discarded.finish(Buffer.from("x: y\r\n\r\n"));
+    await discarded.discard();
+    expect(await readdir(path.join(folder.path, "content"))).toHaveLength(1);
+    await left.finish(Buffer.from("x: y\r\n\r\n"));
+    await store.close();
+    const again = createStore(folder.path);
+    await again.open();
+    expect(await readdir(path.join(folder.path, "content"))).toHaveLength(0);
+    await again.close();
+  });
+
+  test("made of ranges of other files is copied into the store", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path);
+    await store.open();
+    const foreign = path.join(import.meta.dirname, "segment-store.test.ts");
+    const text = await readFile(foreign);
+    const content = Content.fromFile(Buffer.from("a: b\r\n\r\n"), { path: foreign, offset: 10, length: 500 });
+    const id = store.nextId();
+    await store.commit(id, origin, envelope, content);
+    await store.close();
+    const again = createStore(folder.path);
+    await again.open();
+    const loaded = await (await again.loadContent(id)).toBuffer();
+    expect(loaded.toString()).toBe(`a: b\r\n\r\n${text.toString("utf8", 10, 510)}`);
+    await again.close();
+  });
+});
+
+describe("the segments", () => {
+  test("whose messages are all finished are removed", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path, { segmentBytes: 20_000, syncIntervalMs: 5 });
+    await store.open();
+    for (let seed = 0; seed < 40; seed += 1) {
+      const id = store.nextId();
+      await store.commit(id, origin, envelope, message(seed));
+      store.remove(id);
+    }
+    await until(async () => (await segmentsOf(folder.path)).length === 1);
+    await store.close();
+  });
+
+  test("with few living messages are copied forward, states and edited contents included", async () => {
+    await using folder = await temporaryFolder();
+    const settings = { segmentBytes: 50_000, syncIntervalMs: 5, memoryBudget: 0 };
+    const store = createStore(folder.path, settings);
+    await store.open();
+    const kept: string[] = [];
+    for (let seed = 0; seed < 300; seed += 1) {
+      const id = store.nextId();
+      await store.commit(id, origin, envelope, message(seed));
+      if (seed % 60 === 0) {
+        kept.push(id);
+        await store.saveState(id, `state ${seed}`, seed === 60 ? message(1060) : undefined);
+        if (seed === 60) await store.saveState(id, "state of the edited one");
+      } else {
+        store.remove(id);
+      }
+    }
+    const before = (await segmentsOf(folder.path)).length;
+    await until(async () => (await segmentsOf(folder.path)).length <= 4);
+    expect(before).toBeGreaterThan(4);
+    for (const id of kept) expect((await store.loadContent(id)).size).toBe(4096);
+    await store.close();
+    const again = createStore(folder.path, settings);
+    const { messages, corrupt } = await again.open();
+    expect(corrupt).toEqual([]);
+    expect(messages.map(({ id }) => id)).toEqual(kept);
+    expect(messages.map(({ state }) => state)).toEqual([
+      "state 0",
+      "state of the edited one",
+      "state 120",
+      "state 180",
+      "state 240",
+    ]);
+    for (const [index, id] of kept.entries()) {
+      const seed = index === 1 ? 1060 : index * 60;
+      expect(await (await again.loadContent(id)).toBuffer()).toEqual(messageBytes(seed, 4096));
+    }
+    await again.close();
+  });
+});
+
+describe("the store", () => {
+  test("refuses a second store on its folder, and gives the folder back when it closes", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path);
+    await store.open();
+    await expect(createStore(folder.path).open()).rejects.toMatchObject({ code: "MAILROOT_LOCKED" });
+    await expect(createStore(folder.path).open()).rejects.toThrow(folder.path);
+    await store.close();
+    const next = createStore(folder.path);
+    await next.open();
+    await next.close();
+  });
+
+  test("refuses mail while the volume has less free space than it must have", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path, { minFreeBytes: Number.MAX_SAFE_INTEGER });
+    await store.open();
+    const refused = store.commit(store.nextId(), origin, envelope, message(1));
+    await expect(refused).rejects.toMatchObject({ code: "STORE_FAILED" });
+    await expect(store.createSpoolFile()).rejects.toMatchObject({ code: "STORE_FAILED" });
+    await store.close();
+  });
+
+  test("refuses mail when its folder is gone, and goes on when it is back", async () => {
+    await using folder = await temporaryFolder();
+    const queue = path.join(folder.path, "Queue");
+    const store = createStore(queue, { diskSampleMs: 10 });
+    await store.open();
+    await store.commit(store.nextId(), origin, envelope, message(1));
+    await rm(queue, { recursive: true });
+    const commit = (): Promise<string> =>
+      store.commit(store.nextId(), origin, envelope, message(2)).then(
+        () => "taken",
+        (error: { code: string }) => error.code,
+      );
+    await until(async () => (await commit()) === "STORE_FAILED");
+    const { mkdir } = await import("node:fs/promises");
+    await mkdir(queue);
+    await until(async () => (await commit()) === "taken" && (await segmentsOf(queue)).length > 0);
+    await store.close();
+  });
+
+  test("refuses mail before it is open and after it is closed", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path);
+    const commit = (): Promise<void> => store.commit(store.nextId(), origin, envelope, message(1));
+    await expect(commit()).rejects.toMatchObject({ code: "STORE_FAILED" });
+    await store.open();
+    await store.close();
+    await expect(commit()).rejects.toMatchObject({ code: "STORE_FAILED" });
+  });
+});
+
+describe("message ids", () => {
+  test("are 18 characters that sort as they were made, also when the clock runs backwards", () => {
+    let now = 1_700_000_000_000;
+    const nextId = createMessageIds({ now: () => now, after: systemClock.after }, () => 0.5);
+    const ids: string[] = [];
+    for (let count = 0; count < 60_000; count += 1) {
+      if (count === 50_000) now -= 5000;
+      ids.push(nextId());
+    }
+    expect([...ids].sort()).toEqual(ids);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.every((id) => /^[0-9A-Z]{18}$/.test(id))).toBe(true);
+  });
+
+  test("of two runs at the same moment differ", () => {
+    const clock = { now: () => 1_700_000_000_000, after: systemClock.after };
+    expect(createMessageIds(clock, () => 0.25)()).not.toBe(createMessageIds(clock, () => 0.75)());
+  });
+});
