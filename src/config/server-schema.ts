@@ -74,9 +74,9 @@ const limits = z.strictObject({
   maxConnections: count(1)
     .default(1000)
     .meta(live("Connections at a time; further ones get 421.", { unit: "connections" })),
-  maxConnectionsPerAddress: count(1)
+  maxConnectionsPerAddress: count(0)
     .default(100)
-    .meta(live("Connections at a time of one client address.", { unit: "connections" })),
+    .meta(live("Connections at a time of one client address; 0 is no limit.", { unit: "connections" })),
   idleTimeoutMs: milliseconds(100)
     .default(600_000)
     .meta(live("Silence of a client before 451 and close.", { unit: "ms" })),
@@ -94,6 +94,17 @@ const limits = z.strictObject({
   inlineBytes: size(4096, 64 * MIB)
     .default(MIB)
     .meta(live("Larger messages are written to disk while they arrive.", { unit: "bytes" })),
+  maxJunkCommands: count(1)
+    .default(100)
+    .meta(
+      live("NOOP, RSET, VRFY and the like between messages; more count as errors.", { unit: "commands" }),
+    ),
+  minDataRate: count(0)
+    .default(0)
+    .meta(live("Average speed that message data must reach; 0 is no limit.", { unit: "bytes/s" })),
+  dataRateGraceMs: milliseconds()
+    .default(60_000)
+    .meta(live("Time before minDataRate is looked at.", { unit: "ms" })),
 });
 
 const tls = z.strictObject({
@@ -128,6 +139,9 @@ const auth = z.strictObject({
   maxFailures: count(1, 1000)
     .default(3)
     .meta(live("Failed AUTH attempts before the connection is closed.", { unit: "attempts" })),
+  failureDelayMs: milliseconds()
+    .default(1000)
+    .meta(live("How long the reply to a failed attempt is held back.", { unit: "ms" })),
 });
 
 const timeouts = z.strictObject({
@@ -140,15 +154,18 @@ const timeouts = z.strictObject({
   commandMs: milliseconds(1)
     .default(300_000)
     .meta(live("Until the reply to MAIL, RCPT and the rest (RFC 5321 §4.5.3.2.2).", { unit: "ms" })),
-  dataMs: milliseconds(1)
+  dataInitiationMs: milliseconds(1)
     .default(120_000)
     .meta(live("Until the reply to DATA (RFC 5321 §4.5.3.2.4).", { unit: "ms" })),
-  blockMs: milliseconds(1)
+  dataBlockMs: milliseconds(1)
     .default(180_000)
     .meta(live("Until the peer takes a block of data (RFC 5321 §4.5.3.2.5).", { unit: "ms" })),
   endOfDataMs: milliseconds(1)
     .default(600_000)
     .meta(live("Until the reply to the end of data (RFC 5321 §4.5.3.2.6).", { unit: "ms" })),
+  quitMs: milliseconds(1)
+    .default(5000)
+    .meta(live("Until the reply to QUIT.", { unit: "ms" })),
 });
 
 const outbound = z.strictObject({
@@ -159,11 +176,17 @@ const outbound = z.strictObject({
     .default(20)
     .meta(live("Outgoing connections to one next hop.", { unit: "connections" })),
   messagesPerConnection: count(1)
-    .default(1000)
+    .default(100)
     .meta(live("Messages before a connection is replaced.", { unit: "messages" })),
   idleMs: milliseconds()
     .default(5000)
     .meta(live("How long an idle connection is kept for the next message.", { unit: "ms" })),
+  reopenPauseMs: milliseconds()
+    .default(60_000)
+    .meta(live("Pause after a next hop that could not be reached.", { unit: "ms" })),
+  maxAddresses: count(1, 100)
+    .default(10)
+    .meta(live("Addresses of one next hop that are tried.", { unit: "addresses" })),
   timeouts: timeouts.prefault({}).meta(live("How long the next hop may take.")),
 });
 
@@ -218,6 +241,7 @@ export const virtualServerSchema = z
       .meta(
         live("A CR or LF alone in message data: refuse the message, or take it as data (RFC 5321 §2.3.8)."),
       ),
+    reverseLookup: z.boolean().default(false).meta(live("Look up the client's name for the Received field.")),
     domains: z
       .strictObject({
         local: z

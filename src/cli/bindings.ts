@@ -1,0 +1,224 @@
+// `onarrival bindings …`: what smtpreg.vbs did (REFERENCE 5.5), on the configuration file.
+import { Command, InvalidArgumentError } from "commander";
+import path from "node:path";
+import { BindingEditor, type Bag } from "../config/edit.ts";
+import { DEFAULT_CONFIG_FILE } from "../config/load.ts";
+import type { BindingSettings } from "../config/schema.ts";
+import { OnArrivalError } from "../core/errors.ts";
+import { DEFAULT_PRIORITY, SCRIPT_SINK_CLASS } from "../events/binding.ts";
+import { formatTable, printResult, type Output } from "./output.ts";
+import type { CommandFactory } from "./program.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+interface AddOptions extends Options {
+  readonly rule?: string;
+  readonly priority?: number;
+  readonly script?: string;
+  readonly onError?: string;
+}
+
+export const bindingsCommand: CommandFactory = (output) => {
+  const bindings = new Command("bindings").description("the bindings of the configuration file");
+  bindings.addCommand(
+    withFile(new Command("list"))
+      .description("list the bindings in the order of the file")
+      .action((options: Options) => list(output, options)),
+  );
+  bindings.addCommand(addCommand(output));
+  bindings.addCommand(
+    named(new Command("remove"))
+      .description("remove a binding")
+      .action((name: string, options: Options) =>
+        edit(output, options, `removed ${name}`, (editor) => editor.remove(name)),
+      ),
+  );
+  bindings.addCommand(
+    property(new Command("set"))
+      .argument("<value>", "text; numbers, true and false as such")
+      .description("set a property of a binding")
+      .action((name: string, bag: Bag, key: string, value: string, options: Options) =>
+        edit(output, options, `set ${key} of ${name}`, (editor) =>
+          editor.set(name, bag, key, parseValue(bag, value)),
+        ),
+      ),
+  );
+  bindings.addCommand(
+    property(new Command("unset"))
+      .description("remove a property of a binding")
+      .action((name: string, bag: Bag, key: string, options: Options) =>
+        edit(output, options, `unset ${key} of ${name}`, (editor) => {
+          if (!editor.unset(name, bag, key))
+            throw new OnArrivalError("BINDING_NOT_FOUND", `${name} has no ${bag} property ${key}`);
+        }),
+      ),
+  );
+  for (const [verb, enabled] of [
+    ["enable", true],
+    ["disable", false],
+  ] as const) {
+    bindings.addCommand(
+      named(new Command(verb))
+        .description(`${verb} a binding`)
+        .action((name: string, options: Options) =>
+          edit(output, options, `${verb}d ${name}`, (editor) =>
+            editor.set(name, "binding", "enabled", enabled),
+          ),
+        ),
+    );
+  }
+  return bindings;
+};
+
+function addCommand(output: Output): Command {
+  return withFile(new Command("add"))
+    .description("add a binding")
+    .argument("<event>", "event, as OnArrival")
+    .argument("<displayName>", "name of the binding")
+    .argument("[sinkClass]", "path of a native sink module", SCRIPT_SINK_CLASS)
+    .argument("[rule]", 'which messages, as "MAIL FROM=*@example.com" (default: all)')
+    .argument("[priority]", `0 first … 32767 last (default: ${DEFAULT_PRIORITY})`, parsePriority)
+    .option("--rule <rule>", "the same as the argument")
+    .option("--priority <number>", "the same as the argument", parsePriority)
+    .option("--script <file>", "script of the scripts folder (ScriptName)")
+    .option("--on-error <policy>", "hold, continue or badmail (default: hold)", parsePolicy)
+    .action(
+      (
+        event: string,
+        displayName: string,
+        sinkClass: string,
+        rule: string | undefined,
+        priority: number | undefined,
+        options: AddOptions,
+      ) =>
+        add(output, {
+          event,
+          displayName,
+          sinkClass,
+          rule: options.rule ?? rule,
+          priority: options.priority ?? priority,
+          options,
+        }),
+    );
+}
+
+interface Addition {
+  readonly event: string;
+  readonly displayName: string;
+  readonly sinkClass: string;
+  readonly rule: string | undefined;
+  readonly priority: number | undefined;
+  readonly options: AddOptions;
+}
+
+async function add(output: Output, { options, priority, ...parts }: Addition): Promise<void> {
+  if (parts.sinkClass === SCRIPT_SINK_CLASS && options.script === undefined) {
+    throw new OnArrivalError(
+      "WRONG_USE",
+      "a script binding needs --script FILE; a native sink needs its path as sinkClass",
+    );
+  }
+  const editor = await BindingEditor.open(fileOf(options));
+  const id = editor.add({
+    ...parts,
+    priority,
+    scriptName: options.script,
+    onError: policyOf(options.onError),
+  });
+  await editor.save();
+  const text = [
+    ["event", parts.event],
+    ["display name", parts.displayName],
+    ["binding", id],
+    ["sink class", parts.sinkClass],
+    ["rule", parts.rule ?? "(all messages)"],
+    ["priority", String(priority ?? DEFAULT_PRIORITY)],
+  ];
+  printResult(
+    output,
+    options.json,
+    { id },
+    text.map(([name = "", value = ""]) => `${name.padEnd(14)}${value}`).join("\n"),
+  );
+}
+
+async function list(output: Output, options: Options): Promise<void> {
+  const bindings = (await BindingEditor.open(fileOf(options))).list();
+  const head = ["NAME", "EVENT", "PRIORITY", "ENABLED", "SINK", "RULE", "ID"];
+  printResult(
+    output,
+    options.json,
+    bindings,
+    bindings.length === 0 ? "no bindings" : formatTable(head, bindings.map(row)),
+  );
+}
+
+function row(binding: BindingSettings): string[] {
+  const script = binding.sinkProperties?.["ScriptName"];
+  return [
+    binding.displayName,
+    binding.event,
+    String(binding.sourceProperties?.priority ?? DEFAULT_PRIORITY),
+    binding.enabled === false ? "no" : "yes",
+    typeof script === "string" ? script : binding.sinkClass,
+    binding.sourceProperties?.rule ?? "",
+    binding.id,
+  ];
+}
+
+async function edit(
+  output: Output,
+  options: Options,
+  said: string,
+  change: (editor: BindingEditor) => void,
+): Promise<void> {
+  const editor = await BindingEditor.open(fileOf(options));
+  change(editor);
+  await editor.save();
+  printResult(output, options.json, { done: said }, said);
+}
+
+const fileOf = (options: Options): string => path.resolve(options.config ?? DEFAULT_CONFIG_FILE);
+
+function withFile(command: Command): Command {
+  return command
+    .option("-c, --config <file>", `configuration file (default: ${DEFAULT_CONFIG_FILE})`)
+    .option("--json", "answer as JSON");
+}
+
+const named = (command: Command): Command => withFile(command).argument("<binding>", "display name or GUID");
+
+const property = (command: Command): Command =>
+  named(command)
+    .argument("<bag>", "source, sink, or binding for what stands beside the bags", parseBag)
+    .argument("<property>", "name of the property, as priority, ScriptName, limits.timeoutMs");
+
+function parseBag(text: string): Bag {
+  const bag = (["source", "sink", "binding"] as const).find((name) => name === text.toLowerCase());
+  if (bag === undefined) throw new InvalidArgumentError("must be source, sink or binding");
+  return bag;
+}
+
+function parsePriority(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError("must be a number from 0 to 32767");
+  return Number(text);
+}
+
+function policyOf(text: string | undefined): "hold" | "continue" | "badmail" | undefined {
+  return (["hold", "continue", "badmail"] as const).find((policy) => policy === text);
+}
+
+function parsePolicy(text: string): string {
+  if (policyOf(text) === undefined) throw new InvalidArgumentError("must be hold, continue or badmail");
+  return text;
+}
+
+/** The original stored texts only; the sink's own properties stay what was typed, ours get the type they need. */
+function parseValue(bag: Bag, text: string): string | number | boolean {
+  if (bag === "sink") return text;
+  if (text === "true" || text === "false") return text === "true";
+  return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+}

@@ -1,0 +1,54 @@
+// `onarrival check`: validates the configuration and compiles every script, without a service.
+import { Command } from "commander";
+import { findConfigFile, loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import { describeError, OnArrivalError } from "../core/errors.ts";
+import { CommandFailed, printResult, type Output } from "./output.ts";
+import type { CommandFactory } from "./program.ts";
+
+export interface ScriptCheck {
+  readonly script: string;
+  /** Absent: the script is good. */
+  readonly problem?: string | undefined;
+}
+
+/** Compiles and loads every script of the folder; the composition root knows how. */
+export type CheckScripts = (config: Config) => Promise<readonly ScriptCheck[]>;
+
+interface Options {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+export function checkCommand(checkScripts: CheckScripts): CommandFactory {
+  return (output) =>
+    new Command("check")
+      .description("validate the configuration and compile every script")
+      .option("-c, --config <file>", "configuration file (default: onarrival.yaml when it is there)")
+      .option("--json", "answer as JSON")
+      .action((options: Options) => check(output, checkScripts, options));
+}
+
+async function check(output: Output, checkScripts: CheckScripts, options: Options): Promise<void> {
+  const file = findConfigFile(options.config);
+  const problems: string[] = [];
+  let scripts: readonly ScriptCheck[] = [];
+  try {
+    const config = await loadConfig(file);
+    scripts = await checkScripts(config);
+    for (const { script, problem } of scripts)
+      if (problem !== undefined) problems.push(`${script}: ${problem}`);
+  } catch (error) {
+    if (!(error instanceof OnArrivalError) || error.owner !== "operator") throw error;
+    problems.push(...(error.code === "CONFIG_INVALID" ? error.message.split("\n") : [describeError(error)]));
+  }
+  const good = `configuration ${file ?? "(defaults)"} is valid, ${scripts.length} script${scripts.length === 1 ? "" : "s"} compiled`;
+  const text = problems.length === 0 ? good : problems.join("\n");
+  printResult(
+    output,
+    options.json,
+    { ok: problems.length === 0, config: file ?? null, problems, scripts },
+    text,
+  );
+  if (problems.length > 0) throw new CommandFailed();
+}

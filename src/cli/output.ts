@@ -1,0 +1,67 @@
+// How commands speak: results on stdout as text or JSON, errors on stderr in two lines, exit codes 0, 1 and 2.
+import { CommanderError } from "commander";
+import { describeError, OnArrivalError } from "../core/errors.ts";
+
+export const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
+
+/** Thrown by a command that has said all there is to say, to end with exit code 1. */
+export class CommandFailed extends Error {
+  override readonly name = "CommandFailed";
+}
+
+/** Where a command writes. The tests give their own. */
+export interface Output {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+export const processOutput: Output = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+};
+
+/** One line of text, or with --json the value. */
+export function printResult(output: Output, json: boolean | undefined, value: unknown, text: string): void {
+  output.out(json === true ? `${JSON.stringify(value, undefined, 2)}\n` : text === "" ? "" : `${text}\n`);
+}
+
+/** Columns as wide as their widest cell. Texts of clients stand in them: control characters are not passed on. */
+export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = [head, ...rows].map((row) => row.map(printable));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+// oxlint-disable-next-line no-control-regex -- control characters are what is meant
+export const printable = (text: string): string => text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?");
+
+/** Says what went wrong and answers the exit code. Only faults of our own come with a stack. */
+export function reportError(output: Output, error: unknown, json = false): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse;
+  if (error instanceof CommandFailed) return EXIT.failed;
+  const known = error instanceof OnArrivalError ? error : undefined;
+  if (json) {
+    const { code, remedy } = known ?? { code: "INTERNAL", remedy: undefined };
+    output.out(`${JSON.stringify({ error: { code, message: messageOf(error), remedy } }, undefined, 2)}\n`);
+  } else {
+    output.err(`error: ${known?.owner === "operator" ? messageOf(error) : stackOf(error)}\n`);
+    if (known !== undefined) output.err(`what to do: ${known.remedy}\n`);
+  }
+  return known?.code === "WRONG_USE" ? EXIT.wrongUse : EXIT.failed;
+}
+
+const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
+/** A list of problems keeps its lines. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof OnArrivalError)) return describeError(error);
+  return error.message.split("\n").map(printable).join("\n");
+}

@@ -1,0 +1,138 @@
+// `onarrival queue …`: what waits in the running service, and what to do with it.
+import { Command } from "commander";
+import { callControl } from "../admin/control-client.ts";
+import { findConfigFile, loadConfig } from "../config/load.ts";
+import { OnArrivalError } from "../core/errors.ts";
+import type { QueueEntry } from "../transport/queue-view.ts";
+import { formatTable, printable, printResult, type Output } from "./output.ts";
+import type { CommandFactory } from "./program.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly mailroot?: string;
+  readonly json?: boolean;
+  readonly all?: boolean;
+}
+
+const VERBS = [
+  ["retry", "try messages now"],
+  ["hold", "keep messages without attempts until released"],
+  ["release", "release held messages"],
+  ["remove", "delete messages without a report to the sender"],
+] as const;
+
+export const queueCommand: CommandFactory = (output) => {
+  const queue = new Command("queue").description("the queues of the running service");
+  queue.addCommand(
+    withPlace(new Command("list"))
+      .description("list the messages in the queues")
+      .action((options: Options) => list(output, options)),
+  );
+  queue.addCommand(
+    withPlace(new Command("show"))
+      .description("show one message with its recipients")
+      .argument("<id>", "id of the message")
+      .action((id: string, options: Options) => show(output, id, options)),
+  );
+  for (const [verb, description] of VERBS) {
+    queue.addCommand(
+      withPlace(new Command(verb))
+        .description(description)
+        .argument("[ids...]", "ids of messages")
+        .option("--all", "all messages of the queues")
+        .action((ids: string[], options: Options) => change(output, verb, ids, options)),
+    );
+  }
+  return queue;
+};
+
+function withPlace(command: Command): Command {
+  return command
+    .option("-c, --config <file>", "configuration file, which names the mailroot")
+    .option("--mailroot <dir>", "mailroot of the running service")
+    .option("--json", "answer as JSON");
+}
+
+async function call(
+  options: Options,
+  method: string,
+  params: Readonly<Record<string, unknown>> = {},
+): Promise<unknown> {
+  const config =
+    options.mailroot === undefined ? await loadConfig(findConfigFile(options.config)) : undefined;
+  return callControl(options.mailroot ?? config?.mailroot ?? ".", method, params);
+}
+
+async function list(output: Output, options: Options): Promise<void> {
+  const answer = await call(options, "queue.list");
+  if (!Array.isArray(answer) || !answer.every(isEntry))
+    throw new OnArrivalError("INTERNAL", "the service answered no list of messages");
+  const rows = answer.map((entry) => [
+    entry.id,
+    entry.queue,
+    entry.state,
+    String(entry.attempts),
+    entry.nextAttempt === undefined ? "-" : formatTime(entry.nextAttempt),
+    `<${entry.sender}>`,
+    String(entry.recipients.length),
+    String(entry.size),
+    entry.reason ?? "",
+  ]);
+  const head = ["ID", "QUEUE", "STATE", "TRIES", "NEXT", "SENDER", "RCPTS", "BYTES", "REASON"];
+  printResult(
+    output,
+    options.json,
+    answer,
+    rows.length === 0 ? "the queues are empty" : formatTable(head, rows),
+  );
+}
+
+async function show(output: Output, id: string, options: Options): Promise<void> {
+  const entry = await call(options, "queue.show", { id });
+  if (!isEntry(entry)) throw new OnArrivalError("INTERNAL", "the service answered no message");
+  const lines = [
+    ["id", entry.id],
+    ["queue", entry.queue],
+    ["state", entry.state],
+    ["reason", entry.reason ?? "-"],
+    ["sender", `<${entry.sender}>`],
+    ["size", `${entry.size} bytes`],
+    ["arrived", formatTime(entry.arrivalTime)],
+    ["attempts", String(entry.attempts)],
+    ["next attempt", entry.nextAttempt === undefined ? "-" : formatTime(entry.nextAttempt)],
+    ...entry.recipients.map((to) => [
+      "recipient",
+      `<${to.address}> ${to.state}${to.lastReply === undefined ? "" : `: ${to.lastReply}`}`,
+    ]),
+  ];
+  printResult(
+    output,
+    options.json,
+    entry,
+    lines.map(([name = "", value = ""]) => `${name.padEnd(14)}${printable(value)}`).join("\n"),
+  );
+}
+
+async function change(output: Output, verb: string, ids: readonly string[], options: Options): Promise<void> {
+  const all = options.all === true;
+  if (all === ids.length > 0) throw new OnArrivalError("WRONG_USE", "give message ids, or --all");
+  const answer = await call(options, `queue.${verb}`, all ? { all } : { ids });
+  const changed =
+    typeof answer === "object" && answer !== null && "changed" in answer ? Number(answer.changed) : 0;
+  printResult(output, options.json, { changed }, `${verb}: ${changed} message${changed === 1 ? "" : "s"}`);
+  // Ids that are not there any more: said, so that a script of the operator notices.
+  if (!all && changed === 0)
+    throw new OnArrivalError("MESSAGE_NOT_FOUND", `no message to ${verb} among ${ids.join(", ")}`);
+}
+
+const formatTime = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+
+function isEntry(value: unknown): value is QueueEntry {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "id" in value &&
+    "recipients" in value &&
+    Array.isArray(value.recipients)
+  );
+}

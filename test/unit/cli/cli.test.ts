@@ -1,0 +1,261 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Readable } from "node:stream";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { queueMethods } from "../../../src/admin/control-methods.ts";
+import { startControlServer, type ControlServer } from "../../../src/admin/control-server.ts";
+import { bindingsCommand } from "../../../src/cli/bindings.ts";
+import { checkCommand, type ScriptCheck } from "../../../src/cli/check.ts";
+import { reportError } from "../../../src/cli/output.ts";
+import { passwordCommand } from "../../../src/cli/password.ts";
+import { createProgram, runProgram } from "../../../src/cli/program.ts";
+import { queueCommand } from "../../../src/cli/queue.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { OnArrivalError } from "../../../src/core/errors.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import { verifyPassword } from "../../../src/smtp/server/password-hash.ts";
+import type { QueueEntry } from "../../../src/transport/queue-view.ts";
+
+let folder = "";
+let file = "";
+let server: ControlServer | undefined;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "onarrival-cli-"));
+  file = path.join(folder, "onarrival.yaml");
+});
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(args: readonly string[], scripts: readonly ScriptCheck[] = [], input = ""): Promise<Run> {
+  const said = { out: "", err: "" };
+  const output = {
+    out: (text: string) => void (said.out += text),
+    err: (text: string) => void (said.err += text),
+  };
+  const commands = [
+    checkCommand(() => Promise.resolve(scripts)),
+    bindingsCommand,
+    queueCommand,
+    passwordCommand(Readable.from([Buffer.from(input)])),
+  ];
+  const code = await runProgram(createProgram(commands, { version: "1.2.3", output }), args, output);
+  return { code, ...said };
+}
+
+const bindings = (...args: readonly string[]): Promise<Run> => run(["bindings", ...args, "-c", file]);
+const queue = (...args: readonly string[]): Promise<Run> => run(["queue", ...args, "--mailroot", folder]);
+
+describe("exit codes", () => {
+  test.each([
+    [["--help"], 0],
+    [["--version"], 0],
+    [["queue", "list", "--help"], 0],
+    [["nonsense"], 2],
+    [["check", "--nope"], 2],
+    [["queue", "show"], 2],
+    [["bindings", "set", "a", "neither", "b", "c"], 2],
+    [["bindings", "add", "OnArrival", "A", "CDO.SS_SMTPOnArrivalSink", "x", "first"], 2],
+    [[], 2],
+  ])("%j ends with %i", async (args, code) => {
+    const result = await run(args);
+    expect(result.code).toBe(code);
+    expect(result.out + result.err).not.toBe("");
+  });
+
+  test("every command explains itself and knows --json", async () => {
+    for (const args of [
+      ["check"],
+      ["password"],
+      ...["list", "show", "retry", "hold", "release", "remove"].map((verb) => ["queue", verb]),
+      ...["list", "add", "remove", "set", "unset", "enable", "disable"].map((verb) => ["bindings", verb]),
+    ]) {
+      const { code, out } = await run([...args, "--help"]);
+      expect([args.join(" "), code, out.includes("--json")]).toEqual([args.join(" "), 0, true]);
+    }
+  });
+
+  test("an operator's error is two lines without a stack, a defect comes with its stack", () => {
+    const said: string[] = [];
+    const output = {
+      out: (text: string) => void said.push(text),
+      err: (text: string) => void said.push(text),
+    };
+    expect(reportError(output, new OnArrivalError("CONFIG_UNREADABLE", "x\u001b[2J is not there"))).toBe(1);
+    expect(said.join("")).toBe(
+      "error: x?[2J is not there\nwhat to do: Check the path and its permissions.\n",
+    );
+    expect(reportError(output, new Error("defect"))).toBe(1);
+    expect(said.at(-1)).toContain("cli.test.ts");
+  });
+});
+
+describe("check", () => {
+  test("says that all is well", async () => {
+    await writeFile(file, "mailroot: ./m\n");
+    const { code, out } = await run(["check", "-c", file], [{ script: "a.ts" }]);
+    expect([code, out]).toEqual([0, `configuration ${file} is valid, 1 script compiled\n`]);
+  });
+
+  test("lists every problem of the file", async () => {
+    await writeFile(file, "mailrot: x\nbindigs: []\n");
+    const { code, out, err } = await run(["check", "-c", file]);
+    expect([code, err]).toEqual([1, ""]);
+    expect(out.trimEnd().split("\n")).toEqual([
+      'onarrival.yaml:1:1 mailrot: unknown key (did you mean "mailroot"?)',
+      'onarrival.yaml:2:1 bindigs: unknown key (did you mean "bindings"?)',
+    ]);
+  });
+
+  test("lists broken scripts, as JSON when asked", async () => {
+    await writeFile(file, "");
+    const { code, out } = await run(
+      ["check", "-c", file, "--json"],
+      [{ script: "a.ts", problem: "line 3: oops" }],
+    );
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ ok: false, problems: ["a.ts: line 3: oops"] });
+  });
+});
+
+describe("bindings", () => {
+  test("a binding is added, changed, disabled and removed as with smtpreg", async () => {
+    const added = await bindings(
+      "add",
+      "onarrival",
+      "Disclaimer",
+      "--script",
+      "disclaimer.ts",
+      "--rule",
+      "MAIL FROM=*",
+    );
+    expect(added.code).toBe(0);
+    expect(added.out).toContain("priority      24575");
+    await bindings("set", "Disclaimer", "Source", "Priority", "300");
+    await bindings("set", "Disclaimer", "sink", "Footer", "007");
+    await bindings("set", "Disclaimer", "binding", "limits.timeoutMs", "250");
+    await bindings("disable", "Disclaimer");
+    const [binding] = (await loadConfig(file)).bindings;
+    expect(binding).toMatchObject({
+      event: "OnTransportSubmission",
+      enabled: false,
+      sourceProperties: { rule: "MAIL FROM=*", priority: 300 },
+      sinkProperties: { ScriptName: "disclaimer.ts", Footer: "007" },
+      limits: { timeoutMs: 250 },
+    });
+    expect((await bindings("list")).out).toMatch(
+      /^NAME +EVENT.*\nDisclaimer +OnTransportSubmission +300 +no +disclaimer\.ts +MAIL FROM=\* +\{/,
+    );
+    expect((await bindings("enable", binding?.id ?? "")).code).toBe(0);
+    expect((await bindings("unset", "Disclaimer", "sink", "Footer")).code).toBe(0);
+    expect((await bindings("unset", "Disclaimer", "sink", "Footer")).code).toBe(1);
+    expect((await bindings("remove", "Disclaimer")).code).toBe(0);
+    expect((await bindings("list")).out).toBe("no bindings\n");
+  });
+
+  test("what cannot be done changes nothing", async () => {
+    await bindings("add", "OnArrival", "One", "./sink.ts", "RCPT TO=*", "7");
+    const before = await readFile(file, "utf8");
+    expect(await bindings("remove", "one")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("no binding has the display name one"),
+    });
+    expect((await bindings("add", "OnArival", "Two", "./sink.ts")).err).toContain(
+      'did you mean "OnArrival"?',
+    );
+    expect((await bindings("add", "OnArrival", "Two")).code).toBe(2);
+    expect((await bindings("set", "One", "source", "priority", "high")).code).toBe(1);
+    expect(await readFile(file, "utf8")).toBe(before);
+  });
+});
+
+describe("queue", () => {
+  const entry: QueueEntry = {
+    id: "m1",
+    queue: "example.net:25",
+    state: "retry",
+    reason: "451 try\u001b[2J later",
+    sender: "",
+    recipients: [{ address: "b@example.net", state: "pending", lastReply: "451 later" }],
+    size: 4096,
+    arrivalTime: 0,
+    attempts: 2,
+    nextAttempt: 60_000,
+  };
+
+  async function serve(entries: readonly QueueEntry[], changed = 1): Promise<string[]> {
+    const asked: string[] = [];
+    const act = (ids: readonly string[]): number => {
+      asked.push(ids.join(","));
+      return changed;
+    };
+    const admin = {
+      list: () => entries,
+      show: (id: string) => entries.find((one) => one.id === id),
+      retry: act,
+      hold: act,
+      release: act,
+      remove: act,
+    };
+    server = await startControlServer({ mailroot: folder, methods: queueMethods(admin), log: silentLogger });
+    return asked;
+  }
+
+  test("is listed and shown for people and for programs", async () => {
+    await serve([entry]);
+    const { out } = await queue("list");
+    expect(out).toMatch(
+      /^ID +QUEUE.*\nm1 +example\.net:25 +retry +2 +1970-01-01T00:01:00Z +<> +1 +4096 +451 try\?\[2J later\n$/,
+    );
+    expect(JSON.parse((await queue("list", "--json")).out)).toEqual([entry]);
+    expect((await queue("show", "m1")).out).toContain("recipient     <b@example.net> pending: 451 later\n");
+    expect(await queue("show", "m2")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("no message m2"),
+    });
+  });
+
+  test("changes go to the ids named, or to all only when that is said", async () => {
+    const asked = await serve([]);
+    expect((await queue("list")).out).toBe("the queues are empty\n");
+    expect(await queue("hold", "m1", "m2")).toMatchObject({ code: 0, out: "hold: 1 message\n" });
+    expect((await queue("remove")).code).toBe(2);
+    expect((await queue("remove", "m1", "--all")).code).toBe(2);
+    expect((await queue("remove", "--all")).code).toBe(0);
+    expect(asked).toEqual(["m1,m2", ""]);
+  });
+
+  test("an id that is gone, and a service that is not there, end with 1", async () => {
+    await serve([], 0);
+    expect((await queue("retry", "m9")).code).toBe(1);
+    await server?.close();
+    server = undefined;
+    const { code, err } = await queue("list");
+    expect(code).toBe(1);
+    expect(err).toMatch(/^error: no service answers on .*\nwhat to do: Start the service/);
+    expect(JSON.parse((await queue("list", "--json")).out)).toMatchObject({
+      error: { code: "CONTROL_UNREACHABLE" },
+    });
+  });
+});
+
+describe("password", () => {
+  test("prints a hash that the server accepts", async () => {
+    const { code, out } = await run(["password"], [], "correct horse\n");
+    expect(code).toBe(0);
+    expect(await verifyPassword("correct horse", out.trim())).toBe(true);
+  });
+
+  test("refuses an empty one", async () => {
+    expect((await run(["password"], [], "\n")).code).toBe(2);
+  });
+});
