@@ -151,7 +151,7 @@ export interface OutgoingMessage {
 }
 
 /** Bare LF becomes CRLF in text; bytes are taken as they are. Dots are doubled, the end-of-data line is added. */
-function wireOf(data: string | Buffer): Buffer {
+export function wireOf(data: string | Buffer): Buffer {
   const text =
     typeof data === "string"
       ? Buffer.from(data.replaceAll(/\r?\n/g, "\r\n")).toString("latin1")

@@ -1,0 +1,74 @@
+// Load under repeated kill -9 of the relay: what was answered with 250 has to arrive, whatever happens in between.
+import type { CaptureServer } from "./capture-server.ts";
+import { eventually, sleep } from "./eventually.ts";
+import { Ledger, type LedgerBalance } from "./ledger.ts";
+import type { Service } from "./service.ts";
+import { conversation, wireOf } from "./smtp-client.ts";
+
+export interface CrashRunOptions {
+  readonly messages: number;
+  readonly kills: number;
+  readonly sessions: number;
+  /** Longest time between two kills. */
+  readonly maxUptimeMs: number;
+  /** 0 to 1: the moments of the kills. */
+  readonly random: () => number;
+  readonly drainTimeoutMs: number;
+}
+
+const SHORT_WAIT_MS = 20;
+
+/** One client: sends until all are acknowledged, begins again when the connection breaks, as a mail client does. */
+async function sendUntilAcknowledged(
+  service: Service,
+  ledger: Ledger,
+  queue: { token: string; data: Buffer }[],
+): Promise<void> {
+  while (queue.length > 0) {
+    await using talk = conversation(service.port);
+    try {
+      await talk.expects(220).sends("EHLO client.example.com").expects(250);
+      for (let next = queue[0]; next !== undefined; next = queue[0]) {
+        talk
+          .sends("MAIL FROM:<sender@example.com>")
+          .expects(250)
+          .sends("RCPT TO:<recipient@example.org>")
+          .expects(250);
+        await talk.sends("DATA").expects(354).sendsBytes(wireOf(next.data)).expects(250);
+        ledger.acknowledge(next.token);
+        queue.shift();
+      }
+    } catch {
+      await sleep(SHORT_WAIT_MS);
+    }
+  }
+}
+
+export async function crashRun(
+  service: Service,
+  hop: CaptureServer,
+  options: CrashRunOptions,
+): Promise<LedgerBalance> {
+  const ledger = new Ledger();
+  const queues = Array.from({ length: options.sessions }, () => [] as { token: string; data: Buffer }[]);
+  for (let i = 0; i < options.messages; i += 1) queues[i % options.sessions]?.push(ledger.write("crash run"));
+  const clients = Promise.all(queues.map((queue) => sendUntilAcknowledged(service, ledger, queue)));
+  for (let kill = 0; kill < options.kills; kill += 1) {
+    await sleep(options.random() * options.maxUptimeMs);
+    await service.restart("SIGKILL");
+  }
+  await clients;
+  let read = 0;
+  const collect = (): void => {
+    for (; read < hop.messages.length; read += 1)
+      ledger.find("next hop", hop.messages[read]?.content ?? Buffer.alloc(0));
+  };
+  await eventually(
+    () => {
+      collect();
+      return ledger.missing().length === 0;
+    },
+    { timeoutMs: options.drainTimeoutMs, intervalMs: 100, what: "the arrival of everything acknowledged" },
+  ).catch(() => undefined);
+  return ledger.balance();
+}
