@@ -1,7 +1,7 @@
 // What is measured: each scenario starts its own subject, and says what it is compared with.
 import { startPostfix } from "./postfix.ts";
 import { BOTH_BODIES_SCRIPT, HEADER_SCRIPT, idleScript } from "./scripts.ts";
-import { startService, startSink, type Subject } from "./subject.ts";
+import { startListenerOnly, startService, startSink, type Subject } from "./subject.ts";
 
 export interface Scenario {
   readonly name: string;
@@ -43,6 +43,13 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "ceiling-conn",
     what: "the same, one connection per message",
     start: sinkAlone,
+    oneMessagePerConnection: true,
+  },
+  { name: "listener", what: "the SMTP listener alone, messages forgotten", start: startListenerOnly },
+  {
+    name: "listener-conn",
+    what: "the same, one connection per message",
+    start: startListenerOnly,
     oneMessagePerConnection: true,
   },
   {

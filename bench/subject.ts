@@ -75,7 +75,7 @@ async function ask(
     };
     const onExit = (): void => {
       finish();
-      reject(new Error("the sink ended"));
+      reject(new Error("the process ended"));
     };
     child.on("message", onMessage);
     child.on("exit", onExit);
@@ -106,6 +106,14 @@ export async function startSink(): Promise<Sink> {
     },
     stop: () => end(child),
   };
+}
+
+/** The listener of src/smtp/server without anything behind it. */
+export async function startListenerOnly(): Promise<Subject> {
+  const program = pathOf("./listener-only.ts");
+  const child = fork(program, [], { execPath: NODE, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const port = await ask(child, undefined, "port");
+  return { port, pids: [child.pid ?? 0], stop: () => end(child) };
 }
 
 /** Waits until a greeting comes. */
