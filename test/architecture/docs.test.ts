@@ -1,0 +1,56 @@
+// The documents made from the code are in the tree as the code makes them, and link to nothing that is not there.
+import { existsSync, globSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { ERROR_CODES } from "../../src/core/errors.ts";
+import { EVENTS } from "../../src/events/catalog.ts";
+import { generateDocs } from "../../tools/generate-docs.ts";
+
+const generated = await generateDocs();
+const pages = [...globSync("*.md"), ...globSync("docs/**/*.md")].map((file) => file.replaceAll("\\", "/"));
+
+test.each([...generated.keys()])("%s is what `npm run docs` makes", (file) => {
+  expect(existsSync(file) ? readFileSync(file, "utf8") : "absent").toBe(generated.get(file));
+});
+
+test("no other document claims to be made from the code", () => {
+  const claiming = pages.filter((file) => readFileSync(file, "utf8").startsWith("<!-- Made by"));
+  expect(claiming.filter((file) => !generated.has(file))).toEqual([]);
+});
+
+test("every error code and every event is described", () => {
+  for (const code of Object.keys(ERROR_CODES))
+    expect(generated.get("docs/errors.md")).toContain(`\`${code}\``);
+  for (const name of Object.keys(EVENTS))
+    expect(generated.get("docs/events/README.md")).toContain(`\`${name}\``);
+});
+
+test("every setting has a description and says when it takes effect", () => {
+  const rows = (generated.get("docs/settings.md") ?? "").split("\n").filter((line) => line.startsWith("| `"));
+  expect(rows.length).toBeGreaterThan(80);
+  expect(rows.filter((row) => !/\| (?:live|restart) \| \S[^|]* \|$/.test(row.replaceAll("\\|", "")))).toEqual(
+    [],
+  );
+});
+
+test("every setting that the prose names exists", () => {
+  const known = generated.get("docs/settings.md") ?? "";
+  const named = pages
+    .filter((file) => !generated.has(file))
+    .flatMap((file) =>
+      [...readFileSync(file, "utf8").matchAll(/\[`([\w.[\]]+)`\]\([^)]*settings\.md\)/g)].map(
+        (match) => match[1] ?? "",
+      ),
+    );
+  expect(named.filter((key) => !known.includes(`\`${key}\``) && !known.includes(`.${key}\``))).toEqual([]);
+});
+
+test("relative links lead to files", () => {
+  const broken = pages.flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)[^)]*\)/g)]
+      .map((match) => path.join(path.dirname(file), match[1] ?? ""))
+      .filter((target) => !existsSync(target))
+      .map((target) => `${file} → ${target}`),
+  );
+  expect(broken).toEqual([]);
+});

@@ -1,0 +1,235 @@
+// Writes the documents that are made from the code: `npm run docs`. test/architecture/docs.test.ts holds them to it.
+import { globSync, readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { Command, type Argument, type Option } from "commander";
+import { z } from "zod";
+import { configSchema } from "../src/config/schema.ts";
+import { ERROR_CODES } from "../src/core/errors.ts";
+import { EVENTS } from "../src/events/catalog.ts";
+
+const NOTE = "<!-- Made by tools/generate-docs.ts from the code; `npm run docs` makes it again. -->";
+type Schema = z.core.JSONSchema.JSONSchema;
+
+/** The text of every generated document by its path. */
+export async function generateDocs(): Promise<ReadonlyMap<string, string>> {
+  return new Map([
+    ["docs/settings.md", settingsPage()],
+    ["docs/onarrival.schema.json", `${JSON.stringify(jsonSchema(), undefined, 2)}\n`],
+    ["docs/errors.md", errorsPage()],
+    ["docs/cli.md", await cliPage()],
+    ["docs/events/README.md", eventsPage()],
+    ["docs/rfc.md", rfcPage()],
+  ]);
+}
+
+const page = (title: string, ...parts: readonly string[]): string =>
+  `${[NOTE, `# ${title}`, ...parts].join("\n\n")}\n`;
+
+const row = (cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n");
+
+// ---- settings ----
+
+function jsonSchema(): Schema {
+  return { title: "onarrival.yaml", ...z.toJSONSchema(configSchema, { io: "input" }) };
+}
+
+const isSchema = (value: unknown): value is Schema =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function* leaves(schema: Schema, at: string): Generator<[string, Schema]> {
+  if (isSchema(schema.items) && schema.items.properties !== undefined) {
+    yield [at, schema];
+    yield* leaves({ ...schema.items, description: "" }, `${at}[]`);
+    return;
+  }
+  if (schema.properties === undefined) {
+    yield [at, schema];
+    return;
+  }
+  for (const [key, child] of Object.entries(schema.properties)) {
+    if (isSchema(child)) yield* leaves(child, at === "" ? key : `${at}.${key}`);
+  }
+}
+
+function typeName(schema: Schema): string {
+  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(", ");
+  if (schema.anyOf !== undefined && schema["unit"] === "bytes") return "size";
+  if (schema.type === "array")
+    return isSchema(schema.items) && schema.items.properties === undefined
+      ? `list of ${typeName(schema.items)}`
+      : "list";
+  if (schema.type === "object") return "map";
+  return typeof schema.type === "string" ? schema.type : "text, number or boolean";
+}
+
+function defaultText(schema: Schema): string {
+  if (schema.default === undefined) return "–";
+  const { default: value } = schema;
+  if (
+    typeof value === "number" &&
+    schema["unit"] === "bytes" &&
+    value >= 1024 * 1024 &&
+    value % (1024 * 1024) === 0
+  )
+    return `\`${value / (1024 * 1024)}MiB\``;
+  return `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
+}
+
+function settingsPage(): string {
+  const rows = [...leaves(jsonSchema(), "")].map(([at, schema]) => [
+    `\`${at}\``,
+    typeName(schema),
+    defaultText(schema),
+    typeof schema["unit"] === "string" ? schema["unit"] : "",
+    typeof schema["applies"] === "string" ? schema["applies"] : "",
+    schema.description ?? "",
+  ]);
+  return page(
+    "Settings",
+    "Every key of `onarrival.yaml`. A size is a number of bytes or a text such as `32MiB` or `10MB`; paths are relative to the file. `live` settings take effect at a reload (SIGHUP), `restart` settings when the service starts again. An unknown key is an error. Editors complete and check the file with `# yaml-language-server: $schema=docs/onarrival.schema.json` in its first line.",
+    table(["Key", "Type", "Default", "Unit", "Takes effect", "Meaning"], rows),
+  );
+}
+
+// ---- errors and events ----
+
+function errorsPage(): string {
+  const rows = Object.entries(ERROR_CODES).map(([code, entry]) => [
+    `\`${code}\``,
+    entry.owner,
+    entry.meaning,
+    entry.remedy,
+  ]);
+  return page(
+    "Errors",
+    "`operator`: a file, a setting or a script has to change. `system`: the machine or OnArrival failed.",
+    table(["Code", "Who acts", "Meaning", "What to do"], rows),
+  );
+}
+
+const yesNo = (value: boolean): string => (value ? "yes" : "no");
+
+function eventsPage(): string {
+  const rows = Object.entries(EVENTS).map(([name, event]) => [
+    String(event.step),
+    "alias" in event && typeof event.alias === "string" ? `\`${name}\`, \`${event.alias}\`` : `\`${name}\``,
+    event.raised,
+    event.sinksMay,
+    event.rule,
+    yesNo(event.scriptable),
+    event.onFault === "binding" ? "the binding's `onError`" : "the next sink is called",
+    yesNo(event.raisedNow),
+  ]);
+  return page(
+    "Events",
+    "Every event in the order of the life of a message. `raised now: no` marks events that are declared and not yet raised: a binding of one is refused.",
+    table(
+      ["Step", "Event", "Raised", "Sinks may", "Rule on", "Scripts", "After a fault", "Raised now"],
+      rows,
+    ),
+  );
+}
+
+// ---- command line ----
+
+/** Every export of src/cli/ named …Command makes a command, some after being given what they need. */
+async function collectCommands(): Promise<Command[]> {
+  const commands: Command[] = [];
+  for (const file of globSync("src/cli/*.ts").toSorted()) {
+    const exported: unknown = await import(pathToFileURL(path.resolve(file)).href);
+    if (typeof exported !== "object" || exported === null) continue;
+    for (const [name, value] of Object.entries(exported)) {
+      const command = name.endsWith("Command") ? madeBy(value) : undefined;
+      if (command !== undefined) commands.push(command);
+    }
+  }
+  return commands.toSorted((left, right) => left.name().localeCompare(right.name()));
+}
+
+/** A factory gets a stand-in for its output or its parts: building a command uses neither. */
+function madeBy(value: unknown, depth = 0): Command | undefined {
+  if (value instanceof Command) return value;
+  if (typeof value !== "function" || depth === 3) return undefined;
+  return madeBy(Reflect.apply(value, undefined, [{}]), depth + 1);
+}
+
+function argumentText(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+function* describeCommand(command: Command, parents: string): Generator<string> {
+  const name = `${parents} ${command.name()}`;
+  if (command.commands.length > 0) {
+    for (const child of command.commands) yield* describeCommand(child, name);
+    return;
+  }
+  const usage = [name, ...command.registeredArguments.map(argumentText), "[options]"].join(" ");
+  yield `## ${name}\n\n${command.description()}\n\n\`\`\`\n${usage}\n\`\`\``;
+  const rows = [
+    ...command.registeredArguments.map((argument) => [`\`${argument.name()}\``, argument.description]),
+    ...command.options.map((option: Option) => [`\`${option.flags}\``, option.description]),
+  ];
+  yield table(["Argument or option", "Meaning"], rows);
+}
+
+async function cliPage(): Promise<string> {
+  const parts = (await collectCommands()).flatMap((command) => [...describeCommand(command, "onarrival")]);
+  return page(
+    "Command line",
+    "Exit codes: 0 done, 1 failed, 2 wrong use. Every command has `--help` and `--json`.",
+    ...parts,
+  );
+}
+
+// ---- RFCs ----
+
+const CITATION = /RFC (\d{3,5})((?:(?:,? and|,)? ?§[\d.]+\d|(?:,? and|,)? ?§\d)*)/g;
+
+function rfcPage(): string {
+  const found = new Map<string, Set<string>>();
+  for (const file of globSync(["src/**/*.ts", "runtime/**/*.ts"])
+    .map((name) => name.replaceAll("\\", "/"))
+    .toSorted()) {
+    for (const comment of readFileSync(file, "utf8").matchAll(/(?:\/\/|\/?\*)[^\n]*/g)) {
+      for (const [, rfc = "", sections = ""] of comment[0].matchAll(CITATION)) {
+        for (const section of sections.match(/§[\d.]*\d/g) ?? [""]) {
+          const key = `${rfc.padStart(5, "0")} ${section}`;
+          found.set(key, (found.get(key) ?? new Set()).add(file));
+        }
+      }
+    }
+  }
+  const order = new Intl.Collator("en", { numeric: true });
+  const rows = [...found]
+    .toSorted(([left], [right]) => order.compare(left, right))
+    .map(([key, files]) => {
+      const [rfc = "", section = ""] = key.split(" ");
+      const number = Number(rfc);
+      const anchor = section === "" ? "" : `#section-${section.slice(1)}`;
+      return [
+        `[RFC ${number}](https://www.rfc-editor.org/rfc/rfc${number}${anchor})`,
+        section,
+        [...files].map((file) => `\`${file}\``).join(", "),
+      ];
+    });
+  return page(
+    "RFCs in the code",
+    "Which sections the code refers to, and where.",
+    table(["RFC", "Section", "Files"], rows),
+  );
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  for (const [file, text] of await generateDocs()) {
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, text);
+    console.log(file);
+  }
+}
