@@ -1,0 +1,83 @@
+// console for scripts: text goes to the service's log, formatted and bounded here, inside the isolate.
+
+/** One line never exceeds this; what a whole message may write is ScriptLimits.logLines and logBytes. */
+const MAX_LINE_CHARS = 4000;
+const MAX_DEPTH = 3;
+const MAX_ITEMS = 50;
+
+export interface LogWriter {
+  /** False when the message has written all that it may. */
+  write(level: string, text: string): boolean;
+}
+
+export interface ScriptConsole {
+  readonly console: object;
+  /** Lines dropped since the last call of this. */
+  takeDropped(): number;
+  /** The next message has its own allowance. */
+  reset(): void;
+}
+
+export function createConsole(writer: LogWriter): ScriptConsole {
+  let dropped = 0;
+  let full = false;
+  const write = (level: string, values: readonly unknown[]): void => {
+    // Once the host said "full" nothing crosses any more: a flood costs the script its own time only.
+    if (!full && writer.write(level, formatValues(values))) return;
+    full = true;
+    dropped += 1;
+  };
+  const levels: Record<string, (...values: unknown[]) => void> = {
+    debug: (...values) => write("debug", values),
+    log: (...values) => write("info", values),
+    info: (...values) => write("info", values),
+    warn: (...values) => write("warn", values),
+    error: (...values) => write("error", values),
+    trace: (...values) => write("debug", values),
+  };
+  return {
+    console: Object.freeze(levels),
+    takeDropped(): number {
+      const count = dropped;
+      dropped = 0;
+      return count;
+    },
+    reset(): void {
+      dropped = 0;
+      full = false;
+    },
+  };
+}
+
+function formatValues(values: readonly unknown[]): string {
+  let line = "";
+  for (const value of values) {
+    line +=
+      (line === "" ? "" : " ") +
+      (typeof value === "string" ? value.slice(0, MAX_LINE_CHARS) : inspect(value, 0));
+    if (line.length > MAX_LINE_CHARS) break;
+  }
+  return line.slice(0, MAX_LINE_CHARS);
+}
+
+function inspect(value: unknown, depth: number): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, MAX_LINE_CHARS));
+  if (typeof value === "function") return "[function]";
+  if (typeof value !== "object" || value === null) return String(value);
+  if (value instanceof Error) return `${value.name}: ${value.message}`.slice(0, MAX_LINE_CHARS);
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
+  if (depth >= MAX_DEPTH) return Array.isArray(value) ? "[…]" : "{…}";
+  if (Array.isArray(value))
+    return `[${listed(
+      value.slice(0, MAX_ITEMS).map((item) => inspect(item, depth + 1)),
+      value.length,
+    )}]`;
+  const keys = Object.keys(value);
+  const entries = keys
+    .slice(0, MAX_ITEMS)
+    .map((key) => `${key}: ${inspect((value as Record<string, unknown>)[key], depth + 1)}`);
+  return `{${listed(entries, keys.length)}}`;
+}
+
+const listed = (items: readonly string[], total: number): string =>
+  items.join(", ") + (total > items.length ? `, … ${total - items.length} more` : "");

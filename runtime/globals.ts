@@ -1,0 +1,77 @@
+// What scripts find in their global scope beside the language: constants, console, text coding. No timers, no I/O.
+import { BodyPart, BodyParts } from "./body-parts.ts";
+import { Collection, Dictionary, Enumerator } from "./collections.ts";
+import * as constants from "./constants.ts";
+import { DataSource } from "./data-source.ts";
+import { EnvelopeFields } from "./envelope-fields.ts";
+import { CdoError } from "./errors.ts";
+import { EventStatus } from "./event-status.ts";
+import { Field, Fields, FieldsBase } from "./fields.ts";
+import { resolveAnyCase, toText } from "./member-names.ts";
+import { Message } from "./message.ts";
+import { structuredClone } from "./structured-clone.ts";
+import { atob, btoa, TextDecoder, TextEncoder } from "./text-coding.ts";
+
+/** JScript's constructor of COM objects. A function, so that `new` can answer with another class. */
+function ActiveXObject(progId: unknown): object {
+  const name = toText(progId).slice(0, 100);
+  const known = name.toLowerCase();
+  if (known === "scripting.dictionary") return new Dictionary();
+  if (known === "cdo.message" || known === "cdo.configuration" || known === "adodb.stream") {
+    throw new CdoError("CDO_E_NOT_AVAILABLE", `new ActiveXObject("${name}")`);
+  }
+  throw new Error(`new ActiveXObject("${name}"): OnArrival does not serve this ProgID`);
+}
+
+/** Escapes and attack surface: shared memory, native code, and a hook that runs inside every error's stack. */
+function removeDangers(): void {
+  for (const name of ["WebAssembly", "SharedArrayBuffer", "Atomics"])
+    Reflect.deleteProperty(globalThis, name);
+  Object.defineProperty(Error, "prepareStackTrace", {
+    get: () => undefined,
+    set: () => {},
+    configurable: false,
+  });
+}
+
+function define(name: string, value: unknown): void {
+  Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
+}
+
+export function installGlobals(console: object, randomUuid: () => string): void {
+  removeDangers();
+  // Subclasses first: a class is frozen here together with the names of the classes that it extends.
+  for (const type of [
+    Message,
+    BodyPart,
+    BodyParts,
+    DataSource,
+    EnvelopeFields,
+    Fields,
+    Field,
+    EventStatus,
+    Dictionary,
+    Enumerator,
+  ])
+    resolveAnyCase(type);
+  for (const type of [FieldsBase, Collection, CdoError]) {
+    Object.freeze(type.prototype);
+    Object.freeze(type);
+  }
+  for (const type of [TextEncoder, TextDecoder]) Object.freeze(type.prototype);
+  for (const [name, value] of Object.entries(constants)) define(name, value);
+  const values = {
+    console,
+    Enumerator,
+    ActiveXObject,
+    TextEncoder,
+    TextDecoder,
+    atob,
+    btoa,
+    structuredClone,
+  };
+  for (const [name, value] of Object.entries(values)) define(name, value);
+  define("crypto", Object.freeze({ randomUUID: randomUuid }));
+  define("global", undefined);
+  Reflect.deleteProperty(globalThis, "global");
+}

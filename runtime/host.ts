@@ -1,0 +1,178 @@
+// The way out of the isolate: a few synchronous operations of the worker, with text and numbers in both directions.
+// The worker's side is src/sandbox/worker/host-calls.ts, which names the same operations.
+import { CdoError, isCdoErrorName } from "./errors.ts";
+
+type Primitive = string | number | boolean | undefined;
+
+/** `false` says that it failed; "error" then tells why, as `NAME detail`. */
+export type HostFunction = (operation: string, a?: Primitive, b?: Primitive, c?: Primitive) => Primitive;
+
+/** "raw" is the header as on the wire; "text" decodes words, "addresses" decodes display names only. */
+export type HeaderView = "raw" | "text" | "addresses";
+
+/** What one call of the script may do. Closed afterwards, so that objects kept by a script cannot reach a later message. */
+export class Host {
+  readonly #call: HostFunction;
+  readonly #growthBytes: number;
+  readonly #uncommitted = new Map<object, () => string>();
+  #open = true;
+
+  constructor(call: HostFunction, growthBytes: number) {
+    this.#call = call;
+    this.#growthBytes = growthBytes;
+  }
+
+  close(): void {
+    this.#open = false;
+  }
+
+  /** `owner` has values that wait for Update(); `describe` names them in the warning when the call ends first. */
+  expectUpdate(owner: object, describe: () => string): void {
+    this.#uncommitted.set(owner, describe);
+  }
+
+  updated(owner: object): void {
+    this.#uncommitted.delete(owner);
+  }
+
+  /** Names of what was set and never passed to Update(). */
+  uncommitted(): string[] {
+    return [...this.#uncommitted.values()].map((describe) => describe());
+  }
+
+  #invoke(operation: string, a?: Primitive, b?: Primitive, c?: Primitive): Primitive {
+    if (!this.#open) throw new CdoError("CDO_E_INACTIVE");
+    // A text leaves the isolate as a copy: what could never be accepted must not be copied first.
+    const tooLong =
+      (typeof b === "string" && b.length > this.#growthBytes) ||
+      (typeof c === "string" && c.length > this.#growthBytes);
+    const result = tooLong ? this.#call("limit", "growthBytes") : this.#call(operation, a, b, c);
+    if (result === false) throw this.#failure();
+    return result;
+  }
+
+  #failure(): Error {
+    const reason = String(this.#call("error"));
+    const space = reason.indexOf(" ");
+    const name = reason.slice(0, space);
+    const detail = reason.slice(space + 1);
+    return isCdoErrorName(name) ? new CdoError(name, detail === "" ? undefined : detail) : new Error(detail);
+  }
+
+  #text(operation: string, a?: Primitive, b?: Primitive, c?: Primitive): string | undefined {
+    const result = this.#invoke(operation, a, b, c);
+    return typeof result === "string" ? result : undefined;
+  }
+
+  #number(operation: string, a?: Primitive, b?: Primitive, c?: Primitive): number | undefined {
+    const result = this.#invoke(operation, a, b, c);
+    return typeof result === "number" ? result : undefined;
+  }
+
+  header(part: number, name: string, view: HeaderView): string | undefined {
+    return this.#text(
+      view === "raw" ? "header" : view === "text" ? "headerText" : "headerAddresses",
+      part,
+      name,
+    );
+  }
+
+  /** The value on the wire is encoded from the view; an empty text removes the header. */
+  setHeader(part: number, name: string, view: HeaderView, value: string): void {
+    if (value === "") this.#invoke("removeHeader", part, name);
+    else
+      this.#invoke(
+        view === "raw" ? "setHeader" : view === "text" ? "setHeaderText" : "setHeaderAddresses",
+        part,
+        name,
+        value,
+      );
+  }
+
+  headerNames(part: number): string[] {
+    const names = this.#text("headerNames", part) ?? "";
+    return names === "" ? [] : names.split("\n");
+  }
+
+  headerDate(part: number, name: string): Date | undefined {
+    const time = this.#number("headerDate", part, name);
+    return time === undefined ? undefined : new Date(time);
+  }
+
+  headerParameter(part: number, header: string, parameter: string): string | undefined {
+    return this.#text("headerParameter", part, header, parameter);
+  }
+
+  body(kind: "text" | "html"): string | undefined {
+    return this.#text("body", kind);
+  }
+
+  setBody(kind: "text" | "html", value: string): void {
+    this.#invoke("setBody", kind, undefined, value);
+  }
+
+  /** Part numbers; the root is 0. */
+  bodyPart(kind: "text" | "html"): number | undefined {
+    return this.#number("bodyPart", kind);
+  }
+
+  attachments(): number[] {
+    return partNumbers(this.#text("attachments"));
+  }
+
+  children(part: number): number[] {
+    return partNumbers(this.#text("children", part));
+  }
+
+  parent(part: number): number | undefined {
+    return this.#number("parent", part);
+  }
+
+  partText(
+    part: number,
+    property: "mediaType" | "charset" | "transferEncoding" | "fileName" | "disposition",
+  ): string {
+    return this.#text("part", part, property) ?? "";
+  }
+
+  setPartText(part: number, property: "mediaType" | "charset" | "transferEncoding", value: string): void {
+    this.#invoke("setPart", part, property, value);
+  }
+
+  removePart(part: number): void {
+    this.#invoke("removePart", part);
+  }
+
+  protection(): string {
+    return this.#text("protection") ?? "none";
+  }
+
+  envelope(field: "sender" | "recipients" | "clientAddress" | "pickupFileName"): string {
+    return this.#text("envelope", field) ?? "";
+  }
+
+  envelopeNumber(field: "arrivalTime" | "status"): number {
+    return this.#number("envelope", field) ?? 0;
+  }
+
+  /** Stages one field; commitEnvelope makes all staged ones permanent at once. */
+  stageEnvelope(field: "sender" | "recipients" | "status", value: string): void {
+    this.#invoke("stageEnvelope", field, undefined, value);
+  }
+
+  commitEnvelope(): void {
+    this.#invoke("commitEnvelope");
+  }
+
+  save(): void {
+    this.#invoke("save");
+  }
+
+  isDirty(): boolean {
+    return this.#invoke("isDirty") === 1;
+  }
+}
+
+function partNumbers(list: string | undefined): number[] {
+  return list === undefined || list === "" ? [] : list.split(",").map(Number);
+}

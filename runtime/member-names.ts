@@ -1,0 +1,68 @@
+// Member names as COM resolved them: without regard to case. The exact spelling never meets the Proxy made here, because
+// it sits behind the prototype and is asked only for names that neither the object nor its prototype has.
+import { CdoError } from "./errors.ts";
+
+/** Makes the members of a class reachable in any case, refuses assignments to unknown ones, and freezes the class. */
+export function resolveAnyCase(type: { readonly prototype: object; readonly name: string }): void {
+  const { prototype } = type;
+  const label = type.name;
+  const exactNames = new Map<string, string>();
+  for (
+    let at: object | null = prototype;
+    at !== null && at !== Object.prototype;
+    at = Reflect.getPrototypeOf(at)
+  ) {
+    for (const name of Object.getOwnPropertyNames(at)) exactNames.set(name.toLowerCase(), name);
+  }
+  const exact = (key: PropertyKey): string | undefined => {
+    const name = typeof key === "string" ? exactNames.get(key.toLowerCase()) : undefined;
+    return name === key ? undefined : name;
+  };
+  const parent = Reflect.getPrototypeOf(prototype) ?? Object.prototype;
+  const fallback = new Proxy(Object.freeze(Object.create(parent) as object), {
+    get(target, key, receiver): unknown {
+      const name = exact(key);
+      return name === undefined ? Reflect.get(target, key, receiver) : Reflect.get(prototype, name, receiver);
+    },
+    has(target, key): boolean {
+      return exact(key) !== undefined || Reflect.has(target, key);
+    },
+    set(_target, key, value, receiver): boolean {
+      const name = exact(key);
+      if (name === undefined) throw new CdoError("CDO_E_PROP_UNSUPPORTED", `${label}.${String(key)}`);
+      return Reflect.set(prototype, name, value, receiver);
+    },
+  });
+  Object.setPrototypeOf(prototype, fallback);
+  Object.freeze(prototype);
+  Object.freeze(type);
+}
+
+/** Members of the original that OnArrival does not serve (yet): calling them says so by name. */
+export function defineUnavailable(
+  type: { readonly prototype: object; readonly name: string },
+  members: readonly string[],
+): void {
+  for (const member of members) {
+    const refuse = (): never => {
+      throw new CdoError("CDO_E_NOT_AVAILABLE", `${type.name}.${member}`);
+    };
+    Object.defineProperty(type.prototype, member, { value: Object.freeze(refuse), configurable: true });
+  }
+}
+
+/** A setter for a property that can only be read. */
+export function refuseWrite(member: string): never {
+  throw new CdoError("CDO_E_PROP_READONLY", member);
+}
+
+/**
+ * What a script assigned, as text. Called once per assignment: an object whose toString changes its mind is asked no
+ * second time, and nothing but its text goes on.
+ */
+export function toText(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value === null || value === undefined) return "";
+  // oxlint-disable-next-line typescript/no-base-to-string -- what the script's object says of itself is what it gets
+  return String(value);
+}

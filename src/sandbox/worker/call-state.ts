@@ -1,0 +1,136 @@
+// What one call of a script has used up and committed: quotas, log, envelope, and the first fault, which sticks.
+import { sameMailbox } from "../../core/address.ts";
+import type { JobEnvelope, LogLine, ScriptFault, ScriptLimits } from "../../../runtime/contract.ts";
+import type { JobDocument } from "./job-document.ts";
+
+/** The envelope as the scripts of one job have left it so far. */
+export interface EnvelopeState {
+  sender: string;
+  recipients: readonly string[];
+  status: number;
+}
+
+export interface StagedEnvelope {
+  sender?: string;
+  recipients?: readonly string[];
+  status?: number;
+}
+
+const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+
+export class CallState {
+  readonly limits: ScriptLimits;
+  readonly document: JobDocument;
+  readonly received: JobEnvelope;
+  /** Committed by this call, on top of what the job had before. */
+  readonly envelope: EnvelopeState;
+  /** On the clock of performance.now(). Loading the script does not count, so it is set when the call starts. */
+  deadline = Number.POSITIVE_INFINITY;
+  fault: ScriptFault | undefined;
+  readonly logs: LogLine[] = [];
+  logsDropped = 0;
+  uncommitted = "";
+  committed: StagedEnvelope = {};
+  staged: StagedEnvelope = {};
+  /** Why the last host call failed: an error name of the object model and a detail. */
+  lastError = "";
+  signatureWarned = false;
+  readonly #sizeBefore: number;
+  readonly #recipientsBefore: readonly string[];
+  #hostCalls = 0;
+  #textBytes = 0;
+  #logBytes = 0;
+
+  constructor(limits: ScriptLimits, document: JobDocument, received: JobEnvelope, envelope: EnvelopeState) {
+    this.limits = limits;
+    this.document = document;
+    this.received = received;
+    this.envelope = { ...envelope };
+    this.#sizeBefore = document.savedSize;
+    this.#recipientsBefore = envelope.recipients;
+  }
+
+  start(now: number): void {
+    this.deadline = now + this.limits.timeoutMs;
+  }
+
+  /** Counts one host call and the text that it brings in. False: the call must not be served. */
+  admit(textLength: number): boolean {
+    this.#hostCalls += 1;
+    this.#textBytes += textLength;
+    // Time in the host does not count towards isolated-vm's own timeout, so a flood of calls is ended here.
+    if (performance.now() > this.deadline)
+      return this.#end({ kind: "timeout", message: timeoutMessage(this.limits) });
+    if (this.#hostCalls > this.limits.hostCalls) return this.exceeded("hostCalls", this.limits.hostCalls);
+    // Rewriting a body several times is legitimate; passing text without end is not.
+    if (this.#textBytes > 4 * this.limits.growthBytes)
+      return this.exceeded("growthBytes", this.limits.growthBytes);
+    return this.fault === undefined;
+  }
+
+  exceeded(limit: string, value: number): false {
+    return this.#end({ kind: "limit", message: `the script exceeded its limit ${limit} (${value})` });
+  }
+
+  #end(fault: ScriptFault): false {
+    this.fault ??= fault;
+    return this.fail("", this.fault.message);
+  }
+
+  fail(name: string, detail: string): false {
+    this.lastError = `${name} ${detail.slice(0, 300)}`;
+    return false;
+  }
+
+  /** Whether there is room for more lines after this one was taken. */
+  log(level: string, text: string): boolean {
+    const bytes = Buffer.byteLength(text);
+    if (this.logs.length >= this.limits.logLines || this.#logBytes + bytes > this.limits.logBytes)
+      return false;
+    this.#logBytes += bytes;
+    this.logs.push({ level: LOG_LEVELS.find((known) => known === level) ?? "info", text: oneLine(text) });
+    return true;
+  }
+
+  /** A line of ours, beside the script's allowance. */
+  warn(text: string): void {
+    this.logs.push({ level: "warn", text: oneLine(text).slice(0, 1000) });
+  }
+
+  commitEnvelope(): boolean {
+    const { staged } = this;
+    if (staged.recipients !== undefined) {
+      const added = addedRecipients(this.#recipientsBefore, staged.recipients);
+      if (added > this.limits.recipientsAdded)
+        return this.exceeded("recipientsAdded", this.limits.recipientsAdded);
+      this.envelope.recipients = staged.recipients;
+    }
+    if (staged.sender !== undefined) this.envelope.sender = staged.sender;
+    if (staged.status !== undefined) this.envelope.status = staged.status;
+    this.committed = { ...this.committed, ...staged };
+    this.staged = {};
+    return true;
+  }
+
+  saveContent(): boolean {
+    this.document.save();
+    const growth = this.document.savedSize - this.#sizeBefore;
+    return growth <= this.limits.growthBytes || this.exceeded("growthBytes", this.limits.growthBytes);
+  }
+}
+
+export const timeoutMessage = (limits: ScriptLimits): string =>
+  `the script did not end within ${limits.timeoutMs} ms`;
+
+function addedRecipients(before: readonly string[], after: readonly string[]): number {
+  if (after.length <= 16 && before.length <= 16)
+    return after.filter((address) => !before.some((known) => sameMailbox(known, address))).length;
+  const known = new Set(before.map((address) => address.toLowerCase()));
+  return after.filter((address) => !known.has(address.toLowerCase())).length;
+}
+
+/** Log lines are lines: a script cannot forge a second one, nor send control codes to a terminal. */
+export function oneLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is removed
+  return text.replaceAll(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, " ");
+}

@@ -1,0 +1,84 @@
+// The bytes of a message that its job did not carry: asked from the relay over the content channel, blocking.
+import { readSync, writeSync } from "node:fs";
+import { CONTENT_REQUEST_BYTES } from "../../../runtime/contract.ts";
+import type { ByteSource } from "../../mime/source.ts";
+
+const RETRY_SLEEP_MS = 0.2;
+
+/** Fetches one range. Throws when the relay cannot give it. */
+export type FetchRange = (offset: number, length: number) => Buffer;
+
+export class ContentChannel {
+  readonly #fd: number;
+  readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  fetch(job: number, offset: number, length: number): Buffer {
+    const request = Buffer.alloc(CONTENT_REQUEST_BYTES);
+    request.writeUInt32LE(job, 0);
+    request.writeUInt32LE(length, 4);
+    request.writeDoubleLE(offset, 8);
+    this.#transfer(request, (from) => writeSync(this.#fd, request, from, request.length - from));
+    const answered = this.#read(4).readUInt32LE(0);
+    if (answered > length) throw new Error("the content channel is out of step");
+    const bytes = this.#read(answered);
+    if (answered < length) throw new Error("the content of the message could not be read");
+    return bytes;
+  }
+
+  #read(length: number): Buffer {
+    const buffer = Buffer.allocUnsafe(length);
+    this.#transfer(buffer, (from) => readSync(this.#fd, buffer, from, buffer.length - from, null));
+    return buffer;
+  }
+
+  /** The pipe is non-blocking as inherited: a full or empty one is tried again after a short sleep. */
+  #transfer(buffer: Buffer, step: (from: number) => number): void {
+    let done = 0;
+    while (done < buffer.length) {
+      try {
+        const moved = step(done);
+        if (moved === 0) throw new Error("the content channel is closed");
+        done += moved;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+        Atomics.wait(this.#sleeper, 0, 0, RETRY_SLEEP_MS);
+      }
+    }
+  }
+}
+
+/** The content of one job: what was sent with it, the rest on demand. */
+export class JobSource implements ByteSource {
+  readonly size: number;
+  readonly headerLength: number;
+  /** Whether somebody looked beyond the header block. */
+  bodyWasRead = false;
+  #held: Buffer;
+  readonly #fetch: FetchRange;
+  readonly #wholeRestBytes: number;
+
+  constructor(sent: Buffer, size: number, headerLength: number, fetch: FetchRange, wholeRestBytes: number) {
+    this.#held = sent;
+    this.size = size;
+    this.headerLength = headerLength;
+    this.#fetch = fetch;
+    this.#wholeRestBytes = wholeRestBytes;
+  }
+
+  slice(start: number, end: number): Buffer {
+    if (end > this.headerLength) this.bodyWasRead = true;
+    const held = this.#held;
+    if (end <= held.length) return held.subarray(start, end);
+    const rest = this.size - held.length;
+    if (rest > this.#wholeRestBytes) {
+      if (start >= held.length) return this.#fetch(start, end - start);
+      return Buffer.concat([held.subarray(start), this.#fetch(held.length, end - held.length)]);
+    }
+    this.#held = Buffer.concat([held, this.#fetch(held.length, rest)]);
+    return this.#held.subarray(start, end);
+  }
+}

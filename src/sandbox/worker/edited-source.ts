@@ -1,0 +1,109 @@
+// Edits over edits: the content after a list of splices as a source of bytes, and two lists of splices made one.
+import type { Splice } from "../../core/splice.ts";
+import { headerBlockLength } from "../../message/content.ts";
+import type { ByteSource } from "../../mime/source.ts";
+
+/** A range of the original, or inserted bytes. */
+type Piece =
+  | { readonly from: number; readonly to: number; readonly bytes?: never }
+  | { readonly bytes: Buffer };
+
+const HEADER_SLACK_BYTES = 4096;
+
+const lengthOf = (piece: Piece): number =>
+  piece.bytes === undefined ? piece.to - piece.from : piece.bytes.length;
+
+function piecesOf(size: number, splices: readonly Splice[]): Piece[] {
+  const pieces: Piece[] = [];
+  let at = 0;
+  for (const { start, end, bytes } of splices) {
+    if (start > at) pieces.push({ from: at, to: start });
+    if (bytes.length > 0) pieces.push({ bytes });
+    at = end;
+  }
+  if (size > at) pieces.push({ from: at, to: size });
+  return pieces;
+}
+
+function cut(pieces: readonly Piece[], from: number, to: number): Piece[] {
+  const found: Piece[] = [];
+  let at = 0;
+  for (const piece of pieces) {
+    const length = lengthOf(piece);
+    const start = Math.max(from - at, 0);
+    const end = Math.min(to - at, length);
+    if (start < end) {
+      found.push(
+        piece.bytes === undefined
+          ? { from: piece.from + start, to: piece.from + end }
+          : { bytes: piece.bytes.subarray(start, end) },
+      );
+    }
+    at += length;
+    if (at >= to) break;
+  }
+  return found;
+}
+
+const totalLength = (pieces: readonly Piece[]): number =>
+  pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
+
+/** The original with edits applied. */
+export class EditedSource implements ByteSource {
+  readonly size: number;
+  readonly headerLength: number;
+  readonly #original: ByteSource;
+  readonly #pieces: readonly Piece[];
+
+  constructor(original: ByteSource, splices: readonly Splice[]) {
+    this.#original = original;
+    this.#pieces = piecesOf(original.size, splices);
+    this.size = totalLength(this.#pieces);
+    let headers = original.headerLength;
+    for (const { start, end, bytes } of splices) {
+      if (start < original.headerLength) headers += bytes.length - (end - start);
+    }
+    const reach = Math.min(this.size, Math.max(headers, 0) + HEADER_SLACK_BYTES);
+    this.headerLength = headerBlockLength(this.slice(0, reach));
+  }
+
+  slice(start: number, end: number): Buffer {
+    const parts = cut(this.#pieces, start, end).map(
+      (piece) => piece.bytes ?? this.#original.slice(piece.from, piece.to),
+    );
+    return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+  }
+}
+
+/** Splices against the original that do what `first` and then `second` (against the result of `first`) do. */
+export function composeSplices(size: number, first: readonly Splice[], second: readonly Splice[]): Splice[] {
+  if (first.length === 0) return [...second];
+  if (second.length === 0) return [...first];
+  const between = piecesOf(size, first);
+  const pieces: Piece[] = [];
+  let at = 0;
+  for (const { start, end, bytes } of second) {
+    pieces.push(...cut(between, at, start), { bytes });
+    at = end;
+  }
+  pieces.push(...cut(between, at, totalLength(between)));
+  return splicesOf(size, pieces);
+}
+
+/** Original ranges ascend in `pieces`; what lies between two of them was replaced by the bytes that stand there. */
+function splicesOf(size: number, pieces: readonly Piece[]): Splice[] {
+  const splices: Splice[] = [];
+  let at = 0;
+  let inserted: Buffer[] = [];
+  for (const piece of [...pieces, { from: size, to: size }]) {
+    if (piece.bytes !== undefined) {
+      inserted.push(piece.bytes);
+      continue;
+    }
+    const bytes = Buffer.concat(inserted);
+    if (piece.from > at || bytes.length > 0) splices.push({ start: at, end: piece.from, bytes });
+    at = piece.to;
+    inserted = [];
+  }
+  return splices;
+}

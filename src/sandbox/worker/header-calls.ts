@@ -1,0 +1,108 @@
+// Host operations on header fields: raw as on the wire, or decoded and encoded on the way.
+import {
+  encodeAddressList,
+  decodeAddressList,
+  decodeWords,
+  encodeText,
+  formatParameters,
+  parseDate,
+  parseParameters,
+} from "../../mime/words.ts";
+import type { Headers } from "../../mime/headers.ts";
+import { isAscii } from "../../core/address.ts";
+import type { CallState } from "./call-state.ts";
+import type { Operation } from "./host-calls.ts";
+import type { HostValue } from "./isolate.ts";
+
+const ADDRESS_HEADERS = new Set([
+  "from",
+  "to",
+  "cc",
+  "bcc",
+  "sender",
+  "reply-to",
+  "disposition-notification-to",
+  "return-receipt-to",
+]);
+const PARAMETER_HEADERS = new Set(["content-type", "content-disposition"]);
+/** Fields that describe the body: changing them changes what a signature covers. */
+const BODY_HEADERS = new Set(["content-type", "content-transfer-encoding"]);
+
+function headersOf(call: CallState, part: HostValue): Headers | undefined {
+  return call.document.part(Number(part))?.headers;
+}
+
+/** All fields of the name, as CDO gave them: one text, the occurrences apart by CRLF. */
+function readHeader(
+  call: CallState,
+  part: HostValue,
+  name: HostValue,
+  decode: (raw: string) => string,
+): string | undefined {
+  const headers = headersOf(call, part);
+  const field = String(name);
+  if (field.toLowerCase() === "received") return headers?.getAll(field).join("\r\n");
+  const raw = headers?.get(field);
+  return raw === undefined ? undefined : decode(raw);
+}
+
+function writeHeader(call: CallState, part: HostValue, name: HostValue, value: string): HostValue {
+  const headers = headersOf(call, part);
+  if (headers === undefined) return call.fail("CDO_E_INACTIVE", "body part");
+  const field = String(name);
+  if (BODY_HEADERS.has(field.toLowerCase())) warnOfSignature(call);
+  headers.set(field, value);
+  call.document.noteChange(field);
+  return true;
+}
+
+/** Said once per call, before the first change that breaks the signature or the encryption of the message. */
+export function warnOfSignature(call: CallState): void {
+  if (call.signatureWarned) return;
+  call.signatureWarned = true;
+  const { protection } = call.document.mime;
+  if (protection !== "none")
+    call.warn(
+      `the message is ${protection}: the change of its body makes the signature or encryption invalid`,
+    );
+}
+
+/** A raw value is taken as it is, except that folding is undone and text outside ASCII is encoded as its field wants it. */
+function wireValue(field: string, value: string): string {
+  const unfolded = value.includes("\n") ? value.replaceAll(/\r?\n[ \t]+/g, " ") : value;
+  if (isAscii(unfolded)) return unfolded;
+  const name = field.toLowerCase();
+  if (PARAMETER_HEADERS.has(name)) return formatParameters(parseParameters(unfolded));
+  return ADDRESS_HEADERS.has(name) ? encodeAddressList(unfolded) : encodeText(unfolded);
+}
+
+export const headerOperations: Readonly<Record<string, Operation>> = {
+  header: (call, part, name) => readHeader(call, part, name, (raw) => raw),
+  headerText: (call, part, name) => readHeader(call, part, name, decodeWords),
+  headerAddresses: (call, part, name) => readHeader(call, part, name, decodeAddressList),
+  setHeader: (call, part, name, value) =>
+    writeHeader(call, part, name, wireValue(String(name), String(value))),
+  setHeaderText: (call, part, name, value) => writeHeader(call, part, name, encodeText(String(value))),
+  setHeaderAddresses: (call, part, name, value) =>
+    writeHeader(call, part, name, encodeAddressList(String(value))),
+  removeHeader: (call, part, name) => {
+    const field = String(name);
+    if ((headersOf(call, part)?.remove(field) ?? 0) > 0) call.document.noteChange(field);
+    return true;
+  },
+  headerNames: (call, part) =>
+    headersOf(call, part)
+      ?.entries()
+      .map((entry) => entry.name)
+      .join("\n"),
+  headerDate: (call, part, name) => {
+    const raw = headersOf(call, part)?.get(String(name));
+    return raw === undefined ? undefined : parseDate(raw)?.getTime();
+  },
+  headerParameter: (call, part, name, parameter) => {
+    const raw = headersOf(call, part)?.get(String(name));
+    return raw === undefined
+      ? undefined
+      : parseParameters(raw).parameters.get(String(parameter).toLowerCase());
+  },
+};

@@ -1,0 +1,103 @@
+// The operations that the runtime asks for (runtime/host.ts names the same): each takes and gives texts and numbers.
+// `false` means refused; the reason waits in the state for the operation "error".
+import { randomUUID } from "node:crypto";
+import type { CallState } from "./call-state.ts";
+import { headerOperations } from "./header-calls.ts";
+import type { HostFunction, HostValue } from "./isolate.ts";
+import { partOperations } from "./part-calls.ts";
+import { formatRecipientList, formatSender, parseRecipientList, parseSender } from "./recipient-list.ts";
+
+export type Operation = (call: CallState, a: HostValue, b: HostValue, c: HostValue) => HostValue;
+
+const envelopeOperations: Readonly<Record<string, Operation>> = {
+  envelope: (call, field) => {
+    switch (field) {
+      case "sender":
+        return formatSender(call.envelope.sender);
+      case "recipients":
+        return formatRecipientList(call.envelope.recipients);
+      case "status":
+        return call.envelope.status;
+      case "arrivalTime":
+        return call.received.arrivalTime;
+      case "clientAddress":
+        return call.received.clientAddress;
+      case "pickupFileName":
+        return call.received.pickupFileName;
+      default:
+        return undefined;
+    }
+  },
+  stageEnvelope: (call, field, _unused, value) => stageEnvelope(call, String(field), String(value)),
+  commitEnvelope: (call) => call.commitEnvelope(),
+};
+
+function stageEnvelope(call: CallState, field: string, value: string): HostValue {
+  if (field === "status") {
+    const status = Number(value);
+    // 1 (retry later) does not exist in CDO; it is our extension, with the transport's own meaning.
+    if (!Number.isInteger(status) || status < 0 || status > 3)
+      return call.fail("CDO_E_BAD_DATA", `messagestatus ${value}`);
+    call.staged.status = status;
+  } else if (field === "sender") {
+    const sender = parseSender(value);
+    if (sender === undefined) return call.fail("CDO_E_BAD_DATA", `senderemailaddress ${value}`);
+    call.staged.sender = sender;
+  } else {
+    const list = parseRecipientList(value);
+    if ("invalid" in list) return call.fail("CDO_E_BAD_DATA", `recipientlist item "${list.invalid}"`);
+    call.staged.recipients = list.addresses;
+  }
+  return true;
+}
+
+const messageOperations: Readonly<Record<string, Operation>> = {
+  save: (call) => call.saveContent(),
+  isDirty: (call) => (call.document.isDirty ? 1 : 0),
+  protection: (call) => call.document.mime.protection,
+  uuid: () => randomUUID(),
+  limit: (call) => call.exceeded("growthBytes", call.limits.growthBytes),
+};
+
+/** Served even when the call is over its limits: they end it or report it. */
+const reportOperations: Readonly<Record<string, Operation>> = {
+  error: (call) => call.lastError,
+  log: (call, level, text) => (call.log(String(level), String(text)) ? 1 : 0),
+  logsDropped: (call, count) => {
+    call.logsDropped += Number(count);
+    return true;
+  },
+  uncommitted: (call, names) => {
+    call.uncommitted = String(names);
+    return true;
+  },
+};
+
+const OPERATIONS = new Map<string, Operation>(
+  Object.entries({ ...envelopeOperations, ...messageOperations, ...headerOperations, ...partOperations }),
+);
+const REPORTS = new Map<string, Operation>(Object.entries(reportOperations));
+
+const textLength = (value: HostValue): number => (typeof value === "string" ? value.length : 0);
+
+/** The function that a context gets. `current` is the call that is running in it; between calls there is none. */
+export function createHostFunction(current: () => CallState | undefined): HostFunction {
+  return (operation, a, b, c) => {
+    const call = current();
+    if (call === undefined) return operation === "error" ? "CDO_E_NOT_AVAILABLE outside of a message" : false;
+    const report = REPORTS.get(operation);
+    if (report === undefined && !call.admit(textLength(b) + textLength(c))) return false;
+    try {
+      return (report ?? OPERATIONS.get(operation))?.(call, a, b, c) ?? undefined;
+    } catch (error) {
+      // A RangeError is the MIME document refusing a value (line breaks in a header, an impossible place).
+      const detail = error instanceof Error ? error.message : "refused";
+      if (error instanceof RangeError) return call.fail("CDO_E_BAD_DATA", detail);
+      call.fault ??= {
+        kind: "throw",
+        message: `the message could not be processed: ${detail}`.slice(0, 1000),
+      };
+      return call.fail("", detail);
+    }
+  };
+}

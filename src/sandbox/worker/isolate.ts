@@ -1,0 +1,143 @@
+// The only door to isolated-vm: an isolate with its contexts, and what can go wrong in it as values.
+// Host functions and script calls exchange texts and numbers; no object of isolated-vm is reachable from a script.
+import ivm from "isolated-vm";
+
+export type HostValue = string | number | boolean | undefined;
+export type HostFunction = (operation: string, a: HostValue, b: HostValue, c: HostValue) => HostValue;
+
+/** How a call into the isolate ended. `broken`: the isolate refused for a reason that is neither time nor memory. */
+export type CallResult =
+  | { readonly kind: "answer"; readonly answer: string | number }
+  | { readonly kind: "timeout" }
+  | { readonly kind: "memory" }
+  | { readonly kind: "broken"; readonly message: string };
+
+type Entry = ivm.Reference<(...values: (string | number)[]) => string | number>;
+
+const RUNTIME_TIMEOUT_MS = 5000;
+const HOST_GLOBAL = "__onarrivalHost";
+const GLUE_GLOBAL = "__onarrivalGlue";
+
+/** The runtime as text, compiled once per process: later isolates take V8's cached data. */
+export class RuntimeSource {
+  readonly text: string;
+  #cachedData: ivm.ExternalCopy<ArrayBuffer> | undefined;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  compile(isolate: ivm.Isolate): ivm.Script {
+    const options = { filename: "onarrival:runtime" };
+    if (this.#cachedData !== undefined)
+      return isolate.compileScriptSync(this.text, { ...options, cachedData: this.#cachedData });
+    const script = isolate.compileScriptSync(this.text, { ...options, produceCachedData: true });
+    this.#cachedData = (script as ivm.Script & { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData;
+    return script;
+  }
+}
+
+/** One context with the runtime and, after load(), the script. */
+export class ScriptContext {
+  readonly #isolate: ivm.Isolate;
+  readonly #context: ivm.Context;
+  readonly #load: Entry;
+  readonly #run: Entry;
+  readonly #settle: Entry;
+
+  constructor(isolate: ivm.Isolate, runtime: ivm.Script, host: HostFunction) {
+    this.#isolate = isolate;
+    this.#context = isolate.createContextSync();
+    const { global } = this.#context;
+    global.setSync(HOST_GLOBAL, new ivm.Callback(host, { sync: true }));
+    runtime.runSync(this.#context, { timeout: RUNTIME_TIMEOUT_MS });
+    const glue = global.getSync(GLUE_GLOBAL, { reference: true }) as ivm.Reference<Record<string, unknown>>;
+    const entry = (name: string): Entry => glue.getSync(name, { reference: true }) as Entry;
+    this.#load = entry("load");
+    this.#run = entry("run");
+    this.#settle = entry("settle");
+    global.deleteSync(GLUE_GLOBAL);
+    glue.release();
+  }
+
+  load(source: string, timeoutMs: number): CallResult {
+    return this.#call(this.#load, [source], timeoutMs);
+  }
+
+  run(
+    growthBytes: number,
+    bindingName: string,
+    messageId: string,
+    properties: string,
+    timeoutMs: number,
+  ): CallResult {
+    return this.#call(this.#run, [growthBytes, bindingName, messageId, properties], timeoutMs);
+  }
+
+  settle(timeoutMs: number): CallResult {
+    return this.#call(this.#settle, [], timeoutMs);
+  }
+
+  #call(entry: Entry, values: (string | number)[], timeoutMs: number): CallResult {
+    try {
+      const answer: unknown = entry.applySync(undefined, values, {
+        timeout: Math.max(1, Math.ceil(timeoutMs)),
+      });
+      if (typeof answer === "string" || typeof answer === "number") return { kind: "answer", answer };
+      return { kind: "broken", message: "the runtime gave no answer" };
+    } catch (error) {
+      // What arrives here was thrown by isolated-vm or V8, not by the script: the glue lets nothing of the script pass.
+      const message = error instanceof Error ? error.message : "unknown";
+      if (message.includes("timed out")) return { kind: "timeout" };
+      if (this.#isolate.isDisposed || message.includes("memory")) return { kind: "memory" };
+      return { kind: "broken", message };
+    }
+  }
+
+  release(): void {
+    if (this.#isolate.isDisposed) return;
+    for (const entry of [this.#load, this.#run, this.#settle]) entry.release();
+    this.#context.release();
+  }
+}
+
+export class ScriptIsolate {
+  readonly #isolate: ivm.Isolate;
+  readonly #runtime: ivm.Script;
+
+  constructor(runtime: RuntimeSource, memoryMb: number) {
+    this.#isolate = new ivm.Isolate({
+      memoryLimit: Math.max(8, memoryMb),
+      // V8 has given up: its thread never comes back and an ordinary exit hangs. The relay would kill us anyway, later.
+      onCatastrophicError: () => process.kill(process.pid, "SIGKILL"),
+    });
+    this.#runtime = runtime.compile(this.#isolate);
+  }
+
+  get isDisposed(): boolean {
+    return this.#isolate.isDisposed;
+  }
+
+  createContext(host: HostFunction): ScriptContext {
+    return new ScriptContext(this.#isolate, this.#runtime, host);
+  }
+
+  /** The message of a syntax error, with line and column of the bundle. The script is compiled, not run. */
+  syntaxError(source: string, scriptName: string): string | undefined {
+    try {
+      this.#isolate.compileScriptSync(source, { filename: scriptName }).release();
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : "the script does not compile";
+    }
+  }
+
+  heapBytes(): number {
+    const heap = this.#isolate.getHeapStatisticsSync();
+    return heap.used_heap_size + heap.externally_allocated_size;
+  }
+
+  dispose(): void {
+    if (!this.#isolate.isDisposed) this.#isolate.dispose();
+  }
+}

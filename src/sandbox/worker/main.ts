@@ -1,0 +1,75 @@
+// The sandbox process. The relay starts it without file, network or child-process rights; it runs scripts on messages.
+// Jobs are taken in order, one at a time and synchronously; while a script runs, nothing else happens here.
+import { Socket } from "node:net";
+import { encodeFrame, type Frame, FrameReader } from "../../core/frames.ts";
+import {
+  CONTENT_FD,
+  FRAME_FD,
+  type JobFrame,
+  type RelayFrame,
+  type WorkerFrame,
+} from "../../../runtime/contract.ts";
+import { ContentChannel } from "./content-channel.ts";
+import { RuntimeSource } from "./isolate.ts";
+import { runJob } from "./run-job.ts";
+import { ScriptStore } from "./script-store.ts";
+import { readWorkerSettings } from "./settings.ts";
+
+const IDLE_SWEEP_MS = 5000;
+
+function serve(socket: Socket): void {
+  const settings = readWorkerSettings(process.argv[2]);
+  const scripts = new ScriptStore(settings);
+  const content = new ContentChannel(CONTENT_FD);
+  const reader = new FrameReader();
+
+  const send = (frame: WorkerFrame, bytes: readonly Buffer[] = []): void => {
+    for (const part of encodeFrame(frame, bytes)) socket.write(part);
+  };
+
+  const runAndAnswer = (job: JobFrame, sent: Buffer): void => {
+    const started = performance.now();
+    const { head, bytes } = runJob(job, sent, scripts, settings, (offset, length) =>
+      content.fetch(job.job, offset, length),
+    );
+    send(head, bytes);
+    if (performance.now() - started <= settings.flushAfterMs) return;
+    socket.uncork();
+    socket.cork();
+  };
+
+  const take = ({ head, bytes }: Frame): void => {
+    const frame = head as RelayFrame;
+    switch (frame.type) {
+      case "init":
+        scripts.useRuntime(new RuntimeSource(bytes.toString("utf8")));
+        break;
+      case "load":
+        send(scripts.load(frame, bytes.toString("utf8")));
+        break;
+      case "unload":
+        scripts.unload(frame.version);
+        break;
+      case "job":
+        runAndAnswer(frame, bytes);
+        break;
+    }
+  };
+
+  socket.on("data", (chunk: Buffer) => {
+    socket.cork();
+    for (const frame of reader.push(chunk)) take(frame);
+    socket.uncork();
+  });
+  setInterval(() => scripts.disposeIdle(performance.now()), IDLE_SWEEP_MS).unref();
+  send({ type: "ready" });
+}
+
+/** Without the relay there is nothing to do; whatever is in hand belongs to it. */
+const leave = (): never => process.exit(0);
+
+const socket = new Socket({ fd: FRAME_FD, readable: true, writable: true });
+socket.on("end", leave);
+socket.on("close", leave);
+socket.on("error", leave);
+serve(socket);

@@ -1,0 +1,48 @@
+// What a script's failure looks like to the relay: one line, the frames of the bundle, the position.
+import type { ScriptFault } from "../../../runtime/contract.ts";
+import { oneLine } from "./call-state.ts";
+
+const MAX_MESSAGE_CHARS = 1000;
+const MAX_STACK_CHARS = 4000;
+
+const KINDS = ["throw", "timeout", "memory", "limit", "invalid", "load"] as const;
+
+/** `text` is what the glue wrote: kind, message and stack, apart by NUL. */
+export function parseFault(text: string, scriptName: string): ScriptFault {
+  const [kindText = "", message = "", stack = ""] = text.split("\0");
+  const kind = KINDS.find((known) => known === kindText) ?? "throw";
+  return scriptFault(kind, message, stack, scriptName);
+}
+
+export function scriptFault(
+  kind: ScriptFault["kind"],
+  message: string,
+  stack: string,
+  scriptName: string,
+): ScriptFault {
+  const frames = stack
+    .split("\n")
+    .filter((line) => line.includes(`${scriptName}:`))
+    .map((line) => line.trim())
+    .join("\n")
+    .slice(0, MAX_STACK_CHARS);
+  const position = positionIn(frames, scriptName) ?? positionIn(message, scriptName);
+  return {
+    kind,
+    message: oneLine(message).slice(0, MAX_MESSAGE_CHARS),
+    ...(frames === "" ? {} : { stack: frames }),
+    ...position,
+  };
+}
+
+/** The first `name:line:column`. */
+function positionIn(text: string, scriptName: string): { line: number; column: number } | undefined {
+  const at = text.indexOf(`${scriptName}:`);
+  const found = at < 0 ? undefined : /^:(\d{1,9}):(\d{1,9})/.exec(text.slice(at + scriptName.length));
+  return found?.[1] === undefined || found[2] === undefined
+    ? undefined
+    : { line: Number(found[1]), column: Number(found[2]) };
+}
+
+/** The name of the bundle in stack traces: one word, so that a frame can be found again. */
+export const traceName = (scriptName: string): string => scriptName.replaceAll(/[^\w.@/-]/g, "_") || "script";

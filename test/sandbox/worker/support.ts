@@ -1,0 +1,315 @@
+// Drives a real sandbox process over its real frames, in the role of the relay.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import {
+  type CallOutcome,
+  DEFAULT_SCRIPT_LIMITS,
+  type DoneFrame,
+  EXPORTS_GLOBAL,
+  type JobEnvelope,
+  type LoadedFrame,
+  type ScriptCall,
+  type ScriptLimits,
+  type WorkerFrame,
+} from "../../../runtime/contract.ts";
+import { encodeFrame, FrameReader } from "../../../src/core/frames.ts";
+import type { Splice } from "../../../src/core/splice.ts";
+import { headerBlockLength } from "../../../src/message/content.ts";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const runtimeEntry = `${root}runtime/index.ts`;
+const constants = `${root}runtime/constants.ts`;
+
+async function bundle(options: { entry?: string; source?: string; globalName?: string }): Promise<string> {
+  const result = await build({
+    ...(options.entry === undefined ? {} : { entryPoints: [options.entry] }),
+    ...(options.source === undefined
+      ? {}
+      : { stdin: { contents: options.source, loader: "ts", resolveDir: `${root}scripts` } }),
+    ...(options.globalName === undefined ? {} : { globalName: options.globalName }),
+    bundle: true,
+    format: "iife",
+    platform: "neutral",
+    target: "es2024",
+    write: false,
+    alias: { cdo: constants },
+  });
+  return result.outputFiles[0]?.text ?? "";
+}
+
+let runtimeText: Promise<string> | undefined;
+const runtimeBundle = (): Promise<string> => (runtimeText ??= bundle({ entry: runtimeEntry }));
+
+/** As the compiler does it: modules are wrapped, plain scripts go as they are. */
+export async function compile(source: string): Promise<string> {
+  return /^\s*(?:import|export)\b/m.test(source) ? bundle({ source, globalName: EXPORTS_GLOBAL }) : source;
+}
+
+export interface JobOptions {
+  readonly message?: string | Buffer;
+  /** Bytes sent with the job; the rest is served on the content channel. All by default. */
+  readonly sentBytes?: number;
+  readonly envelope?: Partial<JobEnvelope>;
+  readonly limits?: Partial<ScriptLimits>;
+  readonly call?: Partial<ScriptCall>;
+}
+
+export interface JobResult {
+  readonly outcomes: readonly CallOutcome[];
+  /** The first outcome, for the many tests of one script. */
+  readonly outcome: CallOutcome;
+  /** The message after the last committed change. */
+  readonly message: string;
+  readonly bytes: Buffer;
+}
+
+export const MESSAGE = [
+  "Received: from b.example by a.example; Sat, 21 Nov 2026 10:00:01 +0000",
+  "Received: from c.example by b.example; Sat, 21 Nov 2026 10:00:00 +0000",
+  "From: Ann <ann@example.com>",
+  "To: Bob <bob@example.net>, carol@example.net",
+  "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=",
+  "Date: Sat, 21 Nov 2026 10:00:00 +0000",
+  "Message-ID: <1@example.com>",
+  "MIME-Version: 1.0",
+  "Content-Type: text/plain; charset=utf-8",
+  "",
+  "Hello,",
+  "world.",
+  "",
+].join("\r\n");
+
+export const ALTERNATIVE = [
+  "From: ann@example.com",
+  "Subject: both",
+  "MIME-Version: 1.0",
+  'Content-Type: multipart/mixed; boundary="m"',
+  "",
+  "--m",
+  'Content-Type: multipart/alternative; boundary="a"',
+  "",
+  "--a",
+  "Content-Type: text/plain; charset=utf-8",
+  "",
+  "plain text",
+  "--a",
+  "Content-Type: text/html; charset=utf-8",
+  "",
+  "<html><body><p>html text</p></body></html>",
+  "--a--",
+  "--m",
+  'Content-Type: application/x-msdownload; name="run.exe"',
+  'Content-Disposition: attachment; filename="run.exe"',
+  "Content-Transfer-Encoding: base64",
+  "",
+  "TVqQAAMAAAA=",
+  "--m",
+  'Content-Type: text/csv; name="table.csv"',
+  'Content-Disposition: attachment; filename="table.csv"',
+  "",
+  "a,b",
+  "--m--",
+  "",
+].join("\r\n");
+
+const ENVELOPE: JobEnvelope = {
+  sender: "ann@example.com",
+  recipients: ["bob@example.net", "carol@example.net"],
+  arrivalTime: Date.UTC(2026, 10, 21, 10, 0, 5),
+  clientAddress: "192.0.2.1",
+  pickupFileName: "",
+  status: 0,
+};
+
+export class WorkerUnderTest {
+  readonly child: ChildProcess;
+  readonly exited: Promise<unknown>;
+  contentRequests = 0;
+  readonly #frames: Duplex;
+  readonly #waiting: ((frame: { head: WorkerFrame; bytes: Buffer }) => void)[] = [];
+  readonly #messages = new Map<number, Buffer>();
+  readonly #versions = new Map<string, string>();
+  #job = 0;
+  stderr = "";
+
+  private constructor(settings: object) {
+    const flags = ["--no-node-snapshot", "--permission", "--allow-addons"];
+    const readable = [
+      `${root}src/*`,
+      `${root}runtime/*`,
+      `${root}node_modules/*`,
+      `${root}package.json`,
+      "/etc/alpine-release",
+    ];
+    const file = `${root}src/sandbox/worker/main.ts`;
+    const argv = [
+      ...flags,
+      ...readable.map((path) => `--allow-fs-read=${path}`),
+      file,
+      JSON.stringify(settings),
+    ];
+    this.child = spawn(process.execPath, argv, {
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
+      env: {},
+    });
+    this.exited = once(this.child, "exit");
+    this.child.stderr?.on("data", (chunk: Buffer) => (this.stderr += chunk.toString()));
+    this.#frames = this.child.stdio[3] as Duplex;
+    const reader = new FrameReader();
+    this.#frames.on("data", (chunk: Buffer) => {
+      for (const frame of reader.push(chunk))
+        this.#waiting.shift()?.({ head: frame.head as WorkerFrame, bytes: frame.bytes });
+    });
+    this.#frames.on("error", () => {});
+    this.#serveContent(this.child.stdio[4] as Duplex);
+  }
+
+  static async start(settings: object = {}): Promise<WorkerUnderTest> {
+    const worker = new WorkerUnderTest(settings);
+    const ready = await worker.#next();
+    if (ready.head.type !== "ready") throw new Error(`unexpected ${ready.head.type}`);
+    worker.#send({ type: "init" }, Buffer.from(await runtimeBundle()));
+    return worker;
+  }
+
+  #next(): Promise<{ head: WorkerFrame; bytes: Buffer }> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #send(head: object, bytes: Buffer = Buffer.alloc(0)): void {
+    for (const part of encodeFrame(head, [bytes])) this.#frames.write(part);
+  }
+
+  #serveContent(channel: Duplex): void {
+    channel.on("error", () => {});
+    channel.on("data", (request: Buffer) => {
+      this.contentRequests += 1;
+      const message = this.#messages.get(request.readUInt32LE(0)) ?? Buffer.alloc(0);
+      const offset = request.readDoubleLE(8);
+      const bytes = message.subarray(offset, offset + request.readUInt32LE(4));
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(bytes.length);
+      channel.write(length);
+      // In two writes, so that the worker meets a short read.
+      channel.write(bytes.subarray(0, 1));
+      channel.write(bytes.subarray(1));
+    });
+  }
+
+  async load(
+    source: string,
+    options: { inspectOnly?: boolean; limits?: Partial<ScriptLimits>; name?: string } = {},
+  ): Promise<LoadedFrame> {
+    const version = `v${this.#versions.size}`;
+    this.#versions.set(`${source}${JSON.stringify(options.limits ?? {})}`, version);
+    const frame = {
+      type: "load",
+      version,
+      scriptName: options.name ?? "test.ts",
+      inspectOnly: options.inspectOnly ?? false,
+      limits: { ...DEFAULT_SCRIPT_LIMITS, ...options.limits },
+    };
+    const answer = this.#next();
+    this.#send(frame, Buffer.from(await compile(source)));
+    return (await answer).head as LoadedFrame;
+  }
+
+  /** Runs the scripts, one call each, on one message. */
+  async run(sources: string | readonly string[], options: JobOptions = {}): Promise<JobResult> {
+    const limits = { ...DEFAULT_SCRIPT_LIMITS, ...options.limits };
+    const calls: ScriptCall[] = [];
+    for (const source of typeof sources === "string" ? [sources] : sources) {
+      const key = `${source}${JSON.stringify(options.limits ?? {})}`;
+      if (!this.#versions.has(key))
+        await this.load(source, options.limits === undefined ? {} : { limits: options.limits });
+      calls.push({
+        version: this.#versions.get(key) ?? "",
+        bindingName: "test binding",
+        sinkProperties: {},
+        limits,
+        allow: {},
+        cacheable: true,
+        continueOnFault: false,
+        ...options.call,
+      });
+    }
+    const message = Buffer.from(options.message ?? MESSAGE);
+    const { head, bytes } = await this.job(message, calls, options);
+    return result(message, head, bytes);
+  }
+
+  async job(
+    message: Buffer,
+    calls: readonly ScriptCall[],
+    options: JobOptions = {},
+  ): Promise<{ head: DoneFrame; bytes: Buffer }> {
+    const job = (this.#job += 1);
+    this.#messages.set(job, message);
+    const answer = this.#next();
+    const head = {
+      type: "job",
+      job,
+      messageId: `m${job}`,
+      envelope: { ...ENVELOPE, ...options.envelope },
+      contentSize: message.length,
+      headerBytes: headerBlockLength(message),
+      calls,
+    };
+    this.#send(head, message.subarray(0, options.sentBytes ?? message.length));
+    const done = await answer;
+    return { head: done.head as DoneFrame, bytes: done.bytes };
+  }
+
+  unload(source: string): void {
+    this.#send({ type: "unload", version: this.#versions.get(`${source}{}`) ?? "" });
+  }
+
+  async stop(): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.exited;
+  }
+}
+
+function applySplices(message: Buffer, splices: readonly Splice[]): Buffer {
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (const { start, end, bytes } of splices) {
+    parts.push(message.subarray(at, start), bytes);
+    at = end;
+  }
+  return Buffer.concat([...parts, message.subarray(at)]);
+}
+
+function result(original: Buffer, head: DoneFrame, payload: Buffer): JobResult {
+  let bytes = original;
+  let at = 0;
+  for (const outcome of head.outcomes) {
+    if (outcome.splices === undefined) continue;
+    const splices = outcome.splices.map(({ start, end, length }) => {
+      at += length;
+      return { start, end, bytes: payload.subarray(at - length, at) };
+    });
+    bytes = applySplices(original, splices);
+  }
+  const outcome = head.outcomes[0];
+  if (outcome === undefined) throw new Error("the worker gave no outcome");
+  return { outcomes: head.outcomes, outcome, bytes, message: bytes.toString("utf8") };
+}
+
+/** A script whose body is the given lines. */
+export const script = (body: string): string => `function onArrival(msg, status, event) {\n${body}\n}`;
+
+/** Runs the lines and gives what they log. */
+export async function logged(
+  worker: WorkerUnderTest,
+  body: string,
+  options: JobOptions = {},
+): Promise<readonly string[]> {
+  const { outcome } = await worker.run(script(body), options);
+  if (outcome.fault !== undefined)
+    throw new Error(`${outcome.fault.kind}: ${outcome.fault.message}\n${outcome.fault.stack ?? ""}`);
+  return outcome.logs.map((line) => line.text);
+}
