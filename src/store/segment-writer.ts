@@ -3,7 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
-import { syncFolder } from "./durable-file.ts";
+import { syncFolder, writeAll } from "./durable-file.ts";
 import { Segment } from "./message-index.ts";
 import type { Entry } from "./message-index.ts";
 import { SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentFileName } from "./record.ts";
@@ -255,32 +255,4 @@ export class SegmentWriter {
       else waiter.reject(error);
     }
   }
-}
-
-/** writev may write less than asked (a disk that fills up): the rest is written, or its error is the answer. */
-function writeAll(
-  handle: number,
-  buffers: Buffer[],
-  position: number,
-  done: (error: Error | null) => void,
-): void {
-  let wanted = 0;
-  for (const buffer of buffers) wanted += buffer.length;
-  fs.writev(handle, buffers, position, (error, written) => {
-    if (error !== null) return done(error);
-    if (written === wanted) return done(null);
-    if (written === 0) return done(new Error("the file takes no more bytes"));
-    return writeAll(handle, skipBytes(buffers, written), position + written, done);
-  });
-}
-
-function skipBytes(buffers: readonly Buffer[], count: number): Buffer[] {
-  const rest: Buffer[] = [];
-  let toSkip = count;
-  for (const buffer of buffers) {
-    const skipped = Math.min(toSkip, buffer.length);
-    toSkip -= skipped;
-    if (skipped < buffer.length) rest.push(buffer.subarray(skipped));
-  }
-  return rest;
 }

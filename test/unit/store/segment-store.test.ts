@@ -1,7 +1,7 @@
-import { readFile, readdir, rm } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../../src/core/clock.ts";
+import type { Splice } from "../../../src/core/splice.ts";
 import { Content } from "../../../src/message/content.ts";
 import { createMessageIds } from "../../../src/store/message-ids.ts";
 import { createStore, envelope, message, messageBytes, origin, temporaryFolder } from "./store-samples.ts";
@@ -12,6 +12,8 @@ const segmentsOf = async (folder: string): Promise<string[]> =>
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
+
+const edit = (at: number, text: string): Splice => ({ start: at, end: at + 5, bytes: Buffer.from(text) });
 
 describe("a message of the store", () => {
   test("is found again after a restart with origin, envelope, state and the same bytes", async () => {
@@ -120,7 +122,6 @@ describe("a large content", () => {
     const content = await spool.finish(body.subarray(0, 1000));
     const id = store.nextId();
     await store.commit(id, origin, envelope, content);
-    const edit = (at: number, text: string) => ({ start: at, end: at + 5, bytes: Buffer.from(text) });
     const splices = [edit(0, "X-Tag: 1\r\nSub"), edit(500_000, "edited"), edit(2_000_000, "")];
     const edited = content.splice([
       ...splices,
@@ -302,7 +303,6 @@ describe("the store", () => {
         (error: { code: string }) => error.code,
       );
     await until(async () => (await commit()) === "STORE_FAILED");
-    const { mkdir } = await import("node:fs/promises");
     await mkdir(queue);
     await until(async () => (await commit()) === "taken" && (await segmentsOf(queue)).length > 0);
     await store.close();
@@ -322,7 +322,7 @@ describe("the store", () => {
 describe("message ids", () => {
   test("are 18 characters that sort as they were made, also when the clock runs backwards", () => {
     let now = 1_700_000_000_000;
-    const nextId = createMessageIds({ now: () => now, after: systemClock.after }, () => 0.5);
+    const nextId = createMessageIds({ now: () => now, after: () => () => undefined }, () => 0.5);
     const ids: string[] = [];
     for (let count = 0; count < 60_000; count += 1) {
       if (count === 50_000) now -= 5000;
@@ -334,7 +334,7 @@ describe("message ids", () => {
   });
 
   test("of two runs at the same moment differ", () => {
-    const clock = { now: () => 1_700_000_000_000, after: systemClock.after };
+    const clock = { now: () => 1_700_000_000_000, after: () => () => undefined };
     expect(createMessageIds(clock, () => 0.25)()).not.toBe(createMessageIds(clock, () => 0.75)());
   });
 });

@@ -1,0 +1,94 @@
+// Reads one claimed Pickup file: small ones into memory, large ones through a spool file of the store.
+import { constants, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import type { Envelope } from "../core/envelope.ts";
+import { Content, MAX_HEADER_BLOCK_BYTES } from "../message/content.ts";
+import { LineEnds, parsePickupMessage } from "./pickup-message.ts";
+import type { ParseAddresses, PickupMessage } from "./pickup-message.ts";
+import type { SpoolFile } from "./store-driver.ts";
+
+/** Larger files are streamed; the header block of every file has to fit. */
+const MEMORY_BYTES = MAX_HEADER_BLOCK_BYTES;
+const READ_CHUNK_BYTES = 256 * 1024;
+
+export type ClaimedFile =
+  | {
+      readonly kind: "message";
+      readonly envelope: Envelope;
+      readonly content: Content;
+      /** Lets go of the content when it is not submitted. */
+      readonly discard: () => Promise<void>;
+    }
+  | { readonly kind: "refusal"; readonly content: Content; readonly reason: string }
+  /** Its writer kept it open and goes on writing. */
+  | { readonly kind: "changing" };
+
+export async function readClaimedFile(
+  file: string,
+  parseAddresses: ParseAddresses,
+  createSpool: () => Promise<SpoolFile>,
+): Promise<ClaimedFile> {
+  // A link or a pipe could have taken the place of the file between the look and the claim: the one must not be
+  // followed, the other not waited for.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const before = await handle.stat();
+    if (!before.isFile()) throw new Error(`${file} is not a file`);
+    const start = await readAt(handle, 0, Math.min(before.size, MEMORY_BYTES));
+    const rest = { path: file, offset: start.length, length: before.size - start.length };
+    const parsed = parsePickupMessage(start, parseAddresses);
+    if (parsed.kind === "refusal" || (rest.length > 0 && parsed.bodyStart >= start.length)) {
+      const reason = parsed.kind === "refusal" ? parsed.reason : "the header block is too long";
+      const content = rest.length > 0 ? Content.fromFile(start, rest) : Content.fromBuffer(start);
+      return { kind: "refusal", content, reason };
+    }
+    const spool = rest.length > 0 ? await createSpool() : undefined;
+    const discard = async (): Promise<void> => spool?.discard();
+    try {
+      const content = await readContent(handle, before.size, start, parsed, spool);
+      const after = await handle.stat();
+      if (after.size === before.size && after.mtimeMs === before.mtimeMs) {
+        return { kind: "message", envelope: parsed.envelope, content, discard };
+      }
+    } catch (error) {
+      await discard();
+      throw error;
+    }
+    await discard();
+    return { kind: "changing" };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readContent(
+  handle: FileHandle,
+  size: number,
+  start: Buffer,
+  { header, bodyStart }: PickupMessage,
+  spool: SpoolFile | undefined,
+): Promise<Content> {
+  const lineEnds = new LineEnds();
+  const body = lineEnds.convert(start.subarray(bodyStart));
+  if (spool === undefined) return Content.fromBuffer(Buffer.concat([header, body, lineEnds.end()]));
+  await spool.write(body);
+  for (let at = start.length; at < size;) {
+    const chunk = await readAt(handle, at, Math.min(READ_CHUNK_BYTES, size - at));
+    if (chunk.length === 0) break;
+    at += chunk.length;
+    await spool.write(lineEnds.convert(chunk));
+  }
+  await spool.write(lineEnds.end());
+  return spool.finish(header);
+}
+
+async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(buffer, done, length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return buffer.subarray(0, done);
+}

@@ -1,0 +1,159 @@
+// The text of a Pickup file: envelope lines or header addresses, what is removed, and line ends (REFERENCE 6.4).
+import type { Envelope } from "../core/envelope.ts";
+import { isMailbox } from "../core/address.ts";
+
+/** Mailboxes of the raw value of an address header field. */
+export type ParseAddresses = (raw: string) => string[];
+
+export interface PickupMessage {
+  readonly kind: "message";
+  readonly envelope: Envelope;
+  /** The header block as it goes on, CRLF line ends, its blank line included. */
+  readonly header: Buffer;
+  /** Where the body begins in the bytes that were given. */
+  readonly bodyStart: number;
+}
+
+export interface PickupRefusal {
+  readonly kind: "refusal";
+  readonly reason: string;
+}
+
+const LF = 0x0a;
+
+/**
+ * Cuts the header block into fields: a field is its first line and the folded ones. Answers where the body begins.
+ * A bare CR becomes a blank: some reader down the line would take it for a line end, and what follows for a field.
+ */
+function splitFields(bytes: Buffer): { fields: string[]; bodyStart: number } {
+  const fields: string[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const lineFeed = bytes.indexOf(LF, at);
+    const next = lineFeed < 0 ? bytes.length : lineFeed + 1;
+    const text = bytes
+      .toString("latin1", at, lineFeed < 0 ? bytes.length : lineFeed)
+      .replace(/\r+$/, "")
+      .replaceAll("\r", " ");
+    if (text === "") return { fields, bodyStart: next };
+    const isFolded = (text.startsWith(" ") || text.startsWith("\t")) && fields.length > 0;
+    // Neither a field nor the continuation of one: the blank line is missing and the body begins here.
+    if (!isFolded && !/^[!-9;-~]+[ \t]*:/.test(text)) return { fields, bodyStart: at };
+    if (isFolded) fields[fields.length - 1] += `\r\n${text}`;
+    else fields.push(text);
+    at = next;
+  }
+  return { fields, bodyStart: at };
+}
+
+const nameOf = (field: string): string => field.slice(0, field.indexOf(":")).trim().toLowerCase();
+
+const isEnvelopeLine = (field: string): boolean => /^x-(?:sender|receiver)$/.test(nameOf(field));
+
+/** Unfolded, and as the text that the bytes spell. */
+const valueOf = (field: string): string =>
+  Buffer.from(field.slice(field.indexOf(":") + 1), "latin1")
+    .toString("utf8")
+    .replaceAll(/\r\n(?=[ \t])/g, "")
+    .trim();
+
+const withoutBrackets = (text: string): string => /^<(.*)>$/.exec(text)?.[1] ?? text;
+
+/** `start` holds the beginning of the file, its header block included. */
+export function parsePickupMessage(
+  start: Buffer,
+  parseAddresses: ParseAddresses,
+): PickupMessage | PickupRefusal {
+  const { fields, bodyStart } = splitFields(start);
+  const firstOther = fields.findIndex((field) => !isEnvelopeLine(field));
+  const count = firstOther < 0 ? fields.length : firstOther;
+  const lines = fields.slice(0, count);
+  const rest = fields.slice(count);
+  const found = count > 0 ? fromEnvelopeLines(lines) : fromHeaders(rest, parseAddresses);
+  if (rest.length === 0) return { kind: "refusal", reason: "the file has no header fields" };
+  if ("reason" in found) return { kind: "refusal", reason: found.reason };
+  const kept = count > 0 ? rest : rest.filter((field) => nameOf(field) !== "bcc");
+  const text = kept.map((field) => `${field}\r\n`).join("");
+  const envelope = { sender: found.sender, recipients: found.recipients.map((address) => ({ address })) };
+  return { kind: "message", envelope, header: Buffer.from(`${text}\r\n`, "latin1"), bodyStart };
+}
+
+type Addresses =
+  | { readonly sender: string; readonly recipients: readonly string[] }
+  | { readonly reason: string };
+
+function fromEnvelopeLines(lines: readonly string[]): Addresses {
+  let sender: string | undefined;
+  const recipients: string[] = [];
+  for (const field of lines) {
+    const address = withoutBrackets(valueOf(field));
+    const isSender = nameOf(field) === "x-sender";
+    // "<>" is the null sender of a report; everything else must be one mailbox, which no line end survives.
+    if (!isMailbox(address) && !(isSender && address === "")) {
+      return { reason: `${nameOf(field)} is not an address: ${JSON.stringify(address.slice(0, 100))}` };
+    }
+    if (!isSender) recipients.push(address);
+    else if (sender === undefined) sender = address;
+    else return { reason: "there is more than one x-sender line" };
+  }
+  return checked(sender, recipients, "an x-sender line", "an x-receiver line");
+}
+
+function fromHeaders(fields: readonly string[], parseAddresses: ParseAddresses): Addresses {
+  const addressesOf = (name: string): string[] =>
+    fields.filter((field) => nameOf(field) === name).flatMap((field) => parseAddresses(valueOf(field)));
+  const sender = addressesOf("sender")[0] ?? addressesOf("from")[0];
+  const recipients = ["to", "cc", "bcc"].flatMap(addressesOf);
+  const wrong = [sender ?? "", ...recipients].find((address) => address !== "" && !isMailbox(address));
+  if (wrong !== undefined)
+    return { reason: `the header has no usable address in ${JSON.stringify(wrong.slice(0, 100))}` };
+  return checked(sender, recipients, "a Sender or From field", "a To, Cc or Bcc field");
+}
+
+function checked(
+  sender: string | undefined,
+  recipients: readonly string[],
+  senderSource: string,
+  recipientSource: string,
+): Addresses {
+  if (sender === undefined) return { reason: `there is no sender: ${senderSource} is missing` };
+  const unique = [...new Map(recipients.map((address) => [address.toLowerCase(), address])).values()];
+  if (unique.length === 0) return { reason: `there is no recipient: ${recipientSource} is missing` };
+  return { sender, recipients: unique };
+}
+
+const CR = 0x0d;
+
+/** Converts chunk by chunk: a bare LF or a bare CR becomes CRLF. RFC 5321 §2.3.8: neither may occur on its own. */
+export class LineEnds {
+  #lastWasCr = false;
+  #lastByte = LF;
+
+  convert(chunk: Buffer): Buffer {
+    this.#lastByte = chunk.at(-1) ?? this.#lastByte;
+    const parts: Buffer[] = [];
+    let from = 0;
+    for (let at = 0; at < chunk.length; at += 1) {
+      const byte = chunk[at];
+      if (this.#lastWasCr) {
+        this.#lastWasCr = false;
+        if (byte === LF) continue;
+        parts.push(chunk.subarray(from, at), Buffer.from("\n"));
+        from = at;
+      } else if (byte === LF) {
+        parts.push(chunk.subarray(from, at), Buffer.from("\r"));
+        from = at;
+      }
+      this.#lastWasCr = byte === CR;
+    }
+    if (parts.length === 0) return chunk;
+    parts.push(chunk.subarray(from));
+    return Buffer.concat(parts);
+  }
+
+  /** What is owed at the end of the file: a message ends with a line end. */
+  end(): Buffer {
+    if (this.#lastWasCr) return Buffer.from("\n");
+    return Buffer.from(this.#lastByte === LF ? "" : "\r\n");
+  }
+}

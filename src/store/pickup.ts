@@ -1,0 +1,272 @@
+// Pickup: takes complete message files from a folder and submits each exactly once.
+//
+// Order for one file, so that a crash anywhere neither loses nor doubles it:
+//   1. rename into the claim folder as `<message id>~<name>`: only one process can win it, and it is out of Pickup;
+//   2. submit under that id: durable when it resolves;
+//   3. unlink the claimed file.
+// At start each claimed file is looked up by its id: a message of the store that has this id came from it, so step 3
+// is made up for; otherwise step 2 is done again under the same id.
+import { watch } from "node:fs";
+import type { FSWatcher } from "node:fs";
+import { access, constants, lstat, mkdir, readdir, rename, unlink } from "node:fs/promises";
+import path from "node:path";
+import type { Clock } from "../core/clock.ts";
+import type { Envelope, Origin } from "../core/envelope.ts";
+import { OnArrivalError, describeError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Content } from "../message/content.ts";
+import type { Badmail } from "./badmail.ts";
+import { readClaimedFile } from "./pickup-file.ts";
+import type { ParseAddresses } from "./pickup-message.ts";
+import type { SpoolFile } from "./store-driver.ts";
+
+export interface PickupOptions {
+  readonly folder: string;
+  /** On the same volume. Default: `Queue/pickup` beside `folder`, which the lock of the store keeps to one service. */
+  readonly claimFolder?: string;
+  /** Default 1000 ms; changes are also watched, which some file systems do not report. */
+  readonly pollMs?: number;
+  /** A file is complete when its size and time stayed the same for so long. Default 250 ms. */
+  readonly settleMs?: number;
+  /** Name of the virtual server that takes the messages. */
+  readonly server?: string;
+  readonly nextId: () => string;
+  readonly createSpool: () => Promise<SpoolFile>;
+  readonly submit: (id: string, origin: Origin, envelope: Envelope, content: Content) => Promise<void>;
+  /** Whether the store holds a message of this id: asked at start, of the claimed files found. */
+  readonly isCommitted: (id: string) => boolean;
+  readonly parseAddresses: ParseAddresses;
+  readonly badmail: Badmail;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+export interface Pickup {
+  start(): Promise<void>;
+  /** Resolves when the files in hand are done. */
+  close(): Promise<void>;
+}
+
+export function createPickup(options: PickupOptions): Pickup {
+  return new FolderPickup(options);
+}
+
+/** Submissions under way at a time: they share the barriers of the store. */
+const FILES_AT_ONCE = 16;
+const DEFAULT_POLL_MS = 1000;
+const DEFAULT_SETTLE_MS = 250;
+
+interface Sighting {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly since: number;
+}
+
+class FolderPickup implements Pickup {
+  readonly #options: PickupOptions;
+  readonly #claimFolder: string;
+  readonly #settleMs: number;
+  /** Files that are not settled yet. */
+  #sightings = new Map<string, Sighting>();
+  /** Names that a warning was given for. */
+  #warned = new Set<string>();
+  /** Claimed and not yet submitted: again at the next round. */
+  #claimed: string[] = [];
+  /** The last submission failed because the store takes nothing now. */
+  #storeFails = false;
+  #watcher: FSWatcher | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #round: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: PickupOptions) {
+    this.#options = options;
+    this.#settleMs = options.settleMs ?? DEFAULT_SETTLE_MS;
+    this.#claimFolder = options.claimFolder ?? path.join(path.dirname(options.folder), "Queue", "pickup");
+  }
+
+  async start(): Promise<void> {
+    await mkdir(this.#options.folder, { recursive: true });
+    // Nobody else may write here: what lies in it is taken as claimed.
+    await mkdir(this.#claimFolder, { recursive: true, mode: 0o700 });
+    for (const claimed of await readdir(this.#claimFolder)) {
+      const file = path.join(this.#claimFolder, claimed);
+      if (this.#options.isCommitted(idOf(claimed))) await unlink(file);
+      else this.#claimed.push(claimed);
+    }
+    this.#watch();
+    this.#runRound();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelTimer?.();
+    this.#watcher?.close();
+    await this.#round;
+  }
+
+  #watch(): void {
+    try {
+      const watcher = watch(this.#options.folder, { persistent: false }, () =>
+        this.#wakeAfter(this.#settleMs),
+      );
+      watcher.on("error", () => watcher.close());
+      this.#watcher = watcher;
+    } catch (error) {
+      this.#options.logger.info({ error: describeError(error) }, "Pickup is polled, not watched");
+    }
+  }
+
+  #wakeAfter(delayMs: number): void {
+    if (this.#closed || this.#round !== undefined) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#options.clock.after(delayMs, () => this.#runRound());
+  }
+
+  #runRound(): void {
+    if (this.#closed || this.#round !== undefined) return;
+    this.#round = this.#takeAll().then(
+      (unsettled) => this.#roundDone(unsettled),
+      (error: unknown) => {
+        this.#options.logger.error({ error: describeError(error) }, "Pickup cannot be read");
+        this.#roundDone(false);
+      },
+    );
+  }
+
+  #roundDone(unsettled: boolean): void {
+    this.#round = undefined;
+    this.#wakeAfter(unsettled ? this.#settleMs : (this.#options.pollMs ?? DEFAULT_POLL_MS));
+  }
+
+  /** Answers whether files are still changing. */
+  async #takeAll(): Promise<boolean> {
+    const waiting = this.#claimed;
+    this.#claimed = [];
+    this.#storeFails = false;
+    await this.#submitAll(waiting);
+    // What is in Pickup is as safe there.
+    if (this.#storeFails) return false;
+    const { settled, unsettled } = await this.#look();
+    for (let at = 0; at < settled.length && !this.#closed; at += FILES_AT_ONCE) {
+      const claimed: string[] = [];
+      for (const name of settled.slice(at, at + FILES_AT_ONCE)) {
+        const claim = await this.#claim(name);
+        if (claim !== undefined) claimed.push(claim);
+      }
+      await this.#submitAll(claimed);
+      if (this.#storeFails) break;
+    }
+    return unsettled;
+  }
+
+  /** The complete files, oldest first. */
+  async #look(): Promise<{ settled: string[]; unsettled: boolean }> {
+    const now = this.#options.clock.now();
+    const seen = new Map<string, Sighting>();
+    const settled: { name: string; mtimeMs: number }[] = [];
+    const present = new Set<string>();
+    for (const item of await readdir(this.#options.folder, { withFileTypes: true })) {
+      // A leading dot is how writers hide a file until they rename it.
+      if (item.name.startsWith(".")) continue;
+      present.add(item.name);
+      if (!item.isFile()) {
+        this.#warn(item.name, item.isSymbolicLink() ? "a symbolic link is not followed" : "not a file");
+        continue;
+      }
+      const status = await lstat(path.join(this.#options.folder, item.name)).catch(() => undefined);
+      if (status === undefined) continue;
+      const { size, mtimeMs } = status;
+      const before = this.#sightings.get(item.name);
+      const same = before?.size === size && before.mtimeMs === mtimeMs;
+      const sighting = same ? before : { size, mtimeMs, since: now };
+      if (now - sighting.since < this.#settleMs) seen.set(item.name, sighting);
+      else if (size === 0) this.#warn(item.name, "the file is empty");
+      else settled.push({ name: item.name, mtimeMs });
+      if (size === 0) seen.set(item.name, sighting);
+    }
+    this.#sightings = seen;
+    this.#warned = new Set([...this.#warned].filter((name) => present.has(name)));
+    settled.sort((a, b) => a.mtimeMs - b.mtimeMs);
+    const unsettled = [...seen.values()].some(({ size, since }) => size > 0 || now - since < this.#settleMs);
+    return { settled: settled.map(({ name }) => name), unsettled };
+  }
+
+  /** A read-only file is renamed like any other: so it is sent once, not again and again as KB 221432 tells. */
+  async #claim(name: string): Promise<string | undefined> {
+    const from = path.join(this.#options.folder, name);
+    const claim = `${this.#options.nextId()}~${name.slice(0, MAX_CLAIM_NAME)}`;
+    try {
+      await access(from, constants.R_OK);
+      await rename(from, path.join(this.#claimFolder, claim));
+      return claim;
+    } catch (error) {
+      // ENOENT: somebody else was first.
+      if (!isMissing(error)) this.#warn(name, describeError(error));
+      return undefined;
+    }
+  }
+
+  async #submitAll(claims: readonly string[]): Promise<void> {
+    await Promise.all(claims.map((claim) => this.#submit(claim)));
+  }
+
+  async #submit(claim: string): Promise<void> {
+    const { badmail, clock, createSpool, logger, parseAddresses } = this.#options;
+    const file = path.join(this.#claimFolder, claim);
+    const id = idOf(claim);
+    const pickupFileName = claim.slice(id.length + 1);
+    try {
+      const read = await readClaimedFile(file, parseAddresses, createSpool);
+      if (read.kind === "changing") {
+        this.#claimed.push(claim);
+        return;
+      }
+      if (read.kind === "refusal") {
+        const reason = { code: "PICKUP_INVALID", text: `${pickupFileName}: ${read.reason}` };
+        logger.warn({ ...reason, message: id }, "Pickup file moved to Badmail");
+        await badmail.put(id, { sender: "", recipients: [] }, read.content, reason);
+      } else {
+        const server = this.#options.server ?? "default";
+        const origin: Origin = { via: "pickup", arrivalTime: clock.now(), server, pickupFileName };
+        await this.#submitRead(id, origin, read);
+      }
+      await unlink(file);
+    } catch (error) {
+      if (isMissing(error)) return;
+      // A file that cannot be read waits for the next start: more attempts would only fill the log.
+      if (error instanceof OnArrivalError && error.code === "STORE_FAILED") {
+        this.#storeFails = true;
+        this.#claimed.push(claim);
+      }
+      logger.error({ file, error: describeError(error) }, "Pickup file not submitted");
+    }
+  }
+
+  async #submitRead(
+    id: string,
+    origin: Origin,
+    read: { envelope: Envelope; content: Content; discard: () => Promise<void> },
+  ): Promise<void> {
+    try {
+      await this.#options.submit(id, origin, read.envelope, read.content);
+    } catch (error) {
+      await read.discard();
+      throw error;
+    }
+  }
+
+  #warn(name: string, reason: string): void {
+    if (this.#warned.has(name)) return;
+    this.#warned.add(name);
+    this.#options.logger.warn({ file: path.join(this.#options.folder, name), reason }, "Pickup file left");
+  }
+}
+
+/** A file name has 255 bytes; the id and its mark need some, and a character has up to four. */
+const MAX_CLAIM_NAME = 56;
+
+const idOf = (claim: string): string => claim.split("~", 1)[0] ?? "";
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "ENOENT";

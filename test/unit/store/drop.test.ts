@@ -1,0 +1,77 @@
+import { readFile, readdir, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { Content } from "../../../src/message/content.ts";
+import { createBadmail } from "../../../src/store/badmail.ts";
+import { createDrop } from "../../../src/store/drop.ts";
+import { message, messageBytes, temporaryFolder } from "./store-samples.ts";
+
+describe.each([{ sync: true }, { sync: false }])("Drop with sync $sync", ({ sync }) => {
+  test("writes one whole file per message, its envelope first", async () => {
+    await using folder = await temporaryFolder();
+    const drop = createDrop({ folder: path.join(folder.path, "Drop"), sync });
+    await drop.deliver("A1", "alice@example.com", ["bob@example.net", "carol@example.org"], message(1, 100));
+    const file = path.join(folder.path, "Drop", "A1.eml");
+    expect((await readFile(file)).toString()).toBe(
+      `x-sender: alice@example.com\r\nx-receiver: bob@example.net\r\nx-receiver: carol@example.org\r\n${messageBytes(1, 100).toString()}`,
+    );
+  });
+
+  test("replaces the file of the same id and no other", async () => {
+    await using folder = await temporaryFolder();
+    const drop = createDrop({ folder: folder.path, sync });
+    const ids = ["A1", "A2", "A1", "A3", "A2", "A1"];
+    await Promise.all(ids.slice(0, 2).map((id) => drop.deliver(id, "", ["b@x.example"], message(1))));
+    for (const id of ids) await drop.deliver(id, "", ["b@x.example"], message(2));
+    expect((await readdir(folder.path)).sort()).toEqual(["A1.eml", "A2.eml", "A3.eml"]);
+  });
+
+  test("streams a content that lies on disk", async () => {
+    await using folder = await temporaryFolder();
+    const source = path.join(folder.path, "source");
+    await writeFile(source, messageBytes(5, 700_000));
+    const drop = createDrop({ folder: path.join(folder.path, "Drop"), sync });
+    const content = Content.fromFile(Buffer.from("a: b\r\n\r\n"), {
+      path: source,
+      offset: 0,
+      length: 700_000,
+    });
+    await drop.deliver("L1", "a@x.example", [], content);
+    const written = await readFile(path.join(folder.path, "Drop", "L1.eml"));
+    const wanted = Buffer.concat([
+      Buffer.from("x-sender: a@x.example\r\na: b\r\n\r\n"),
+      messageBytes(5, 700_000),
+    ]);
+    expect(written.equals(wanted)).toBe(true);
+  });
+
+  test("says STORE_FAILED when its folder is gone, and leaves nothing half written", async () => {
+    await using folder = await temporaryFolder();
+    const drop = createDrop({ folder: path.join(folder.path, "Drop"), sync });
+    await rm(path.join(folder.path, "Drop"), { recursive: true });
+    const failed = drop.deliver("A1", "", [], message(1));
+    await expect(failed).rejects.toMatchObject({ code: "STORE_FAILED" });
+  });
+
+  test("keeps an address with a line end on its line", async () => {
+    await using folder = await temporaryFolder();
+    const drop = createDrop({ folder: folder.path, sync });
+    await drop.deliver("A1", "a@x.example\r\nx-receiver: evil@x.example", [], message(1, 10));
+    const text = await readFile(path.join(folder.path, "A1.eml"), "utf8");
+    expect(text.startsWith("x-sender: a@x.examplex-receiver: evil@x.example\r\nSubject")).toBe(true);
+  });
+});
+
+test("Badmail holds the message, a readable reason and the envelope", async () => {
+  await using folder = await temporaryFolder();
+  const badmail = createBadmail({ folder: path.join(folder.path, "Badmail") });
+  const envelope = { sender: "a@x.example", recipients: [{ address: "b@x.example\r\nCode: FORGED" }] };
+  await badmail.put("B1", envelope, message(1), { code: "SCRIPT_FAILED", text: "line 3\nthrew" });
+  const read = (name: string): Promise<Buffer> => readFile(path.join(folder.path, "Badmail", name));
+  expect(await read("B1.BAD")).toEqual(messageBytes(1, 4096));
+  expect(JSON.parse((await read("B1.BDP")).toString())).toEqual(envelope);
+  const reason = (await read("B1.BDR")).toString().split("\r\n");
+  expect(reason).toContain("Code: SCRIPT_FAILED");
+  expect(reason).toContain("Reason: line 3 threw");
+  expect(reason).not.toContain("Code: FORGED>");
+});

@@ -1,0 +1,267 @@
+import { chmod, mkdir, readFile, readdir, rename, symlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
+import type { Envelope, Origin } from "../../../src/core/envelope.ts";
+import { OnArrivalError } from "../../../src/core/errors.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import type { LogFields } from "../../../src/core/logger.ts";
+import { createBadmail } from "../../../src/store/badmail.ts";
+import { LineEnds, parsePickupMessage } from "../../../src/store/pickup-message.ts";
+import type { PickupMessage, PickupRefusal } from "../../../src/store/pickup-message.ts";
+import { createPickup } from "../../../src/store/pickup.ts";
+import type { PickupOptions } from "../../../src/store/pickup.ts";
+import { createStore, temporaryFolder } from "./store-samples.ts";
+
+const parseAddresses = (raw: string): string[] => raw.match(/[^\s<>,:;]+@[^\s<>,:;]+/g) ?? [];
+
+interface Taken {
+  readonly id: string;
+  readonly origin: Origin;
+  readonly envelope: Envelope;
+  readonly text: string;
+}
+
+/** A Pickup on a real mailroot; what it submits is committed to the store and noted. */
+async function openPickup(mailroot: string, options: Partial<PickupOptions> = {}) {
+  const store = createStore(path.join(mailroot, "Queue"));
+  const { messages } = await store.open();
+  const known = new Set(messages.map(({ id }) => id));
+  const taken: Taken[] = [];
+  const warnings: LogFields[] = [];
+  const folder = path.join(mailroot, "Pickup");
+  await mkdir(folder, { recursive: true });
+  const pickup = createPickup({
+    folder,
+    pollMs: 20,
+    settleMs: 20,
+    nextId: store.nextId,
+    createSpool: () => store.createSpoolFile(),
+    submit: async (id, origin, envelope, content) => {
+      await store.commit(id, origin, envelope, content);
+      taken.push({ id, origin, envelope, text: (await content.toBuffer()).toString() });
+    },
+    isCommitted: (id) => known.has(id),
+    parseAddresses,
+    badmail: createBadmail({ folder: path.join(mailroot, "Badmail") }),
+    logger: { ...silentLogger, warn: (fields) => void warnings.push(fields) },
+    clock: systemClock,
+    ...options,
+  });
+  await pickup.start();
+  const close = async (): Promise<void> => {
+    await pickup.close();
+    await store.close();
+  };
+  return { folder, taken, warnings, close, [Symbol.asyncDispose]: close };
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+const mail = "x-sender: alice@example.com\r\nx-receiver: bob@example.net\r\nSubject: s\r\n\r\nbody\r\n";
+
+describe("Pickup", () => {
+  test("submits a file once and removes it", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path);
+    await writeFile(path.join(pickup.folder, "hello.txt"), mail);
+    await until(() => pickup.taken.length > 0);
+    await until(async () => (await readdir(path.join(folder.path, "Queue", "pickup"))).length === 0);
+    expect(await readdir(pickup.folder)).toEqual([]);
+    expect(pickup.taken).toHaveLength(1);
+    expect(pickup.taken[0]).toMatchObject({
+      origin: { via: "pickup", pickupFileName: "hello.txt" },
+      envelope: { sender: "alice@example.com", recipients: [{ address: "bob@example.net" }] },
+      text: "Subject: s\r\n\r\nbody\r\n",
+    });
+    expect(pickup.taken[0]?.origin.clientAddress).toBeUndefined();
+  });
+
+  test("waits until a file that is being written has stopped growing", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path, { settleMs: 150 });
+    const file = path.join(pickup.folder, "slow.eml");
+    await writeFile(file, mail);
+    for (let line = 0; line < 8; line += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      await writeFile(file, `${line}\r\n`, { flag: "a" });
+    }
+    await until(() => pickup.taken.length > 0);
+    expect(pickup.taken[0]?.text).toBe("Subject: s\r\n\r\nbody\r\n0\r\n1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7\r\n");
+  });
+
+  test("leaves empty files, links and folders alone, with one warning each", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path);
+    await writeFile(path.join(folder.path, "secret"), mail);
+    await symlink(path.join(folder.path, "secret"), path.join(pickup.folder, "link.eml"));
+    await mkdir(path.join(pickup.folder, "folder"));
+    await writeFile(path.join(pickup.folder, "empty.eml"), "");
+    await writeFile(path.join(pickup.folder, ".hidden"), mail);
+    await until(() => pickup.warnings.length >= 3);
+    await writeFile(path.join(pickup.folder, "last.eml"), mail);
+    await until(() => pickup.taken.length > 0);
+    expect(pickup.taken).toHaveLength(1);
+    expect(pickup.warnings.map(({ reason }) => String(reason)).sort()).toEqual([
+      "a symbolic link is not followed",
+      "not a file",
+      "the file is empty",
+    ]);
+    expect((await readdir(pickup.folder)).sort()).toEqual([".hidden", "empty.eml", "folder", "link.eml"]);
+  });
+
+  test("processes a read-only file once", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path);
+    const file = path.join(pickup.folder, "read-only.eml");
+    await writeFile(path.join(folder.path, "source"), mail);
+    await chmod(path.join(folder.path, "source"), 0o444);
+    await rename(path.join(folder.path, "source"), file);
+    await until(() => pickup.taken.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(pickup.taken).toHaveLength(1);
+    expect(await readdir(pickup.folder)).toEqual([]);
+  });
+
+  test("moves a file without recipient to Badmail with the reason", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path);
+    await writeFile(path.join(pickup.folder, "bad.eml"), "From: a@example.com\nSubject: nobody\n\nbody\n");
+    const badmail = path.join(folder.path, "Badmail");
+    const names = async (): Promise<string[]> => (await readdir(badmail).catch((): string[] => [])).sort();
+    await until(async () => (await names()).length === 3 && (await readdir(pickup.folder)).length === 0);
+    const [bad = "", , reason = ""] = await names();
+    expect(bad).toMatch(/^[0-9A-Z]{18}\.BAD$/);
+    expect(await readFile(path.join(badmail, bad), "utf8")).toContain("Subject: nobody\n");
+    expect(await readFile(path.join(badmail, reason), "utf8")).toMatch(
+      /PICKUP_INVALID[^]*bad\.eml[^]*recipient/,
+    );
+    expect(pickup.taken).toEqual([]);
+  });
+
+  test("streams a large file with LF line ends", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path, { settleMs: 60 });
+    const lines = `${"a line of text\n".repeat(300_000)}last line without end`;
+    await writeFile(path.join(folder.path, "large"), `To: b@example.com\nFrom: a@example.com\n\n${lines}`);
+    await rename(path.join(folder.path, "large"), path.join(pickup.folder, "large.eml"));
+    await until(() => pickup.taken.length > 0);
+    const wanted = `To: b@example.com\r\nFrom: a@example.com\r\n\r\n${lines.replaceAll("\n", "\r\n")}\r\n`;
+    expect(pickup.taken[0]?.text === wanted).toBe(true);
+  });
+
+  test("keeps a file while the store takes nothing, and submits it under the same id later", async () => {
+    await using folder = await temporaryFolder();
+    const ids: string[] = [];
+    await using pickup = await openPickup(folder.path, {
+      submit: (id) => {
+        ids.push(id);
+        if (ids.length > 2) return Promise.resolve();
+        return Promise.reject(new OnArrivalError("STORE_FAILED", "the disk is full"));
+      },
+    });
+    await writeFile(path.join(pickup.folder, "a.eml"), mail);
+    await until(() => ids.length === 3);
+    await until(async () => (await readdir(path.join(folder.path, "Queue", "pickup"))).length === 0);
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  test("takes a claimed file of the last run again only when its message was not committed", async () => {
+    await using folder = await temporaryFolder();
+    const claims = path.join(folder.path, "Queue", "pickup");
+    await mkdir(claims, { recursive: true });
+    await writeFile(path.join(claims, "00000000000COMMITD~one.eml"), mail);
+    await writeFile(path.join(claims, "00000000000CLAIMED~two.eml"), mail);
+    await using pickup = await openPickup(folder.path, { isCommitted: (id) => id === "00000000000COMMITD" });
+    await until(async () => (await readdir(claims)).length === 0);
+    expect(pickup.taken.map(({ id, origin }) => [id, origin.pickupFileName])).toEqual([
+      ["00000000000CLAIMED", "two.eml"],
+    ]);
+  });
+
+  test("submits each of many files exactly once, with two instances on one folder", async () => {
+    await using folder = await temporaryFolder();
+    await using first = await openPickup(path.join(folder.path, "one"));
+    const shared = first.folder;
+    await using second = await openPickup(path.join(folder.path, "two"), {
+      folder: shared,
+      claimFolder: path.join(folder.path, "claims"),
+    });
+    const names = Array.from({ length: 300 }, (_, index) => `${index}.eml`);
+    await Promise.all(names.map((name) => writeFile(path.join(shared, name), mail)));
+    const all = (): string[] =>
+      [...first.taken, ...second.taken].map(({ origin }) => origin.pickupFileName ?? "");
+    await until(() => all().length >= names.length);
+    await until(async () => (await readdir(shared)).length === 0);
+    expect(all().sort()).toEqual(names.sort());
+  });
+});
+
+const parse = (text: string): PickupMessage | PickupRefusal =>
+  parsePickupMessage(Buffer.from(text), parseAddresses);
+
+function convert(chunks: string[]): string {
+  const lineEnds = new LineEnds();
+  const converted = chunks.map((chunk) => lineEnds.convert(Buffer.from(chunk)).toString());
+  return [...converted, lineEnds.end().toString()].join("");
+}
+
+describe("the text of a Pickup file", () => {
+  const envelopeOf = (text: string) => {
+    const parsed = parse(text);
+    if (parsed.kind === "refusal") return parsed.reason;
+    return [parsed.envelope.sender, ...parsed.envelope.recipients.map(({ address }) => address)];
+  };
+
+  test("takes leading x-sender and x-receiver lines in any case, and they win over the header", () => {
+    const text =
+      "X-Receiver: <b@x.example>\nx-SENDER: a@x.example\nX-RECEIVER:c@x.example\nTo: z@x.example\nBcc: y@x.example\n\nhi";
+    const parsed = parse(text);
+    expect(envelopeOf(text)).toEqual(["a@x.example", "b@x.example", "c@x.example"]);
+    expect(parsed.kind === "message" && parsed.header.toString()).toBe(
+      "To: z@x.example\r\nBcc: y@x.example\r\n\r\n",
+    );
+  });
+
+  test("leaves x-receiver lines behind another field alone", () => {
+    const text = "From: a@x.example\nTo: b@x.example\nx-receiver: c@x.example\n\n";
+    expect(envelopeOf(text)).toEqual(["a@x.example", "b@x.example"]);
+  });
+
+  test("uses Sender before From, To, Cc and Bcc, and takes the Bcc field out", () => {
+    const text =
+      "From: f@x.example\nSender: s@x.example\nTo: t@x.example,\n u@x.example\nBcc: hidden@x.example,\n other@x.example\nCc: T@x.example\n\n";
+    const parsed = parse(text);
+    expect(envelopeOf(text)).toEqual([
+      "s@x.example",
+      "T@x.example",
+      "u@x.example",
+      "hidden@x.example",
+      "other@x.example",
+    ]);
+    expect(parsed.kind === "message" && parsed.header.toString()).not.toMatch(/hidden|other/);
+  });
+
+  test("takes the null sender, and refuses what is not one mailbox", () => {
+    expect(envelopeOf("x-sender: <>\nx-receiver: b@x.example\nTo: q\n\n")).toEqual(["", "b@x.example"]);
+    expect(
+      envelopeOf("x-sender: a@x.example\nx-receiver: b@x.example> NOTIFY=NEVER <c@d\nTo: q\n\n"),
+    ).toMatch(/x-receiver/);
+    expect(
+      envelopeOf("x-sender: a@x.example\nx-receiver: b@x.example\rRCPT TO:<z@x.example>\nTo: q\n\n"),
+    ).toMatch(/x-receiver/);
+    expect(envelopeOf("x-sender: a@x.example\n x-receiver: b@x.example\nTo: q\n\n")).toMatch(/x-sender/);
+    expect(envelopeOf("x-sender: a@x.example\nx-sender: b@x.example\nTo: q\n\n")).toMatch(/more than one/);
+    expect(envelopeOf("x-receiver: b@x.example\nTo: q\n\n")).toMatch(/no sender/);
+    expect(envelopeOf("just text")).toMatch(/no sender|no header/);
+  });
+
+  test("has CRLF line ends afterwards, however the chunks were cut", () => {
+    expect(convert(["a\nb\r\nc\rd\n\n.\n"])).toBe("a\r\nb\r\nc\r\nd\r\n\r\n.\r\n");
+    expect(convert(["a\r", "\nb\r", "c", "\n", "\r"])).toBe("a\r\nb\r\nc\r\n\r\n");
+    expect(convert(["no end"])).toBe("no end\r\n");
+    expect(convert([""])).toBe("");
+  });
+});
