@@ -106,6 +106,8 @@ export interface JobFrame {
   readonly contentSize: number;
   readonly headerBytes: number;
   readonly calls: readonly ScriptCall[];
+  /** Measure the heap after each call: for people, it costs time. */
+  readonly measureHeap?: boolean;
 }
 
 export type RelayFrame = InitFrame | LoadFrame | UnloadFrame | JobFrame;
@@ -162,6 +164,8 @@ export interface CallOutcome {
   readonly fault?: ScriptFault;
   /** Wall time in microseconds. */
   readonly micros: number;
+  /** Heap of the isolate after the call; measured when the job asks for it. */
+  readonly heapBytes?: number;
   /** The script looked at more than the header block: later jobs of this version are sent whole. */
   readonly readBody: boolean;
 }

@@ -1,0 +1,69 @@
+// `onarrival serve`: runs the service until SIGTERM or SIGINT; SIGHUP reloads the configuration.
+import { Command } from "commander";
+import { type ConfigOverrides, findConfigFile, loadConfig } from "../config/load.ts";
+import { systemClock } from "../core/clock.ts";
+import { OnArrivalError, describeError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { createServiceLogger } from "../observe/log.ts";
+import { type Relay, startRelay } from "../relay.ts";
+import type { Output } from "./output.ts";
+import type { CommandFactory } from "./program.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly listen?: readonly string[];
+  readonly mailroot?: string;
+  readonly scripts?: string;
+  readonly json?: boolean;
+}
+
+const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+
+export function serveCommand(): CommandFactory {
+  return (output) =>
+    new Command("serve")
+      .description("run the service")
+      .option("-c, --config <file>", "configuration file (default: onarrival.yaml when it is there)")
+      .option("--listen <host:port>", "address to accept mail on instead of the file's; may be repeated", collect)
+      .option("--mailroot <dir>", "mailroot instead of the file's")
+      .option("--scripts <dir>", "scripts folder instead of the file's")
+      .option("--json", "print the ready line as JSON")
+      .action((options: Options) => serve(output, options));
+}
+
+async function serve(output: Output, options: Options): Promise<void> {
+  const file = findConfigFile(options.config);
+  const overrides: ConfigOverrides = { listen: options.listen, mailroot: options.mailroot, scripts: options.scripts };
+  const config = await loadConfig(file, overrides);
+  const log = createServiceLogger(config.log);
+  try {
+    const relay = await startRelay(config, log, systemClock);
+    const reload = (): void => reloadInto(relay, file, overrides, log);
+    process.on("SIGHUP", reload);
+    output.out(options.json === true ? `${JSON.stringify({ ready: true, addresses: relay.addresses })}\n` : `onarrival ready on ${relay.addresses.join(", ")}\n`);
+    const signal = await ended();
+    log.info({ signal }, "stopping: what is in hand is finished");
+    await relay.stop();
+    process.off("SIGHUP", reload);
+  } finally {
+    log.close();
+  }
+}
+
+/** A bad edit of the file changes nothing and says so. */
+function reloadInto(relay: Relay, file: string | undefined, overrides: ConfigOverrides, log: Logger): void {
+  loadConfig(file, overrides)
+    .then((config) => relay.reload(config))
+    .catch((thrown: unknown) => {
+      const code = thrown instanceof OnArrivalError ? thrown.code : "INTERNAL";
+      log.error({ code, problem: describeError(thrown) }, "reload refused; the configuration stays as it was");
+    });
+}
+
+function ended(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const stop = (signal: NodeJS.Signals): void => resolve(signal);
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+  });
+}

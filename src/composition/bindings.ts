@@ -1,0 +1,143 @@
+// Makes the chain of sinks out of the metabase and what the scripts export (DESIGN 4 and 7).
+import type { Logger } from "../core/logger.ts";
+import type { BindingSettings } from "../config/schema.ts";
+import { type Binding, DEFAULT_PRIORITY, SCRIPT_SINK_CLASS, type SinkProperties, createBinding } from "../events/binding.ts";
+import { SinkChain } from "../events/dispatcher.ts";
+import { type BoundSink, type NativeBound, type ScriptBound, compileRule, createPropertyBag } from "../events/sink.ts";
+import type { LiveScript } from "../sandbox/script-host.ts";
+import type { ScriptTarget } from "../sandbox/script-sink.ts";
+import { DEFAULT_SCRIPT_LIMITS } from "../../runtime/contract.ts";
+import { type SubmissionSink, loadNativeSink } from "./native-sinks.ts";
+
+/** A binding of the metabase with its native sink loaded; a script binding has none. */
+export interface ConfiguredBinding {
+  readonly settings: BindingSettings;
+  readonly sink: SubmissionSink | undefined;
+}
+
+export interface ChainParts {
+  readonly configured: readonly ConfiguredBinding[];
+  readonly scripts: ReadonlyMap<string, LiveScript>;
+  readonly log: Logger;
+  readonly nextMessageId: () => string;
+}
+
+/** Loads the native sinks of the metabase. Throws SINK_NOT_FOUND or SINK_INVALID for one that cannot be used. */
+export async function loadBindings(bindings: readonly BindingSettings[]): Promise<ConfiguredBinding[]> {
+  return Promise.all(
+    bindings.map(async (settings) => ({
+      settings,
+      sink: isScriptBinding(settings) ? undefined : await loadNativeSink(settings.sinkClass, settings.event),
+    })),
+  );
+}
+
+const isScriptBinding = (settings: BindingSettings): boolean => settings.sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
+
+/** Metabase entries in their order, then scripts without an entry by file name: the order of equal priorities. */
+export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
+  const sinks: BoundSink<ScriptTarget>[] = [];
+  const named = new Set<string>();
+  const configured = parts.configured.toSorted((a, b) => scriptNameOf(a.settings).localeCompare(scriptNameOf(b.settings)));
+  for (const { settings, sink } of configured) {
+    if (sink !== undefined) {
+      sinks.push(nativeBound(parts, settings, sink));
+    } else {
+      const scriptName = scriptNameOf(settings);
+      named.add(scriptName);
+      sinks.push(scriptBound(parts, scriptName, settings));
+    }
+  }
+  for (const name of [...parts.scripts.keys()].toSorted()) {
+    if (!named.has(name)) sinks.push(scriptBound(parts, name, undefined));
+  }
+  return new SinkChain(sinks.filter((sink) => sink.binding.enabled));
+}
+
+/** "" for native sinks, which keep their order before scripts of the same priority. */
+const scriptNameOf = (settings: BindingSettings): string =>
+  isScriptBinding(settings) ? String(settings.sinkProperties?.["ScriptName"] ?? "") : "";
+
+function nativeBound(parts: ChainParts, settings: BindingSettings, sink: SubmissionSink): NativeBound {
+  const binding = toBinding(settings, { rule: sink.binding?.rule, priority: sink.binding?.priority });
+  const log = parts.log.child({ binding: binding.displayName });
+  return {
+    kind: "native",
+    binding,
+    rule: compileRule(binding, parts.log),
+    sink,
+    context: { properties: createPropertyBag(binding.sinkProperties), log, binding, nextMessageId: parts.nextMessageId },
+  };
+}
+
+function scriptBound(parts: ChainParts, scriptName: string, settings: BindingSettings | undefined): ScriptBound<ScriptTarget> {
+  const script = parts.scripts.get(scriptName);
+  const exported = script?.binding;
+  const binding =
+    settings === undefined
+      ? createBinding({
+          // The same script keeps its identity from reload to reload: maxFirings counts on.
+          id: `script:${scriptName}`,
+          displayName: exported?.displayName ?? scriptName,
+          event: "OnTransportSubmission",
+          sinkClass: SCRIPT_SINK_CLASS,
+          rule: exported?.rule,
+          priority: exported?.priority ?? DEFAULT_PRIORITY,
+          enabled: exported?.enabled ?? true,
+          onError: exported?.onError ?? "hold",
+          sinkProperties: { ...scalarsOf(exported?.sinkProperties ?? {}), ScriptName: scriptName },
+        })
+      : toBinding(settings, exported ?? {});
+  return {
+    kind: "script",
+    binding,
+    rule: compileRule(binding, parts.log),
+    script: {
+      scriptName,
+      script,
+      limits: { ...DEFAULT_SCRIPT_LIMITS, ...exported?.limits, ...definedOf(settings?.limits ?? {}) },
+      allow: definedOf({ ...settings?.allow }),
+      cacheable: settings?.cacheable ?? exported?.cacheable ?? true,
+    },
+  };
+}
+
+/** What a sink says of its own binding. */
+interface DeclaredBinding {
+  readonly rule?: string | undefined;
+  readonly priority?: number | undefined;
+  readonly enabled?: boolean;
+  readonly onError?: Binding["onError"];
+  readonly sinkProperties?: Readonly<Record<string, unknown>>;
+}
+
+/** The metabase entry; where it is silent, what the sink itself declares. */
+function toBinding(settings: BindingSettings, declared: DeclaredBinding): Binding {
+  const { sourceProperties } = settings;
+  return createBinding({
+    id: settings.id,
+    displayName: settings.displayName,
+    event: settings.event,
+    sinkClass: settings.sinkClass,
+    enabled: settings.enabled ?? declared.enabled ?? true,
+    expiration: settings.expiration,
+    maxFirings: settings.maxFirings,
+    rule: sourceProperties?.rule ?? declared.rule,
+    priority: sourceProperties?.priority ?? declared.priority ?? DEFAULT_PRIORITY,
+    sinkProperties: scalarsOf({ ...declared.sinkProperties, ...settings.sinkProperties }),
+    onError: settings.onError ?? declared.onError ?? "hold",
+  });
+}
+
+function scalarsOf(values: Readonly<Record<string, unknown>>): SinkProperties {
+  const scalar = (value: unknown): string | number | boolean =>
+    typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : JSON.stringify(value);
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, scalar(value)]));
+}
+
+/** The entries that have a value: an absent key must not hide a default. */
+function definedOf<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof T]?: Exclude<T[Key], undefined>;
+  };
+}

@@ -1,0 +1,53 @@
+// Loads native sinks: those that come with the service by class name, others as modules by path (DESIGN 6).
+import { statSync } from "node:fs";
+import { registerHooks } from "node:module";
+import { pathToFileURL } from "node:url";
+import { OnArrivalError, describeError } from "../core/errors.ts";
+import type { EventName } from "../events/catalog.ts";
+import type { NativeSink } from "../events/sink.ts";
+import addHeader from "../sinks/add-header.ts";
+import limitRecipients from "../sinks/limit-recipients.ts";
+
+export type SubmissionSink = NativeSink<"OnTransportSubmission">;
+
+const BUILT_IN: Readonly<Record<string, SubmissionSink>> = {
+  "onarrival.addheader": addHeader,
+  "onarrival.limitrecipients": limitRecipients,
+};
+
+/** `import … from "onarrival"` in a sink that lies anywhere means this very program. */
+export function serveOwnPackage(): void {
+  const own = new URL(import.meta.url.endsWith(".ts") ? "../index.ts" : "../index.js", import.meta.url).href;
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === "onarrival" ? { url: own, shortCircuit: true } : next(specifier, context),
+  });
+}
+
+/** The sink of a class name or absolute module path. A module that changed on disk is loaded anew. */
+export async function loadNativeSink(sinkClass: string, event: EventName): Promise<SubmissionSink> {
+  const builtIn = BUILT_IN[sinkClass.toLowerCase()];
+  if (builtIn !== undefined) return builtIn;
+  if (!/[/\\]/.test(sinkClass)) {
+    throw new OnArrivalError("SINK_NOT_FOUND", `sinkClass ${sinkClass} is no known class and no path of a module`);
+  }
+  const exported = await importDefault(sinkClass);
+  if (!isSink(exported)) throw new OnArrivalError("SINK_INVALID", `${sinkClass} does not export default defineSink({ event, onEvent })`);
+  if (exported.event !== event) throw new OnArrivalError("SINK_INVALID", `${sinkClass} is a sink of ${exported.event}, the binding is for ${event}`);
+  return exported;
+}
+
+async function importDefault(file: string): Promise<unknown> {
+  const url = pathToFileURL(file);
+  try {
+    url.searchParams.set("changed", String(statSync(file).mtimeMs));
+    const module = (await import(url.href)) as { default?: unknown };
+    return module.default;
+  } catch (thrown) {
+    throw new OnArrivalError("SINK_NOT_FOUND", `${file} cannot be loaded: ${describeError(thrown)}`, { cause: thrown });
+  }
+}
+
+function isSink(value: unknown): value is SubmissionSink {
+  return typeof value === "object" && value !== null && "event" in value && "onEvent" in value && typeof value.onEvent === "function";
+}

@@ -1,0 +1,33 @@
+// The script host as the configuration wants it, for the service and for `onarrival check`.
+import path from "node:path";
+import type { ScriptCheck } from "../cli/check.ts";
+import type { Config } from "../config/schema.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { type Logger, silentLogger } from "../core/logger.ts";
+import { type ScriptHostOptions, createScriptHost } from "../sandbox/script-host.ts";
+import { loadBindings } from "./bindings.ts";
+
+export function scriptHostOptions(config: Config, log: Logger, clock: Clock): ScriptHostOptions {
+  const { workers, killGraceMs, strikes, probeMs } = config.sandbox;
+  return {
+    folder: config.scripts.folder,
+    stateFolder: path.join(config.mailroot, "Scripts"),
+    log,
+    clock,
+    settings: { processes: workers, killGraceMs, strikes, probeMs },
+  };
+}
+
+/** Loads the native sinks, compiles and pre-flights every script of the folder. */
+export async function checkScripts(config: Config): Promise<readonly ScriptCheck[]> {
+  await loadBindings(config.bindings);
+  const { stateFolder: _, ...options } = scriptHostOptions(config, silentLogger, systemClock);
+  const host = createScriptHost({ ...options, watch: false });
+  try {
+    await host.start();
+    const names = [...new Set([...host.scripts.keys(), ...host.broken.keys()])].toSorted();
+    return names.map((script) => ({ script, problem: host.broken.get(script) }));
+  } finally {
+    await host.stop();
+  }
+}

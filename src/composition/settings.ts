@@ -1,0 +1,101 @@
+// From the checked configuration to the settings of each room.
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { OnArrivalError, describeError } from "../core/errors.ts";
+import type { Config, VirtualServerSettings } from "../config/schema.ts";
+import { type HostPort, parseHostPort } from "../config/values.ts";
+import type { DestinationSettings, NextHop, TlsPolicy } from "../smtp/client/destination.ts";
+import { DEFAULT_DESTINATION_SETTINGS } from "../smtp/client/destination.ts";
+import { type SmtpServerSettings, type TlsSettings, defaultSmtpServerSettings } from "../smtp/server/settings.ts";
+import type { RouterSettings } from "../transport/router.ts";
+
+export const hostNameOf = (server: VirtualServerSettings): string => server.hostName ?? hostname();
+
+const addressOf = (text: string): HostPort => {
+  const address = parseHostPort(text);
+  if (address === undefined) throw new OnArrivalError("CONFIG_INVALID", `${text} is no HOST:PORT`);
+  return address;
+};
+
+export async function smtpServerSettings(server: VirtualServerSettings): Promise<SmtpServerSettings> {
+  const implicit = server.tls?.implicit ?? [];
+  return {
+    ...defaultSmtpServerSettings,
+    ...server.limits,
+    name: server.name,
+    hostName: hostNameOf(server),
+    listen: server.listen.filter((address) => !implicit.includes(address)).map((address) => addressOf(address)),
+    tls: server.tls === undefined ? undefined : await tlsSettings(server.tls),
+    auth: {
+      ...defaultSmtpServerSettings.auth,
+      users: Object.fromEntries(server.auth.users.map((user) => [user.name, user.passwordHash])),
+      allowPlaintext: server.auth.allowPlaintext,
+      maxFailures: server.auth.maxFailures,
+    },
+    localDomains: server.domains.local,
+    defaultDomain: server.domains.local[0] ?? "localhost",
+    relayNetworks: server.relay.networks,
+    relayAuthenticated: server.relay.authenticated,
+    greetDelayMs: server.greetDelayMs,
+    bareLineEndings: server.bareLineEndings,
+  };
+}
+
+async function tlsSettings(tls: NonNullable<VirtualServerSettings["tls"]>): Promise<TlsSettings> {
+  const [certificate, key] = await Promise.all([readPem(tls.certificate), readPem(tls.key)]);
+  return { certificate, key, implicit: tls.implicit.map((address) => addressOf(address)) };
+}
+
+async function readPem(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (thrown) {
+    throw new OnArrivalError("TLS_INVALID", `${file}: ${describeError(thrown)}`, { cause: thrown });
+  }
+}
+
+export function routerSettings(server: VirtualServerSettings): RouterSettings {
+  const { smartHost, mx, port } = server.delivery;
+  const localDomains = server.domains.local.map((domain) => domain.toLowerCase());
+  if (smartHost !== undefined) {
+    const host = parseHostPort(smartHost, port);
+    if (host === undefined) throw new OnArrivalError("CONFIG_INVALID", `delivery.smartHost ${smartHost} is no HOST:PORT`);
+    return { localDomains, remote: { kind: "smart-host", ...host } };
+  }
+  return { localDomains, remote: mx ? { kind: "mx", port } : { kind: "drop" } };
+}
+
+export function destinationSettings(server: VirtualServerSettings, nextHops: readonly NextHop[]): DestinationSettings {
+  const { outbound, delivery } = server;
+  return {
+    ...DEFAULT_DESTINATION_SETTINGS,
+    nextHops,
+    heloName: hostNameOf(server),
+    maxConnections: outbound.maxConnectionsPerDestination,
+    maxMessagesPerConnection: outbound.messagesPerConnection,
+    idleMs: outbound.idleMs,
+    tls: tlsPolicy(delivery.startTls),
+    credentials:
+      delivery.auth?.password === undefined ? undefined : { user: delivery.auth.user, password: delivery.auth.password, allowInClear: false },
+    deadlines: outbound.timeouts,
+  };
+}
+
+function tlsPolicy(startTls: VirtualServerSettings["delivery"]["startTls"]): TlsPolicy {
+  switch (startTls) {
+    case "never":
+      return { mode: "none", verify: false, clearAfterFailure: true };
+    case "opportunistic":
+      return { mode: "opportunistic", verify: false, clearAfterFailure: true };
+    case "required":
+      return { mode: "required", verify: true, clearAfterFailure: false };
+  }
+}
+
+/** The first virtual server owns the transport; further ones add listeners and local domains. */
+export function primaryServer(config: Config): VirtualServerSettings {
+  const [first, ...others] = config.virtualServers;
+  if (first === undefined) throw new OnArrivalError("CONFIG_INVALID", "virtualServers is empty");
+  const local = [...new Set([...first.domains.local, ...others.flatMap((server) => server.domains.local)])];
+  return { ...first, domains: { ...first.domains, local } };
+}

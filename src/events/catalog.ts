@@ -1,0 +1,122 @@
+// Every event, declared once (DESIGN 4, REFERENCE 3.1 and 4.1). Types, validation of bindings and docs/events derive from here.
+import type { MailMsg } from "../message/mail-msg.ts";
+
+/** What kind of rule a binding of the event may carry: on the envelope, on the command verb, or none. */
+export type RuleKind = "envelope" | "verb" | "none";
+
+/** What a fault of a sink means: the binding's `onError`, or always the next sink. */
+export type FaultPolicy = "binding" | "next-sink";
+
+interface EventDeclaration {
+  /** Registered name of the same event type (the original's smtpreg names). */
+  readonly alias?: string;
+  /** Step of the life of a message. */
+  readonly step: number;
+  readonly raised: string;
+  readonly sinksMay: string;
+  readonly rule: RuleKind;
+  readonly scriptable: boolean;
+  /** Whether the message status is examined after each sink. */
+  readonly statusChecked: boolean;
+  readonly onFault: FaultPolicy;
+  /** Whether the service raises it; a binding of an event that is only declared is refused. */
+  readonly raisedNow: boolean;
+}
+
+/** A declaration together with the type that its sinks receive. */
+type Declared<Subject> = EventDeclaration & { readonly subject?: Subject };
+
+const transport = <Subject>(declaration: Omit<EventDeclaration, "rule" | "statusChecked" | "onFault">): Declared<Subject> => ({
+  ...declaration,
+  rule: "envelope",
+  statusChecked: true,
+  onFault: "binding",
+});
+
+const outbound = (raised: string): Declared<unknown> => ({
+  step: 9,
+  raised,
+  sinksMay: "add, change or replace commands",
+  rule: "verb",
+  scriptable: false,
+  statusChecked: false,
+  onFault: "next-sink",
+  raisedNow: false,
+});
+
+const system = (step: number, raised: string, sinksMay: string): Declared<unknown> => ({
+  step,
+  raised,
+  sinksMay,
+  rule: "none",
+  scriptable: false,
+  statusChecked: false,
+  onFault: "next-sink",
+  raisedNow: false,
+});
+
+export const EVENTS = {
+  OnInboundCommand: {
+    step: 1,
+    raised: "for every command of a client, and at the end of data",
+    sinksMay: "see and change the outcome: reply, status, drop the session, add verbs and EHLO keywords",
+    rule: "verb",
+    scriptable: false,
+    statusChecked: false,
+    onFault: "next-sink",
+    raisedNow: false,
+  } as Declared<unknown>,
+  StoreDriver: system(2, "when a message is written, read, enumerated at start, delivered locally, deleted", "serve the storage"),
+  OnTransportSubmission: transport<MailMsg>({
+    alias: "OnArrival",
+    step: 3,
+    raised: "for every message that entered by SMTP, Pickup or as a report, once it is durable",
+    sinksMay: "change content and envelope, add recipients, set the status",
+    scriptable: true,
+    raisedNow: true,
+  }),
+  OnPreCategorize: transport<MailMsg>({
+    step: 4,
+    raised: "when the unresolved recipient list is final",
+    sinksMay: "check the list, set the status",
+    scriptable: false,
+    raisedNow: false,
+  }),
+  OnCategorize: system(5, "while sender and recipients are resolved, in ten sub-events", "resolve, expand lists, bifurcate"),
+  OnPostCategorize: transport<MailMsg>({
+    step: 6,
+    raised: "for every message that categorization produced",
+    sinksMay: "count and limit the actual recipients, set the status",
+    scriptable: false,
+    raisedNow: false,
+  }),
+  OnGetMessageRouter: { ...system(7, "before routing", "choose the next hop of each recipient"), alias: "OnTransportRouter" },
+  OnSessionStart: outbound("before EHLO to a next hop"),
+  OnMessageStart: outbound("before MAIL FROM to a next hop"),
+  OnPerRecipient: outbound("before each RCPT TO to a next hop"),
+  OnBeforeData: outbound("before DATA or BDAT to a next hop"),
+  OnSessionEnd: outbound("before QUIT to a next hop"),
+  OnServerResponse: { ...outbound("for each reply of a next hop"), sinksMay: "judge the reply, choose the next state" },
+  DSN: system(11, "when a delivery status notification is due", "choose recipients, replace or edit the report"),
+  MsgTrackLog: system(11, "at each recorded step of a message", "see the record"),
+  MaxMsgSize: system(11, "when a message exceeds the size limit", "waive the limit"),
+  DnsResolver: { ...system(7, "before a host is looked up", "supply addresses or DNS servers"), alias: "OnDnsResolveRecord" },
+  EventLog: { ...system(11, "when the service logs to the system", "see and suppress the entry"), alias: "Log" },
+  GetAuxDomainInfoFlags: system(7, "when the settings of a domain are read", "add domain flags"),
+} satisfies Record<string, Declared<unknown>>;
+
+export type EventName = keyof typeof EVENTS;
+
+/** What the sinks of an event receive. */
+export type EventSubject<Name extends EventName> = (typeof EVENTS)[Name] extends Declared<infer Subject> ? Subject : never;
+
+const NAMES = new Map<string, EventName>();
+for (const [name, declaration] of Object.entries(EVENTS) as [EventName, EventDeclaration][]) {
+  NAMES.set(name.toLowerCase(), name);
+  if (declaration.alias !== undefined) NAMES.set(declaration.alias.toLowerCase(), name);
+}
+
+/** The event of a registered name or alias, without regard to case (REFERENCE 5.5). */
+export function findEvent(name: string): EventName | undefined {
+  return NAMES.get(name.toLowerCase());
+}

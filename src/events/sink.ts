@@ -1,0 +1,79 @@
+// How a native sink is written, and what the dispatcher holds of every sink (DESIGN 6).
+import type { Logger } from "../core/logger.ts";
+import type { SinkResult } from "../core/status.ts";
+import type { Binding, SinkProperties } from "./binding.ts";
+import type { EventName, EventSubject } from "./catalog.ts";
+import { type Rule, parseRule } from "./rule.ts";
+
+/** The sink properties of the binding, read-only (the original's IPersistPropertyBag). */
+export interface PropertyBag {
+  get(name: string): string | number | boolean | undefined;
+  /** As get, for a value that has to be a text. */
+  text(name: string, fallback: string): string;
+  /** As get, for a value that has to be a finite number. Throws RangeError on anything else. */
+  number(name: string, fallback: number): number;
+}
+
+export interface SinkContext {
+  readonly properties: PropertyBag;
+  readonly log: Logger;
+  readonly binding: Binding;
+  /** An id for MailMsg.forkForRecipients. */
+  nextMessageId(): string;
+}
+
+/** S_OK is `sinkResult.runNext` (also undefined), S_FALSE `sinkResult.skipRemaining`; a promise is S_PENDING. */
+export type SinkAnswer = SinkResult | undefined | void | Promise<SinkResult | undefined | void>;
+
+export interface NativeSink<Name extends EventName = EventName> {
+  readonly event: Name;
+  /** What a binding takes when the configuration does not say otherwise. */
+  readonly binding?: { readonly rule?: string; readonly priority?: number };
+  onEvent(subject: EventSubject<Name>, context: SinkContext): SinkAnswer;
+}
+
+/** Types and marks a native sink: `export default defineSink({ event, onEvent })`. */
+export function defineSink<Name extends EventName>(sink: NativeSink<Name>): NativeSink<Name> {
+  return sink;
+}
+
+export interface NativeBound {
+  readonly kind: "native";
+  readonly binding: Binding;
+  readonly rule: Rule | undefined;
+  readonly sink: NativeSink<"OnTransportSubmission">;
+  readonly context: SinkContext;
+}
+
+/** `Script` is what the script host needs to run the version that was live when this set was made. */
+export interface ScriptBound<Script = unknown> {
+  readonly kind: "script";
+  readonly binding: Binding;
+  readonly rule: Rule | undefined;
+  readonly script: Script;
+}
+
+export type BoundSink<Script = unknown> = NativeBound | ScriptBound<Script>;
+
+/** The rule of a binding, compiled; what cannot be parsed is logged and ignored. */
+export function compileRule(binding: Binding, log: Logger): Rule | undefined {
+  if (binding.rule === undefined || binding.rule.trim() === "") return undefined;
+  const rule = parseRule(binding.rule);
+  if (rule.ignored.length > 0) {
+    log.warn({ binding: binding.displayName, ignored: rule.ignored }, "rule has conditions that cannot be parsed; they are ignored");
+  }
+  return rule;
+}
+
+export function createPropertyBag(properties: SinkProperties): PropertyBag {
+  const values = new Map(Object.entries(properties));
+  return {
+    get: (name) => values.get(name),
+    text: (name, fallback) => String(values.get(name) ?? fallback),
+    number(name, fallback) {
+      const value = Number(values.get(name) ?? fallback);
+      if (!Number.isFinite(value)) throw new RangeError(`sink property ${name} is no number`);
+      return value;
+    },
+  };
+}

@@ -1,0 +1,5 @@
+// The package as authors of native sinks import it: `import { defineSink } from "onarrival"`.
+export { defineSink } from "./events/sink.ts";
+export { messageStatus, sinkResult } from "./core/status.ts";
+export type { SinkAnswer, SinkContext } from "./events/sink.ts";
+export type { MailMsg } from "./message/mail-msg.ts";

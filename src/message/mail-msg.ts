@@ -1,0 +1,130 @@
+// The transport's message as native sinks receive it (REFERENCE 4.6): envelope, recipients, content, private properties.
+import { isMailbox } from "../core/address.ts";
+import type { Envelope, Origin, Recipient } from "../core/envelope.ts";
+import type { Splice } from "../core/splice.ts";
+import { type MessageStatus, messageStatus } from "../core/status.ts";
+import { Headers } from "../mime/headers.ts";
+import type { Content } from "./content.ts";
+import { RecipientList } from "./recipient-list.ts";
+
+export type PropertyValue = string | number | boolean;
+
+/** What a sink may change, as it was before the sink: a failed sink's changes are taken back as a whole. */
+export interface MailMsgSnapshot {
+  readonly sender: string;
+  readonly recipients: readonly Recipient[];
+  readonly content: Content;
+  readonly status: MessageStatus;
+  readonly properties: ReadonlyMap<string, PropertyValue>;
+  readonly forks: number;
+}
+
+export class MailMsg {
+  readonly id: string;
+  readonly origin: Origin;
+  /** MP_STATUS_*: examined after each sink. */
+  status: MessageStatus = messageStatus.success;
+  /** Private properties of sinks; they stay with the message until it is finished. */
+  readonly properties = new Map<string, PropertyValue>();
+  /** Parts of this message that a sink sent their own way. The transport takes them. */
+  readonly forks: MailMsg[] = [];
+  /** Of a fork: the position in the chain from which it goes on. */
+  resumeAt = 0;
+  readonly #envelope: Envelope;
+  #sender: string;
+  #recipients: RecipientList;
+  #content: Content;
+  #headers: Headers | undefined;
+
+  constructor(id: string, origin: Origin, envelope: Envelope, content: Content) {
+    this.id = id;
+    this.origin = origin;
+    this.#envelope = envelope;
+    this.#sender = envelope.sender;
+    this.#recipients = new RecipientList(envelope.recipients);
+    this.#content = content;
+  }
+
+  /** Reverse path without angle brackets; "" is the null sender. */
+  get sender(): string {
+    return this.#sender;
+  }
+
+  set sender(address: string) {
+    if (address !== "" && !isMailbox(address)) throw new RangeError(`not a mailbox address: ${JSON.stringify(address.slice(0, 100))}`);
+    this.#sender = address;
+  }
+
+  get recipients(): RecipientList {
+    return this.#recipients;
+  }
+
+  /** The envelope as it stands now. */
+  get envelope(): Envelope {
+    if (this.#sender === this.#envelope.sender && this.#recipients.items === this.#envelope.recipients) return this.#envelope;
+    return { ...this.#envelope, sender: this.#sender, recipients: this.#recipients.items };
+  }
+
+  get arrivalTime(): Date {
+    return new Date(this.origin.arrivalTime);
+  }
+
+  /** The header block, without touching the body. Edits are part of `content` at once. */
+  get headers(): Headers {
+    this.#headers ??= new Headers(this.#content.header);
+    return this.#headers;
+  }
+
+  get content(): Content {
+    if (this.#headers?.changed === true) {
+      this.#content = this.#content.splice(this.#headers.splices(0));
+      this.#headers = undefined;
+    }
+    return this.#content;
+  }
+
+  set content(content: Content) {
+    this.#content = content;
+    this.#headers = undefined;
+  }
+
+  /** Applies edits of the bytes: ascending, not overlapping. */
+  edit(splices: readonly Splice[]): void {
+    this.content = this.content.splice(splices);
+  }
+
+  /**
+   * Moves the recipients that `wants` answers true for to a message of their own, which goes on from here with the
+   * remaining sinks. The original's ForkForRecipients.
+   */
+  forkForRecipients(id: string, wants: (recipient: Recipient) => boolean): MailMsg {
+    const moved = this.#recipients.items.filter((recipient) => wants(recipient));
+    const fork = new MailMsg(id, this.origin, { ...this.envelope, recipients: moved }, this.content);
+    for (const [name, value] of this.properties) fork.properties.set(name, value);
+    this.#recipients = new RecipientList(this.#recipients.items.filter((recipient) => !moved.includes(recipient)));
+    this.forks.push(fork);
+    return fork;
+  }
+
+  snapshot(): MailMsgSnapshot {
+    return {
+      sender: this.#sender,
+      recipients: this.#recipients.items,
+      content: this.content,
+      status: this.status,
+      properties: this.properties.size === 0 ? this.properties : new Map(this.properties),
+      forks: this.forks.length,
+    };
+  }
+
+  restore(snapshot: MailMsgSnapshot): void {
+    this.#sender = snapshot.sender;
+    this.#recipients = new RecipientList(snapshot.recipients);
+    this.content = snapshot.content;
+    this.status = snapshot.status;
+    this.forks.length = snapshot.forks;
+    const properties = snapshot.properties === this.properties ? [] : [...snapshot.properties];
+    this.properties.clear();
+    for (const [name, value] of properties) this.properties.set(name, value);
+  }
+}

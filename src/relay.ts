@@ -1,0 +1,226 @@
+// The composition root: opens the store, starts scripts, transport, Pickup and listeners in this order, and ends them in
+// the opposite one. Nothing is accepted before what an earlier run left unfinished is in hand.
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { queueMethods, serviceMethods } from "./admin/control-methods.ts";
+import { type ControlServer, startControlServer } from "./admin/control-server.ts";
+import { type ConfiguredBinding, buildChain, loadBindings } from "./composition/bindings.ts";
+import { serveOwnPackage } from "./composition/native-sinks.ts";
+import { createRemoteCouriers } from "./composition/remote-couriers.ts";
+import { createRetryPolicy } from "./composition/retry.ts";
+import { scriptHostOptions } from "./composition/scripts.ts";
+import { hostNameOf, primaryServer, routerSettings, smtpServerSettings } from "./composition/settings.ts";
+import type { Config } from "./config/schema.ts";
+import type { Clock } from "./core/clock.ts";
+import { OnArrivalError, describeError } from "./core/errors.ts";
+import type { Logger } from "./core/logger.ts";
+import { type SinkChain, createDispatcher } from "./events/dispatcher.ts";
+import { parseAddressList } from "./mime/addresses.ts";
+import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
+import { type ScriptTarget, createRunScripts } from "./sandbox/script-sink.ts";
+import { type SmtpListener, createSmtpListener } from "./smtp/server/smtp-listener.ts";
+import { createBadmail } from "./store/badmail.ts";
+import { createDrop } from "./store/drop.ts";
+import { type Pickup, createPickup } from "./store/pickup.ts";
+import { SegmentStore } from "./store/segment-store.ts";
+import type { Recovery } from "./store/store-driver.ts";
+import { type Transport, createTransport } from "./transport/transport.ts";
+
+export interface Relay {
+  /** "host:port" of every listener. */
+  readonly addresses: readonly string[];
+  /** Takes over the live settings of a new configuration; throws and changes nothing when it cannot. */
+  reload(config: Config): Promise<void>;
+  /** Stops taking mail, finishes what is in hand. */
+  stop(): Promise<void>;
+}
+
+/** How long SIGTERM waits for sessions, sinks and deliveries in hand, ms. What is left stays in the store. */
+const STOP_GRACE_MS = 10_000;
+const MAX_SUBMISSIONS = 200;
+const MAX_LOCAL_DELIVERIES = 8;
+const SWEEP_MS = 60_000;
+
+export async function startRelay(config: Config, log: Logger, clock: Clock): Promise<Relay> {
+  const running = new RunningRelay(log, clock);
+  try {
+    await running.start(config);
+  } catch (thrown) {
+    await running.stop();
+    throw thrown;
+  }
+  return running;
+}
+
+class RunningRelay implements Relay {
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly addresses: string[] = [];
+  #configured: readonly ConfiguredBinding[] = [];
+  #chain: SinkChain<ScriptTarget> | undefined;
+  #store: SegmentStore | undefined;
+  #scripts: ScriptHost | undefined;
+  #transport: Transport | undefined;
+  #pickup: Pickup | undefined;
+  #control: ControlServer | undefined;
+  readonly #listeners: SmtpListener[] = [];
+  /** Script versions as the last chain had them, to see which changed. */
+  #versions = new Map<string, string>();
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  async start(config: Config): Promise<void> {
+    serveOwnPackage();
+    const store = await this.#openStore(config);
+    const recovery = await store.open();
+    this.#store = store;
+    this.#configured = await loadBindings(config.bindings);
+    const scripts = createScriptHost(scriptHostOptions(config, this.#log, this.#clock));
+    this.#scripts = scripts;
+    await scripts.start();
+    const transport = this.#createTransport(config, store, scripts);
+    this.#transport = transport;
+    this.#rebuildChain();
+    scripts.onChange(() => this.#scriptsChanged());
+    transport.resume(recovery);
+    this.#pickup = await this.#startPickup(config, store, transport, recovery);
+    this.#control = await startControlServer({
+      mailroot: config.mailroot,
+      methods: { ...queueMethods(transport.admin), ...serviceMethods(() => this.#status()) },
+      log: this.#log,
+    });
+    await this.#listen(config, store, transport);
+  }
+
+  async reload(config: Config): Promise<void> {
+    const configured = await loadBindings(config.bindings);
+    this.#configured = configured;
+    this.#rebuildChain();
+    this.#log.info({ bindings: config.bindings.length }, "configuration reloaded: bindings are live; other settings apply at the next start");
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.close(STOP_GRACE_MS)));
+    await this.#pickup?.close();
+    await this.#transport?.stop(STOP_GRACE_MS);
+    await this.#scripts?.stop();
+    await this.#control?.close();
+    await this.#store?.close();
+  }
+
+  async #openStore(config: Config): Promise<SegmentStore> {
+    for (const name of ["", "Pickup", "Queue", "Drop", "Badmail"]) await makeFolder(path.join(config.mailroot, name));
+    const { segmentSize, ...settings } = config.store;
+    return new SegmentStore({
+      folder: path.join(config.mailroot, "Queue"),
+      settings: { ...settings, segmentBytes: segmentSize },
+      clock: this.#clock,
+      logger: this.#log,
+    });
+  }
+
+  #createTransport(config: Config, store: SegmentStore, scripts: ScriptHost): Transport {
+    const server = primaryServer(config);
+    const retry = createRetryPolicy(server.retry);
+    return createTransport<ScriptTarget>({
+      settings: {
+        router: routerSettings(server),
+        reports: { reportingMta: hostNameOf(server), server: server.name, expireMs: server.retry.expireMinutes * 60_000 },
+        maxSubmissions: MAX_SUBMISSIONS,
+        maxLocalDeliveries: MAX_LOCAL_DELIVERIES,
+        residentBytes: config.store.memoryBudget,
+        sweepMs: SWEEP_MS,
+      },
+      store,
+      drop: createDrop({ folder: path.join(config.mailroot, "Drop"), sync: true }),
+      badmail: createBadmail({ folder: path.join(config.mailroot, "Badmail") }),
+      dispatcher: createDispatcher({ runScripts: createRunScripts(scripts, this.#log), clock: this.#clock, log: this.#log }),
+      chain: () => this.#currentChain(),
+      remoteCourier: createRemoteCouriers(server, this.#log, this.#clock),
+      retry,
+      clock: this.#clock,
+      log: this.#log,
+    });
+  }
+
+  #currentChain(): SinkChain<ScriptTarget> {
+    if (this.#chain === undefined) throw new OnArrivalError("INTERNAL", "a message was submitted before the bindings were there");
+    return this.#chain;
+  }
+
+  #rebuildChain(): void {
+    const scripts = this.#scripts?.scripts ?? new Map();
+    this.#chain = buildChain({
+      configured: this.#configured,
+      scripts,
+      log: this.#log,
+      nextMessageId: () => this.#store?.nextId() ?? "",
+    });
+  }
+
+  /** The next message runs the new versions; what the old ones held is tried again. */
+  #scriptsChanged(): void {
+    this.#rebuildChain();
+    const scripts = this.#scripts?.scripts ?? new Map();
+    const before = this.#versions;
+    this.#versions = new Map([...scripts].map(([name, script]) => [name, script.version]));
+    for (const name of new Set([...before.keys(), ...this.#versions.keys()])) {
+      if (before.get(name) === this.#versions.get(name)) continue;
+      const released = this.#transport?.scriptChanged(name) ?? 0;
+      if (released > 0) this.#log.info({ script: name, released }, "script changed: messages that it held are tried again");
+    }
+  }
+
+  async #startPickup(config: Config, store: SegmentStore, transport: Transport, recovery: Recovery): Promise<Pickup> {
+    const committed = new Set(recovery.messages.map((message) => message.id));
+    const pickup = createPickup({
+      folder: path.join(config.mailroot, "Pickup"),
+      server: primaryServer(config).name,
+      parseAddresses: (raw) => parseAddressList(raw).map((mailbox) => mailbox.address),
+      nextId: () => store.nextId(),
+      createSpool: () => store.createSpoolFile(),
+      submit: transport.accept,
+      isCommitted: (id) => committed.has(id),
+      badmail: createBadmail({ folder: path.join(config.mailroot, "Badmail") }),
+      logger: this.#log,
+      clock: this.#clock,
+    });
+    await pickup.start();
+    return pickup;
+  }
+
+  async #listen(config: Config, store: SegmentStore, transport: Transport): Promise<void> {
+    const intake = {
+      nextId: store.nextId,
+      createSpool: () => store.createSpoolFile(),
+      submit: transport.accept,
+    };
+    for (const server of config.virtualServers) {
+      const listener = createSmtpListener(await smtpServerSettings(server), intake, this.#log, this.#clock);
+      this.#listeners.push(listener);
+      for (const { host, port } of await listener.listen()) {
+        this.addresses.push(host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+      }
+    }
+  }
+
+  #status(): unknown {
+    return {
+      pid: process.pid,
+      addresses: this.addresses,
+      connections: this.#listeners.reduce((sum, listener) => sum + listener.connections, 0),
+      scripts: [...(this.#scripts?.scripts.values() ?? [])].map(({ name, version, broken }) => ({ name, version, broken })),
+    };
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (thrown) {
+    throw new OnArrivalError("MAILROOT_UNUSABLE", `${folder}: ${describeError(thrown)}`, { cause: thrown });
+  }
+}

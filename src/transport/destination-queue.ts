@@ -1,0 +1,201 @@
+// Step 8: one queue per next hop. First in, first out; a next hop that cannot be reached is left alone for its retry interval.
+import type { Clock } from "../core/clock.ts";
+import { type Reply, reply } from "../core/reply.ts";
+import { describeError } from "../core/errors.ts";
+import type { Content } from "../message/content.ts";
+import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
+import { Alarm } from "./alarm.ts";
+import type { QueuedMessage, RecipientRecord } from "./queued-message.ts";
+
+/** The recipients of one message that go to one next hop. */
+export interface Delivery {
+  readonly message: QueuedMessage;
+  readonly records: readonly RecipientRecord[];
+  readonly queue: DestinationQueue;
+  attempts: number;
+  /** ms since the epoch; undefined: as soon as the next hop takes it. */
+  nextAttempt: number | undefined;
+  state: "ready" | "active" | "deferred" | "held";
+}
+
+/** Takes a message to a next hop: an outbound destination, or the local store driver. */
+export interface Courier {
+  /** How many more deliveries may start now. */
+  readonly capacity: number;
+  deliver(message: OutboundMessage): Promise<DeliveryOutcome>;
+  close(): Promise<void>;
+}
+
+/** What the queue tells about a delivery when its attempt is over. */
+export type AttemptResult =
+  | {
+      readonly kind: "replies";
+      readonly replies: readonly Reply[];
+      readonly remote: string;
+      /** The next hop took over the DSN parameters. */
+      readonly dsn: boolean;
+    }
+  | { readonly kind: "unreachable"; readonly reply: Reply; readonly remote: string };
+
+export interface DestinationQueueParts {
+  readonly key: string;
+  readonly courier: Courier;
+  readonly clock: Clock;
+  /** The content, from memory or from the store. */
+  readonly load: (message: QueuedMessage) => Content | Promise<Content>;
+  /** Called after each attempt; the queue has let go of the delivery. */
+  readonly attempted: (delivery: Delivery, result: AttemptResult) => void;
+  /** How long an unreachable next hop is left alone, after so many failures in a row. */
+  readonly retryDelayMs: (failures: number) => number;
+}
+
+export class DestinationQueue {
+  readonly key: string;
+  readonly #parts: DestinationQueueParts;
+  #ready: Delivery[] = [];
+  /** Index of the first delivery of #ready: shifting an array of many thousands is slow. */
+  #head = 0;
+  readonly #deferred = new Set<Delivery>();
+  readonly #held = new Set<Delivery>();
+  readonly #active = new Set<Delivery>();
+  #failures = 0;
+  #blockedUntil = 0;
+  #stopped = false;
+  readonly #alarm: Alarm;
+
+  constructor(parts: DestinationQueueParts) {
+    this.key = parts.key;
+    this.#parts = parts;
+    this.#alarm = new Alarm(parts.clock, () => this.#wake());
+  }
+
+  get activeCount(): number {
+    return this.#active.size;
+  }
+
+  get isEmpty(): boolean {
+    return this.#active.size + this.#deferred.size + this.#held.size + this.#ready.length - this.#head === 0;
+  }
+
+  /** When an unreachable next hop is tried again; 0 when it is not blocked. */
+  get blockedUntil(): number {
+    return this.#blockedUntil > this.#parts.clock.now() ? this.#blockedUntil : 0;
+  }
+
+  /** All deliveries, for people and for expiry. */
+  deliveries(): Delivery[] {
+    return [...this.#active, ...this.#ready.slice(this.#head), ...this.#deferred, ...this.#held];
+  }
+
+  add(delivery: Delivery): void {
+    if (delivery.message.held !== undefined) {
+      delivery.state = "held";
+      this.#held.add(delivery);
+    } else if (delivery.nextAttempt !== undefined && delivery.nextAttempt > this.#parts.clock.now()) {
+      delivery.state = "deferred";
+      this.#deferred.add(delivery);
+      this.#alarm.atLatest(delivery.nextAttempt);
+    } else {
+      delivery.state = "ready";
+      this.#ready.push(delivery);
+      this.#pump();
+    }
+  }
+
+  /** Takes a waiting delivery out; false when it is being delivered right now. */
+  remove(delivery: Delivery): boolean {
+    if (this.#active.has(delivery)) return false;
+    this.#deferred.delete(delivery);
+    this.#held.delete(delivery);
+    if (delivery.state === "ready") {
+      this.#ready = this.#ready.slice(this.#head).filter((other) => other !== delivery);
+      this.#head = 0;
+    }
+    return true;
+  }
+
+  /** Tries the next hop now, whatever its retry interval says. */
+  unblock(): void {
+    this.#blockedUntil = 0;
+    this.#wake();
+  }
+
+  /** No new attempts. */
+  stop(): void {
+    this.#stopped = true;
+    this.#alarm.cancel();
+  }
+
+  #pump(): void {
+    if (this.#stopped || this.blockedUntil > 0) return;
+    while (this.#head < this.#ready.length && this.#parts.courier.capacity > 0) {
+      const delivery = this.#ready[this.#head];
+      this.#head += 1;
+      if (this.#head === this.#ready.length || this.#head > 10_000) {
+        this.#ready = this.#ready.slice(this.#head);
+        this.#head = 0;
+      }
+      if (delivery !== undefined) this.#attempt(delivery);
+    }
+  }
+
+  #attempt(delivery: Delivery): void {
+    delivery.state = "active";
+    this.#active.add(delivery);
+    const content = this.#parts.load(delivery.message);
+    const outcome = content instanceof Promise ? content.then((loaded) => this.#send(delivery, loaded)) : this.#send(delivery, content);
+    outcome.then(
+      (result) => this.#finish(delivery, result),
+      (thrown: unknown) => this.#finish(delivery, notSent(describeError(thrown))),
+    );
+  }
+
+  #send(delivery: Delivery, content: Content): Promise<DeliveryOutcome> {
+    const { id, envelope } = delivery.message;
+    const recipients = delivery.records.map((record) => record.recipient);
+    return this.#parts.courier.deliver({ id, sender: envelope.sender, recipients, envelope, content });
+  }
+
+  #finish(delivery: Delivery, outcome: DeliveryOutcome): void {
+    this.#active.delete(delivery);
+    delivery.attempts += 1;
+    if (outcome.kind === "report") {
+      this.#failures = 0;
+      this.#parts.attempted(delivery, { kind: "replies", ...outcome.report });
+    } else {
+      this.#backOff(outcome.transient);
+      this.#parts.attempted(delivery, { kind: "unreachable", reply: outcome.reply, remote: outcome.remote });
+    }
+    this.#pump();
+  }
+
+  /** Many deliveries may fail on one outage: it counts once. */
+  #backOff(transient: boolean): void {
+    if (!transient || this.blockedUntil > 0) return;
+    this.#failures += 1;
+    this.#blockedUntil = this.#parts.clock.now() + this.#parts.retryDelayMs(this.#failures);
+    this.#alarm.atLatest(this.#blockedUntil);
+  }
+
+  #wake(): void {
+    if (this.#stopped) return;
+    const now = this.#parts.clock.now();
+    if (this.#blockedUntil > now) this.#alarm.atLatest(this.#blockedUntil);
+    for (const delivery of this.#deferred) {
+      const due = delivery.nextAttempt ?? 0;
+      if (due > now) {
+        this.#alarm.atLatest(due);
+        continue;
+      }
+      this.#deferred.delete(delivery);
+      delivery.state = "ready";
+      this.#ready.push(delivery);
+    }
+    this.#pump();
+  }
+}
+
+/** The attempt ended before the next hop was asked: the content could not be read, say. */
+function notSent(reason: string): DeliveryOutcome {
+  return { kind: "unreachable", reason, transient: true, reply: reply(451, "3.0", reason), remote: "", mayDuplicate: false };
+}

@@ -1,0 +1,45 @@
+// Step 10: local delivery. Every local recipient of a message shares one file in Drop (REFERENCE 6.4).
+import { describeError } from "../core/errors.ts";
+import { reply } from "../core/reply.ts";
+import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
+import type { Drop } from "../store/drop.ts";
+import type { Courier } from "./destination-queue.ts";
+
+const DELIVERED = reply(250, "2.0", "delivered to Drop");
+
+export class LocalCourier implements Courier {
+  readonly #drop: Drop;
+  readonly #maxConcurrent: number;
+  #active = 0;
+
+  constructor(drop: Drop, maxConcurrent: number) {
+    this.#drop = drop;
+    this.#maxConcurrent = maxConcurrent;
+  }
+
+  get capacity(): number {
+    return this.#maxConcurrent - this.#active;
+  }
+
+  async deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
+    this.#active += 1;
+    try {
+      await this.#drop.deliver(
+        message.id,
+        message.sender,
+        message.recipients.map((recipient) => recipient.address),
+        message.content,
+      );
+      return { kind: "report", report: { replies: message.recipients.map(() => DELIVERED), remote: "Drop", dsn: false } };
+    } catch (thrown) {
+      const reason = `Drop cannot be written: ${describeError(thrown)}`;
+      return { kind: "unreachable", reason, transient: true, reply: reply(451, "3.0", reason), remote: "Drop", mayDuplicate: false };
+    } finally {
+      this.#active -= 1;
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,40 @@
+// What the pipeline is made of. The composition root (src/relay.ts) puts the parts together.
+import type { Clock } from "../core/clock.ts";
+import type { Envelope } from "../core/envelope.ts";
+import type { Logger } from "../core/logger.ts";
+import type { BadmailReason } from "../store/badmail.ts";
+import type { Content } from "../message/content.ts";
+import type { StoreDriver } from "../store/store-driver.ts";
+import type { DestinationQueue } from "./destination-queue.ts";
+import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
+import type { Reports } from "./reports.ts";
+import type { ResidentContents } from "./resident-contents.ts";
+import type { RetryPolicy } from "./retry-policy.ts";
+import type { Route, Router } from "./router.ts";
+import type { Submission } from "./submission.ts";
+
+export interface PipelineSettings {
+  /** Messages whose sinks run at the same time; more wait. */
+  readonly maxSubmissions: number;
+}
+
+/** The queues of all next hops. */
+export interface Queues {
+  /** The queue of a route, made when first asked for. */
+  of(route: Route): DestinationQueue;
+}
+
+export interface PipelineParts<Script> {
+  readonly store: StoreDriver;
+  readonly submission: Submission<Script>;
+  readonly router: Router;
+  readonly queues: Queues;
+  readonly waiting: PreSubmissionQueue;
+  readonly resident: ResidentContents;
+  readonly reports: Reports;
+  readonly badmail: (id: string, envelope: Envelope, content: Content, reason: BadmailReason) => Promise<void>;
+  readonly retry: RetryPolicy;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly settings: PipelineSettings;
+}

@@ -1,0 +1,61 @@
+// Messages whose submission has to be tried again: a sink failed on them, or asked for it (REFERENCE 4.2.2).
+import type { Clock } from "../core/clock.ts";
+import { Alarm } from "./alarm.ts";
+import type { HoldReason, QueuedMessage } from "./queued-message.ts";
+
+export class PreSubmissionQueue {
+  readonly #clock: Clock;
+  readonly #submit: (message: QueuedMessage) => void;
+  readonly #waiting = new Map<QueuedMessage, HoldReason | undefined>();
+  readonly #alarm: Alarm;
+
+  constructor(clock: Clock, submit: (message: QueuedMessage) => void) {
+    this.#clock = clock;
+    this.#submit = submit;
+    this.#alarm = new Alarm(clock, () => this.#wake());
+  }
+
+  add(message: QueuedMessage, reason: HoldReason | undefined = message.held): void {
+    this.#waiting.set(message, reason);
+    this.#watch(message);
+  }
+
+  remove(message: QueuedMessage): void {
+    this.#waiting.delete(message);
+  }
+
+  has(message: QueuedMessage): boolean {
+    return this.#waiting.has(message);
+  }
+
+  /** Why the message waits. */
+  reasonOf(message: QueuedMessage): HoldReason | undefined {
+    return this.#waiting.get(message);
+  }
+
+  /** Submits the messages that `wants` answers true for at once. */
+  release(wants: (message: QueuedMessage, reason: HoldReason | undefined) => boolean): number {
+    const released = [...this.#waiting].filter(([message, reason]) => wants(message, reason));
+    for (const [message] of released) {
+      this.#waiting.delete(message);
+      message.held = undefined;
+      message.nextAttempt = undefined;
+      this.#submit(message);
+    }
+    return released.length;
+  }
+
+  stop(): void {
+    this.#alarm.cancel();
+  }
+
+  #wake(): void {
+    const now = this.#clock.now();
+    this.release((message) => message.held?.by !== "operator" && (message.nextAttempt ?? 0) <= now);
+    for (const message of this.#waiting.keys()) this.#watch(message);
+  }
+
+  #watch(message: QueuedMessage): void {
+    if (message.held?.by !== "operator") this.#alarm.atLatest(message.nextAttempt ?? 0);
+  }
+}

@@ -1,0 +1,96 @@
+// The queues as people see and steer them: `onarrival queue …` (DESIGN 9).
+import type { Delivery } from "./destination-queue.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
+import type { QueueAdmin, QueueEntry, RecipientView } from "./queue-view.ts";
+import type { HoldReason, QueuedMessage } from "./queued-message.ts";
+
+const OPERATOR_HOLD: HoldReason = { by: "operator", text: "held by the operator; `onarrival queue release` lets it go" };
+
+export function createQueueAdmin<Script>(pipeline: Pipeline<Script>, waiting: PreSubmissionQueue): QueueAdmin {
+  const selected = (ids: readonly string[]): QueuedMessage[] => {
+    if (ids.length === 0) return [...pipeline.messages.values()];
+    return ids.flatMap((id) => pipeline.messages.get(id) ?? []);
+  };
+  const count = (ids: readonly string[], act: (message: QueuedMessage) => boolean): number =>
+    selected(ids).filter((message) => act(message)).length;
+
+  return {
+    list: () => [...pipeline.messages.values()].map((message) => entryOf(pipeline, waiting, message)),
+    show(id) {
+      const message = pipeline.messages.get(id);
+      return message === undefined ? undefined : entryOf(pipeline, waiting, message);
+    },
+    retry: (ids) => count(ids, (message) => message.held?.by !== "operator" && tryNow(pipeline, waiting, message)),
+    hold: (ids) => count(ids, (message) => hold(pipeline, waiting, message)),
+    release: (ids) => count(ids, (message) => message.held !== undefined && tryNow(pipeline, waiting, message)),
+    remove: (ids) => count(ids, (message) => remove(pipeline, message)),
+  };
+}
+
+/** Whether something works on the message right now, so that it cannot be taken away. */
+const isInHand = <Script>(pipeline: Pipeline<Script>, message: QueuedMessage): boolean =>
+  pipeline.isSubmitting(message) || pipeline.deliveriesOf(message).some((delivery) => delivery.state === "active");
+
+function tryNow<Script>(pipeline: Pipeline<Script>, waiting: PreSubmissionQueue, message: QueuedMessage): boolean {
+  if (isInHand(pipeline, message)) return false;
+  if (message.phase === "submission") return waiting.release((other) => other === message) > 0;
+  message.held = undefined;
+  message.nextAttempt = undefined;
+  for (const delivery of pipeline.deliveriesOf(message)) delivery.queue.unblock();
+  pipeline.requeue(message);
+  return true;
+}
+
+function hold<Script>(pipeline: Pipeline<Script>, waiting: PreSubmissionQueue, message: QueuedMessage): boolean {
+  if (message.held?.by === "operator" || isInHand(pipeline, message)) return false;
+  message.held = OPERATOR_HOLD;
+  message.nextAttempt = undefined;
+  if (message.phase === "delivery") {
+    pipeline.requeue(message);
+  } else {
+    waiting.add(message, OPERATOR_HOLD);
+    pipeline.save(message);
+  }
+  return true;
+}
+
+function remove<Script>(pipeline: Pipeline<Script>, message: QueuedMessage): boolean {
+  if (isInHand(pipeline, message)) return false;
+  pipeline.discard(message, "removed by the operator");
+  return true;
+}
+
+function entryOf<Script>(pipeline: Pipeline<Script>, waiting: PreSubmissionQueue, message: QueuedMessage): QueueEntry {
+  const deliveries = pipeline.deliveriesOf(message);
+  const first = deliveries[0];
+  return {
+    id: message.id,
+    queue: message.phase === "submission" || first === undefined ? "pre-submission" : [...new Set(deliveries.map(({ queue }) => queue.key))].join(", "),
+    state: stateOf(message, deliveries, waiting),
+    reason: message.held?.text ?? waiting.reasonOf(message)?.text ?? lastReplyOf(message),
+    sender: message.envelope.sender,
+    recipients: recipientsOf(message),
+    size: message.size,
+    arrivalTime: message.origin.arrivalTime,
+    attempts: Math.max(message.attempts, ...deliveries.map((delivery) => delivery.attempts), 0),
+    nextAttempt: message.nextAttempt,
+  };
+}
+
+function stateOf(message: QueuedMessage, deliveries: readonly Delivery[], waiting: PreSubmissionQueue): QueueEntry["state"] {
+  if (message.held !== undefined) return "held";
+  if (waiting.has(message)) return "retry";
+  const retrying = deliveries.some(({ state, attempts }) => state === "deferred" || (state === "ready" && attempts > 0));
+  return retrying ? "retry" : "active";
+}
+
+function recipientsOf(message: QueuedMessage): RecipientView[] {
+  if (message.phase === "submission") {
+    return message.envelope.recipients.map(({ address }) => ({ address, state: "pending" }));
+  }
+  return message.recipients.map(({ recipient, state, lastReply }) => ({ address: recipient.address, state, lastReply }));
+}
+
+const lastReplyOf = (message: QueuedMessage): string | undefined =>
+  message.recipients.find((record) => record.state === "pending" && record.lastReply !== undefined)?.lastReply;

@@ -1,0 +1,43 @@
+// The queues of all next hops, each with the courier that takes its messages there.
+import type { Courier, DestinationQueue } from "./destination-queue.ts";
+import type { Route } from "./router.ts";
+
+export interface QueueSetParts {
+  readonly courierFor: (route: Route) => Courier;
+  readonly queueFor: (route: Route, courier: Courier) => DestinationQueue;
+}
+
+export class QueueSet {
+  readonly #parts: QueueSetParts;
+  readonly #queues = new Map<string, { queue: DestinationQueue; courier: Courier }>();
+
+  constructor(parts: QueueSetParts) {
+    this.#parts = parts;
+  }
+
+  of(route: Route): DestinationQueue {
+    const known = this.#queues.get(route.key);
+    if (known !== undefined) return known.queue;
+    const courier = this.#parts.courierFor(route);
+    const queue = this.#parts.queueFor(route, courier);
+    this.#queues.set(route.key, { queue, courier });
+    return queue;
+  }
+
+  all(): DestinationQueue[] {
+    return [...this.#queues.values()].map(({ queue }) => queue);
+  }
+
+  /** Forgets queues that hold nothing, with their connections: a relay meets many thousands of domains. */
+  async prune(): Promise<void> {
+    const empty = [...this.#queues].filter(([, { queue }]) => queue.isEmpty && queue.blockedUntil === 0);
+    for (const [key] of empty) this.#queues.delete(key);
+    await Promise.all(empty.map(([, { courier }]) => courier.close()));
+  }
+
+  /** No new attempts; resolves when those under way are over. */
+  async close(): Promise<void> {
+    for (const { queue } of this.#queues.values()) queue.stop();
+    await Promise.all([...this.#queues.values()].map(({ courier }) => courier.close()));
+  }
+}

@@ -1,0 +1,61 @@
+// Step 7: the next hop of each recipient. Without a router sink: local → Drop, remote → smart host or MX (DESIGN 4).
+import { domainOf } from "../core/address.ts";
+import type { RecipientRecord } from "./queued-message.ts";
+
+/** How mail for other domains leaves. `drop`: nothing leaves the machine. */
+export type RemoteDelivery =
+  | { readonly kind: "drop" }
+  | { readonly kind: "smart-host"; readonly host: string; readonly port: number }
+  | { readonly kind: "mx"; readonly port: number };
+
+export interface RouterSettings {
+  /** Lower case; `*.example.com` covers the subdomains. */
+  readonly localDomains: readonly string[];
+  readonly remote: RemoteDelivery;
+}
+
+/** One queue per route; `key` names it to people. */
+export type Route =
+  | { readonly kind: "local"; readonly key: "local" }
+  | { readonly kind: "smart-host"; readonly key: string; readonly host: string; readonly port: number }
+  | { readonly kind: "mx"; readonly key: string; readonly domain: string; readonly port: number };
+
+const LOCAL: Route = { kind: "local", key: "local" };
+
+export interface Router {
+  routeOf(address: string): Route;
+}
+
+export function createRouter(settings: RouterSettings): Router {
+  const exact = new Set(settings.localDomains.filter((domain) => !domain.startsWith("*.")));
+  const suffixes = settings.localDomains.filter((domain) => domain.startsWith("*.")).map((domain) => domain.slice(1));
+  const remote = settings.remote;
+  const isLocal = (domain: string): boolean =>
+    domain === "" || exact.has(domain) || suffixes.some((suffix) => domain.endsWith(suffix));
+  const smartHost: Route | undefined =
+    remote.kind === "smart-host"
+      ? { kind: "smart-host", key: `${remote.host}:${remote.port}`, host: remote.host, port: remote.port }
+      : undefined;
+  return {
+    routeOf(address) {
+      if (remote.kind === "drop") return LOCAL;
+      const domain = domainOf(address).replace(/\.$/, "");
+      if (isLocal(domain)) return LOCAL;
+      if (smartHost !== undefined) return smartHost;
+      return { kind: "mx", key: domain, domain, port: remote.kind === "mx" ? remote.port : 25 };
+    },
+  };
+}
+
+/** The recipients that still wait, by route. */
+export function groupByRoute(router: Router, records: readonly RecipientRecord[]): Map<string, { route: Route; records: RecipientRecord[] }> {
+  const groups = new Map<string, { route: Route; records: RecipientRecord[] }>();
+  for (const record of records) {
+    if (record.state !== "pending") continue;
+    const route = router.routeOf(record.recipient.address);
+    const group = groups.get(route.key);
+    if (group === undefined) groups.set(route.key, { route, records: [record] });
+    else group.records.push(record);
+  }
+  return groups;
+}

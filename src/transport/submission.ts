@@ -1,0 +1,101 @@
+// Step 3: the sinks of OnTransportSubmission on one message, and what their answer means for it (DESIGN 4).
+import { type Logger } from "../core/logger.ts";
+import { messageStatus } from "../core/status.ts";
+import type { ChainOutcome, Dispatcher, SinkChain } from "../events/dispatcher.ts";
+import type { Content } from "../message/content.ts";
+import { MailMsg } from "../message/mail-msg.ts";
+import { type HoldReason, type QueuedMessage, createQueuedMessage } from "./queued-message.ts";
+
+/** What happens to the message next. */
+export type SubmissionResult =
+  | { readonly kind: "submitted"; readonly forks: readonly MailMsg[] }
+  /** Every recipient still there is recorded as discarded by this sink. */
+  | { readonly kind: "discarded"; readonly reason: string }
+  | { readonly kind: "badmail"; readonly code: string; readonly reason: string }
+  | { readonly kind: "retry"; readonly reason: HoldReason }
+  | { readonly kind: "hold"; readonly reason: HoldReason };
+
+const SUBMITTED: SubmissionResult = { kind: "submitted", forks: [] };
+
+export interface SubmissionParts<Script> {
+  readonly dispatcher: Dispatcher<Script>;
+  /** The bindings that are live now. */
+  readonly chain: () => SinkChain<Script>;
+  readonly log: Logger;
+}
+
+export class Submission<Script> {
+  readonly #parts: SubmissionParts<Script>;
+
+  constructor(parts: SubmissionParts<Script>) {
+    this.#parts = parts;
+  }
+
+  /** Runs the chain; envelope and content of the message are afterwards as the sinks left them. */
+  run(message: QueuedMessage, content: Content): SubmissionResult | Promise<SubmissionResult> {
+    const chain = this.#parts.chain();
+    if (chain.sinks.length === 0) return SUBMITTED;
+    const msg = new MailMsg(message.id, message.origin, message.envelope, content);
+    for (const [name, value] of message.properties) msg.properties.set(name, value);
+    const outcome = this.#parts.dispatcher.dispatch(chain, msg, message.resumeAt);
+    return outcome instanceof Promise
+      ? outcome.then((settled) => conclude(message, msg, content, settled))
+      : conclude(message, msg, content, outcome);
+  }
+}
+
+function conclude(message: QueuedMessage, msg: MailMsg, original: Content, outcome: ChainOutcome): SubmissionResult {
+  switch (outcome.kind) {
+    case "passed":
+      adopt(message, msg, original);
+      if (msg.forks.length > 0) return { kind: "submitted", forks: msg.forks };
+      return msg.recipients.count > 0 ? SUBMITTED : { kind: "discarded", reason: "the sinks left no recipient" };
+    case "status":
+      return judgeStatus(message, msg, original, outcome);
+    case "fault": {
+      const { binding, fault } = outcome;
+      const scriptName = binding.sinkProperties["ScriptName"];
+      const text = `${binding.displayName}: ${fault.kind}: ${fault.message}`;
+      if (outcome.policy === "badmail") return { kind: "badmail", code: "SINK_FAILED", reason: text };
+      const by = scriptName === undefined ? "sink" : "script";
+      return {
+        kind: "hold",
+        reason: { by, binding: binding.displayName, scriptName: scriptName === undefined ? undefined : String(scriptName), text },
+      };
+    }
+  }
+}
+
+function judgeStatus(
+  message: QueuedMessage,
+  msg: MailMsg,
+  original: Content,
+  { status, binding }: Extract<ChainOutcome, { kind: "status" }>,
+): SubmissionResult {
+  switch (status) {
+    case messageStatus.retry:
+      return { kind: "retry", reason: { by: "sink", binding: binding.displayName, text: `${binding.displayName} asked to retry later` } };
+    case messageStatus.abortDelivery:
+      return { kind: "discarded", reason: `discarded by ${binding.displayName}` };
+    case messageStatus.badMail:
+      adopt(message, msg, original);
+      return { kind: "badmail", code: "BADMAIL_BY_SINK", reason: `sent to Badmail by ${binding.displayName}` };
+  }
+}
+
+function adopt(message: QueuedMessage, msg: MailMsg, original: Content): void {
+  message.envelope = msg.envelope;
+  if (msg.properties.size > 0) message.properties = new Map(msg.properties);
+  const { content } = msg;
+  message.content = content;
+  message.size = content.size;
+  if (content !== original) message.contentUnsaved = true;
+}
+
+/** A fork as a message of its own. */
+export function forkedMessage(fork: MailMsg): QueuedMessage {
+  const message = createQueuedMessage(fork.id, fork.origin, fork.envelope, fork.content);
+  message.resumeAt = fork.resumeAt;
+  if (fork.properties.size > 0) message.properties = new Map(fork.properties);
+  return message;
+}
