@@ -1,0 +1,129 @@
+// Takes the content of one message as it arrives: in memory while it is small, then through a spool with back-pressure.
+import { Content, headerBlockLength, MAX_HEADER_BLOCK_BYTES } from "../../message/content.ts";
+import type { Intake, Spool } from "./intake.ts";
+
+export type BareLineEndingPolicy = "reject" | "allow";
+
+/** What stays in memory of a spooled message, at least: enough for the rules that look at its beginning. */
+const START_BYTES = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
+
+export class DataCollector {
+  readonly #intake: Intake;
+  readonly #inlineBytes: number;
+  readonly #maxBytes: number;
+  #chunks: Buffer[] = [];
+  #size = 0;
+  #spoolAt: number;
+  #spool: Spool | undefined;
+  #start: Buffer | undefined;
+  #failure: { readonly cause: unknown } | undefined;
+  #isDiscarding = false;
+  #pending: Promise<void> | undefined;
+
+  constructor(intake: Intake, inlineBytes: number, maxBytes: number) {
+    this.#intake = intake;
+    this.#inlineBytes = inlineBytes;
+    this.#spoolAt = inlineBytes;
+    this.#maxBytes = maxBytes;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get isOversize(): boolean {
+    return this.#size > this.#maxBytes;
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** The first bytes of the content, at least its header block. */
+  get start(): Buffer {
+    if (this.#start !== undefined) return this.#start;
+    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] ?? NOTHING;
+  }
+
+  /** Never rejects: a fault of the store is told by `finish`, when the client expects a reply. */
+  add(chunk: Buffer): Promise<void> | undefined {
+    this.#size += chunk.length;
+    if (this.#isDiscarding) return undefined;
+    // The rest of a refused message is drained, not kept.
+    if (this.isOversize) return this.discard();
+    if (this.#spool !== undefined) return this.#writeTo(this.#spool, chunk);
+    this.#chunks.push(chunk);
+    if (this.#size <= this.#spoolAt) return undefined;
+    return this.#startSpool();
+  }
+
+  /** The content behind `trace`. Rejects with what the store answered when a write failed. */
+  finish(trace: Buffer): Content | Promise<Content> {
+    if (this.#failure !== undefined) return Promise.reject(asError(this.#failure.cause));
+    if (this.#spool === undefined) return Content.fromBuffer(Buffer.concat([trace, ...this.#chunks]));
+    return this.#spool.finish(Buffer.concat([trace, this.start]));
+  }
+
+  /** Forgets everything; what still arrives is only counted. */
+  discard(): Promise<void> | undefined {
+    this.#isDiscarding = true;
+    this.#chunks = [];
+    this.#start = undefined;
+    const spool = this.#spool;
+    this.#spool = undefined;
+    if (spool === undefined) return undefined;
+    // A spool takes one call at a time: the write in hand comes first when the client left in the middle of it.
+    const before = this.#pending;
+    return this.#guard(async () => {
+      await before;
+      await spool.discard();
+    });
+  }
+
+  #startSpool(): Promise<void> | undefined {
+    const all = Buffer.concat(this.#chunks);
+    const headerBytes = headerBlockLength(all);
+    // Everything that reads headers reads them from memory, so a spool begins behind the header block.
+    if (headerBytes === all.length && all.length < MAX_HEADER_BLOCK_BYTES) {
+      this.#chunks = [all];
+      this.#spoolAt = Math.min(MAX_HEADER_BLOCK_BYTES, Math.max(all.length, this.#inlineBytes) * 2);
+      return undefined;
+    }
+    const startBytes = Math.min(all.length, Math.max(START_BYTES, headerBytes));
+    // A copy, so that the first megabyte is not pinned by its beginning.
+    this.#start = Buffer.from(all.subarray(0, startBytes));
+    this.#chunks = [];
+    return this.#guard(async () => {
+      const spool = await this.#intake.createSpool();
+      if (this.#isDiscarding) return spool.discard();
+      this.#spool = spool;
+      if (startBytes < all.length) await spool.write(all.subarray(startBytes));
+    });
+  }
+
+  #writeTo(spool: Spool, chunk: Buffer): Promise<void> {
+    return this.#guard(() => spool.write(chunk));
+  }
+
+  #guard(call: () => Promise<void>): Promise<void> {
+    this.#pending = this.#attempt(call);
+    return this.#pending;
+  }
+
+  async #attempt(call: () => Promise<void>): Promise<void> {
+    try {
+      await call();
+    } catch (cause) {
+      this.#failure ??= { cause };
+      const spool = this.#spool;
+      this.#isDiscarding = true;
+      this.#spool = undefined;
+      // The first fault is the one to tell; a second one while cleaning up adds nothing.
+      await spool?.discard().catch(() => undefined);
+    }
+  }
+}
+
+const asError = (cause: unknown): Error => (cause instanceof Error ? cause : new Error(String(cause)));

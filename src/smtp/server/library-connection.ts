@@ -1,0 +1,221 @@
+// The only door to smtp-server: its sockets, TLS upgrade and closing, with our own parser and conversation in place of its own.
+// The members relied on are private to the library: test/unit/smtp/server/library-contract.test.ts fails when they change.
+/* oxlint-disable no-underscore-dangle -- the names are the library's */
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { SMTPServer, type SMTPServerOptions } from "smtp-server";
+import { SMTPConnection, type SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
+import { type BareLineEnding, type FramingFault, type ParserClient, StreamParser } from "./stream-parser.ts";
+import type { Conversation, Wire } from "./wire.ts";
+
+const DEFAULT_COMMAND_LENGTH = 4096;
+
+type LibraryParser = ReturnType<SMTPConnection["_createParser"]>;
+
+export interface LibraryOptions {
+  readonly maxCommandLength: number;
+  readonly idleTimeoutMs: number;
+  /** The handshake comes before the first byte of SMTP. */
+  readonly isImplicitTls: boolean;
+  readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+}
+
+/** Answers the conversation of a new client. */
+export type OpenConversation = (wire: Wire) => Conversation;
+
+export class LibraryServer extends SMTPServer {
+  readonly #open: OpenConversation;
+
+  constructor(options: LibraryOptions, open: OpenConversation) {
+    super(libraryOptions(options));
+    this.#open = open;
+    // The library hands a plain socket on one turn later; a reset in between must not be an unhandled error.
+    this.server.on("connection", (socket) => socket.on("error", () => undefined));
+    // Failed handshakes and sockets that broke: each is told to its own conversation, the server goes on.
+    this.on("error", () => undefined);
+  }
+
+  override connect(socket: Socket | TLSSocket, socketOptions?: SMTPConnectionOptions | null): void {
+    if (socket.destroyed) return;
+    const connection = new LibraryConnection(this, socket, socketOptions, this.#open);
+    this.connections.add(connection);
+    connection.on("error", () => undefined);
+    connection.init();
+  }
+
+  start(host: string, port: number): Promise<{ host: string; port: number }> {
+    return new Promise((resolve, reject) => {
+      this.server.once("error", reject);
+      this.server.listen({ host, port }, () => {
+        this.server.off("error", reject);
+        const bound = this.server.address();
+        const isSocket = bound !== null && typeof bound !== "string";
+        resolve(isSocket ? { host: bound.address, port: bound.port } : { host, port });
+      });
+    });
+  }
+
+  updateTls(tls: { readonly certificate: string; readonly key: string }): void {
+    this.updateSecureContext({ cert: tls.certificate, key: tls.key });
+  }
+
+  /** Takes no further client. Sockets still in a handshake have no session that could say goodbye. */
+  stopListening(): Promise<void> {
+    for (const socket of this._pendingSockets.values()) socket.destroy();
+    return new Promise((resolve) => {
+      this.server.close(() => resolve());
+    });
+  }
+}
+
+function libraryOptions(options: LibraryOptions): SMTPServerOptions {
+  return {
+    logger: false,
+    maxCommandLength: options.maxCommandLength,
+    secure: options.isImplicitTls,
+    hideSTARTTLS: options.tls === undefined,
+    socketTimeout: options.idleTimeoutMs,
+    ...(options.tls === undefined ? {} : { cert: options.tls.certificate, key: options.tls.key }),
+  };
+}
+
+class LibraryConnection extends SMTPConnection implements ParserClient, Wire {
+  readonly #conversation: Conversation;
+  #replies = "";
+
+  constructor(
+    server: LibraryServer,
+    socket: Socket | TLSSocket,
+    socketOptions: SMTPConnectionOptions | null | undefined,
+    open: OpenConversation,
+  ) {
+    super(server, socket, socketOptions);
+    this.#conversation = open(this);
+  }
+
+  /** Called by the library's constructor, before the fields of this class exist, and again for the TLS session. */
+  override _createParser(): LibraryParser {
+    const parser: unknown = new StreamParser(
+      this,
+      this._server.options.maxCommandLength ?? DEFAULT_COMMAND_LENGTH,
+    );
+    // The library pipes into it, unpipes it and sets isClosed; the rest of its own parser is only used by what we replace.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its class has members by the dozen that nobody calls
+    return parser as LibraryParser;
+  }
+
+  get #parser(): StreamParser | undefined {
+    const parser: unknown = this._parser;
+    return parser instanceof StreamParser ? parser : undefined;
+  }
+
+  // The library would wait 100 ms, look up the name of every client and greet by itself.
+  override init(): void {
+    this._setListeners(() => {
+      this.#conversation.onConnect();
+      this.#flush();
+    });
+  }
+
+  override _resetSession(): void {
+    // The conversation holds the state of the session.
+  }
+
+  override _onTimeout(): void {
+    if (this._closing) {
+      this.destroy();
+      return;
+    }
+    this.#conversation.onIdle();
+    this.#flush();
+    if (!this._closing) this._armTimeout();
+  }
+
+  override _onError(): void {
+    this.close();
+  }
+
+  override _onClose(): void {
+    const isFirst = !this._closed;
+    super._onClose();
+    if (isFirst) this.#conversation.onClose();
+  }
+
+  override close(): void {
+    this.#flush();
+    super.close();
+  }
+
+  onCommand(line: string): void {
+    this.#conversation.onCommand(line);
+  }
+
+  onData(chunk: Buffer): Promise<void> | undefined {
+    return this.#conversation.onData(chunk);
+  }
+
+  onDataEnd(bare: BareLineEnding | undefined): void {
+    this.#conversation.onDataEnd(bare);
+  }
+
+  onFault(fault: FramingFault): void {
+    this.#conversation.onFault(fault);
+  }
+
+  onPause(): void {
+    this.#flush();
+  }
+
+  get isSecure(): boolean {
+    return this.secure;
+  }
+
+  get hasPendingInput(): boolean {
+    return this.#parser?.hasPendingInput ?? false;
+  }
+
+  get isInsideLine(): boolean {
+    return this.#parser?.isInsideLine ?? false;
+  }
+
+  reply(lines: string): void {
+    this.#replies += lines;
+  }
+
+  hold(): void {
+    this.#parser?.hold();
+  }
+
+  release(): void {
+    this.#parser?.release();
+  }
+
+  expectData(): void {
+    this.#parser?.expectData();
+  }
+
+  startTls(): void {
+    this.#flush();
+    this.upgrade(
+      () => undefined,
+      () => this.#conversation.onSecured(),
+    );
+  }
+
+  destroy(): void {
+    this._socket.destroy();
+  }
+
+  /** All replies of a pipelined group in one write. */
+  #flush(): void {
+    if (this.#replies === "") return;
+    const replies = this.#replies;
+    this.#replies = "";
+    // During the handshake the socket below still is the plain one.
+    if (this._upgrading || !this._socket.writable) return;
+    if (this._socket.write(replies, "latin1") || this._closing) return;
+    // A client that never reads its replies is not read either: they would pile up in memory.
+    this.hold();
+    this._socket.once("drain", () => this.release());
+  }
+}

@@ -1,0 +1,26 @@
+// What all sessions of one virtual server share.
+import type { Clock } from "../../core/clock.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { CheckCredentials } from "./authentication.ts";
+import type { Intake } from "./intake.ts";
+import type { RelayRule } from "./relay-rule.ts";
+import type { SmtpServerSettings } from "./settings.ts";
+
+export interface SessionParts {
+  readonly settings: SmtpServerSettings;
+  readonly intake: Intake;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly relay: RelayRule;
+  readonly checkCredentials: CheckCredentials;
+  /** Never rejects. Absent when names are not looked up. */
+  readonly lookUpName: ((address: string) => Promise<string | undefined>) | undefined;
+  /** The keywords of EHLO that do not depend on the session. */
+  readonly keywords: readonly string[];
+}
+
+/** Text of a stranger for a log line or a reply: short, printable ASCII. */
+export function printable(text: string): string {
+  const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
+  return short.replaceAll(/[^ -~]/g, "?");
+}

@@ -1,0 +1,104 @@
+// The settings of one inbound virtual server, with their defaults. The configuration room fills them in.
+import type { BareLineEndingPolicy } from "./data-collector.ts";
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+export interface TlsSettings {
+  /** PEM text, the chain included. */
+  readonly certificate: string;
+  /** PEM text. */
+  readonly key: string;
+  /** Addresses where the session starts inside TLS (RFC 8314). */
+  readonly implicit: readonly ListenAddress[];
+}
+
+export interface AuthSettings {
+  /** User name to `scrypt$N$r$p$salt$hash`. Without users AUTH is not offered. */
+  readonly users: Readonly<Record<string, string>>;
+  /** Offer AUTH outside TLS, where passwords can be read on the way. */
+  readonly allowPlaintext: boolean;
+  /** The session ends after so many failed attempts. */
+  readonly maxFailures: number;
+  /** How long the reply to a failed attempt is held back. */
+  readonly failureDelayMs: number;
+}
+
+export interface SmtpServerSettings {
+  /** Name of the virtual server, as told in `Origin.server`. */
+  readonly name: string;
+  /** Our name in the greeting, in EHLO and in trace fields. */
+  readonly hostName: string;
+  readonly listen: readonly ListenAddress[];
+  readonly tls?: TlsSettings | undefined;
+  readonly auth: AuthSettings;
+  /** Domains we take mail for without any right to relay. */
+  readonly localDomains: readonly string[];
+  /** Added to addresses without a domain. */
+  readonly defaultDomain: string;
+  /** Addresses ("192.0.2.1") and networks ("10.0.0.0/8", "fd00::/8") that may relay. */
+  readonly relayNetworks: readonly string[];
+  /** Authenticated clients may relay. */
+  readonly relayAuthenticated: boolean;
+  /** Wait before the greeting; a client that talks into it is turned away. */
+  readonly greetDelayMs: number;
+  /** Look up the name of the client's address for the trace field. */
+  readonly reverseLookup: boolean;
+  /** Content with a CR or LF that is not part of a CRLF. */
+  readonly bareLineEndings: BareLineEndingPolicy;
+  readonly maxCommandLength: number;
+  readonly maxMessageSize: number;
+  /** Per transaction. */
+  readonly maxRecipients: number;
+  /** Bytes of content in one session. */
+  readonly maxSessionSize: number;
+  /** 0 is no limit. */
+  readonly maxConnections: number;
+  /** 0 is no limit. */
+  readonly maxConnectionsPerAddress: number;
+  readonly idleTimeoutMs: number;
+  /** Bytes per second that content must reach on average after `dataRateGraceMs`; 0 is no limit. */
+  readonly minDataRate: number;
+  readonly dataRateGraceMs: number;
+  /** Received fields of a message. */
+  readonly maxHops: number;
+  /** Refused commands in one session. */
+  readonly maxErrors: number;
+  /** NOOP, RSET, VRFY and the like without a message in between; each one more counts as an error. */
+  readonly maxJunkCommands: number;
+  /** Messages up to this size stay in memory; larger ones go through a spool file. */
+  readonly inlineBytes: number;
+}
+
+const MIB = 1024 * 1024;
+
+export const defaultSmtpServerSettings: SmtpServerSettings = {
+  name: "default",
+  hostName: "localhost",
+  listen: [],
+  tls: undefined,
+  auth: { users: {}, allowPlaintext: false, maxFailures: 3, failureDelayMs: 1000 },
+  localDomains: [],
+  defaultDomain: "localhost",
+  relayNetworks: [],
+  relayAuthenticated: true,
+  greetDelayMs: 0,
+  reverseLookup: false,
+  bareLineEndings: "reject",
+  maxCommandLength: 4096,
+  maxMessageSize: 32 * MIB,
+  maxRecipients: 100,
+  maxSessionSize: 256 * MIB,
+  maxConnections: 1000,
+  maxConnectionsPerAddress: 0,
+  idleTimeoutMs: 600_000,
+  minDataRate: 0,
+  dataRateGraceMs: 60_000,
+  maxHops: 30,
+  maxErrors: 20,
+  maxJunkCommands: 100,
+  inlineBytes: MIB,
+};

@@ -1,0 +1,217 @@
+// The inbound SMTP listener: its addresses, its sessions and their limits, its certificate, and the orderly end.
+import { reverse } from "node:dns/promises";
+import { createSecureContext } from "node:tls";
+import type { Clock } from "../../core/clock.ts";
+import { describeError, OnArrivalError } from "../../core/errors.ts";
+import type { Logger } from "../../core/logger.ts";
+import { reply, type Reply } from "../../core/reply.ts";
+import { createCredentialCheck } from "./authentication.ts";
+import { SmtpConversation } from "./conversation.ts";
+import type { Intake } from "./intake.ts";
+import { LibraryServer } from "./library-connection.ts";
+import { createRelayRule } from "./relay-rule.ts";
+import type { SessionParts } from "./session-parts.ts";
+import type { ListenAddress, SmtpServerSettings } from "./settings.ts";
+import type { Wire } from "./wire.ts";
+
+export interface BoundAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface SmtpListener {
+  /** The bound addresses: those of `listen`, then those of `tls.implicit`. */
+  listen(): Promise<BoundAddress[]>;
+  /** Takes no new client, lets transactions in hand finish for `graceMs`, ends the others with 421. */
+  close(graceMs: number): Promise<void>;
+  /** New sessions use the new certificate; the old one stays when this throws TLS_INVALID. */
+  updateTls(tls: CertificatePair): void;
+  readonly connections: number;
+}
+
+export interface CertificatePair {
+  /** PEM text. */
+  readonly certificate: string;
+  /** PEM text. */
+  readonly key: string;
+}
+
+export type ReverseLookup = (address: string) => Promise<readonly string[]>;
+
+const LOOKUP_TIMEOUT_MS = 3000;
+const PACE_CHECK_MS = 5000;
+/** How long a session that was told 421 may take to read it. */
+const FAREWELL_MS = 500;
+
+const TOO_MANY_CONNECTIONS = reply(421, "7.0", "Too many connections, try again later");
+
+export function createSmtpListener(
+  settings: SmtpServerSettings,
+  intake: Intake,
+  logger: Logger,
+  clock: Clock,
+  lookUp: ReverseLookup = reverse,
+): SmtpListener {
+  if (settings.tls !== undefined) checkCertificate(settings.tls);
+  const parts: SessionParts = {
+    settings,
+    intake,
+    logger,
+    clock,
+    relay: createRelayRule(settings),
+    checkCredentials: createCredentialCheck(settings.auth.users),
+    lookUpName: settings.reverseLookup ? boundedLookup(lookUp, clock) : undefined,
+    keywords: [
+      `SIZE ${settings.maxMessageSize}`,
+      "PIPELINING",
+      "8BITMIME",
+      "SMTPUTF8",
+      "ENHANCEDSTATUSCODES",
+      "DSN",
+    ],
+  };
+  return new Listener(parts);
+}
+
+class Listener implements SmtpListener {
+  readonly #parts: SessionParts;
+  readonly #sessions = new Set<SmtpConversation>();
+  readonly #perAddress = new Map<string, number>();
+  #servers: LibraryServer[] = [];
+  #tls: CertificatePair | undefined;
+  #cancelPaceCheck: () => void = () => undefined;
+  #onEmpty: () => void = () => undefined;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.#tls = parts.settings.tls;
+  }
+
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  async listen(): Promise<BoundAddress[]> {
+    const { settings } = this.#parts;
+    const bound: BoundAddress[] = [];
+    try {
+      for (const address of settings.listen) bound.push(await this.#bind(address, false));
+      for (const address of settings.tls?.implicit ?? []) bound.push(await this.#bind(address, true));
+    } catch (thrown) {
+      await this.close(0);
+      throw thrown;
+    }
+    this.#schedulePaceCheck();
+    return bound;
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#cancelPaceCheck();
+    const stopped = this.#servers.map((server) => server.stopListening());
+    this.#servers = [];
+    const farewell = this.#sessions.size === 0 ? Promise.resolve() : this.#untilEmpty(graceMs);
+    for (const session of this.#sessions) session.shutDown();
+    await farewell;
+    await Promise.all(stopped);
+  }
+
+  updateTls(tls: CertificatePair): void {
+    checkCertificate(tls);
+    this.#tls = tls;
+    for (const server of this.#servers) server.updateTls(tls);
+  }
+
+  async #bind({ host, port }: ListenAddress, isImplicitTls: boolean): Promise<BoundAddress> {
+    const { maxCommandLength, idleTimeoutMs } = this.#parts.settings;
+    const options = { maxCommandLength, idleTimeoutMs, isImplicitTls, tls: this.#tls };
+    const server = new LibraryServer(options, (wire) => this.#open(wire));
+    try {
+      const bound = await server.start(host, port);
+      this.#servers.push(server);
+      return bound;
+    } catch (cause) {
+      throw new OnArrivalError("LISTEN_FAILED", `cannot listen on ${host}:${port}: ${describeError(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  #open(wire: Wire): SmtpConversation {
+    const address = wire.remoteAddress;
+    const session = new SmtpConversation(this.#parts, wire, this.#refusalFor(address), (closed) =>
+      this.#forget(closed),
+    );
+    this.#sessions.add(session);
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    return session;
+  }
+
+  #refusalFor(address: string): Reply | undefined {
+    const { maxConnections, maxConnectionsPerAddress } = this.#parts.settings;
+    if (maxConnections > 0 && this.#sessions.size >= maxConnections) return TOO_MANY_CONNECTIONS;
+    const fromAddress = this.#perAddress.get(address) ?? 0;
+    return maxConnectionsPerAddress > 0 && fromAddress >= maxConnectionsPerAddress
+      ? TOO_MANY_CONNECTIONS
+      : undefined;
+  }
+
+  #forget(session: SmtpConversation): void {
+    if (!this.#sessions.delete(session)) return;
+    const left = (this.#perAddress.get(session.remoteAddress) ?? 1) - 1;
+    if (left === 0) this.#perAddress.delete(session.remoteAddress);
+    else this.#perAddress.set(session.remoteAddress, left);
+    if (this.#sessions.size === 0) this.#onEmpty();
+  }
+
+  /** Resolves when the last session is gone, however long its client takes: after the grace none is waited for. */
+  #untilEmpty(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(graceMs + FAREWELL_MS, () => {
+        for (const session of this.#sessions) session.cutOff();
+      });
+      this.#onEmpty = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  #schedulePaceCheck(): void {
+    this.#cancelPaceCheck = this.#parts.clock.after(PACE_CHECK_MS, () => {
+      const now = this.#parts.clock.now();
+      for (const session of this.#sessions) session.checkPace(now);
+      this.#schedulePaceCheck();
+    });
+  }
+}
+
+function checkCertificate({ certificate, key }: CertificatePair): void {
+  try {
+    createSecureContext({ cert: certificate, key });
+  } catch (cause) {
+    throw new OnArrivalError(
+      "TLS_INVALID",
+      `the certificate or its key does not load: ${describeError(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** The first name of an address, or undefined when there is none, an error, or no answer in time. */
+function boundedLookup(
+  lookUp: ReverseLookup,
+  clock: Clock,
+): (address: string) => Promise<string | undefined> {
+  return (address) =>
+    new Promise((resolve) => {
+      const cancel = clock.after(LOOKUP_TIMEOUT_MS, () => resolve(undefined));
+      const settle = (name: string | undefined): void => {
+        cancel();
+        resolve(name);
+      };
+      lookUp(address).then(
+        (names) => settle(names[0]),
+        () => settle(undefined),
+      );
+    });
+}

@@ -1,0 +1,279 @@
+// Cuts the bytes of a client into command lines and message content. Pure framing: it knows no verb and sends nothing.
+import { Writable } from "node:stream";
+
+const LF = 0x0a;
+const CR = 0x0d;
+const DOT = 0x2e;
+/** First byte of a TLS record: a client that speaks TLS to a plain port never sends a line end we could wait for. */
+const TLS_HANDSHAKE = 0x16;
+const CR_BYTES = Buffer.from("\r");
+
+/** One chunk of 64 KiB can hold ten thousand commands; other sessions get their turn in between. */
+const COMMANDS_PER_TURN = 100;
+
+export type BareLineEnding = "CR" | "LF";
+export type FramingFault = "line-too-long" | "bare-line-feed" | "not-smtp";
+
+/** Called by the parser, one at a time and in the order of the bytes. */
+export interface ParserClient {
+  onCommand(line: string): void;
+  /** Content without dot-stuffing. Nothing more is parsed until an answered promise resolves; it must not reject. */
+  onData(chunk: Buffer): Promise<void> | undefined;
+  /** `bare` names the first line ending of the content that was not CRLF. */
+  onDataEnd(bare: BareLineEnding | undefined): void;
+  /** The framing is lost: nothing that follows is parsed. */
+  onFault(fault: FramingFault): void;
+  /** All input so far is handled, or has to wait: the moment to write the collected replies. */
+  onPause(): void;
+}
+
+// Where the scan stands in the content. Only CRLF leads to LINE_START, so only there a dot is special
+// (RFC 5321 §4.1.1.4, §4.5.2): a dot after a bare LF or CR is how messages are smuggled.
+const LINE_START = 0;
+const IN_LINE = 1;
+const AFTER_CR = 2;
+const AFTER_DOT = 3;
+const AFTER_DOT_CR = 4;
+
+type Mode = "command" | "data" | "counted";
+
+const NOTHING = Buffer.alloc(0);
+
+/** Unpiped and told `isClosed` by the connection when the session ends or turns to TLS: what is left is dropped. */
+export class StreamParser extends Writable {
+  isClosed = false;
+  readonly #client: ParserClient;
+  readonly #maxCommandLength: number;
+  #mode: Mode = "command";
+  #chunk: Buffer = NOTHING;
+  #position = 0;
+  #next: (() => void) | undefined;
+  #partialLine: Buffer | undefined;
+  #holds = 0;
+  #isRunning = false;
+  #hasYielded = false;
+  #lineState = LINE_START;
+  #bare: BareLineEnding | undefined;
+  #isDataComplete = false;
+  #countedBytes = 0;
+
+  constructor(client: ParserClient, maxCommandLength: number) {
+    super();
+    this.#client = client;
+    this.#maxCommandLength = maxCommandLength;
+  }
+
+  /** The bytes that follow are content up to CRLF.CRLF. */
+  expectData(): void {
+    this.#mode = "data";
+    this.#lineState = LINE_START;
+    this.#bare = undefined;
+  }
+
+  /** The next `count` bytes are content, whatever they are (RFC 3030 §2). */
+  expectBytes(count: number): void {
+    this.#mode = "counted";
+    this.#countedBytes = count;
+    this.#bare = undefined;
+    this.#isDataComplete = count === 0;
+  }
+
+  /** Stops before the next command or piece of content until as many releases as holds came. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    this.#holds--;
+    this.#run();
+  }
+
+  /** Whether the client has sent more than what was handed on. */
+  get hasPendingInput(): boolean {
+    return (
+      this.#position < this.#chunk.length ||
+      this.#partialLine !== undefined ||
+      this.writableLength > this.#chunk.length
+    );
+  }
+
+  get isInsideLine(): boolean {
+    return this.#partialLine !== undefined;
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, next: () => void): void {
+    this.#chunk = chunk;
+    this.#position = 0;
+    this.#next = next;
+    this.#run();
+  }
+
+  /** A loop, not a recursion: a client of the parser may hold and release inside its own call. */
+  #run(): void {
+    if (this.#isRunning || this.#hasYielded) return;
+    this.#isRunning = true;
+    let turns = COMMANDS_PER_TURN;
+    while (
+      this.#holds === 0 &&
+      !this.isClosed &&
+      (this.#isDataComplete || this.#position < this.#chunk.length)
+    ) {
+      if (turns-- === 0) {
+        this.#yield();
+        break;
+      }
+      this.#step();
+    }
+    this.#isRunning = false;
+    if (!this.isClosed) this.#client.onPause();
+    if ((this.#holds === 0 && !this.#hasYielded) || this.isClosed) this.#finishChunk();
+  }
+
+  #step(): void {
+    if (this.#isDataComplete) this.#endData();
+    else if (this.#mode === "data") this.#scanData();
+    else if (this.#mode === "counted") this.#takeCounted();
+    else this.#scanCommand();
+  }
+
+  #yield(): void {
+    this.#hasYielded = true;
+    setImmediate(() => {
+      this.#hasYielded = false;
+      this.#run();
+    });
+  }
+
+  #finishChunk(): void {
+    const next = this.#next;
+    if (next === undefined) return;
+    this.#next = undefined;
+    this.#chunk = NOTHING;
+    this.#position = 0;
+    next();
+  }
+
+  #scanCommand(): void {
+    const chunk = this.#chunk;
+    const start = this.#position;
+    const partial = this.#partialLine;
+    if (partial === undefined && chunk[start] === TLS_HANDSHAKE) return this.#fail("not-smtp");
+    const end = chunk.indexOf(LF, start);
+    const length = (partial?.length ?? 0) + (end < 0 ? chunk.length : end + 1) - start;
+    if (length > this.#maxCommandLength) return this.#fail("line-too-long");
+    if (end < 0) {
+      const rest = chunk.subarray(start);
+      // A copy: a kept slice would pin the whole read buffer of 64 KiB for one byte.
+      this.#partialLine = partial === undefined ? Buffer.from(rest) : Buffer.concat([partial, rest]);
+      this.#position = chunk.length;
+      return;
+    }
+    this.#position = end + 1;
+    this.#partialLine = undefined;
+    const beforeEnd = end > start ? chunk[end - 1] : partial?.[partial.length - 1];
+    if (beforeEnd !== CR) return this.#fail("bare-line-feed");
+    const line =
+      partial === undefined
+        ? chunk.toString("utf8", start, end - 1)
+        : joinedLine(partial, chunk.subarray(start, end));
+    this.#client.onCommand(line);
+  }
+
+  #fail(fault: FramingFault): void {
+    this.#client.onFault(fault);
+    this.isClosed = true;
+  }
+
+  #takeCounted(): void {
+    const start = this.#position;
+    const end = Math.min(this.#chunk.length, start + this.#countedBytes);
+    this.#position = end;
+    this.#countedBytes -= end - start;
+    this.#isDataComplete = this.#countedBytes === 0;
+    this.#emit(this.#chunk.subarray(start, end));
+  }
+
+  /**
+   * One pass over the chunk. Stuffed dots are closed over in place (the read buffer is ours alone), so whatever
+   * the chunk holds of the message is handed on as one slice of it.
+   */
+  // oxlint-disable-next-line complexity -- calls per byte or per line would cost more than the branches
+  #scanData(): void {
+    const chunk = this.#chunk;
+    const length = chunk.length;
+    const start = this.#position;
+    const owesCr = this.#lineState === AFTER_DOT_CR && chunk[start] !== LF;
+    let state = this.#lineState;
+    let at = start;
+    let from = start;
+    let kept = start;
+    let isEnd = false;
+    while (at < length) {
+      const byte = chunk[at++] ?? 0;
+      if (state === IN_LINE) {
+        // The tight loop: nearly every byte of a message is above CR and inside a line.
+        if (byte > CR) continue;
+        if (byte === CR) state = AFTER_CR;
+        else if (byte === LF) this.#bare ??= "LF";
+        continue;
+      }
+      if (byte === LF && state === AFTER_DOT_CR) {
+        isEnd = true;
+        break;
+      }
+      if (byte === DOT && state === LINE_START) {
+        const before = at - 1;
+        if (kept !== from && before > from) chunk.copyWithin(kept, from, before);
+        kept += before - from;
+        from = at;
+        state = AFTER_DOT;
+        continue;
+      }
+      state = this.#nextLineState(state, byte);
+    }
+    // The CR of a possible end is content only when no LF follows: it is owed to the next chunk.
+    const end = isEnd ? from : state === AFTER_DOT_CR ? Math.max(from, at - 1) : at;
+    if (kept !== from && end > from) chunk.copyWithin(kept, from, end);
+    kept += end - from;
+    this.#lineState = state;
+    this.#position = at;
+    this.#isDataComplete = isEnd;
+    this.#emitScanned(owesCr, start, kept);
+  }
+
+  #emitScanned(owesCr: boolean, start: number, end: number): void {
+    const bytes = this.#chunk.subarray(start, end);
+    if (owesCr) this.#emit(bytes.length === 0 ? CR_BYTES : Buffer.concat([CR_BYTES, bytes]));
+    else if (bytes.length > 0) this.#emit(bytes);
+  }
+
+  #nextLineState(state: number, byte: number): number {
+    if (byte === LF) {
+      if (state === AFTER_CR) return LINE_START;
+      this.#bare ??= "LF";
+      return IN_LINE;
+    }
+    if (state === AFTER_CR || state === AFTER_DOT_CR) this.#bare ??= "CR";
+    if (byte !== CR) return IN_LINE;
+    return state === AFTER_DOT ? AFTER_DOT_CR : AFTER_CR;
+  }
+
+  #emit(bytes: Buffer): void {
+    const pending = this.#client.onData(bytes);
+    if (pending === undefined) return;
+    this.hold();
+    void pending.then(() => this.release());
+  }
+
+  #endData(): void {
+    this.#isDataComplete = false;
+    this.#mode = "command";
+    this.#client.onDataEnd(this.#bare);
+  }
+}
+
+/** A line whose first bytes came in an earlier chunk; `rest` ends before the LF, and the CR may stand in either. */
+function joinedLine(partial: Buffer, rest: Buffer): string {
+  const line = Buffer.concat([partial, rest]);
+  return line.toString("utf8", 0, line.length - 1);
+}

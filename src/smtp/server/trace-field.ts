@@ -1,0 +1,70 @@
+// The Received field in front of every message (RFC 5321 §4.4), and the count of those that are there already.
+
+export interface TracePeer {
+  readonly heloDomain: string;
+  readonly address: string;
+  /** Name of the address as DNS tells, when it was asked. */
+  readonly reverseName: string | undefined;
+  readonly hostName: string;
+  readonly isExtended: boolean;
+  readonly isSecure: boolean;
+  readonly isAuthenticated: boolean;
+}
+
+/** Fixed text of a session: made once, not per message. */
+export interface TraceStart {
+  readonly from: string;
+  readonly protocol: string;
+  readonly utf8Protocol: string;
+}
+
+export function traceStart(peer: TracePeer): TraceStart {
+  const literal = peer.address.includes(":") ? `[IPv6:${peer.address}]` : `[${peer.address}]`;
+  const tcp = peer.reverseName === undefined ? literal : `${headerWord(peer.reverseName)} ${literal}`;
+  const suffix = `${peer.isSecure ? "S" : ""}${peer.isAuthenticated ? "A" : ""}`;
+  return {
+    from: `Received: from ${headerWord(peer.heloDomain)} (${tcp})\r\n\tby ${peer.hostName} with `,
+    // RFC 3848; HELO knows no variants of SMTP.
+    protocol: peer.isExtended ? `ESMTP${suffix}` : "SMTP",
+    // RFC 6531 §4.3.
+    utf8Protocol: `UTF8SMTP${suffix}`,
+  };
+}
+
+/** `recipient` is told only when it is the single one: the others are nobody's business (RFC 5321 §7.2). */
+export function traceField(
+  start: TraceStart,
+  isUtf8: boolean,
+  id: string,
+  recipient: string | undefined,
+  now: number,
+): Buffer {
+  const protocol = isUtf8 ? start.utf8Protocol : start.protocol;
+  const target = recipient === undefined ? "" : `\r\n\tfor <${recipient}>`;
+  const field = `${start.from}${protocol} id ${id}${target};\r\n\t${mailDate(now)}\r\n`;
+  return Buffer.from(field, "utf8");
+}
+
+const mailDate = (now: number): string => new Date(now).toUTCString().replace("GMT", "+0000");
+
+/** What a stranger wrote, as one word that cannot end the field or open a comment. */
+const headerWord = (text: string): string => text.replaceAll(/[^\w.:[\]-]/g, "?");
+
+const RECEIVED = "received:";
+
+/** Number of Received fields in a header block: the hops so far (RFC 5321 §6.3). */
+export function countReceived(header: Buffer): number {
+  let count = 0;
+  for (let line = 0; line < header.length && line >= 0;) {
+    if (isReceivedAt(header, line)) count++;
+    const end = header.indexOf(0x0a, line);
+    line = end < 0 ? -1 : end + 1;
+  }
+  return count;
+}
+
+function isReceivedAt(header: Buffer, at: number): boolean {
+  // Setting bit 0x20 lowers the letters; the first one decides for nearly all lines.
+  if (((header[at] ?? 0) | 0x20) !== 0x72) return false;
+  return header.toString("latin1", at, at + RECEIVED.length).toLowerCase() === RECEIVED;
+}

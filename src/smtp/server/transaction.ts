@@ -1,0 +1,149 @@
+// One mail transaction (RFC 5321 §3.3): from MAIL to the reply to the end of data.
+import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
+import { describeError, OnArrivalError } from "../../core/errors.ts";
+import { reply, type Reply } from "../../core/reply.ts";
+import { headerBlockLength } from "../../message/content.ts";
+import { DataCollector } from "./data-collector.ts";
+import { type MailCommand, parseRcpt } from "./path-command.ts";
+import { printable, type SessionParts } from "./session-parts.ts";
+import type { BareLineEnding } from "./stream-parser.ts";
+import { countReceived, traceField, type TraceStart } from "./trace-field.ts";
+
+/** What the session knows of its client. */
+export interface ClientFacts {
+  readonly address: string;
+  readonly heloDomain: string;
+  readonly user: string | undefined;
+  readonly isTrusted: boolean;
+  readonly trace: TraceStart;
+}
+
+const TOO_MANY_RECIPIENTS = reply(452, "5.3", "Too many recipients");
+const TOO_LARGE = reply(552, "3.4", "Message size exceeds fixed maximum message size");
+const TOO_MANY_HOPS = reply(554, "4.6", "Hop count exceeded - possible mail loop");
+const STORE_FAILED = reply(452, "3.1", "Insufficient system storage");
+const LOCAL_FAULT = reply(451, "3.0", "Requested action aborted: local error in processing");
+const BARE_LINE_ENDING = {
+  CR: reply(550, "6.11", "Message contains a bare CR; lines end with CRLF"),
+  LF: reply(550, "6.11", "Message contains a bare LF; lines end with CRLF"),
+} as const;
+
+export class Transaction {
+  readonly #parts: SessionParts;
+  readonly #client: ClientFacts;
+  readonly #mail: MailCommand;
+  readonly #recipients: Recipient[] = [];
+  readonly #known = new Set<string>();
+  #collector: DataCollector | undefined;
+  #dataStart = 0;
+
+  constructor(parts: SessionParts, client: ClientFacts, mail: MailCommand) {
+    this.#parts = parts;
+    this.#client = client;
+    this.#mail = mail;
+  }
+
+  get hasRecipients(): boolean {
+    return this.#recipients.length > 0;
+  }
+
+  get isReceiving(): boolean {
+    return this.#collector !== undefined;
+  }
+
+  addRecipient(line: string): Reply {
+    const { settings, relay } = this.#parts;
+    const parsed = parseRcpt(line, settings.defaultDomain, this.#mail.smtpUtf8);
+    if (!parsed.ok) return parsed.reply;
+    const { address, notify, originalRecipient } = parsed.value;
+    if (!relay.isAllowed(address, this.#client.isTrusted, this.#client.user !== undefined)) {
+      return reply(550, "7.1", `Unable to relay for ${printable(address)}`);
+    }
+    const key = address.toLowerCase();
+    if (!this.#known.has(key)) {
+      // RFC 5321 §4.5.3.1.10: the first ones stay; the client brings the others in another transaction.
+      if (this.#recipients.length >= settings.maxRecipients) return TOO_MANY_RECIPIENTS;
+      this.#known.add(key);
+      this.#recipients.push({ address, notify, originalRecipient });
+    }
+    return reply(250, "1.5", printable(address));
+  }
+
+  beginData(): void {
+    const { settings, intake, clock } = this.#parts;
+    this.#collector = new DataCollector(intake, settings.inlineBytes, settings.maxMessageSize);
+    this.#dataStart = clock.now();
+  }
+
+  add(chunk: Buffer): Promise<void> | undefined {
+    return this.#collector?.add(chunk);
+  }
+
+  /** Whether the content comes slower than the settings ask for. */
+  isTooSlow(now: number): boolean {
+    const { minDataRate, dataRateGraceMs } = this.#parts.settings;
+    const elapsedMs = now - this.#dataStart;
+    if (minDataRate === 0 || this.#collector === undefined || elapsedMs < dataRateGraceMs) return false;
+    return (this.#collector.size * 1000) / elapsedMs < minDataRate;
+  }
+
+  discard(): void {
+    // The collector guards its spool: nothing can reject here.
+    void this.#collector?.discard();
+    this.#collector = undefined;
+  }
+
+  /** The verdict on content that is refused whatever the store says. */
+  refuseContent(bare: BareLineEnding | undefined): Reply | undefined {
+    const { settings } = this.#parts;
+    const collector = this.#collector;
+    if (bare !== undefined && settings.bareLineEndings === "reject") return BARE_LINE_ENDING[bare];
+    if (collector === undefined || collector.hasFailed) return undefined;
+    if (collector.isOversize) return TOO_LARGE;
+    const start = collector.start;
+    return countReceived(start.subarray(0, headerBlockLength(start))) > settings.maxHops
+      ? TOO_MANY_HOPS
+      : undefined;
+  }
+
+  /** Hands the message over. The answer is positive only when it is durable. */
+  async submit(): Promise<Reply> {
+    const { intake, clock, logger } = this.#parts;
+    const collector = this.#collector;
+    // The connection may end from here on; the message is complete and ours.
+    this.#collector = undefined;
+    if (collector === undefined) return LOCAL_FAULT;
+    const id = intake.nextId();
+    try {
+      const now = clock.now();
+      const single = this.#recipients.length === 1 ? this.#recipients[0]?.address : undefined;
+      const built = collector.finish(traceField(this.#client.trace, this.#mail.smtpUtf8, id, single, now));
+      const content = built instanceof Promise ? await built : built;
+      await intake.submit(id, this.#origin(now), this.#envelope(), content);
+      return reply(250, "6.0", `<${id}> Queued mail for delivery`);
+    } catch (thrown) {
+      const isStore = thrown instanceof OnArrivalError && thrown.code === "STORE_FAILED";
+      const fields = { message: id, client: this.#client.address, error: describeError(thrown) };
+      if (isStore) logger.error(fields, "message refused: the store failed");
+      else logger.error({ ...fields, cause: thrown }, "message refused: fault while taking it");
+      return isStore ? STORE_FAILED : LOCAL_FAULT;
+    }
+  }
+
+  #origin(now: number): Origin {
+    const { address, heloDomain, user } = this.#client;
+    return {
+      via: "smtp",
+      arrivalTime: now,
+      server: this.#parts.settings.name,
+      clientAddress: address,
+      heloDomain,
+      user,
+    };
+  }
+
+  #envelope(): Envelope {
+    const { sender, body, smtpUtf8, envelopeId, returnContent } = this.#mail;
+    return { sender, recipients: this.#recipients, body, smtpUtf8, envelopeId, returnContent };
+  }
+}

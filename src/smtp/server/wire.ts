@@ -1,0 +1,39 @@
+// Between the connection (sockets, TLS, framing: library-connection.ts) and the conversation (verbs, replies: conversation.ts).
+import type { BareLineEnding, FramingFault } from "./stream-parser.ts";
+
+/** What a conversation can do to its connection. */
+export interface Wire {
+  /** Without the IPv4-mapped prefix of a dual-stack socket. */
+  readonly remoteAddress: string;
+  readonly isSecure: boolean;
+  /** The client sent more than what has been handed to the conversation. */
+  readonly hasPendingInput: boolean;
+  readonly isInsideLine: boolean;
+  /** Queues reply lines, CRLF included; they leave in one write when the input at hand is used up. */
+  reply(lines: string): void;
+  /** No further command or content until `release`. Calls are counted. */
+  hold(): void;
+  release(): void;
+  /** What follows is message content. */
+  expectData(): void;
+  /** Sends what is queued, drops the input at hand, and turns to TLS. */
+  startTls(): void;
+  /** Sends what is queued and closes; the client gets a moment to read it. */
+  close(): void;
+  /** Closes at once. */
+  destroy(): void;
+}
+
+/** One session. Called by its connection, one call at a time. */
+export interface Conversation {
+  onConnect(): void;
+  /** A line without its CRLF. */
+  onCommand(line: string): void;
+  onData(chunk: Buffer): Promise<void> | undefined;
+  onDataEnd(bare: BareLineEnding | undefined): void;
+  onFault(fault: FramingFault): void;
+  onSecured(): void;
+  /** Nothing came or went for the idle time. */
+  onIdle(): void;
+  onClose(): void;
+}
