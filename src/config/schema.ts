@@ -1,4 +1,5 @@
 // The shape of onarrival.yaml, every key with its description: the file is checked with it, docs/settings.md is made from it.
+import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { bindingSchema } from "./binding-schema.ts";
 import { virtualServerSchema } from "./server-schema.ts";
@@ -36,33 +37,36 @@ const store = z.strictObject({
 });
 
 const sandbox = z.strictObject({
+  // A default of this machine must not get into the documents: it is filled in after them.
   workers: count(1, 256)
-    .default(2)
-    .meta(restart("Sandbox processes.", { unit: "processes" })),
+    .optional()
+    .transform((workers) => workers ?? Math.max(2, availableParallelism()))
+    .meta(restart("Sandbox processes.", { unit: "processes", default: "one per processor, at least 2" })),
   killGraceMs: milliseconds(1)
     .default(500)
     .meta(restart("Time beyond a script's own limit before its process is killed.", { unit: "ms" })),
+  startTimeoutMs: milliseconds(100)
+    .default(10_000)
+    .meta(restart("Time in which a sandbox process must have started.", { unit: "ms" })),
+  processMemoryMb: count(128)
+    .default(1024)
+    .meta(restart("Memory of one sandbox process, all scripts together (Linux).", { unit: "MiB" })),
+  wholeContentBytes: size()
+    .default(MIB)
+    .meta(restart("Messages up to this size go whole to scripts that read bodies.", { unit: "bytes" })),
   strikes: count(1, 1000)
-    .default(3)
+    .default(5)
     .meta(
-      restart("Faults in a row that end a process before a script version is suspended.", { unit: "faults" }),
+      restart("Time-outs, memory faults and crashes in a row that suspend a script version.", {
+        unit: "faults",
+      }),
     ),
   probeMs: milliseconds(1)
-    .default(30_000)
+    .default(60_000)
     .meta(restart("Time until a suspended script version is tried on one message.", { unit: "ms" })),
-  recycleUses: count(1)
-    .default(100_000)
-    .meta(restart("Messages before a script's isolate is replaced.", { unit: "messages" })),
-  recycleAgeMs: milliseconds(1000)
-    .default(3_600_000)
-    .meta(restart("Age at which a script's isolate is replaced.", { unit: "ms" })),
-  recycleHeapPercent: count(10, 100)
-    .default(75)
-    .meta(restart("Share of its heap limit at which an isolate is replaced.", { unit: "%" })),
-  jitless: z
-    .boolean()
-    .default(false)
-    .meta(restart("Run scripts without the JIT compiler: slower, smaller attack surface.")),
+  rescanMs: milliseconds(100)
+    .default(5000)
+    .meta(restart("Between looks at the scripts folder, beside the notices of the system.", { unit: "ms" })),
 });
 
 const log = z.strictObject({

@@ -72,6 +72,7 @@ describe("the defaults", () => {
       maxRecipients: 100,
       maxSessionSize: 268_435_456,
     });
+    expect(config.sandbox.workers).toBeGreaterThanOrEqual(2);
     expect(server?.retry.intervalsMinutes).toEqual([15, 30, 60, 240]);
   });
 
