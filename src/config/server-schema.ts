@@ -154,10 +154,10 @@ const timeouts = z.strictObject({
   commandMs: milliseconds(1)
     .default(300_000)
     .meta(live("Until the reply to MAIL, RCPT and the rest (RFC 5321 §4.5.3.2.2).", { unit: "ms" })),
-  dataMs: milliseconds(1)
+  dataInitiationMs: milliseconds(1)
     .default(120_000)
     .meta(live("Until the reply to DATA (RFC 5321 §4.5.3.2.4).", { unit: "ms" })),
-  blockMs: milliseconds(1)
+  dataBlockMs: milliseconds(1)
     .default(180_000)
     .meta(live("Until the peer takes a block of data (RFC 5321 §4.5.3.2.5).", { unit: "ms" })),
   endOfDataMs: milliseconds(1)
