@@ -208,13 +208,14 @@ function convert(chunks: string[]): string {
   return [...converted, lineEnds.end().toString()].join("");
 }
 
-describe("the text of a Pickup file", () => {
-  const envelopeOf = (text: string) => {
-    const parsed = parse(text);
-    if (parsed.kind === "refusal") return parsed.reason;
-    return [parsed.envelope.sender, ...parsed.envelope.recipients.map(({ address }) => address)];
-  };
+/** Sender and recipients, or why the file is refused. */
+function envelopeOf(text: string): string | string[] {
+  const parsed = parse(text);
+  if (parsed.kind === "refusal") return parsed.reason;
+  return [parsed.envelope.sender, ...parsed.envelope.recipients.map(({ address }) => address)];
+}
 
+describe("the text of a Pickup file", () => {
   test("takes leading x-sender and x-receiver lines in any case, and they win over the header", () => {
     const text =
       "X-Receiver: <b@x.example>\nx-SENDER: a@x.example\nX-RECEIVER:c@x.example\nTo: z@x.example\nBcc: y@x.example\n\nhi";
