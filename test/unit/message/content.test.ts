@@ -1,0 +1,86 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { areValidSplices, type Splice } from "../../../src/core/splice.ts";
+import { Content, headerBlockLength } from "../../../src/message/content.ts";
+
+/** The edits applied by the plainest means. */
+function spliced(original: Buffer, splices: readonly Splice[]): Buffer {
+  let result = Buffer.alloc(0);
+  let position = 0;
+  for (const { start, end, bytes } of splices) {
+    result = Buffer.concat([result, original.subarray(position, start), bytes]);
+    position = end;
+  }
+  return Buffer.concat([result, original.subarray(position)]);
+}
+
+/** Valid splices of a content of `size` bytes. */
+const splicesOf = (size: number): fc.Arbitrary<Splice[]> =>
+  fc.array(fc.tuple(fc.nat(size), fc.uint8Array({ maxLength: 5 })), { maxLength: 8 }).map((parts) => {
+    const places = parts.flatMap(([place]) => [place]).toSorted((a, b) => a - b);
+    return parts.flatMap(([, bytes], index) => {
+      const start = places[index * 2];
+      const end = places[index * 2 + 1];
+      return start === undefined || end === undefined ? [] : [{ start, end, bytes: Buffer.from(bytes) }];
+    });
+  });
+
+describe("content", () => {
+  test("the header block ends with its blank line, and is everything when there is none", () => {
+    expect(headerBlockLength(Buffer.from("A: b\r\n\r\nbody"))).toBe(8);
+    expect(headerBlockLength(Buffer.from("\r\nbody"))).toBe(2);
+    expect(headerBlockLength(Buffer.from("A: b\r\n"))).toBe(6);
+    expect(headerBlockLength(Buffer.alloc(3 * 1024 * 1024))).toBe(1024 * 1024);
+  });
+
+  test("edits give the bytes that plain copying gives, also on top of edits", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 60 }).chain((bytes) => fc.tuple(fc.constant(Buffer.from(bytes)), splicesOf(bytes.length))),
+        fc.nat(),
+        async ([original, splices], seed) => {
+          expect(areValidSplices(splices, original.length)).toBe(true);
+          const once = Content.fromBuffer(original).splice(splices);
+          const expected = spliced(original, splices);
+          expect(await once.toBuffer()).toEqual(expected);
+          expect(once.size).toBe(expected.length);
+          expect(once.header).toEqual(expected.subarray(0, headerBlockLength(expected)));
+          const at = expected.length === 0 ? 0 : seed % expected.length;
+          const again = [{ start: at, end: at, bytes: Buffer.from("X") }];
+          expect(await once.splice(again).toBuffer()).toEqual(spliced(expected, again));
+        },
+      ),
+    );
+  });
+
+  test("a content that lies on disk is edited without reading it, and read in order", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "content-"));
+    try {
+      const file = path.join(folder, "rest");
+      await writeFile(file, "....the rest of it");
+      const content = Content.fromFile(Buffer.from("A: b\r\n\r\nstart "), { path: file, offset: 4, length: 14 });
+      expect(content.inMemory).toBe(false);
+      const edited = content.splice([
+        { start: 0, end: 0, bytes: Buffer.from("X: y\r\n") },
+        { start: 18, end: 22, bytes: Buffer.from("whole") },
+      ]);
+      expect((await edited.toBuffer()).toString()).toBe("X: y\r\nA: b\r\n\r\nstart the whole of it");
+      expect(edited.header.toString()).toBe("X: y\r\nA: b\r\n\r\n");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test.each([
+    [[{ start: 5, end: 4 }]],
+    [[{ start: 0, end: 11 }]],
+    [[{ start: 2, end: 4 }, { start: 3, end: 5 }]],
+    [[{ start: -1, end: 0 }]],
+    [[{ start: 0.5, end: 1 }]],
+  ])("a list of splices that is none is seen: %o", (splices) => {
+    expect(areValidSplices(splices.map((splice) => ({ ...splice, bytes: Buffer.alloc(0) })), 10)).toBe(false);
+  });
+});
