@@ -36,7 +36,16 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 // ---- settings ----
 
 function jsonSchema(): Schema {
-  return { title: "onarrival.yaml", ...z.toJSONSchema(configSchema, { io: "input" }) };
+  const schema = z.toJSONSchema(configSchema, {
+    io: "input",
+    // zod leaves out the default of whatever is transformed. Ours are valid as input too: sizes in bytes, names in lower case.
+    override: ({ zodSchema, jsonSchema: made }) => {
+      const said = z.globalRegistry.get(zodSchema)?.["default"];
+      const value: unknown = zodSchema instanceof z.ZodDefault ? zodSchema.def.defaultValue : said;
+      if (value !== undefined) made.default = value;
+    },
+  });
+  return { title: "onarrival.yaml", ...schema };
 }
 
 const isSchema = (value: unknown): value is Schema =>
@@ -69,6 +78,7 @@ function typeName(schema: Schema): string {
 }
 
 function defaultText(schema: Schema): string {
+  if (typeof schema["defaultText"] === "string") return schema["defaultText"];
   if (schema.default === undefined) return "–";
   const { default: value } = schema;
   if (

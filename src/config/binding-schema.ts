@@ -90,7 +90,7 @@ export const bindingSchema = z.strictObject({
     .optional()
     .meta(
       live("Name used by `onarrival bindings` and in the log; case-sensitive.", {
-        default: "ScriptName, else sinkClass",
+        defaultText: "ScriptName, else sinkClass",
       }),
     ),
   event: event.meta(live("The event, as OnArrival or OnTransportSubmission; see docs/events/.")),

@@ -41,7 +41,7 @@ const sandbox = z.strictObject({
   workers: count(1, 256)
     .optional()
     .transform((workers) => workers ?? Math.max(2, availableParallelism()))
-    .meta(restart("Sandbox processes.", { unit: "processes", default: "one per processor, at least 2" })),
+    .meta(restart("Sandbox processes.", { unit: "processes", defaultText: "one per processor, at least 2" })),
   killGraceMs: milliseconds(1)
     .default(500)
     .meta(restart("Time beyond a script's own limit before its process is killed.", { unit: "ms" })),

@@ -231,7 +231,7 @@ export const virtualServerSchema = z
       .meta(restart("Addresses to accept mail on, as HOST:PORT; port 0 takes a free one.")),
     hostName: domainName()
       .optional()
-      .meta(live("Our name in the greeting, EHLO and Received.", { default: "the computer's name" })),
+      .meta(live("Our name in the greeting, EHLO and Received.", { defaultText: "the computer's name" })),
     greetDelayMs: milliseconds()
       .default(0)
       .meta(live("Wait before the greeting; a client that talks earlier is refused.", { unit: "ms" })),

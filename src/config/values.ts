@@ -11,6 +11,8 @@ export interface SettingMeta {
   readonly unit?: string;
   /** Said in the documents where the schema itself fills in nothing. */
   readonly default?: unknown;
+  /** The same for a default that is no fixed value. */
+  readonly defaultText?: string;
   readonly [key: string]: unknown;
 }
 
