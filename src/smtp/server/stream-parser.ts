@@ -209,10 +209,11 @@ export class StreamParser extends Writable {
     let kept = start;
     let isEnd = false;
     while (at < length) {
-      const byte = chunk[at++] ?? 0;
+      let byte = chunk[at++] ?? 0;
       if (state === IN_LINE) {
         // The tight loop: nearly every byte of a message is above CR and inside a line.
-        if (byte > CR) continue;
+        while (byte > CR && at < length) byte = chunk[at++] ?? 0;
+        if (byte > CR) break;
         if (byte === CR) state = AFTER_CR;
         else if (byte === LF) this.#bare ??= "LF";
         continue;

@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
+import type { Clock } from "../../../../src/core/clock.ts";
 import { startListener } from "./support.ts";
 
 test("an address in use is named in the fault, and the ones bound before are given back", async () => {
@@ -88,4 +89,61 @@ test("a client that resets its connection in any state leaves the listener well"
   await expect.poll(() => run.listener.connections).toBe(0);
   const talk = await run.open();
   expect(await talk.greet()).toMatch(/^250/);
+});
+
+/** A clock that stands until it is moved. */
+function handClock(): Clock & { move(ms: number): void } {
+  let now = 1_000_000;
+  let waiting: { at: number; call: () => void }[] = [];
+  return {
+    now: () => now,
+    after(delayMs, call) {
+      const entry = { at: now + delayMs, call };
+      waiting.push(entry);
+      return () => {
+        waiting = waiting.filter((one) => one !== entry);
+      };
+    },
+    move(ms) {
+      now += ms;
+      const due = waiting.filter((one) => one.at <= now);
+      waiting = waiting.filter((one) => one.at > now);
+      for (const { call } of due) call();
+    },
+  };
+}
+
+test("content below the minimum rate ends its session, faster content does not", async () => {
+  const clock = handClock();
+  await using run = await startListener({ clock, settings: { minDataRate: 100, dataRateGraceMs: 10_000 } });
+  const slow = await run.open();
+  const fast = await run.open();
+  for (const talk of [slow, fast]) {
+    await talk.greet();
+    await talk.toData();
+  }
+  slow.write("x\r\n");
+  fast.write(`${"x".repeat(70)}\r\n`.repeat(100));
+  const other = await run.open();
+  await other.greet();
+  clock.move(9000);
+  clock.move(5000);
+  expect(await slow.rest()).toMatch(/^421 4\.4\.2/);
+  expect(await fast.say(".")).toMatch(/^250/);
+});
+
+test("a command that never ends is no activity", async () => {
+  const clock = handClock();
+  await using run = await startListener({ clock, settings: { idleTimeoutMs: 60_000 } });
+  const talk = await run.open();
+  await talk.greet();
+  talk.write("NOO");
+  const other = await run.open();
+  await other.greet();
+  clock.move(5000);
+  clock.move(50_000);
+  talk.write("P");
+  clock.move(20_000);
+  expect(await talk.rest()).toMatch(/^451 4\.4\.2/);
+  expect(await other.say("NOOP")).toMatch(/^250/);
 });
