@@ -44,7 +44,8 @@ export function createServiceLogger(settings: LogSettings, fd = 1): ServiceLogge
     level: settings.level,
     base: null,
     formatters: { level: (label: string) => ({ level: label }) },
-    messageKey: "message",
+    // Fields have `message` for the id of a message: the text of the line needs another key.
+    messageKey: "msg",
     timestamp: createTimestamp(),
   };
   const root = wrap(pino(options, stream), flush);

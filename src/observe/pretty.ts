@@ -13,10 +13,10 @@ export function prettyLine(line: string): string {
   const parsed: unknown = JSON.parse(line);
   if (typeof parsed !== "object" || parsed === null) return line;
   const fields = new Map<string, unknown>(Object.entries(parsed));
-  const [time, level, message] = ["time", "level", "message"].map((name) => String(fields.get(name)));
-  for (const name of ["time", "level", "message"]) fields.delete(name);
+  const [time, level, text] = ["time", "level", "msg"].map((name) => String(fields.get(name)));
+  for (const name of ["time", "level", "msg"]) fields.delete(name);
   const shown = [...fields].map(([key, value]) => ` ${key}=${formatValue(value)}`);
-  return `${time} ${level?.toUpperCase().padEnd(5)} ${printable(message ?? "")}${shown.join("")}\n`;
+  return `${time} ${level?.toUpperCase().padEnd(5)} ${printable(text ?? "")}${shown.join("")}\n`;
 }
 
 function formatValue(value: unknown): string {

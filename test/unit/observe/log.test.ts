@@ -42,7 +42,7 @@ const program = (body: string): string =>
 test("a line is one JSON object with time, level, fields and message", () => {
   const text = written({ level: "info", format: "json" }, (log) => {
     log.debug({}, "not shown");
-    log.child({ session: "s1" }).info({ event: "OnArrival", text: "a\r\nb" }, "sink finished");
+    log.child({ session: "s1" }).info({ event: "OnArrival", message: "m1", text: "a\r\nb" }, "sink finished");
   });
   expect(lines(text)).toEqual([
     {
@@ -51,7 +51,8 @@ test("a line is one JSON object with time, level, fields and message", () => {
       session: "s1",
       event: "OnArrival",
       text: "a\r\nb",
-      message: "sink finished",
+      message: "m1",
+      msg: "sink finished",
     },
   ]);
 });
@@ -74,7 +75,7 @@ test("lines are gathered, an error is written at once with all before it", () =>
     expect(lines(soFar())).toHaveLength(2);
     log.info({}, "three");
   });
-  expect(lines(text).map((line) => line["message"])).toEqual(["one", "two", "three"]);
+  expect(lines(text).map((line) => line["msg"])).toEqual(["one", "two", "three"]);
 });
 
 test("the pretty format keeps one line per event and lets no control character through", () => {
