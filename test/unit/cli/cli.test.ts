@@ -55,6 +55,24 @@ async function run(args: readonly string[], scripts: readonly ScriptCheck[] = []
 const bindings = (...args: readonly string[]): Promise<Run> => run(["bindings", ...args, "-c", file]);
 const queue = (...args: readonly string[]): Promise<Run> => run(["queue", ...args, "--mailroot", folder]);
 
+async function serve(entries: readonly QueueEntry[], changed = 1): Promise<string[]> {
+  const asked: string[] = [];
+  const act = (ids: readonly string[]): number => {
+    asked.push(ids.join(","));
+    return changed;
+  };
+  const admin = {
+    list: () => entries,
+    show: (id: string) => entries.find((one) => one.id === id),
+    retry: act,
+    hold: act,
+    release: act,
+    remove: act,
+  };
+  server = await startControlServer({ mailroot: folder, methods: queueMethods(admin), log: silentLogger });
+  return asked;
+}
+
 describe("exit codes", () => {
   test.each([
     [["--help"], 0],
@@ -191,24 +209,6 @@ describe("queue", () => {
     attempts: 2,
     nextAttempt: 60_000,
   };
-
-  async function serve(entries: readonly QueueEntry[], changed = 1): Promise<string[]> {
-    const asked: string[] = [];
-    const act = (ids: readonly string[]): number => {
-      asked.push(ids.join(","));
-      return changed;
-    };
-    const admin = {
-      list: () => entries,
-      show: (id: string) => entries.find((one) => one.id === id),
-      retry: act,
-      hold: act,
-      release: act,
-      remove: act,
-    };
-    server = await startControlServer({ mailroot: folder, methods: queueMethods(admin), log: silentLogger });
-    return asked;
-  }
 
   test("is listed and shown for people and for programs", async () => {
     await serve([entry]);
