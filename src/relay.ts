@@ -7,9 +7,8 @@ import { type ControlServer, startControlServer } from "./admin/control-server.t
 import { type ConfiguredBinding, buildChain, loadBindings } from "./composition/bindings.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
 import { createRemoteCouriers } from "./composition/remote-couriers.ts";
-import { createRetryPolicy } from "./composition/retry.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
-import { hostNameOf, primaryServer, routerSettings, smtpServerSettings } from "./composition/settings.ts";
+import { hostNameOf, primaryServer, retrySettings, routerSettings, smtpServerSettings } from "./composition/settings.ts";
 import type { Config } from "./config/schema.ts";
 import type { Clock } from "./core/clock.ts";
 import { OnArrivalError, describeError } from "./core/errors.ts";
@@ -24,6 +23,7 @@ import { createDrop } from "./store/drop.ts";
 import { type Pickup, createPickup } from "./store/pickup.ts";
 import { SegmentStore } from "./store/segment-store.ts";
 import type { Recovery } from "./store/store-driver.ts";
+import { createRetryPolicy } from "./transport/retry-policy.ts";
 import { type Transport, createTransport } from "./transport/transport.ts";
 
 export interface Relay {
@@ -124,7 +124,7 @@ class RunningRelay implements Relay {
 
   #createTransport(config: Config, store: SegmentStore, scripts: ScriptHost): Transport {
     const server = primaryServer(config);
-    const retry = createRetryPolicy(server.retry);
+    const retry = createRetryPolicy(retrySettings(server));
     return createTransport<ScriptTarget>({
       settings: {
         router: routerSettings(server),

@@ -3,25 +3,24 @@ import type { VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { createDestination } from "../smtp/client/connection-pool.ts";
-import { createMxLookup } from "../transport/mx.ts";
+import { createMxLookup, defaultResolver } from "../transport/mx.ts";
 import type { Courier } from "../transport/destination-queue.ts";
 import { MxCourier } from "../transport/mx-courier.ts";
 import type { Route } from "../transport/router.ts";
-import { destinationSettings } from "./settings.ts";
+import { destinationSettings, hostNameOf } from "./settings.ts";
 
 export function createRemoteCouriers(
   server: VirtualServerSettings,
   log: Logger,
   clock: Clock,
 ): (route: Exclude<Route, { kind: "local" }>) => Courier {
-  const lookup = createMxLookup({ clock });
+  const lookup = createMxLookup({ port: server.delivery.port, ownHosts: [hostNameOf(server)] }, defaultResolver(), clock);
   return (route) => {
     if (route.kind === "smart-host") {
       return createDestination(destinationSettings(server, [{ host: route.host, port: route.port }]), log, clock);
     }
     return new MxCourier({
       domain: route.domain,
-      port: route.port,
       maxConnections: server.outbound.maxConnectionsPerDestination,
       lookup,
       connect: (nextHops) => createDestination(destinationSettings(server, nextHops), log, clock),

@@ -7,6 +7,7 @@ import { type HostPort, parseHostPort } from "../config/values.ts";
 import type { DestinationSettings, NextHop, TlsPolicy } from "../smtp/client/destination.ts";
 import { DEFAULT_DESTINATION_SETTINGS } from "../smtp/client/destination.ts";
 import { type SmtpServerSettings, type TlsSettings, defaultSmtpServerSettings } from "../smtp/server/settings.ts";
+import type { RetrySettings } from "../transport/retry-schedule.ts";
 import type { RouterSettings } from "../transport/router.ts";
 
 export const hostNameOf = (server: VirtualServerSettings): string => server.hostName ?? hostname();
@@ -90,6 +91,18 @@ function tlsPolicy(startTls: VirtualServerSettings["delivery"]["startTls"]): Tls
     case "required":
       return { mode: "required", verify: true, clearAfterFailure: false };
   }
+}
+
+const MINUTE_MS = 60_000;
+
+export function retrySettings({ retry }: VirtualServerSettings): RetrySettings {
+  return {
+    glitchRetries: retry.glitchRetries,
+    glitchIntervalMs: retry.glitchIntervalMs,
+    intervalsMs: retry.intervalsMinutes.map((minutes) => minutes * MINUTE_MS),
+    delayNoticeMs: retry.delayNoticeMinutes * MINUTE_MS,
+    expiryMs: retry.expireMinutes * MINUTE_MS,
+  };
 }
 
 /** The first virtual server owns the transport; further ones add listeners and local domains. */

@@ -2,6 +2,7 @@
 // A message is durable before its client hears 250; from then on it ends in exactly one recorded state per recipient.
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Envelope, Origin } from "../core/envelope.ts";
+import { reply } from "../core/reply.ts";
 import type { Content } from "../message/content.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { RecoveredMessage } from "../store/store-driver.ts";
@@ -9,7 +10,7 @@ import type { AttemptResult, Delivery } from "./destination-queue.ts";
 import type { PipelineParts } from "./parts.ts";
 import { type HoldReason, type QueuedMessage, type RecipientRecord, applyState, createQueuedMessage, formatState } from "./queued-message.ts";
 import { groupByRoute } from "./router.ts";
-import { type DueReport, addReport, settle } from "./settlement.ts";
+import { type DueReport, addReport, describeReply, expiredReply, settle } from "./settlement.ts";
 import { type SubmissionResult, forkedMessage } from "./submission.ts";
 
 /** Wait before a report that could not be stored is tried again, ms. */
@@ -116,7 +117,7 @@ export class Pipeline<Script> {
     message.attempts += 1;
     const now = this.#parts.clock.now();
     if (this.#parts.retry.isExpired(message.origin.arrivalTime, now)) {
-      message.recipients = message.envelope.recipients.map((recipient) => ({ recipient, state: "pending", lastReply: reason.text }));
+      message.recipients = message.envelope.recipients.map((recipient) => ({ recipient, state: "pending", lastReply: reply(451, "3.0", reason.text) }));
       this.#expire(message, message.recipients);
       return;
     }
@@ -229,7 +230,7 @@ export class Pipeline<Script> {
     } else if (!message.delayNoticeSent && this.#parts.retry.isDelayNoticeDue(arrivalTime, now)) {
       message.delayNoticeSent = true;
       const reports: DueReport[] = [];
-      addReport(reports, "delayed", message.recipients.filter((record) => record.state === "pending"));
+      addReport(reports, message.envelope.sender, "delayed", message.recipients.filter((record) => record.state === "pending"));
       this.#afterReports(message, reports, () => this.#save(message));
     }
   }
@@ -243,10 +244,14 @@ export class Pipeline<Script> {
   }
 
   #expire(message: QueuedMessage, records: readonly RecipientRecord[]): void {
-    for (const record of records) if (record.state === "pending") record.state = "expired";
+    for (const record of records) {
+      if (record.state !== "pending") continue;
+      record.state = "expired";
+      record.lastReply = expiredReply(record.lastReply);
+    }
     this.#parts.log.warn({ message: message.id, recipients: records.map((record) => record.recipient.address) }, "message expired");
     const reports: DueReport[] = [];
-    addReport(reports, "failed", records);
+    addReport(reports, message.envelope.sender, "failed", records);
     this.#afterReports(message, reports, () => this.#finishOrSave(message));
   }
 
@@ -269,7 +274,7 @@ export class Pipeline<Script> {
   discard(message: QueuedMessage, reason: string): void {
     const recipients = message.envelope.recipients.map((recipient) => recipient.address);
     this.#parts.log.info({ message: message.id, sender: message.envelope.sender, recipients, reason }, "message discarded");
-    this.#endAll(message, "discarded", reason);
+    this.#endAll(message, "discarded");
   }
 
   badmail(message: QueuedMessage, code: string, reason: string): void {
@@ -277,19 +282,15 @@ export class Pipeline<Script> {
       const content = await this.#load(message);
       await this.#parts.badmail(message.id, message.envelope, content, { code, text: reason });
       this.#parts.log.warn({ message: message.id, sender: message.envelope.sender, code, reason }, "message moved to Badmail");
-      this.#endAll(message, "badmail", reason);
+      this.#endAll(message, "badmail");
     })().catch((thrown: unknown) => {
       // Badmail full or unwritable: the message stays queued, never deleted.
       this.#postpone(message, { by: "sink", text: `Badmail cannot be written: ${describeError(thrown)}` }, true);
     });
   }
 
-  #endAll(message: QueuedMessage, state: "discarded" | "badmail", reason: string): void {
-    for (const record of message.recipients) {
-      if (record.state !== "pending") continue;
-      record.state = state;
-      record.lastReply = reason;
-    }
+  #endAll(message: QueuedMessage, state: "discarded" | "badmail"): void {
+    for (const record of message.recipients) if (record.state === "pending") record.state = state;
     for (const delivery of this.#deliveries.get(message) ?? []) delivery.queue.remove(delivery);
     this.#finish(message);
   }
@@ -365,7 +366,7 @@ export class Pipeline<Script> {
         queue: queue.key,
         recipient: record.recipient.address,
         state: record.state,
-        reply: record.lastReply,
+        reply: record.lastReply === undefined ? undefined : describeReply(record.lastReply),
         delayMs: this.#parts.clock.now() - message.origin.arrivalTime,
       };
       if (record.state === "pending") this.#parts.log.warn(fields, "recipient deferred");

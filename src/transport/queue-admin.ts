@@ -3,6 +3,7 @@ import type { Delivery } from "./destination-queue.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { QueueAdmin, QueueEntry, RecipientView } from "./queue-view.ts";
+import { describeReply } from "./settlement.ts";
 import type { HoldReason, QueuedMessage } from "./queued-message.ts";
 
 const OPERATOR_HOLD: HoldReason = { by: "operator", text: "held by the operator; `onarrival queue release` lets it go" };
@@ -89,8 +90,10 @@ function recipientsOf(message: QueuedMessage): RecipientView[] {
   if (message.phase === "submission") {
     return message.envelope.recipients.map(({ address }) => ({ address, state: "pending" }));
   }
-  return message.recipients.map(({ recipient, state, lastReply }) => ({ address: recipient.address, state, lastReply }));
+  return message.recipients.map(({ recipient, state, lastReply }) => ({ address: recipient.address, state, lastReply: lastReply && describeReply(lastReply) }));
 }
 
-const lastReplyOf = (message: QueuedMessage): string | undefined =>
-  message.recipients.find((record) => record.state === "pending" && record.lastReply !== undefined)?.lastReply;
+function lastReplyOf(message: QueuedMessage): string | undefined {
+  const waiting = message.recipients.find((record) => record.state === "pending" && record.lastReply !== undefined);
+  return waiting?.lastReply && describeReply(waiting.lastReply);
+}

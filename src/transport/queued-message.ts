@@ -1,6 +1,7 @@
 // A message on its way from submission to its end: what the transport holds of it in memory, and saves as its state.
 import { z } from "zod";
 import type { Envelope, NotifyCondition, Origin, Recipient } from "../core/envelope.ts";
+import type { Reply } from "../core/reply.ts";
 import type { Content } from "../message/content.ts";
 import type { PropertyValue } from "../message/mail-msg.ts";
 import type { RecipientState } from "./queue-view.ts";
@@ -9,8 +10,8 @@ import type { RecipientState } from "./queue-view.ts";
 export interface RecipientRecord {
   readonly recipient: Recipient;
   state: RecipientState;
-  /** Last reply of the next hop, or the reason of the state. */
-  lastReply?: string | undefined;
+  /** Last reply of the next hop, or ours that says why it is not delivered. */
+  lastReply?: Reply | undefined;
   /** Next hop that gave it, for reports. */
   remote?: string | undefined;
 }
@@ -74,7 +75,7 @@ const recipientSchema = z.object({
   notify: z.array(z.enum(["NEVER", "SUCCESS", "FAILURE", "DELAY"])).optional(),
   originalRecipient: z.string().optional(),
   state: z.enum(["pending", "delivered", "relayed", "bounced", "expired", "discarded", "badmail"]),
-  lastReply: z.string().optional(),
+  lastReply: z.object({ code: z.number(), detail: z.string().optional(), text: z.string() }).optional(),
   remote: z.string().optional(),
 });
 

@@ -3,12 +3,13 @@
 import type { Clock } from "../core/clock.ts";
 import type { Envelope, Origin } from "../core/envelope.ts";
 import { isNullSender } from "../core/address.ts";
+import { reply } from "../core/reply.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Content } from "../message/content.ts";
 import type { Badmail } from "../store/badmail.ts";
 import { composeDsn } from "./dsn.ts";
 import type { QueuedMessage } from "./queued-message.ts";
-import type { DueReport } from "./settlement.ts";
+import { type DueReport, describeReply } from "./settlement.ts";
 
 export interface ReportSettings {
   /** Our host name: Reporting-MTA, and the domain of postmaster. */
@@ -28,6 +29,9 @@ interface ReportParts {
   readonly log: Logger;
 }
 
+/** Of a recipient that no next hop was asked about. */
+const NO_REPLY = reply(451, "4.0", "No attempt was made yet");
+
 export class Reports {
   readonly #parts: ReportParts;
 
@@ -39,7 +43,7 @@ export class Reports {
   async send(message: QueuedMessage, report: DueReport, load: () => Content | Promise<Content>): Promise<void> {
     if (!isNullSender(message.envelope.sender)) {
       await this.#submit(message, report, await load());
-    } else if (report.event === "failed") {
+    } else if (report.kind === "failed") {
       await this.#giveUp(message, report, await load());
     }
   }
@@ -47,22 +51,28 @@ export class Reports {
   async #submit(message: QueuedMessage, report: DueReport, content: Content): Promise<void> {
     const { settings, clock, log } = this.#parts;
     const id = this.#parts.nextId();
-    const dsn = await composeDsn({
-      event: report.event,
-      original: { id: message.id, origin: message.origin, envelope: message.envelope, content },
-      recipients: report.records.map(({ recipient, state, lastReply, remote }) => ({ recipient, state, lastReply, remote })),
+    const now = clock.now();
+    const dsn = composeDsn({
+      kind: report.kind,
+      original: { origin: message.origin, envelope: message.envelope, content },
+      recipients: report.records.map(({ recipient, lastReply, remote }) => ({
+        recipient,
+        reply: lastReply ?? NO_REPLY,
+        remoteMta: remote === "" ? undefined : remote,
+        lastAttempt: now,
+        willRetryUntil: report.kind === "delayed" ? message.origin.arrivalTime + settings.expireMs : undefined,
+      })),
       reportingMta: settings.reportingMta,
-      willRetryUntil: message.origin.arrivalTime + settings.expireMs,
-      now: clock.now(),
+      now,
       id,
     });
-    await this.#parts.accept(id, { via: "dsn", arrivalTime: clock.now(), server: settings.server }, dsn.envelope, dsn.content);
-    log.info({ message: message.id, report: id, event: report.event, to: message.envelope.sender }, "report generated");
+    await this.#parts.accept(id, { via: "dsn", arrivalTime: now, server: settings.server }, dsn.envelope, dsn.content);
+    log.info({ message: message.id, report: id, kind: report.kind, to: message.envelope.sender }, "report generated");
   }
 
   async #giveUp(message: QueuedMessage, report: DueReport, content: Content): Promise<void> {
     const { badmail, log } = this.#parts;
-    const text = report.records.map(({ recipient, lastReply }) => `${recipient.address}: ${lastReply ?? "expired"}`).join("; ");
+    const text = report.records.map(({ recipient, lastReply }) => `${recipient.address}: ${describeReply(lastReply ?? NO_REPLY)}`).join("; ");
     await badmail.put(message.id, message.envelope, content, { code: "UNDELIVERABLE_REPORT", text });
     for (const record of report.records) record.state = "badmail";
     log.warn({ message: message.id, reason: text }, "undeliverable report moved to Badmail");

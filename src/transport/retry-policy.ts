@@ -1,8 +1,17 @@
-// When the pipeline tries again, tells the sender of a delay, and gives up (REFERENCE 6.1 rows 18 to 21 and 35).
+// The retry schedule as the pipeline asks it: settings bound once, one policy per service.
+import { type RetrySettings, isDelayNoticeDue, isExpired, retryDelayMs } from "./retry-schedule.ts";
 
 export interface RetryPolicy {
   /** Wait after so many attempts, ms. */
   delayMs(attempts: number): number;
   isDelayNoticeDue(arrivalTime: number, now: number): boolean;
   isExpired(arrivalTime: number, now: number): boolean;
+}
+
+export function createRetryPolicy(settings: RetrySettings): RetryPolicy {
+  return {
+    delayMs: (attempts) => retryDelayMs(attempts, settings),
+    isDelayNoticeDue: (arrivalTime, now) => isDelayNoticeDue(arrivalTime, now, settings),
+    isExpired: (arrivalTime, now) => isExpired(arrivalTime, now, settings),
+  };
 }

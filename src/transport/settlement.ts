@@ -1,12 +1,13 @@
 // What the replies of a next hop mean for each recipient, and which reports they call for (RFC 5321 §4.2.1, RFC 3461 §5).
-import { type Reply, enhancedStatus, isPermanent, isPositive } from "../core/reply.ts";
+import { type Reply, enhancedStatus, isPermanent, isPositive, reply } from "../core/reply.ts";
 import type { AttemptResult, Delivery } from "./destination-queue.ts";
-import { type DsnEvent, reportsDue } from "./dsn.ts";
+import { isNullSender } from "../core/address.ts";
+import { type DsnKind, reportsDue } from "./dsn.ts";
 import type { RecipientRecord } from "./queued-message.ts";
 
 /** A report that is due: recipients by what happened to them. */
 export interface DueReport {
-  readonly event: DsnEvent;
+  readonly kind: DsnKind;
   readonly records: readonly RecipientRecord[];
 }
 
@@ -23,23 +24,29 @@ export function describeReply(reply: Reply): string {
   return `${reply.code} ${enhancedStatus(reply)} ${oneLine(reply.text)}`;
 }
 
+/** RFC 3463 §3.5: X.4.7, delivery time expired. */
+export function expiredReply(last: Reply | undefined): Reply {
+  const why = last === undefined ? "" : `; last: ${describeReply(last)}`;
+  return reply(554, "4.7", `Delivery time expired${why}`);
+}
+
 /** Records the outcome of one attempt on each recipient of the delivery. */
 export function settle(delivery: Delivery, result: AttemptResult, local: boolean): Settlement {
   const pending: RecipientRecord[] = [];
   const succeeded: RecipientRecord[] = [];
   const failed: RecipientRecord[] = [];
   delivery.records.forEach((record, index) => {
-    const reply = result.kind === "replies" ? result.replies[index] : result.reply;
-    if (reply === undefined) {
+    const answer = result.kind === "replies" ? result.replies[index] : result.reply;
+    if (answer === undefined) {
       pending.push(record);
       return;
     }
-    record.lastReply = describeReply(reply);
+    record.lastReply = answer;
     record.remote = result.remote;
-    if (isPositive(reply)) {
+    if (isPositive(answer)) {
       record.state = local ? "delivered" : "relayed";
       succeeded.push(record);
-    } else if (isPermanent(reply)) {
+    } else if (isPermanent(answer)) {
       record.state = "bounced";
       failed.push(record);
     } else {
@@ -47,16 +54,16 @@ export function settle(delivery: Delivery, result: AttemptResult, local: boolean
     }
   });
   const reports: DueReport[] = [];
+  const { sender } = delivery.message.envelope;
   // RFC 3461 §5.2: a next hop that took the DSN parameters reports the success itself.
-  if (local) addReport(reports, "delivered", succeeded);
-  else if (result.kind === "replies" && !result.dsn) addReport(reports, "relayed", succeeded);
-  addReport(reports, "failed", failed);
+  if (local) addReport(reports, sender, "delivered", succeeded);
+  else if (result.kind === "replies" && !result.dsn) addReport(reports, sender, "relayed", succeeded);
+  addReport(reports, sender, "failed", failed);
   return { pending, reports };
 }
 
-/** Adds the report of an event for those recipients that asked for it. */
-export function addReport(reports: DueReport[], event: DsnEvent, records: readonly RecipientRecord[]): void {
-  if (records.length === 0) return;
-  const due = records.filter((record) => reportsDue(record.recipient, event));
-  if (due.length > 0) reports.push({ event, records: due });
+/** Adds the report of an event for those recipients that asked for it. A failure that has nobody to hear it is one as well. */
+export function addReport(reports: DueReport[], sender: string, kind: DsnKind, records: readonly RecipientRecord[]): void {
+  const due = isNullSender(sender) && kind === "failed" ? records : records.filter((record) => reportsDue(sender, record.recipient, kind));
+  if (due.length > 0) reports.push({ kind, records: due });
 }

@@ -1,0 +1,215 @@
+// Delivery status notifications (RFC 3461 to 3464): whether one is due, and the report as bytes.
+import { isAscii, isNullSender } from "../core/address.ts";
+import type { Envelope, NotifyCondition, Origin, Recipient } from "../core/envelope.ts";
+import { enhancedStatus, formatReply, type Reply } from "../core/reply.ts";
+import { Content, type FileRange, type Piece } from "../message/content.ts";
+import { explain, subjectOf, type DsnKind } from "./dsn-text.ts";
+
+export type { DsnKind } from "./dsn-text.ts";
+
+export interface DsnRecipient {
+  readonly recipient: Recipient;
+  /** The reply that decided, of the next hop or our own. */
+  readonly reply: Reply;
+  /** Host whose reply it is; absent when it is ours. */
+  readonly remoteMta?: string | undefined;
+  /** ms since the epoch */
+  readonly lastAttempt?: number | undefined;
+  /** Only of delayed ones. */
+  readonly willRetryUntil?: number | undefined;
+}
+
+export interface DsnRequest {
+  readonly kind: DsnKind;
+  readonly original: { readonly envelope: Envelope; readonly origin: Origin; readonly content: Content };
+  readonly recipients: readonly DsnRecipient[];
+  /** Our host name. */
+  readonly reportingMta: string;
+  readonly now: number;
+  /** Unique: part of Message-ID and boundary. */
+  readonly id: string;
+  /** RET=FULL returns the content up to this size, the header block beyond it (FAULTS N10). */
+  readonly maxReturnedBytes?: number | undefined;
+}
+
+export interface ComposedDsn {
+  readonly envelope: Envelope;
+  readonly content: Content;
+}
+
+export const DEFAULT_MAX_RETURNED_BYTES = 1024 * 1024;
+const MAX_LINE = 900;
+const MAX_DIAGNOSTIC = 500;
+
+/** RFC 3461 §4.1 and §5.2: failure is told by default, success only on request, nothing to a null sender (§4.3 of RFC 5321 6.1). */
+export function reportsDue(sender: string, recipient: Recipient, kind: DsnKind): boolean {
+  if (isNullSender(sender)) return false;
+  const notify = recipient.notify;
+  const wanted = conditionOf(kind);
+  if (notify === undefined || notify.length === 0) return wanted !== "SUCCESS";
+  return !notify.includes("NEVER") && notify.includes(wanted);
+}
+
+function conditionOf(kind: DsnKind): NotifyCondition {
+  switch (kind) {
+    case "failed":
+      return "FAILURE";
+    case "delayed":
+      return "DELAY";
+    case "delivered":
+    case "relayed":
+    case "expanded":
+      return "SUCCESS";
+  }
+}
+
+/** The report to the sender of the original. Its own sender is null, so that nothing reports on it (RFC 3464 §2). */
+export function composeDsn(request: DsnRequest): ComposedDsn {
+  const { original, id, kind, recipients } = request;
+  const boundary = `=_dsn_${id.replaceAll(/[^A-Za-z0-9]/g, "")}_${request.now.toString(36)}`;
+  // RFC 6533 §6: UTF-8 addresses need the global forms of the parts.
+  const utf8 =
+    !isAscii(original.envelope.sender) || recipients.some(needsUtf8) || original.envelope.smtpUtf8 === true;
+  const full = returnsAll(request);
+  const parts = [
+    ...headerLines(request, boundary, utf8),
+    "",
+    "This is a delivery report in MIME format.",
+    "",
+    `--${boundary}`,
+    "Content-Type: text/plain; charset=utf-8",
+    "Content-Transfer-Encoding: 8bit",
+    "",
+    ...explain(kind, request.reportingMta, request.now, recipients.map(toExplain)),
+    "",
+    `--${boundary}`,
+    `Content-Type: message/${utf8 ? "global-delivery-status" : "delivery-status"}`,
+    ...(utf8 ? ["Content-Transfer-Encoding: 8bit"] : []),
+    "",
+    ...statusLines(request),
+    "",
+    `--${boundary}`,
+    `Content-Type: ${returnedType(full, utf8)}`,
+    "Content-Transfer-Encoding: 8bit",
+    "",
+    "",
+  ];
+  const start = Buffer.from(parts.join("\r\n"));
+  const end = Buffer.from(`\r\n--${boundary}--\r\n`);
+  return {
+    envelope: {
+      sender: "",
+      // NEVER: should the report itself fail, nobody is told.
+      recipients: [{ address: original.envelope.sender, notify: ["NEVER"] }],
+      body: "8BITMIME",
+      ...(utf8 ? { smtpUtf8: true } : {}),
+    },
+    content: rope(start, full ? original.content.pieces : [original.content.header], end),
+  };
+}
+
+const needsUtf8 = ({ recipient }: DsnRecipient): boolean =>
+  !isAscii(recipient.address) || !isAscii(recipient.originalRecipient ?? "");
+
+const toExplain = (
+  one: DsnRecipient,
+): { address: string; said: string; remoteMta: string | undefined; until: string | undefined } => ({
+  address: oneLine(one.recipient.address, MAX_LINE),
+  said: oneLine(formatReply(one.reply), MAX_DIAGNOSTIC),
+  remoteMta: one.remoteMta === undefined ? undefined : oneLine(one.remoteMta, MAX_DIAGNOSTIC),
+  until: one.willRetryUntil === undefined ? undefined : mailDate(one.willRetryUntil),
+});
+
+/** RFC 3461 §4.3: RET is about failures; of successes and delays the headers are enough. */
+function returnsAll({ kind, original, maxReturnedBytes }: DsnRequest): boolean {
+  if (kind !== "failed" || original.envelope.returnContent === "HDRS") return false;
+  const filePieces = original.content.pieces.filter((piece) => !Buffer.isBuffer(piece)).length;
+  return filePieces <= 1 && original.content.size <= (maxReturnedBytes ?? DEFAULT_MAX_RETURNED_BYTES);
+}
+
+function returnedType(full: boolean, utf8: boolean): string {
+  if (full) return utf8 ? "message/global" : "message/rfc822";
+  return utf8 ? "message/global-headers" : "text/rfc822-headers";
+}
+
+function headerLines(request: DsnRequest, boundary: string, utf8: boolean): string[] {
+  const { id, kind, now, original, reportingMta } = request;
+  const host = oneLine(reportingMta, MAX_DIAGNOSTIC);
+  return [
+    `From: Mail Delivery Service <postmaster@${host}>`,
+    `To: <${oneLine(original.envelope.sender, MAX_LINE)}>`,
+    `Subject: ${subjectOf(kind)}`,
+    `Date: ${mailDate(now)}`,
+    `Message-ID: <dsn.${id.replaceAll(/[^\w.-]/g, "")}@${host}>`,
+    // RFC 3834 §5: no automatic answer to an automatic answer.
+    "Auto-Submitted: auto-replied",
+    "MIME-Version: 1.0",
+    `Content-Type: multipart/report; report-type=${utf8 ? "global-delivery-status" : "delivery-status"};`,
+    `\tboundary="${boundary}"`,
+  ];
+}
+
+function statusLines(request: DsnRequest): string[] {
+  const { original, reportingMta, kind, recipients } = request;
+  const lines = [`Reporting-MTA: dns; ${oneLine(reportingMta, MAX_DIAGNOSTIC)}`];
+  const { envelopeId } = original.envelope;
+  if (envelopeId !== undefined) lines.push(`Original-Envelope-Id: ${oneLine(envelopeId, MAX_DIAGNOSTIC)}`);
+  if (original.origin.heloDomain !== undefined) {
+    lines.push(`Received-From-MTA: dns; ${oneLine(original.origin.heloDomain, MAX_DIAGNOSTIC)}`);
+  }
+  lines.push(`Arrival-Date: ${mailDate(original.origin.arrivalTime)}`);
+  for (const one of recipients) lines.push("", ...recipientLines(kind, one));
+  return lines;
+}
+
+function recipientLines(kind: DsnKind, one: DsnRecipient): string[] {
+  const { recipient } = one;
+  const lines: string[] = [];
+  if (recipient.originalRecipient !== undefined) {
+    lines.push(`Original-Recipient: ${oneLine(recipient.originalRecipient, MAX_LINE)}`);
+  }
+  // RFC 6533 §3: an address that is not ASCII has a type of its own.
+  const type = isAscii(recipient.address) ? "rfc822" : "utf-8";
+  lines.push(`Final-Recipient: ${type};${oneLine(recipient.address, MAX_LINE)}`, `Action: ${kind}`);
+  lines.push(`Status: ${statusOf(kind, one.reply)}`);
+  if (one.remoteMta !== undefined) {
+    lines.push(`Remote-MTA: dns; ${oneLine(one.remoteMta, MAX_DIAGNOSTIC)}`);
+    lines.push(`Diagnostic-Code: smtp; ${oneLine(formatReply(one.reply), MAX_DIAGNOSTIC)}`);
+  }
+  if (one.lastAttempt !== undefined) lines.push(`Last-Attempt-Date: ${mailDate(one.lastAttempt)}`);
+  if (kind === "delayed" && one.willRetryUntil !== undefined) {
+    lines.push(`Will-Retry-Until: ${mailDate(one.willRetryUntil)}`);
+  }
+  return lines;
+}
+
+/** RFC 3464 §2.3.4: the class says what became of it, which an expired message's last 4xx reply would not. */
+function statusOf(kind: DsnKind, reply: Reply): string {
+  const classDigit = kind === "failed" ? "5" : kind === "delayed" ? "4" : "2";
+  return `${classDigit}${enhancedStatus(reply).slice(1)}`;
+}
+
+// FAULTS H11: a peer's text must neither start a field of its own nor swell the report.
+const UNSAFE_RUNS = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
+
+function oneLine(text: string, maxLength: number): string {
+  return text.slice(0, maxLength).toWellFormed().replaceAll(UNSAFE_RUNS, " ").trim();
+}
+
+/** RFC 5322 §3.3, in UTC. */
+export const mailDate = (time: number): string => new Date(time).toUTCString().replace("GMT", "+0000");
+
+/** The report around the returned pieces, of which at most one is in a file: the bytes are not copied from disk. */
+function rope(start: Buffer, returned: readonly Piece[], end: Buffer): Content {
+  const before: Buffer[] = [start];
+  const after: Buffer[] = [];
+  let file: FileRange | undefined;
+  for (const piece of [...returned, end]) {
+    if (!Buffer.isBuffer(piece)) file = piece;
+    else if (file === undefined) before.push(piece);
+    else after.push(piece);
+  }
+  if (file === undefined) return Content.fromBuffer(Buffer.concat(before));
+  const content = Content.fromFile(Buffer.concat(before), file);
+  return content.splice([{ start: content.size, end: content.size, bytes: Buffer.concat(after) }]);
+}

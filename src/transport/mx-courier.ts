@@ -1,0 +1,66 @@
+// Takes mail to the hosts of a domain: looks them up when there is mail, and again when the answer has aged.
+import { type Reply, isPermanent } from "../core/reply.ts";
+import type { DeliveryOutcome, Destination, NextHop, OutboundMessage } from "../smtp/client/destination.ts";
+import type { Courier } from "./destination-queue.ts";
+import type { MxLookup } from "./mx.ts";
+
+export interface MxCourierParts {
+  readonly domain: string;
+  readonly maxConnections: number;
+  readonly lookup: MxLookup;
+  readonly connect: (nextHops: readonly NextHop[]) => Destination;
+}
+
+export class MxCourier implements Courier {
+  readonly #parts: MxCourierParts;
+  #current: { readonly hosts: string; readonly destination: Destination } | undefined;
+  /** Destinations of earlier answers that still finish their mail. */
+  readonly #closing = new Set<Promise<void>>();
+  #active = 0;
+
+  constructor(parts: MxCourierParts) {
+    this.#parts = parts;
+  }
+
+  get capacity(): number {
+    return this.#parts.maxConnections - this.#active;
+  }
+
+  async deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
+    this.#active += 1;
+    try {
+      const answer = await this.#parts.lookup.nextHops(this.#parts.domain);
+      if (answer.kind === "failed") return refused(this.#parts.domain, answer.reply, message);
+      return await this.#destinationOf(answer.hops).deliver(message);
+    } finally {
+      this.#active -= 1;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#closing, this.#current?.destination.close()]);
+  }
+
+  #destinationOf(hops: readonly NextHop[]): Destination {
+    const hosts = JSON.stringify(hops.map(({ host, port, addresses }) => [host, port, addresses]).toSorted());
+    if (this.#current?.hosts === hosts) return this.#current.destination;
+    this.#retire();
+    const destination = this.#parts.connect(hops);
+    this.#current = { hosts, destination };
+    return destination;
+  }
+
+  #retire(): void {
+    if (this.#current === undefined) return;
+    const closing = this.#current.destination.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+}
+
+/** DNS has the last word: 5xx for every recipient, or the whole domain waits. */
+function refused(domain: string, reply: Reply, message: OutboundMessage): DeliveryOutcome {
+  if (isPermanent(reply)) {
+    return { kind: "report", report: { replies: message.recipients.map(() => reply), remote: domain, dsn: false } };
+  }
+  return { kind: "unreachable", reason: reply.text, transient: true, reply, remote: domain, mayDuplicate: false };
+}

@@ -1,0 +1,193 @@
+// The hosts that take mail for a domain (RFC 5321 §5.1, RFC 7505), or why there are none.
+import { Resolver } from "node:dns/promises";
+import { isIP } from "node:net";
+import { domainToASCII } from "node:url";
+import type { Clock } from "../core/clock.ts";
+import { reply, type Reply } from "../core/reply.ts";
+import type { NextHop } from "../smtp/client/destination.ts";
+
+export interface MxRecord {
+  readonly exchange: string;
+  readonly priority: number;
+}
+
+/** What is asked of DNS. Rejects with the codes of node:dns: ENOTFOUND, ENODATA, ESERVFAIL, ETIMEOUT… */
+export interface MxResolver {
+  resolveMx(domain: string): Promise<readonly MxRecord[]>;
+  resolve4(host: string): Promise<readonly string[]>;
+  resolve6(host: string): Promise<readonly string[]>;
+}
+
+export interface MxSettings {
+  readonly port: number;
+  /** FAULTS N07: of more hosts or addresses only the first count. */
+  readonly maxHosts: number;
+  readonly maxAddressesPerHost: number;
+  /** Answers are kept this long, whatever TTL they claim; failures as well. */
+  readonly cacheTtlMs: number;
+  readonly maxCacheEntries: number;
+  /** Our own addresses and names: mail that would come back to us is a loop. */
+  readonly ownAddresses: readonly string[];
+  readonly ownHosts: readonly string[];
+}
+
+export const DEFAULT_MX_SETTINGS: MxSettings = {
+  port: 25,
+  maxHosts: 10,
+  maxAddressesPerHost: 10,
+  cacheTtlMs: 60_000,
+  maxCacheEntries: 10_000,
+  ownAddresses: [],
+  ownHosts: [],
+};
+
+export type MxAnswer =
+  | { readonly kind: "hops"; readonly hops: readonly NextHop[] }
+  /** 5xx: bounce; 4xx: try again later. */
+  | { readonly kind: "failed"; readonly reply: Reply };
+
+export interface MxLookup {
+  nextHops(domain: string): Promise<MxAnswer>;
+}
+
+const failed = (code: number, detail: string, text: string): MxAnswer => ({
+  kind: "failed",
+  reply: reply(code, detail, text),
+});
+
+export const defaultResolver = (timeoutMs = 5_000, tries = 2): MxResolver =>
+  new Resolver({ timeout: timeoutMs, tries });
+
+/** `random` answers 0 ≤ x < 1 and spreads the load over hosts of equal preference. */
+export function createMxLookup(
+  options: Partial<MxSettings>,
+  resolver: MxResolver,
+  clock: Clock,
+  random: () => number = Math.random,
+): MxLookup {
+  const settings: MxSettings = { ...DEFAULT_MX_SETTINGS, ...options };
+  const cache = new Map<string, { readonly until: number; readonly answer: Promise<MxAnswer> }>();
+  return {
+    nextHops(domain) {
+      const key = domain.toLowerCase();
+      const known = cache.get(key);
+      if (known !== undefined && known.until > clock.now()) return known.answer;
+      const answer = lookUp(key, settings, resolver, random);
+      cache.delete(key);
+      // A Map keeps the order of insertion: the first key is the oldest.
+      const oldest = cache.size >= settings.maxCacheEntries ? cache.keys().next().value : undefined;
+      if (oldest !== undefined) cache.delete(oldest);
+      cache.set(key, { until: clock.now() + settings.cacheTtlMs, answer });
+      return answer;
+    },
+  };
+}
+
+async function lookUp(
+  domain: string,
+  settings: MxSettings,
+  resolver: MxResolver,
+  random: () => number,
+): Promise<MxAnswer> {
+  if (domain.startsWith("[")) return addressLiteral(domain, settings);
+  const name = domainToASCII(domain.endsWith(".") ? domain.slice(0, -1) : domain);
+  if (name === "") return failed(550, "1.2", `${domain} is not a domain name`);
+  const asked = await ask(resolver.resolveMx(name));
+  if (asked.kind === "unknown") return failed(550, "1.2", `The domain ${name} does not exist`);
+  if (asked.kind === "trouble") return failed(451, "4.3", `DNS look-up of ${name} failed: ${asked.code}`);
+  const records = asked.kind === "found" ? asked.records : [];
+  // RFC 7505 §3: "MX 0 ." says that the domain takes no mail.
+  if (records.length === 1 && (records[0]?.exchange === "" || records[0]?.exchange === ".")) {
+    return failed(556, "1.10", `The domain ${name} does not accept mail (null MX)`);
+  }
+  // RFC 5321 §5.1: without MX the domain itself is the host.
+  if (records.length === 0) return hostsToHops([{ exchange: name, priority: 0 }], name, settings, resolver);
+  return hostsToHops(inOrder(records, random), name, settings, resolver);
+}
+
+function addressLiteral(domain: string, settings: MxSettings): MxAnswer {
+  const address = domain.slice(1, -1).replace(/^ipv6:/i, "");
+  if (!domain.endsWith("]") || isIP(address) === 0)
+    return failed(553, "1.3", `${domain} is not an address literal`);
+  if (isOwn(address, settings)) return failed(554, "4.6", `Mail for ${domain} would come back to this host`);
+  return { kind: "hops", hops: [{ host: address, port: settings.port, addresses: [address] }] };
+}
+
+function inOrder(records: readonly MxRecord[], random: () => number): MxRecord[] {
+  return records
+    .map((record) => ({ record, draw: random() }))
+    .sort((a, b) => a.record.priority - b.record.priority || a.draw - b.draw)
+    .map(({ record }) => record);
+}
+
+/** The addresses of the hosts in order. From the first host that is ourselves, nothing counts any more (RFC 5321 §5.1). */
+async function hostsToHops(
+  records: readonly MxRecord[],
+  domain: string,
+  settings: MxSettings,
+  resolver: MxResolver,
+): Promise<MxAnswer> {
+  const wanted = records.slice(0, settings.maxHosts);
+  const found = await Promise.all(wanted.map(({ exchange }) => addressesOf(exchange, resolver)));
+  const hops: NextHop[] = [];
+  let trouble: string | undefined;
+  let own: number | undefined;
+  for (const [place, { exchange, priority }] of wanted.entries()) {
+    if (own !== undefined && priority >= own) break;
+    const { addresses, failure } = found[place] ?? { addresses: [], failure: undefined };
+    trouble ??= failure;
+    if (isOwn(exchange, settings) || addresses.some((address) => isOwn(address, settings))) {
+      own = priority;
+      for (let last = place - 1; last >= 0 && wanted[last]?.priority === priority; last -= 1) {
+        if (hops.at(-1)?.host === wanted[last]?.exchange) hops.pop();
+      }
+      continue;
+    }
+    const usable = addresses.slice(0, settings.maxAddressesPerHost);
+    if (usable.length > 0) hops.push({ host: exchange, port: settings.port, addresses: usable });
+  }
+  if (hops.length > 0) return { kind: "hops", hops };
+  if (own !== undefined) return failed(554, "4.6", `Mail for ${domain} would come back to this host`);
+  if (trouble !== undefined)
+    return failed(451, "4.3", `DNS look-up of the hosts of ${domain} failed: ${trouble}`);
+  return failed(550, "1.2", `No host of ${domain} has an address`);
+}
+
+async function addressesOf(
+  host: string,
+  resolver: MxResolver,
+): Promise<{ addresses: string[]; failure: string | undefined }> {
+  // Not allowed in MX (RFC 5321 §5.1), but met with.
+  if (isIP(host) !== 0) return { addresses: [host], failure: undefined };
+  const [four, six] = await Promise.all([ask(resolver.resolve4(host)), ask(resolver.resolve6(host))]);
+  const addresses: string[] = [];
+  for (const answer of [four, six]) if (answer.kind === "found") addresses.push(...answer.records);
+  const troubled = [four, six].find((answer) => answer.kind === "trouble");
+  return { addresses, failure: troubled?.kind === "trouble" ? troubled.code : undefined };
+}
+
+function isOwn(hostOrAddress: string, settings: MxSettings): boolean {
+  const name = hostOrAddress.toLowerCase().replace(/\.$/, "");
+  return (
+    settings.ownAddresses.includes(name) || settings.ownHosts.some((host) => host.toLowerCase() === name)
+  );
+}
+
+type Asked<T> =
+  | { readonly kind: "found"; readonly records: readonly T[] }
+  /** NXDOMAIN */
+  | { readonly kind: "unknown" }
+  /** The name exists without such a record. */
+  | { readonly kind: "none" }
+  | { readonly kind: "trouble"; readonly code: string };
+
+async function ask<T>(question: Promise<readonly T[]>): Promise<Asked<T>> {
+  try {
+    const records = await question;
+    return records.length === 0 ? { kind: "none" } : { kind: "found", records };
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    if (code === "ENOTFOUND") return { kind: "unknown" };
+    return code === "ENODATA" ? { kind: "none" } : { kind: "trouble", code };
+  }
+}

@@ -1,0 +1,58 @@
+// When a message that could not be delivered is tried again, when its sender is told, and when it is given up.
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+export interface RetrySettings {
+  /** Quick attempts after the first failure, for faults that pass by themselves (SmtpRemoteRetryThreshold, REFERENCE 6.2). */
+  readonly glitchRetries: number;
+  readonly glitchIntervalMs: number;
+  /** Then these in turn, the last one for ever after (SmtpRemoteProgressiveRetry, REFERENCE 6.1 row 35). */
+  readonly intervalsMs: readonly number[];
+  /** The sender is told of the delay once after this time. */
+  readonly delayNoticeMs: number;
+  /** The message is given up after this time. */
+  readonly expiryMs: number;
+}
+
+export const DEFAULT_RETRY_SETTINGS: RetrySettings = {
+  glitchRetries: 3,
+  glitchIntervalMs: MINUTE_MS,
+  intervalsMs: [15 * MINUTE_MS, 30 * MINUTE_MS, 60 * MINUTE_MS, 240 * MINUTE_MS],
+  delayNoticeMs: 12 * HOUR_MS,
+  expiryMs: 48 * HOUR_MS,
+};
+
+/** How long to wait after the attempt with this number, counted from 1. */
+export function retryDelayMs(attempts: number, settings: RetrySettings = DEFAULT_RETRY_SETTINGS): number {
+  if (attempts <= settings.glitchRetries) return settings.glitchIntervalMs;
+  const step = Math.min(attempts - settings.glitchRetries, settings.intervalsMs.length) - 1;
+  return settings.intervalsMs[step] ?? settings.glitchIntervalMs;
+}
+
+/** When to try again after `attempts` failures; never later than the expiry, so that the last word comes in time. */
+export function nextAttemptAt(
+  attempts: number,
+  arrivalTime: number,
+  now: number,
+  settings: RetrySettings = DEFAULT_RETRY_SETTINGS,
+): number {
+  const regular = now + retryDelayMs(attempts, settings);
+  return Math.max(now, Math.min(regular, expiresAt(arrivalTime, settings)));
+}
+
+export const expiresAt = (arrivalTime: number, settings: RetrySettings = DEFAULT_RETRY_SETTINGS): number =>
+  arrivalTime + settings.expiryMs;
+
+export const isExpired = (
+  arrivalTime: number,
+  now: number,
+  settings: RetrySettings = DEFAULT_RETRY_SETTINGS,
+): boolean => now >= expiresAt(arrivalTime, settings);
+
+/** Whether the notice of delay is due; the caller remembers that it was sent. */
+export const isDelayNoticeDue = (
+  arrivalTime: number,
+  now: number,
+  settings: RetrySettings = DEFAULT_RETRY_SETTINGS,
+): boolean => now >= arrivalTime + settings.delayNoticeMs && !isExpired(arrivalTime, now, settings);
