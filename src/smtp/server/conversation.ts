@@ -2,6 +2,17 @@
 import { formatReply, isPermanent, reply, type Reply } from "../../core/reply.ts";
 import { AuthExchange } from "./auth-exchange.ts";
 import { parseMail } from "./path-command.ts";
+import {
+  FAULT_REPLIES,
+  HELLO_FIRST,
+  NEED_MAIL,
+  NEED_RCPT,
+  NO_ARGUMENTS,
+  SHUTTING_DOWN,
+  START_INPUT,
+  TOO_LARGE,
+  UNRECOGNIZED,
+} from "./replies.ts";
 import { printable, type SessionParts } from "./session-parts.ts";
 import type { BareLineEnding, FramingFault } from "./stream-parser.ts";
 import { traceStart } from "./trace-field.ts";
@@ -15,20 +26,6 @@ const HELO_DOMAIN = /^[^\s<>()"\\;,]+$/;
 /** Browsers and other programs that were sent to the wrong port (FAULTS S24). */
 const FOREIGN_PROTOCOL =
   /^(?:(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|TRACE|PATCH|CONNECT) \S+ HTTP\/|SSH-|PRI \* )/i;
-
-const HELLO_FIRST = reply(503, "5.2", "Send hello first");
-const NEED_MAIL = reply(503, "5.2", "Need mail command");
-const NEED_RCPT = reply(503, "5.2", "Need Rcpt command.");
-const NO_ARGUMENTS = reply(501, "5.4", "No arguments allowed");
-const TOO_LARGE = reply(552, "3.4", "Message size exceeds fixed maximum message size");
-const UNRECOGNIZED = reply(500, "3.3", "Unrecognized command");
-const START_INPUT = reply(354, undefined, "Start mail input; end with <CRLF>.<CRLF>");
-
-const FAULT_REPLIES: Readonly<Record<FramingFault, Reply>> = {
-  "line-too-long": reply(500, "5.6", "Command line too long"),
-  "bare-line-feed": reply(500, "5.2", "Command lines end with CRLF"),
-  "not-smtp": reply(554, "5.1", "SMTP is spoken here"),
-};
 
 export class SmtpConversation implements Conversation {
   readonly #parts: SessionParts;
@@ -399,5 +396,3 @@ export class SmtpConversation implements Conversation {
     this.#wire.close();
   }
 }
-
-const SHUTTING_DOWN = reply(421, "3.2", "Service shutting down");

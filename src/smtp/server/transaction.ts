@@ -5,6 +5,14 @@ import { reply, type Reply } from "../../core/reply.ts";
 import { headerBlockLength } from "../../message/content.ts";
 import { DataCollector } from "./data-collector.ts";
 import { type MailCommand, parseRcpt } from "./path-command.ts";
+import {
+  BARE_LINE_ENDING,
+  LOCAL_FAULT,
+  STORE_FAILED,
+  TOO_LARGE,
+  TOO_MANY_HOPS,
+  TOO_MANY_RECIPIENTS,
+} from "./replies.ts";
 import { printable, type SessionParts } from "./session-parts.ts";
 import type { BareLineEnding } from "./stream-parser.ts";
 import { countReceived, traceField, type TraceStart } from "./trace-field.ts";
@@ -17,16 +25,6 @@ export interface ClientFacts {
   readonly isTrusted: boolean;
   readonly trace: TraceStart;
 }
-
-const TOO_MANY_RECIPIENTS = reply(452, "5.3", "Too many recipients");
-const TOO_LARGE = reply(552, "3.4", "Message size exceeds fixed maximum message size");
-const TOO_MANY_HOPS = reply(554, "4.6", "Hop count exceeded - possible mail loop");
-const STORE_FAILED = reply(452, "3.1", "Insufficient system storage");
-const LOCAL_FAULT = reply(451, "3.0", "Requested action aborted: local error in processing");
-const BARE_LINE_ENDING = {
-  CR: reply(550, "6.11", "Message contains a bare CR; lines end with CRLF"),
-  LF: reply(550, "6.11", "Message contains a bare LF; lines end with CRLF"),
-} as const;
 
 export class Transaction {
   readonly #parts: SessionParts;
