@@ -1,5 +1,5 @@
 // The contents that are too large for a record: one file each in Queue/content, kept as long as a message refers to it.
-import { open, readdir, unlink } from "node:fs/promises";
+import { open, readdir, rename, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { Content } from "../message/content.ts";
@@ -59,10 +59,16 @@ export class ContentFiles {
     }
   }
 
-  /** At start: files that no message refers to were on their way in when the service stopped. */
-  async removeOrphans(): Promise<number> {
+  /**
+   * At start: files that no message refers to were on their way in when the service stopped. With `keepIn` they are
+   * moved there instead: a damaged record may have been the one that referred to them.
+   */
+  async removeOrphans(keepIn: string | undefined): Promise<number> {
     const orphans = (await readdir(this.folder)).filter((name) => !this.#references.has(name));
-    for (const name of orphans) await unlink(path.join(this.folder, name)).catch(ignoreMissing);
+    for (const name of orphans) {
+      const file = path.join(this.folder, name);
+      await (keepIn === undefined ? unlink(file) : rename(file, path.join(keepIn, name)));
+    }
     return orphans.length;
   }
 }

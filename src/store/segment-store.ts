@@ -108,7 +108,7 @@ export class SegmentStore implements StoreDriver {
     this.#segments.push(...found.segments);
     this.#entries = found.entries;
     for (const entry of found.entries.values()) if (entry.file !== undefined) this.#files.retain(entry.file);
-    const orphans = await this.#files.removeOrphans();
+    const orphans = await this.#files.removeOrphans(found.corrupt.length > 0 ? corrupt : undefined);
     await this.#disk.sample();
     const { segmentBytes, syncIntervalMs } = this.#settings;
     this.#writer = new SegmentWriter(

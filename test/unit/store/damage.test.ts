@@ -148,6 +148,7 @@ describe("a damaged segment", () => {
     await truncate(path.join(folder.path, "content", content), 100);
     expect(await reopened(folder.path)).toEqual({ ids: [], corrupt: 1 });
     expect(await readFile(path.join(folder.path, "corrupt", `${id}.json`), "utf8")).toContain("alice");
+    expect((await readFile(path.join(folder.path, "corrupt", content))).length).toBe(100);
     expect(await reopened(folder.path)).toEqual({ ids: [], corrupt: 0 });
   });
 });
