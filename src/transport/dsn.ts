@@ -41,27 +41,22 @@ export const DEFAULT_MAX_RETURNED_BYTES = 1024 * 1024;
 const MAX_LINE = 900;
 const MAX_DIAGNOSTIC = 500;
 
-/** RFC 3461 §4.1 and §5.2: failure is told by default, success only on request, nothing to a null sender (§4.3 of RFC 5321 6.1). */
+/** RFC 3461 §4.1 and §5.2: failure is told by default, success only on request, nothing to a null sender (RFC 5321 §6.1). */
 export function reportsDue(sender: string, recipient: Recipient, kind: DsnKind): boolean {
   if (isNullSender(sender)) return false;
   const notify = recipient.notify;
-  const wanted = conditionOf(kind);
+  const wanted = CONDITIONS[kind];
   if (notify === undefined || notify.length === 0) return wanted !== "SUCCESS";
   return !notify.includes("NEVER") && notify.includes(wanted);
 }
 
-function conditionOf(kind: DsnKind): NotifyCondition {
-  switch (kind) {
-    case "failed":
-      return "FAILURE";
-    case "delayed":
-      return "DELAY";
-    case "delivered":
-    case "relayed":
-    case "expanded":
-      return "SUCCESS";
-  }
-}
+const CONDITIONS: Record<DsnKind, NotifyCondition> = {
+  failed: "FAILURE",
+  delayed: "DELAY",
+  delivered: "SUCCESS",
+  relayed: "SUCCESS",
+  expanded: "SUCCESS",
+};
 
 /** The report to the sender of the original. Its own sender is null, so that nothing reports on it (RFC 3464 §2). */
 export function composeDsn(request: DsnRequest): ComposedDsn {

@@ -128,29 +128,33 @@ async function hostsToHops(
   resolver: MxResolver,
 ): Promise<MxAnswer> {
   const wanted = records.slice(0, settings.maxHosts);
-  const found = await Promise.all(wanted.map(({ exchange }) => addressesOf(exchange, resolver)));
-  const hops: NextHop[] = [];
-  let trouble: string | undefined;
-  let own: number | undefined;
-  for (const [place, { exchange, priority }] of wanted.entries()) {
-    if (own !== undefined && priority >= own) break;
-    const { addresses, failure } = found[place] ?? { addresses: [], failure: undefined };
-    trouble ??= failure;
-    if (isOwn(exchange, settings) || addresses.some((address) => isOwn(address, settings))) {
-      own = priority;
-      for (let last = place - 1; last >= 0 && wanted[last]?.priority === priority; last -= 1) {
-        if (hops.at(-1)?.host === wanted[last]?.exchange) hops.pop();
-      }
-      continue;
-    }
-    const usable = addresses.slice(0, settings.maxAddressesPerHost);
-    if (usable.length > 0) hops.push({ host: exchange, port: settings.port, addresses: usable });
-  }
+  const hosts = await Promise.all(wanted.map((record) => hostOf(record, settings, resolver)));
+  const own = Math.min(...hosts.filter((host) => host.own).map((host) => host.priority));
+  const hops = hosts
+    .filter((host) => host.priority < own && host.addresses.length > 0)
+    .map(({ name, addresses }): NextHop => ({ host: name, port: settings.port, addresses }));
   if (hops.length > 0) return { kind: "hops", hops };
-  if (own !== undefined) return failed(554, "4.6", `Mail for ${domain} would come back to this host`);
+  if (own !== Infinity) return failed(554, "4.6", `Mail for ${domain} would come back to this host`);
+  const trouble = hosts.find((host) => host.failure !== undefined)?.failure;
   if (trouble !== undefined)
     return failed(451, "4.3", `DNS look-up of the hosts of ${domain} failed: ${trouble}`);
   return failed(550, "1.2", `No host of ${domain} has an address`);
+}
+
+interface MxHost {
+  readonly name: string;
+  readonly priority: number;
+  readonly addresses: readonly string[];
+  /** Why the addresses are not known, when that may change. */
+  readonly failure: string | undefined;
+  readonly own: boolean;
+}
+
+async function hostOf(record: MxRecord, settings: MxSettings, resolver: MxResolver): Promise<MxHost> {
+  const { exchange: name, priority } = record;
+  const { addresses, failure } = await addressesOf(name, resolver);
+  const own = isOwn(name, settings) || addresses.some((address) => isOwn(address, settings));
+  return { name, priority, addresses: addresses.slice(0, settings.maxAddressesPerHost), failure, own };
 }
 
 async function addressesOf(

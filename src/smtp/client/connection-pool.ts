@@ -1,0 +1,190 @@
+// The kept connections of one destination: which message goes over which, when to open another and when to end one.
+import type { Clock } from "../../core/clock.ts";
+import type { Logger } from "../../core/logger.ts";
+import { isPermanent, reply, type Reply } from "../../core/reply.ts";
+import { Connection, type ConnectionOwner, type Job } from "./connection.ts";
+import {
+  DEFAULT_DESTINATION_SETTINGS,
+  type DeliveryOutcome,
+  type Destination,
+  type DestinationSettings,
+  type NextHop,
+  type OutboundMessage,
+} from "./destination.ts";
+import { openSession, type RefusedSession } from "./session-opening.ts";
+import { Wire } from "./wire.ts";
+
+/** What has no default must be said. */
+export type DestinationOptions = Partial<DestinationSettings> & {
+  readonly nextHops: readonly NextHop[];
+  readonly heloName: string;
+};
+
+export function createDestination(options: DestinationOptions, logger: Logger, clock: Clock): Destination {
+  return new ConnectionPool({ ...DEFAULT_DESTINATION_SETTINGS, ...options }, logger, clock);
+}
+
+const CLOSING = reply(451, "3.2", "The service is shutting down");
+/** Deadlines and idle times are checked this often, or four times in the shortest of them. */
+const LONGEST_TICK_MS = 1_000;
+const SHORTEST_TICK_MS = 5;
+
+class ConnectionPool implements Destination, ConnectionOwner {
+  #settings: DestinationSettings;
+  #logger: Logger;
+  #clock: Clock;
+  /** Free connections, the last used at the end: the surplus ones grow old at the front. */
+  #idle: Connection[] = [];
+  #live = 0;
+  #opening = 0;
+  #waiting: Job[] = [];
+  #delivering = 0;
+  /** Every socket until it is closed, for its deadline. */
+  #wires = new Set<Wire>();
+  #noOpeningUntil = 0;
+  #stopTick: (() => void) | undefined;
+  #closing = false;
+  #onClosed: (() => void) | undefined;
+
+  constructor(settings: DestinationSettings, logger: Logger, clock: Clock) {
+    this.#settings = settings;
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  get capacity(): number {
+    return this.#closing ? 0 : Math.max(0, this.#settings.maxConnections - this.#delivering);
+  }
+
+  deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
+    if (this.#closing) return Promise.resolve(unreachable(CLOSING, true, ""));
+    this.#delivering += 1;
+    return new Promise((resolve) => {
+      const job: Job = {
+        message,
+        resolve: (outcome) => {
+          this.#delivering -= 1;
+          resolve(outcome);
+        },
+      };
+      this.#place(job);
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing = true;
+    return new Promise((resolve) => {
+      this.#onClosed = resolve;
+      for (const connection of this.#idle.slice()) connection.quit();
+      this.#settleClose();
+    });
+  }
+
+  onReady(connection: Connection): void {
+    const job = this.#waiting.shift();
+    if (job !== undefined) connection.send(job);
+    else if (this.#closing) connection.quit();
+    else this.#idle.push(connection);
+  }
+
+  onUnsent(job: Job): void {
+    this.#place(job);
+  }
+
+  onEnded(connection: Connection): void {
+    this.#live -= 1;
+    const place = this.#idle.indexOf(connection);
+    if (place >= 0) this.#idle.splice(place, 1);
+    this.#openForWaiting();
+  }
+
+  #place(job: Job): void {
+    const connection = this.#idle.pop();
+    if (connection !== undefined) return connection.send(job);
+    this.#waiting.push(job);
+    return this.#openForWaiting();
+  }
+
+  /** As many openings as messages wait, within the limit. */
+  #openForWaiting(): void {
+    while (
+      this.#opening < this.#waiting.length &&
+      this.#live + this.#opening < this.#settings.maxConnections
+    ) {
+      // The peer has just refused another one, and those that are open will come to the waiting messages.
+      if (this.#live > 0 && this.#clock.now() < this.#noOpeningUntil) return;
+      this.#opening += 1;
+      void this.#open();
+    }
+  }
+
+  async #open(): Promise<void> {
+    const makeWire = (host: string, address: string, port: number): Wire =>
+      this.#makeWire(host, address, port);
+    const opening = await openSession({
+      settings: this.#settings,
+      makeWire,
+      logger: this.#logger,
+      clock: this.#clock,
+    });
+    this.#opening -= 1;
+    if (opening.kind === "refused") return this.#onRefused(opening);
+    const { lost, remote } = opening.wire;
+    if (lost !== undefined)
+      return this.#onRefused({ kind: "refused", reply: reply(451, "4.2", lost), remote });
+    this.#live += 1;
+    return this.onReady(new Connection(opening, this.#settings, this.#logger, this.#clock, this));
+  }
+
+  #onRefused(refusal: RefusedSession): void {
+    if (this.#live > 0) {
+      // FAULTS N03: "421 too many connections" is no reason to give the message back.
+      this.#noOpeningUntil = this.#clock.now() + this.#settings.reopenPauseMs;
+      return;
+    }
+    const outcome = unreachable(refusal.reply, !isPermanent(refusal.reply), refusal.remote);
+    // With no other opening under way there is nobody left to take the rest.
+    const given = this.#waiting.splice(0, this.#opening === 0 ? this.#waiting.length : 1);
+    for (const job of given) job.resolve(outcome);
+    this.#settleClose();
+  }
+
+  #makeWire(host: string, address: string, port: number): Wire {
+    const wire: Wire = new Wire(host, address, port, this.#settings.deadlines, this.#clock, () => {
+      this.#wires.delete(wire);
+      this.#settleClose();
+    });
+    this.#wires.add(wire);
+    this.#stopTick ??= this.#clock.after(this.#tickMs(), () => this.#tick());
+    return wire;
+  }
+
+  #tickMs(): number {
+    const { deadlines, idleMs } = this.#settings;
+    const shortest = Math.min(...Object.values(deadlines), idleMs) / 4;
+    return Math.max(SHORTEST_TICK_MS, Math.min(LONGEST_TICK_MS, shortest));
+  }
+
+  /** One timer for all connections: no command sets one of its own. */
+  #tick(): void {
+    const now = this.#clock.now();
+    for (const wire of this.#wires) wire.checkDeadline(now);
+    for (const connection of this.#idle.slice()) {
+      if (now - connection.idleSince >= this.#settings.idleMs) connection.quit();
+    }
+    this.#stopTick =
+      this.#wires.size === 0 ? undefined : this.#clock.after(this.#tickMs(), () => this.#tick());
+  }
+
+  #settleClose(): void {
+    if (!this.#closing || this.#wires.size > 0 || this.#opening > 0 || this.#delivering > 0) return;
+    this.#stopTick?.();
+    this.#stopTick = undefined;
+    this.#onClosed?.();
+    this.#onClosed = undefined;
+  }
+}
+
+function unreachable(why: Reply, transient: boolean, remote: string): DeliveryOutcome {
+  return { kind: "unreachable", reason: why.text, transient, reply: why, remote, mayDuplicate: false };
+}

@@ -1,0 +1,131 @@
+// The contract of the outbound client: who has mail for a next hop calls deliver() and learns each recipient's reply.
+// Order: createDestination(), any number of deliver() (at most `capacity` at a time run at once, more wait), close().
+import type { Envelope, Recipient } from "../../core/envelope.ts";
+import type { Reply } from "../../core/reply.ts";
+import type { Content } from "../../message/content.ts";
+
+export interface OutboundMessage {
+  readonly id: string;
+  /** Reverse path; "" is the null sender. */
+  readonly sender: string;
+  /** The recipients of this transaction: those of the envelope that share the next hop. */
+  readonly recipients: readonly Recipient[];
+  /** BODY, SMTPUTF8, ENVID and RET come from here. */
+  readonly envelope: Envelope;
+  readonly content: Content;
+  /** Promises that every line ends in CRLF and no CR or LF stands alone, which saves one scan of the bytes. */
+  readonly crlfOnly?: boolean | undefined;
+}
+
+export interface DeliveryReport {
+  /** One per recipient, in order: the reply to its RCPT when refused there, else the reply to the end of data. */
+  readonly replies: readonly Reply[];
+  /** "host [address]:port", for logs and reports. */
+  readonly remote: string;
+  /** Whether the peer took over the DSN parameters (RFC 3461 §5.2): if not, a requested success report is ours ("relayed"). */
+  readonly dsn: boolean;
+}
+
+export type DeliveryOutcome =
+  | { readonly kind: "report"; readonly report: DeliveryReport }
+  | {
+      /** No transaction took place, or it broke off: nothing is known per recipient. */
+      readonly kind: "unreachable";
+      readonly reason: string;
+      /** False only when every host of the next hop refused service with 5xx. */
+      readonly transient: boolean;
+      /** What a report would quote: the peer's refusal, or our own 4.4.x. */
+      readonly reply: Reply;
+      readonly remote: string;
+      /** The final dot was sent and no reply came: the peer may have the message (RFC 1047), a retry may duplicate it. */
+      readonly mayDuplicate: boolean;
+    };
+
+export interface NextHop {
+  /** Host name or IP address: for TLS verification and logs, and to connect to when no addresses are given. */
+  readonly host: string;
+  readonly port: number;
+  /** IP addresses to try in this order. */
+  readonly addresses?: readonly string[] | undefined;
+}
+
+export interface TlsPolicy {
+  /** `opportunistic`: STARTTLS when offered, in clear otherwise. `required`: never in clear. */
+  readonly mode: "none" | "opportunistic" | "required";
+  /** Whether the certificate must be trusted and name the host. */
+  readonly verify: boolean;
+  /** Opportunistic only: whether a failed TLS negotiation is followed by a connection in clear. */
+  readonly clearAfterFailure: boolean;
+  /** PEM of the authorities to trust instead of the built-in ones. */
+  readonly authorities?: string | undefined;
+}
+
+export interface OutboundCredentials {
+  readonly user: string;
+  readonly password: string;
+  /** Whether they may be sent without TLS. */
+  readonly allowInClear: boolean;
+}
+
+/** RFC 5321 §4.5.3.2: how long each stage may take, in ms. */
+export interface StageDeadlines {
+  readonly connectMs: number;
+  readonly greetingMs: number;
+  readonly commandMs: number;
+  readonly dataInitiationMs: number;
+  readonly dataBlockMs: number;
+  readonly endOfDataMs: number;
+  readonly quitMs: number;
+}
+
+export interface DestinationSettings {
+  /** Hosts in the order to try. */
+  readonly nextHops: readonly NextHop[];
+  /** Argument of EHLO. */
+  readonly heloName: string;
+  /** Connections at a time. */
+  readonly maxConnections: number;
+  /** Transactions on one connection; the original's MaxBatchedMessages had 20 (REFERENCE 6.1 row 24). */
+  readonly maxMessagesPerConnection: number;
+  /** An unused connection is ended with QUIT after this time. */
+  readonly idleMs: number;
+  /** After a refused further connection, how long to do with those that are open. */
+  readonly reopenPauseMs: number;
+  /** Host addresses tried per connection attempt. */
+  readonly maxAddresses: number;
+  /** Whether PIPELINING is used when offered (ShouldPipelineOut). */
+  readonly pipelining: boolean;
+  readonly tls: TlsPolicy;
+  readonly credentials?: OutboundCredentials | undefined;
+  readonly deadlines: StageDeadlines;
+}
+
+export const DEFAULT_DEADLINES: StageDeadlines = {
+  connectMs: 30_000,
+  greetingMs: 300_000,
+  commandMs: 300_000,
+  dataInitiationMs: 120_000,
+  dataBlockMs: 180_000,
+  endOfDataMs: 600_000,
+  quitMs: 5_000,
+};
+
+export const DEFAULT_DESTINATION_SETTINGS: Omit<DestinationSettings, "nextHops" | "heloName"> = {
+  maxConnections: 20,
+  maxMessagesPerConnection: 100,
+  idleMs: 5_000,
+  reopenPauseMs: 60_000,
+  maxAddresses: 10,
+  pipelining: true,
+  tls: { mode: "opportunistic", verify: false, clearAfterFailure: true },
+  deadlines: DEFAULT_DEADLINES,
+};
+
+export interface Destination {
+  /** Never rejects. */
+  deliver(message: OutboundMessage): Promise<DeliveryOutcome>;
+  /** How many more messages can be on the wire now. */
+  readonly capacity: number;
+  /** Finishes what was given to deliver(), ends all connections with QUIT. */
+  close(): Promise<void>;
+}

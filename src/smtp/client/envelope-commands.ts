@@ -1,0 +1,142 @@
+// MAIL and RCPT of one transaction, with the parameters that the peer offers, and what is refused without asking it.
+import { isAscii, isMailbox, isNullSender } from "../../core/address.ts";
+import type { Recipient } from "../../core/envelope.ts";
+import { reply, type Reply } from "../../core/reply.ts";
+import type { OutboundMessage } from "./destination.ts";
+import type { PeerExtensions } from "./extensions.ts";
+
+export interface EnvelopeCommands {
+  readonly mail: string;
+  /** RCPT lines of the recipients that are not refused here. */
+  readonly rcpts: readonly string[];
+  /** Their places among the message's recipients. */
+  readonly places: readonly number[];
+  /** Replies of recipients refused here, by place. */
+  readonly refused: ReadonlyMap<number, Reply>;
+  /** Whether MAIL or a RCPT carries parameters that the peer might dislike after all. */
+  readonly parameters: boolean;
+}
+
+export const BAD_SENDER = reply(553, "1.7", "The sender address cannot be sent over SMTP");
+export const BAD_RECIPIENT = reply(553, "1.3", "The recipient address cannot be sent over SMTP");
+export const NEEDS_UTF8 = reply(550, "6.7", "The message needs SMTPUTF8, which the next host does not offer");
+export const NEEDS_BINARY = reply(
+  554,
+  "6.3",
+  "The message is declared BINARYMIME and cannot be sent with DATA",
+);
+export const tooLarge = (size: number, limit: number): Reply =>
+  reply(552, "3.4", `The message has ${size} bytes, the next host takes ${limit}`);
+
+const NONE_REFUSED: ReadonlyMap<number, Reply> = new Map();
+// The usual address, told apart by one short expression; everything else takes the full check.
+const PLAIN_ADDRESS = /^[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9.-]+$/;
+
+const canBeSent = (address: string): boolean => PLAIN_ADDRESS.test(address) || isMailbox(address);
+
+/** The commands, or the reply that stands for all recipients. */
+export function envelopeCommands(
+  message: OutboundMessage,
+  offered: PeerExtensions,
+): EnvelopeCommands | Reply {
+  const { sender, envelope, content } = message;
+  if (!isNullSender(sender) && !canBeSent(sender)) return BAD_SENDER;
+  if (envelope.body === "BINARYMIME") return NEEDS_BINARY;
+  if (offered.maxSize !== undefined && offered.maxSize > 0 && content.size > offered.maxSize) {
+    return tooLarge(content.size, offered.maxSize);
+  }
+  const utf8 = needsUtf8(message);
+  if (utf8 && !offered.smtpUtf8 && !onlyRecipientsNeedUtf8(message)) return NEEDS_UTF8;
+  const path = `MAIL FROM:<${sender}>`;
+  const mail = path + mailParameters(message, offered, utf8);
+  return recipientCommands(message, offered, mail, mail.length > path.length);
+}
+
+function recipientCommands(
+  message: OutboundMessage,
+  offered: PeerExtensions,
+  mail: string,
+  mailHasParameters: boolean,
+): EnvelopeCommands {
+  const rcpts: string[] = [];
+  const places: number[] = [];
+  let refused: Map<number, Reply> | undefined;
+  let parameters = mailHasParameters;
+  for (const [place, recipient] of message.recipients.entries()) {
+    const refusal = refusalOf(recipient.address, offered);
+    if (refusal !== undefined) {
+      refused ??= new Map();
+      refused.set(place, refusal);
+      continue;
+    }
+    const extra = offered.dsn ? recipientParameters(recipient) : "";
+    parameters ||= extra.length > 0;
+    rcpts.push(`RCPT TO:<${recipient.address}>${extra}\r\n`);
+    places.push(place);
+  }
+  return { mail: `${mail}\r\n`, rcpts, places, refused: refused ?? NONE_REFUSED, parameters };
+}
+
+function refusalOf(address: string, offered: PeerExtensions): Reply | undefined {
+  // FAULTS H03: an address that breaks out of its brackets is never written.
+  if (PLAIN_ADDRESS.test(address)) return undefined;
+  if (!isMailbox(address)) return BAD_RECIPIENT;
+  return offered.smtpUtf8 || isAscii(address) ? undefined : NEEDS_UTF8;
+}
+
+function needsUtf8(message: OutboundMessage): boolean {
+  if (message.envelope.smtpUtf8 === true && hasHighByte(message.content.header)) return true;
+  if (!PLAIN_ADDRESS.test(message.sender) && !isAscii(message.sender)) return true;
+  return message.recipients.some(({ address }) => !PLAIN_ADDRESS.test(address) && !isAscii(address));
+}
+
+function onlyRecipientsNeedUtf8(message: OutboundMessage): boolean {
+  return (
+    isAscii(message.sender) && !(message.envelope.smtpUtf8 === true && hasHighByte(message.content.header))
+  );
+}
+
+const hasHighByte = (bytes: Buffer): boolean => bytes.some((byte) => byte > 0x7f);
+
+function mailParameters(message: OutboundMessage, offered: PeerExtensions, utf8: boolean): string {
+  const { envelope, content } = message;
+  let text = offered.maxSize === undefined ? "" : ` SIZE=${content.size}`;
+  if (offered.eightBitMime && envelope.body === "8BITMIME") text += " BODY=8BITMIME";
+  if (utf8 && offered.smtpUtf8) text += " SMTPUTF8";
+  if (!offered.dsn) return text;
+  if (envelope.returnContent !== undefined) text += ` RET=${envelope.returnContent}`;
+  if (envelope.envelopeId !== undefined) text += ` ENVID=${xtext(envelope.envelopeId)}`;
+  return text;
+}
+
+function recipientParameters(recipient: Recipient): string {
+  let text = "";
+  if (recipient.notify !== undefined && recipient.notify.length > 0)
+    text += ` NOTIFY=${recipient.notify.join(",")}`;
+  const original = recipient.originalRecipient;
+  const semicolon = original?.indexOf(";") ?? -1;
+  if (original !== undefined && semicolon > 0) {
+    const address = original.slice(semicolon + 1);
+    // RFC 6533 §3: the form of a UTF-8 address that also passes a peer without SMTPUTF8.
+    const encoded = isAscii(address) ? xtext(address) : unitext(address);
+    text += ` ORCPT=${xtext(original.slice(0, semicolon))};${encoded}`;
+  }
+  return text;
+}
+
+/** RFC 3461 §4: printable ASCII but "+" and "=" as it is, every other byte as +HH. */
+export function xtext(text: string): string {
+  return text.replaceAll(/[^!-*,-<>-~]/gu, (character) =>
+    [...Buffer.from(character)]
+      .map((byte) => `+${byte.toString(16).toUpperCase().padStart(2, "0")}`)
+      .join(""),
+  );
+}
+
+/** RFC 6533 §3, utf-8-addr-xtext: \x{HEX} for what is not plain ASCII. */
+export function unitext(text: string): string {
+  return text.replaceAll(/[^!-*,-<>-[\]-~]/gu, (character) => {
+    const point = character.codePointAt(0) ?? 0;
+    return `\\x{${point.toString(16).toUpperCase().padStart(2, "0")}}`;
+  });
+}

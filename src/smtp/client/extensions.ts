@@ -1,0 +1,49 @@
+// What the peer's EHLO reply offers (RFC 5321 §4.1.1.1).
+import type { PeerReply } from "./reply-reader.ts";
+
+export interface PeerExtensions {
+  readonly pipelining: boolean;
+  /** RFC 1870: undefined when not offered, 0 when offered without a limit. */
+  readonly maxSize: number | undefined;
+  readonly eightBitMime: boolean;
+  readonly smtpUtf8: boolean;
+  readonly dsn: boolean;
+  readonly startTls: boolean;
+  /** SASL mechanisms in upper case. */
+  readonly auth: readonly string[];
+}
+
+/** After HELO, or when a peer refuses the parameters of what it offered. */
+export const NO_EXTENSIONS: PeerExtensions = {
+  pipelining: false,
+  maxSize: undefined,
+  eightBitMime: false,
+  smtpUtf8: false,
+  dsn: false,
+  startTls: false,
+  auth: [],
+};
+
+export function parseExtensions(ehlo: PeerReply): PeerExtensions {
+  const offered = new Map<string, string[]>();
+  for (const line of ehlo.lines.slice(1)) {
+    // "AUTH=LOGIN" is the spelling of old peers.
+    const [keyword = "", ...parameters] = line.trim().toUpperCase().split(/[ =]+/);
+    offered.set(keyword, [...(offered.get(keyword) ?? []), ...parameters]);
+  }
+  return {
+    pipelining: offered.has("PIPELINING"),
+    maxSize: sizeLimit(offered.get("SIZE")),
+    eightBitMime: offered.has("8BITMIME"),
+    smtpUtf8: offered.has("SMTPUTF8"),
+    dsn: offered.has("DSN"),
+    startTls: offered.has("STARTTLS"),
+    auth: offered.get("AUTH") ?? [],
+  };
+}
+
+function sizeLimit(parameters: readonly string[] | undefined): number | undefined {
+  if (parameters === undefined) return undefined;
+  const limit = Number(parameters[0] ?? "0");
+  return Number.isSafeInteger(limit) && limit > 0 ? limit : 0;
+}

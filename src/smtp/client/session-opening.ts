@@ -1,0 +1,154 @@
+// From a list of hosts to a connection that is ready for mail: connect, greeting, EHLO, STARTTLS, AUTH, top to bottom.
+import type { Clock } from "../../core/clock.ts";
+import type { Logger } from "../../core/logger.ts";
+import { isPermanent, reply, type Reply } from "../../core/reply.ts";
+import type { DestinationSettings, NextHop, OutboundCredentials } from "./destination.ts";
+import { NO_EXTENSIONS, parseExtensions, type PeerExtensions } from "./extensions.ts";
+import type { PeerReply } from "./reply-reader.ts";
+import { Wire } from "./wire.ts";
+
+export interface OpenSession {
+  readonly kind: "open";
+  readonly wire: Wire;
+  readonly extensions: PeerExtensions;
+}
+
+export interface RefusedSession {
+  readonly kind: "refused";
+  /** What the peer answered, or our 4.x.x for what happened. */
+  readonly reply: Reply;
+  readonly remote: string;
+}
+
+/** Makes a wire; the caller sees to its deadlines until it is closed. */
+export type WireMaker = (host: string, address: string, port: number) => Wire;
+
+export interface OpeningContext {
+  readonly settings: DestinationSettings;
+  readonly makeWire: WireMaker;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+const refused = (wire: Wire, why: Reply): RefusedSession => ({
+  kind: "refused",
+  reply: why,
+  remote: wire.remote,
+});
+
+/** RFC 5321 §5.1: the hosts in order, each address once, until one takes us. */
+export async function openSession(context: OpeningContext): Promise<OpenSession | RefusedSession> {
+  const { nextHops, maxAddresses } = context.settings;
+  let failure: RefusedSession | undefined;
+  for (const [hop, address] of candidates(nextHops).slice(0, maxAddresses)) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
+    const opening = await openHost(context, hop, address);
+    if (opening.kind === "open") return opening;
+    context.logger.info({ remote: opening.remote, reply: opening.reply }, "host refused or not reached");
+    // Any host that may take the mail later outweighs those that never will.
+    if (failure === undefined || isPermanent(failure.reply)) failure = opening;
+  }
+  return failure ?? { kind: "refused", reply: reply(451, "4.4", "The next hop has no host"), remote: "" };
+}
+
+const candidates = (hops: readonly NextHop[]): [NextHop, string][] =>
+  hops.flatMap((hop) => (hop.addresses ?? [hop.host]).map((address): [NextHop, string] => [hop, address]));
+
+async function openHost(
+  context: OpeningContext,
+  hop: NextHop,
+  address: string,
+): Promise<OpenSession | RefusedSession> {
+  const { tls } = context.settings;
+  const wire = context.makeWire(hop.host, address, hop.port);
+  const clear = await greet(context, wire);
+  if (clear.kind === "refused" || tls.mode === "none") return finish(context, clear);
+  if (!clear.extensions.startTls) {
+    if (tls.mode === "opportunistic") return finish(context, clear);
+    return abandon(wire, reply(451, "7.10", "TLS is required and the host does not offer it"));
+  }
+  const problem = await startTls(context, wire);
+  if (problem === undefined) return finish(context, await hello(context, wire));
+  if (tls.mode === "opportunistic" && tls.clearAfterFailure) {
+    context.logger.warn({ remote: wire.remote, problem }, "TLS failed, going on in clear");
+    if (wire.lost === undefined) return finish(context, clear);
+    // A negotiation that broke off takes its connection with it.
+    return finish(context, await greet(context, context.makeWire(hop.host, address, hop.port)));
+  }
+  return abandon(wire, reply(451, "7.5", `TLS failed: ${problem}`));
+}
+
+function abandon(wire: Wire, why: Reply): RefusedSession {
+  wire.fail(why.text);
+  return refused(wire, why);
+}
+
+async function greet(context: OpeningContext, wire: Wire): Promise<OpenSession | RefusedSession> {
+  const greeting = await wire.ask(undefined);
+  if (greeting.code !== 220) return abandon(wire, asRefusal(greeting, "greeting"));
+  return hello(context, wire);
+}
+
+async function hello(context: OpeningContext, wire: Wire): Promise<OpenSession | RefusedSession> {
+  const { heloName, deadlines } = context.settings;
+  const ehlo = await wire.ask(`EHLO ${heloName}`, "EHLO", deadlines.commandMs);
+  if (ehlo.code === 250) return { kind: "open", wire, extensions: parseExtensions(ehlo) };
+  if (!isPermanent(ehlo)) return abandon(wire, asRefusal(ehlo, "EHLO"));
+  // RFC 5321 §3.2: a peer from before 1995.
+  const helo = await wire.ask(`HELO ${heloName}`, "HELO", deadlines.commandMs);
+  if (helo.code === 250) return { kind: "open", wire, extensions: NO_EXTENSIONS };
+  return abandon(wire, asRefusal(helo, "HELO"));
+}
+
+async function startTls(context: OpeningContext, wire: Wire): Promise<string | undefined> {
+  const { deadlines, tls } = context.settings;
+  const answer = await wire.ask("STARTTLS", "STARTTLS", deadlines.commandMs);
+  if (answer.code !== 220) return `${answer.code} ${answer.text}`;
+  return wire.secure(tls, deadlines.commandMs);
+}
+
+/** The last step: who we are, when that was asked for. */
+async function finish(
+  context: OpeningContext,
+  opening: OpenSession | RefusedSession,
+): Promise<OpenSession | RefusedSession> {
+  const { credentials } = context.settings;
+  if (opening.kind === "refused" || credentials === undefined) return opening;
+  const { wire, extensions } = opening;
+  if (!wire.encrypted && !credentials.allowInClear) {
+    return abandon(wire, reply(451, "7.11", "The password is not sent without TLS"));
+  }
+  const answer = await authenticate(wire, extensions.auth, credentials, context.settings.deadlines.commandMs);
+  if (answer.code === 235) return opening;
+  context.logger.warn(
+    { remote: wire.remote, code: answer.code, text: answer.text },
+    "authentication at the next hop failed",
+  );
+  // Ours to mend, so the mail waits, whatever class the reply has.
+  return abandon(wire, reply(454, "7.0", `Authentication failed: ${answer.code} ${answer.text}`));
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+
+/** RFC 4954; PLAIN is RFC 4616. */
+async function authenticate(
+  wire: Wire,
+  mechanisms: readonly string[],
+  credentials: OutboundCredentials,
+  limitMs: number,
+): Promise<PeerReply | Reply> {
+  const { user, password } = credentials;
+  if (mechanisms.includes("PLAIN"))
+    return wire.ask(`AUTH PLAIN ${base64(`\0${user}\0${password}`)}`, "AUTH", limitMs);
+  if (!mechanisms.includes("LOGIN")) return reply(504, "5.4", "Neither AUTH PLAIN nor LOGIN is offered");
+  let answer = await wire.ask("AUTH LOGIN", "AUTH", limitMs);
+  if (answer.code === 334) answer = await wire.ask(base64(user), "AUTH", limitMs);
+  if (answer.code === 334) answer = await wire.ask(base64(password), "AUTH", limitMs);
+  return answer;
+}
+
+/** Why there is no session: a refusal as it is, anything else as a transient fault of the protocol. */
+function asRefusal(answer: PeerReply, stage: string): Reply {
+  if (answer.code >= 400) return reply(answer.code, answer.detail, answer.text);
+  return reply(451, "5.0", `Unexpected reply to ${stage}: ${answer.code} ${answer.text}`);
+}

@@ -1,0 +1,188 @@
+// One TCP or TLS connection to a peer: whole replies in, bytes out, one deadline for the stage in hand.
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { Clock } from "../../core/clock.ts";
+import { describeError } from "../../core/errors.ts";
+import type { TlsPolicy } from "./destination.ts";
+import { harmlessText, peerReply, ReplyReader, type PeerReply } from "./reply-reader.ts";
+
+export interface WireListener {
+  onReply(reply: PeerReply): void;
+  /** The connection is gone; nothing more comes. */
+  onLost(reason: string): void;
+}
+
+/** A lost connection answers like a peer that closes the channel (RFC 5321 §3.8); RFC 3463: 4.1 no answer, 4.2 bad connection. */
+const lostReply = (reason: string, spoken: boolean): PeerReply =>
+  peerReply(421, `4.4.${spoken ? 2 : 1} ${reason}`);
+
+export class Wire {
+  readonly host: string;
+  readonly remote: string;
+  /** Chunks received so far: two replies of one chunk were sent together. */
+  chunks = 0;
+  encrypted = false;
+  /** Who gets the replies. Without a listener a reply is unsolicited, and the two sides no longer agree. */
+  listener: WireListener | undefined;
+  #socket: Socket;
+  #reader: ReplyReader;
+  #clock: Clock;
+  #lost: string | undefined;
+  #onClosed: () => void;
+  #stage = "connect";
+  #limitMs: number;
+  #deadline: number;
+  #onDrained: (() => void) | undefined;
+
+  /** Starts to connect; the first reply is the greeting. `onClosed` is called once, at the very end. */
+  constructor(
+    host: string,
+    address: string,
+    port: number,
+    limits: { connectMs: number; greetingMs: number },
+    clock: Clock,
+    onClosed: () => void,
+  ) {
+    this.host = host;
+    this.remote = host === address ? `${host}:${port}` : `${host} [${address}]:${port}`;
+    this.#clock = clock;
+    this.#onClosed = onClosed;
+    this.#limitMs = limits.connectMs;
+    this.#deadline = clock.now() + limits.connectMs;
+    this.#reader = this.#newReader();
+    this.#socket = connectTcp({ host: address, port, noDelay: true });
+    this.#socket.once("connect", () => this.startStage("greeting", limits.greetingMs));
+    this.#attach();
+  }
+
+  get lost(): string | undefined {
+    return this.#lost;
+  }
+
+  /** From now on the peer has `limitMs` for what is named. Measured from here, not from its last byte (FAULTS N01). */
+  startStage(stage: string, limitMs: number): void {
+    this.#stage = stage;
+    this.#limitMs = limitMs;
+    this.#deadline = limitMs === Infinity ? Infinity : this.#clock.now() + limitMs;
+  }
+
+  checkDeadline(now: number): void {
+    if (now >= this.#deadline)
+      this.fail(`no answer in stage "${this.#stage}" within ${this.#limitMs / 1000} s`);
+  }
+
+  /** Whether more may be written at once. */
+  write(data: string | Buffer): boolean {
+    return this.#socket.write(data);
+  }
+
+  /** In one system call. */
+  writeAll(chunks: readonly Buffer[], last: Buffer): void {
+    this.#socket.cork();
+    for (const chunk of chunks) this.#socket.write(chunk);
+    this.#socket.write(last);
+    this.#socket.uncork();
+  }
+
+  /** Resolves when the written bytes have left, or the connection is lost. */
+  drained(): Promise<void> {
+    if (this.#lost !== undefined || !this.#socket.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+    });
+  }
+
+  /** The next reply, after sending `command` if there is one. A lost connection answers 421. */
+  ask(command: string | undefined, stage?: string, limitMs = Infinity): Promise<PeerReply> {
+    if (this.#lost !== undefined) return Promise.resolve(lostReply(this.#lost, this.chunks > 0));
+    if (stage !== undefined) this.startStage(stage, limitMs);
+    return new Promise((resolve) => {
+      const answer = (reply: PeerReply): void => {
+        this.listener = undefined;
+        resolve(reply);
+      };
+      this.listener = { onReply: answer, onLost: (reason) => answer(lostReply(reason, this.chunks > 0)) };
+      if (command !== undefined) this.write(`${command}\r\n`);
+    });
+  }
+
+  /** Turns to TLS after the peer's 220. Answers why not, when it fails; the connection is lost then. */
+  secure(policy: TlsPolicy, limitMs: number): Promise<string | undefined> {
+    if (this.#lost !== undefined) return Promise.resolve(this.#lost);
+    // FAULTS N06, RFC 3207 §6: what came in clear behind the 220 could have been put there by anybody.
+    if (this.#reader.midReply) {
+      this.fail("data in clear after the reply to STARTTLS");
+      return Promise.resolve(this.#lost);
+    }
+    this.startStage("TLS negotiation", limitMs);
+    const plain = this.#socket;
+    plain.removeAllListeners("data");
+    plain.removeAllListeners("drain");
+    this.#reader = this.#newReader();
+    return new Promise((resolve) => {
+      this.listener = { onReply: () => undefined, onLost: resolve };
+      const secured = connectTls({
+        socket: plain,
+        host: this.host,
+        ...(isIP(this.host) === 0 ? { servername: this.host } : {}),
+        ...(policy.authorities === undefined ? {} : { ca: policy.authorities }),
+        rejectUnauthorized: policy.verify,
+      });
+      this.#socket = secured;
+      secured.once("secureConnect", () => {
+        this.encrypted = true;
+        this.listener = undefined;
+        resolve(undefined);
+      });
+      this.#attach();
+    });
+  }
+
+  /** QUIT without waiting for the answer; the peer has `limitMs` to close. */
+  quit(limitMs: number): void {
+    this.startStage("QUIT", limitMs);
+    this.listener = { onReply: () => undefined, onLost: () => undefined };
+    this.#socket.end("QUIT\r\n");
+  }
+
+  fail(reason: string): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = harmlessText(reason);
+    this.#deadline = Infinity;
+    this.#reader.stop();
+    this.#socket.destroy();
+    this.#onDrained?.();
+    const listener = this.listener;
+    this.listener = undefined;
+    listener?.onLost(this.#lost);
+    this.#onClosed();
+  }
+
+  #attach(): void {
+    const socket = this.#socket;
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("drain", () => {
+      const resume = this.#onDrained;
+      this.#onDrained = undefined;
+      resume?.();
+    });
+    // Stays for the whole life: an error after the end must not end the process (FAULTS S26).
+    socket.on("error", (error) => this.fail(describeError(error) || "connection failed"));
+    socket.on("end", () => this.fail("the peer closed the connection"));
+    socket.on("close", () => this.fail("the connection was closed"));
+  }
+
+  #receive(chunk: Buffer): void {
+    this.chunks += 1;
+    const fault = this.#reader.push(chunk);
+    if (fault !== undefined) this.fail(fault);
+  }
+
+  #newReader(): ReplyReader {
+    return new ReplyReader((reply) => {
+      // FAULTS N04: a reply that nobody asked for shifts all later ones; only a new connection is safe.
+      if (this.listener === undefined) this.fail(`unsolicited reply ${reply.code} ${reply.text}`);
+      else this.listener.onReply(reply);
+    });
+  }
+}

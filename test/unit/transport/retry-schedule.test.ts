@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import {
+  expiresAt,
+  isDelayNoticeDue,
+  isExpired,
+  nextAttemptAt,
+  retryDelayMs,
+} from "../../../src/transport/retry-schedule.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+test("three quick attempts are followed by 15, 30, 60 and then 240 minutes for ever", () => {
+  const minutes = [1, 2, 3, 4, 5, 6, 7, 8, 100].map((attempts) => retryDelayMs(attempts) / MINUTE);
+  expect(minutes).toEqual([1, 1, 1, 15, 30, 60, 240, 240, 240]);
+});
+
+test("no attempt is planned after the expiry, nor in the past", () => {
+  expect(nextAttemptAt(1, 0, 1000)).toBe(1000 + MINUTE);
+  expect(nextAttemptAt(9, 0, 47 * HOUR)).toBe(48 * HOUR);
+  expect(nextAttemptAt(9, 0, 50 * HOUR)).toBe(50 * HOUR);
+});
+
+test("the delay is told after 12 hours and the message is given up after two days", () => {
+  expect(isDelayNoticeDue(0, 12 * HOUR - 1)).toBe(false);
+  expect(isDelayNoticeDue(0, 12 * HOUR)).toBe(true);
+  expect(isDelayNoticeDue(0, 48 * HOUR)).toBe(false);
+  expect(isExpired(0, 48 * HOUR - 1)).toBe(false);
+  expect(isExpired(5, 48 * HOUR + 5)).toBe(true);
+  expect(expiresAt(5)).toBe(48 * HOUR + 5);
+});
