@@ -1,6 +1,7 @@
 // The SMTP session (RFC 5321 §4): verbs, their order and their replies. Sockets and framing are behind Wire.
 import { formatReply, isPermanent, reply, type Reply } from "../../core/reply.ts";
 import { AuthExchange } from "./auth-exchange.ts";
+import { isForeign, isHeloDomain, isUnsafe } from "./line-checks.ts";
 import { parseMail } from "./path-command.ts";
 import {
   FAULT_REPLIES,
@@ -18,14 +19,6 @@ import type { BareLineEnding, FramingFault } from "./stream-parser.ts";
 import { traceStart } from "./trace-field.ts";
 import { type ClientFacts, Transaction } from "./transaction.ts";
 import type { Conversation, Wire } from "./wire.ts";
-
-const MAX_HELO_BYTES = 255;
-// C0, C1 and what stands for bytes that are no UTF-8: such text would end up in logs, headers and the next hop.
-const UNSAFE = /[\p{Cc}\ufffd]/u;
-const HELO_DOMAIN = /^[^\s<>()"\\;,]+$/;
-/** Browsers and other programs that were sent to the wrong port (FAULTS S24). */
-const FOREIGN_PROTOCOL =
-  /^(?:(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|TRACE|PATCH|CONNECT) \S+ HTTP\/|SSH-|PRI \* )/i;
 
 export class SmtpConversation implements Conversation {
   readonly #parts: SessionParts;
@@ -69,6 +62,10 @@ export class SmtpConversation implements Conversation {
 
   get remoteAddress(): string {
     return this.#wire.remoteAddress;
+  }
+
+  get isRefused(): boolean {
+    return this.#refusal !== undefined;
   }
 
   /** No transaction in hand: nothing is lost when the session ends now. */
@@ -116,7 +113,7 @@ export class SmtpConversation implements Conversation {
     this.#lineSince = undefined;
     if (this.#isClosed) return;
     if (!this.#isGreeted) return this.#refuseEarlyTalker();
-    if (UNSAFE.test(line)) return this.#refuseUnsafe();
+    if (isUnsafe(line)) return this.#refuseUnsafe();
     if (this.#auth.awaitsLine) return this.#auth.continueWith(line);
     const text = line.trimEnd();
     const space = text.indexOf(" ");
@@ -166,8 +163,7 @@ export class SmtpConversation implements Conversation {
           reply(214, "0.0", "HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT HELP VRFY"),
         );
       default:
-        if (FOREIGN_PROTOCOL.test(line) || (this.#client === undefined && !/^[a-z]{1,20}(?: |$)/i.test(line)))
-          return this.#refuseForeign();
+        if (isForeign(line, this.#client === undefined)) return this.#refuseForeign();
         return this.#say(UNRECOGNIZED);
     }
   }
@@ -184,9 +180,7 @@ export class SmtpConversation implements Conversation {
   }
 
   #hello(domain: string, isExtended: boolean): void {
-    if (domain === "" || !HELO_DOMAIN.test(domain) || Buffer.byteLength(domain) > MAX_HELO_BYTES) {
-      return this.#say(reply(501, "5.4", "Invalid domain name"));
-    }
+    if (!isHeloDomain(domain)) return this.#say(reply(501, "5.4", "Invalid domain name"));
     this.#reset();
     this.#isExtended = isExtended;
     this.#client = this.#factsFor(domain);

@@ -40,6 +40,8 @@ export type ReverseLookup = (address: string) => Promise<readonly string[]>;
 
 const LOOKUP_TIMEOUT_MS = 3000;
 const PACE_CHECK_MS = 5000;
+/** So many may linger to read their 421; a flood beyond is dropped without a word. */
+const MAX_REFUSED = 256;
 /** How long a session that was told 421 may take to read it. */
 const FAREWELL_MS = 500;
 
@@ -76,7 +78,9 @@ export function createSmtpListener(
 class Listener implements SmtpListener {
   readonly #parts: SessionParts;
   readonly #sessions = new Set<SmtpConversation>();
+  /** Admitted sessions only: clients on their way out after a 421 must not keep others out. */
   readonly #perAddress = new Map<string, number>();
+  #admitted = 0;
   #servers: LibraryServer[] = [];
   #tls: CertificatePair | undefined;
   #cancelPaceCheck: () => void = () => undefined;
@@ -88,7 +92,7 @@ class Listener implements SmtpListener {
   }
 
   get connections(): number {
-    return this.#sessions.size;
+    return this.#admitted;
   }
 
   async listen(): Promise<BoundAddress[]> {
@@ -142,13 +146,16 @@ class Listener implements SmtpListener {
       this.#forget(closed),
     );
     this.#sessions.add(session);
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    if (!session.isRefused) {
+      this.#admitted++;
+      this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    } else if (this.#sessions.size - this.#admitted > MAX_REFUSED) wire.destroy();
     return session;
   }
 
   #refusalFor(address: string): Reply | undefined {
     const { maxConnections, maxConnectionsPerAddress } = this.#parts.settings;
-    if (maxConnections > 0 && this.#sessions.size >= maxConnections) return TOO_MANY_CONNECTIONS;
+    if (maxConnections > 0 && this.#admitted >= maxConnections) return TOO_MANY_CONNECTIONS;
     const fromAddress = this.#perAddress.get(address) ?? 0;
     return maxConnectionsPerAddress > 0 && fromAddress >= maxConnectionsPerAddress
       ? TOO_MANY_CONNECTIONS
@@ -157,10 +164,15 @@ class Listener implements SmtpListener {
 
   #forget(session: SmtpConversation): void {
     if (!this.#sessions.delete(session)) return;
-    const left = (this.#perAddress.get(session.remoteAddress) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(session.remoteAddress);
-    else this.#perAddress.set(session.remoteAddress, left);
+    if (!session.isRefused) this.#release(session.remoteAddress);
     if (this.#sessions.size === 0) this.#onEmpty();
+  }
+
+  #release(address: string): void {
+    this.#admitted--;
+    const left = (this.#perAddress.get(address) ?? 1) - 1;
+    if (left === 0) this.#perAddress.delete(address);
+    else this.#perAddress.set(address, left);
   }
 
   /** Resolves when the last session is gone, however long its client takes: after the grace none is waited for. */

@@ -147,3 +147,14 @@ test("a command that never ends is no activity", async () => {
   expect(await talk.rest()).toMatch(/^451 4\.4\.2/);
   expect(await other.say("NOOP")).toMatch(/^250/);
 });
+
+test("clients that linger after their 421 do not keep others out", async () => {
+  await using run = await startListener({ settings: { maxConnections: 1 } });
+  const first = await run.open();
+  await first.greet();
+  for (let count = 0; count < 5; count++) expect(await (await run.open()).reply()).toMatch(/^421/);
+  await first.say("QUIT");
+  await expect.poll(() => run.listener.connections).toBe(0);
+  const next = await run.open();
+  expect(await next.reply()).toMatch(/^220/);
+});
