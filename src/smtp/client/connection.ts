@@ -145,6 +145,12 @@ export class Connection implements WireListener {
       this.#report(this.#repliesWith(undefined));
       return this.#ready();
     }
+    if (job.message.envelope.body === "8BITMIME" && !offered.eightBitMime) {
+      this.#logger.debug(
+        { message: job.message.id, remote: this.wire.remote },
+        "8-bit content sent without 8BITMIME",
+      );
+    }
     this.#state = "envelope";
     this.wire.startStage("MAIL", this.#settings.deadlines.commandMs);
     // RFC 2920 §3.1: all three in one group. The replies are judged when they come.

@@ -5,6 +5,7 @@ import {
   codesOf,
   destinationTo,
   messageOf,
+  type PeerSession,
   startPeer,
   STALL,
   unreachableOf,
