@@ -29,6 +29,9 @@ async function writeUntilKilled(folder: string, firstSeed: number, killAfterMs: 
   return lines;
 }
 
+/** With more the check takes longer than the writing: the store is emptied. */
+const MAX_LIVING = 500;
+
 /** Answers how many messages were acknowledged in all. */
 export async function crashLoop(folder: string, kills: number, maxRunMs: number): Promise<number> {
   const living = new Map<string, Acknowledged>();
@@ -59,6 +62,7 @@ async function checkStore(
   const store = createStore(folder);
   const { messages, corrupt } = await store.open();
   expect(corrupt).toEqual([]);
+  const isLarge = living.size > MAX_LIVING;
   const found = new Set(messages.map(({ id }) => id));
   expect([...living.keys()].filter((id) => !found.has(id))).toEqual([]);
   for (const { id, state } of messages) {
@@ -68,7 +72,8 @@ async function checkStore(
     expect(content.equals(wanted), `the bytes of ${id}`).toBe(true);
     expect([undefined, `state ${seed}`]).toContain(state);
     // Written but killed before it was acknowledged, or before its end was on disk: complete, and gone from here.
-    if (!living.has(id) || removed.has(id)) store.remove(id);
+    if (!living.has(id) || removed.has(id) || isLarge) store.remove(id);
   }
+  if (isLarge) living.clear();
   await store.close();
 }
