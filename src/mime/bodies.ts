@@ -1,0 +1,125 @@
+// The text, the HTML and the attachments of a message (REFERENCE 1.3.3, 1.5.3), whatever its structure.
+import type { MimeDocument } from "./document.ts";
+import { MimePart } from "./part.ts";
+import { requireMimeVersion } from "./text-body.ts";
+
+/** The leaves in reading order. A message/rfc822 is a leaf: nothing is looked for inside it. */
+function* leaves(root: MimePart): Generator<MimePart> {
+  const stack = [root];
+  for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
+    if (!part.isMultipart) yield part;
+    else for (const child of part.children.toReversed()) stack.push(child);
+  }
+}
+
+function isBody(part: MimePart, mediaType: string): boolean {
+  if (part.mediaType !== mediaType) return false;
+  const { disposition } = part;
+  if (disposition !== "" && disposition !== "inline") return false;
+  // A named text is a file that is shown inline; a message that is one text is its own body, named or not.
+  return part.isRoot || part.fileName === "";
+}
+
+function findBody(doc: MimeDocument, mediaType: string): MimePart | undefined {
+  for (const part of leaves(doc.root)) if (isBody(part, mediaType)) return part;
+  return undefined;
+}
+
+export const textBodyPart = (doc: MimeDocument): MimePart | undefined => findBody(doc, "text/plain");
+export const htmlBodyPart = (doc: MimeDocument): MimePart | undefined => findBody(doc, "text/html");
+
+const isFile = (part: MimePart): boolean => {
+  const { disposition, mediaType } = part;
+  // RFC 2183 §2.8: an unknown disposition is treated as an attachment.
+  if (disposition !== "" && disposition !== "inline") return true;
+  return part.fileName !== "" || !mediaType.startsWith("text/");
+};
+
+/** Leaves that are no body and no picture of the HTML: marked as attachment, named, or no text. */
+export function attachmentParts(doc: MimeDocument): MimePart[] {
+  const text = textBodyPart(doc);
+  const html = htmlBodyPart(doc);
+  let markup: string | undefined;
+  const isShownInHtml = (part: MimePart): boolean => {
+    if (html === undefined || part.contentId === "" || !isInRelated(part)) return false;
+    markup ??= html.text();
+    return markup.includes(`cid:${part.contentId}`);
+  };
+  const found: MimePart[] = [];
+  for (const part of leaves(doc.root)) {
+    if (part !== text && part !== html && isFile(part) && !isShownInHtml(part)) found.push(part);
+  }
+  return found;
+}
+
+const isInRelated = (part: MimePart): boolean => part.parent?.mediaType === "multipart/related";
+const isEmptyLeaf = (part: MimePart): boolean =>
+  part.body.kind === "bytes" && part.body.range.start === part.body.range.end && !part.isMultipart;
+
+/** The level that competes in an alternative: the body itself, or the related multipart that it opens. */
+function alternativeLevel(body: MimePart): MimePart {
+  let level = body;
+  while (level.parent?.mediaType === "multipart/related" && level.parent.children[0] === level)
+    level = level.parent;
+  return level;
+}
+
+/** The alternative around the body; made where there is none yet. */
+function alternativeAround(body: MimePart): MimePart {
+  const level = alternativeLevel(body);
+  if (level.parent?.mediaType === "multipart/alternative") return level.parent;
+  return level.wrapIn("multipart/alternative");
+}
+
+function createText(mediaType: string, text: string): MimePart {
+  const part = MimePart.create(mediaType, { charset: "utf-8" });
+  part.setText(text);
+  return part;
+}
+
+/** A message without either body: the new one stands first in a mixed, before what was there. */
+function insertFirst(doc: MimeDocument, part: MimePart): void {
+  const { root } = doc;
+  const mixed =
+    root.mediaType === "multipart/mixed" && root.isMultipart ? root : root.wrapIn("multipart/mixed");
+  mixed.insertChild(0, part);
+}
+
+export function setTextBody(doc: MimeDocument, text: string): void {
+  const part = textBodyPart(doc);
+  const html = part === undefined ? htmlBodyPart(doc) : undefined;
+  if (part !== undefined) part.setText(text, newTextOptions(part));
+  // RFC 2046 §5.1.4: the plainest form comes first.
+  else if (html !== undefined) alternativeAround(html).insertChild(0, createText("text/plain", text));
+  else insertFirst(doc, createText("text/plain", text));
+  requireMimeVersion(doc.root);
+}
+
+export function setHtmlBody(doc: MimeDocument, html: string): void {
+  const part = htmlBodyPart(doc);
+  const text = part === undefined ? textBodyPart(doc) : undefined;
+  if (part !== undefined) part.setText(html);
+  else if (text === undefined) insertFirst(doc, createText("text/html", html));
+  else if (text.isRoot && isEmptyLeaf(text)) {
+    text.setMediaType("text/html");
+    text.setText(html, newTextOptions(text));
+  } else alternativeAround(text).insertChild(-1, createText("text/html", html));
+  requireMimeVersion(doc.root);
+}
+
+/** A message that names no charset yet gets UTF-8 where it needs one; ASCII text needs none. */
+const newTextOptions = (part: MimePart): { charset?: string } =>
+  part.headers.has("Content-Type") && !part.contentParameters.has("charset") && isEmptyLeaf(part)
+    ? { charset: "utf-8" }
+    : {};
+
+export function addAttachmentPart(doc: MimeDocument, part: MimePart): void {
+  const { root } = doc;
+  if (root.isMultipart && root.mediaType === "multipart/mixed") root.insertChild(-1, part);
+  else if (isEmptyLeaf(root) && root.mediaType === "text/plain") {
+    // Nothing but headers so far: no empty text is made up before the attachment.
+    root.setMediaType("multipart/mixed");
+    root.insertChild(-1, part);
+  } else root.wrapIn("multipart/mixed").insertChild(-1, part);
+  requireMimeVersion(doc.root);
+}

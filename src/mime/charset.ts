@@ -1,0 +1,101 @@
+// Bytes to text and back in the charset a part names: native for the common ones, iconv-lite and ICU for the rest.
+import { isUtf8 } from "node:buffer";
+import iconv from "iconv-lite";
+
+const MAX_LABEL_LENGTH = 64;
+const LABEL = /^[a-z\d][\w.:+()-]*$/i;
+// iconv-lite lists transfer encodings among its charsets: no message may name them.
+const NOT_CHARSETS = new Set(["base64", "hex", "binary", "internal"]);
+/** Charsets in which the bytes of ASCII text are not ASCII. */
+const NOT_ASCII_COMPATIBLE = /^(?:x-)?(?:unicode|utf-?(?:7|16|32)|ucs|iso-10646-ucs|cp037|ibm037|ebcdic)/i;
+
+type NativeCharset = "ascii" | "utf8" | "latin1";
+
+function nativeCharset(label: string): NativeCharset | undefined {
+  switch (label.toLowerCase()) {
+    case "utf-8":
+    case "utf8":
+      return "utf8";
+    case "us-ascii":
+    case "ascii":
+    case "":
+      return "ascii";
+    case "iso-8859-1":
+    case "latin1":
+      return "latin1";
+    default:
+      return undefined;
+  }
+}
+
+function isIconvCharset(label: string): boolean {
+  if (label.length > MAX_LABEL_LENGTH || !LABEL.test(label) || NOT_CHARSETS.has(label.toLowerCase()))
+    return false;
+  try {
+    return iconv.encodingExists(label);
+  } catch {
+    return false;
+  }
+}
+
+/** ICU knows some that iconv-lite does not (ISO-2022-JP). */
+function icuDecoder(label: string): TextDecoder | undefined {
+  if (label.length > MAX_LABEL_LENGTH || !LABEL.test(label)) return undefined;
+  try {
+    return new TextDecoder(label);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes without a declared charset, and 8-bit bytes in a header: UTF-8 when they are, else Latin-1. */
+export const decodeUnlabelled = (bytes: Buffer): string =>
+  isUtf8(bytes) ? bytes.toString("utf8") : bytes.toString("latin1");
+
+/** The text, or undefined when nobody knows the charset. Invalid sequences become U+FFFD. */
+export function decodeCharset(bytes: Buffer, label: string): string | undefined {
+  const native = nativeCharset(label);
+  switch (native) {
+    case "utf8":
+      return bytes.toString("utf8");
+    case "ascii":
+      return decodeUnlabelled(bytes);
+    case "latin1":
+      return bytes.toString("latin1");
+    case undefined:
+      return isIconvCharset(label) ? iconv.decode(bytes, label) : icuDecoder(label)?.decode(bytes);
+    default:
+      return native satisfies never;
+  }
+}
+
+// oxlint-disable-next-line no-control-regex -- ASCII is what is meant
+const ASCII = /^[\x00-\x7f]*$/;
+// oxlint-disable-next-line no-control-regex -- Latin-1 is what is meant
+const LATIN1 = /^[\x00-\xff]*$/;
+
+export const isAsciiText = (text: string): boolean => ASCII.test(text);
+
+/** The bytes of the text, or undefined when the charset is unknown or lacks a character of it. */
+export function encodeCharset(text: string, label: string): Buffer | undefined {
+  const native = nativeCharset(label);
+  switch (native) {
+    case "utf8":
+      return Buffer.from(text, "utf8");
+    case "ascii":
+      return isAsciiText(text) ? Buffer.from(text, "latin1") : undefined;
+    case "latin1":
+      return LATIN1.test(text) ? Buffer.from(text, "latin1") : undefined;
+    case undefined:
+      return encodeOther(text, label);
+    default:
+      return native satisfies never;
+  }
+}
+
+function encodeOther(text: string, label: string): Buffer | undefined {
+  if (isAsciiText(text) && !NOT_ASCII_COMPATIBLE.test(label)) return Buffer.from(text, "latin1");
+  if (!isIconvCharset(label)) return undefined;
+  const bytes = iconv.encode(text, label);
+  return iconv.decode(bytes, label) === text ? bytes : undefined;
+}

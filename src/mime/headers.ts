@@ -1,0 +1,306 @@
+// A header block: raw until edited; fields that nobody touches stay byte for byte.
+import type { Splice } from "../core/splice.ts";
+import { decodeUnlabelled, isAsciiText } from "./charset.ts";
+import { foldField, requireFieldName, requireFieldValue, trimBlanks, unfoldValue } from "./header-field.ts";
+import { DEFAULT_MIME_LIMITS } from "./limits.ts";
+import { encodeHeaderValue } from "./words.ts";
+
+/** Text here is Latin-1: one character per byte of the block. */
+interface Field {
+  /** Lower case; "" for a line that is no field (no colon, mbox "From ", leading blanks). */
+  readonly name: string;
+  readonly label: string;
+  /** The whole field with its line end. */
+  raw: string;
+  readonly valueStart: number;
+  /** Place in the original block; a new field has none (-1). */
+  readonly start: number;
+  readonly end: number;
+  edited: boolean;
+}
+
+const CRLF = "\r\n";
+
+const decodeText = (text: string): string =>
+  isAsciiText(text) ? text : decodeUnlabelled(Buffer.from(text, "latin1"));
+const valueOf = (field: Field): string => decodeText(unfoldValue(field.raw.slice(field.valueStart)));
+
+export class Headers {
+  readonly #block: Buffer;
+  readonly #maxFields: number;
+  #fields: Field[] | undefined;
+  #newline = CRLF;
+  #tailStart = 0;
+  /** The blank line; in a block without one it may be added. */
+  #tail = "";
+  #tailAdded = false;
+  #revision = 0;
+
+  constructor(block: Buffer, maxFields: number = DEFAULT_MIME_LIMITS.maxHeaders) {
+    this.#block = block;
+    this.#maxFields = maxFields;
+  }
+
+  static empty(): Headers {
+    return new Headers(Buffer.from(CRLF));
+  }
+
+  /** Counts the edits: what was derived from a field is stale when this moved. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get changed(): boolean {
+    return this.#revision > 0;
+  }
+
+  get(name: string): string | undefined {
+    const field = this.#find(name.toLowerCase());
+    return field === undefined ? undefined : valueOf(field);
+  }
+
+  getAll(name: string): string[] {
+    const wanted = name.toLowerCase();
+    const found: string[] = [];
+    for (const field of this.#parsed())
+      if (field.name === wanted && wanted !== "") found.push(valueOf(field));
+    return found;
+  }
+
+  has(name: string): boolean {
+    return this.#find(name.toLowerCase()) !== undefined;
+  }
+
+  /** The fields in order, lines that are no fields left out. */
+  entries(): { name: string; value: string }[] {
+    const found: { name: string; value: string }[] = [];
+    for (const field of this.#parsed())
+      if (field.name !== "") found.push({ name: decodeText(field.label), value: valueOf(field) });
+    return found;
+  }
+
+  /** Replaces the first field of the name where it stands and removes further ones; appends when there is none. */
+  set(name: string, value: string): void {
+    const wanted = name.toLowerCase();
+    const first = this.#find(wanted);
+    if (first === undefined) return this.add(name, value);
+    requireFieldName(name);
+    const text = trimBlanks(value);
+    // The present value may be set again even where its bytes could not be written anew.
+    if (valueOf(first) !== text) {
+      requireFieldValue(name, value);
+      first.raw = foldField(first.label, encodeHeaderValue(name, text), this.#newline);
+      first.edited = true;
+      this.#revision++;
+    }
+    this.#removeWhere((field) => field.name === wanted && field !== first);
+  }
+
+  add(name: string, value: string): void {
+    const field = this.#create(name, value);
+    const fields = this.#parsed();
+    const last = fields.at(-1);
+    // A block cut off inside a line has no end to append at.
+    if (last !== undefined && !last.raw.endsWith("\n")) this.#insertAtTop(field);
+    else fields.push(field);
+    this.#revision++;
+  }
+
+  prepend(name: string, value: string): void {
+    this.#insertAtTop(this.#create(name, value));
+    this.#revision++;
+  }
+
+  remove(name: string): number {
+    const wanted = name.toLowerCase();
+    return this.#removeWhere((field) => field.name === wanted && wanted !== "");
+  }
+
+  /** The fields whose name the test accepts, as they stand, for `adopt` of another block. */
+  rawFields(test: (name: string) => boolean): string[] {
+    const found: string[] = [];
+    for (const field of this.#parsed()) if (field.name !== "" && test(field.name)) found.push(field.raw);
+    return found;
+  }
+
+  /** Appends fields that `rawFields` gave, byte for byte. */
+  adopt(fields: readonly string[]): void {
+    for (const raw of fields) {
+      const ended = raw.endsWith("\n") ? raw : raw + this.#newline;
+      const colon = ended.indexOf(":");
+      const label = ended.slice(0, colon).trimEnd();
+      this.#parsed().push({
+        name: label.toLowerCase(),
+        label,
+        raw: ended,
+        valueStart: colon + 1,
+        start: -1,
+        end: -1,
+        edited: true,
+      });
+      this.#revision++;
+    }
+  }
+
+  /** A block that ends without its blank line gets one: a body is to follow. */
+  ensureBlankLine(): void {
+    const last = this.#parsed().at(-1);
+    if (this.#tail !== "") return;
+    this.#tail =
+      last === undefined || last.raw.endsWith("\n") ? this.#newline : this.#newline + this.#newline;
+    this.#tailAdded = true;
+    this.#revision++;
+  }
+
+  /** The edits relative to the message, the block starting at `base`. */
+  splices(base: number): Splice[] {
+    if (!this.changed) return [];
+    const found: Splice[] = [];
+    let cursor = 0;
+    let pending = "";
+    const keepFrom = (start: number): void => {
+      if (start > cursor || pending !== "") {
+        found.push({ start: base + cursor, end: base + start, bytes: Buffer.from(pending, "latin1") });
+      }
+      pending = "";
+    };
+    for (const field of this.#parsed()) {
+      if (field.edited) pending += field.raw;
+      else {
+        keepFrom(field.start);
+        cursor = field.end;
+      }
+    }
+    keepFrom(this.#tailStart);
+    if (this.#tailAdded) {
+      found.push({
+        start: base + this.#block.length,
+        end: base + this.#block.length,
+        bytes: Buffer.from(this.#tail),
+      });
+    }
+    return found;
+  }
+
+  toBuffer(): Buffer {
+    if (!this.changed) return this.#block;
+    let text = "";
+    for (const field of this.#parsed()) text += field.raw;
+    return Buffer.from(text + this.#tail, "latin1");
+  }
+
+  #find(wanted: string): Field | undefined {
+    if (wanted === "") return undefined;
+    for (const field of this.#parsed()) if (field.name === wanted) return field;
+    return undefined;
+  }
+
+  #create(name: string, value: string): Field {
+    requireFieldName(name);
+    requireFieldValue(name, value);
+    // A part of no bytes at all (RFC 2046 allows the blank line to be missing too) gets its blank line with its first field.
+    if (this.#block.length === 0) this.ensureBlankLine();
+    this.#parsed();
+    const raw = foldField(name, encodeHeaderValue(name, trimBlanks(value)), this.#newline);
+    return {
+      name: name.toLowerCase(),
+      label: name,
+      raw,
+      valueStart: name.length + 1,
+      start: -1,
+      end: -1,
+      edited: true,
+    };
+  }
+
+  /** Below an mbox "From " line, and never above a line of blanks and text: it would become part of the new field. */
+  #insertAtTop(field: Field): void {
+    const fields = this.#parsed();
+    let index = 0;
+    for (
+      let above = fields[0];
+      above?.name === "" && /^(?:[ \t]|>?From )/.test(above.raw);
+      above = fields[index]
+    ) {
+      if (!above.raw.endsWith("\n")) {
+        above.raw += this.#newline;
+        above.edited = true;
+      }
+      index++;
+    }
+    fields.splice(index, 0, field);
+  }
+
+  #removeWhere(test: (field: Field) => boolean): number {
+    const fields = this.#parsed();
+    const kept = fields.filter((field) => !test(field));
+    const removed = fields.length - kept.length;
+    if (removed > 0) {
+      this.#fields = kept;
+      this.#revision++;
+    }
+    return removed;
+  }
+
+  #parsed(): Field[] {
+    this.#fields ??= this.#parse(this.#block.toString("latin1"));
+    return this.#fields;
+  }
+
+  #parse(text: string): Field[] {
+    const fields: Field[] = [];
+    const firstBreak = text.indexOf("\n");
+    if (firstBreak >= 0 && text[firstBreak - 1] !== "\r") this.#newline = "\n";
+    let position = 0;
+    while (position < text.length) {
+      const code = text.charCodeAt(position);
+      if (code === 0x0a || (code === 0x0d && text.charCodeAt(position + 1) === 0x0a)) break;
+      const end = fields.length < this.#maxFields ? fieldEnd(text, position) : lastLineEnd(text, position);
+      fields.push(parseField(text.slice(position, end), position, fields.length < this.#maxFields));
+      position = end;
+    }
+    this.#tailStart = position;
+    this.#tail = text.slice(position);
+    return fields;
+  }
+}
+
+/** After the field that starts here: its line and the folded lines behind it. */
+function fieldEnd(text: string, start: number): number {
+  let position = start;
+  for (;;) {
+    const lineEnd = text.indexOf("\n", position);
+    if (lineEnd < 0) return text.length;
+    position = lineEnd + 1;
+    const next = text.charCodeAt(position);
+    if (next !== 0x20 && next !== 0x09) return position;
+  }
+}
+
+/** Past the field limit the rest of the block, up to its blank line, is one entry without a name. */
+function lastLineEnd(text: string, start: number): number {
+  if (text.endsWith("\n\r\n")) return Math.max(text.length - 2, start);
+  return text.endsWith("\n\n") ? Math.max(text.length - 1, start) : text.length;
+}
+
+function parseField(raw: string, start: number, named: boolean): Field {
+  const colon = named ? raw.indexOf(":") : -1;
+  const label = colon <= 0 ? "" : trimBlanksAtEnd(raw, colon);
+  // A name holds neither blanks nor line breaks; RFC 5322 §4.5 allows blanks before the colon.
+  const isField = label !== "" && !/[\s\0]/.test(label);
+  return {
+    name: isField ? label.toLowerCase() : "",
+    label: isField ? label : "",
+    raw,
+    valueStart: colon + 1,
+    start,
+    end: start + raw.length,
+    edited: false,
+  };
+}
+
+function trimBlanksAtEnd(raw: string, colon: number): string {
+  let end = colon;
+  while (end > 0 && (raw[end - 1] === " " || raw[end - 1] === "\t")) end--;
+  return raw.slice(0, end);
+}

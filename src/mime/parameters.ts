@@ -1,0 +1,198 @@
+// Values with parameters (Content-Type, Content-Disposition): RFC 2045 §5.1 and RFC 2231, tolerant and linear.
+import { decodeCharset, isAsciiText } from "./charset.ts";
+import { decodeWords, singleLine } from "./encoded-words.ts";
+import { DEFAULT_MIME_LIMITS } from "./limits.ts";
+
+export interface ParameterizedValue {
+  /** Lower case, without comments. */
+  readonly value: string;
+  /** Names in lower case; the first of a name wins. A Map, since a name may be "__proto__". */
+  readonly parameters: Map<string, string>;
+}
+
+interface Token {
+  readonly text: string;
+  readonly end: number;
+}
+
+/** The end of the comment that opens at `at`; comments nest (RFC 5322 §3.2.2), counted instead of recursed into. */
+function skipComment(raw: string, at: number): number {
+  let depth = 0;
+  for (let position = at; position < raw.length; position++) {
+    const char = raw[position];
+    if (char === "\\") position++;
+    else if (char === "(") depth++;
+    else if (char === ")" && --depth === 0) return position + 1;
+  }
+  return raw.length;
+}
+
+/** Text up to one of the stop characters, quoted strings opened, comments dropped. */
+function readToken(raw: string, start: number, stops: string): Token {
+  const parts: string[] = [];
+  let quotes = false;
+  let plainStart = start;
+  let position = start;
+  while (position < raw.length && !stops.includes(raw[position] ?? "")) {
+    const char = raw[position];
+    if (char === '"') {
+      const quoted = readQuoted(raw, position);
+      quotes = true;
+      parts.push(raw.slice(plainStart, position).trim(), quoted.text);
+      plainStart = position = quoted.end;
+    } else if (char === "(") {
+      parts.push(raw.slice(plainStart, position).trim());
+      plainStart = position = skipComment(raw, position);
+    } else position++;
+  }
+  parts.push(raw.slice(plainStart, position).trim());
+  const text = parts.join("");
+  return { text: quotes ? text : text.trim(), end: position };
+}
+
+function readQuoted(raw: string, start: number): Token {
+  const close = raw.indexOf('"', start + 1);
+  const simple = raw.slice(start + 1, close < 0 ? raw.length : close);
+  if (!simple.includes("\\")) return { text: simple, end: close < 0 ? raw.length : close + 1 };
+  const parts: string[] = [];
+  let position = start + 1;
+  for (; position < raw.length && raw[position] !== '"'; position++) {
+    if (raw[position] === "\\" && position + 1 < raw.length) position++;
+    parts.push(raw[position] ?? "");
+  }
+  return { text: parts.join(""), end: Math.min(position + 1, raw.length) };
+}
+
+/** The pieces of one RFC 2231 parameter, by their number. */
+interface Section {
+  readonly text: string;
+  readonly encoded: boolean;
+}
+
+const SECTION_NAME = /^([^*]+)(?:\*(\d{1,6}))?(\*)?$/;
+
+function percentDecoded(text: string): Buffer {
+  if (!text.includes("%")) return Buffer.from(text, "utf8");
+  // The quoted-printable decoder reads the same hexadecimal pairs behind another sign.
+  const bytes: number[] = [];
+  const source = Buffer.from(text, "utf8");
+  for (let position = 0; position < source.length; position++) {
+    const code = source[position] ?? 0;
+    const pair = code === 0x25 ? source.toString("latin1", position + 1, position + 3) : "";
+    if (/^[\da-f]{2}$/i.test(pair)) {
+      bytes.push(Number.parseInt(pair, 16));
+      position += 2;
+    } else bytes.push(code);
+  }
+  return Buffer.from(bytes);
+}
+
+/** Sections from 0 upwards without a gap; what stands behind a gap is ignored. */
+function joinSections(sections: Map<number, Section>): string {
+  const bytes: Buffer[] = [];
+  let charset = "utf-8";
+  for (let number = 0; ; number++) {
+    const section = sections.get(number);
+    if (section === undefined) break;
+    let text = section.text;
+    if (section.encoded && number === 0) {
+      // charset'language'text
+      const first = text.indexOf("'");
+      const second = first < 0 ? -1 : text.indexOf("'", first + 1);
+      if (second >= 0) {
+        charset = text.slice(0, first) || "utf-8";
+        text = text.slice(second + 1);
+      }
+    }
+    bytes.push(section.encoded ? percentDecoded(text) : Buffer.from(text, "utf8"));
+  }
+  const joined = Buffer.concat(bytes);
+  return decodeCharset(joined, charset) ?? joined.toString("latin1");
+}
+
+/**
+ * Values are decoded, encoded words in them too (RFC 2047 §5 forbids these, senders write them). An RFC 2231 form wins
+ * over a plain one of the same name.
+ */
+export function parseParameters(
+  raw: string,
+  maxParameters: number = DEFAULT_MIME_LIMITS.maxParameters,
+): ParameterizedValue {
+  const parameters = new Map<string, string>();
+  const head = readToken(raw, 0, ";");
+  const sectioned = new Map<string, Map<number, Section>>();
+  let position = head.end;
+  for (let count = 0; position < raw.length && count < maxParameters; count++) {
+    const name = readToken(raw, position + 1, "=;");
+    position = name.end;
+    if (raw[position] !== "=") continue;
+    const value = readToken(raw, position + 1, ";");
+    position = value.end;
+    noteParameter(parameters, sectioned, name.text.toLowerCase(), value.text);
+  }
+  for (const [name, sections] of sectioned) if (sections.has(0)) parameters.set(name, joinSections(sections));
+  return { value: head.text.toLowerCase(), parameters };
+}
+
+function noteParameter(
+  parameters: Map<string, string>,
+  sectioned: Map<string, Map<number, Section>>,
+  name: string,
+  text: string,
+): void {
+  const match = name.includes("*") ? SECTION_NAME.exec(name) : null;
+  if (match === null) {
+    if (name !== "" && !parameters.has(name)) parameters.set(name, decodeWords(text));
+    return;
+  }
+  const [, base = "", number = "0", star] = match;
+  let sections = sectioned.get(base);
+  if (sections === undefined) sectioned.set(base, (sections = new Map()));
+  const key = Number(number);
+  if (!sections.has(key)) sections.set(key, { text, encoded: star !== undefined });
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;
+const PARAMETER_NAME = /^[!#$&+\-.^_`|~\w]+$/;
+/** Octets of an RFC 2231 section, so that "; name*0*=" and it stay on one line. */
+const SECTION_LENGTH = 54;
+
+function percentEncoded(text: string): string[] {
+  const units: string[] = [];
+  for (const code of Buffer.from(text.toWellFormed(), "utf8")) {
+    const char = String.fromCharCode(code);
+    units.push(/[\w.-]/.test(char) ? char : `%${code.toString(16).toUpperCase().padStart(2, "0")}`);
+  }
+  return units;
+}
+
+function formatEncoded(name: string, text: string): string[] {
+  const chunks: string[] = [];
+  let chunk = "";
+  for (const unit of percentEncoded(text)) {
+    if (chunk.length + unit.length > SECTION_LENGTH) {
+      chunks.push(chunk);
+      chunk = "";
+    }
+    chunk += unit;
+  }
+  chunks.push(chunk);
+  if (chunks.length === 1) return [`${name}*=utf-8''${chunk}`];
+  return chunks.map((part, index) => `${name}*${index}*=${index === 0 ? "utf-8''" : ""}${part}`);
+}
+
+function formatParameter(name: string, value: string): string[] {
+  const text = singleLine(value);
+  if (!isAsciiText(text)) return formatEncoded(name, text);
+  if (TOKEN.test(text)) return [`${name}=${text}`];
+  return [`${name}="${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`];
+}
+
+export function formatParameters(parsed: ParameterizedValue): string {
+  const parts = [singleLine(parsed.value)];
+  for (const [name, value] of parsed.parameters) {
+    if (!PARAMETER_NAME.test(name)) continue;
+    parts.push(...formatParameter(name, value));
+  }
+  return parts.join("; ");
+}

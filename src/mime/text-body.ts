@@ -1,0 +1,62 @@
+// Puts new content into a part: charset, transfer encoding and the header fields that name them.
+import { encodeCharset } from "./charset.ts";
+import type { MimePart } from "./part.ts";
+import { encodeTransferEncoding, encodingForText, fitsEncoding, traitsOf } from "./transfer-encoding.ts";
+
+export interface TextOptions {
+  readonly charset?: string;
+  readonly transferEncoding?: string;
+}
+
+interface EncodedText {
+  readonly bytes: Buffer;
+  readonly charset: string;
+}
+
+const FALLBACK_CHARSET = "utf-8";
+
+/** RFC 2046 §4.1.1: the lines of text end with CRLF. */
+const canonicalText = (text: string): string => text.toWellFormed().replaceAll(/\r\n|\r|\n/g, "\r\n");
+
+function encodeInCharset(text: string, charset: string): EncodedText {
+  const bytes = encodeCharset(text, charset);
+  if (bytes !== undefined) return { bytes, charset };
+  return { bytes: Buffer.from(text, "utf8"), charset: FALLBACK_CHARSET };
+}
+
+/** RFC 5321 §4.1.1.4: a message ends with a line end; without one the next hop would have to add it. */
+const endedText = (text: string): string => (text === "" || text.endsWith("\r\n") ? text : `${text}\r\n`);
+
+export function encodeTextBody(part: MimePart, text: string, options: TextOptions): void {
+  const canonical = part.isRoot ? endedText(canonicalText(text)) : canonicalText(text);
+  const { bytes, charset } = encodeInCharset(canonical, options.charset?.toLowerCase() ?? part.charset);
+  const traits = traitsOf(bytes);
+  const wanted = options.transferEncoding?.toLowerCase() ?? part.transferEncoding;
+  const encoding = fitsEncoding(traits, wanted) ? wanted : encodingForText(bytes, traits);
+  const raw = encodeTransferEncoding(bytes, encoding);
+  // Text set to what it was: nothing to tell, and a signature goes on to verify.
+  if (charset === part.charset && encoding === part.transferEncoding && raw.equals(part.rawBody())) return;
+  if (charset !== part.charset) part.setContentParameter("charset", charset);
+  nameTransferEncoding(part, encoding);
+  part.setRawBody(raw);
+}
+
+export function encodeDecodedBody(part: MimePart, bytes: Buffer, transferEncoding: string | undefined): void {
+  const wanted = transferEncoding?.toLowerCase() ?? part.transferEncoding;
+  const encoding = fitsEncoding(traitsOf(bytes), wanted) ? wanted : "base64";
+  nameTransferEncoding(part, encoding);
+  part.setRawBody(encodeTransferEncoding(bytes, encoding));
+}
+
+function nameTransferEncoding(part: MimePart, encoding: string): void {
+  if (part.transferEncoding !== encoding) part.headers.set("Content-Transfer-Encoding", encoding);
+  if (part.isRoot) requireMimeVersion(part);
+}
+
+/** RFC 2045 §4: without the version some readers ignore the content headers. */
+export function requireMimeVersion(root: MimePart): void {
+  const { headers } = root;
+  if (headers.has("MIME-Version")) return;
+  if (headers.has("Content-Type") || headers.has("Content-Transfer-Encoding"))
+    headers.add("MIME-Version", "1.0");
+}

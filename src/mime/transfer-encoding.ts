@@ -1,0 +1,86 @@
+// Content-Transfer-Encoding (RFC 2045 §6): decoding, encoding, and which encoding some bytes need.
+import libbase64 from "libbase64";
+import { decodeQuotedPrintable, encodeQuotedPrintable } from "./quoted-printable.ts";
+
+// RFC 5322 §2.1.1: a line is at most 998 characters without its CRLF.
+const MAX_LINE_LENGTH = 998;
+const BASE64_LINE_LENGTH = 76;
+
+export function decodeTransferEncoding(raw: Buffer, encoding: string): Buffer {
+  switch (encoding) {
+    case "base64":
+      return decodeBase64(raw);
+    case "quoted-printable":
+      return decodeQuotedPrintable(raw);
+    default:
+      return raw;
+  }
+}
+
+function decodeBase64(raw: Buffer): Buffer {
+  const text = raw.toString("latin1");
+  const padding = text.indexOf("=");
+  // Native decoding ends at the first padding: encoded pieces one after the other need the segment-wise decoder.
+  if (padding < 0 || text.length - padding <= 4) return Buffer.from(text, "base64");
+  return libbase64.decode(text);
+}
+
+export function encodeTransferEncoding(bytes: Buffer, encoding: string): Buffer {
+  switch (encoding) {
+    case "base64":
+      return encodeBase64(bytes);
+    case "quoted-printable":
+      return encodeQuotedPrintable(bytes);
+    default:
+      return bytes;
+  }
+}
+
+function encodeBase64(bytes: Buffer): Buffer {
+  if (bytes.length === 0) return bytes;
+  return Buffer.from(`${libbase64.wrap(bytes.toString("base64"), BASE64_LINE_LENGTH)}\r\n`, "latin1");
+}
+
+export interface BodyTraits {
+  readonly highBytes: number;
+  /** NUL, a CR or LF that is no line end, or a line over 998: needs an encoding that hides them. */
+  readonly irregular: boolean;
+}
+
+export function traitsOf(bytes: Buffer): BodyTraits {
+  let highBytes = 0;
+  let irregular = false;
+  let lineStart = 0;
+  for (let position = 0; position < bytes.length; position++) {
+    const code = bytes[position] ?? 0;
+    if (code > 0x7f) highBytes++;
+    else if (code === 0x0a) {
+      if (bytes[position - 1] !== 0x0d || position - 1 - lineStart > MAX_LINE_LENGTH) irregular = true;
+      lineStart = position + 1;
+    } else if (code === 0 || (code === 0x0d && bytes[position + 1] !== 0x0a)) irregular = true;
+  }
+  if (bytes.length - lineStart > MAX_LINE_LENGTH) irregular = true;
+  return { highBytes, irregular };
+}
+
+/** Whether the bytes may stand in a body of this encoding as they are or encoded. */
+export function fitsEncoding(traits: BodyTraits, encoding: string): boolean {
+  switch (encoding) {
+    case "base64":
+    case "quoted-printable":
+    case "binary":
+      return true;
+    case "8bit":
+      return !traits.irregular;
+    case "7bit":
+      return !traits.irregular && traits.highBytes === 0;
+    default:
+      return false;
+  }
+}
+
+/** The encoding for text whose present one does not fit: 7bit, else quoted-printable, else (mostly non-ASCII) base64. */
+export function encodingForText(bytes: Buffer, traits: BodyTraits): string {
+  if (fitsEncoding(traits, "7bit")) return "7bit";
+  return traits.highBytes * 2 > bytes.length ? "base64" : "quoted-printable";
+}
