@@ -1,4 +1,5 @@
 // Collections as scripts know them: callable (`msg.Fields("…")`), with Item and Count, iterable, and for Enumerator.
+/* oxlint-disable typescript/no-unsafe-type-assertion, typescript/no-unnecessary-type-assertion -- a function becomes the instance */
 
 /** An object that can also be called, with Item as its default member. */
 abstract class CallableCollection {

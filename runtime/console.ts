@@ -75,7 +75,7 @@ function inspect(value: unknown, depth: number): string {
   const keys = Object.keys(value);
   const entries = keys
     .slice(0, MAX_ITEMS)
-    .map((key) => `${key}: ${inspect((value as Record<string, unknown>)[key], depth + 1)}`);
+    .map((key) => `${key}: ${inspect(Reflect.get(value, key), depth + 1)}`);
   return `{${listed(entries, keys.length)}}`;
 }
 

@@ -1,5 +1,6 @@
 // Between the worker and the script: loads it, calls it, and turns whatever comes out into one bounded text or number.
 // Everything here runs under the timeout of the call, and with functions taken before the script could replace them.
+/* oxlint-disable typescript/no-unsafe-type-assertion, typescript/unbound-method, no-eval -- taken apart on purpose; the script is of unknown shape */
 import { createConsole } from "./console.ts";
 import { EventStatus } from "./event-status.ts";
 import { installGlobals } from "./globals.ts";
@@ -31,9 +32,10 @@ const ENTRY_POINTS = [
 ];
 const EXPORTS = "__onarrivalExports";
 
+const named = (name: string): string => `${name}: typeof ${name} === "undefined" ? undefined : ${name}`;
+
 /** Evaluated behind the script, in its scope: its exports when it is a bundled module, else its top-level names. */
 function lookup(): string {
-  const named = (name: string): string => `${name}: typeof ${name} === "undefined" ? undefined : ${name}`;
   const plain = [...ENTRY_POINTS.slice(1), "binding"].map(named).join(", ");
   return `\n;(typeof ${EXPORTS} === "object" ? ${EXPORTS} : { ${plain} })`;
 }
@@ -90,10 +92,25 @@ function verdictOf(call: Call): number | string {
   return `invalid\0the script answered ${shown}; an answer is nothing, 0 (cdoRunNextSink) or 1 (cdoSkipRemainingSinks)\0`;
 }
 
+/** Evaluates the script; the text is a fault. */
+function find(source: string): { entry: EntryPoint; name: string; binding: string } | string {
+  try {
+    const found = evaluate(source + lookup()) as Record<string, unknown>;
+    const name = ENTRY_POINTS.find((candidate) => typeof found[candidate] === "function");
+    if (name === undefined)
+      return `load\0the script has no entry point: export default a function, or name it onArrival\0`;
+    const binding = found["binding"] === undefined ? "" : stringify(found["binding"]);
+    if (typeof binding === "string" && binding.length <= MAX_BINDING_CHARS)
+      return { entry: found[name] as EntryPoint, name, binding };
+    return `load\0the exported binding is no plain object of at most 64 KB\0`;
+  } catch (error) {
+    return describeFault("load", error);
+  }
+}
+
 export function createGlue(hostFunction: HostFunction): Glue {
   const scriptConsole = createConsole({ write: (level, text) => hostFunction("log", level, text) === 1 });
   installGlobals(scriptConsole.console, () => toStringOf(hostFunction("uuid")));
-  const loader = lookup();
   let entry: EntryPoint | undefined;
   let current: Call | undefined;
 
@@ -116,20 +133,10 @@ export function createGlue(hostFunction: HostFunction): Glue {
 
   return {
     load(source): string {
-      try {
-        const found = evaluate(source + loader) as Record<string, unknown>;
-        const names = ENTRY_POINTS.filter((candidate) => typeof found[candidate] === "function");
-        const name = names[0];
-        if (name === undefined)
-          return `load\0the script has no entry point: export default a function, or name it onArrival\0`;
-        entry = found[name] as EntryPoint;
-        const binding = found["binding"] === undefined ? "" : stringify(found["binding"]);
-        if (typeof binding !== "string" || binding.length > MAX_BINDING_CHARS)
-          return `load\0the exported binding is no plain object of at most 64 KB\0`;
-        return `ok\0${name}\0${binding}`;
-      } catch (error) {
-        return describeFault("load", error);
-      }
+      const found = find(source);
+      if (typeof found === "string") return found;
+      entry = found.entry;
+      return `ok\0${found.name}\0${found.binding}`;
     },
 
     run(growthBytes, bindingName, messageId, properties): number | string {
@@ -174,7 +181,7 @@ function watchPromise(answer: object, call: Call): boolean {
     call.answer = value;
   };
   try {
-    apply(promiseThen, answer, [note(false), note(true)]);
+    void apply(promiseThen, answer, [note(false), note(true)]);
     return true;
   } catch {
     return false;

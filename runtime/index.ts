@@ -1,5 +1,6 @@
 // Entry of the runtime's bundle, one classic script. The worker puts its one function into the global scope before and
 // takes the glue out of it afterwards; when the script comes, neither name exists any more.
+/* oxlint-disable typescript/no-unsafe-type-assertion, no-underscore-dangle -- the handover is by global names */
 import { createGlue, type Glue } from "./glue.ts";
 import type { HostFunction } from "./host.ts";
 

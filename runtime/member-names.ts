@@ -2,10 +2,13 @@
 // it sits behind the prototype and is asked only for names that neither the object nor its prototype has.
 import { CdoError } from "./errors.ts";
 
+/** The bundler puts an underscore before the name of a class that mentions itself. */
+const labelOf = (type: { readonly name: string }): string => type.name.replace(/^_/, "");
+
 /** Makes the members of a class reachable in any case, refuses assignments to unknown ones, and freezes the class. */
 export function resolveAnyCase(type: { readonly prototype: object; readonly name: string }): void {
   const { prototype } = type;
-  const label = type.name;
+  const label = labelOf(type);
   const exactNames = new Map<string, string>();
   for (
     let at: object | null = prototype;
@@ -19,7 +22,7 @@ export function resolveAnyCase(type: { readonly prototype: object; readonly name
     return name === key ? undefined : name;
   };
   const parent = Reflect.getPrototypeOf(prototype) ?? Object.prototype;
-  const fallback = new Proxy(Object.freeze(Object.create(parent) as object), {
+  const fallback = new Proxy(Object.freeze(Object.setPrototypeOf({}, parent)), {
     get(target, key, receiver): unknown {
       const name = exact(key);
       return name === undefined ? Reflect.get(target, key, receiver) : Reflect.get(prototype, name, receiver);
@@ -45,7 +48,7 @@ export function defineUnavailable(
 ): void {
   for (const member of members) {
     const refuse = (): never => {
-      throw new CdoError("CDO_E_NOT_AVAILABLE", `${type.name}.${member}`);
+      throw new CdoError("CDO_E_NOT_AVAILABLE", `${labelOf(type)}.${member}`);
     };
     Object.defineProperty(type.prototype, member, { value: Object.freeze(refuse), configurable: true });
   }

@@ -154,7 +154,7 @@ export class Message {
   }
 
   set MDNRequested(value: unknown) {
-    const from = Boolean(value) ? (this.#host.header(0, "From", "raw") ?? "") : "";
+    const from = value ? (this.#host.header(0, "From", "raw") ?? "") : "";
     this.#host.setHeader(0, "Disposition-Notification-To", "raw", from);
   }
 
@@ -163,8 +163,7 @@ export class Message {
   }
 
   set MimeFormatted(value: unknown) {
-    if (!Boolean(value))
-      throw new CdoError("CDO_E_NOT_AVAILABLE", "Message.MimeFormatted = false (uuencode)");
+    if (!value) throw new CdoError("CDO_E_NOT_AVAILABLE", "Message.MimeFormatted = false (uuencode)");
   }
 
   /** Ours: "none", "signed" or "encrypted". A change of the body breaks the signature of a signed message. */
@@ -229,7 +228,9 @@ for (const property of [
   const descriptor = Object.getOwnPropertyDescriptor(Message.prototype, property);
   Object.defineProperty(Message.prototype, property, {
     ...descriptor,
-    set: () => refuseWrite(`Message.${property}`),
+    set: (): void => {
+      refuseWrite(`Message.${property}`);
+    },
   });
 }
 

@@ -1,4 +1,5 @@
 // structuredClone for the values that scripts hold: plain objects, arrays, Map, Set, Date, RegExp, Error, buffers.
+/* oxlint-disable typescript/no-unsafe-type-assertion -- values of a script have no type */
 
 export function structuredClone(value: unknown): unknown {
   return clone(value, new Map());

@@ -71,12 +71,19 @@ function utf8(bytes: Uint8Array): string {
       text += String.fromCharCode(first);
       continue;
     }
-    const length = first >= 0xf0 && first < 0xf5 ? 3 : first >= 0xe0 ? 2 : first >= 0xc2 ? 1 : 0;
-    const sequence = length === 0 || first >= 0xf5 ? undefined : continuation(bytes, at, first, length);
+    const length = continuationBytes(first);
+    const sequence = length === 0 ? undefined : continuation(bytes, at, first, length);
     text += sequence === undefined ? "\ufffd" : String.fromCodePoint(sequence);
     if (sequence !== undefined) at += length;
   }
   return text;
+}
+
+/** How many bytes follow the first one; 0 when it can start nothing. */
+function continuationBytes(first: number): number {
+  if (first < 0xc2 || first >= 0xf5) return 0;
+  if (first < 0xe0) return 1;
+  return first < 0xf0 ? 2 : 3;
 }
 
 /** The code point, or undefined for a truncated, overlong or surrogate sequence. */

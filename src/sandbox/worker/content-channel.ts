@@ -44,7 +44,7 @@ export class ContentChannel {
         if (moved === 0) throw new Error("the content channel is closed");
         done += moved;
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+        if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
         Atomics.wait(this.#sleeper, 0, 0, RETRY_SLEEP_MS);
       }
     }

@@ -11,7 +11,7 @@ export type Operation = (call: CallState, a: HostValue, b: HostValue, c: HostVal
 
 const envelopeOperations: Readonly<Record<string, Operation>> = {
   envelope: (call, field) => {
-    switch (field) {
+    switch (String(field)) {
       case "sender":
         return formatSender(call.envelope.sender);
       case "recipients":

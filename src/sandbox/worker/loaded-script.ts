@@ -99,24 +99,25 @@ export class LoadedScript {
   /** After any of these nobody knows what state the isolate is in (open microtasks, half-made objects): it goes. */
   #failure(result: Exclude<CallResult, { kind: "answer" }>, state: CallState | undefined): ScriptFault {
     this.disposeIsolate();
-    switch (result.kind) {
-      case "timeout":
-        return scriptFault(
-          "timeout",
-          state === undefined ? "the script did not end loading in time" : timeoutMessage(state.limits),
-          "",
-          this.#name,
-        );
-      case "memory":
-        return scriptFault(
-          "memory",
-          `the script needed more than its ${this.#memoryMb} MB of memory`,
-          "",
-          this.#name,
-        );
-      case "broken":
-        return scriptFault("throw", `the call into the isolate failed: ${result.message}`, "", this.#name);
+    if (result.kind === "timeout") {
+      const message =
+        state === undefined ? "the script did not end loading in time" : timeoutMessage(state.limits);
+      return scriptFault("timeout", message, "", this.#name);
     }
+    if (result.kind === "memory")
+      return scriptFault(
+        "memory",
+        `the script needed more than its ${this.#memoryMb} MB of memory`,
+        "",
+        this.#name,
+      );
+    // The one thing that isolated-vm throws for a script beside time and memory.
+    return scriptFault(
+      "throw",
+      `a promise was rejected and nobody handled it: ${result.message}`,
+      "",
+      this.#name,
+    );
   }
 
   #recycle(cacheable: boolean): void {

@@ -17,7 +17,7 @@ const numbers = (call: CallState, parts: readonly MimePart[]): string =>
 function readPart(call: CallState, number: HostValue, property: HostValue): HostValue {
   const part = call.document.part(Number(number));
   if (part === undefined) return call.fail("CDO_E_INACTIVE", "body part");
-  switch (property) {
+  switch (String(property)) {
     case "mediaType":
       return part.mediaType;
     case "charset":

@@ -35,5 +35,6 @@ export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
 
 export function readWorkerSettings(argument: string | undefined): WorkerSettings {
   if (argument === undefined || argument === "") return DEFAULT_WORKER_SETTINGS;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the relay is trusted
   return { ...DEFAULT_WORKER_SETTINGS, ...(JSON.parse(argument) as Partial<WorkerSettings>) };
 }

@@ -1,4 +1,5 @@
 // Drives a real sandbox process over its real frames, in the role of the relay.
+/* oxlint-disable typescript/no-unsafe-type-assertion -- frames and stdio of the process under test */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
@@ -133,6 +134,7 @@ export class WorkerUnderTest {
   readonly #messages = new Map<number, Buffer>();
   readonly #versions = new Map<string, string>();
   #job = 0;
+  #loads = 0;
   stderr = "";
 
   private constructor(settings: object) {
@@ -169,7 +171,11 @@ export class WorkerUnderTest {
 
   static async start(settings: object = {}): Promise<WorkerUnderTest> {
     const worker = new WorkerUnderTest(settings);
-    const ready = await worker.#next();
+    const gone = worker.exited.then(() =>
+      Promise.reject(new Error(`the worker ended at its start: ${worker.stderr}`)),
+    );
+    const ready = await Promise.race([worker.#next(), gone]);
+    gone.catch(() => {});
     if (ready.head.type !== "ready") throw new Error(`unexpected ${ready.head.type}`);
     worker.#send({ type: "init" }, Buffer.from(await runtimeBundle()));
     return worker;
@@ -203,8 +209,9 @@ export class WorkerUnderTest {
     source: string,
     options: { inspectOnly?: boolean; limits?: Partial<ScriptLimits>; name?: string } = {},
   ): Promise<LoadedFrame> {
-    const version = `v${this.#versions.size}`;
-    this.#versions.set(`${source}${JSON.stringify(options.limits ?? {})}`, version);
+    const version = `v${(this.#loads += 1)}`;
+    if (options.inspectOnly !== true)
+      this.#versions.set(`${source}${JSON.stringify(options.limits ?? {})}`, version);
     const frame = {
       type: "load",
       version,
@@ -238,7 +245,7 @@ export class WorkerUnderTest {
     }
     const message = Buffer.from(options.message ?? MESSAGE);
     const { head, bytes } = await this.job(message, calls, options);
-    return result(message, head, bytes);
+    return resultOf(message, head, bytes);
   }
 
   async job(
@@ -283,7 +290,7 @@ function applySplices(message: Buffer, splices: readonly Splice[]): Buffer {
   return Buffer.concat([...parts, message.subarray(at)]);
 }
 
-function result(original: Buffer, head: DoneFrame, payload: Buffer): JobResult {
+function resultOf(original: Buffer, head: DoneFrame, payload: Buffer): JobResult {
   let bytes = original;
   let at = 0;
   for (const outcome of head.outcomes) {

@@ -1,0 +1,297 @@
+// The CDO object model as scripts meet it, in a real sandbox process.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ALTERNATIVE, logged, MESSAGE, script, WorkerUnderTest } from "./support.ts";
+
+let worker: WorkerUnderTest;
+beforeAll(async () => {
+  worker = await WorkerUnderTest.start();
+});
+afterAll(() => worker.stop());
+
+const log = (body: string, message: string = MESSAGE): Promise<readonly string[]> =>
+  logged(worker, body, { message });
+
+describe("properties of Message", () => {
+  test("header properties are decoded text", async () => {
+    expect(
+      await log(`for (const p of ["Subject", "From", "To", "CC", "Organization"]) console.log(msg[p])`),
+    ).toEqual(["Grüße", "Ann <ann@example.com>", "Bob <bob@example.net>, carol@example.net", "", ""]);
+  });
+
+  test("dates are Date objects, and the read-only ones refuse a value by name", async () => {
+    const lines = await log(`
+      console.log(msg.SentOn.toISOString(), msg.ReceivedTime.toISOString());
+      for (const p of ["SentOn", "ReceivedTime", "Attachments", "Fields"]) {
+        try { msg[p] = 1 } catch (e) { console.log(p, e.name, e.number) }
+      }`);
+    expect(lines[0]).toBe("2026-11-21T10:00:00.000Z 2026-11-21T10:00:05.000Z");
+    expect(lines.slice(1)).toEqual(
+      ["SentOn", "ReceivedTime", "Attachments", "Fields"].map(
+        (p) => `${p} CDO_E_PROP_READONLY ${0x80040227 | 0}`,
+      ),
+    );
+  });
+
+  test("a subject outside ASCII is encoded, and both views of it stay linked", async () => {
+    const { message } = await worker.run(script(`msg.Subject = "Rückfrage"; msg.DataSource.Save()`));
+    expect(message).toMatch(/^Subject: =\?utf-8\?/im);
+    expect(
+      await log(`
+      msg.Subject = "Zürich"; console.log(msg.Fields("urn:schemas:mailheader:subject").Value.startsWith("=?"));
+      msg.Fields("urn:schemas:mailheader:subject").Value = "=?utf-8?Q?=C3=A4?="; msg.Fields.Update(); console.log(msg.Subject); msg.DataSource.Save()`),
+    ).toEqual(["true", "ä"]);
+  });
+
+  test("a line break in a value never makes a second header", async () => {
+    const { message, outcome } = await worker.run(
+      script(
+        `msg.Subject = "a\\r\\nBcc: evil@example.org"; msg.To = "x@y.example\\r\\nX-Evil: 1"; msg.DataSource.Save()`,
+      ),
+    );
+    expect(message).not.toMatch(/^(?:Bcc|X-Evil):/m);
+    if (outcome.fault !== undefined) expect(outcome.fault.message).toContain("CDO_E_BAD_DATA");
+  });
+
+  test("a trailing comma of an address list is dropped", async () => {
+    expect(
+      await log(`msg.To = msg.To + "," + "dave@example.org,"; console.log(msg.To); msg.DataSource.Save()`),
+    ).toEqual(
+      ["Bob <bob@example.net>, carol@example.net,dave@example.org"].map((text) =>
+        expect.stringMatching(new RegExp(text.replaceAll(",", ", ?"))),
+      ),
+    );
+  });
+
+  test("an empty value removes the header", async () => {
+    const { message } = await worker.run(script(`msg.To = ""; msg.DataSource.Save()`));
+    expect(message).not.toMatch(/^To:/m);
+  });
+
+  test("MDNRequested writes Disposition-Notification-To with the From address", async () => {
+    const { message } = await worker.run(script(`msg.MDNRequested = true; msg.DataSource.Save()`));
+    expect(message).toContain("Disposition-Notification-To: Ann <ann@example.com>");
+  });
+
+  test("a value is coerced once", async () => {
+    expect(
+      await log(
+        `let n = 0; msg.Subject = { toString() { n++; return "s" + n } }; console.log(n, msg.Subject); msg.DataSource.Save()`,
+      ),
+    ).toEqual(["1 s1"]);
+  });
+});
+
+describe("names", () => {
+  test("members resolve in any case, on messages, collections and fields", async () => {
+    expect(
+      await log(`console.log(msg.subject, msg.TEXTBODY.length > 0, msg.fields.item("urn:schemas:mailheader:MESSAGE-ID").value);
+      msg.textbody = "new"; msg.datasource.save(); status.value = 1`),
+    ).toEqual(["Grüße true <1@example.com>"]);
+  });
+
+  test("an unknown member is refused when set and undefined when read", async () => {
+    expect(
+      await log(
+        `console.log(msg.Subjekt); try { msg.Subjekt = "x" } catch (e) { console.log(e.name, e.message) }`,
+      ),
+    ).toEqual(["undefined", expect.stringMatching(/^CDO_E_PROP_UNSUPPORTED .*Subjekt/)]);
+  });
+
+  test("members that are not served yet say so by name", async () => {
+    const lines =
+      await log(`for (const call of [() => msg.Send(), () => msg.GetStream(), () => msg.AddAttachment("x"), () => new ActiveXObject("CDO.Message"),
+      () => new ActiveXObject("WScript.Shell")]) try { call() } catch (e) { console.log(e.name, e.message) }`);
+    expect(lines[0]).toMatch(/^CDO_E_NOT_AVAILABLE Message\.Send/);
+    expect(lines[1]).toMatch(/GetStream/);
+    expect(lines[2]).toMatch(/AddAttachment/);
+    expect(lines[3]).toMatch(/CDO\.Message/);
+    expect(lines[4]).toMatch(/WScript\.Shell/);
+  });
+});
+
+describe("collections", () => {
+  test("Fields is callable, has Item, counts, iterates, and works with Enumerator", async () => {
+    expect(
+      await log(`
+      const name = "urn:schemas:mailheader:message-id";
+      console.log(msg.Fields(name).Value === msg.Fields.Item(name).Value, msg.Fields(name) == "<1@example.com>", typeof msg.Fields.Count);
+      let n = 0; for (const f of msg.Fields) n++;
+      let m = 0; for (const e = new Enumerator(msg.Fields); !e.atEnd(); e.moveNext()) { e.item().Name; m++ }
+      console.log(n === m, n === msg.Fields.Count, msg.Fields(0).Name)`),
+    ).toEqual(["true true number", "true true urn:schemas:mailheader:received"]);
+  });
+
+  test("received is all Received fields, read-only", async () => {
+    expect(
+      await log(`const f = msg.Fields("urn:schemas:mailheader:received"); console.log(f.Value.split("\\r\\n").length); try { f.Value = "x" } catch (e) { console.log(e.name) }
+      try { msg.Fields.Delete("urn:schemas:mailheader:received") } catch (e) { console.log(e.name) }`),
+    ).toEqual(["2", "CDO_E_PROP_READONLY", "CDO_E_PROP_CANNOT_DELETE"]);
+  });
+
+  test("unknown field names are refused, https is an alias of http", async () => {
+    expect(
+      await log(`for (const n of ["subject", "urn:x:y", ""]) try { msg.Fields(n) } catch (e) { console.log(e.name) }
+      console.log(msg.EnvelopeFields("https://schemas.microsoft.com/cdo/smtpenvelope/clientipaddress").Value)`),
+    ).toEqual([
+      "CDO_E_INVALID_PROPERTYNAME",
+      "CDO_E_INVALID_PROPERTYNAME",
+      "CDO_E_INVALID_PROPERTYNAME",
+      "192.0.2.1",
+    ]);
+  });
+
+  test("the httpmail and exchange fields have their types", async () => {
+    const message = MESSAGE.replace(
+      "MIME-Version",
+      "Importance: High\r\nSensitivity: Private\r\nMIME-Version",
+    );
+    expect(
+      await log(
+        `const h = (n) => msg.Fields("urn:schemas:httpmail:" + n).Value;
+      console.log(h("subject"), h("importance"), h("priority"), h("hasattachment"), h("date") instanceof Date, h("textdescription") === msg.TextBody, msg.Fields(cdoSensitivity).Value)`,
+        message,
+      ),
+    ).toEqual(["Grüße 2 0 false true true 2"]);
+  });
+
+  test("Scripting.Dictionary works", async () => {
+    expect(
+      await log(
+        `const d = new ActiveXObject("Scripting.Dictionary"); d.Add("a", 1); console.log(d.exists("a"), d("a"), d.Count, d.Keys().join())`,
+      ),
+    ).toEqual(["true 1 1 a"]);
+  });
+});
+
+describe("bodies and attachments", () => {
+  test("both bodies are read and replaced, everything else stays byte for byte", async () => {
+    const { message } = await worker.run(
+      script(
+        `msg.TextBody = msg.TextBody + "!"; msg.HTMLBody = msg.HTMLBody.replace("</body>", "<p>x</p></body>"); msg.DataSource.Save()`,
+      ),
+      { message: ALTERNATIVE },
+    );
+    expect(message).toBe(
+      ALTERNATIVE.replace("plain text", "plain text!").replace("</body>", "<p>x</p></body>"),
+    );
+  });
+
+  test("setting HTMLBody alone leaves the plain text of a received message", async () => {
+    const { message } = await worker.run(script(`msg.HTMLBody = "<b>new</b>"; msg.DataSource.Save()`), {
+      message: ALTERNATIVE,
+    });
+    expect(message).toContain("plain text");
+    expect(message).toContain("<b>new</b>");
+  });
+
+  test("AutoGenerateTextBody writes the text of the HTML, and ends when TextBody is set", async () => {
+    expect(
+      await log(
+        `msg.AutoGenerateTextBody = true; msg.HTMLBody = "<p>one &amp; two</p>"; console.log(msg.TextBody.trim()); msg.TextBody = "own"; console.log(msg.AutoGenerateTextBody); msg.DataSource.Save()`,
+        ALTERNATIVE,
+      ),
+    ).toEqual(["one & two", "false"]);
+  });
+
+  test("attachments count from 1, know their names and types, and can be deleted", async () => {
+    const { message, outcome } = await worker.run(
+      script(`const a = msg.Attachments; console.log(a.Count, a(1).FileName, a.Item(2).ContentMediaType, [...a].length);
+      try { a(3) } catch (e) { console.log(e.name) }
+      try { a(1).FileName = "x" } catch (e) { console.log(e.name) }
+      a.Delete(1); console.log(a.Count, msg.BodyPart.BodyParts.Count); msg.DataSource.Save()`),
+      { message: ALTERNATIVE },
+    );
+    expect(outcome.logs.map((line) => line.text)).toEqual([
+      "2 run.exe text/csv 2",
+      "CDO_E_NOT_FOUND",
+      "CDO_E_PROP_READONLY",
+      "1 2",
+    ]);
+    expect(message).not.toContain("run.exe");
+    expect(message).toContain("table.csv");
+  });
+
+  test("DeleteAll leaves the text", async () => {
+    const { message } = await worker.run(script(`msg.Attachments.DeleteAll(); msg.DataSource.Save()`), {
+      message: ALTERNATIVE,
+    });
+    expect(message).not.toMatch(/run\.exe|table\.csv/);
+    expect(message).toContain("html text");
+  });
+
+  test("a message that is nothing but an attachment becomes an empty text", async () => {
+    const message =
+      'Subject: x\r\nContent-Type: application/zip; name="a.zip"\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBA==\r\n';
+    const done = await worker.run(
+      script(`console.log(msg.Attachments.Count); msg.Attachments.Delete(1); msg.DataSource.Save()`),
+      { message },
+    );
+    expect(done.outcome.logs[0]?.text).toBe("1");
+    expect(done.message).toBe("Subject: x\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n");
+  });
+
+  test("body parts know charset, encoding, fields, parameters and parent", async () => {
+    expect(
+      await log(
+        `const p = msg.TextBodyPart; console.log(p.Charset, p.ContentTransferEncoding, p.GetFieldParameter("urn:schemas:mailheader:content-type", "charset"), p.Parent.ContentMediaType);
+      console.log(msg.Attachments(1).Fields(cdoContentDisposition).Value, msg.HTMLBodyPart !== null);
+      try { msg.BodyPart.Parent } catch (e) { console.log(e.name) }
+      try { p.GetFieldParameter("subject", "x") } catch (e) { console.log(e.name) }`,
+        ALTERNATIVE,
+      ),
+    ).toEqual([
+      "utf-8 7bit utf-8 multipart/alternative",
+      'attachment; filename="run.exe" true',
+      "CDO_E_NOT_FOUND",
+      "CDO_E_PROP_NONHEADER",
+    ]);
+  });
+
+  test("a script is warned before it breaks a signature", async () => {
+    const message =
+      'Subject: s\r\nContent-Type: multipart/signed; boundary="s"; protocol="application/pgp-signature"; micalg=pgp-sha256\r\n\r\n--s\r\n\r\ntext\r\n--s\r\nContent-Type: application/pgp-signature\r\n\r\nx\r\n--s--\r\n';
+    const { outcome } = await worker.run(
+      script(`console.log(msg.Protection); msg.TextBody = "changed"; msg.DataSource.Save()`),
+      { message },
+    );
+    expect(outcome.logs.map((line) => line.text)).toEqual(["signed", expect.stringContaining("signature")]);
+  });
+});
+
+describe("globals", () => {
+  test("constants, coding and cloning are there, dangers are not", async () => {
+    expect(
+      await log(`console.log(cdoSkipRemainingSinks, cdoStatBadMail, cdoNSMailHeader, btoa("hä"), atob("aGk="), new TextDecoder().decode(new TextEncoder().encode("ä€😀")));
+      console.log([typeof WebAssembly, typeof SharedArrayBuffer, typeof Atomics, typeof process, typeof require, typeof setTimeout, typeof __onarrivalHost, typeof __onarrivalGlue].join());
+      const c = structuredClone({ a: [1, new Map([[1, 2]])] }); console.log(c.a[1].get(1), /^[0-9a-f-]{36}$/.test(crypto.randomUUID()))`),
+    ).toEqual([
+      "1 3 urn:schemas:mailheader: aOQ= hi ä€😀",
+      "undefined,undefined,undefined,undefined,undefined,undefined,undefined,undefined",
+      "2 true",
+    ]);
+  });
+
+  test("everything reachable from the global object and the arguments is an object of the isolate itself", async () => {
+    const walk = `
+      const seen = new Set(); const queue = [globalThis, msg, status, event, msg.Fields, msg.Attachments, msg.EnvelopeFields, msg.DataSource, msg.BodyPart]; const odd = [];
+      while (queue.length > 0 && seen.size < 20000) {
+        const o = queue.pop(); if (seen.has(o)) continue; seen.add(o);
+        const proto = Object.getPrototypeOf(o); if (proto !== null) queue.push(proto);
+        if (/^(Reference|ExternalCopy|Callback|Isolate|Dereference|Context|Copy)$/.test(String(o.constructor?.name))) odd.push(String(o.constructor?.name));
+        for (const key of Reflect.ownKeys(o)) {
+          const d = Reflect.getOwnPropertyDescriptor(o, key); if (d === undefined) continue;
+          for (const v of [d.value, d.get, d.set]) if ((typeof v === "object" && v !== null) || typeof v === "function") queue.push(v);
+        }
+      }
+      console.log(seen.size > 500, odd.join());`;
+    expect(await log(walk)).toEqual(["true "]);
+  });
+
+  test("the prototypes of the object model are frozen", async () => {
+    expect(
+      await log(
+        `for (const o of [msg, msg.Fields, msg.Attachments, msg.EnvelopeFields, msg.DataSource, msg.BodyPart, status]) console.log(Object.isFrozen(Object.getPrototypeOf(o)))`,
+      ),
+    ).toEqual(Array.from({ length: 7 }, () => "true"));
+  });
+});
