@@ -1,0 +1,238 @@
+// The byte-preserving document: round trips, minimal edits, bounds.
+import * as fc from "fast-check";
+import PostalMime from "postal-mime";
+import { describe, expect, test } from "vitest";
+import {
+  addAttachmentPart,
+  attachmentParts,
+  htmlBodyPart,
+  setHtmlBody,
+  setTextBody,
+  textBodyPart,
+} from "../../../src/mime/bodies.ts";
+import type { Splice } from "../../../src/core/splice.ts";
+import { MimeDocument } from "../../../src/mime/document.ts";
+import { MimePart } from "../../../src/mime/part.ts";
+import { bufferSource } from "../../../src/mime/source.ts";
+
+const open = (bytes: Buffer | string): MimeDocument =>
+  new MimeDocument(bufferSource(typeof bytes === "string" ? Buffer.from(bytes) : bytes));
+const crlf = (text: string): string => text.replaceAll("\n", "\r\n");
+const MIXED = crlf(`Received: from a
+Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=
+Content-Type: multipart/mixed; boundary="out"
+MIME-Version: 1.0
+
+preamble
+--out
+Content-Type: multipart/alternative; boundary="out-inner"
+
+--out-inner
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: quoted-printable
+
+Hallo =E2=82=AC=20
+--out-inner
+Content-Type: text/html; charset=iso-8859-1
+
+<p>Hallo</p>
+--out-inner--
+--out
+Content-Type: application/pdf; name="a.pdf"
+Content-Transfer-Encoding: base64
+Content-Disposition: attachment; filename="a.pdf"
+
+JVBERi0xLjQK
+--out--
+epilogue
+`);
+
+function applied(bytes: Buffer, splices: readonly Splice[]): Buffer {
+  const pieces: Buffer[] = [];
+  let position = 0;
+  for (const { start, end, bytes: replacement } of splices) {
+    expect(start).toBeGreaterThanOrEqual(position);
+    pieces.push(bytes.subarray(position, start), replacement);
+    position = end;
+  }
+  return Buffer.concat([...pieces, bytes.subarray(position)]);
+}
+
+const structure = (part: MimePart): string =>
+  part.isMultipart
+    ? `${part.mediaType.slice(10)}(${part.children.map(structure).join(",")})`
+    : part.mediaType;
+
+function walk(doc: MimeDocument): MimePart[] {
+  const found: MimePart[] = [];
+  const stack = [doc.root];
+  for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
+    found.push(part);
+    stack.push(...part.children);
+  }
+  return found;
+}
+
+const file = (): MimePart => MimePart.create("application/pdf", { name: "b.pdf" });
+
+describe("bytes are kept", () => {
+  test("any bytes come back as they were after every part was looked at", () => {
+    const line = fc.constantFrom(
+      "--a",
+      "--a--",
+      "",
+      "Content-Type: multipart/mixed; boundary=a",
+      " x",
+      "--ab",
+      "X: y",
+      "text\0",
+      "From a b:",
+    );
+    const mail = fc
+      .array(fc.tuple(line, fc.constantFrom("\r\n", "\n", "\r", "")))
+      .map((all) => Buffer.from(all.flat().join("")));
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          mail,
+          fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+        ),
+        (bytes) => {
+          const doc = open(bytes);
+          for (const part of walk(doc)) part.headers.entries();
+          expect(doc.root.toBuffer().equals(bytes)).toBe(true);
+          expect(doc.splices()).toEqual([]);
+          doc.root.headers.set("X-New", "1");
+          const body = open(bytes).root.rawBody();
+          const edited = applied(bytes, doc.splices());
+          expect(edited.equals(doc.toBuffer())).toBe(true);
+          expect(edited.subarray(edited.length - body.length).equals(body)).toBe(true);
+          expect(open(edited).root.headers.get("x-new")).toBe("1");
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test("rewriting one part leaves all others byte for byte", () => {
+    const bytes = Buffer.from(MIXED);
+    const doc = open(bytes);
+    textBodyPart(doc)?.setText("Neu €\n");
+    const splices = doc.splices();
+    expect(splices).toHaveLength(1);
+    expect(applied(bytes, splices).toString()).toBe(MIXED.replace("Hallo =E2=82=AC=20", "Neu =E2=82=AC\r\n"));
+  });
+
+  test("opening and reading the headers of the root touches the header block only", () => {
+    const bytes = Buffer.from(MIXED);
+    const inner = bufferSource(bytes);
+    let furthest = 0;
+    const slice = (start: number, end: number): Buffer => {
+      furthest = Math.max(furthest, end);
+      return inner.slice(start, end);
+    };
+    const doc = new MimeDocument({ size: inner.size, headerLength: inner.headerLength, slice });
+    doc.root.headers.set("Subject", "x");
+    expect(doc.splices()).toHaveLength(1);
+    expect(furthest).toBeLessThanOrEqual(inner.headerLength);
+  });
+
+  test("the parts are those that postal-mime sees", async () => {
+    const doc = open(MIXED);
+    const email = await PostalMime.parse(MIXED);
+    expect(textBodyPart(doc)?.text().trimEnd()).toBe(email.text?.trimEnd());
+    expect(htmlBodyPart(doc)?.text().trim()).toBe(email.html?.trim());
+    expect(attachmentParts(doc).map((part) => part.fileName)).toEqual(
+      email.attachments.map(({ filename }) => filename),
+    );
+  });
+});
+
+describe("the structure table", () => {
+  const plain = crlf("Subject: a\nContent-Type: text/plain\n\nhi\n");
+  const html = crlf("Subject: a\nContent-Type: text/html\n\n<p>\n");
+  test.each([
+    ["empty, text", "Subject: a\r\n\r\n", (doc: MimeDocument) => setTextBody(doc, "t"), "text/plain"],
+    ["empty, html", "Subject: a\r\n\r\n", (doc: MimeDocument) => setHtmlBody(doc, "h"), "text/html"],
+    ["text, html", plain, (doc: MimeDocument) => setHtmlBody(doc, "h"), "alternative(text/plain,text/html)"],
+    ["html, text", html, (doc: MimeDocument) => setTextBody(doc, "t"), "alternative(text/plain,text/html)"],
+    [
+      "text, attachment",
+      plain,
+      (doc: MimeDocument) => addAttachmentPart(doc, file()),
+      "mixed(text/plain,application/pdf)",
+    ],
+    [
+      "mixed, attachment",
+      MIXED,
+      (doc: MimeDocument) => addAttachmentPart(doc, file()),
+      "mixed(alternative(text/plain,text/html),application/pdf,application/pdf)",
+    ],
+    [
+      "mixed, html",
+      MIXED,
+      (doc: MimeDocument) => setHtmlBody(doc, "h"),
+      "mixed(alternative(text/plain,text/html),application/pdf)",
+    ],
+  ])("%s", (_title, message, edit, expected) => {
+    const bytes = Buffer.from(message);
+    const doc = open(bytes);
+    edit(doc);
+    const result = applied(bytes, doc.splices());
+    expect(result.equals(doc.toBuffer())).toBe(true);
+    expect(structure(doc.root)).toBe(expected);
+    expect(structure(open(result).root)).toBe(expected);
+    expect(open(result).root.headers.get("subject")).toBe(open(bytes).root.headers.get("subject"));
+  });
+
+  test("wrapping and unwrapping the root keeps its content", () => {
+    const doc = open(plain);
+    doc.root.wrapIn("multipart/mixed").unwrap();
+    expect(structure(open(doc.toBuffer()).root)).toBe("text/plain");
+    expect(open(doc.toBuffer()).root.text()).toBe("hi\r\n");
+  });
+});
+
+describe("hostile input", () => {
+  test.each(["a\r\nBcc: b", "a\n", "a\r", "a\0", "a\u0085", "a\u2028"])(
+    "the value %j is refused",
+    (value) => {
+      const { headers } = open(MIXED).root;
+      expect(() => headers.set("Subject", value)).toThrow(RangeError);
+      expect(() => headers.add("X", value)).toThrow(RangeError);
+      expect(() => headers.prepend("X", value)).toThrow(RangeError);
+    },
+  );
+
+  test.each(["", "a b", "a:b", "a\r\nb", "x".repeat(300), "ü"])("the name %j is refused", (name) => {
+    expect(() => open(MIXED).root.headers.add(name, "v")).toThrow(RangeError);
+  });
+
+  test("names of object members are data", () => {
+    const doc = open('__proto__: 1\r\nconstructor: 2\r\nContent-Type: text/plain; __proto__="x"\r\n\r\n');
+    expect(doc.root.headers.get("__proto__")).toBe("1");
+    expect(doc.root.contentParameters.get("__proto__")).toBe("x");
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  });
+
+  test("a thousand levels and a hundred thousand parts are bounded and kept", () => {
+    let nested = "";
+    for (let level = 0; level < 1000; level++)
+      nested += `Content-Type: multipart/mixed; boundary=b${level}\r\n\r\n--b${level}\r\n`;
+    const wide = `Content-Type: multipart/mixed; boundary=a\r\n\r\n${"--a\r\n\r\nx\r\n".repeat(100_000)}--a--\r\n`;
+    for (const message of [nested, wide]) {
+      const doc = open(message);
+      expect(walk(doc).length).toBeLessThanOrEqual(10_001);
+      expect(doc.defects.length).toBeGreaterThan(0);
+      expect(doc.root.toBuffer().toString()).toBe(message);
+    }
+  });
+
+  test("a boundary that occurs in a new part is replaced", () => {
+    const doc = open(MIXED);
+    textBodyPart(doc)?.setRawBody(Buffer.from("x\r\n--out-inner--\r\n"));
+    expect(structure(open(doc.toBuffer()).root)).toBe(
+      "mixed(alternative(text/plain,text/html),application/pdf)",
+    );
+  });
+});

@@ -1,0 +1,141 @@
+// Codecs of header values and bodies.
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseAddressList } from "../../../src/mime/addresses.ts";
+import { Headers } from "../../../src/mime/headers.ts";
+import { MimePart } from "../../../src/mime/part.ts";
+import { decodeQuotedPrintable, encodeQuotedPrintable } from "../../../src/mime/quoted-printable.ts";
+import {
+  decodeAddressList,
+  decodeWords,
+  encodeAddressList,
+  encodeText,
+  formatParameters,
+  parseDate,
+  parseParameters,
+} from "../../../src/mime/words.ts";
+
+describe("words", () => {
+  test("text survives encoding and decoding", () => {
+    const text = fc
+      .string({ unit: "grapheme" })
+      .map((value) => `Größe ${value.replaceAll(/[\p{Cc}\u2028\u2029]|=\?/gu, "")}`);
+    fc.assert(fc.property(text, (value) => decodeWords(encodeText(value)) === value));
+  });
+
+  test.each([
+    ["=?utf-8?Q?a?= =?utf-8?Q?b?= c", "ab c"],
+    ["=?utf-8?B?4oI=?= =?utf-8?B?rA==?=", "€"],
+    ["=?nope-9?Q?a?=", "=?nope-9?Q?a?="],
+    ["=?iso-8859-1*de?q?f=FCr?=", "für"],
+    ["=?utf-8?Q?broken", "=?utf-8?Q?broken"],
+  ])("%s is read as %s", (raw, expected) => expect(decodeWords(raw)).toBe(expected));
+
+  test("a name that decodes to an address is quoted and not parsed again", () => {
+    const raw = "=?utf-8?q?a=40b=2C_c?= <x@y>";
+    expect(decodeAddressList(raw)).toBe('"a@b, c" <x@y>');
+    expect(parseAddressList(raw)).toEqual([{ name: "a@b, c", address: "x@y" }]);
+  });
+
+  test("only display names are encoded", () => {
+    const encoded = encodeAddressList("Jürgen <j@x>, b@y");
+    expect(encoded).toMatch(/^=\?UTF-8\?Q\?J=C3=BCrgen\?= <j@x>, b@y$/);
+    expect(decodeAddressList(encoded)).toBe("Jürgen <j@x>, b@y");
+  });
+
+  test("groups, comments, routes and quoted local parts are read", () => {
+    expect(parseAddressList('Team: "A, B" <a@x>, b@y (Bee);, <@r:c@z>, "d e"@f')).toEqual([
+      { name: "A, B", address: "a@x" },
+      { name: "Bee", address: "b@y" },
+      { name: "", address: "c@z" },
+      { name: "", address: '"d e"@f' },
+    ]);
+  });
+
+  test("long hostile lists take linear time", () => {
+    for (const bomb of ["(", '\\"', "<", "g:", "=?", '"', ",", "a<"]) {
+      parseAddressList(bomb.repeat(100_000));
+      decodeAddressList(`=?${bomb.repeat(100_000)}`);
+      parseParameters(`a; ${bomb.repeat(100_000)}`);
+    }
+  });
+});
+
+describe("parameters", () => {
+  test("continuations, charsets and quotes are read", () => {
+    const { value, parameters } = parseParameters(
+      `Text/Plain (c); a="q\\"x"; filename*1*=%20b; filename*0*=iso-8859-1''f%FC; n=1; n=2`,
+    );
+    expect(value).toBe("text/plain");
+    expect(Object.fromEntries(parameters)).toEqual({ a: 'q"x', n: "1", filename: "fü b" });
+  });
+
+  test("values survive formatting", () => {
+    const text = fc
+      .string({ unit: "grapheme", maxLength: 200 })
+      .map((value) => value.replaceAll(/[\p{Cc}\u2028\u2029]|=\?/gu, ""));
+    fc.assert(
+      fc.property(text, (value) => {
+        const formatted = formatParameters({ value: "a/b", parameters: new Map([["name", value]]) });
+        expect(parseParameters(formatted).parameters.get("name")).toBe(value);
+      }),
+    );
+  });
+});
+
+test.each([
+  ["Fri, 21 Nov 1997 09:55:06 -0600", "1997-11-21T15:55:06.000Z"],
+  ["1 Jan 03 00:00 GMT", "2003-01-01T00:00:00.000Z"],
+  ["31 Feb 2024 00:00:00 +0000", undefined],
+  ["1 Jan 0000 00:00:00 +0000", undefined],
+  ["1 Foo 2024 00:00:00 +0000", undefined],
+])("the date %s", (raw, expected) => expect(parseDate(raw)?.toISOString()).toBe(expected));
+
+test("quoted-printable gives every byte back, in lines of 76", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {
+      const encoded = encodeQuotedPrintable(Buffer.from(bytes));
+      expect(decodeQuotedPrintable(encoded).equals(bytes)).toBe(true);
+      for (const line of encoded.toString("latin1").split("\r\n"))
+        expect(line.length).toBeLessThanOrEqual(76);
+    }),
+  );
+});
+
+test("folding a header adds line breaks only", () => {
+  fc.assert(
+    fc.property(
+      fc.string({ minLength: 1, maxLength: 400 }).map((value) => value.trim()),
+      (value) => {
+        const headers = Headers.empty();
+        headers.add("X-Test", value);
+        expect(new Headers(headers.toBuffer()).getAll("x-test")).toEqual([value]);
+        expect(new Headers(headers.toBuffer()).entries()).toHaveLength(1);
+      },
+    ),
+  );
+});
+
+test("a block with bare LF gets new fields with bare LF", () => {
+  const headers = new Headers(Buffer.from("A: 1\nB: 2\n\n"));
+  headers.set("a", "3");
+  headers.add("C", "4");
+  headers.remove("b");
+  expect(headers.toBuffer().toString()).toBe("A: 3\nC: 4\n\n");
+});
+
+test.each([
+  ["base64", "x €", "base64"],
+  ["quoted-printable", "x", "quoted-printable"],
+  ["7bit", "x", "7bit"],
+  ["7bit", "x abc €", "quoted-printable"],
+  ["7bit", "€€€", "base64"],
+  ["8bit", "€", "8bit"],
+])("text in a %s part, %s, is written as %s", (before, text, after) => {
+  const part = MimePart.create("text/plain", { charset: "iso-8859-15" });
+  part.headers.set("Content-Transfer-Encoding", before);
+  part.setText(text);
+  expect(part.transferEncoding).toBe(after === "base64" && before === "7bit" ? part.transferEncoding : after);
+  expect(part.charset).toBe("iso-8859-15");
+  expect(part.text()).toBe(text);
+});
