@@ -8,13 +8,13 @@ import { type ScriptHostOptions, createScriptHost } from "../sandbox/script-host
 import { loadBindings } from "./bindings.ts";
 
 export function scriptHostOptions(config: Config, log: Logger, clock: Clock): ScriptHostOptions {
-  const { workers, killGraceMs, strikes, probeMs } = config.sandbox;
+  const { workers, ...settings } = config.sandbox;
   return {
     folder: config.scripts.folder,
     stateFolder: path.join(config.mailroot, "Scripts"),
     log,
     clock,
-    settings: { processes: workers, killGraceMs, strikes, probeMs },
+    settings: { processes: workers, ...settings },
   };
 }
 

@@ -7,6 +7,7 @@ import { type HostPort, parseHostPort } from "../config/values.ts";
 import type { DestinationSettings, NextHop, TlsPolicy } from "../smtp/client/destination.ts";
 import { DEFAULT_DESTINATION_SETTINGS } from "../smtp/client/destination.ts";
 import { type SmtpServerSettings, type TlsSettings, defaultSmtpServerSettings } from "../smtp/server/settings.ts";
+import type { MailKind } from "../transport/retry-policy.ts";
 import type { RetrySettings } from "../transport/retry-schedule.ts";
 import type { RouterSettings } from "../transport/router.ts";
 
@@ -32,12 +33,14 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
       users: Object.fromEntries(server.auth.users.map((user) => [user.name, user.passwordHash])),
       allowPlaintext: server.auth.allowPlaintext,
       maxFailures: server.auth.maxFailures,
+      failureDelayMs: server.auth.failureDelayMs,
     },
     localDomains: server.domains.local,
     defaultDomain: server.domains.local[0] ?? "localhost",
     relayNetworks: server.relay.networks,
     relayAuthenticated: server.relay.authenticated,
     greetDelayMs: server.greetDelayMs,
+    reverseLookup: server.reverseLookup,
     bareLineEndings: server.bareLineEndings,
   };
 }
@@ -75,6 +78,8 @@ export function destinationSettings(server: VirtualServerSettings, nextHops: rea
     maxConnections: outbound.maxConnectionsPerDestination,
     maxMessagesPerConnection: outbound.messagesPerConnection,
     idleMs: outbound.idleMs,
+    reopenPauseMs: outbound.reopenPauseMs,
+    maxAddresses: outbound.maxAddresses,
     tls: tlsPolicy(delivery.startTls),
     credentials:
       delivery.auth?.password === undefined ? undefined : { user: delivery.auth.user, password: delivery.auth.password, allowInClear: false },
@@ -95,14 +100,20 @@ function tlsPolicy(startTls: VirtualServerSettings["delivery"]["startTls"]): Tls
 
 const MINUTE_MS = 60_000;
 
-export function retrySettings({ retry }: VirtualServerSettings): RetrySettings {
-  return {
+export function retrySettings({ retry }: VirtualServerSettings): Record<MailKind, RetrySettings> {
+  const remote = {
     glitchRetries: retry.glitchRetries,
     glitchIntervalMs: retry.glitchIntervalMs,
     intervalsMs: retry.intervalsMinutes.map((minutes) => minutes * MINUTE_MS),
     delayNoticeMs: retry.delayNoticeMinutes * MINUTE_MS,
     expiryMs: retry.expireMinutes * MINUTE_MS,
   };
+  const local = {
+    ...remote,
+    delayNoticeMs: retry.localDelayNoticeMinutes * MINUTE_MS,
+    expiryMs: retry.localExpireMinutes * MINUTE_MS,
+  };
+  return { local, remote };
 }
 
 /** The first virtual server owns the transport; further ones add listeners and local domains. */

@@ -169,9 +169,6 @@ const timeouts = z.strictObject({
 });
 
 const outbound = z.strictObject({
-  maxConnections: count(1)
-    .default(1000)
-    .meta(live("Outgoing connections at a time.", { unit: "connections" })),
   maxConnectionsPerDestination: count(1)
     .default(20)
     .meta(live("Outgoing connections to one next hop.", { unit: "connections" })),

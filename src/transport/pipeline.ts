@@ -116,7 +116,7 @@ export class Pipeline<Script> {
   #postpone(message: QueuedMessage, reason: HoldReason, hold: boolean): void {
     message.attempts += 1;
     const now = this.#parts.clock.now();
-    if (this.#parts.retry.isExpired(message.origin.arrivalTime, now)) {
+    if (this.#parts.retry.isExpired("local", message.origin.arrivalTime, now)) {
       message.recipients = message.envelope.recipients.map((recipient) => ({ recipient, state: "pending", lastReply: reply(451, "3.0", reason.text) }));
       this.#expire(message, message.recipients);
       return;
@@ -225,9 +225,11 @@ export class Pipeline<Script> {
 
   #checkAge(message: QueuedMessage, now: number): void {
     const { arrivalTime } = message.origin;
-    if (this.#parts.retry.isExpired(arrivalTime, now)) {
+    const isLocal = (this.#deliveries.get(message) ?? []).every((delivery) => delivery.queue.key === "local");
+    const kind = isLocal ? "local" : "remote";
+    if (this.#parts.retry.isExpired(kind, arrivalTime, now)) {
       this.#expireWaiting(message);
-    } else if (!message.delayNoticeSent && this.#parts.retry.isDelayNoticeDue(arrivalTime, now)) {
+    } else if (!message.delayNoticeSent && this.#parts.retry.isDelayNoticeDue(kind, arrivalTime, now)) {
       message.delayNoticeSent = true;
       const reports: DueReport[] = [];
       addReport(reports, message.envelope.sender, "delayed", message.recipients.filter((record) => record.state === "pending"));

@@ -1,6 +1,6 @@
 // A message on its way from submission to its end: what the transport holds of it in memory, and saves as its state.
-import { z } from "zod";
-import type { Envelope, NotifyCondition, Origin, Recipient } from "../core/envelope.ts";
+import { OnArrivalError } from "../core/errors.ts";
+import type { Envelope, Origin, Recipient } from "../core/envelope.ts";
 import type { Reply } from "../core/reply.ts";
 import type { Content } from "../message/content.ts";
 import type { PropertyValue } from "../message/mail-msg.ts";
@@ -70,53 +70,31 @@ export function createQueuedMessage(id: string, origin: Origin, envelope: Envelo
 
 export const NO_PROPERTIES: ReadonlyMap<string, PropertyValue> = new Map();
 
-const recipientSchema = z.object({
-  address: z.string(),
-  notify: z.array(z.enum(["NEVER", "SUCCESS", "FAILURE", "DELAY"])).optional(),
-  originalRecipient: z.string().optional(),
-  state: z.enum(["pending", "delivered", "relayed", "bounced", "expired", "discarded", "badmail"]),
-  lastReply: z.object({ code: z.number(), detail: z.string().optional(), text: z.string() }).optional(),
-  remote: z.string().optional(),
-});
-
-const stateSchema = z.object({
-  version: z.literal(1),
-  phase: z.enum(["submission", "delivery"]),
-  sender: z.string(),
-  size: z.number(),
-  recipients: z.array(recipientSchema),
-  attempts: z.number(),
-  nextAttempt: z.number().optional(),
-  held: z
-    .object({
-      by: z.enum(["script", "operator", "sink"]),
-      binding: z.string().optional(),
-      scriptName: z.string().optional(),
-      text: z.string(),
-    })
-    .optional(),
-  delayNoticeSent: z.boolean(),
-  resumeAt: z.number(),
-  properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-});
+/** What the store keeps of a message beside its content. */
+interface SavedState {
+  readonly version: 1;
+  readonly phase: QueuedMessage["phase"];
+  readonly sender: string;
+  readonly size: number;
+  readonly recipients: readonly (Recipient & Omit<RecipientRecord, "recipient">)[];
+  readonly attempts: number;
+  readonly nextAttempt?: number | undefined;
+  readonly held?: HoldReason | undefined;
+  readonly delayNoticeSent: boolean;
+  readonly resumeAt: number;
+  readonly properties: Readonly<Record<string, PropertyValue>>;
+}
 
 /** The state as the store keeps it. */
 export function formatState(message: QueuedMessage): string {
   const records: readonly RecipientRecord[] =
     message.phase === "delivery" ? message.recipients : message.envelope.recipients.map((recipient) => ({ recipient, state: "pending" }));
-  const state: z.input<typeof stateSchema> = {
+  const saved: SavedState = {
     version: 1,
     phase: message.phase,
     sender: message.envelope.sender,
     size: message.size,
-    recipients: records.map(({ recipient, state: recipientState, lastReply, remote }) => ({
-      address: recipient.address,
-      notify: recipient.notify as NotifyCondition[] | undefined,
-      originalRecipient: recipient.originalRecipient,
-      state: recipientState,
-      lastReply,
-      remote,
-    })),
+    recipients: records.map(({ recipient, ...record }) => ({ ...recipient, ...record })),
     attempts: message.attempts,
     nextAttempt: message.nextAttempt,
     held: message.held,
@@ -124,28 +102,25 @@ export function formatState(message: QueuedMessage): string {
     resumeAt: message.resumeAt,
     properties: Object.fromEntries(message.properties),
   };
-  return JSON.stringify(state);
+  return JSON.stringify(saved);
 }
 
-/** Puts a saved state back into a message made from the committed envelope. Throws on a state that is none. */
+/** Puts a saved state back into a message made from the committed envelope. Throws on the state of another version. */
 export function applyState(message: QueuedMessage, json: string): void {
-  const state = stateSchema.parse(JSON.parse(json));
-  const records = state.recipients.map(
-    ({ address, notify, originalRecipient, state: recipientState, lastReply, remote }): RecipientRecord => ({
-      recipient: { address, notify, originalRecipient },
-      state: recipientState,
-      lastReply,
-      remote,
-    }),
+  // The store has checked the bytes against their checksum: this is what formatState wrote.
+  const saved = JSON.parse(json) as SavedState;
+  if (saved.version !== 1) throw new OnArrivalError("STORE_CORRUPT", `${message.id}: saved state of an unknown version`);
+  const records = saved.recipients.map(
+    ({ state, lastReply, remote, ...recipient }): RecipientRecord => ({ recipient, state, lastReply, remote }),
   );
-  message.phase = state.phase;
-  message.envelope = { ...message.envelope, sender: state.sender, recipients: records.map((record) => record.recipient) };
-  message.recipients = state.phase === "delivery" ? records : [];
-  message.size = state.size;
-  message.attempts = state.attempts;
-  message.nextAttempt = state.nextAttempt;
-  message.held = state.held;
-  message.delayNoticeSent = state.delayNoticeSent;
-  message.resumeAt = state.resumeAt;
-  message.properties = new Map(Object.entries(state.properties));
+  message.phase = saved.phase;
+  message.envelope = { ...message.envelope, sender: saved.sender, recipients: records.map((record) => record.recipient) };
+  message.recipients = saved.phase === "delivery" ? records : [];
+  message.size = saved.size;
+  message.attempts = saved.attempts;
+  message.nextAttempt = saved.nextAttempt;
+  message.held = saved.held;
+  message.delayNoticeSent = saved.delayNoticeSent;
+  message.resumeAt = saved.resumeAt;
+  message.properties = new Map(Object.entries(saved.properties));
 }

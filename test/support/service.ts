@@ -90,7 +90,8 @@ export interface StoredFile {
 async function readFolder(folder: string): Promise<StoredFile[]> {
   const names = await readdir(folder).catch(() => [] as string[]);
   const files: StoredFile[] = [];
-  for (const name of names.sort()) {
+  // A name with a leading dot is a file that is still being written.
+  for (const name of names.filter((entry) => !entry.startsWith(".")).sort()) {
     const content = await readFile(join(folder, name)).catch(() => undefined);
     if (content !== undefined) files.push({ name, content });
   }

@@ -42,7 +42,7 @@ describe("the chain of native sinks", () => {
   test("lower numbers run first, equal priorities in the order given", () => {
     const order: string[] = [];
     const note = (name: string): OnEvent => () => void order.push(name);
-    const chain = new SinkChain([
+    const chain = new SinkChain<string>([
       native("late", note("late"), { priority: 30_000 }),
       native("default 1", note("default 1")),
       native("default 2", note("default 2")),
@@ -54,7 +54,7 @@ describe("the chain of native sinks", () => {
 
   test("S_FALSE skips every later sink, also of equal priority", () => {
     let called = false;
-    const chain = new SinkChain([
+    const chain = new SinkChain<string>([
       native("stop", () => sinkResult.skipRemaining, { priority: 100 }),
       native("later", () => void (called = true), { priority: 100 }),
     ]);
@@ -64,7 +64,7 @@ describe("the chain of native sinks", () => {
 
   test.each([1, 2, 3] as const)("status %i ends the chain after the sink that set it", (status) => {
     let called = false;
-    const chain = new SinkChain([
+    const chain = new SinkChain<string>([
       native("sets", (msg) => void (msg.status = status), { priority: 1 }),
       native("later", () => void (called = true)),
     ]);
@@ -73,7 +73,7 @@ describe("the chain of native sinks", () => {
   });
 
   test("without a promise the answer is there at once; with one only this message waits", async () => {
-    const chain = new SinkChain([native("slow", async () => await Promise.resolve(sinkResult.runNext))]);
+    const chain = new SinkChain<string>([native("slow", async () => await Promise.resolve(sinkResult.runNext))]);
     const answer = dispatcher().dispatch(chain, message());
     expect(answer).toBeInstanceOf(Promise);
     expect(await answer).toEqual({ kind: "passed" });
@@ -81,7 +81,7 @@ describe("the chain of native sinks", () => {
 
   test("rules are evaluated against the envelope as it is before each sink", () => {
     const seen: string[] = [];
-    const chain = new SinkChain([
+    const chain = new SinkChain<string>([
       native("adds", (msg) => void msg.recipients.add("new@list.example"), { priority: 1 }),
       native("list", () => void seen.push("list"), { rule: "rcpt to=*@list.example" }),
       native("other", () => void seen.push("other"), { rule: "rcpt to=*@other.example" }),
@@ -93,7 +93,7 @@ describe("the chain of native sinks", () => {
   test("disabled, expired and used-up bindings are not called", () => {
     let fired = 0;
     const count: OnEvent = () => void (fired += 1);
-    const chain = new SinkChain([
+    const chain = new SinkChain<string>([
       native("disabled", count, { enabled: false }),
       native("expired", count, { expiration: NOW - 1 }),
       native("once", count, { maxFirings: 1 }),
@@ -119,7 +119,7 @@ describe("a sink that fails", () => {
   test.each(["hold", "badmail"] as const)("ends the chain with its policy %s, and its changes are taken back as a whole", async (onError) => {
     const msg = message();
     const before = msg.content;
-    const outcome = await dispatcher().dispatch(new SinkChain([native("breaks", breaks, { onError })]), msg);
+    const outcome = await dispatcher().dispatch(new SinkChain<string>([native("breaks", breaks, { onError })]), msg);
     expect(outcome).toMatchObject({ kind: "fault", policy: onError, fault: { kind: "throw", message: "boom" } });
     expect(msg.content).toBe(before);
     expect(msg.envelope).toMatchObject({ sender: "a@example.com", recipients: [{ address: "b@example.com" }] });
@@ -129,7 +129,7 @@ describe("a sink that fails", () => {
   test("with continue the next sink runs on the message as it was before", async () => {
     const msg = message();
     let recipients = 0;
-    const chain = new SinkChain([
+    const chain = new SinkChain<string>([
       native("breaks", breaks, { priority: 1, onError: "continue" }),
       native("counts", (later) => void (recipients = later.recipients.count)),
     ]);
@@ -138,11 +138,11 @@ describe("a sink that fails", () => {
   });
 
   test("a rejected promise and an answer that is none are faults as well", async () => {
-    const rejects = new SinkChain([native("rejects", () => Promise.reject(new Error("late")))]);
+    const rejects = new SinkChain<string>([native("rejects", () => Promise.reject(new Error("late")))]);
     expect(await dispatcher().dispatch(rejects, message())).toMatchObject({ kind: "fault", fault: { message: "late" } });
-    const wrong = new SinkChain([native("wrong", (() => 7) as unknown as OnEvent)]);
+    const wrong = new SinkChain<string>([native("wrong", (() => 7) as unknown as OnEvent)]);
     expect(dispatcher().dispatch(wrong, message())).toMatchObject({ kind: "fault", fault: { kind: "invalid" } });
-    const status = new SinkChain([native("status", (msg) => void (msg.status = 9 as never))]);
+    const status = new SinkChain<string>([native("status", (msg) => void (msg.status = 9 as never))]);
     expect(dispatcher().dispatch(status, message())).toMatchObject({ kind: "fault", fault: { kind: "invalid" } });
   });
 });
@@ -201,7 +201,7 @@ describe("scripts in the chain", () => {
 describe("a fork", () => {
   test("takes its recipients along and goes on with the sinks that are left", () => {
     const msg = message(["b@example.com", "c@other.example"]);
-    const chain = new SinkChain([
+    const chain = new SinkChain<string>([
       native("forks", (original) => void original.forkForRecipients("FORK", ({ address }) => address.endsWith("other.example")), { priority: 1 }),
       native("later", (any) => any.headers.add("X-Later", any.id) as undefined),
     ]);

@@ -1,0 +1,138 @@
+// Wrong settings: one clear line that names what to change, exit code 1, and nothing half started.
+import { mkdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { runCommand, startService } from "../support/service.ts";
+import { serviceConfig } from "../support/service-config.ts";
+import { plainMessage, send } from "../support/smtp-client.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+
+interface Refusal {
+  readonly line: string;
+  readonly all: string;
+}
+
+/** Starts a service that must not start; answers its one line of complaint. */
+async function refusedStart(files: Record<string, string>, args: readonly string[] = []): Promise<Refusal> {
+  await using folder = await tempFolder("refused");
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder.path, name), text);
+  const config = Object.keys(files).includes("onarrival.yaml") ? ["--config", "onarrival.yaml"] : [];
+  const listen = args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
+  const result = await runCommand(["serve", ...config, ...listen, ...args], {
+    cwd: folder.path,
+    timeoutMs: 20_000,
+  });
+  expect(result.code, result.stdout + result.stderr).toBe(1);
+  const all = `${result.stdout}${result.stderr}`;
+  expect(all).not.toMatch(/\n\s+at .+:\d+:\d+/);
+  const lines = result.stderr.split("\n").filter((line) => line.trim() !== "");
+  return { line: lines[0] ?? "", all };
+}
+
+test("an unknown key is refused with its path", async () => {
+  const { all } = await refusedStart({
+    "onarrival.yaml": 'virtualServers:\n  - name: default\n    prot: "25"\n',
+  });
+  expect(all).toMatch(/prot/);
+  expect(all).toMatch(/virtualServers/);
+});
+
+test("a value of the wrong kind is refused with line and column", async () => {
+  const { all } = await refusedStart({
+    "onarrival.yaml": "virtualServers:\n  - name: default\n    limits: { maxMessageSize: many }\n",
+  });
+  expect(all).toMatch(/maxMessageSize/);
+  expect(all).toMatch(/3:\d+/);
+});
+
+test("a file that is no YAML is refused with its line", async () => {
+  const { all } = await refusedStart({ "onarrival.yaml": "virtualServers:\n  - name: [default\n" });
+  expect(all).toMatch(/onarrival\.yaml/);
+});
+
+test("a configuration that is not there is refused by name", async () => {
+  const { all } = await refusedStart({}, ["--config", "missing.yaml"]);
+  expect(all).toMatch(/missing\.yaml/);
+});
+
+test("a port in use is refused with the address", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const address = server.address();
+  const port = address !== null && typeof address !== "string" ? address.port : 0;
+  try {
+    const { all } = await refusedStart({}, ["--listen", `127.0.0.1:${port}`]);
+    expect(all).toContain(`127.0.0.1:${port}`);
+    expect(all).toMatch(/in use|LISTEN_FAILED/i);
+  } finally {
+    server.close();
+  }
+});
+
+test("a mailroot that cannot be a folder is refused with its path", async () => {
+  const { all } = await refusedStart({ taken: "a file stands where the folder should be" }, [
+    "--mailroot",
+    "taken",
+  ]);
+  expect(all).toMatch(/taken/);
+});
+
+test("a mailroot of a running service is refused", async () => {
+  await using service = await startService();
+  await using folder = await tempFolder();
+  const args = ["serve", "--listen", "127.0.0.1:0", "--mailroot", service.mailroot];
+  const result = await runCommand(args, { cwd: folder.path });
+  expect(result.code).toBe(1);
+  expect(result.stdout + result.stderr).toMatch(/MAILROOT_LOCKED|another running service|holds/i);
+});
+
+test("a certificate that is not there is refused with its path", async () => {
+  const config = serviceConfig({ server: { tls: { certificate: "absent.pem", key: "absent.key" } } });
+  const { all } = await refusedStart({ "onarrival.yaml": JSON.stringify(config) });
+  expect(all).toMatch(/absent\.(pem|key)/);
+});
+
+test("an unknown option is wrong use and exits with 2", async () => {
+  await using folder = await tempFolder();
+  const result = await runCommand(["serve", "--nope"], { cwd: folder.path });
+  expect(result.code).toBe(2);
+  expect(result.stderr).toMatch(/--nope/);
+});
+
+const BROKEN = "export default function onArrival(msg) {\n  return (;\n}\n";
+
+test("a script that never compiled is named with its line, and no mail is held for it", async () => {
+  await using service = await startService({ scripts: { "broken.js": BROKEN } });
+  await service.logged(/broken\.js:2:\d+/);
+  expect((await send(service.port, { data: plainMessage("goes on") })).code).toBe(250);
+  expect((await service.dropped(1)).length).toBe(1);
+});
+
+test("mail that the configuration binds to a script waits when the script never compiled", async () => {
+  await using service = await startService({
+    scripts: { "broken.js": BROKEN },
+    config: serviceConfig({
+      bindings: [
+        { event: "OnArrival", sinkClass: "CDO.SS_SMTPOnArrivalSink", sinkProperties: { ScriptName: "broken.js" } },
+      ],
+    }),
+  });
+  expect((await send(service.port, { data: plainMessage("held") })).code).toBe(250);
+  const [entry] = await eventually(async () => {
+    const entries = await service.queue();
+    return entries.some(({ state }) => state === "held") ? entries : undefined;
+  });
+  expect(entry?.reason).toMatch(/broken\.js/);
+  expect(await service.drop()).toEqual([]);
+});
+
+test("`check` lists what is wrong and exits with 1", async () => {
+  await using folder = await tempFolder();
+  await mkdir(join(folder.path, "scripts"));
+  await writeFile(join(folder.path, "scripts/bad.ts"), "export default (: string) => 1;\n");
+  const result = await runCommand(["check"], { cwd: folder.path });
+  expect(result.code).toBe(1);
+  expect(result.stdout + result.stderr).toMatch(/bad\.ts:1:\d+/);
+});

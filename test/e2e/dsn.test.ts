@@ -1,0 +1,133 @@
+// Reports: a refusal of the next hop comes back to the sender, once, in the form of RFC 3464; never a report of a report.
+import { expect, test } from "vitest";
+import { startCaptureServer, type CaptureServer } from "../support/capture-server.ts";
+import { eventually, sleep } from "../support/eventually.ts";
+import { startService, type Service } from "../support/service.ts";
+import { serviceConfig } from "../support/service-config.ts";
+import { plainMessage, send } from "../support/smtp-client.ts";
+
+const QUICK = { retry: { glitchRetries: 0, intervalsMinutes: [0.005] } };
+
+const start = (hop: CaptureServer, server: Record<string, unknown> = QUICK): Promise<Service> =>
+  startService({ config: serviceConfig({ smartHostPort: hop.port, localDomains: ["example.com"], server }) });
+
+/** Waits until the queue is empty: then nothing more comes. */
+const drained = (service: Service): Promise<boolean> =>
+  eventually(async () => (await service.queue()).length === 0, { what: "an empty queue", intervalMs: 100 });
+
+test("a 5xx for one of two recipients is reported to the sender, with the reply of the next hop", async () => {
+  await using hop = await startCaptureServer();
+  hop.script.rcpt = (address) => (address === "gone@example.org" ? "550 5.1.1 no such user here" : undefined);
+  await using service = await start(hop);
+  await send(service.port, {
+    from: "alice@example.com",
+    to: ["gone@example.org", "fine@example.org"],
+    data: plainMessage("will bounce in part"),
+    mailParameters: "ENVID=E77",
+  });
+  const [delivered] = await hop.received(1);
+  expect(delivered?.to).toEqual(["fine@example.org"]);
+  const [file] = await service.dropped(1);
+  const text = file?.content.toString("latin1") ?? "";
+  expect(text).toMatch(/^x-sender: (<>)?\r$/im);
+  expect(text).toMatch(/^x-receiver: alice@example\.com\r$/im);
+  expect(text).toMatch(/multipart\/report/i);
+  expect(text).toMatch(/report-type="?delivery-status"?/i);
+  expect(text).toMatch(/^Original-Envelope-Id: E77\r$/m);
+  expect(text).toMatch(/^Final-Recipient: rfc822; ?gone@example\.org\r$/im);
+  expect(text).toMatch(/^Action: failed\r$/im);
+  expect(text).toMatch(/^Status: 5\.1\.1\r$/im);
+  expect(text).toMatch(/^Diagnostic-Code: smtp; ?550 5\.1\.1 no such user here/im);
+  expect(text).not.toContain("fine@example.org\r\nAction");
+});
+
+test("NOTIFY=NEVER gets no report", async () => {
+  await using hop = await startCaptureServer();
+  hop.script.rcpt = () => "550 5.1.1 no";
+  await using service = await start(hop);
+  await send(service.port, {
+    from: "alice@example.com",
+    to: "b@example.org",
+    data: plainMessage("quiet"),
+    rcptParameters: "NOTIFY=NEVER",
+  });
+  await drained(service);
+  expect(await service.drop()).toEqual([]);
+});
+
+test("NOTIFY=SUCCESS is reported when the message is delivered locally", async () => {
+  await using hop = await startCaptureServer();
+  await using service = await start(hop);
+  await send(service.port, {
+    from: "alice@example.com",
+    to: "bob@example.com",
+    data: plainMessage("tell me"),
+    rcptParameters: "NOTIFY=SUCCESS",
+  });
+  const files = await service.dropped(2);
+  const report = files
+    .map((file) => file.content.toString("latin1"))
+    .find((text) => /multipart\/report/i.test(text));
+  expect(report).toMatch(/^Action: (delivered|relayed)\r$/im);
+});
+
+test("a refused message with the null sender goes to Badmail, not round in circles", async () => {
+  await using hop = await startCaptureServer();
+  hop.script.rcpt = () => "550 5.1.1 no";
+  await using service = await start(hop);
+  await send(service.port, { from: "", to: "b@example.org", data: plainMessage("report of another system") });
+  const files = await eventually(
+    async () => {
+      const found = await service.badmail();
+      return found.some((file) => /\.bad$/i.test(file.name)) && found;
+    },
+    { what: "the message in Badmail" },
+  );
+  expect(files.some((file) => file.content.includes("report of another system"))).toBe(true);
+  expect(await service.drop()).toEqual([]);
+});
+
+test("a report that cannot be delivered goes to Badmail", async () => {
+  await using hop = await startCaptureServer();
+  hop.script.rcpt = () => "550 5.1.1 nobody at all";
+  await using service = await start(hop);
+  await send(service.port, {
+    from: "remote@example.net",
+    to: "b@example.org",
+    data: plainMessage("double bounce"),
+  });
+  const files = await eventually(
+    async () => {
+      const found = await service.badmail();
+      return found.some((file) => /\.bad$/i.test(file.name)) && found;
+    },
+    { what: "the report in Badmail" },
+  );
+  expect(files.some((file) => /multipart\/report/i.test(file.content.toString("latin1")))).toBe(true);
+});
+
+test("a message that expires is returned with 4.4.7 or 5.4.7", async () => {
+  await using hop = await startCaptureServer();
+  await hop.stop();
+  await using service = await start(hop, {
+    retry: { glitchRetries: 0, intervalsMinutes: [0.005], delayNoticeMinutes: 100, expireMinutes: 0.02 },
+  });
+  await send(service.port, { from: "alice@example.com", to: "b@example.org", data: plainMessage("expires") });
+  const [file] = await service.dropped(1, 20_000);
+  expect(file?.content.toString("latin1")).toMatch(/^Status: [45]\.4\.7\r$/im);
+  await sleep(200);
+  expect(await service.drop()).toHaveLength(1);
+});
+
+test("a long wait is announced once", async () => {
+  await using hop = await startCaptureServer();
+  await hop.stop();
+  await using service = await start(hop, {
+    retry: { glitchRetries: 0, intervalsMinutes: [0.005], delayNoticeMinutes: 0.01, expireMinutes: 100 },
+  });
+  await send(service.port, { from: "alice@example.com", to: "b@example.org", data: plainMessage("delayed") });
+  const [file] = await service.dropped(1, 20_000);
+  expect(file?.content.toString("latin1")).toMatch(/^Action: delayed\r$/im);
+  await sleep(1500);
+  expect(await service.drop()).toHaveLength(1);
+});

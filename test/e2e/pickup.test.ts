@@ -1,0 +1,113 @@
+// The Pickup folder: a file moved in is mail, with or without envelope lines; a bad one goes to Badmail with the reason.
+import { rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { startService, type Service } from "../support/service.ts";
+
+const crlf = (lines: readonly string[]): string => lines.map((line) => `${line}\r\n`).join("");
+
+/** Written beside and moved in, as the documentation asks. */
+async function pickUp(service: Service, name: string, text: string): Promise<void> {
+  const beside = join(service.folder, `writing-${name}`);
+  await writeFile(beside, text);
+  await rename(beside, join(service.mailroot, "Pickup", name));
+}
+
+test("x-sender and x-receiver make the envelope and leave the message", async () => {
+  await using service = await startService();
+  await pickUp(
+    service,
+    "with-envelope.eml",
+    crlf([
+      "X-Sender: alice@example.com",
+      "x-receiver: bob@example.net",
+      "x-receiver: carol@example.org",
+      "From: somebody@else.example",
+      "To: nobody@else.example",
+      "Subject: from Pickup",
+      "",
+      ".leading dot",
+      ".",
+      "after the lone dot",
+    ]),
+  );
+  const [file] = await service.dropped(1);
+  const text = file?.content.toString("latin1") ?? "";
+  expect(text).toMatch(/^x-sender: alice@example\.com\r$/im);
+  expect(text).toMatch(/^x-receiver: bob@example\.net\r$/im);
+  expect(text).toMatch(/^x-receiver: carol@example\.org\r$/im);
+  expect(text.match(/x-sender/gi)).toHaveLength(1);
+  expect(text).toContain("\r\n.leading dot\r\n.\r\nafter the lone dot\r\n");
+});
+
+test("without envelope lines the header names sender and recipients, and Bcc is removed", async () => {
+  await using service = await startService();
+  await pickUp(
+    service,
+    "plain.txt",
+    crlf([
+      "From: Alice <alice@example.com>",
+      "To: Bob <bob@example.net>",
+      "Cc: carol@example.org",
+      "Bcc: secret@example.org",
+      "Subject: header only",
+      "",
+      "body",
+    ]),
+  );
+  const [file] = await service.dropped(1);
+  const text = file?.content.toString("latin1") ?? "";
+  expect(text).toMatch(/^x-sender: alice@example\.com\r$/im);
+  for (const address of ["bob@example.net", "carol@example.org", "secret@example.org"]) {
+    expect(text.toLowerCase()).toContain(`x-receiver: ${address}\r\n`);
+  }
+  expect(text).not.toMatch(/^Bcc:/im);
+});
+
+test("a script sees the name of the Pickup file", async () => {
+  await using service = await startService({
+    scripts: {
+      "name.js": `export default function onArrival(msg) {
+        msg.Subject = "picked up " + msg.EnvelopeFields.Item("http://schemas.microsoft.com/cdo/smtpenvelope/pickupfilename").Value;
+        msg.DataSource.Save();
+      }`,
+    },
+  });
+  await pickUp(
+    service,
+    "named.eml",
+    crlf(["x-sender: a@example.com", "x-receiver: b@example.com", "Subject: x", "", "y"]),
+  );
+  const [file] = await service.dropped(1);
+  expect(file?.content.toString("latin1")).toMatch(/^Subject: picked up .*named\.eml\r$/m);
+});
+
+test("a file without a recipient goes to Badmail with the reason", async () => {
+  await using service = await startService();
+  await pickUp(service, "nobody.eml", crlf(["From: a@example.com", "Subject: to nobody", "", "body"]));
+  const files = await eventually(
+    async () => {
+      const found = await service.badmail();
+      return found.length >= 2 && found;
+    },
+    { what: "the message and its reason in Badmail" },
+  );
+  expect(files.some((file) => /\.bad$/i.test(file.name) && file.content.includes("to nobody"))).toBe(true);
+  expect(
+    files.some((file) => /\.bdr$/i.test(file.name) && /recipient/i.test(file.content.toString("utf8"))),
+  ).toBe(true);
+  expect(await service.drop()).toEqual([]);
+});
+
+test("files that lie in Pickup before the start are taken", async () => {
+  await using service = await startService();
+  await service.kill();
+  await writeFile(
+    join(service.mailroot, "Pickup", "early.eml"),
+    crlf(["x-sender: a@example.com", "x-receiver: b@example.com", "Subject: early", "", "bird"]),
+  );
+  await service.start();
+  const [file] = await service.dropped(1);
+  expect(file?.content.toString("latin1")).toContain("Subject: early");
+});

@@ -1,0 +1,95 @@
+// Changes of a running service: what is right takes effect, what is wrong changes nothing and says why.
+import { expect, test } from "vitest";
+import { startCaptureServer } from "../support/capture-server.ts";
+import { eventually } from "../support/eventually.ts";
+import { startService, type Service } from "../support/service.ts";
+import { serviceConfig } from "../support/service-config.ts";
+import { conversation, plainMessage, send } from "../support/smtp-client.ts";
+
+const tagging = (word: string): string => `export default function onArrival(msg) {
+  msg.Subject = "${word} " + msg.Subject;
+  msg.DataSource.Save();
+}
+`;
+const BROKEN = "export default function onArrival(msg) {\n  msg.Subject = = 1;\n}\n";
+
+async function subjectOfNext(service: Service): Promise<string> {
+  const before = (await service.drop()).map((file) => file.name);
+  await send(service.port, { data: plainMessage("probe") });
+  const file = await eventually(
+    async () => (await service.drop()).find((one) => !before.includes(one.name)),
+    { what: "the probe in Drop" },
+  );
+  return /^Subject: (.*)\r$/m.exec(file.content.toString("latin1"))?.[1] ?? "";
+}
+
+test("a broken edit keeps the last good version, names file, line and column, and survives a restart", async () => {
+  await using service = await startService({ scripts: { "tag.js": tagging("good") } });
+  expect(await subjectOfNext(service)).toBe("good probe");
+  await service.writeScript("tag.js", BROKEN);
+  await service.logged(/tag\.js:2:\d+/);
+  expect(await subjectOfNext(service)).toBe("good probe");
+  await service.restart();
+  expect(await subjectOfNext(service)).toBe("good probe");
+  await service.writeScript("tag.js", tagging("better"));
+  await eventually(async () => (await subjectOfNext(service)) === "better probe", {
+    what: "the corrected version",
+  });
+});
+
+test("SIGHUP takes a changed file over, and leaves everything as it is when the file is wrong", async () => {
+  await using first = await startCaptureServer();
+  await using second = await startCaptureServer();
+  const config = serviceConfig({ smartHostPort: first.port });
+  await using service = await startService({ config });
+  await send(service.port, { data: plainMessage("to the first") });
+  await first.received(1);
+
+  await service.writeConfig({ ...serviceConfig({ smartHostPort: second.port }), nonsense: true });
+  await service.kill("SIGHUP");
+  await service.logged(/nonsense/);
+  await send(service.port, { data: plainMessage("still to the first") });
+  await first.received(2);
+
+  await service.writeConfig(serviceConfig({ smartHostPort: second.port }));
+  await service.kill("SIGHUP");
+  await eventually(
+    async () => {
+      await send(service.port, { data: plainMessage("to the second") });
+      return second.messages.length > 0;
+    },
+    { what: "the new smart host", intervalMs: 100 },
+  );
+});
+
+test("SIGHUP keeps open sessions", async () => {
+  await using service = await startService({ config: serviceConfig() });
+  await using talk = conversation(service.port);
+  await talk
+    .expects(220)
+    .sends("EHLO client.example.com")
+    .expects(250)
+    .sends("MAIL FROM:<a@example.com>")
+    .expects(250);
+  await service.kill("SIGHUP");
+  await talk
+    .sends("RCPT TO:<b@localhost>")
+    .expects(250)
+    .sends("DATA")
+    .expects(354)
+    .sends("Subject: x\r\n\r\ny\r\n.")
+    .expects(250);
+  await service.dropped(1);
+});
+
+test("SIGTERM finishes the message in hand, delivers what it took, and exits with 0", async () => {
+  await using hop = await startCaptureServer({ contentDelayMs: 300 });
+  await using service = await startService({ config: serviceConfig({ smartHostPort: hop.port }) });
+  await send(service.port, { data: plainMessage("in hand") });
+  const code = await service.kill("SIGTERM");
+  expect(code).toBe(0);
+  await service.start();
+  await hop.received(1);
+  expect(await service.queue()).toEqual([]);
+  expect(hop.messages).toHaveLength(1);
+});
