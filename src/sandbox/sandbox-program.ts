@@ -1,0 +1,52 @@
+// Where the program of a sandbox process lies, and the command line that starts it with as few rights as it can have.
+import { existsSync, realpathSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const inRoot = (path: string): string => `${root}${path}`;
+
+/** Entry of the object model that runs inside the isolates, bundled at start. */
+export const RUNTIME_ENTRY = inRoot("runtime/index.ts");
+/** Source of the virtual module "cdo" that scripts import. */
+export const CDO_MODULE = inRoot("runtime/constants.ts");
+
+/** The loader of isolated-vm looks whether it is there, to tell musl from glibc. */
+const LIBC_MARK = "/etc/alpine-release";
+
+export interface SandboxProgram {
+  readonly file: string;
+  /** The only files and folders that the process may read. */
+  readonly readable: readonly string[];
+}
+
+function moduleFolders(): string[] {
+  const candidates = createRequire(import.meta.url).resolve.paths("any") ?? [];
+  return candidates.filter((folder) => existsSync(folder));
+}
+
+export function defaultProgram(): SandboxProgram {
+  const own = ["package.json", "src/core", "src/mime", "src/message", "src/sandbox/worker", "runtime"].map(
+    inRoot,
+  );
+  return { file: inRoot("src/sandbox/worker/main.ts"), readable: [...own, ...moduleFolders()] };
+}
+
+/**
+ * --no-node-snapshot: isolated-vm needs it. --permission: no file, network, child process or worker beyond what is listed;
+ * --allow-addons: isolated-vm is one.
+ */
+export function nodeArguments(program: SandboxProgram): string[] {
+  const paths = new Set(
+    program.readable.filter((path) => existsSync(path)).flatMap((path) => [path, realpathSync(path)]),
+  );
+  const rights = [...paths, LIBC_MARK].map((path) => `--allow-fs-read=${path}`);
+  return [
+    "--no-node-snapshot",
+    "--disable-warning=SecurityWarning",
+    "--permission",
+    "--allow-addons",
+    ...rights,
+    program.file,
+  ];
+}

@@ -1,0 +1,221 @@
+// The one door of the script sandbox: which scripts are live, and running them on a message.
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { type Clock, systemClock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import { CallRunner, type RunAnswer, type RunRequest } from "./call-runner.ts";
+import { bundleRuntime } from "./compiler.ts";
+import { Generations } from "./generations.ts";
+import type { LiveScript } from "./loaded-script.ts";
+import { CDO_MODULE, defaultProgram, RUNTIME_ENTRY, type SandboxProgram } from "./sandbox-program.ts";
+import { ScriptFolder } from "./script-folder.ts";
+import { DEFAULT_RELOAD_SETTINGS, type ReloadSettings, ScriptReloader } from "./script-reloader.ts";
+import { Strikes } from "./strikes.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+export type { RunAnswer, RunCall, RunFault, RunRequest, ScriptOutcome } from "./call-runner.ts";
+export type { LiveScript } from "./loaded-script.ts";
+export type { OnError, ScriptBinding } from "./script-binding.ts";
+
+export interface SandboxSettings extends ReloadSettings {
+  /** Sandbox processes. */
+  readonly processes: number;
+  /** Time beyond the limits of a script before its process is killed. */
+  readonly killGraceMs: number;
+  /** Time in which a process must have started. */
+  readonly startTimeoutMs: number;
+  /** Memory of one sandbox process, all isolates and buffers together (Linux). */
+  readonly processMemoryMb: number;
+  readonly windowJobs: number;
+  readonly windowMicros: number;
+  readonly respawnBackoffMs: number;
+  /** Messages up to this size go whole to scripts that read the body. */
+  readonly wholeContentBytes: number;
+  /** Timeouts, memory faults and crashes in a row that suspend a version. */
+  readonly strikes: number;
+  /** How long a suspended version waits for the next probe. */
+  readonly probeMs: number;
+  /** Pause between two scans of the folder, beside the notifications of the kernel. */
+  readonly rescanMs: number;
+}
+
+export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
+  ...DEFAULT_RELOAD_SETTINGS,
+  processes: Math.max(2, availableParallelism()),
+  killGraceMs: 500,
+  startTimeoutMs: 10_000,
+  processMemoryMb: 1024,
+  windowJobs: 16,
+  windowMicros: 20_000,
+  respawnBackoffMs: 100,
+  wholeContentBytes: 1024 * 1024,
+  strikes: 5,
+  probeMs: 60_000,
+  rescanMs: 5000,
+};
+
+export interface ScriptHostOptions {
+  readonly folder: string;
+  /** Keeps the last good versions over a restart; absent: nothing is kept. */
+  readonly stateFolder?: string | undefined;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly settings?: Partial<SandboxSettings>;
+  /** false: the scripts are read once. */
+  readonly watch?: boolean;
+  /** Only these files of the folder. */
+  readonly only?: readonly string[];
+  readonly program?: SandboxProgram;
+}
+
+export interface ScriptHost {
+  /** Scans, compiles, looks at each script in a sandbox process, then watches. */
+  start(): Promise<void>;
+  /** By file name. */
+  readonly scripts: ReadonlyMap<string, LiveScript>;
+  /** What is wrong with the newest edit, by file name; also of scripts that were never live. */
+  readonly broken: ReadonlyMap<string, string>;
+  /** Process ids of the sandbox. */
+  readonly pids: readonly number[];
+  /** Called after `scripts` or `broken` changed. The answer ends it. */
+  onChange(listener: () => void): () => void;
+  /** Runs consecutive calls on one message. Never rejects. */
+  run(request: RunRequest): Promise<RunAnswer>;
+  stop(): Promise<void>;
+}
+
+export function createScriptHost(options: ScriptHostOptions): ScriptHost {
+  return new FolderScriptHost(options);
+}
+
+class FolderScriptHost implements ScriptHost {
+  #options: ScriptHostOptions;
+  #settings: SandboxSettings;
+  #clock: Clock;
+  #listeners = new Set<() => void>();
+  #scripts: ReadonlyMap<string, LiveScript> = new Map();
+  #parts:
+    | { pool: WorkerPool; runner: CallRunner; reloader: ScriptReloader; folder: ScriptFolder }
+    | undefined;
+
+  constructor(options: ScriptHostOptions) {
+    this.#options = options;
+    this.#settings = { ...DEFAULT_SANDBOX_SETTINGS, ...options.settings };
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  get scripts(): ReadonlyMap<string, LiveScript> {
+    return this.#scripts;
+  }
+
+  get broken(): ReadonlyMap<string, string> {
+    return this.#parts?.reloader.broken ?? new Map<string, string>();
+  }
+
+  get pids(): readonly number[] {
+    return this.#parts?.pool.pids ?? [];
+  }
+
+  async start(): Promise<void> {
+    const { only, watch, log } = this.#options;
+    const strikes = new Strikes(this.#settings.strikes, this.#settings.probeMs, this.#clock);
+    const pool = await this.#createPool(strikes);
+    const folder = this.#createFolder();
+    const reloader = this.#createReloader(pool, folder, strikes);
+    this.#parts = { pool, runner: new CallRunner(pool, strikes, log), reloader, folder };
+    const names = (await folder.sinkNames()).filter((name) => only?.includes(name) ?? true);
+    if (names.length > 0) pool.warmUp();
+    await reloader.start(names);
+    this.#scripts = reloader.scripts;
+    if (watch !== false) await folder.start();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  run(request: RunRequest): Promise<RunAnswer> {
+    if (this.#parts !== undefined) return this.#parts.runner.run(request);
+    const outcomes = request.calls.map(({ script }) => {
+      const fault = {
+        kind: "unavailable",
+        message: "the sandbox is not started",
+        script: script.name,
+        version: script.version,
+      } as const;
+      return { verdict: 0, logs: [], logsDropped: 0, micros: 0, readBody: false, fault } as const;
+    });
+    return Promise.resolve({ outcomes });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#parts === undefined) return;
+    const { pool, reloader, folder } = this.#parts;
+    reloader.stop();
+    await folder.stop();
+    await pool.stop();
+  }
+
+  async #createPool(strikes: Strikes): Promise<WorkerPool> {
+    const { killGraceMs, startTimeoutMs, processMemoryMb, wholeContentBytes } = this.#settings;
+    const { program = defaultProgram(), log } = this.#options;
+    const clock = this.#clock;
+    const runtimeBundle = await bundleRuntime(RUNTIME_ENTRY);
+    const maxRssBytes = processMemoryMb * 1024 * 1024;
+    const worker = {
+      program,
+      runtimeBundle,
+      clock,
+      killGraceMs,
+      startTimeoutMs,
+      maxRssBytes,
+      wholeContentBytes,
+    };
+    return new WorkerPool({
+      ...this.#settings,
+      worker,
+      clock,
+      log,
+      isSuspended: (version) => strikes.isSuspended(version),
+    });
+  }
+
+  #createFolder(): ScriptFolder {
+    const listener = {
+      touched: (path: string) => this.#parts?.reloader.touched(path),
+      watchedFiles: () => this.#parts?.reloader.watchedFiles() ?? [],
+    };
+    const { log } = this.#options;
+    return new ScriptFolder(
+      { folder: this.#folder(), rescanMs: this.#settings.rescanMs, clock: this.#clock, log },
+      listener,
+    );
+  }
+
+  #createReloader(pool: WorkerPool, folder: ScriptFolder, strikes: Strikes): ScriptReloader {
+    const { stateFolder, log } = this.#options;
+    return new ScriptReloader({
+      settings: this.#settings,
+      builder: { folder: this.#folder(), cdoModule: CDO_MODULE, pool, clock: this.#clock },
+      generations: stateFolder === undefined ? undefined : new Generations(stateFolder),
+      clock: this.#clock,
+      log,
+      folderExists: () => folder.exists(),
+      changed: () => this.#changed(),
+      retired: ({ version }) => {
+        pool.retire(version);
+        strikes.clear(version);
+      },
+    });
+  }
+
+  #folder(): string {
+    return resolve(this.#options.folder);
+  }
+
+  #changed(): void {
+    if (this.#parts !== undefined) this.#scripts = this.#parts.reloader.scripts;
+    for (const listener of this.#listeners) listener();
+  }
+}

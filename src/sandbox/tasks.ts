@@ -1,0 +1,63 @@
+// What the worker pool runs and how it answers.
+import type { Splice } from "../core/splice.ts";
+import type { Content } from "../message/content.ts";
+import type {
+  CallOutcome,
+  JobEnvelope,
+  LoadedFrame,
+  ScriptCall,
+  ScriptLimits,
+} from "../../runtime/contract.ts";
+
+/** One compiled version of one script, as a worker gets it. */
+export interface Bundle {
+  readonly version: string;
+  readonly scriptName: string;
+  readonly code: Buffer;
+}
+
+/** Consecutive calls on one message; `bundles` runs parallel to `calls`. */
+export interface JobTask {
+  readonly kind: "job";
+  readonly messageId: string;
+  readonly content: Content;
+  readonly envelope: JobEnvelope;
+  readonly calls: readonly ScriptCall[];
+  readonly bundles: readonly Bundle[];
+}
+
+/** The pre-flight of a version: load it in a throw-away isolate and say what it exports. */
+export interface InspectTask {
+  readonly kind: "inspect";
+  readonly bundle: Bundle;
+  readonly limits: ScriptLimits;
+}
+
+export type Task = JobTask | InspectTask;
+
+/** A CallOutcome whose every field was checked, with its bytes. */
+export interface CheckedOutcome extends Omit<CallOutcome, "splices"> {
+  readonly splices?: readonly Splice[];
+}
+
+export type TaskAnswer =
+  | { readonly kind: "outcomes"; readonly outcomes: readonly CheckedOutcome[] }
+  | { readonly kind: "inspected"; readonly loaded: LoadedFrame }
+  /** The task ended its process when it ran with no other task beside it. */
+  | { readonly kind: "crash"; readonly reason: string }
+  /** No process could run it; nothing is known about the script. */
+  | { readonly kind: "unavailable"; readonly reason: string }
+  /** A version of it was suspended while the task waited. */
+  | { readonly kind: "suspended" };
+
+export function versionsOf(task: Task): readonly Bundle[] {
+  return task.kind === "job" ? task.bundles : [task.bundle];
+}
+
+/** What the script may take at most before the process counts as stuck. */
+export function timeBudgetMs(task: Task): number {
+  if (task.kind === "inspect") return task.limits.timeoutMs;
+  let sum = 0;
+  for (const call of task.calls) sum += call.limits.timeoutMs;
+  return sum;
+}

@@ -1,0 +1,152 @@
+// A sandbox process that behaves as its scripts say: honest, dead, deaf or a liar. The words are the code of the bundles.
+import { readSync, writeSync } from "node:fs";
+import { encodeFrame, FrameReader } from "../../../src/core/frames.ts";
+import { CONTENT_FD, FRAME_FD, type JobFrame, type RelayFrame } from "../../../runtime/contract.ts";
+
+const behaviours = new Map<string, string>();
+const reader = new FrameReader();
+const buffer = Buffer.allocUnsafe(1 << 20);
+
+function write(bytes: Buffer, fd = FRAME_FD): void {
+  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+}
+
+const send = (head: unknown, bytes: Buffer[] = []): void => write(Buffer.concat(encodeFrame(head, bytes)));
+const outcome = { verdict: 0, logs: [], logsDropped: 0, micros: 50, readBody: false };
+
+function readContent(job: number, length: number, offset: number): Buffer {
+  const request = Buffer.alloc(16);
+  request.writeUInt32LE(job, 0);
+  request.writeUInt32LE(length, 4);
+  request.writeDoubleLE(offset, 8);
+  write(request, CONTENT_FD);
+  const answer = Buffer.alloc(4 + length);
+  for (let done = 0; done < answer.length;) {
+    const count = readSync(CONTENT_FD, answer, done, answer.length - done, null);
+    if (count === 0) process.exit(3);
+    done += count;
+  }
+  return answer.subarray(4);
+}
+
+function loop(): never {
+  for (;;);
+}
+
+type Behave = (frame: JobFrame, sent: Buffer) => object;
+
+const BEHAVE: Record<string, Behave> = {
+  echo: () => outcome,
+  tag: () => ({ ...outcome, splices: [{ start: 0, end: 0, length: 6 }] }),
+  slow: () => {
+    const until = Date.now() + 100;
+    while (Date.now() < until);
+    return outcome;
+  },
+  hang: loop,
+  die: () => process.abort(),
+  poison: (frame) => (frame.messageId.startsWith("poison") ? process.abort() : outcome),
+  stop: () => {
+    process.kill(process.pid, "SIGSTOP");
+    return outcome;
+  },
+  swell: () => {
+    const kept: Buffer[] = [];
+    for (;;) kept.push(Buffer.alloc(16 * 1024 * 1024, 1));
+  },
+  timeout: () => ({ ...outcome, fault: { kind: "timeout", message: "took too long" } }),
+  sizes: (frame, sent) => ({
+    ...outcome,
+    readBody: true,
+    logs: [{ level: "info", text: `${sent.length}/${frame.contentSize}` }],
+  }),
+  read: (frame) => {
+    const text = readContent(frame.job, frame.contentSize - frame.headerBytes, frame.headerBytes).toString(
+      "latin1",
+    );
+    return { ...outcome, logs: [{ level: "info", text: `${text.length}:${text.slice(-8)}` }] };
+  },
+  "read-other": (frame) => {
+    readContent(frame.job + 1000, 1, 0);
+    return outcome;
+  },
+  "read-beyond": (frame) => {
+    readContent(frame.job, 2, frame.contentSize - 1);
+    return outcome;
+  },
+  // Lies
+  garbage: () => {
+    write(Buffer.from("this is no frame at all, is it?"));
+    return loop();
+  },
+  giant: () => {
+    const prefix = Buffer.alloc(8);
+    prefix.writeUInt32LE(1 << 30, 0);
+    write(prefix);
+    return loop();
+  },
+  "other-job": (frame) => {
+    send({ type: "done", job: frame.job + 7, outcomes: [outcome] });
+    return outcome;
+  },
+  twice: (frame) => {
+    send({ type: "done", job: frame.job, outcomes: [outcome] });
+    return outcome;
+  },
+  "no-outcome": (frame) => {
+    send({ type: "done", job: frame.job, outcomes: [] });
+    return loop();
+  },
+  proto: () => ({ ...outcome, verdict: "0" }),
+  splice: () => ({ ...outcome, splices: [{ start: 5, end: 1e9, length: 0 }] }),
+  growth: () => ({ ...outcome, splices: [{ start: 0, end: 0, length: 200 }] }),
+  recipients: () => ({ ...outcome, recipients: ["a@b.example> NOTIFY=NEVER"] }),
+  crowd: () => ({
+    ...outcome,
+    recipients: Array.from({ length: 2000 }, (_, index) => `u${index}@b.example`),
+  }),
+  flood: () => ({ ...outcome, logs: Array.from({ length: 5000 }, () => ({ level: "info", text: "x" })) }),
+};
+
+function inserted(outcomes: readonly object[]): Buffer {
+  const splices = outcomes.flatMap((one) => ("splices" in one ? (one.splices as { length: number }[]) : []));
+  return Buffer.alloc(
+    splices.reduce((sum, { length }) => sum + length, 0),
+    "X-T: 1",
+  );
+}
+
+function handle(frame: RelayFrame, bytes: Buffer): void {
+  if (frame.type === "load") {
+    const code = bytes.toString();
+    if (code.includes("DIE AT LOAD")) process.abort();
+    if (!frame.inspectOnly) behaviours.set(frame.version, code);
+    const fault = code.includes("THROW AT LOAD")
+      ? { kind: "load", message: "no", line: 1, column: 1 }
+      : undefined;
+    const binding = /BINDING (\{.*?\}) END/.exec(code)?.[1];
+    const entryPoint = code.includes("onArrival") ? "onArrival" : undefined;
+    send({
+      type: "loaded",
+      version: frame.version,
+      fault,
+      entryPoint,
+      binding: binding === undefined ? undefined : JSON.parse(binding),
+    });
+  } else if (frame.type === "unload") {
+    behaviours.delete(frame.version);
+  } else if (frame.type === "job") {
+    const outcomes = frame.calls.map((call) =>
+      (BEHAVE[behaviours.get(call.version) ?? ""] ?? BEHAVE["echo"] ?? loop)(frame, bytes),
+    );
+    send({ type: "done", job: frame.job, outcomes }, [inserted(outcomes)]);
+  }
+}
+
+send({ type: "ready" });
+for (;;) {
+  const count = readSync(FRAME_FD, buffer, 0, buffer.length, null);
+  if (count === 0) process.exit(0);
+  for (const { head, bytes } of reader.push(Buffer.from(buffer.subarray(0, count))))
+    handle(head as RelayFrame, bytes);
+}

@@ -1,0 +1,115 @@
+// A pool over the fake worker, with scripts whose code is a behaviour.
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../../../src/core/clock.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import { Content } from "../../../src/message/content.ts";
+import { CallRunner, type RunCall, type RunRequest } from "../../../src/sandbox/call-runner.ts";
+import { LoadedScript } from "../../../src/sandbox/loaded-script.ts";
+import type { SandboxProgram } from "../../../src/sandbox/sandbox-program.ts";
+import { Strikes } from "../../../src/sandbox/strikes.ts";
+import type { JobTask } from "../../../src/sandbox/tasks.ts";
+import { WorkerPool } from "../../../src/sandbox/worker-pool.ts";
+import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+export const fakeProgram: SandboxProgram = {
+  file: fileURLToPath(new URL("fake-worker.ts", import.meta.url)),
+  readable: [root],
+};
+
+export interface Fixture {
+  readonly pool: WorkerPool;
+  readonly runner: CallRunner;
+  readonly strikes: Strikes;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export function createFixture(
+  options: {
+    processes?: number;
+    program?: SandboxProgram;
+    strikes?: number;
+    probeMs?: number;
+    maxRssMb?: number;
+  } = {},
+): Fixture {
+  const strikes = new Strikes(options.strikes ?? 100, options.probeMs ?? 60_000, systemClock);
+  const pool = new WorkerPool({
+    processes: options.processes ?? 1,
+    windowJobs: 16,
+    windowMicros: 1_000_000,
+    respawnBackoffMs: 20,
+    clock: systemClock,
+    log: silentLogger,
+    isSuspended: (version) => strikes.isSuspended(version),
+    worker: {
+      program: options.program ?? fakeProgram,
+      runtimeBundle: Buffer.from("// no runtime"),
+      clock: systemClock,
+      killGraceMs: 200,
+      startTimeoutMs: 10_000,
+      maxRssBytes: (options.maxRssMb ?? 1024) * 1024 * 1024,
+      wholeContentBytes: 1024 * 1024,
+    },
+  });
+  return {
+    pool,
+    strikes,
+    runner: new CallRunner(pool, strikes, silentLogger),
+    [Symbol.asyncDispose]: () => pool.stop(),
+  };
+}
+
+export function scriptOf(behaviour: string): LoadedScript {
+  return new LoadedScript({
+    name: `${behaviour}.js`,
+    version: `v-${behaviour}`,
+    since: 0,
+    entryPoint: "onArrival",
+    binding: {},
+    code: behaviour,
+    sourceMap: "{}",
+  });
+}
+
+export function callOf(behaviour: string, more: Partial<RunCall> = {}): RunCall {
+  return {
+    script: scriptOf(behaviour),
+    bindingName: behaviour,
+    sinkProperties: {},
+    limits: { ...DEFAULT_SCRIPT_LIMITS, timeoutMs: 300, growthBytes: 100 },
+    allow: {},
+    cacheable: true,
+    continueOnFault: false,
+    ...more,
+  };
+}
+
+export const MESSAGE = Buffer.from("Subject: a\r\nFrom: b@example.com\r\n\r\nbody\r\n");
+
+export function requestOf(calls: readonly RunCall[], more: Partial<RunRequest> = {}): RunRequest {
+  const envelope = {
+    sender: "a@example.com",
+    recipients: ["b@example.com"],
+    arrivalTime: 0,
+    clientAddress: "",
+    pickupFileName: "",
+    status: 0,
+  };
+  return { messageId: "m", content: Content.fromBuffer(MESSAGE), envelope, calls, ...more };
+}
+
+/** The same for the pool itself. */
+export function taskOf(calls: readonly RunCall[]): JobTask {
+  const { messageId, content, envelope } = requestOf(calls);
+  const frames = calls.map(({ script, ...rest }) => ({ ...rest, version: script.version }));
+  return {
+    kind: "job",
+    messageId,
+    content,
+    envelope,
+    calls: frames,
+    bundles: calls.map(({ bindingName }) => scriptOf(bindingName).bundle),
+  };
+}

@@ -1,0 +1,184 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { Content } from "../../../src/message/content.ts";
+import { callOf, createFixture, fakeProgram, MESSAGE, requestOf, taskOf } from "./pool-fixture.ts";
+
+const times = <T>(count: number, make: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, index) => make(index));
+
+describe("innocent messages", () => {
+  test("all get their outcome when one of the batch kills the process", async () => {
+    await using fixture = createFixture();
+    const answers = await Promise.all(
+      times(40, (index) =>
+        fixture.runner.run(
+          requestOf([callOf("poison")], { messageId: index === 7 ? "poison" : `m${index}` }),
+        ),
+      ),
+    );
+    const faults = answers.map(({ outcomes }) => outcomes[0]?.fault?.kind);
+    expect(faults.filter((kind) => kind === undefined)).toHaveLength(39);
+    expect(faults[7]).toBe("crash");
+  });
+
+  test.each(["hang", "stop", "die", "swell"])(
+    "of other scripts go on beside a script that does: %s",
+    async (behaviour) => {
+      await using fixture = createFixture({ processes: 2, maxRssMb: 300 });
+      const bad = fixture.runner.run(requestOf([callOf(behaviour)]));
+      const good = await Promise.all(times(30, () => fixture.runner.run(requestOf([callOf("echo")]))));
+      expect(good.every(({ outcomes }) => outcomes[0]?.fault === undefined)).toBe(true);
+      expect((await bad).outcomes[0]?.fault).toMatchObject({ kind: "crash", script: `${behaviour}.js` });
+    },
+  );
+
+  test("are answered when the process is killed from outside", async () => {
+    await using fixture = createFixture();
+    await fixture.runner.run(requestOf([callOf("slow")]));
+    const running = times(5, () => fixture.runner.run(requestOf([callOf("slow")])));
+    process.kill(fixture.pool.pids[0] ?? Number.NaN, "SIGKILL");
+    const answers = await Promise.all(running);
+    expect(answers.map(({ outcomes }) => outcomes[0]?.fault)).toEqual(times(5, () => undefined));
+  });
+});
+
+describe("a run of several calls", () => {
+  test("names the call that kills and keeps what the others did", async () => {
+    await using fixture = createFixture();
+    const calls = [callOf("tag"), callOf("die", { continueOnFault: true }), callOf("echo")];
+    const { outcomes } = await fixture.runner.run(requestOf(calls));
+    expect(outcomes.map((outcome) => outcome.fault?.kind)).toEqual([undefined, "crash", undefined]);
+    expect(outcomes[0]?.splices?.[0]?.bytes.toString()).toBe("X-T: 1");
+  });
+
+  test("ends at the call that kills when its binding does not continue", async () => {
+    await using fixture = createFixture();
+    const { outcomes } = await fixture.runner.run(requestOf([callOf("echo"), callOf("die"), callOf("echo")]));
+    expect(outcomes.map((outcome) => outcome.fault?.script)).toEqual([undefined, "die.js"]);
+  });
+});
+
+describe("a process that lies", () => {
+  const liars = createFixture();
+  afterAll(() => liars.pool.stop());
+  const lies = [
+    "garbage",
+    "giant",
+    "other-job",
+    "no-outcome",
+    "proto",
+    "splice",
+    "growth",
+    "recipients",
+    "crowd",
+    "flood",
+    "read-other",
+    "read-beyond",
+  ];
+  test.each(lies)("is ended: %s", async (lie) => {
+    const answer = await liars.pool.run(taskOf([callOf(lie)]), true);
+    expect(answer.kind).toBe("crash");
+    expect(await liars.pool.run(taskOf([callOf("echo")]))).toMatchObject({ kind: "outcomes" });
+  });
+
+  test("gains nothing by answering twice", async () => {
+    await using fixture = createFixture();
+    await fixture.runner.run(requestOf([callOf("twice")]));
+    const { outcomes } = await fixture.runner.run(requestOf([callOf("echo")]));
+    expect(outcomes[0]?.fault).toBeUndefined();
+  });
+});
+
+describe("content", () => {
+  test("is sent as header block first, and whole to a version that reads bodies", async () => {
+    await using fixture = createFixture();
+    const first = await fixture.runner.run(requestOf([callOf("sizes")]));
+    const second = await fixture.runner.run(requestOf([callOf("sizes")]));
+    expect(first.outcomes[0]?.logs[0]?.text).toBe(`${MESSAGE.indexOf("\r\n\r\n") + 4}/${MESSAGE.length}`);
+    expect(second.outcomes[0]?.logs[0]?.text).toBe(`${MESSAGE.length}/${MESSAGE.length}`);
+  });
+
+  test("of a file is read by the relay, of any size", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "content-"));
+    try {
+      await using fixture = createFixture();
+      const path = join(folder, "1.eml");
+      const body = Buffer.alloc(5 * 1024 * 1024, "0123456789abcde\n");
+      await writeFile(path, Buffer.concat([Buffer.from("junk"), body]));
+      const content = Content.fromFile(Buffer.from("A: b\r\n\r\n"), { path, offset: 4, length: body.length });
+      const { outcomes } = await fixture.runner.run(requestOf([callOf("read")], { content }));
+      expect(outcomes[0]?.logs[0]?.text).toBe(`${body.length}:${body.toString("latin1").slice(-8)}`);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test("that the store cannot read is not the fault of the script", async () => {
+    await using fixture = createFixture();
+    const content = Content.fromFile(Buffer.from("A: b\r\n\r\n"), {
+      path: join(tmpdir(), "does-not-exist"),
+      offset: 0,
+      length: 10,
+    });
+    const [lost, other] = await Promise.all([
+      fixture.runner.run(requestOf([callOf("read")], { content })),
+      fixture.runner.run(requestOf([callOf("read")])),
+    ]);
+    expect(lost.outcomes[0]?.fault?.kind).toBe("unavailable");
+    expect(other.outcomes[0]?.fault).toBeUndefined();
+  });
+});
+
+describe("without a sandbox", () => {
+  test.each([
+    ["a program that is missing", { ...fakeProgram, file: join(tmpdir(), "missing.ts") }],
+    ["a program that may not read itself", { ...fakeProgram, readable: [] }],
+  ])("every message is answered: %s", async (_title, program) => {
+    await using fixture = createFixture({ program });
+    const answers = await Promise.all(times(20, () => fixture.runner.run(requestOf([callOf("echo")]))));
+    expect(new Set(answers.map(({ outcomes }) => outcomes[0]?.fault?.kind))).toEqual(
+      new Set(["unavailable"]),
+    );
+  });
+
+  test("stopping answers what still waits", async () => {
+    const fixture = createFixture();
+    const waiting = times(5, () => fixture.runner.run(requestOf([callOf("hang")])));
+    await fixture.pool.stop();
+    for (const { outcomes } of await Promise.all(waiting))
+      expect(outcomes[0]?.fault?.kind).toBe("unavailable");
+  });
+});
+
+describe("the circuit breaker", () => {
+  test("suspends a version after strikes in a row, and answers waiting messages without running them", async () => {
+    await using fixture = createFixture({ strikes: 3 });
+    const answers = await Promise.all(times(30, () => fixture.runner.run(requestOf([callOf("die")]))));
+    const kinds = answers.map(({ outcomes }) => outcomes[0]?.fault?.kind);
+    expect(kinds.filter((kind) => kind === "crash")).toHaveLength(3);
+    expect(kinds.filter((kind) => kind === "suspended")).toHaveLength(27);
+    const other = await fixture.runner.run(requestOf([callOf("echo")]));
+    expect(other.outcomes[0]?.fault).toBeUndefined();
+  });
+
+  test("lets one probe through after its pause, and a good one ends the suspension", async () => {
+    await using fixture = createFixture({ strikes: 1, probeMs: 50 });
+    const poisoned = await fixture.runner.run(requestOf([callOf("poison")], { messageId: "poison" }));
+    expect(poisoned.outcomes[0]?.fault?.kind).toBe("crash");
+    expect(fixture.strikes.isSuspended("v-poison")).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    const probe = await fixture.runner.run(requestOf([callOf("poison")]));
+    expect(probe.outcomes[0]?.fault).toBeUndefined();
+    expect(fixture.strikes.isSuspended("v-poison")).toBe(false);
+  });
+
+  test("counts timeouts that the isolate itself ended", async () => {
+    await using fixture = createFixture({ strikes: 2 });
+    for (const expected of ["timeout", "timeout", "suspended"]) {
+      const { outcomes } = await fixture.runner.run(requestOf([callOf("timeout")]));
+      expect(outcomes[0]?.fault?.kind).toBe(expected);
+    }
+  });
+});
