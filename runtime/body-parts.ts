@@ -72,7 +72,7 @@ export class BodyPart {
   }
 
   get Fields(): Fields {
-    this.#fields ??= new Fields(this.#host, this.#part, derivedFields(this.#host, this.#part));
+    this.#fields ??= new Fields(this.#host, this.#part, () => derivedFields(this.#host, this.#part));
     return this.#fields;
   }
 

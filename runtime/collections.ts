@@ -8,9 +8,6 @@ abstract class CallableCollection {
       (index: unknown): unknown => (self as CallableCollection).Item(index),
       new.target.prototype as object,
     );
-    // Functions are born with these; they would hide members of the collection.
-    delete (self as { name?: string }).name;
-    delete (self as { length?: number }).length;
     return self as CallableCollection;
   }
 

@@ -188,18 +188,20 @@ export const MAIL_HEADER = "urn:schemas:mailheader:";
 export class Fields extends FieldsBase {
   readonly #host: Host;
   readonly #part: number;
-  readonly #derived: ReadonlyMap<string, FieldSource>;
+  readonly #derive: () => ReadonlyMap<string, FieldSource>;
+  #derived: ReadonlyMap<string, FieldSource> | undefined;
 
-  constructor(host: Host, part: number, derived: ReadonlyMap<string, FieldSource>) {
+  /** `derive` makes the table of the other namespaces, when a name of them is first asked for. */
+  constructor(host: Host, part: number, derive: () => ReadonlyMap<string, FieldSource>) {
     super(host, "Fields");
     this.#host = host;
     this.#part = part;
-    this.#derived = derived;
+    this.#derive = derive;
   }
 
   protected override sourceOf(name: string): FieldSource | undefined {
     const lower = name.toLowerCase();
-    if (!lower.startsWith(MAIL_HEADER)) return this.#derived.get(lower);
+    if (!lower.startsWith(MAIL_HEADER)) return (this.#derived ??= this.#derive()).get(lower);
     const header = name.slice(MAIL_HEADER.length);
     if (header === "") return undefined;
     const source: FieldSource = { read: () => this.#host.header(this.#part, header, "raw") };

@@ -131,7 +131,7 @@ export class Message {
   }
 
   get Fields(): Fields {
-    this.#fields ??= new Fields(this.#host, 0, derivedFields(this, this.#host));
+    this.#fields ??= new Fields(this.#host, 0, () => derivedFields(this, this.#host));
     return this.#fields;
   }
 
