@@ -102,6 +102,7 @@ export class CallRunner {
   }
 
   /** Notes the faults of calls that could not answer. Undefined: the others have to be run. */
+  // oxlint-disable-next-line typescript/consistent-return -- the switch is exhaustive
   async #recover(
     run: Run,
     active: readonly number[],
@@ -113,8 +114,9 @@ export class CallRunner {
         return answer.outcomes;
       case "inspected":
       case "unavailable":
-        for (const index of active)
+        for (const index of active) {
           noteFault(run, index, "unavailable", answer.kind === "unavailable" ? answer.reason : "no answer");
+        }
         return undefined;
       case "suspended":
         for (const index of active) {

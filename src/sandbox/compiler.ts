@@ -59,6 +59,7 @@ export async function compileScript(source: ScriptSource): Promise<CompileAnswer
     const version = contentHash(source.name, output.code);
     return { kind: "compiled", script: { version, ...output, imports: importsOf(bundled, source) } };
   } catch (error) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- esbuild throws BuildFailure; others have no errors
     const { errors } = error as Partial<BuildFailure>;
     if (errors === undefined) throw error;
     return {

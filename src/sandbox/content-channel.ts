@@ -44,7 +44,7 @@ export class ContentChannel {
     this.#serving = true;
     void this.#serve(request.readUInt32LE(0), request.readUInt32LE(4), request.readDoubleLE(8)).then(() => {
       this.#serving = false;
-      this.#serveNext();
+      return this.#serveNext();
     });
   }
 

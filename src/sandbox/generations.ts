@@ -52,7 +52,7 @@ export class Generations {
 
   async #filesOf(name: string): Promise<string[]> {
     try {
-      return (await readdir(join(this.#folder, name))).filter(isGeneration).sort().reverse();
+      return (await readdir(join(this.#folder, name))).filter(isGeneration).sort().toReversed();
     } catch {
       return [];
     }
@@ -73,11 +73,13 @@ async function writeDurably(path: string, text: string): Promise<void> {
 
 async function readGeneration(path: string): Promise<Generation | undefined> {
   try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each field is checked below
     const read = JSON.parse(await readFile(path, "utf8")) as Partial<Record<keyof Generation, unknown>>;
     const { name, version, since, entryPoint, code, sourceMap } = read;
     const binding = checkBinding(read.binding);
     if (binding.kind === "invalid" || typeof since !== "number") return undefined;
     const texts = [name, version, entryPoint, code, sourceMap];
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked above
     return texts.every((text) => typeof text === "string") ? (read as unknown as Generation) : undefined;
   } catch {
     return undefined;

@@ -1,4 +1,5 @@
 // Checks every frame of a sandbox process as input from an enemy: a script that broke out of its isolate writes them.
+/* oxlint-disable typescript/no-unsafe-type-assertion -- the assertions name what the checks beside them have shown */
 import { isMailbox } from "../core/address.ts";
 import type { Frame } from "../core/frames.ts";
 import { areValidSplices, type Splice } from "../core/splice.ts";

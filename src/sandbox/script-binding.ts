@@ -68,6 +68,7 @@ function checkLimits(value: unknown): string | undefined {
   if (!isObject(value)) return "must be an object";
   for (const [name, limit] of Object.entries(value)) {
     if (!Object.hasOwn(LIMIT_CEILINGS, name)) return `has the unknown key "${name}"`;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an own key, as checked
     const high = LIMIT_CEILINGS[name as keyof ScriptLimits];
     const low = name === "memoryMb" ? SMALLEST_HEAP_MB : name === "timeoutMs" ? 1 : 0;
     if (!isWithin(limit, low, high)) return `: ${name} must be a whole number from ${low} to ${high}`;
@@ -89,6 +90,7 @@ export function checkBinding(exported: unknown): BindingCheck {
         kind: "invalid",
         problem: `binding has the unknown key "${name}" (known: ${Object.keys(CHECKS).join(", ")})`,
       };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an own key, as checked
     const problem = CHECKS[name as keyof ScriptBinding](value);
     if (problem !== undefined) return { kind: "invalid", problem: `binding.${name} ${problem}` };
   }

@@ -17,7 +17,7 @@ const refused = (reason: string): ScriptFile => ({ kind: "refused", reason });
 export function isSinkName(name: string): boolean {
   return (
     /^[^_.].*\.(?:js|mjs|ts)$/.test(name) &&
-    !/\.d\.ts$/.test(name) &&
+    !name.endsWith(".d.ts") &&
     !name.includes("/") &&
     !name.includes("\\")
   );
@@ -50,6 +50,7 @@ export async function readScriptFile(folder: string, name: string): Promise<Scri
     const problem = fileProblem(await stat(path));
     return problem === undefined ? await readText(path) : refused(problem);
   } catch (error) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return { kind: "absent" };
     return refused(`cannot be read (${code ?? String(error)})`);

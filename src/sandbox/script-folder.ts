@@ -173,6 +173,7 @@ async function signatureOf(path: string): Promise<string> {
     const { ino, size, mtimeMs, ctimeMs } = await stat(path);
     return `${ino}:${size}:${mtimeMs}:${ctimeMs}`;
   } catch (error) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
     return String((error as NodeJS.ErrnoException).code);
   }
 }

@@ -6,7 +6,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Generations } from "./generations.ts";
 import { LoadedScript } from "./loaded-script.ts";
 import { buildScript, type ScriptBuilder } from "./script-build.ts";
-import { isSinkName, readScriptFile } from "./script-file.ts";
+import { isSinkName, readScriptFile, type ScriptFile } from "./script-file.ts";
 
 export interface ReloadSettings {
   /** A new content must stay this long before it goes live; the build takes about as long, so it costs nothing. */
@@ -190,13 +190,9 @@ export class ScriptReloader {
     const startedAt = clock.now();
     const file = await readScriptFile(builder.folder, slot.name);
     slot.cancelTimer?.();
-    if (file.kind === "absent") return this.#absent(slot);
-    if (file.kind === "refused") {
-      slot.hash = undefined;
-      return this.#fail(slot, `${slot.name}: ${file.reason}`);
-    }
+    if (file.kind !== "source") return this.#withoutSource(slot, file);
     if (file.hash === slot.hash && !slot.force) {
-      if (slot.live === undefined || slot.broken !== undefined) this.#reportLater(slot);
+      if (slot.pendingFailure !== undefined) this.#reportLater(slot);
       return;
     }
     this.#noticeContent(slot, file.hash, file.text.length > 0);
@@ -296,8 +292,9 @@ export class ScriptReloader {
     });
   }
 
-  #absent(slot: Slot): void {
+  #withoutSource(slot: Slot, file: Exclude<ScriptFile, { kind: "source" }>): void {
     slot.hash = undefined;
+    if (file.kind === "refused") return this.#fail(slot, `${slot.name}: ${file.reason}`);
     slot.cancelTimer = this.#options.clock.after(
       this.#options.settings.removalMs,
       () => void this.#removeIfGone(slot),

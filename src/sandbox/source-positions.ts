@@ -17,6 +17,7 @@ export class SourcePositions {
 
   constructor(sourceMapJson: string) {
     try {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a map of esbuild; anything else throws or finds nothing
       this.#map = new SourceMap(JSON.parse(sourceMapJson) as ConstructorParameters<typeof SourceMap>[0]);
     } catch {
       // A damaged map of an old generation: errors are then told without a position.

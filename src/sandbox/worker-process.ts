@@ -111,7 +111,9 @@ export class WorkerProcess {
       this.#gone();
     });
     // With too many open files there are no pipes at all.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a pipe is a Socket
     const frames = child.stdio?.[FRAME_FD] as Socket | undefined;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a pipe is a Socket
     const content = child.stdio?.[CONTENT_FD] as Socket | undefined;
     if (frames === undefined || content === undefined) return;
     this.#frames = frames;
@@ -210,6 +212,7 @@ export class WorkerProcess {
     const { readsBody, wholeContentBytes } = this.options;
     const isSmall = content.size <= wholeContentBytes && content.inMemory;
     if (!isSmall || !calls.some((call) => readsBody(call.version))) return [content.header];
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- content.inMemory says so
     return content.pieces as readonly Buffer[];
   }
 

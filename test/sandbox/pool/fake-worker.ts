@@ -1,4 +1,5 @@
 // A sandbox process that behaves as its scripts say: honest, dead, deaf or a liar. The words are the code of the bundles.
+/* oxlint-disable typescript/no-unsafe-type-assertion -- the relay is trusted; this program is not */
 import { readSync, writeSync } from "node:fs";
 import { encodeFrame, FrameReader } from "../../../src/core/frames.ts";
 import { CONTENT_FD, FRAME_FD, type JobFrame, type RelayFrame } from "../../../runtime/contract.ts";
