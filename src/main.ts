@@ -9,9 +9,18 @@ import { runCommand } from "./cli/run.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { checkScripts } from "./composition/scripts.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 const program = createProgram(
-  [serveCommand(), runCommand(), checkCommand(checkScripts), bindingsCommand, queueCommand, passwordCommand()],
+  [
+    serveCommand(),
+    runCommand(),
+    checkCommand(checkScripts),
+    bindingsCommand,
+    queueCommand,
+    passwordCommand(),
+  ],
   { version },
 );
 process.exitCode = await runProgram(program, process.argv.slice(2));

@@ -8,7 +8,13 @@ import { type ConfiguredBinding, buildChain, loadBindings } from "./composition/
 import { serveOwnPackage } from "./composition/native-sinks.ts";
 import { createRemoteCouriers } from "./composition/remote-couriers.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
-import { hostNameOf, primaryServer, retrySettings, routerSettings, smtpServerSettings } from "./composition/settings.ts";
+import {
+  hostNameOf,
+  primaryServer,
+  retrySettings,
+  routerSettings,
+  smtpServerSettings,
+} from "./composition/settings.ts";
 import type { Config } from "./config/schema.ts";
 import type { Clock } from "./core/clock.ts";
 import { OnArrivalError, describeError } from "./core/errors.ts";
@@ -24,7 +30,7 @@ import { type Pickup, createPickup } from "./store/pickup.ts";
 import { SegmentStore } from "./store/segment-store.ts";
 import type { Recovery } from "./store/store-driver.ts";
 import { createRetryPolicy } from "./transport/retry-policy.ts";
-import { type Transport, createTransport } from "./transport/transport.ts";
+import { type LiveTransportSettings, type Transport, createTransport } from "./transport/transport.ts";
 
 export interface Relay {
   /** "host:port" of every listener. */
@@ -56,6 +62,7 @@ class RunningRelay implements Relay {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly addresses: string[] = [];
+  #config: Config | undefined;
   #configured: readonly ConfiguredBinding[] = [];
   #chain: SinkChain<ScriptTarget> | undefined;
   #store: SegmentStore | undefined;
@@ -74,6 +81,7 @@ class RunningRelay implements Relay {
 
   async start(config: Config): Promise<void> {
     serveOwnPackage();
+    this.#config = config;
     const store = await this.#openStore(config);
     const recovery = await store.open();
     this.#store = store;
@@ -83,7 +91,7 @@ class RunningRelay implements Relay {
     await scripts.start();
     const transport = this.#createTransport(config, store, scripts);
     this.#transport = transport;
-    this.#rebuildChain();
+    this.#scriptsChanged();
     scripts.onChange(() => this.#scriptsChanged());
     transport.resume(recovery);
     this.#pickup = await this.#startPickup(config, store, transport, recovery);
@@ -96,10 +104,22 @@ class RunningRelay implements Relay {
   }
 
   async reload(config: Config): Promise<void> {
+    // Everything that can be wrong is tried before anything is changed.
     const configured = await loadBindings(config.bindings);
+    const servers = await Promise.all(config.virtualServers.map((server) => smtpServerSettings(server)));
+    const live = this.#liveSettings(config);
+    for (const [index, listener] of this.#listeners.entries()) {
+      const settings = servers[index];
+      if (settings !== undefined) listener.update(settings);
+    }
     this.#configured = configured;
     this.#rebuildChain();
-    this.#log.info({ bindings: config.bindings.length }, "configuration reloaded: bindings are live; other settings apply at the next start");
+    this.#transport?.reconfigure(live);
+    const needRestart = changedAtRestart(this.#config, config);
+    this.#config = config;
+    this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");
+    if (needRestart.length > 0)
+      this.#log.warn({ needRestart }, "some changed settings apply at the next start");
   }
 
   async stop(): Promise<void> {
@@ -112,7 +132,8 @@ class RunningRelay implements Relay {
   }
 
   async #openStore(config: Config): Promise<SegmentStore> {
-    for (const name of ["", "Pickup", "Queue", "Drop", "Badmail"]) await makeFolder(path.join(config.mailroot, name));
+    for (const name of ["", "Pickup", "Queue", "Drop", "Badmail"])
+      await makeFolder(path.join(config.mailroot, name));
     const { segmentSize, ...settings } = config.store;
     return new SegmentStore({
       folder: path.join(config.mailroot, "Queue"),
@@ -124,11 +145,13 @@ class RunningRelay implements Relay {
 
   #createTransport(config: Config, store: SegmentStore, scripts: ScriptHost): Transport {
     const server = primaryServer(config);
-    const retry = createRetryPolicy(retrySettings(server));
     return createTransport<ScriptTarget>({
       settings: {
-        router: routerSettings(server),
-        reports: { reportingMta: hostNameOf(server), server: server.name, expireMs: server.retry.expireMinutes * 60_000 },
+        reports: {
+          reportingMta: hostNameOf(server),
+          server: server.name,
+          expireMs: server.retry.expireMinutes * 60_000,
+        },
         maxSubmissions: MAX_SUBMISSIONS,
         maxLocalDeliveries: MAX_LOCAL_DELIVERIES,
         residentBytes: config.store.memoryBudget,
@@ -137,17 +160,30 @@ class RunningRelay implements Relay {
       store,
       drop: createDrop({ folder: path.join(config.mailroot, "Drop"), sync: true }),
       badmail: createBadmail({ folder: path.join(config.mailroot, "Badmail") }),
-      dispatcher: createDispatcher({ runScripts: createRunScripts(scripts, this.#log), clock: this.#clock, log: this.#log }),
+      dispatcher: createDispatcher({
+        runScripts: createRunScripts(scripts, this.#log),
+        clock: this.#clock,
+        log: this.#log,
+      }),
       chain: () => this.#currentChain(),
-      remoteCourier: createRemoteCouriers(server, this.#log, this.#clock),
-      retry,
+      live: this.#liveSettings(config),
       clock: this.#clock,
       log: this.#log,
     });
   }
 
+  #liveSettings(config: Config): LiveTransportSettings {
+    const server = primaryServer(config);
+    return {
+      router: routerSettings(server),
+      retry: createRetryPolicy(retrySettings(server)),
+      remoteCourier: createRemoteCouriers(server, this.#log, this.#clock),
+    };
+  }
+
   #currentChain(): SinkChain<ScriptTarget> {
-    if (this.#chain === undefined) throw new OnArrivalError("INTERNAL", "a message was submitted before the bindings were there");
+    if (this.#chain === undefined)
+      throw new OnArrivalError("INTERNAL", "a message was submitted before the bindings were there");
     return this.#chain;
   }
 
@@ -170,11 +206,17 @@ class RunningRelay implements Relay {
     for (const name of new Set([...before.keys(), ...this.#versions.keys()])) {
       if (before.get(name) === this.#versions.get(name)) continue;
       const released = this.#transport?.scriptChanged(name) ?? 0;
-      if (released > 0) this.#log.info({ script: name, released }, "script changed: messages that it held are tried again");
+      if (released > 0)
+        this.#log.info({ script: name, released }, "script changed: messages that it held are tried again");
     }
   }
 
-  async #startPickup(config: Config, store: SegmentStore, transport: Transport, recovery: Recovery): Promise<Pickup> {
+  async #startPickup(
+    config: Config,
+    store: SegmentStore,
+    transport: Transport,
+    recovery: Recovery,
+  ): Promise<Pickup> {
     const committed = new Set(recovery.messages.map((message) => message.id));
     const pickup = createPickup({
       folder: path.join(config.mailroot, "Pickup"),
@@ -212,7 +254,11 @@ class RunningRelay implements Relay {
       pid: process.pid,
       addresses: this.addresses,
       connections: this.#listeners.reduce((sum, listener) => sum + listener.connections, 0),
-      scripts: [...(this.#scripts?.scripts.values() ?? [])].map(({ name, version, broken }) => ({ name, version, broken })),
+      scripts: [...(this.#scripts?.scripts.values() ?? [])].map(({ name, version, broken }) => ({
+        name,
+        version,
+        broken,
+      })),
     };
   }
 }
@@ -223,4 +269,28 @@ async function makeFolder(folder: string): Promise<void> {
   } catch (thrown) {
     throw new OnArrivalError("MAILROOT_UNUSABLE", `${folder}: ${describeError(thrown)}`, { cause: thrown });
   }
+}
+
+/** Settings that differ and that a running service does not take over. */
+function changedAtRestart(before: Config | undefined, after: Config): string[] {
+  const fixed = ({
+    mailroot,
+    scripts,
+    store,
+    sandbox,
+    log,
+    virtualServers,
+  }: Config): Record<string, unknown> => ({
+    mailroot,
+    scripts,
+    store,
+    sandbox,
+    log,
+    "virtualServers.listen": virtualServers.map(({ name, listen, tls }) => [name, listen, tls]),
+  });
+  if (before === undefined) return [];
+  const old = fixed(before);
+  return Object.entries(fixed(after)).flatMap(([key, value]) =>
+    JSON.stringify(value) === JSON.stringify(old[key]) ? [] : [key],
+  );
 }

@@ -24,7 +24,11 @@ export function runCommand(): CommandFactory {
       .argument("<script>", "script file")
       .argument("<message>", "message file (RFC 5322)")
       .option("--from <address>", "envelope sender (default: From of the message)")
-      .option("--to <address>", "envelope recipient, may be repeated (default: To, Cc and Bcc of the message)", collect)
+      .option(
+        "--to <address>",
+        "envelope recipient, may be repeated (default: To, Cc and Bcc of the message)",
+        collect,
+      )
       .option("--client-ip <ip>", "address of the client (default: none, as for Pickup)")
       .option("--out <file>", "write the message as the script left it")
       .option("--json", "answer as JSON")
@@ -42,7 +46,11 @@ async function run(output: Output, script: string, message: string, options: Opt
   const report = await runScriptOnce(input);
   if (options.out !== undefined) await writeFile(options.out, report.content);
   const { content: _, ...shown } = report;
-  output.out(options.json === true ? `${JSON.stringify(shown, undefined, 2)}\n` : `${describeReport(report).join("\n")}\n`);
+  output.out(
+    options.json === true
+      ? `${JSON.stringify(shown, undefined, 2)}\n`
+      : `${describeReport(report).join("\n")}\n`,
+  );
   if (report.fault !== undefined) throw new CommandFailed();
 }
 
@@ -50,7 +58,9 @@ async function readMessage(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (thrown) {
-    throw new OnArrivalError("WRONG_USE", `${file} cannot be read: ${describeError(thrown)}`, { cause: thrown });
+    throw new OnArrivalError("WRONG_USE", `${file} cannot be read: ${describeError(thrown)}`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -60,9 +70,15 @@ const STATUSES = ["deliver", "retry later", "abort delivery: deleted, no report"
 function describeReport(report: RunReport): string[] {
   const { script, version, fault, verdict, status, milliseconds, heapBytes } = report;
   const memory = heapBytes === undefined ? "" : `, ${(heapBytes / 1024 / 1024).toFixed(1)} MiB heap`;
-  const lines = [`script    ${script} (version ${version})`, `time      ${milliseconds.toFixed(2)} ms${memory}`];
+  const lines = [
+    `script    ${script} (version ${version})`,
+    `time      ${milliseconds.toFixed(2)} ms${memory}`,
+  ];
   if (fault === undefined) {
-    lines.push(`verdict   ${verdict} (${VERDICTS[verdict]})`, `status    ${status} (${STATUSES[status] ?? "?"})`);
+    lines.push(
+      `verdict   ${verdict} (${VERDICTS[verdict]})`,
+      `status    ${status} (${STATUSES[status] ?? "?"})`,
+    );
   } else {
     lines.push(`fault     ${fault.kind}: ${printable(fault.message)}`, "nothing that the script did counts");
   }
@@ -74,7 +90,11 @@ function describeReport(report: RunReport): string[] {
   ];
   for (const [title, entries] of sections) {
     if (entries.length === 0 && title === "log") continue;
-    lines.push("", title, ...(entries.length === 0 ? ["  unchanged"] : entries.map((entry) => `  ${printable(entry)}`)));
+    lines.push(
+      "",
+      title,
+      ...(entries.length === 0 ? ["  unchanged"] : entries.map((entry) => `  ${printable(entry)}`)),
+    );
   }
   return lines;
 }

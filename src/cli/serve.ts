@@ -24,7 +24,11 @@ export function serveCommand(): CommandFactory {
     new Command("serve")
       .description("run the service")
       .option("-c, --config <file>", "configuration file (default: onarrival.yaml when it is there)")
-      .option("--listen <host:port>", "address to accept mail on instead of the file's; may be repeated", collect)
+      .option(
+        "--listen <host:port>",
+        "address to accept mail on instead of the file's; may be repeated",
+        collect,
+      )
       .option("--mailroot <dir>", "mailroot instead of the file's")
       .option("--scripts <dir>", "scripts folder instead of the file's")
       .option("--json", "print the ready line as JSON")
@@ -33,14 +37,22 @@ export function serveCommand(): CommandFactory {
 
 async function serve(output: Output, options: Options): Promise<void> {
   const file = findConfigFile(options.config);
-  const overrides: ConfigOverrides = { listen: options.listen, mailroot: options.mailroot, scripts: options.scripts };
+  const overrides: ConfigOverrides = {
+    listen: options.listen,
+    mailroot: options.mailroot,
+    scripts: options.scripts,
+  };
   const config = await loadConfig(file, overrides);
   const log = createServiceLogger(config.log);
   try {
     const relay = await startRelay(config, log, systemClock);
     const reload = (): void => reloadInto(relay, file, overrides, log);
     process.on("SIGHUP", reload);
-    output.out(options.json === true ? `${JSON.stringify({ ready: true, addresses: relay.addresses })}\n` : `onarrival ready on ${relay.addresses.join(", ")}\n`);
+    output.out(
+      options.json === true
+        ? `${JSON.stringify({ ready: true, addresses: relay.addresses })}\n`
+        : `onarrival ready on ${relay.addresses.join(", ")}\n`,
+    );
     const signal = await ended();
     log.info({ signal }, "stopping: what is in hand is finished");
     await relay.stop();
@@ -56,7 +68,10 @@ function reloadInto(relay: Relay, file: string | undefined, overrides: ConfigOve
     .then((config) => relay.reload(config))
     .catch((thrown: unknown) => {
       const code = thrown instanceof OnArrivalError ? thrown.code : "INTERNAL";
-      log.error({ code, problem: describeError(thrown) }, "reload refused; the configuration stays as it was");
+      log.error(
+        { code, problem: describeError(thrown) },
+        "reload refused; the configuration stays as it was",
+      );
     });
 }
 

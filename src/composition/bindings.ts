@@ -1,9 +1,21 @@
 // Makes the chain of sinks out of the metabase and what the scripts export (DESIGN 4 and 7).
 import type { Logger } from "../core/logger.ts";
 import type { BindingSettings } from "../config/schema.ts";
-import { type Binding, DEFAULT_PRIORITY, SCRIPT_SINK_CLASS, type SinkProperties, createBinding } from "../events/binding.ts";
+import {
+  type Binding,
+  DEFAULT_PRIORITY,
+  SCRIPT_SINK_CLASS,
+  type SinkProperties,
+  createBinding,
+} from "../events/binding.ts";
 import { SinkChain } from "../events/dispatcher.ts";
-import { type BoundSink, type NativeBound, type ScriptBound, compileRule, createPropertyBag } from "../events/sink.ts";
+import {
+  type BoundSink,
+  type NativeBound,
+  type ScriptBound,
+  compileRule,
+  createPropertyBag,
+} from "../events/sink.ts";
 import type { LiveScript } from "../sandbox/script-host.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../runtime/contract.ts";
@@ -32,13 +44,16 @@ export async function loadBindings(bindings: readonly BindingSettings[]): Promis
   );
 }
 
-const isScriptBinding = (settings: BindingSettings): boolean => settings.sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
+const isScriptBinding = (settings: BindingSettings): boolean =>
+  settings.sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
 
 /** Metabase entries in their order, then scripts without an entry by file name: the order of equal priorities. */
 export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
   const sinks: BoundSink<ScriptTarget>[] = [];
   const named = new Set<string>();
-  const configured = parts.configured.toSorted((a, b) => scriptNameOf(a.settings).localeCompare(scriptNameOf(b.settings)));
+  const configured = parts.configured.toSorted((a, b) =>
+    scriptNameOf(a.settings).localeCompare(scriptNameOf(b.settings)),
+  );
   for (const { settings, sink } of configured) {
     if (sink !== undefined) {
       sinks.push(nativeBound(parts, settings, sink));
@@ -66,11 +81,20 @@ function nativeBound(parts: ChainParts, settings: BindingSettings, sink: Submiss
     binding,
     rule: compileRule(binding, parts.log),
     sink,
-    context: { properties: createPropertyBag(binding.sinkProperties), log, binding, nextMessageId: parts.nextMessageId },
+    context: {
+      properties: createPropertyBag(binding.sinkProperties),
+      log,
+      binding,
+      nextMessageId: parts.nextMessageId,
+    },
   };
 }
 
-function scriptBound(parts: ChainParts, scriptName: string, settings: BindingSettings | undefined): ScriptBound<ScriptTarget> {
+function scriptBound(
+  parts: ChainParts,
+  scriptName: string,
+  settings: BindingSettings | undefined,
+): ScriptBound<ScriptTarget> {
   const script = parts.scripts.get(scriptName);
   const exported = script?.binding;
   const binding =
@@ -131,7 +155,9 @@ function toBinding(settings: BindingSettings, declared: DeclaredBinding): Bindin
 
 function scalarsOf(values: Readonly<Record<string, unknown>>): SinkProperties {
   const scalar = (value: unknown): string | number | boolean =>
-    typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : JSON.stringify(value);
+    typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+      ? value
+      : JSON.stringify(value);
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, scalar(value)]));
 }
 

@@ -16,7 +16,9 @@ export function toCrlf(message: Buffer): Buffer {
 
 export function headerDifferences(before: Buffer, after: Buffer): string[] {
   const fields = (message: Buffer): string[] =>
-    new Headers(message.subarray(0, headerBlockLength(message))).entries().map(({ name, value }) => `${name}: ${value}`);
+    new Headers(message.subarray(0, headerBlockLength(message)))
+      .entries()
+      .map(({ name, value }) => `${name}: ${value}`);
   return lineDifferences(fields(before), fields(after));
 }
 
@@ -29,7 +31,8 @@ export function bodyDifferences(before: Buffer, after: Buffer): string[] {
   for (const [place, part] of now) {
     const earlier = old.get(place);
     if (earlier === undefined) changes.push(`+ part ${describe(place, part)}`);
-    else if (!earlier.rawBody().equals(part.rawBody())) changes.push(`part ${describe(place, part)}`, ...partDifferences(earlier, part));
+    else if (!earlier.rawBody().equals(part.rawBody()))
+      changes.push(`part ${describe(place, part)}`, ...partDifferences(earlier, part));
   }
   return changes;
 }
@@ -45,7 +48,8 @@ function describe(place: string, part: MimePart): string {
 }
 
 function partDifferences(before: MimePart, after: MimePart): string[] {
-  if (!before.mediaType.startsWith("text/") || !after.mediaType.startsWith("text/")) return ["  content replaced"];
+  if (!before.mediaType.startsWith("text/") || !after.mediaType.startsWith("text/"))
+    return ["  content replaced"];
   const lines = (part: MimePart): string[] => part.text().split(/\r?\n/);
   return lineDifferences(lines(before), lines(after)).map((line) => `  ${line}`);
 }
@@ -55,7 +59,12 @@ function lineDifferences(before: readonly string[], after: readonly string[]): s
   let start = 0;
   while (start < before.length && before[start] === after[start]) start += 1;
   let end = 0;
-  while (end < before.length - start && end < after.length - start && before.at(-1 - end) === after.at(-1 - end)) end += 1;
+  while (
+    end < before.length - start &&
+    end < after.length - start &&
+    before.at(-1 - end) === after.at(-1 - end)
+  )
+    end += 1;
   const removed = before.slice(start, before.length - end).map((line) => `- ${line}`);
   const added = after.slice(start, after.length - end).map((line) => `+ ${line}`);
   return [...shorten(removed), ...shorten(added)];

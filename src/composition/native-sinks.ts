@@ -29,11 +29,22 @@ export async function loadNativeSink(sinkClass: string, event: EventName): Promi
   const builtIn = BUILT_IN[sinkClass.toLowerCase()];
   if (builtIn !== undefined) return builtIn;
   if (!/[/\\]/.test(sinkClass)) {
-    throw new OnArrivalError("SINK_NOT_FOUND", `sinkClass ${sinkClass} is no known class and no path of a module`);
+    throw new OnArrivalError(
+      "SINK_NOT_FOUND",
+      `sinkClass ${sinkClass} is no known class and no path of a module`,
+    );
   }
   const exported = await importDefault(sinkClass);
-  if (!isSink(exported)) throw new OnArrivalError("SINK_INVALID", `${sinkClass} does not export default defineSink({ event, onEvent })`);
-  if (exported.event !== event) throw new OnArrivalError("SINK_INVALID", `${sinkClass} is a sink of ${exported.event}, the binding is for ${event}`);
+  if (!isSink(exported))
+    throw new OnArrivalError(
+      "SINK_INVALID",
+      `${sinkClass} does not export default defineSink({ event, onEvent })`,
+    );
+  if (exported.event !== event)
+    throw new OnArrivalError(
+      "SINK_INVALID",
+      `${sinkClass} is a sink of ${exported.event}, the binding is for ${event}`,
+    );
   return exported;
 }
 
@@ -44,10 +55,18 @@ async function importDefault(file: string): Promise<unknown> {
     const module = (await import(url.href)) as { default?: unknown };
     return module.default;
   } catch (thrown) {
-    throw new OnArrivalError("SINK_NOT_FOUND", `${file} cannot be loaded: ${describeError(thrown)}`, { cause: thrown });
+    throw new OnArrivalError("SINK_NOT_FOUND", `${file} cannot be loaded: ${describeError(thrown)}`, {
+      cause: thrown,
+    });
   }
 }
 
 function isSink(value: unknown): value is SubmissionSink {
-  return typeof value === "object" && value !== null && "event" in value && "onEvent" in value && typeof value.onEvent === "function";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "event" in value &&
+    "onEvent" in value &&
+    typeof value.onEvent === "function"
+  );
 }

@@ -14,10 +14,18 @@ export function createRemoteCouriers(
   log: Logger,
   clock: Clock,
 ): (route: Exclude<Route, { kind: "local" }>) => Courier {
-  const lookup = createMxLookup({ port: server.delivery.port, ownHosts: [hostNameOf(server)] }, defaultResolver(), clock);
+  const lookup = createMxLookup(
+    { port: server.delivery.port, ownHosts: [hostNameOf(server)] },
+    defaultResolver(),
+    clock,
+  );
   return (route) => {
     if (route.kind === "smart-host") {
-      return createDestination(destinationSettings(server, [{ host: route.host, port: route.port }]), log, clock);
+      return createDestination(
+        destinationSettings(server, [{ host: route.host, port: route.port }]),
+        log,
+        clock,
+      );
     }
     return new MxCourier({
       domain: route.domain,

@@ -43,18 +43,31 @@ interface RunEnvelope {
 
 export async function runScriptOnce(input: RunInput): Promise<RunReport> {
   const name = path.basename(input.script);
-  const host = createScriptHost({ folder: path.dirname(input.script), only: [name], watch: false, log: silentLogger, clock: systemClock });
+  const host = createScriptHost({
+    folder: path.dirname(input.script),
+    only: [name],
+    watch: false,
+    log: silentLogger,
+    clock: systemClock,
+  });
   try {
     await host.start();
     const script = host.scripts.get(name);
-    if (script === undefined) throw new OnArrivalError("SCRIPT_INVALID", host.broken.get(name) ?? `${input.script}: no such script`);
+    if (script === undefined)
+      throw new OnArrivalError("SCRIPT_INVALID", host.broken.get(name) ?? `${input.script}: no such script`);
     const before = toCrlf(input.message);
     const content = Content.fromBuffer(before);
     const envelope = envelopeOf(input, content.header);
     const { outcomes } = await host.run({
       messageId: "RUN",
       content,
-      envelope: { ...envelope, arrivalTime: systemClock.now(), clientAddress: input.clientAddress ?? "", pickupFileName: "", status: 0 },
+      envelope: {
+        ...envelope,
+        arrivalTime: systemClock.now(),
+        clientAddress: input.clientAddress ?? "",
+        pickupFileName: "",
+        status: 0,
+      },
       calls: [
         {
           script,
@@ -76,7 +89,12 @@ export async function runScriptOnce(input: RunInput): Promise<RunReport> {
   }
 }
 
-function reportOf(outcome: ScriptOutcome, envelope: RunEnvelope, before: Buffer, after: Buffer): Omit<RunReport, "script" | "version"> {
+function reportOf(
+  outcome: ScriptOutcome,
+  envelope: RunEnvelope,
+  before: Buffer,
+  after: Buffer,
+): Omit<RunReport, "script" | "version"> {
   return {
     verdict: outcome.verdict,
     status: outcome.status ?? 0,
@@ -95,7 +113,9 @@ function reportOf(outcome: ScriptOutcome, envelope: RunEnvelope, before: Buffer,
 function envelopeOf(input: RunInput, header: Buffer): RunEnvelope {
   const headers = new Headers(header);
   const addresses = (...names: string[]): string[] =>
-    names.flatMap((field) => headers.getAll(field).flatMap((raw) => parseAddressList(raw).map((mailbox) => mailbox.address)));
+    names.flatMap((field) =>
+      headers.getAll(field).flatMap((raw) => parseAddressList(raw).map((mailbox) => mailbox.address)),
+    );
   return {
     sender: input.sender ?? addresses("Sender", "From")[0] ?? "",
     recipients: input.recipients ?? addresses("To", "Cc", "Bcc"),
@@ -104,10 +124,13 @@ function envelopeOf(input: RunInput, header: Buffer): RunEnvelope {
 
 function envelopeDifferences(before: RunEnvelope, { sender, recipients }: ScriptOutcome): string[] {
   const changes: string[] = [];
-  if (sender !== undefined && sender !== before.sender) changes.push(`sender <${before.sender}> → <${sender}>`);
+  if (sender !== undefined && sender !== before.sender)
+    changes.push(`sender <${before.sender}> → <${sender}>`);
   if (recipients !== undefined) {
-    for (const address of before.recipients) if (!recipients.includes(address)) changes.push(`- recipient ${address}`);
-    for (const address of recipients) if (!before.recipients.includes(address)) changes.push(`+ recipient ${address}`);
+    for (const address of before.recipients)
+      if (!recipients.includes(address)) changes.push(`- recipient ${address}`);
+    for (const address of recipients)
+      if (!before.recipients.includes(address)) changes.push(`+ recipient ${address}`);
   }
   return changes;
 }

@@ -6,7 +6,11 @@ import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import { type HostPort, parseHostPort } from "../config/values.ts";
 import type { DestinationSettings, NextHop, TlsPolicy } from "../smtp/client/destination.ts";
 import { DEFAULT_DESTINATION_SETTINGS } from "../smtp/client/destination.ts";
-import { type SmtpServerSettings, type TlsSettings, defaultSmtpServerSettings } from "../smtp/server/settings.ts";
+import {
+  type SmtpServerSettings,
+  type TlsSettings,
+  defaultSmtpServerSettings,
+} from "../smtp/server/settings.ts";
 import type { MailKind } from "../transport/retry-policy.ts";
 import type { RetrySettings } from "../transport/retry-schedule.ts";
 import type { RouterSettings } from "../transport/router.ts";
@@ -26,7 +30,9 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
     ...server.limits,
     name: server.name,
     hostName: hostNameOf(server),
-    listen: server.listen.filter((address) => !implicit.includes(address)).map((address) => addressOf(address)),
+    listen: server.listen
+      .filter((address) => !implicit.includes(address))
+      .map((address) => addressOf(address)),
     tls: server.tls === undefined ? undefined : await tlsSettings(server.tls),
     auth: {
       ...defaultSmtpServerSettings.auth,
@@ -63,13 +69,17 @@ export function routerSettings(server: VirtualServerSettings): RouterSettings {
   const localDomains = server.domains.local.map((domain) => domain.toLowerCase());
   if (smartHost !== undefined) {
     const host = parseHostPort(smartHost, port);
-    if (host === undefined) throw new OnArrivalError("CONFIG_INVALID", `delivery.smartHost ${smartHost} is no HOST:PORT`);
+    if (host === undefined)
+      throw new OnArrivalError("CONFIG_INVALID", `delivery.smartHost ${smartHost} is no HOST:PORT`);
     return { localDomains, remote: { kind: "smart-host", ...host } };
   }
   return { localDomains, remote: mx ? { kind: "mx", port } : { kind: "drop" } };
 }
 
-export function destinationSettings(server: VirtualServerSettings, nextHops: readonly NextHop[]): DestinationSettings {
+export function destinationSettings(
+  server: VirtualServerSettings,
+  nextHops: readonly NextHop[],
+): DestinationSettings {
   const { outbound, delivery } = server;
   return {
     ...DEFAULT_DESTINATION_SETTINGS,
@@ -82,7 +92,9 @@ export function destinationSettings(server: VirtualServerSettings, nextHops: rea
     maxAddresses: outbound.maxAddresses,
     tls: tlsPolicy(delivery.startTls),
     credentials:
-      delivery.auth?.password === undefined ? undefined : { user: delivery.auth.user, password: delivery.auth.password, allowInClear: false },
+      delivery.auth?.password === undefined
+        ? undefined
+        : { user: delivery.auth.user, password: delivery.auth.password, allowInClear: false },
     deadlines: outbound.timeouts,
   };
 }

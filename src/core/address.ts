@@ -23,7 +23,8 @@ export const sameMailbox = (a: string, b: string): boolean => a === b || a.toLow
 const MAX_ADDRESS_BYTES = 320;
 const DOT_ATOM_LOCAL = /^[^\s"(),:;<>@[\\\]\p{Cc}]+$/u;
 const QUOTED_LOCAL = /^"(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*"$/u;
-const DOMAIN = /^(?:[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}_])?\.)*[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}_])?\.?$/u;
+const DOMAIN =
+  /^(?:[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}_])?\.)*[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}_])?\.?$/u;
 const ADDRESS_LITERAL = /^\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9a-f:.]+)\]$/i;
 
 /** Whether the text can stand between the angle brackets of a path and nowhere breaks out of them. */

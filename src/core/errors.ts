@@ -48,7 +48,8 @@ export const ERROR_CODES = {
   SINK_NOT_FOUND: {
     owner: "operator",
     meaning: "The sinkClass of a binding names no module or no known class.",
-    remedy: "Correct `sinkClass` (a path of a native sink module, or CDO.SS_SMTPOnArrivalSink with ScriptName).",
+    remedy:
+      "Correct `sinkClass` (a path of a native sink module, or CDO.SS_SMTPOnArrivalSink with ScriptName).",
   },
   SINK_INVALID: {
     owner: "operator",

@@ -33,7 +33,11 @@ export class FrameReader {
     this.#pending.push(chunk);
     this.#pendingBytes += chunk.length;
     const frames: Frame[] = [];
-    for (let length = this.#nextLength(); length !== undefined && this.#pendingBytes >= length; length = this.#nextLength()) {
+    for (
+      let length = this.#nextLength();
+      length !== undefined && this.#pendingBytes >= length;
+      length = this.#nextLength()
+    ) {
       frames.push(decodeFrame(this.#take(length)));
     }
     return frames;
@@ -44,7 +48,8 @@ export class FrameReader {
     const first = this.#joined(PREFIX_BYTES);
     const length = first.readUInt32LE(0);
     const jsonLength = first.readUInt32LE(4);
-    if (length > this.#maxBytes || jsonLength > length - PREFIX_BYTES) throw new Error(`frame of ${length} bytes refused`);
+    if (length > this.#maxBytes || jsonLength > length - PREFIX_BYTES)
+      throw new Error(`frame of ${length} bytes refused`);
     return length;
   }
 
@@ -69,5 +74,8 @@ export class FrameReader {
 
 function decodeFrame(frame: Buffer): Frame {
   const jsonEnd = PREFIX_BYTES + frame.readUInt32LE(4);
-  return { head: JSON.parse(frame.toString("utf8", PREFIX_BYTES, jsonEnd)) as unknown, bytes: frame.subarray(jsonEnd) };
+  return {
+    head: JSON.parse(frame.toString("utf8", PREFIX_BYTES, jsonEnd)) as unknown,
+    bytes: frame.subarray(jsonEnd),
+  };
 }

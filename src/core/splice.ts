@@ -11,7 +11,8 @@ export interface Splice {
 export function areValidSplices(splices: readonly Splice[], size: number): boolean {
   let position = 0;
   for (const { start, end } of splices) {
-    if (!Number.isInteger(start) || !Number.isInteger(end) || start < position || end < start || end > size) return false;
+    if (!Number.isInteger(start) || !Number.isInteger(end) || start < position || end < start || end > size)
+      return false;
     position = end;
   }
   return true;

@@ -26,7 +26,9 @@ interface EventDeclaration {
 /** A declaration together with the type that its sinks receive. */
 type Declared<Subject> = EventDeclaration & { readonly subject?: Subject };
 
-const transport = <Subject>(declaration: Omit<EventDeclaration, "rule" | "statusChecked" | "onFault">): Declared<Subject> => ({
+const transport = <Subject>(
+  declaration: Omit<EventDeclaration, "rule" | "statusChecked" | "onFault">,
+): Declared<Subject> => ({
   ...declaration,
   rule: "envelope",
   statusChecked: true,
@@ -66,7 +68,11 @@ export const EVENTS = {
     onFault: "next-sink",
     raisedNow: false,
   } as Declared<unknown>,
-  StoreDriver: system(2, "when a message is written, read, enumerated at start, delivered locally, deleted", "serve the storage"),
+  StoreDriver: system(
+    2,
+    "when a message is written, read, enumerated at start, delivered locally, deleted",
+    "serve the storage",
+  ),
   OnTransportSubmission: transport<MailMsg>({
     alias: "OnArrival",
     step: 3,
@@ -82,7 +88,11 @@ export const EVENTS = {
     scriptable: false,
     raisedNow: false,
   }),
-  OnCategorize: system(5, "while sender and recipients are resolved, in ten sub-events", "resolve, expand lists, bifurcate"),
+  OnCategorize: system(
+    5,
+    "while sender and recipients are resolved, in ten sub-events",
+    "resolve, expand lists, bifurcate",
+  ),
   OnPostCategorize: transport<MailMsg>({
     step: 6,
     raised: "for every message that categorization produced",
@@ -90,25 +100,42 @@ export const EVENTS = {
     scriptable: false,
     raisedNow: false,
   }),
-  OnGetMessageRouter: { ...system(7, "before routing", "choose the next hop of each recipient"), alias: "OnTransportRouter" },
+  OnGetMessageRouter: {
+    ...system(7, "before routing", "choose the next hop of each recipient"),
+    alias: "OnTransportRouter",
+  },
   OnSessionStart: outbound("before EHLO to a next hop"),
   OnMessageStart: outbound("before MAIL FROM to a next hop"),
   OnPerRecipient: outbound("before each RCPT TO to a next hop"),
   OnBeforeData: outbound("before DATA or BDAT to a next hop"),
   OnSessionEnd: outbound("before QUIT to a next hop"),
-  OnServerResponse: { ...outbound("for each reply of a next hop"), sinksMay: "judge the reply, choose the next state" },
-  DSN: system(11, "when a delivery status notification is due", "choose recipients, replace or edit the report"),
+  OnServerResponse: {
+    ...outbound("for each reply of a next hop"),
+    sinksMay: "judge the reply, choose the next state",
+  },
+  DSN: system(
+    11,
+    "when a delivery status notification is due",
+    "choose recipients, replace or edit the report",
+  ),
   MsgTrackLog: system(11, "at each recorded step of a message", "see the record"),
   MaxMsgSize: system(11, "when a message exceeds the size limit", "waive the limit"),
-  DnsResolver: { ...system(7, "before a host is looked up", "supply addresses or DNS servers"), alias: "OnDnsResolveRecord" },
-  EventLog: { ...system(11, "when the service logs to the system", "see and suppress the entry"), alias: "Log" },
+  DnsResolver: {
+    ...system(7, "before a host is looked up", "supply addresses or DNS servers"),
+    alias: "OnDnsResolveRecord",
+  },
+  EventLog: {
+    ...system(11, "when the service logs to the system", "see and suppress the entry"),
+    alias: "Log",
+  },
   GetAuxDomainInfoFlags: system(7, "when the settings of a domain are read", "add domain flags"),
 } satisfies Record<string, Declared<unknown>>;
 
 export type EventName = keyof typeof EVENTS;
 
 /** What the sinks of an event receive. */
-export type EventSubject<Name extends EventName> = (typeof EVENTS)[Name] extends Declared<infer Subject> ? Subject : never;
+export type EventSubject<Name extends EventName> =
+  (typeof EVENTS)[Name] extends Declared<infer Subject> ? Subject : never;
 
 const NAMES = new Map<string, EventName>();
 for (const [name, declaration] of Object.entries(EVENTS) as [EventName, EventDeclaration][]) {

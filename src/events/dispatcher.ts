@@ -4,7 +4,13 @@
 import { describeError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
-import { type MessageStatus, type SinkResult, isMessageStatus, messageStatus, sinkResult } from "../core/status.ts";
+import {
+  type MessageStatus,
+  type SinkResult,
+  isMessageStatus,
+  messageStatus,
+  sinkResult,
+} from "../core/status.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Binding } from "./binding.ts";
 import { RuleIndex } from "./rule-index.ts";
@@ -25,13 +31,21 @@ export interface ScriptRunAnswer {
   readonly fault?: SinkFault;
 }
 
-export type RunScripts<Script> = (msg: MailMsg, run: readonly ScriptBound<Script>[]) => Promise<ScriptRunAnswer>;
+export type RunScripts<Script> = (
+  msg: MailMsg,
+  run: readonly ScriptBound<Script>[],
+) => Promise<ScriptRunAnswer>;
 
 /** How the chain ended. `binding` is the sink that decided. */
 export type ChainOutcome =
   | { readonly kind: "passed" }
   | { readonly kind: "status"; readonly status: Exclude<MessageStatus, 0>; readonly binding: Binding }
-  | { readonly kind: "fault"; readonly policy: "hold" | "badmail"; readonly binding: Binding; readonly fault: SinkFault };
+  | {
+      readonly kind: "fault";
+      readonly policy: "hold" | "badmail";
+      readonly binding: Binding;
+      readonly fault: SinkFault;
+    };
 
 const PASSED: ChainOutcome = { kind: "passed" };
 
@@ -92,7 +106,10 @@ class FiringCounter {
     if (fired >= binding.maxFirings) return false;
     this.#fired.set(binding.id, fired + 1);
     if (fired + 1 === binding.maxFirings) {
-      this.#parts.log.info({ binding: binding.displayName, maxFirings: binding.maxFirings }, "binding reached maxFirings and is disabled");
+      this.#parts.log.info(
+        { binding: binding.displayName, maxFirings: binding.maxFirings },
+        "binding reached maxFirings and is disabled",
+      );
     }
     return true;
   }
@@ -113,7 +130,13 @@ class Walk<Script> {
   #next: number;
   #matches: number[];
 
-  constructor(parts: DispatcherParts<Script>, firings: FiringCounter, chain: SinkChain<Script>, msg: MailMsg, from: number) {
+  constructor(
+    parts: DispatcherParts<Script>,
+    firings: FiringCounter,
+    chain: SinkChain<Script>,
+    msg: MailMsg,
+    from: number,
+  ) {
     this.#parts = parts;
     this.#firings = firings;
     this.#chain = chain;
@@ -152,12 +175,18 @@ class Walk<Script> {
     return undefined;
   }
 
-  async #settle(sink: NativeBound, before: ReturnType<MailMsg["snapshot"]>, answer: Promise<unknown>): Promise<ChainOutcome> {
+  async #settle(
+    sink: NativeBound,
+    before: ReturnType<MailMsg["snapshot"]>,
+    answer: Promise<unknown>,
+  ): Promise<ChainOutcome> {
     let result: unknown;
     try {
       result = await answer;
     } catch (thrown) {
-      return this.#faulted(sink.binding, { kind: "throw", message: describeError(thrown) }, before) ?? this.run();
+      return (
+        this.#faulted(sink.binding, { kind: "throw", message: describeError(thrown) }, before) ?? this.run()
+      );
     }
     return this.#judge(sink.binding, result, before) ?? this.run();
   }
@@ -176,7 +205,12 @@ class Walk<Script> {
     this.#matches = this.#chain.matches(this.#msg);
     const last = run[answer.called - 1] ?? first;
     if (answer.fault !== undefined) {
-      return { kind: "fault", policy: last.binding.onError === "badmail" ? "badmail" : "hold", binding: last.binding, fault: answer.fault };
+      return {
+        kind: "fault",
+        policy: last.binding.onError === "badmail" ? "badmail" : "hold",
+        binding: last.binding,
+        fault: answer.fault,
+      };
     }
     return this.#verdict(last.binding, answer.result) ?? this.run();
   }
@@ -188,12 +222,24 @@ class Walk<Script> {
   }
 
   /** The end of the chain, or undefined to go on with the next sink. */
-  #judge(binding: Binding, answer: unknown, before: ReturnType<MailMsg["snapshot"]>): ChainOutcome | undefined {
+  #judge(
+    binding: Binding,
+    answer: unknown,
+    before: ReturnType<MailMsg["snapshot"]>,
+  ): ChainOutcome | undefined {
     if (answer !== undefined && answer !== sinkResult.runNext && answer !== sinkResult.skipRemaining) {
-      return this.#faulted(binding, { kind: "invalid", message: `the sink answered neither runNext nor skipRemaining` }, before);
+      return this.#faulted(
+        binding,
+        { kind: "invalid", message: `the sink answered neither runNext nor skipRemaining` },
+        before,
+      );
     }
     if (!isMessageStatus(this.#msg.status)) {
-      return this.#faulted(binding, { kind: "invalid", message: `the sink set a status that does not exist` }, before);
+      return this.#faulted(
+        binding,
+        { kind: "invalid", message: `the sink set a status that does not exist` },
+        before,
+      );
     }
     if (before.recipients !== this.#msg.recipients.items || before.sender !== this.#msg.sender) {
       this.#matches = this.#chain.matches(this.#msg);
@@ -208,10 +254,17 @@ class Walk<Script> {
     return result === sinkResult.skipRemaining ? PASSED : undefined;
   }
 
-  #faulted(binding: Binding, fault: SinkFault, before: ReturnType<MailMsg["snapshot"]>): ChainOutcome | undefined {
+  #faulted(
+    binding: Binding,
+    fault: SinkFault,
+    before: ReturnType<MailMsg["snapshot"]>,
+  ): ChainOutcome | undefined {
     this.#msg.restore(before);
     if (binding.onError !== "continue") return { kind: "fault", policy: binding.onError, binding, fault };
-    this.#parts.log.error({ message: this.#msg.id, binding: binding.displayName, fault }, "sink failed; its changes are dropped and the message goes on");
+    this.#parts.log.error(
+      { message: this.#msg.id, binding: binding.displayName, fault },
+      "sink failed; its changes are dropped and the message goes on",
+    );
     return undefined;
   }
 }

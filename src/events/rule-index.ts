@@ -35,12 +35,21 @@ export class RuleIndex {
       return;
     }
     const exactDomain = domain?.open === "none" ? domain.text : undefined;
-    if (field === "helo" || condition.whole || exactDomain === undefined || (name !== undefined && name.open !== "none")) {
+    if (
+      field === "helo" ||
+      condition.whole ||
+      exactDomain === undefined ||
+      (name !== undefined && name.open !== "none")
+    ) {
       this.#others.push({ condition, position });
     } else if (name === undefined) {
       append(field === "sender" ? this.#senderDomain : this.#recipientDomain, exactDomain, position);
     } else {
-      append(field === "sender" ? this.#senderAddress : this.#recipientAddress, `${name.text}@${exactDomain}`, position);
+      append(
+        field === "sender" ? this.#senderAddress : this.#recipientAddress,
+        `${name.text}@${exactDomain}`,
+        position,
+      );
     }
   }
 

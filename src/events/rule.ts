@@ -31,7 +31,12 @@ export interface Rule {
   readonly ignored: readonly string[];
 }
 
-const FIELDS: Readonly<Record<string, RuleField>> = { ehlo: "helo", helo: "helo", "mail from": "sender", "rcpt to": "recipient" };
+const FIELDS: Readonly<Record<string, RuleField>> = {
+  ehlo: "helo",
+  helo: "helo",
+  "mail from": "sender",
+  "rcpt to": "recipient",
+};
 
 export function parseRule(text: string): Rule {
   const conditions: Condition[] = [];
@@ -49,7 +54,10 @@ function parseCondition(part: string): Condition | undefined {
   const equals = part.indexOf("=");
   if (equals < 0) return undefined;
   const field = FIELDS[part.slice(0, equals).trim().toLowerCase().replaceAll(/\s+/g, " ").replace(/:$/, "")];
-  const pattern = part.slice(equals + 1).trim().toLowerCase();
+  const pattern = part
+    .slice(equals + 1)
+    .trim()
+    .toLowerCase();
   if (field === undefined || pattern === "") return undefined;
   const at = field === "helo" ? -1 : pattern.lastIndexOf("@");
   const name = parseWildcard(at < 0 ? pattern : pattern.slice(0, at));
@@ -85,14 +93,19 @@ function matchesWildcard(wildcard: Wildcard | undefined, value: string): boolean
 
 function matchesAddress(condition: Condition, address: string): boolean {
   const lower = address.toLowerCase();
-  if (condition.whole) return matchesWildcard(condition.name, localPartOf(lower)) || matchesWildcard(condition.name, lower);
-  return matchesWildcard(condition.domain, domainOf(lower)) && matchesWildcard(condition.name, localPartOf(lower));
+  if (condition.whole)
+    return matchesWildcard(condition.name, localPartOf(lower)) || matchesWildcard(condition.name, lower);
+  return (
+    matchesWildcard(condition.domain, domainOf(lower)) && matchesWildcard(condition.name, localPartOf(lower))
+  );
 }
 
 export function matchesCondition(condition: Condition, subject: RuleSubject): boolean {
   switch (condition.field) {
     case "helo":
-      return subject.heloDomain !== undefined && matchesWildcard(condition.name, subject.heloDomain.toLowerCase());
+      return (
+        subject.heloDomain !== undefined && matchesWildcard(condition.name, subject.heloDomain.toLowerCase())
+      );
     case "sender":
       return matchesAddress(condition, subject.sender);
     case "recipient":

@@ -60,7 +60,10 @@ export function compileRule(binding: Binding, log: Logger): Rule | undefined {
   if (binding.rule === undefined || binding.rule.trim() === "") return undefined;
   const rule = parseRule(binding.rule);
   if (rule.ignored.length > 0) {
-    log.warn({ binding: binding.displayName, ignored: rule.ignored }, "rule has conditions that cannot be parsed; they are ignored");
+    log.warn(
+      { binding: binding.displayName, ignored: rule.ignored },
+      "rule has conditions that cannot be parsed; they are ignored",
+    );
   }
   return rule;
 }

@@ -51,7 +51,8 @@ export class MailMsg {
   }
 
   set sender(address: string) {
-    if (address !== "" && !isMailbox(address)) throw new RangeError(`not a mailbox address: ${JSON.stringify(address.slice(0, 100))}`);
+    if (address !== "" && !isMailbox(address))
+      throw new RangeError(`not a mailbox address: ${JSON.stringify(address.slice(0, 100))}`);
     this.#sender = address;
   }
 
@@ -61,7 +62,8 @@ export class MailMsg {
 
   /** The envelope as it stands now. */
   get envelope(): Envelope {
-    if (this.#sender === this.#envelope.sender && this.#recipients.items === this.#envelope.recipients) return this.#envelope;
+    if (this.#sender === this.#envelope.sender && this.#recipients.items === this.#envelope.recipients)
+      return this.#envelope;
     return { ...this.#envelope, sender: this.#sender, recipients: this.#recipients.items };
   }
 
@@ -101,7 +103,9 @@ export class MailMsg {
     const moved = this.#recipients.items.filter((recipient) => wants(recipient));
     const fork = new MailMsg(id, this.origin, { ...this.envelope, recipients: moved }, this.content);
     for (const [name, value] of this.properties) fork.properties.set(name, value);
-    this.#recipients = new RecipientList(this.#recipients.items.filter((recipient) => !moved.includes(recipient)));
+    this.#recipients = new RecipientList(
+      this.#recipients.items.filter((recipient) => !moved.includes(recipient)),
+    );
     this.forks.push(fork);
     return fork;
   }

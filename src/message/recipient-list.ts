@@ -27,7 +27,8 @@ export class NewRecipientList {
 }
 
 function createRecipient(address: string, from?: Recipient): Recipient {
-  if (!isMailbox(address)) throw new RangeError(`not a mailbox address: ${JSON.stringify(address.slice(0, 100))}`);
+  if (!isMailbox(address))
+    throw new RangeError(`not a mailbox address: ${JSON.stringify(address.slice(0, 100))}`);
   return { ...from, address };
 }
 

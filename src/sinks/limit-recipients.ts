@@ -12,8 +12,14 @@ export default defineSink({
     if (countHeader !== "") msg.headers.set(countHeader, String(count));
     const maxRecipients = properties.number("maxRecipients", 50);
     if (count <= maxRecipients) return sinkResult.runNext;
-    log.warn({ message: msg.id, sender: msg.sender, count, maxRecipients }, "message has too many recipients");
-    msg.status = properties.text("action", "badmail") === "discard" ? messageStatus.abortDelivery : messageStatus.badMail;
+    log.warn(
+      { message: msg.id, sender: msg.sender, count, maxRecipients },
+      "message has too many recipients",
+    );
+    msg.status =
+      properties.text("action", "badmail") === "discard"
+        ? messageStatus.abortDelivery
+        : messageStatus.badMail;
     return sinkResult.skipRemaining;
   },
 });

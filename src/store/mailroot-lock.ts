@@ -22,7 +22,9 @@ export function lockMailroot(folder: string): MailrootLock {
     database?.close();
     const text = describeError(error);
     if (/locked|busy/i.test(text)) {
-      throw new OnArrivalError("MAILROOT_LOCKED", `${folder} is in use by another running service`, { cause: error });
+      throw new OnArrivalError("MAILROOT_LOCKED", `${folder} is in use by another running service`, {
+        cause: error,
+      });
     }
     throw new OnArrivalError("MAILROOT_UNUSABLE", `${file}: ${text}`, { cause: error });
   }

@@ -58,7 +58,10 @@ export class DestinationQueue {
   readonly #deferred = new Set<Delivery>();
   readonly #held = new Set<Delivery>();
   readonly #active = new Set<Delivery>();
+  #courier: Courier;
   #failures = 0;
+  /** Why the next hop is left alone. */
+  lastFailure: Reply | undefined;
   #blockedUntil = 0;
   #stopped = false;
   readonly #alarm: Alarm;
@@ -66,6 +69,7 @@ export class DestinationQueue {
   constructor(parts: DestinationQueueParts) {
     this.key = parts.key;
     this.#parts = parts;
+    this.#courier = parts.courier;
     this.#alarm = new Alarm(parts.clock, () => this.#wake());
   }
 
@@ -114,6 +118,12 @@ export class DestinationQueue {
     return true;
   }
 
+  /** Further attempts go through another courier. */
+  useCourier(courier: Courier): void {
+    this.#courier = courier;
+    this.unblock();
+  }
+
   /** Tries the next hop now, whatever its retry interval says. */
   unblock(): void {
     this.#blockedUntil = 0;
@@ -128,7 +138,7 @@ export class DestinationQueue {
 
   #pump(): void {
     if (this.#stopped || this.blockedUntil > 0) return;
-    while (this.#head < this.#ready.length && this.#parts.courier.capacity > 0) {
+    while (this.#head < this.#ready.length && this.#courier.capacity > 0) {
       const delivery = this.#ready[this.#head];
       this.#head += 1;
       if (this.#head === this.#ready.length || this.#head > 10_000) {
@@ -143,7 +153,10 @@ export class DestinationQueue {
     delivery.state = "active";
     this.#active.add(delivery);
     const content = this.#parts.load(delivery.message);
-    const outcome = content instanceof Promise ? content.then((loaded) => this.#send(delivery, loaded)) : this.#send(delivery, content);
+    const outcome =
+      content instanceof Promise
+        ? content.then((loaded) => this.#send(delivery, loaded))
+        : this.#send(delivery, content);
     outcome.then(
       (result) => this.#finish(delivery, result),
       (thrown: unknown) => this.#finish(delivery, notSent(describeError(thrown))),
@@ -153,7 +166,7 @@ export class DestinationQueue {
   #send(delivery: Delivery, content: Content): Promise<DeliveryOutcome> {
     const { id, envelope } = delivery.message;
     const recipients = delivery.records.map((record) => record.recipient);
-    return this.#parts.courier.deliver({ id, sender: envelope.sender, recipients, envelope, content });
+    return this.#courier.deliver({ id, sender: envelope.sender, recipients, envelope, content });
   }
 
   #finish(delivery: Delivery, outcome: DeliveryOutcome): void {
@@ -163,6 +176,7 @@ export class DestinationQueue {
       this.#failures = 0;
       this.#parts.attempted(delivery, { kind: "replies", ...outcome.report });
     } else {
+      this.lastFailure = outcome.reply;
       this.#backOff(outcome.transient);
       this.#parts.attempted(delivery, { kind: "unreachable", reply: outcome.reply, remote: outcome.remote });
     }
@@ -197,5 +211,12 @@ export class DestinationQueue {
 
 /** The attempt ended before the next hop was asked: the content could not be read, say. */
 function notSent(reason: string): DeliveryOutcome {
-  return { kind: "unreachable", reason, transient: true, reply: reply(451, "3.0", reason), remote: "", mayDuplicate: false };
+  return {
+    kind: "unreachable",
+    reason,
+    transient: true,
+    reply: reply(451, "3.0", reason),
+    remote: "",
+    mayDuplicate: false,
+  };
 }

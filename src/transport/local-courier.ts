@@ -30,10 +30,20 @@ export class LocalCourier implements Courier {
         message.recipients.map((recipient) => recipient.address),
         message.content,
       );
-      return { kind: "report", report: { replies: message.recipients.map(() => DELIVERED), remote: "Drop", dsn: false } };
+      return {
+        kind: "report",
+        report: { replies: message.recipients.map(() => DELIVERED), remote: "Drop", dsn: false },
+      };
     } catch (thrown) {
       const reason = `Drop cannot be written: ${describeError(thrown)}`;
-      return { kind: "unreachable", reason, transient: true, reply: reply(451, "3.0", reason), remote: "Drop", mayDuplicate: false };
+      return {
+        kind: "unreachable",
+        reason,
+        transient: true,
+        reply: reply(451, "3.0", reason),
+        remote: "Drop",
+        mayDuplicate: false,
+      };
     } finally {
       this.#active -= 1;
     }

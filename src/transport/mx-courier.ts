@@ -60,7 +60,17 @@ export class MxCourier implements Courier {
 /** DNS has the last word: 5xx for every recipient, or the whole domain waits. */
 function refused(domain: string, reply: Reply, message: OutboundMessage): DeliveryOutcome {
   if (isPermanent(reply)) {
-    return { kind: "report", report: { replies: message.recipients.map(() => reply), remote: domain, dsn: false } };
+    return {
+      kind: "report",
+      report: { replies: message.recipients.map(() => reply), remote: domain, dsn: false },
+    };
   }
-  return { kind: "unreachable", reason: reply.text, transient: true, reply, remote: domain, mayDuplicate: false };
+  return {
+    kind: "unreachable",
+    reason: reply.text,
+    transient: true,
+    reply,
+    remote: domain,
+    mayDuplicate: false,
+  };
 }

@@ -32,7 +32,12 @@ export interface PipelineParts<Script> {
   readonly waiting: PreSubmissionQueue;
   readonly resident: ResidentContents;
   readonly reports: Reports;
-  readonly badmail: (id: string, envelope: Envelope, content: Content, reason: BadmailReason) => Promise<void>;
+  readonly badmail: (
+    id: string,
+    envelope: Envelope,
+    content: Content,
+    reason: BadmailReason,
+  ) => Promise<void>;
   readonly retry: RetryPolicy;
   readonly clock: Clock;
   readonly log: Logger;

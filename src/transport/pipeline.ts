@@ -8,8 +8,16 @@ import type { MailMsg } from "../message/mail-msg.ts";
 import type { RecoveredMessage } from "../store/store-driver.ts";
 import type { AttemptResult, Delivery } from "./destination-queue.ts";
 import type { PipelineParts } from "./parts.ts";
-import { type HoldReason, type QueuedMessage, type RecipientRecord, applyState, createQueuedMessage, formatState } from "./queued-message.ts";
-import { groupByRoute } from "./router.ts";
+import {
+  type HoldReason,
+  type QueuedMessage,
+  type RecipientRecord,
+  applyState,
+  createQueuedMessage,
+  formatState,
+} from "./queued-message.ts";
+import type { RetryPolicy } from "./retry-policy.ts";
+import { type Router, groupByRoute } from "./router.ts";
 import { type DueReport, addReport, describeReply, expiredReply, settle } from "./settlement.ts";
 import { type SubmissionResult, forkedMessage } from "./submission.ts";
 
@@ -27,8 +35,20 @@ export class Pipeline<Script> {
   #stopped = false;
   #onSettled: (() => void) | undefined;
 
+  #router: Router;
+  #retry: RetryPolicy;
+
   constructor(parts: PipelineParts<Script>) {
     this.#parts = parts;
+    this.#router = parts.router;
+    this.#retry = parts.retry;
+  }
+
+  /** New routes and intervals: what waits is routed anew. */
+  reconfigure(router: Router, retry: RetryPolicy): void {
+    this.#router = router;
+    this.#retry = retry;
+    for (const message of this.#deliveries.keys()) this.requeue(message);
   }
 
   // ---- step 2: durable, then 250 ----
@@ -53,7 +73,8 @@ export class Pipeline<Script> {
 
   #begin(message: QueuedMessage): void {
     this.messages.set(message.id, message);
-    if (message.held !== undefined || (message.nextAttempt ?? 0) > this.#parts.clock.now()) this.#parts.waiting.add(message);
+    if (message.held !== undefined || (message.nextAttempt ?? 0) > this.#parts.clock.now())
+      this.#parts.waiting.add(message);
     else this.submit(message);
   }
 
@@ -61,18 +82,23 @@ export class Pipeline<Script> {
 
   /** Runs the sinks, at most `maxSubmissions` messages at a time. */
   submit(message: QueuedMessage): void {
-    if (this.#submitting.size < this.#parts.settings.maxSubmissions && !this.#stopped) this.#runSinks(message);
+    if (this.#submitting.size < this.#parts.settings.maxSubmissions && !this.#stopped)
+      this.#runSinks(message);
     else this.#backlog.push(message);
   }
 
   #runSinks(message: QueuedMessage): void {
     this.#submitting.add(message);
     const content = this.#load(message);
-    const result = content instanceof Promise ? content.then((loaded) => this.#submission(message, loaded)) : this.#submission(message, content);
+    const result =
+      content instanceof Promise
+        ? content.then((loaded) => this.#submission(message, loaded))
+        : this.#submission(message, content);
     if (result instanceof Promise) {
       result.then(
         (settled) => this.#submitted(message, settled),
-        (thrown: unknown) => this.#submitted(message, { kind: "retry", reason: { by: "sink", text: describeError(thrown) } }),
+        (thrown: unknown) =>
+          this.#submitted(message, { kind: "retry", reason: { by: "sink", text: describeError(thrown) } }),
       );
     } else {
       this.#submitted(message, result);
@@ -97,6 +123,9 @@ export class Pipeline<Script> {
       case "badmail":
         this.badmail(message, result.code, result.reason);
         break;
+      case "again":
+        this.submit(message);
+        break;
       case "hold":
       case "retry":
         this.#postpone(message, result.reason, result.kind === "hold");
@@ -116,15 +145,24 @@ export class Pipeline<Script> {
   #postpone(message: QueuedMessage, reason: HoldReason, hold: boolean): void {
     message.attempts += 1;
     const now = this.#parts.clock.now();
-    if (this.#parts.retry.isExpired("local", message.origin.arrivalTime, now)) {
-      message.recipients = message.envelope.recipients.map((recipient) => ({ recipient, state: "pending", lastReply: reply(451, "3.0", reason.text) }));
+    if (this.#retry.isExpired("local", message.origin.arrivalTime, now)) {
+      message.recipients = message.envelope.recipients.map((recipient) => ({
+        recipient,
+        state: "pending",
+        lastReply: reply(451, "3.0", reason.text),
+      }));
       this.#expire(message, message.recipients);
       return;
     }
     message.held = hold ? reason : undefined;
-    message.nextAttempt = now + this.#parts.retry.delayMs(message.attempts);
+    message.nextAttempt = now + this.#retry.delayMs(message.attempts);
     message.content = undefined;
-    const log = { message: message.id, reason: reason.text, attempts: message.attempts, nextAttempt: new Date(message.nextAttempt).toISOString() };
+    const log = {
+      message: message.id,
+      reason: reason.text,
+      attempts: message.attempts,
+      nextAttempt: new Date(message.nextAttempt).toISOString(),
+    };
     if (hold) this.#parts.log.error(log, "message held: a sink failed on it");
     else this.#parts.log.warn(log, "message goes back to the pre-submission queue");
     this.#save(message);
@@ -150,14 +188,15 @@ export class Pipeline<Script> {
         this.#save(fork);
         this.#begin(fork);
       },
-      (thrown: unknown) => this.#parts.log.error({ message: fork.id, error: describeError(thrown) }, "fork could not be stored"),
+      (thrown: unknown) =>
+        this.#parts.log.error({ message: fork.id, error: describeError(thrown) }, "fork could not be stored"),
     );
   }
 
   // ---- steps 7 and 8: route, queue ----
 
   #route(message: QueuedMessage): void {
-    const groups = groupByRoute(this.#parts.router, message.recipients);
+    const groups = groupByRoute(this.#router, message.recipients);
     if (groups.size === 0) {
       this.#finish(message);
       return;
@@ -167,7 +206,14 @@ export class Pipeline<Script> {
     const deliveries: Delivery[] = [];
     for (const { route, records } of groups.values()) {
       const { attempts, nextAttempt } = message;
-      deliveries.push({ message, records, queue: this.#parts.queues.of(route), attempts, nextAttempt, state: "ready" });
+      deliveries.push({
+        message,
+        records,
+        queue: this.#parts.queues.of(route),
+        attempts,
+        nextAttempt,
+        state: "ready",
+      });
     }
     this.#deliveries.set(message, deliveries);
     this.#parts.resident.limit(message, () => this.#save(message));
@@ -208,7 +254,7 @@ export class Pipeline<Script> {
     const { message, queue, attempts } = delivery;
     const now = this.#parts.clock.now();
     // An unreachable next hop is left alone by its queue as a whole; a refused recipient waits by itself.
-    const nextAttempt = queue.blockedUntil > 0 ? undefined : now + this.#parts.retry.delayMs(attempts);
+    const nextAttempt = queue.blockedUntil > 0 ? undefined : now + this.#retry.delayMs(attempts);
     message.attempts = Math.max(message.attempts, attempts);
     message.nextAttempt = nextAttempt ?? queue.blockedUntil;
     const again: Delivery = { message, records: pending, queue, attempts, nextAttempt, state: "deferred" };
@@ -227,12 +273,17 @@ export class Pipeline<Script> {
     const { arrivalTime } = message.origin;
     const isLocal = (this.#deliveries.get(message) ?? []).every((delivery) => delivery.queue.key === "local");
     const kind = isLocal ? "local" : "remote";
-    if (this.#parts.retry.isExpired(kind, arrivalTime, now)) {
+    if (this.#retry.isExpired(kind, arrivalTime, now)) {
       this.#expireWaiting(message);
-    } else if (!message.delayNoticeSent && this.#parts.retry.isDelayNoticeDue(kind, arrivalTime, now)) {
+    } else if (!message.delayNoticeSent && this.#retry.isDelayNoticeDue(kind, arrivalTime, now)) {
       message.delayNoticeSent = true;
       const reports: DueReport[] = [];
-      addReport(reports, message.envelope.sender, "delayed", message.recipients.filter((record) => record.state === "pending"));
+      addReport(
+        reports,
+        message.envelope.sender,
+        "delayed",
+        message.recipients.filter((record) => record.state === "pending"),
+      );
       this.#afterReports(message, reports, () => this.#save(message));
     }
   }
@@ -241,8 +292,14 @@ export class Pipeline<Script> {
     const deliveries = this.#deliveries.get(message) ?? [];
     const waiting = deliveries.filter((delivery) => delivery.queue.remove(delivery));
     if (waiting.length === 0) return;
-    this.#deliveries.set(message, deliveries.filter((delivery) => !waiting.includes(delivery)));
-    this.#expire(message, waiting.flatMap((delivery) => delivery.records));
+    this.#deliveries.set(
+      message,
+      deliveries.filter((delivery) => !waiting.includes(delivery)),
+    );
+    this.#expire(
+      message,
+      waiting.flatMap((delivery) => delivery.records),
+    );
   }
 
   #expire(message: QueuedMessage, records: readonly RecipientRecord[]): void {
@@ -251,7 +308,10 @@ export class Pipeline<Script> {
       record.state = "expired";
       record.lastReply = expiredReply(record.lastReply);
     }
-    this.#parts.log.warn({ message: message.id, recipients: records.map((record) => record.recipient.address) }, "message expired");
+    this.#parts.log.warn(
+      { message: message.id, recipients: records.map((record) => record.recipient.address) },
+      "message expired",
+    );
     const reports: DueReport[] = [];
     addReport(reports, message.envelope.sender, "failed", records);
     this.#afterReports(message, reports, () => this.#finishOrSave(message));
@@ -265,9 +325,13 @@ export class Pipeline<Script> {
       next();
       return;
     }
-    const send = (report: DueReport): Promise<void> => this.#parts.reports.send(message, report, () => this.#load(message));
+    const send = (report: DueReport): Promise<void> =>
+      this.#parts.reports.send(message, report, () => this.#load(message));
     Promise.all(reports.map((report) => send(report))).then(next, (thrown: unknown) => {
-      this.#parts.log.error({ message: message.id, error: describeError(thrown) }, "report could not be stored; trying again");
+      this.#parts.log.error(
+        { message: message.id, error: describeError(thrown) },
+        "report could not be stored; trying again",
+      );
       this.#parts.clock.after(REPORT_RETRY_MS, () => this.#afterReports(message, reports, next));
     });
   }
@@ -275,7 +339,10 @@ export class Pipeline<Script> {
   /** Ends every pending recipient without a report. */
   discard(message: QueuedMessage, reason: string): void {
     const recipients = message.envelope.recipients.map((recipient) => recipient.address);
-    this.#parts.log.info({ message: message.id, sender: message.envelope.sender, recipients, reason }, "message discarded");
+    this.#parts.log.info(
+      { message: message.id, sender: message.envelope.sender, recipients, reason },
+      "message discarded",
+    );
     this.#endAll(message, "discarded");
   }
 
@@ -283,11 +350,18 @@ export class Pipeline<Script> {
     void (async () => {
       const content = await this.#load(message);
       await this.#parts.badmail(message.id, message.envelope, content, { code, text: reason });
-      this.#parts.log.warn({ message: message.id, sender: message.envelope.sender, code, reason }, "message moved to Badmail");
+      this.#parts.log.warn(
+        { message: message.id, sender: message.envelope.sender, code, reason },
+        "message moved to Badmail",
+      );
       this.#endAll(message, "badmail");
     })().catch((thrown: unknown) => {
       // Badmail full or unwritable: the message stays queued, never deleted.
-      this.#postpone(message, { by: "sink", text: `Badmail cannot be written: ${describeError(thrown)}` }, true);
+      this.#postpone(
+        message,
+        { by: "sink", text: `Badmail cannot be written: ${describeError(thrown)}` },
+        true,
+      );
     });
   }
 
@@ -355,8 +429,12 @@ export class Pipeline<Script> {
         message.contentUnsaved = true;
         message.content = edited;
       }
-      const error = thrown instanceof OnArrivalError ? thrown : new OnArrivalError("STORE_FAILED", describeError(thrown));
-      this.#parts.log.error({ message: message.id, code: error.code, error: error.message }, "state of a message could not be saved");
+      const error =
+        thrown instanceof OnArrivalError ? thrown : new OnArrivalError("STORE_FAILED", describeError(thrown));
+      this.#parts.log.error(
+        { message: message.id, code: error.code, error: error.message },
+        "state of a message could not be saved",
+      );
     });
   }
 

@@ -6,9 +6,15 @@ import type { QueueAdmin, QueueEntry, RecipientView } from "./queue-view.ts";
 import { describeReply } from "./settlement.ts";
 import type { HoldReason, QueuedMessage } from "./queued-message.ts";
 
-const OPERATOR_HOLD: HoldReason = { by: "operator", text: "held by the operator; `onarrival queue release` lets it go" };
+const OPERATOR_HOLD: HoldReason = {
+  by: "operator",
+  text: "held by the operator; `onarrival queue release` lets it go",
+};
 
-export function createQueueAdmin<Script>(pipeline: Pipeline<Script>, waiting: PreSubmissionQueue): QueueAdmin {
+export function createQueueAdmin<Script>(
+  pipeline: Pipeline<Script>,
+  waiting: PreSubmissionQueue,
+): QueueAdmin {
   const selected = (ids: readonly string[]): QueuedMessage[] => {
     if (ids.length === 0) return [...pipeline.messages.values()];
     return ids.flatMap((id) => pipeline.messages.get(id) ?? []);
@@ -22,18 +28,25 @@ export function createQueueAdmin<Script>(pipeline: Pipeline<Script>, waiting: Pr
       const message = pipeline.messages.get(id);
       return message === undefined ? undefined : entryOf(pipeline, waiting, message);
     },
-    retry: (ids) => count(ids, (message) => message.held?.by !== "operator" && tryNow(pipeline, waiting, message)),
+    retry: (ids) =>
+      count(ids, (message) => message.held?.by !== "operator" && tryNow(pipeline, waiting, message)),
     hold: (ids) => count(ids, (message) => hold(pipeline, waiting, message)),
-    release: (ids) => count(ids, (message) => message.held !== undefined && tryNow(pipeline, waiting, message)),
+    release: (ids) =>
+      count(ids, (message) => message.held !== undefined && tryNow(pipeline, waiting, message)),
     remove: (ids) => count(ids, (message) => remove(pipeline, message)),
   };
 }
 
 /** Whether something works on the message right now, so that it cannot be taken away. */
 const isInHand = <Script>(pipeline: Pipeline<Script>, message: QueuedMessage): boolean =>
-  pipeline.isSubmitting(message) || pipeline.deliveriesOf(message).some((delivery) => delivery.state === "active");
+  pipeline.isSubmitting(message) ||
+  pipeline.deliveriesOf(message).some((delivery) => delivery.state === "active");
 
-function tryNow<Script>(pipeline: Pipeline<Script>, waiting: PreSubmissionQueue, message: QueuedMessage): boolean {
+function tryNow<Script>(
+  pipeline: Pipeline<Script>,
+  waiting: PreSubmissionQueue,
+  message: QueuedMessage,
+): boolean {
   if (isInHand(pipeline, message)) return false;
   if (message.phase === "submission") return waiting.release((other) => other === message) > 0;
   message.held = undefined;
@@ -43,7 +56,11 @@ function tryNow<Script>(pipeline: Pipeline<Script>, waiting: PreSubmissionQueue,
   return true;
 }
 
-function hold<Script>(pipeline: Pipeline<Script>, waiting: PreSubmissionQueue, message: QueuedMessage): boolean {
+function hold<Script>(
+  pipeline: Pipeline<Script>,
+  waiting: PreSubmissionQueue,
+  message: QueuedMessage,
+): boolean {
   if (message.held?.by === "operator" || isInHand(pipeline, message)) return false;
   message.held = OPERATOR_HOLD;
   message.nextAttempt = undefined;
@@ -62,27 +79,43 @@ function remove<Script>(pipeline: Pipeline<Script>, message: QueuedMessage): boo
   return true;
 }
 
-function entryOf<Script>(pipeline: Pipeline<Script>, waiting: PreSubmissionQueue, message: QueuedMessage): QueueEntry {
+function entryOf<Script>(
+  pipeline: Pipeline<Script>,
+  waiting: PreSubmissionQueue,
+  message: QueuedMessage,
+): QueueEntry {
   const deliveries = pipeline.deliveriesOf(message);
   const first = deliveries[0];
   return {
     id: message.id,
-    queue: message.phase === "submission" || first === undefined ? "pre-submission" : [...new Set(deliveries.map(({ queue }) => queue.key))].join(", "),
+    queue:
+      message.phase === "submission" || first === undefined
+        ? "pre-submission"
+        : [...new Set(deliveries.map(({ queue }) => queue.key))].join(", "),
     state: stateOf(message, deliveries, waiting),
-    reason: message.held?.text ?? waiting.reasonOf(message)?.text ?? lastReplyOf(message),
+    reason:
+      message.held?.text ?? waiting.reasonOf(message)?.text ?? lastReplyOf(message) ?? whyBlocked(deliveries),
     sender: message.envelope.sender,
     recipients: recipientsOf(message),
     size: message.size,
     arrivalTime: message.origin.arrivalTime,
     attempts: Math.max(message.attempts, ...deliveries.map((delivery) => delivery.attempts), 0),
-    nextAttempt: message.nextAttempt,
+    nextAttempt:
+      message.nextAttempt ?? deliveries.map(({ queue }) => queue.blockedUntil).find((until) => until > 0),
   };
 }
 
-function stateOf(message: QueuedMessage, deliveries: readonly Delivery[], waiting: PreSubmissionQueue): QueueEntry["state"] {
+function stateOf(
+  message: QueuedMessage,
+  deliveries: readonly Delivery[],
+  waiting: PreSubmissionQueue,
+): QueueEntry["state"] {
   if (message.held !== undefined) return "held";
   if (waiting.has(message)) return "retry";
-  const retrying = deliveries.some(({ state, attempts }) => state === "deferred" || (state === "ready" && attempts > 0));
+  const retrying = deliveries.some(
+    ({ state, attempts, queue }) =>
+      state === "deferred" || (state === "ready" && (attempts > 0 || queue.blockedUntil > 0)),
+  );
   return retrying ? "retry" : "active";
 }
 
@@ -90,10 +123,22 @@ function recipientsOf(message: QueuedMessage): RecipientView[] {
   if (message.phase === "submission") {
     return message.envelope.recipients.map(({ address }) => ({ address, state: "pending" }));
   }
-  return message.recipients.map(({ recipient, state, lastReply }) => ({ address: recipient.address, state, lastReply: lastReply && describeReply(lastReply) }));
+  return message.recipients.map(({ recipient, state, lastReply }) => ({
+    address: recipient.address,
+    state,
+    lastReply: lastReply && describeReply(lastReply),
+  }));
 }
 
 function lastReplyOf(message: QueuedMessage): string | undefined {
-  const waiting = message.recipients.find((record) => record.state === "pending" && record.lastReply !== undefined);
+  const waiting = message.recipients.find(
+    (record) => record.state === "pending" && record.lastReply !== undefined,
+  );
   return waiting?.lastReply && describeReply(waiting.lastReply);
+}
+
+/** A message behind an unreachable next hop waits without an attempt of its own. */
+function whyBlocked(deliveries: readonly Delivery[]): string | undefined {
+  const blocked = deliveries.find(({ queue }) => queue.blockedUntil > 0);
+  return blocked?.queue.lastFailure && describeReply(blocked.queue.lastFailure);
 }

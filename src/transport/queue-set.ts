@@ -9,23 +9,41 @@ export interface QueueSetParts {
 
 export class QueueSet {
   readonly #parts: QueueSetParts;
-  readonly #queues = new Map<string, { queue: DestinationQueue; courier: Courier }>();
+  readonly #queues = new Map<
+    string,
+    { readonly route: Route; readonly queue: DestinationQueue; courier: Courier }
+  >();
+  readonly #closing = new Set<Promise<void>>();
+  #courierFor: (route: Route) => Courier;
 
   constructor(parts: QueueSetParts) {
     this.#parts = parts;
+    this.#courierFor = parts.courierFor;
   }
 
   of(route: Route): DestinationQueue {
     const known = this.#queues.get(route.key);
     if (known !== undefined) return known.queue;
-    const courier = this.#parts.courierFor(route);
+    const courier = this.#courierFor(route);
     const queue = this.#parts.queueFor(route, courier);
-    this.#queues.set(route.key, { queue, courier });
+    this.#queues.set(route.key, { route, queue, courier });
     return queue;
   }
 
   all(): DestinationQueue[] {
     return [...this.#queues.values()].map(({ queue }) => queue);
+  }
+
+  /** New couriers for all queues: settings of next hops changed. The old ones finish what they have. */
+  renewCouriers(courierFor: (route: Route) => Courier): void {
+    this.#courierFor = courierFor;
+    for (const entry of this.#queues.values()) {
+      const old = entry.courier;
+      entry.courier = courierFor(entry.route);
+      entry.queue.useCourier(entry.courier);
+      const closing = old.close().finally(() => this.#closing.delete(closing));
+      this.#closing.add(closing);
+    }
   }
 
   /** Forgets queues that hold nothing, with their connections: a relay meets many thousands of domains. */
@@ -38,6 +56,9 @@ export class QueueSet {
   /** No new attempts; resolves when those under way are over. */
   async close(): Promise<void> {
     for (const { queue } of this.#queues.values()) queue.stop();
-    await Promise.all([...this.#queues.values()].map(({ courier }) => courier.close()));
+    await Promise.all([
+      ...this.#closing,
+      ...[...this.#queues.values()].map(({ courier }) => courier.close()),
+    ]);
   }
 }

@@ -1,6 +1,13 @@
 // What people see of the queues: the answer of `onarrival queue list` and `show`, and what they may ask for.
 
-export type RecipientState = "pending" | "delivered" | "relayed" | "bounced" | "expired" | "discarded" | "badmail";
+export type RecipientState =
+  | "pending"
+  | "delivered"
+  | "relayed"
+  | "bounced"
+  | "expired"
+  | "discarded"
+  | "badmail";
 
 export interface RecipientView {
   readonly address: string;

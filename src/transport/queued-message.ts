@@ -49,7 +49,12 @@ export interface QueuedMessage {
   properties: ReadonlyMap<string, PropertyValue>;
 }
 
-export function createQueuedMessage(id: string, origin: Origin, envelope: Envelope, content: Content | undefined): QueuedMessage {
+export function createQueuedMessage(
+  id: string,
+  origin: Origin,
+  envelope: Envelope,
+  content: Content | undefined,
+): QueuedMessage {
   return {
     id,
     origin,
@@ -88,7 +93,9 @@ interface SavedState {
 /** The state as the store keeps it. */
 export function formatState(message: QueuedMessage): string {
   const records: readonly RecipientRecord[] =
-    message.phase === "delivery" ? message.recipients : message.envelope.recipients.map((recipient) => ({ recipient, state: "pending" }));
+    message.phase === "delivery"
+      ? message.recipients
+      : message.envelope.recipients.map((recipient) => ({ recipient, state: "pending" }));
   const saved: SavedState = {
     version: 1,
     phase: message.phase,
@@ -109,12 +116,20 @@ export function formatState(message: QueuedMessage): string {
 export function applyState(message: QueuedMessage, json: string): void {
   // The store has checked the bytes against their checksum: this is what formatState wrote.
   const saved = JSON.parse(json) as SavedState;
-  if (saved.version !== 1) throw new OnArrivalError("STORE_CORRUPT", `${message.id}: saved state of an unknown version`);
-  const records = saved.recipients.map(
-    ({ state, lastReply, remote, ...recipient }): RecipientRecord => ({ recipient, state, lastReply, remote }),
-  );
+  if (saved.version !== 1)
+    throw new OnArrivalError("STORE_CORRUPT", `${message.id}: saved state of an unknown version`);
+  const records = saved.recipients.map(({ state, lastReply, remote, ...recipient }): RecipientRecord => ({
+    recipient,
+    state,
+    lastReply,
+    remote,
+  }));
   message.phase = saved.phase;
-  message.envelope = { ...message.envelope, sender: saved.sender, recipients: records.map((record) => record.recipient) };
+  message.envelope = {
+    ...message.envelope,
+    sender: saved.sender,
+    recipients: records.map((record) => record.recipient),
+  };
   message.recipients = saved.phase === "delivery" ? records : [];
   message.size = saved.size;
   message.attempts = saved.attempts;

@@ -40,7 +40,11 @@ export class Reports {
   }
 
   /** Resolves when the report is durable. `load` answers the content of the message reported on. */
-  async send(message: QueuedMessage, report: DueReport, load: () => Content | Promise<Content>): Promise<void> {
+  async send(
+    message: QueuedMessage,
+    report: DueReport,
+    load: () => Content | Promise<Content>,
+  ): Promise<void> {
     if (!isNullSender(message.envelope.sender)) {
       await this.#submit(message, report, await load());
     } else if (report.kind === "failed") {
@@ -60,19 +64,30 @@ export class Reports {
         reply: lastReply ?? NO_REPLY,
         remoteMta: remote === "" ? undefined : remote,
         lastAttempt: now,
-        willRetryUntil: report.kind === "delayed" ? message.origin.arrivalTime + settings.expireMs : undefined,
+        willRetryUntil:
+          report.kind === "delayed" ? message.origin.arrivalTime + settings.expireMs : undefined,
       })),
       reportingMta: settings.reportingMta,
       now,
       id,
     });
-    await this.#parts.accept(id, { via: "dsn", arrivalTime: now, server: settings.server }, dsn.envelope, dsn.content);
-    log.info({ message: message.id, report: id, kind: report.kind, to: message.envelope.sender }, "report generated");
+    await this.#parts.accept(
+      id,
+      { via: "dsn", arrivalTime: now, server: settings.server },
+      dsn.envelope,
+      dsn.content,
+    );
+    log.info(
+      { message: message.id, report: id, kind: report.kind, to: message.envelope.sender },
+      "report generated",
+    );
   }
 
   async #giveUp(message: QueuedMessage, report: DueReport, content: Content): Promise<void> {
     const { badmail, log } = this.#parts;
-    const text = report.records.map(({ recipient, lastReply }) => `${recipient.address}: ${describeReply(lastReply ?? NO_REPLY)}`).join("; ");
+    const text = report.records
+      .map(({ recipient, lastReply }) => `${recipient.address}: ${describeReply(lastReply ?? NO_REPLY)}`)
+      .join("; ");
     await badmail.put(message.id, message.envelope, content, { code: "UNDELIVERABLE_REPORT", text });
     for (const record of report.records) record.state = "badmail";
     log.warn({ message: message.id, reason: text }, "undeliverable report moved to Badmail");

@@ -28,7 +28,9 @@ export interface Router {
 
 export function createRouter(settings: RouterSettings): Router {
   const exact = new Set(settings.localDomains.filter((domain) => !domain.startsWith("*.")));
-  const suffixes = settings.localDomains.filter((domain) => domain.startsWith("*.")).map((domain) => domain.slice(1));
+  const suffixes = settings.localDomains
+    .filter((domain) => domain.startsWith("*."))
+    .map((domain) => domain.slice(1));
   const remote = settings.remote;
   const isLocal = (domain: string): boolean =>
     domain === "" || exact.has(domain) || suffixes.some((suffix) => domain.endsWith(suffix));
@@ -48,7 +50,10 @@ export function createRouter(settings: RouterSettings): Router {
 }
 
 /** The recipients that still wait, by route. */
-export function groupByRoute(router: Router, records: readonly RecipientRecord[]): Map<string, { route: Route; records: RecipientRecord[] }> {
+export function groupByRoute(
+  router: Router,
+  records: readonly RecipientRecord[],
+): Map<string, { route: Route; records: RecipientRecord[] }> {
   const groups = new Map<string, { route: Route; records: RecipientRecord[] }>();
   for (const record of records) {
     if (record.state !== "pending") continue;

@@ -63,7 +63,15 @@ export function settle(delivery: Delivery, result: AttemptResult, local: boolean
 }
 
 /** Adds the report of an event for those recipients that asked for it. A failure that has nobody to hear it is one as well. */
-export function addReport(reports: DueReport[], sender: string, kind: DsnKind, records: readonly RecipientRecord[]): void {
-  const due = isNullSender(sender) && kind === "failed" ? records : records.filter((record) => reportsDue(sender, record.recipient, kind));
+export function addReport(
+  reports: DueReport[],
+  sender: string,
+  kind: DsnKind,
+  records: readonly RecipientRecord[],
+): void {
+  const due =
+    isNullSender(sender) && kind === "failed"
+      ? records
+      : records.filter((record) => reportsDue(sender, record.recipient, kind));
   if (due.length > 0) reports.push({ kind, records: due });
 }

@@ -13,7 +13,9 @@ export type SubmissionResult =
   | { readonly kind: "discarded"; readonly reason: string }
   | { readonly kind: "badmail"; readonly code: string; readonly reason: string }
   | { readonly kind: "retry"; readonly reason: HoldReason }
-  | { readonly kind: "hold"; readonly reason: HoldReason };
+  | { readonly kind: "hold"; readonly reason: HoldReason }
+  /** A sink failed, and the bindings have changed since: the message is tried with the new ones at once. */
+  | { readonly kind: "again" };
 
 const SUBMITTED: SubmissionResult = { kind: "submitted", forks: [] };
 
@@ -38,18 +40,27 @@ export class Submission<Script> {
     const msg = new MailMsg(message.id, message.origin, message.envelope, content);
     for (const [name, value] of message.properties) msg.properties.set(name, value);
     const outcome = this.#parts.dispatcher.dispatch(chain, msg, message.resumeAt);
-    return outcome instanceof Promise
-      ? outcome.then((settled) => conclude(message, msg, content, settled))
-      : conclude(message, msg, content, outcome);
+    const end = (settled: ChainOutcome): SubmissionResult =>
+      settled.kind === "fault" && this.#parts.chain() !== chain
+        ? { kind: "again" }
+        : conclude(message, msg, content, settled);
+    return outcome instanceof Promise ? outcome.then(end) : end(outcome);
   }
 }
 
-function conclude(message: QueuedMessage, msg: MailMsg, original: Content, outcome: ChainOutcome): SubmissionResult {
+function conclude(
+  message: QueuedMessage,
+  msg: MailMsg,
+  original: Content,
+  outcome: ChainOutcome,
+): SubmissionResult {
   switch (outcome.kind) {
     case "passed":
       adopt(message, msg, original);
       if (msg.forks.length > 0) return { kind: "submitted", forks: msg.forks };
-      return msg.recipients.count > 0 ? SUBMITTED : { kind: "discarded", reason: "the sinks left no recipient" };
+      return msg.recipients.count > 0
+        ? SUBMITTED
+        : { kind: "discarded", reason: "the sinks left no recipient" };
     case "status":
       return judgeStatus(message, msg, original, outcome);
     case "fault": {
@@ -60,7 +71,12 @@ function conclude(message: QueuedMessage, msg: MailMsg, original: Content, outco
       const by = scriptName === undefined ? "sink" : "script";
       return {
         kind: "hold",
-        reason: { by, binding: binding.displayName, scriptName: scriptName === undefined ? undefined : String(scriptName), text },
+        reason: {
+          by,
+          binding: binding.displayName,
+          scriptName: scriptName === undefined ? undefined : String(scriptName),
+          text,
+        },
       };
     }
   }
@@ -74,12 +90,23 @@ function judgeStatus(
 ): SubmissionResult {
   switch (status) {
     case messageStatus.retry:
-      return { kind: "retry", reason: { by: "sink", binding: binding.displayName, text: `${binding.displayName} asked to retry later` } };
+      return {
+        kind: "retry",
+        reason: {
+          by: "sink",
+          binding: binding.displayName,
+          text: `${binding.displayName} asked to retry later`,
+        },
+      };
     case messageStatus.abortDelivery:
       return { kind: "discarded", reason: `discarded by ${binding.displayName}` };
     case messageStatus.badMail:
       adopt(message, msg, original);
-      return { kind: "badmail", code: "BADMAIL_BY_SINK", reason: `sent to Badmail by ${binding.displayName}` };
+      return {
+        kind: "badmail",
+        code: "BADMAIL_BY_SINK",
+        reason: `sent to Badmail by ${binding.displayName}`,
+      };
   }
 }
 

@@ -19,7 +19,6 @@ import { type Route, type RouterSettings, createRouter } from "./router.ts";
 import { Submission } from "./submission.ts";
 
 export interface TransportSettings {
-  readonly router: RouterSettings;
   readonly reports: ReportSettings;
   /** Messages whose sinks run at the same time. */
   readonly maxSubmissions: number;
@@ -31,6 +30,15 @@ export interface TransportSettings {
   readonly sweepMs: number;
 }
 
+/** What may change while the service runs. */
+export interface LiveTransportSettings {
+  readonly router: RouterSettings;
+  readonly retry: RetryPolicy;
+  readonly remoteCourier: (route: RemoteRoute) => Courier;
+}
+
+type RemoteRoute = Exclude<Route, { kind: "local" }>;
+
 export interface TransportParts<Script> {
   readonly settings: TransportSettings;
   readonly store: StoreDriver;
@@ -38,8 +46,7 @@ export interface TransportParts<Script> {
   readonly badmail: Badmail;
   readonly dispatcher: Dispatcher<Script>;
   readonly chain: () => SinkChain<Script>;
-  readonly remoteCourier: (route: Exclude<Route, { kind: "local" }>) => Courier;
-  readonly retry: RetryPolicy;
+  readonly live: LiveTransportSettings;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -50,6 +57,8 @@ export interface Transport {
   readonly admin: QueueAdmin;
   /** Takes up what the store found unfinished. */
   resume(recovery: Recovery): void;
+  /** Takes over new settings of routes, next hops and retries. */
+  reconfigure(live: LiveTransportSettings): void;
   /** Submits the messages that a script holds: it changed. */
   scriptChanged(scriptName: string): number;
   /** Finishes what is in hand, for at most `graceMs`; the rest stays in the store. */
@@ -57,9 +66,14 @@ export interface Transport {
 }
 
 export function createTransport<Script>(parts: TransportParts<Script>): Transport {
-  const { settings, clock, log, retry, store } = parts;
+  const { settings, clock, log, live, store } = parts;
+  let retry = live.retry;
+  const courierFor =
+    (remote: LiveTransportSettings["remoteCourier"]) =>
+    (route: Route): Courier =>
+      route.kind === "local" ? new LocalCourier(parts.drop, settings.maxLocalDeliveries) : remote(route);
   const queues = new QueueSet({
-    courierFor: (route) => (route.kind === "local" ? new LocalCourier(parts.drop, settings.maxLocalDeliveries) : parts.remoteCourier(route)),
+    courierFor: courierFor(live.remoteCourier),
     queueFor: (route, courier) =>
       new DestinationQueue({
         key: route.key,
@@ -82,7 +96,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
     submission: new Submission({ dispatcher: parts.dispatcher, chain: parts.chain, log }),
-    router: createRouter(settings.router),
+    router: createRouter(live.router),
     queues,
     waiting,
     resident: new ResidentContents(settings.residentBytes),
@@ -93,7 +107,12 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     log,
     settings: { maxSubmissions: settings.maxSubmissions },
   });
-  return assemble(pipeline, queues, waiting, settings, clock, log);
+  const reconfigure = (wanted: LiveTransportSettings): void => {
+    retry = wanted.retry;
+    queues.renewCouriers(courierFor(wanted.remoteCourier));
+    pipeline.reconfigure(createRouter(wanted.router), wanted.retry);
+  };
+  return { ...assemble(pipeline, queues, waiting, settings, clock, log), reconfigure };
 }
 
 function assemble<Script>(
@@ -103,11 +122,13 @@ function assemble<Script>(
   settings: TransportSettings,
   clock: Clock,
   log: Logger,
-): Transport {
+): Omit<Transport, "reconfigure"> {
   let cancelSweep = (): void => undefined;
   const sweep = (): void => {
     pipeline.sweep();
-    queues.prune().catch((thrown: unknown) => log.warn({ error: String(thrown) }, "idle queues could not be closed"));
+    queues
+      .prune()
+      .catch((thrown: unknown) => log.warn({ error: String(thrown) }, "idle queues could not be closed"));
     cancelSweep = clock.after(settings.sweepMs, sweep);
   };
   cancelSweep = clock.after(settings.sweepMs, sweep);
@@ -116,7 +137,8 @@ function assemble<Script>(
     admin: createQueueAdmin(pipeline, waiting),
     resume(recovery) {
       for (const message of recovery.messages) pipeline.resume(message);
-      if (recovery.messages.length > 0) log.info({ messages: recovery.messages.length }, "unfinished messages taken up");
+      if (recovery.messages.length > 0)
+        log.info({ messages: recovery.messages.length }, "unfinished messages taken up");
     },
     scriptChanged: (scriptName) => waiting.release((_message, reason) => reason?.scriptName === scriptName),
     async stop(graceMs) {

@@ -115,7 +115,11 @@ test("mail that the configuration binds to a script waits when the script never 
     scripts: { "broken.js": BROKEN },
     config: serviceConfig({
       bindings: [
-        { event: "OnArrival", sinkClass: "CDO.SS_SMTPOnArrivalSink", sinkProperties: { ScriptName: "broken.js" } },
+        {
+          event: "OnArrival",
+          sinkClass: "CDO.SS_SMTPOnArrivalSink",
+          sinkProperties: { ScriptName: "broken.js" },
+        },
       ],
     }),
   });

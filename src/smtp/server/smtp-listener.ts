@@ -24,8 +24,11 @@ export interface SmtpListener {
   listen(): Promise<BoundAddress[]>;
   /** Takes no new client, lets transactions in hand finish for `graceMs`, ends the others with 421. */
   close(graceMs: number): Promise<void>;
-  /** New sessions use the new certificate; the old one stays when this throws TLS_INVALID. */
-  updateTls(tls: CertificatePair): void;
+  /**
+   * New sessions follow the new settings and use the new certificate; addresses stay as they are bound. Throws
+   * CONFIG_INVALID or TLS_INVALID, and then nothing has changed.
+   */
+  update(settings: SmtpServerSettings): void;
   readonly connections: number;
 }
 
@@ -54,29 +57,32 @@ export function createSmtpListener(
   clock: Clock,
   lookUp: ReverseLookup = reverse,
 ): SmtpListener {
-  if (settings.tls !== undefined) checkCertificate(settings.tls);
-  const parts: SessionParts = {
-    settings,
-    intake,
-    logger,
-    clock,
-    relay: createRelayRule(settings),
-    checkCredentials: createCredentialCheck(settings.auth.users),
-    lookUpName: settings.reverseLookup ? boundedLookup(lookUp, clock) : undefined,
-    keywords: [
-      `SIZE ${settings.maxMessageSize}`,
-      "PIPELINING",
-      "8BITMIME",
-      "SMTPUTF8",
-      "ENHANCEDSTATUSCODES",
-      "DSN",
-    ],
+  const createParts = (wanted: SmtpServerSettings): SessionParts => {
+    if (wanted.tls !== undefined) checkCertificate(wanted.tls);
+    return {
+      settings: wanted,
+      intake,
+      logger,
+      clock,
+      relay: createRelayRule(wanted),
+      checkCredentials: createCredentialCheck(wanted.auth.users),
+      lookUpName: wanted.reverseLookup ? boundedLookup(lookUp, clock) : undefined,
+      keywords: [
+        `SIZE ${wanted.maxMessageSize}`,
+        "PIPELINING",
+        "8BITMIME",
+        "SMTPUTF8",
+        "ENHANCEDSTATUSCODES",
+        "DSN",
+      ],
+    };
   };
-  return new Listener(parts);
+  return new Listener(createParts(settings), createParts);
 }
 
 class Listener implements SmtpListener {
-  readonly #parts: SessionParts;
+  #parts: SessionParts;
+  readonly #createParts: (settings: SmtpServerSettings) => SessionParts;
   readonly #sessions = new Set<SmtpConversation>();
   /** Admitted sessions only: clients on their way out after a 421 must not keep others out. */
   readonly #perAddress = new Map<string, number>();
@@ -86,8 +92,9 @@ class Listener implements SmtpListener {
   #cancelPaceCheck: () => void = () => undefined;
   #onEmpty: () => void = () => undefined;
 
-  constructor(parts: SessionParts) {
+  constructor(parts: SessionParts, createParts: (settings: SmtpServerSettings) => SessionParts) {
     this.#parts = parts;
+    this.#createParts = createParts;
     this.#tls = parts.settings.tls;
   }
 
@@ -119,10 +126,14 @@ class Listener implements SmtpListener {
     await Promise.all(stopped);
   }
 
-  updateTls(tls: CertificatePair): void {
-    checkCertificate(tls);
-    this.#tls = tls;
-    for (const server of this.#servers) server.updateTls(tls);
+  update(settings: SmtpServerSettings): void {
+    const { listen, tls } = this.#parts.settings;
+    // TLS is switched on and off where addresses are bound: at the start.
+    const certificates = tls === undefined ? undefined : (settings.tls ?? tls);
+    this.#parts = this.#createParts({ ...settings, listen, tls: certificates });
+    if (certificates === undefined) return;
+    this.#tls = certificates;
+    for (const server of this.#servers) server.updateTls(certificates);
   }
 
   async #bind({ host, port }: ListenAddress, isImplicitTls: boolean): Promise<BoundAddress> {

@@ -10,7 +10,8 @@ test("frames come out as they went in, however the stream is cut", () => {
   for (let size = 1; size <= stream.length; size += 1) {
     const reader = new FrameReader();
     const frames = [];
-    for (let at = 0; at < stream.length; at += size) frames.push(...reader.push(stream.subarray(at, at + size)));
+    for (let at = 0; at < stream.length; at += size)
+      frames.push(...reader.push(stream.subarray(at, at + size)));
     expect(frames.map(({ head }) => head)).toEqual([{ type: "ready" }, { n: "ümlaut" }, []]);
     expect(frames[1]?.bytes).toEqual(Buffer.from([...Buffer.from("bytes"), 0, 255]));
   }

@@ -4,7 +4,13 @@ import { silentLogger } from "../../../src/core/logger.ts";
 import { messageStatus, sinkResult } from "../../../src/core/status.ts";
 import { type Binding, createBinding } from "../../../src/events/binding.ts";
 import { type RunScripts, SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
-import { type NativeBound, type NativeSink, type ScriptBound, compileRule, createPropertyBag } from "../../../src/events/sink.ts";
+import {
+  type NativeBound,
+  type NativeSink,
+  type ScriptBound,
+  compileRule,
+  createPropertyBag,
+} from "../../../src/events/sink.ts";
 import { Content } from "../../../src/message/content.ts";
 import { MailMsg } from "../../../src/message/mail-msg.ts";
 
@@ -15,7 +21,12 @@ const noScripts: RunScripts<string> = () => Promise.reject(new Error("no script 
 type OnEvent = NativeSink<"OnTransportSubmission">["onEvent"];
 
 function native(name: string, onEvent: OnEvent, more: Partial<Binding> = {}): NativeBound {
-  const binding = createBinding({ displayName: name, event: "OnTransportSubmission", sinkClass: `./${name}.ts`, ...more });
+  const binding = createBinding({
+    displayName: name,
+    event: "OnTransportSubmission",
+    sinkClass: `./${name}.ts`,
+    ...more,
+  });
   return {
     kind: "native",
     binding,
@@ -26,22 +37,36 @@ function native(name: string, onEvent: OnEvent, more: Partial<Binding> = {}): Na
 }
 
 function script(name: string, more: Partial<Binding> = {}): ScriptBound<string> {
-  const binding = createBinding({ displayName: name, event: "OnTransportSubmission", sinkClass: "CDO.SS_SMTPOnArrivalSink", ...more });
+  const binding = createBinding({
+    displayName: name,
+    event: "OnTransportSubmission",
+    sinkClass: "CDO.SS_SMTPOnArrivalSink",
+    ...more,
+  });
   return { kind: "script", binding, rule: compileRule(binding, silentLogger), script: name };
 }
 
 function message(to: string[] = ["b@example.com"]): MailMsg {
   const envelope = { sender: "a@example.com", recipients: to.map((address) => ({ address })) };
   const content = Content.fromBuffer(Buffer.from("Subject: x\r\n\r\nbody\r\n"));
-  return new MailMsg("ID", { via: "smtp", arrivalTime: NOW, server: "default", heloDomain: "h" }, envelope, content);
+  return new MailMsg(
+    "ID",
+    { via: "smtp", arrivalTime: NOW, server: "default", heloDomain: "h" },
+    envelope,
+    content,
+  );
 }
 
-const dispatcher = (runScripts: RunScripts<string> = noScripts) => createDispatcher<string>({ runScripts, clock, log: silentLogger });
+const dispatcher = (runScripts: RunScripts<string> = noScripts) =>
+  createDispatcher<string>({ runScripts, clock, log: silentLogger });
 
 describe("the chain of native sinks", () => {
   test("lower numbers run first, equal priorities in the order given", () => {
     const order: string[] = [];
-    const note = (name: string): OnEvent => () => void order.push(name);
+    const note =
+      (name: string): OnEvent =>
+      () =>
+        void order.push(name);
     const chain = new SinkChain<string>([
       native("late", note("late"), { priority: 30_000 }),
       native("default 1", note("default 1")),
@@ -68,12 +93,18 @@ describe("the chain of native sinks", () => {
       native("sets", (msg) => void (msg.status = status), { priority: 1 }),
       native("later", () => void (called = true)),
     ]);
-    expect(dispatcher().dispatch(chain, message())).toMatchObject({ kind: "status", status, binding: { displayName: "sets" } });
+    expect(dispatcher().dispatch(chain, message())).toMatchObject({
+      kind: "status",
+      status,
+      binding: { displayName: "sets" },
+    });
     expect(called).toBe(false);
   });
 
   test("without a promise the answer is there at once; with one only this message waits", async () => {
-    const chain = new SinkChain<string>([native("slow", async () => await Promise.resolve(sinkResult.runNext))]);
+    const chain = new SinkChain<string>([
+      native("slow", async () => await Promise.resolve(sinkResult.runNext)),
+    ]);
     const answer = dispatcher().dispatch(chain, message());
     expect(answer).toBeInstanceOf(Promise);
     expect(await answer).toEqual({ kind: "passed" });
@@ -116,15 +147,28 @@ describe("a sink that fails", () => {
     throw new Error("boom");
   };
 
-  test.each(["hold", "badmail"] as const)("ends the chain with its policy %s, and its changes are taken back as a whole", async (onError) => {
-    const msg = message();
-    const before = msg.content;
-    const outcome = await dispatcher().dispatch(new SinkChain<string>([native("breaks", breaks, { onError })]), msg);
-    expect(outcome).toMatchObject({ kind: "fault", policy: onError, fault: { kind: "throw", message: "boom" } });
-    expect(msg.content).toBe(before);
-    expect(msg.envelope).toMatchObject({ sender: "a@example.com", recipients: [{ address: "b@example.com" }] });
-    expect(msg.properties.size).toBe(0);
-  });
+  test.each(["hold", "badmail"] as const)(
+    "ends the chain with its policy %s, and its changes are taken back as a whole",
+    async (onError) => {
+      const msg = message();
+      const before = msg.content;
+      const outcome = await dispatcher().dispatch(
+        new SinkChain<string>([native("breaks", breaks, { onError })]),
+        msg,
+      );
+      expect(outcome).toMatchObject({
+        kind: "fault",
+        policy: onError,
+        fault: { kind: "throw", message: "boom" },
+      });
+      expect(msg.content).toBe(before);
+      expect(msg.envelope).toMatchObject({
+        sender: "a@example.com",
+        recipients: [{ address: "b@example.com" }],
+      });
+      expect(msg.properties.size).toBe(0);
+    },
+  );
 
   test("with continue the next sink runs on the message as it was before", async () => {
     const msg = message();
@@ -139,11 +183,20 @@ describe("a sink that fails", () => {
 
   test("a rejected promise and an answer that is none are faults as well", async () => {
     const rejects = new SinkChain<string>([native("rejects", () => Promise.reject(new Error("late")))]);
-    expect(await dispatcher().dispatch(rejects, message())).toMatchObject({ kind: "fault", fault: { message: "late" } });
+    expect(await dispatcher().dispatch(rejects, message())).toMatchObject({
+      kind: "fault",
+      fault: { message: "late" },
+    });
     const wrong = new SinkChain<string>([native("wrong", (() => 7) as unknown as OnEvent)]);
-    expect(dispatcher().dispatch(wrong, message())).toMatchObject({ kind: "fault", fault: { kind: "invalid" } });
+    expect(dispatcher().dispatch(wrong, message())).toMatchObject({
+      kind: "fault",
+      fault: { kind: "invalid" },
+    });
     const status = new SinkChain<string>([native("status", (msg) => void (msg.status = 9 as never))]);
-    expect(dispatcher().dispatch(status, message())).toMatchObject({ kind: "fault", fault: { kind: "invalid" } });
+    expect(dispatcher().dispatch(status, message())).toMatchObject({
+      kind: "fault",
+      fault: { kind: "invalid" },
+    });
   });
 });
 
@@ -181,11 +234,23 @@ describe("scripts in the chain", () => {
   });
 
   test("a failed script ends the chain by the policy of its own binding", async () => {
-    const chain = new SinkChain<string>([script("good", { priority: 1, onError: "badmail" }), script("bad", { priority: 2 })]);
+    const chain = new SinkChain<string>([
+      script("good", { priority: 1, onError: "badmail" }),
+      script("bad", { priority: 2 }),
+    ]);
     const outcome = await dispatcher(() =>
-      Promise.resolve({ called: 2, result: sinkResult.runNext, fault: { kind: "timeout", message: "too long" } }),
+      Promise.resolve({
+        called: 2,
+        result: sinkResult.runNext,
+        fault: { kind: "timeout", message: "too long" },
+      }),
     ).dispatch(chain, message());
-    expect(outcome).toMatchObject({ kind: "fault", policy: "hold", binding: { displayName: "bad" }, fault: { kind: "timeout" } });
+    expect(outcome).toMatchObject({
+      kind: "fault",
+      policy: "hold",
+      binding: { displayName: "bad" },
+      fault: { kind: "timeout" },
+    });
   });
 
   test("a status committed by a script ends the chain", async () => {
@@ -202,7 +267,12 @@ describe("a fork", () => {
   test("takes its recipients along and goes on with the sinks that are left", () => {
     const msg = message(["b@example.com", "c@other.example"]);
     const chain = new SinkChain<string>([
-      native("forks", (original) => void original.forkForRecipients("FORK", ({ address }) => address.endsWith("other.example")), { priority: 1 }),
+      native(
+        "forks",
+        (original) =>
+          void original.forkForRecipients("FORK", ({ address }) => address.endsWith("other.example")),
+        { priority: 1 },
+      ),
       native("later", (any) => any.headers.add("X-Later", any.id) as undefined),
     ]);
     const one = dispatcher();

@@ -39,7 +39,9 @@ describe("content", () => {
   test("edits give the bytes that plain copying gives, also on top of edits", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.uint8Array({ maxLength: 60 }).chain((bytes) => fc.tuple(fc.constant(Buffer.from(bytes)), splicesOf(bytes.length))),
+        fc
+          .uint8Array({ maxLength: 60 })
+          .chain((bytes) => fc.tuple(fc.constant(Buffer.from(bytes)), splicesOf(bytes.length))),
         fc.nat(),
         async ([original, splices], seed) => {
           expect(areValidSplices(splices, original.length)).toBe(true);
@@ -61,7 +63,11 @@ describe("content", () => {
     try {
       const file = path.join(folder, "rest");
       await writeFile(file, "....the rest of it");
-      const content = Content.fromFile(Buffer.from("A: b\r\n\r\nstart "), { path: file, offset: 4, length: 14 });
+      const content = Content.fromFile(Buffer.from("A: b\r\n\r\nstart "), {
+        path: file,
+        offset: 4,
+        length: 14,
+      });
       expect(content.inMemory).toBe(false);
       const edited = content.splice([
         { start: 0, end: 0, bytes: Buffer.from("X: y\r\n") },
@@ -77,10 +83,20 @@ describe("content", () => {
   test.each([
     [[{ start: 5, end: 4 }]],
     [[{ start: 0, end: 11 }]],
-    [[{ start: 2, end: 4 }, { start: 3, end: 5 }]],
+    [
+      [
+        { start: 2, end: 4 },
+        { start: 3, end: 5 },
+      ],
+    ],
     [[{ start: -1, end: 0 }]],
     [[{ start: 0.5, end: 1 }]],
   ])("a list of splices that is none is seen: %o", (splices) => {
-    expect(areValidSplices(splices.map((splice) => ({ ...splice, bytes: Buffer.alloc(0) })), 10)).toBe(false);
+    expect(
+      areValidSplices(
+        splices.map((splice) => ({ ...splice, bytes: Buffer.alloc(0) })),
+        10,
+      ),
+    ).toBe(false);
   });
 });

@@ -7,7 +7,12 @@ const CONTENT = Buffer.from("From: a@example.com\r\nSubject: hello\r\n\r\nbody\r
 function message(...to: string[]): MailMsg {
   const recipients = to.map((address) => ({ address, notify: ["NEVER" as const] }));
   const envelope = { sender: "a@example.com", recipients, envelopeId: "E1" };
-  return new MailMsg("ID", { via: "smtp", arrivalTime: 0, server: "default" }, envelope, Content.fromBuffer(CONTENT));
+  return new MailMsg(
+    "ID",
+    { via: "smtp", arrivalTime: 0, server: "default" },
+    envelope,
+    Content.fromBuffer(CONTENT),
+  );
 }
 
 describe("MailMsg", () => {
@@ -17,7 +22,9 @@ describe("MailMsg", () => {
     expect(msg.headers.get("subject")).toBe("hello");
     expect(msg.content).toBe(before);
     msg.headers.add("X-Relay", "edge");
-    expect((await msg.content.toBuffer()).toString()).toBe("From: a@example.com\r\nSubject: hello\r\nX-Relay: edge\r\n\r\nbody\r\n");
+    expect((await msg.content.toBuffer()).toString()).toBe(
+      "From: a@example.com\r\nSubject: hello\r\nX-Relay: edge\r\n\r\nbody\r\n",
+    );
     expect(msg.headers.get("x-relay")).toBe("edge");
   });
 
@@ -32,9 +39,12 @@ describe("MailMsg", () => {
     });
   });
 
-  test.each(["x\r\nRCPT TO:<y@z>", "a b@c", "<a@b>", "", `${"a".repeat(400)}@b`])("no recipient can be %j", (address) => {
-    expect(() => message().recipients.add(address)).toThrow(RangeError);
-  });
+  test.each(["x\r\nRCPT TO:<y@z>", "a b@c", "<a@b>", "", `${"a".repeat(400)}@b`])(
+    "no recipient can be %j",
+    (address) => {
+      expect(() => message().recipients.add(address)).toThrow(RangeError);
+    },
+  );
 
   test("a list under construction takes effect when it is written", () => {
     const msg = message("b@example.com");
@@ -44,7 +54,10 @@ describe("MailMsg", () => {
     expect(list.addSecondary("two@example.com", msg.recipients.items[0])).toBe(true);
     expect(msg.recipients.items.map((recipient) => recipient.address)).toEqual(["b@example.com"]);
     msg.recipients.writeList(list);
-    expect(msg.recipients.items).toEqual([{ address: "one@example.com" }, { address: "two@example.com", notify: ["NEVER"] }]);
+    expect(msg.recipients.items).toEqual([
+      { address: "one@example.com" },
+      { address: "two@example.com", notify: ["NEVER"] },
+    ]);
   });
 
   test("a snapshot takes everything back that a sink may change", async () => {

@@ -66,8 +66,13 @@ test("implicit TLS greets inside TLS, and a new certificate serves the next sess
   expect(await talk.greet()).not.toContain("STARTTLS");
   await talk.toData();
   expect(await talk.say("x\r\n.")).toMatch(/^250/);
-  expect(() => run.listener.updateTls({ certificate: "nonsense", key: tls.key })).toThrow("does not load");
-  run.listener.updateTls(tls);
+  expect(() =>
+    run.listener.update({
+      ...defaultSmtpServerSettings,
+      tls: { ...tls, implicit: [], certificate: "nonsense" },
+    }),
+  ).toThrow("does not load");
+  run.listener.update({ ...defaultSmtpServerSettings, tls: { ...tls, implicit: [] } });
   const next = await Talk.openTls(run.ports[1] ?? 0);
   expect(await next.reply()).toMatch(/^220/);
   talk.socket.destroy();
