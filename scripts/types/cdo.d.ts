@@ -12,7 +12,6 @@ declare module "cdo" {
     /** The full name, as `urn:schemas:mailheader:subject`. */
     readonly Name: string;
     /** Setting it takes effect at {@link Fields.Update}. Read-only fields raise CDO_E_PROP_READONLY. */
-    // eslint-disable-next-line
     get Value(): any;
     set Value(value: FieldValue);
     /** ADO type: 8 text, 3 number, 7 date, 11 boolean. */

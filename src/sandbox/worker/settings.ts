@@ -15,7 +15,7 @@ export interface WorkerSettings {
   readonly heapRecycleShare: number;
   /** A message whose unsent rest is not longer is fetched whole at the first look beyond what was sent. */
   readonly wholeRestBytes: number;
-  /** Answers of one turn go out in one write, unless a job took longer than this. */
+  /** Answers of one turn go out in one write, but none waits longer than this for the jobs behind it. 0: each at once. */
   readonly flushAfterMs: number;
   /** Wall time for evaluating a script once, before its first message. */
   readonly loadTimeoutMs: number;
