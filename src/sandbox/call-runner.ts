@@ -184,14 +184,21 @@ export class CallRunner {
 
   /** The outcome with its fault in terms of the source, and counted. */
   #judged(call: RunCall | undefined, outcome: CheckedOutcome): ScriptOutcome {
-    const { fault, ...rest } = outcome;
+    if (outcome.fault !== undefined) return this.#withFault(call, outcome, outcome.fault);
+    if (call !== undefined && this.#strikes.clear(call.script.version)) {
+      this.#log.info(
+        { script: call.script.name, version: call.script.version },
+        "script no longer suspended",
+      );
+    }
+    const { fault: _none, ...rest } = outcome;
+    return rest;
+  }
+
+  #withFault(call: RunCall | undefined, outcome: CheckedOutcome, fault: ScriptFault): ScriptOutcome {
+    const { fault: _raw, ...rest } = outcome;
     if (call === undefined) return rest;
     const { script } = call;
-    if (fault === undefined) {
-      if (this.#strikes.clear(script.version))
-        this.#log.info({ script: script.name, version: script.version }, "script no longer suspended");
-      return rest;
-    }
     if (STRIKING.has(fault.kind)) this.#strike(call);
     else this.#strikes.clear(script.version);
     const message =

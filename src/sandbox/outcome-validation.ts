@@ -58,7 +58,7 @@ export function frameHead(frame: Frame): Fields & { type: "ready" | "loaded" | "
   require(isFields(head), "no object");
   const { type } = head;
   require(type === "ready" || type === "loaded" || type === "done", "unknown type");
-  return { ...head, type };
+  return head as Fields & { type: typeof type };
 }
 
 export function checkLoaded(head: Fields, version: string): LoadedFrame {

@@ -3,19 +3,25 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
-import { CallRunner, type RunAnswer, type RunRequest } from "./call-runner.ts";
+import type * as runner from "./call-runner.ts";
+import { CallRunner } from "./call-runner.ts";
 import { bundleRuntime } from "./compiler.ts";
 import { Generations } from "./generations.ts";
-import type { LiveScript } from "./loaded-script.ts";
+import type * as loaded from "./loaded-script.ts";
 import { CDO_MODULE, defaultProgram, RUNTIME_ENTRY, type SandboxProgram } from "./sandbox-program.ts";
 import { ScriptFolder } from "./script-folder.ts";
 import { DEFAULT_RELOAD_SETTINGS, type ReloadSettings, ScriptReloader } from "./script-reloader.ts";
 import { Strikes } from "./strikes.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
-export type { RunAnswer, RunCall, RunFault, RunRequest, ScriptOutcome } from "./call-runner.ts";
-export type { LiveScript } from "./loaded-script.ts";
-export type { OnError, ScriptBinding } from "./script-binding.ts";
+// The words of this door, for callers that shall know no other file of the room.
+export type LiveScript = loaded.LiveScript;
+export type ScriptBinding = LiveScript["binding"];
+export type RunRequest = runner.RunRequest;
+export type RunCall = RunRequest["calls"][number];
+export type RunAnswer = runner.RunAnswer;
+export type ScriptOutcome = RunAnswer["outcomes"][number];
+export type RunFault = NonNullable<ScriptOutcome["fault"]>;
 
 export interface SandboxSettings extends ReloadSettings {
   /** Sandbox processes. */

@@ -197,6 +197,8 @@ export class ScriptReloader {
     }
     this.#noticeContent(slot, file.hash, file.text.length > 0);
     slot.force = false;
+    // What an editor leaves between truncating and writing: not worth a compilation.
+    if (file.text.trim() === "") return this.#fail(slot, `${slot.name}: is empty`);
     const built = await buildScript(builder, slot.name, file.text, slot.live?.version);
     if (this.#stopped) return;
     if (built.kind === "unavailable") return this.#retryLater(slot, built.reason);
