@@ -67,8 +67,9 @@ export class ScriptFolder {
     this.#identity = await identityOf(this.#options.folder);
     if (this.isMissing)
       this.#options.log.warn({ folder: this.#options.folder }, "the script folder does not exist");
-    await this.#findChanges(() => undefined);
     await this.#watch();
+    // All of them: what changed between the first reading and the watch would otherwise stay unseen.
+    await this.#findChanges((path) => this.#listener.touched(path));
     this.#scanLater();
   }
 
