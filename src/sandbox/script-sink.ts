@@ -43,7 +43,12 @@ async function runAvailable(
   run: readonly ScriptBound<ScriptTarget>[],
 ): Promise<ScriptRunAnswer> {
   const base = msg.content;
-  const { outcomes } = await host.run({ messageId: msg.id, content: base, envelope: jobEnvelope(msg), calls: run.flatMap(callOf) });
+  const { outcomes } = await host.run({
+    messageId: msg.id,
+    content: base,
+    envelope: jobEnvelope(msg),
+    calls: run.flatMap(callOf),
+  });
   let result: SinkResult = sinkResult.runNext;
   for (const [index, outcome] of outcomes.entries()) {
     const sink = run[index];
@@ -52,7 +57,10 @@ async function runAvailable(
     if (outcome.fault !== undefined) {
       const fault = { kind: outcome.fault.kind, message: outcome.fault.message };
       if (sink.binding.onError !== "continue") return { called: index + 1, result, fault };
-      log.error({ message: msg.id, binding: sink.binding.displayName, fault }, "script failed; its changes are dropped and the message goes on");
+      log.error(
+        { message: msg.id, binding: sink.binding.displayName, fault },
+        "script failed; its changes are dropped and the message goes on",
+      );
       continue;
     }
     apply(msg, outcome);
@@ -99,7 +107,8 @@ function writeLogs(log: Logger, msg: MailMsg, sink: ScriptBound<ScriptTarget>, o
   if (outcome.logs.length === 0 && outcome.logsDropped === 0) return;
   const fields = { message: msg.id, binding: sink.binding.displayName, version: sink.script.script?.version };
   for (const line of outcome.logs) writeLine(log, line, fields);
-  if (outcome.logsDropped > 0) log.warn({ ...fields, dropped: outcome.logsDropped }, "script wrote more than its log limit");
+  if (outcome.logsDropped > 0)
+    log.warn({ ...fields, dropped: outcome.logsDropped }, "script wrote more than its log limit");
 }
 
 function writeLine(log: Logger, { level, text }: LogLine, fields: object): void {

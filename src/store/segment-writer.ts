@@ -48,7 +48,8 @@ export interface WriterOptions {
 
 /** One write is bounded, so that a burst does not make everybody wait for one long barrier. */
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
-/** States wait for company no longer than this many bytes. */
+/** States and ends wait this long, or for this many bytes, for company before they are written. */
+const WRITE_AFTER_MS = 5;
 const MAX_IDLE_BYTES = 1024 * 1024;
 const RETRY_AFTER_MS = 1000;
 
@@ -62,7 +63,11 @@ export class SegmentWriter {
   #nextSequence: number;
   #busy = false;
   #scheduled = false;
-  #cancelTimer: (() => void) | undefined;
+  /** Some records are written and not yet synchronised. */
+  #owesBarrier = false;
+  #barrierIsDue = false;
+  #cancelWrite: (() => void) | undefined;
+  #cancelBarrier: (() => void) | undefined;
   #idleWaiters: Waiter[] = [];
 
   constructor(options: WriterOptions, owner: WriterOwner) {
@@ -75,12 +80,12 @@ export class SegmentWriter {
     this.#pending.push(record);
     this.#pendingBytes += record.bytes;
     if (record.waiter !== undefined || this.#pendingBytes > MAX_IDLE_BYTES) this.#schedule();
-    else this.#cancelTimer ??= this.#options.clock.after(this.#options.syncIntervalMs, this.#onTimer);
+    else this.#cancelWrite ??= this.#options.clock.after(WRITE_AFTER_MS, this.#onWriteTimer);
   }
 
   /** Resolves when everything appended so far is durable; rejects when a write fails before. */
   drain(): Promise<void> {
-    if (!this.#busy && this.#pending.length === 0) return Promise.resolve();
+    if (!this.#busy && this.#pending.length === 0 && !this.#owesBarrier) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#idleWaiters.push({ resolve, reject });
       this.#schedule();
@@ -91,7 +96,8 @@ export class SegmentWriter {
     try {
       await this.drain();
     } finally {
-      this.#cancelTimer?.();
+      this.#cancelWrite?.();
+      this.#cancelBarrier?.();
       this.#sealSegment();
     }
   }
@@ -105,8 +111,14 @@ export class SegmentWriter {
     return this.#segment === undefined ? undefined : { path: this.#segment.path, handle: this.#handle };
   }
 
-  readonly #onTimer = (): void => {
-    this.#cancelTimer = undefined;
+  readonly #onWriteTimer = (): void => {
+    this.#cancelWrite = undefined;
+    this.#schedule();
+  };
+
+  readonly #onBarrierTimer = (): void => {
+    this.#cancelBarrier = undefined;
+    this.#barrierIsDue = true;
     this.#schedule();
   };
 
@@ -119,12 +131,13 @@ export class SegmentWriter {
 
   readonly #onImmediate = (): void => {
     this.#scheduled = false;
-    if (this.#busy || this.#pending.length === 0) return;
+    const onlyBarrier = this.#pending.length === 0;
+    if (this.#busy || (onlyBarrier && !this.#wantsBarrier([]))) return;
     this.#busy = true;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#cancelWrite?.();
+    this.#cancelWrite = undefined;
     const segment = this.#segment;
-    if (segment !== undefined && segment.size < this.#options.segmentBytes) this.#writeBatch(segment);
+    if (segment !== undefined && (onlyBarrier || segment.size < this.#options.segmentBytes)) this.#writeBatch(segment);
     else this.#openSegment().then(this.#writeFirst, this.#openFailed);
   };
 
@@ -179,11 +192,29 @@ export class SegmentWriter {
     const handle = this.#handle;
     writeAll(handle, buffers, segment.size, (writeError) => {
       if (writeError !== null) return this.#fail(batch, writeError);
+      if (!this.#wantsBarrier(batch)) return this.#landUnsynced(batch, segment);
       fs.fdatasync(handle, (syncError) => {
         if (syncError !== null) return this.#fail(batch, syncError);
+        this.#cancelBarrier?.();
+        this.#cancelBarrier = undefined;
+        this.#owesBarrier = false;
+        this.#barrierIsDue = false;
         return this.#land(batch, segment);
       });
     });
+  }
+
+  /** Somebody waits for it, or it was put off for long enough. */
+  #wantsBarrier(batch: readonly PendingRecord[]): boolean {
+    if (this.#owesBarrier && (this.#barrierIsDue || this.#idleWaiters.length > 0)) return true;
+    return this.#idleWaiters.length > 0 || batch.some((record) => record.waiter !== undefined);
+  }
+
+  /** States and ends outlive a killed process at once, a power failure with the next barrier. */
+  #landUnsynced(batch: readonly PendingRecord[], segment: Segment): void {
+    this.#owesBarrier = true;
+    this.#cancelBarrier ??= this.#options.clock.after(this.#options.syncIntervalMs, this.#onBarrierTimer);
+    this.#land(batch, segment);
   }
 
   #land(batch: readonly PendingRecord[], segment: Segment): void {
@@ -195,7 +226,7 @@ export class SegmentWriter {
     }
     segment.size = offset;
     for (const record of batch) record.waiter?.resolve();
-    if (this.#pending.length > 0) this.#schedule();
+    if (this.#pending.length > 0 || (this.#owesBarrier && this.#idleWaiters.length > 0)) this.#schedule();
     else this.#settleIdle(undefined);
     this.#owner.synced();
   }
@@ -223,7 +254,7 @@ export class SegmentWriter {
     // Commits try again at once with a new segment; records that nobody waits for give the disk some time.
     if (this.#pending.some((record) => record.waiter !== undefined)) this.#schedule();
     else if (this.#pending.length > 0) {
-      this.#cancelTimer ??= this.#options.clock.after(RETRY_AFTER_MS, this.#onTimer);
+      this.#cancelWrite ??= this.#options.clock.after(RETRY_AFTER_MS, this.#onWriteTimer);
     }
   }
 
@@ -241,6 +272,7 @@ export class SegmentWriter {
 
   #sealSegment(): void {
     if (this.#segment === undefined) return;
+    this.#owesBarrier = false;
     this.#segment.sealed = true;
     this.#segment = undefined;
     fs.close(this.#handle, () => undefined);
