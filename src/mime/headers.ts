@@ -2,8 +2,8 @@
 import type { Splice } from "../core/splice.ts";
 import { decodeUnlabelled, isAsciiText } from "./charset.ts";
 import { foldField, requireFieldName, requireFieldValue, trimBlanks, unfoldValue } from "./header-field.ts";
+import { encodeHeaderValue } from "./header-value.ts";
 import { DEFAULT_MIME_LIMITS } from "./limits.ts";
-import { encodeHeaderValue } from "./words.ts";
 
 /** Text here is Latin-1: one character per byte of the block. */
 interface Field {

@@ -31,8 +31,25 @@ export interface ChildrenBody {
 
 export type PartBody = { readonly kind: "bytes"; readonly range: ByteRange } | ChildrenBody;
 
-/** Looks for the delimiter lines of a multipart body; undefined when it has no delimiter line or may have no more parts. */
-export function indexBody(
+const IDENTITY_ENCODINGS = new Set(["7bit", "8bit", "binary"]);
+
+/** The delimiter lines of a multipart; undefined when it has none, is empty, or lies beyond a limit. */
+export function indexBody(part: MimePart, range: ByteRange): MultipartLayout | undefined {
+  const { context, boundary } = part;
+  if (boundary === "" || boundary.length > context.limits.maxBoundaryLength) {
+    context.note(boundary === "" ? "A multipart has no boundary" : "The boundary of a multipart is too long");
+    return undefined;
+  }
+  if (part.depth >= context.limits.maxDepth) {
+    context.note("The nesting limit was reached: deeper parts are opaque");
+    return undefined;
+  }
+  if (!IDENTITY_ENCODINGS.has(part.transferEncoding))
+    context.note("A multipart names a transfer encoding: it was ignored");
+  return range.start === range.end ? undefined : findDelimiters(range, boundary, context);
+}
+
+function findDelimiters(
   range: ByteRange,
   boundary: string,
   context: PartContext,

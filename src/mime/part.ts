@@ -1,15 +1,9 @@
 // One part of a message: its headers, its body as bytes or as children, read from the original until edited.
 import { decodeCharset } from "./charset.ts";
+import { ContentFields } from "./content-fields.ts";
 import { Headers } from "./headers.ts";
-import { formatParameters, parseParameters, type ParameterizedValue } from "./parameters.ts";
-import {
-  indexBody,
-  partRanges,
-  type ByteRange,
-  type ChildrenBody,
-  type MultipartLayout,
-  type PartBody,
-} from "./part-body.ts";
+import { formatParameters } from "./parameters.ts";
+import { indexBody, partRanges, type ByteRange, type ChildrenBody, type PartBody } from "./part-body.ts";
 import { PartContext } from "./part-context.ts";
 import { serialize } from "./serialize.ts";
 import { bufferSource, headerEnd, type ByteSource } from "./source.ts";
@@ -18,19 +12,10 @@ import { decodeTransferEncoding } from "./transfer-encoding.ts";
 import { randomToken, type TokenSource } from "./boundaries.ts";
 
 const EMPTY = Buffer.alloc(0);
-const TRANSFER_ENCODING = /^\s*([^\s;(]+)/;
 const wholeOf = (source: ByteSource): ByteRange => ({ source, start: 0, end: source.size });
 /** What describes the body and moves with it. Content-Class is CDO's and describes the message. */
 const isContentField = (name: string): boolean => name.startsWith("content-") && name !== "content-class";
-const IDENTITY_ENCODINGS = new Set(["7bit", "8bit", "binary"]);
 const isMultipartType = (mediaType: string): boolean => mediaType.startsWith("multipart/");
-
-/** What the content headers say, valid for one revision of the header block. */
-interface ContentFacts {
-  readonly revision: number;
-  readonly type: ParameterizedValue;
-  readonly transferEncoding: string;
-}
 
 export class MimePart {
   readonly context: PartContext;
@@ -42,8 +27,7 @@ export class MimePart {
   #headers: Headers | undefined;
   #body: PartBody;
   #bodyChanged = false;
-  #facts: ContentFacts | undefined;
-  #dispositionFacts: { revision: number; value: ParameterizedValue } | undefined;
+  readonly #content: ContentFields;
   /** The revision of the headers with which the body could not be read as a multipart; -1 when none. */
   #opaqueAt = -1;
 
@@ -56,6 +40,7 @@ export class MimePart {
     body: ByteRange,
   ) {
     this.context = context;
+    this.#content = new ContentFields(context.limits.maxParameters);
     this.depth = depth;
     this.#parent = parent;
     this.#headerRange = headerRange;
@@ -119,7 +104,7 @@ export class MimePart {
   }
 
   get mediaType(): string {
-    const { value } = this.#content().type;
+    const { value } = this.#content.type(this.headers);
     // RFC 2045 §5.2: what is no type/subtype counts as absent.
     if (value.includes("/")) return value;
     // RFC 2046 §5.1.5
@@ -127,11 +112,11 @@ export class MimePart {
   }
 
   get contentParameters(): ReadonlyMap<string, string> {
-    return this.#content().type.parameters;
+    return this.#content.type(this.headers).parameters;
   }
 
   get boundary(): string {
-    return (this.#content().type.parameters.get("boundary") ?? "").trimEnd();
+    return (this.#content.type(this.headers).parameters.get("boundary") ?? "").trimEnd();
   }
 
   /** False for a multipart that cannot be read as one (no boundary, past a limit): that is an opaque leaf. */
@@ -142,20 +127,22 @@ export class MimePart {
   }
 
   get charset(): string {
-    return (this.#content().type.parameters.get("charset") ?? "").toLowerCase() || "us-ascii";
+    return (this.#content.type(this.headers).parameters.get("charset") ?? "").toLowerCase() || "us-ascii";
   }
 
   get transferEncoding(): string {
-    return this.#content().transferEncoding;
+    return this.#content.transferEncoding(this.headers);
   }
 
   get disposition(): string {
-    return this.#dispositionValue().value;
+    return this.#content.disposition(this.headers).value;
   }
 
   get fileName(): string {
     return (
-      this.#dispositionValue().parameters.get("filename") ?? this.#content().type.parameters.get("name") ?? ""
+      this.#content.disposition(this.headers).parameters.get("filename") ??
+      this.#content.type(this.headers).parameters.get("name") ??
+      ""
     );
   }
 
@@ -321,10 +308,8 @@ export class MimePart {
   #takeHeadersOf(other: MimePart): void {
     this.#headers = other.headers;
     this.#headerRange = other.#headerRange;
-    this.#facts = this.#dispositionFacts = undefined;
     other.#headers = undefined;
     other.#headerRange = undefined;
-    other.#facts = other.#dispositionFacts = undefined;
   }
 
   #isInside(part: MimePart): boolean {
@@ -359,36 +344,10 @@ export class MimePart {
     this.#opaqueAt = -1;
   }
 
-  #content(): ContentFacts {
-    const { headers } = this;
-    if (this.#facts?.revision !== headers.revision) {
-      this.#facts = {
-        revision: headers.revision,
-        type: parseParameters(headers.get("Content-Type") ?? "", this.context.limits.maxParameters),
-        transferEncoding:
-          TRANSFER_ENCODING.exec(headers.get("Content-Transfer-Encoding") ?? "")?.[1]?.toLowerCase() ??
-          "7bit",
-      };
-    }
-    return this.#facts;
-  }
-
-  #dispositionValue(): ParameterizedValue {
-    const { headers } = this;
-    if (this.#dispositionFacts?.revision !== headers.revision) {
-      const value = parseParameters(
-        headers.get("Content-Disposition") ?? "",
-        this.context.limits.maxParameters,
-      );
-      this.#dispositionFacts = { revision: headers.revision, value };
-    }
-    return this.#dispositionFacts.value;
-  }
-
   #index(range: ByteRange): void {
     const { revision } = this.headers;
     if (this.#opaqueAt === revision) return;
-    const layout = this.#layout(range);
+    const layout = indexBody(this, range);
     const empty = range.start === range.end && this.boundary !== "";
     if (layout === undefined && !empty) {
       this.#opaqueAt = revision;
@@ -399,23 +358,6 @@ export class MimePart {
         ? []
         : partRanges(layout).map((part) => MimePart.fromRange(this.context, this, part));
     this.#body = { kind: "children", layout, found, children: [...found], rearranged: false };
-  }
-
-  #layout(range: ByteRange): MultipartLayout | undefined {
-    const { context, boundary } = this;
-    if (boundary === "" || boundary.length > context.limits.maxBoundaryLength) {
-      context.note(
-        boundary === "" ? "A multipart has no boundary" : "The boundary of a multipart is too long",
-      );
-      return undefined;
-    }
-    if (this.depth >= context.limits.maxDepth) {
-      context.note("The nesting limit was reached: deeper parts are opaque");
-      return undefined;
-    }
-    if (!IDENTITY_ENCODINGS.has(this.transferEncoding))
-      context.note("A multipart names a transfer encoding: it was ignored");
-    return range.start === range.end ? undefined : indexBody(range, boundary, context);
   }
 
   /** A part as found in a range of the original: its headers end at the first blank line. */

@@ -8,13 +8,21 @@ const SPACE = 0x20;
 const TAB = 0x09;
 const MAX_LINE_LENGTH = 76;
 const HEX = Buffer.from("0123456789ABCDEF");
+const NO_DIGIT = 0xff;
 
-function hexDigit(code: number | undefined): number {
-  if (code === undefined) return -1;
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  const upper = code & ~0x20;
-  return upper >= 0x41 && upper <= 0x46 ? upper - 0x37 : -1;
-}
+/** Tables instead of comparisons: these loops see every byte of a body. */
+const HEX_DIGIT = Uint8Array.from({ length: 256 }, (_, code) => {
+  const digit = HEX.indexOf(String.fromCharCode(code).toUpperCase());
+  return digit < 0 || code > 0x7f ? NO_DIGIT : digit;
+});
+/** Bytes that a decoder copies and that end a run of blanks. */
+const IS_SOLID = Uint8Array.from({ length: 256 }, (_, code) =>
+  code === EQUALS || code === LF || code === CR || code === SPACE || code === TAB ? 0 : 1,
+);
+/** Bytes that stand for themselves wherever they are. */
+const IS_LITERAL = Uint8Array.from({ length: 256 }, (_, code) =>
+  code > SPACE && code <= 0x7e && code !== EQUALS ? 1 : 0,
+);
 
 /** Where the soft line break after the "=" at `at` ends; -1 when there is none. Blanks before the line end are allowed. */
 function softBreakEnd(bytes: Buffer, at: number): number {
@@ -35,25 +43,29 @@ export function decodeQuotedPrintable(bytes: Buffer): Buffer {
   let position = 0;
   while (position < length) {
     const code = bytes[position] ?? 0;
-    if (code !== EQUALS) {
+    if (IS_SOLID[code] === 1) {
+      decoded[written++] = code;
+      solid = written;
+      position++;
+    } else if (code !== EQUALS) {
       if (code === LF && written !== solid) written = trimmedLineEnd(decoded, written, solid);
       decoded[written++] = code;
-      if (code !== SPACE && code !== TAB && code !== CR) solid = written;
+      if (code === LF) solid = written;
       position++;
-      continue;
-    }
-    const high = hexDigit(bytes[position + 1]);
-    const low = high < 0 ? -1 : hexDigit(bytes[position + 2]);
-    if (low >= 0) {
-      decoded[written++] = (high << 4) | low;
-      position += 3;
     } else {
-      // Only a "=" with a blank or line end behind it is looked at further, and the look is never repeated over a run.
-      const end = softBreakEnd(bytes, position);
-      if (end < 0) decoded[written++] = EQUALS;
-      position = end < 0 ? position + 1 : end;
+      const high = HEX_DIGIT[bytes[position + 1] ?? 0] ?? NO_DIGIT;
+      const low = HEX_DIGIT[bytes[position + 2] ?? 0] ?? NO_DIGIT;
+      if (high !== NO_DIGIT && low !== NO_DIGIT) {
+        decoded[written++] = (high << 4) | low;
+        position += 3;
+      } else {
+        // Only a "=" with a blank or line end behind it is looked at further, and the look is never repeated over a run.
+        const end = softBreakEnd(bytes, position);
+        if (end < 0) decoded[written++] = EQUALS;
+        position = end < 0 ? position + 1 : end;
+      }
+      solid = written;
     }
-    solid = written;
   }
   if (written !== solid) written = trimmedLineEnd(decoded, written, solid);
   return decoded.subarray(0, written);
@@ -70,29 +82,36 @@ function trimmedLineEnd(decoded: Buffer, written: number, solid: number): number
 
 const isLineEnd = (bytes: Buffer, at: number): boolean => bytes[at] === CR && bytes[at + 1] === LF;
 
-function mustEncode(bytes: Buffer, at: number, code: number): boolean {
-  if (code === SPACE || code === TAB) return at + 1 >= bytes.length || isLineEnd(bytes, at + 1);
-  return code < SPACE || code > 0x7e || code === EQUALS;
+/** Room for the encoded bytes: what each takes, a blank at each line's end, and a soft break for every 73 columns. */
+function encodedRoom(bytes: Buffer): number {
+  let room = 2;
+  for (let position = 0; position < bytes.length; position++) {
+    const code = bytes[position] ?? 0;
+    room += IS_LITERAL[code] === 1 || code === SPACE || code === TAB ? 1 : 3;
+  }
+  return room + Math.ceil(room / 73) * 3;
 }
 
 /** CRLF pairs stay line ends; any other control character, a lone CR or LF too, is encoded. */
 export function encodeQuotedPrintable(bytes: Buffer): Buffer {
   const length = bytes.length;
-  // Worst case: three bytes each, and a soft break ("=" CRLF) for every 75 of them.
-  const encoded = Buffer.allocUnsafe(length * 3 + Math.ceil((length * 3) / 73) * 3 + 3);
+  const encoded = Buffer.allocUnsafe(encodedRoom(bytes));
   let written = 0;
   let column = 0;
   for (let position = 0; position < length; position++) {
     const code = bytes[position] ?? 0;
-    if (code === CR && bytes[position + 1] === LF) {
-      encoded[written++] = CR;
-      encoded[written++] = LF;
-      column = 0;
-      position++;
-      continue;
+    let width = 1;
+    if (IS_LITERAL[code] !== 1) {
+      if (code === CR && bytes[position + 1] === LF) {
+        encoded[written++] = CR;
+        encoded[written++] = LF;
+        column = 0;
+        position++;
+        continue;
+      }
+      const isBlank = code === SPACE || code === TAB;
+      if (!isBlank || position + 1 >= length || isLineEnd(bytes, position + 1)) width = 3;
     }
-    const quoted = mustEncode(bytes, position, code);
-    const width = quoted ? 3 : 1;
     // One column is kept for the "=" of the soft break unless the line ends right here.
     if (
       column + width > MAX_LINE_LENGTH - 1 &&
@@ -103,7 +122,7 @@ export function encodeQuotedPrintable(bytes: Buffer): Buffer {
       encoded[written++] = LF;
       column = 0;
     }
-    if (quoted) {
+    if (width === 3) {
       encoded[written++] = EQUALS;
       encoded[written++] = HEX[code >> 4] ?? 0;
       encoded[written++] = HEX[code & 15] ?? 0;

@@ -5,6 +5,8 @@ import { decodeQuotedPrintable, encodeQuotedPrintable } from "./quoted-printable
 // RFC 5322 §2.1.1: a line is at most 998 characters without its CRLF.
 const MAX_LINE_LENGTH = 998;
 const BASE64_LINE_LENGTH = 76;
+const CR = 0x0d;
+const LF = 0x0a;
 
 export function decodeTransferEncoding(raw: Buffer, encoding: string): Buffer {
   switch (encoding) {
@@ -47,17 +49,23 @@ export interface BodyTraits {
   readonly irregular: boolean;
 }
 
+/** Bytes that need no look: all but 8-bit ones, NUL, CR and LF. A table, since the loop below sees every byte. */
+const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, code) =>
+  code > 0x7f || code === 0 || code === CR || code === LF ? 0 : 1,
+);
+
 export function traitsOf(bytes: Buffer): BodyTraits {
   let highBytes = 0;
   let irregular = false;
   let lineStart = 0;
   for (let position = 0; position < bytes.length; position++) {
     const code = bytes[position] ?? 0;
+    if (IS_PLAIN[code] === 1) continue;
     if (code > 0x7f) highBytes++;
-    else if (code === 0x0a) {
-      if (bytes[position - 1] !== 0x0d || position - 1 - lineStart > MAX_LINE_LENGTH) irregular = true;
+    else if (code === LF) {
+      if (bytes[position - 1] !== CR || position - 1 - lineStart > MAX_LINE_LENGTH) irregular = true;
       lineStart = position + 1;
-    } else if (code === 0 || (code === 0x0d && bytes[position + 1] !== 0x0a)) irregular = true;
+    } else if (code === 0 || bytes[position + 1] !== LF) irregular = true;
   }
   if (bytes.length - lineStart > MAX_LINE_LENGTH) irregular = true;
   return { highBytes, irregular };

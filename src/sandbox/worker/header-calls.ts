@@ -1,13 +1,8 @@
 // Host operations on header fields: raw as on the wire, or decoded and encoded on the way.
-import {
-  encodeAddressList,
-  decodeAddressList,
-  decodeWords,
-  encodeText,
-  formatParameters,
-  parseDate,
-  parseParameters,
-} from "../../mime/words.ts";
+import { parseDate } from "../../mime/dates.ts";
+import { decodeWords, encodeText } from "../../mime/encoded-words.ts";
+import { decodeAddressList, encodeAddressList } from "../../mime/header-value.ts";
+import { formatParameters, parseParameters } from "../../mime/parameters.ts";
 import type { Headers } from "../../mime/headers.ts";
 import { isAscii } from "../../core/address.ts";
 import type { CallState } from "./call-state.ts";

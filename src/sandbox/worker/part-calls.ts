@@ -1,7 +1,7 @@
 // Host operations on bodies and parts of the MIME tree.
 import { attachmentParts, htmlBodyPart, setHtmlBody, setTextBody, textBodyPart } from "../../mime/bodies.ts";
 import { MimePart } from "../../mime/part.ts";
-import { formatParameters, parseParameters } from "../../mime/words.ts";
+import { formatParameters, parseParameters } from "../../mime/parameters.ts";
 import type { CallState } from "./call-state.ts";
 import { warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";

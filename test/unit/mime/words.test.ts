@@ -5,15 +5,10 @@ import { parseAddressList } from "../../../src/mime/addresses.ts";
 import { Headers } from "../../../src/mime/headers.ts";
 import { MimePart } from "../../../src/mime/part.ts";
 import { decodeQuotedPrintable, encodeQuotedPrintable } from "../../../src/mime/quoted-printable.ts";
-import {
-  decodeAddressList,
-  decodeWords,
-  encodeAddressList,
-  encodeText,
-  formatParameters,
-  parseDate,
-  parseParameters,
-} from "../../../src/mime/words.ts";
+import { parseDate } from "../../../src/mime/dates.ts";
+import { decodeWords, encodeText } from "../../../src/mime/encoded-words.ts";
+import { decodeAddressList, encodeAddressList } from "../../../src/mime/header-value.ts";
+import { formatParameters, parseParameters } from "../../../src/mime/parameters.ts";
 
 describe("words", () => {
   test("text survives encoding and decoding", () => {

@@ -3,10 +3,6 @@ import { isAsciiText } from "./charset.ts";
 import { decodeWords, encodePhrase, encodeText, singleLine } from "./encoded-words.ts";
 import { formatParameters, parseParameters } from "./parameters.ts";
 
-export { decodeWords, encodeText, formatParameters, parseParameters };
-export type { ParameterizedValue } from "./parameters.ts";
-export { parseDate } from "./dates.ts";
-
 /** A piece of an address list between top-level separators, and the separator that follows it. */
 interface ListSegment {
   readonly text: string;
