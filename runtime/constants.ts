@@ -16,6 +16,52 @@ export const cdoPickupFileName = "http://schemas.microsoft.com/cdo/smtpenvelope/
 export const cdoRecipientList = "http://schemas.microsoft.com/cdo/smtpenvelope/recipientlist";
 export const cdoSenderEmailAddress = "http://schemas.microsoft.com/cdo/smtpenvelope/senderemailaddress";
 
+// CdoConfiguration: the fields of Configuration
+export const cdoAutoPromoteBodyParts = "http://schemas.microsoft.com/cdo/configuration/autopromotebodyparts";
+export const cdoFlushBuffersOnWrite = "http://schemas.microsoft.com/cdo/configuration/flushbuffersonwrite";
+export const cdoHTTPCookies = "http://schemas.microsoft.com/cdo/configuration/httpcookies";
+export const cdoLanguageCode = "http://schemas.microsoft.com/cdo/configuration/languagecode";
+export const cdoNNTPAccountName = "http://schemas.microsoft.com/cdo/configuration/nntpaccountname";
+export const cdoNNTPAuthenticate = "http://schemas.microsoft.com/cdo/configuration/nntpauthenticate";
+export const cdoNNTPConnectionTimeout =
+  "http://schemas.microsoft.com/cdo/configuration/nntpconnectiontimeout";
+export const cdoNNTPServer = "http://schemas.microsoft.com/cdo/configuration/nntpserver";
+export const cdoNNTPServerPickupDirectory =
+  "http://schemas.microsoft.com/cdo/configuration/nntpserverpickupdirectory";
+export const cdoNNTPServerPort = "http://schemas.microsoft.com/cdo/configuration/nntpserverport";
+export const cdoNNTPUseSSL = "http://schemas.microsoft.com/cdo/configuration/nntpusessl";
+export const cdoPostEmailAddress = "http://schemas.microsoft.com/cdo/configuration/postemailaddress";
+export const cdoPostPassword = "http://schemas.microsoft.com/cdo/configuration/postpassword";
+export const cdoPostUserName = "http://schemas.microsoft.com/cdo/configuration/postusername";
+export const cdoPostUserReplyEmailAddress =
+  "http://schemas.microsoft.com/cdo/configuration/postuserreplyemailaddress";
+export const cdoPostUsingMethod = "http://schemas.microsoft.com/cdo/configuration/postusing";
+export const cdoSaveSentItems = "http://schemas.microsoft.com/cdo/configuration/savesentitems";
+export const cdoSendEmailAddress = "http://schemas.microsoft.com/cdo/configuration/sendemailaddress";
+export const cdoSendPassword = "http://schemas.microsoft.com/cdo/configuration/sendpassword";
+export const cdoSendUserName = "http://schemas.microsoft.com/cdo/configuration/sendusername";
+export const cdoSendUserReplyEmailAddress =
+  "http://schemas.microsoft.com/cdo/configuration/senduserreplyemailaddress";
+export const cdoSendUsingMethod = "http://schemas.microsoft.com/cdo/configuration/sendusing";
+export const cdoSMTPAccountName = "http://schemas.microsoft.com/cdo/configuration/smtpaccountname";
+export const cdoSMTPAuthenticate = "http://schemas.microsoft.com/cdo/configuration/smtpauthenticate";
+export const cdoSMTPConnectionTimeout =
+  "http://schemas.microsoft.com/cdo/configuration/smtpconnectiontimeout";
+export const cdoSMTPServer = "http://schemas.microsoft.com/cdo/configuration/smtpserver";
+export const cdoSMTPServerPickupDirectory =
+  "http://schemas.microsoft.com/cdo/configuration/smtpserverpickupdirectory";
+export const cdoSMTPServerPort = "http://schemas.microsoft.com/cdo/configuration/smtpserverport";
+export const cdoSMTPUseSSL = "http://schemas.microsoft.com/cdo/configuration/smtpusessl";
+export const cdoURLGetLatestVersion = "http://schemas.microsoft.com/cdo/configuration/urlgetlatestversion";
+export const cdoURLProxyBypass = "http://schemas.microsoft.com/cdo/configuration/urlproxybypass";
+export const cdoURLProxyServer = "http://schemas.microsoft.com/cdo/configuration/urlproxyserver";
+export const cdoUseMessageResponseText =
+  "http://schemas.microsoft.com/cdo/configuration/usemessageresponsetext";
+
+// CdoNNTPEnvelope
+export const cdoNewsgroupList = "http://schemas.microsoft.com/cdo/nntpenvelope/newsgrouplist";
+export const cdoNNTPProcessing = "http://schemas.microsoft.com/cdo/nntpenvelope/nntpprocessing";
+
 // CdoMailHeader
 export const cdoApproved = "urn:schemas:mailheader:approved";
 export const cdoComment = "urn:schemas:mailheader:comment";
@@ -142,6 +188,11 @@ export const cdoCompanyConfidential = 3;
 export const cdoPostMessage = 1;
 export const cdoProcessControl = 2;
 export const cdoProcessModerator = 4;
+
+// CdoTimeZoneId: the ends of the table and the zone without a place
+export const cdoUTC = 0;
+export const cdoFloating = 52;
+export const cdoInvalidTimeZone = 82;
 
 // CdoEncodingType
 export const cdo7bit = "7bit";

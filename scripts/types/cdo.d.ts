@@ -1,33 +1,64 @@
 // The types that scripts are written against: module "cdo", and the same names as globals for scripts without imports.
+// `onarrival types` places this file into the scripts folder. In the comments: "CDO reference n.n" is the section of the
+// reference of the original; `@cdo differs: …` says where OnArrival behaves otherwise, `@cdo extension: …` what the
+// original did not have, and `@deprecated not served: raises …` what is there by name only. docs/cdo/ is made from them.
 
 declare module "cdo" {
   /**
    * The value of a field: text in the `mailheader` namespace, otherwise what the field is (a date, a number, a boolean).
-   * Assigning `""`, `null` or `undefined` removes the header on `Update()`.
+   * Assigning `""`, `null` or `undefined` removes the header on `Update()`. CDO reference 1.9.
    */
   export type FieldValue = string | number | boolean | Date | null | undefined;
 
-  /** One field of a {@link Fields} collection. In expressions it stands for its value. */
+  /** The full name of a field: a known one, or any header as `urn:schemas:mailheader:<name>`. CDO reference 2.1. */
+  export type FieldName =
+    | keyof MailHeaderFields
+    | keyof HttpMailFields
+    | keyof OtherFields
+    | `urn:schemas:mailheader:${string}`
+    | (string & {});
+
+  /** One field of a {@link Fields} collection (an ADO Field). In expressions it stands for its value. CDO reference 1.9. */
   export interface Field {
-    /** The full name, as `urn:schemas:mailheader:subject`. */
+    /** String, read-only. The full name in lower case, as `urn:schemas:mailheader:subject`. CDO reference 1.9. */
     readonly Name: string;
-    /** Setting it takes effect at {@link Fields.Update}. Read-only fields raise CDO_E_PROP_READONLY. */
+    /**
+     * Variant, the default member. A value waits until {@link Fields.Update}. A read-only field raises CDO_E_PROP_READONLY,
+     * a value that cannot be (a line break in a header) CDO_E_BAD_DATA. CDO reference 1.9.
+     * @cdo differs: JavaScript has no default members for assignment: `Fields(name) = x` is written `Fields(name).Value = x`.
+     */
     get Value(): any;
     set Value(value: FieldValue);
-    /** ADO type: 8 text, 3 number, 7 date, 11 boolean. */
+    /** ADO DataTypeEnum, read-only: 8 text, 3 number, 7 date, 11 boolean. CDO reference 1.9. */
     readonly Type: number;
+    /** Long, read-only. Characters of the value as text. CDO reference 1.9. */
     readonly ActualSize: number;
+    /** Long, read-only. The same as ActualSize. CDO reference 1.9. */
     readonly DefinedSize: number;
-    /** The value without what waits for Update(). */
+    /** Variant, read-only. The value without what waits for Update(). CDO reference 1.9. */
     readonly OriginalValue: FieldValue;
+    /** Variant, read-only. The same as OriginalValue. CDO reference 1.9. */
     readonly UnderlyingValue: FieldValue;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
+    readonly Attributes: number;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
+    readonly NumericScale: number;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
+    readonly Precision: number;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
+    readonly Status: number;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
+    AppendChunk(data: unknown): never;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
+    GetChunk(size: number): never;
+    /** @cdo extension: the value as text, so that a field stands for its value in expressions. */
     toString(): string;
   }
 
   /**
-   * A collection of fields. It can be called: `msg.Fields("urn:schemas:mailheader:x-mailer").Value`.
-   *
+   * A collection of fields (ADO Fields). It can be called: `msg.Fields("urn:schemas:mailheader:x-mailer").Value`.
    * Values wait until {@link Fields.Update}; for a message, `DataSource.Save()` must follow to make them permanent.
+   * CDO reference 1.2.1 and 1.9.
    *
    * @example
    * msg.Fields("urn:schemas:mailheader:x-checked").Value = "yes";
@@ -35,148 +66,380 @@ declare module "cdo" {
    * msg.DataSource.Save();
    */
   export interface Fields extends Iterable<Field> {
-    (name: string | number): Field;
-    /** By full name without regard to case, or by place from 0. */
-    Item(name: string | number): Field;
-    /** How many fields are present. */
+    (name: FieldName | number): Field;
+    /**
+     * The default member: by full name without regard to case, or by place from 0. A header that is not there is a Field
+     * without a value; a name of an unknown namespace raises CDO_E_INVALID_PROPERTYNAME. CDO reference 1.9.
+     */
+    Item(name: FieldName | number): Field;
+    /** Long, read-only. How many fields are present. CDO reference 1.9. */
     readonly Count: number;
-    Append(name: string, type?: number, definedSize?: number, attributes?: number, value?: FieldValue): void;
-    /** Removes the header at the next Update(). */
-    Delete(name: string | number): void;
-    /** Moves the waiting values into the message in memory. */
+    /** Creates a field; type, size and attributes are not looked at. CDO reference 1.9. */
+    Append(name: FieldName, type?: number, definedSize?: number, attributes?: number, value?: FieldValue): void;
+    /** Removes the header at the next Update(). A read-only field raises CDO_E_PROP_CANNOT_DELETE. CDO reference 1.9. */
+    Delete(name: FieldName | number): void;
+    /** Moves the waiting values into the object in memory; of EnvelopeFields: commits them. CDO reference 1.2.1, 1.9. */
     Update(): void;
-    /** Drops the waiting values. */
+    /** Drops the waiting values. CDO reference 1.9. */
     CancelUpdate(): void;
-    /** Reads anew; drops the waiting values. */
-    Resync(): void;
+    /** Drops the waiting values and reads anew. CDO reference 1.9. */
+    Resync(resyncValues?: number): void;
   }
 
   /**
-   * What the transport knows of the message. `Update()` alone commits it; `DataSource.Save()` has no part in that.
-   *
-   * | Field | |
-   * |---|---|
-   * | `recipientlist` | `SMTP:a@x.example;SMTP:b@y.example;` — writing replaces the whole list; the To header stays as it is |
-   * | `senderemailaddress` | the sender; `<>` is the null sender of bounces |
-   * | `messagestatus` | 0 deliver, 2 delete without report, 3 Badmail; 1 (try again later) is an extension |
-   * | `arrivaltime` | Date, read-only |
-   * | `clientipaddress` | read-only; "" for mail from Pickup |
-   * | `pickupfilename` | read-only; "" for mail from the network |
+   * What the transport knows of the message: {@link SmtpEnvelopeFields}. `Update()` alone commits it; `DataSource.Save()` has
+   * no part in that. CDO reference 1.2.1 and 2.3.
    *
    * @example
    * msg.EnvelopeFields(cdoMessageStatus).Value = cdoStatBadMail;
    * msg.EnvelopeFields.Update();
    */
-  export interface EnvelopeFields extends Fields {}
-
-  /** A part of the message: text, attachment, or a multipart that holds parts. */
-  export interface BodyPart {
-    /** The parts directly below. */
-    readonly BodyParts: BodyParts;
-    /** The charset of a text part. Setting it writes the text anew in that charset. */
-    Charset: string;
-    ContentClass: string;
-    /** As `text/plain`, without parameters. */
-    ContentMediaType: string;
-    /** 7bit, 8bit, binary, quoted-printable or base64. */
-    ContentTransferEncoding: string;
-    /** The MIME headers of this part. */
-    readonly Fields: Fields;
-    /** The name of an attachment, decoded; "" when it has none. To change it write content-disposition through Fields. */
-    readonly FileName: string;
-    /** Raises CDO_E_NOT_FOUND on the root. */
-    readonly Parent: BodyPart;
-    /** One parameter of a structured header, as (`urn:schemas:mailheader:content-type`, `charset`). */
-    GetFieldParameter(fieldName: string, parameter: string): string;
-    GetInterface(name: "IBodyPart"): BodyPart;
-  }
-
-  /** A collection of parts, counted from 1. It can be called: `msg.Attachments(1)`. */
-  export interface BodyParts extends Iterable<BodyPart> {
-    (index: number): BodyPart;
-    Item(index: number): BodyPart;
-    readonly Count: number;
-    /** By place or by the part itself. Save the message afterwards. */
-    Delete(which: number | BodyPart): void;
-    /** Removes every item of this collection. */
-    DeleteAll(): void;
-  }
-
-  /** Where the message is written: the transport's content. */
-  export interface DataSource {
-    /** Commits all changes of headers, bodies and attachments. Without it they vanish when the script ends. */
-    Save(): void;
-    readonly IsDirty: boolean;
-    readonly SourceClass: string;
+  export interface EnvelopeFields extends Fields {
+    (name: keyof SmtpEnvelopeFields | (string & {}) | number): Field;
   }
 
   /**
-   * The arriving message. Properties read decoded text; setting one changes the message in memory, and
+   * A part of the message: text, attachment, or a multipart that holds parts. Never made by `new`: it exists inside a
+   * message. CDO reference 1.4.
+   */
+  export interface BodyPart {
+    /** IBodyParts, read-only, empty by default. The parts directly below. CDO reference 1.4.1. */
+    readonly BodyParts: BodyParts;
+    /**
+     * String, default `us-ascii`. The charset of a text part. An unknown one raises CDO_E_INVALID_CHARSET. CDO reference 1.4.1.
+     * @cdo differs: setting it writes the text that is there anew in that charset.
+     */
+    Charset: string;
+    /** String, default `""`. The Content-Class header. CDO reference 1.4.1. */
+    ContentClass: string;
+    /** @deprecated not served: raises CDO_E_PROP_UNSUPPORTED. The original never implemented it. CDO reference 1.4.1. */
+    readonly ContentClassName: string;
+    /** String, default `text/plain`. Type and subtype without parameters, case-insensitive. CDO reference 1.4.1. */
+    ContentMediaType: string;
+    /**
+     * String, default `7bit`: 7bit, 8bit, binary, quoted-printable or base64. An unknown one raises CDO_E_INVALID_ENCODING_TYPE;
+     * on a multipart all but 7bit, 8bit and binary raise CDO_E_INVALID_ENCODING_FOR_MULTIPART. CDO reference 1.4.1.
+     * @cdo differs: uuencode and mac-binhex40 raise CDO_E_INVALID_ENCODING_TYPE; the content that is there is encoded anew.
+     */
+    ContentTransferEncoding: string;
+    /** IDataSource, read-only. The binding object of this part. CDO reference 1.4.1. */
+    readonly DataSource: DataSource;
+    /** Fields, read-only. The MIME headers of this part. CDO reference 1.4.1. */
+    readonly Fields: Fields;
+    /**
+     * String, read-only, default `""`. The name of an attachment, decoded: `filename` of Content-Disposition, else `name` of
+     * Content-Type. Assigning raises CDO_E_PROP_READONLY: write content-disposition through Fields. CDO reference 1.4.1.
+     */
+    readonly FileName: string;
+    /** IBodyPart, read-only. Raises CDO_E_NOT_FOUND on the root. CDO reference 1.4.1. */
+    readonly Parent: BodyPart;
+    /**
+     * Inserts a new, empty part of type application/octet-stream; -1 appends, 0 and less than -1 raise CDO_E_ARGUMENT1. What is
+     * there becomes a part of a multipart/mixed first. CDO reference 1.4.2 and 1.3.3.
+     */
+    AddBodyPart(index?: number): BodyPart;
+    /**
+     * A copy of the decoded content: text for text parts, else binary. A multipart raises CDO_E_MULTIPART_NO_DATA. `Flush()` puts
+     * it back. CDO reference 1.4.2.
+     */
+    GetDecodedContentStream(): Stream;
+    /** A copy of the content as on the wire. A multipart raises CDO_E_MULTIPART_NO_DATA. CDO reference 1.4.2. */
+    GetEncodedContentStream(): Stream;
+    /** One parameter of a structured header, as (`urn:schemas:mailheader:content-type`, `charset`). A field of another namespace raises CDO_E_PROP_NONHEADER, a missing parameter CDO_E_PROP_NOT_FOUND. CDO reference 1.4.2. */
+    GetFieldParameter(fieldName: FieldName, parameter: string): string;
+    /** The part seen as another interface; an unknown name raises E_NOINTERFACE. CDO reference 1.4.2. */
+    GetInterface(name: "IBodyPart"): BodyPart;
+    GetInterface(name: "IDataSource"): DataSource;
+    /** Headers, content and all parts below, as text of US-ASCII. CDO reference 1.4.2. */
+    GetStream(): Stream;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Scripts write no files. CDO reference 1.4.2. */
+    SaveToFile(fileName: string): void;
+  }
+
+  /**
+   * A collection of parts, counted from 1: the children of a part, or the attachments of a message. It can be called:
+   * `msg.Attachments(1)`. CDO reference 1.5.
+   */
+  export interface BodyParts extends Iterable<BodyPart> {
+    (index: number): BodyPart;
+    /** The default member, 1 … Count; any other place raises CDO_E_NOT_FOUND. CDO reference 1.5. */
+    Item(index: number): BodyPart;
+    /** Long, read-only. CDO reference 1.5. */
+    readonly Count: number;
+    /** Like {@link BodyPart.AddBodyPart}; a part added to Attachments gets `Content-Disposition: attachment`. CDO reference 1.5. */
+    Add(index?: number): BodyPart;
+    /**
+     * Removes a part, by place or by itself; CDO_E_NOT_FOUND when it is not in the message. CDO reference 1.5.
+     * @cdo differs: a message that is nothing but its attachment becomes an empty text; the original could not delete it.
+     */
+    Delete(which: number | BodyPart): void;
+    /** Removes every item of this collection; of Attachments the attachments only. CDO reference 1.5. */
+    DeleteAll(): void;
+  }
+
+  /** Where an object is written to. The arriving message is bound to the transport's content. CDO reference 1.6. */
+  export interface DataSource {
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Reserved in the original. CDO reference 1.6. */
+    readonly ActiveConnection: never;
+    /** Boolean. True after a change since the message came or was last saved; an assignment has no effect. CDO reference 1.6. */
+    IsDirty: boolean;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.6. */
+    readonly Source: unknown;
+    /** String, read-only: `_Stream` for the arriving message. CDO reference 1.6. */
+    readonly SourceClass: string;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Not implemented in the original. CDO reference 1.6. */
+    readonly SourceURL: string;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Not implemented in the original. CDO reference 1.6. */
+    Open(url: string): void;
+    /** Binds to an object and loads from it. CDO reference 1.6. */
+    OpenObject(source: object, interfaceName: string): void;
+    /**
+     * Commits all changes of headers, bodies and attachments; without it they vanish when the script ends. Raises CDO_E_NOT_OPENED
+     * on a message that is bound to nothing. CDO reference 1.2.1 and 1.6.
+     */
+    Save(): void;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Not implemented in the original. CDO reference 1.6. */
+    SaveTo(url: string): void;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Not implemented in the original. CDO reference 1.6. */
+    SaveToContainer(url: string): void;
+    /** Binds to an object and writes into it. CDO reference 1.6. */
+    SaveToObject(source: object, interfaceName: string): void;
+  }
+
+  /**
+   * A message, and at once its root part. Properties read decoded text; setting one changes the message in memory, and
    * `msg.DataSource.Save()` makes the change permanent. Recipients are in {@link Message.EnvelopeFields}: changing `To` changes
-   * the header only.
+   * the header only. CDO reference 1.3.
    *
    * @example
    * msg.Subject = "[external] " + msg.Subject;
    * msg.DataSource.Save();
    */
   export interface Message {
-    /** The parts that count as attachments, anywhere in the message. */
+    /** IBodyParts, read-only. The parts that count as attachments, anywhere in the message. CDO reference 1.3.1 and 1.5.3. */
     readonly Attachments: BodyParts;
-    /** True: setting HTMLBody also writes its text to TextBody. False for mail that arrives. */
+    /**
+     * Boolean, True on a new message, False on one that arrived. While True, setting HTMLBody also writes its text to TextBody;
+     * setting TextBody switches it to False. CDO reference 1.3.1.
+     */
     AutoGenerateTextBody: boolean;
+    /** String, default `""`. The Bcc header as decoded text; recipients of Send, and removed from what is sent. CDO reference 1.3.1. */
     BCC: string;
-    /** The message as its own root part. */
+    /** IBodyPart, read-only. The message as its own root part. CDO reference 1.3.1. */
     readonly BodyPart: BodyPart;
+    /** String, default `""`. The Cc header. CDO reference 1.3.1. */
     CC: string;
+    /** IConfiguration. Settings for Send, Reply and Forward; each message has its own by default. CDO reference 1.3.1 and 1.7. */
+    Configuration: Configuration;
+    /** IDataSource, read-only. CDO reference 1.3.1 and 1.6. */
     readonly DataSource: DataSource;
+    /** CdoDSNOptions, default cdoDSNDefault. Which delivery reports Send asks for; no header. CDO reference 1.3.1 and 2.7. */
     DSNOptions: number;
+    /** Fields, read-only. The envelope of the message that arrived. CDO reference 1.3.1 and 2.3. */
     readonly EnvelopeFields: EnvelopeFields;
-    /** Headers, raw (`urn:schemas:mailheader:`) and decoded (`urn:schemas:httpmail:`). */
+    /** Fields, read-only. Headers raw (`urn:schemas:mailheader:`) and decoded (`urn:schemas:httpmail:`). CDO reference 1.3.1, 2.2, 2.4. */
     readonly Fields: Fields;
+    /** String, default `""`. The Followup-To header. CDO reference 1.3.1. */
     FollowUpTo: string;
+    /** String, default `""`. The From header; Send raises CDO_E_FROM_MISSING when it and Sender are empty. CDO reference 1.3.1. */
     From: string;
-    /** The HTML text, "" when there is none. Mail that arrives with both bodies: set both. */
+    /** String, default `""`. The HTML text. On mail that arrived with both bodies, set both. CDO reference 1.3.1 and 1.3.3. */
     HTMLBody: string;
+    /**
+     * IBodyPart, read-only. The part behind HTMLBody. CDO reference 1.3.1.
+     * @cdo differs: null when there is none.
+     */
     readonly HTMLBodyPart: BodyPart | null;
+    /** String, default `""`. The Keywords header. CDO reference 1.3.1. */
     Keywords: string;
-    /** A read receipt is asked for. */
+    /** Boolean, default False. A read receipt is asked for: Disposition-Notification-To with the From address. CDO reference 1.3.1. */
     MDNRequested: boolean;
+    /**
+     * Boolean, default True. CDO reference 1.3.1.
+     * @cdo differs: only True; False (uuencoded attachments) raises CDO_E_NOT_AVAILABLE.
+     */
     MimeFormatted: boolean;
+    /** String, default `""`. The Newsgroups header. CDO reference 1.3.1. */
     Newsgroups: string;
+    /** String, default `""`. The Organization header. CDO reference 1.3.1. */
     Organization: string;
-    /** Extension: "signed" and "encrypted" messages lose that when their body is changed. */
+    /** @cdo extension: "signed" and "encrypted" messages lose that when their body is changed. */
     readonly Protection: "none" | "signed" | "encrypted";
-    /** When the message arrived here. */
+    /** Date, read-only. When the message arrived here. CDO reference 1.3.1. */
     readonly ReceivedTime: Date;
+    /** String, default `""`. The Reply-To header. CDO reference 1.3.1. */
     ReplyTo: string;
+    /** String, default `""`. The Sender header; Send prefers it over From for the envelope. CDO reference 1.3.1. */
     Sender: string;
-    /** The Date header. */
+    /** Date, read-only. The Date header. CDO reference 1.3.1. */
     readonly SentOn: Date | undefined;
+    /** String, default `""`. The decoded Subject; encoded words are made when it is written. CDO reference 1.3.1. */
     Subject: string;
-    /** The plain text, "" when there is none. */
+    /** String, default `""`. The plain text. CDO reference 1.3.1 and 1.3.3. */
     TextBody: string;
+    /**
+     * IBodyPart, read-only. The part behind TextBody. CDO reference 1.3.1.
+     * @cdo differs: null when there is none.
+     */
     readonly TextBodyPart: BodyPart | null;
-    /** Comma-separated; a trailing comma is dropped, so `msg.To += "," + more` is safe. */
+    /** String, default `""`. Comma-separated; a trailing comma is dropped, so `msg.To += "," + more` is safe. CDO reference 1.3.1. */
     To: string;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.3.2. */
+    AddAttachment(url: string, userName?: string, password?: string): BodyPart;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.3.2. */
+    AddRelatedBodyPart(
+      url: string,
+      reference: string,
+      referenceType: number,
+      userName?: string,
+      password?: string,
+    ): BodyPart;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Scripts fetch nothing from the network. CDO reference 1.3.2. */
+    CreateMHTMLBody(url: string, flags?: number, userName?: string, password?: string): void;
+    /** A new message with the text and the attachments of this one, no recipients, and `FW: ` before the subject. CDO reference 1.3.2. */
+    Forward(): Message;
+    /** The message seen as another interface; an unknown name raises E_NOINTERFACE. CDO reference 1.3.2. */
     GetInterface(name: "IMessage"): Message;
     GetInterface(name: "IBodyPart"): BodyPart;
     GetInterface(name: "IDataSource"): DataSource;
+    /** A copy of the whole message as text of US-ASCII. `Flush()` puts it back, `DataSource.Save()` commits it. CDO reference 1.3.2. */
+    GetStream(): Stream;
+    /**
+     * Posts to a newsgroup. Without From, Subject and Newsgroups it raises CDO_E_INVALID_POST. CDO reference 1.3.2.
+     * @cdo differs: there is no news service: a complete message raises CDO_E_INVALID_POST_OPTION.
+     */
+    Post(): void;
+    /** A new message to the newsgroup, FollowUpTo before Newsgroups, with `RE: ` before the subject. CDO reference 1.3.2. */
+    PostReply(): Message;
+    /** A new message to ReplyTo, else From, with `RE: ` before the subject and the text quoted below. CDO reference 1.3.2. */
+    Reply(): Message;
+    /** As {@link Message.Reply}, and the other recipients of To and Cc in Cc. CDO reference 1.3.2. */
+    ReplyAll(): Message;
+    /**
+     * Sends the message. No To, CC and BCC raise CDO_E_RECIPIENT_MISSING, neither From nor Sender CDO_E_FROM_MISSING.
+     * CDO reference 1.3.2.
+     * @cdo differs: needs `allow: { send: true }` of the binding, else CDO_E_UNSAFE_OPERATION; it goes into the queue when the script has ended without a fault; sendusing 2 raises CDO_E_NOT_AVAILABLE.
+     */
+    Send(): void;
   }
 
-  /** Whether the remaining sinks run. Instead of setting it a script may return 0 or 1. */
+  /**
+   * Settings of Send, Reply and Forward: {@link ConfigurationFields}. CDO reference 1.7 and 2.6.
+   *
+   * @example
+   * const answer = msg.Reply();
+   * answer.Configuration.Fields(cdoUseMessageResponseText).Value = false;
+   */
+  export interface Configuration {
+    /** Fields, read-only. {@link ConfigurationFields}. CDO reference 1.7 and 2.6. */
+    readonly Fields: Fields;
+    /**
+     * Sets the fields back to their defaults: cdoDefaults (-1) or cdoIIS (1). CDO reference 1.7.
+     * @cdo differs: cdoOutlookExpress raises CDO_E_NOT_AVAILABLE, any other number CDO_E_ARGUMENT1.
+     */
+    Load(loadFrom: number, url?: string): void;
+    /** The object itself for IConfiguration; an unknown name raises E_NOINTERFACE. CDO reference 1.7. */
+    GetInterface(name: "IConfiguration"): Configuration;
+  }
+
+  /** A stream of text or bytes (ADODB.Stream) over a copy of the content it came from. CDO reference 1.10. */
+  export interface Stream {
+    /** Long, read-only. Bytes. CDO reference 1.10. */
+    readonly Size: number;
+    /** Long. Byte offset from 0. CDO reference 1.10. */
+    Position: number;
+    /** Boolean, read-only. At the end. CDO reference 1.10. */
+    readonly EOS: boolean;
+    /** adTypeBinary (1) or adTypeText (2); changes at Position 0 only. CDO reference 1.10. */
+    Type: number;
+    /** String. Charset of a text stream; changes at Position 0 only. CDO reference 1.10. */
+    Charset: string;
+    /** adCRLF (-1, default), adLF (10) or adCR (13). CDO reference 1.10. */
+    LineSeparator: number;
+    /** ConnectModeEnum: 0 unknown, 1 read, 2 write, 3 both. CDO reference 1.10. */
+    Mode: number;
+    /** Long, read-only: 0 closed, 1 open. CDO reference 1.10. */
+    readonly State: number;
+    /** Opens a stream made by `new`; those that CDO gives are open. CDO reference 1.10. */
+    Open(source?: unknown, mode?: number, options?: number, userName?: string, password?: string): void;
+    /** Closes it. Everything that needs an open stream then raises CDO_E_ADOSTREAM_NOT_BOUND. CDO reference 1.10. */
+    Close(): void;
+    /** Bytes from Position, all by default; null at the end. Binary streams only. CDO reference 1.10. */
+    Read(count?: number): Uint8Array | null;
+    /** Text from Position: all (-1, default), a line (-2) or so many characters. Text streams only. CDO reference 1.10. */
+    ReadText(count?: number): string;
+    /** Bytes at Position. Binary streams only. CDO reference 1.10. */
+    Write(bytes: Uint8Array): void;
+    /** Text at Position; adWriteLine (1) appends the line separator. Text streams only. CDO reference 1.10. */
+    WriteText(text: string, options?: number): void;
+    /** Cuts the stream off at Position. CDO reference 1.10. */
+    SetEOS(): void;
+    /** Moves behind the next line separator. CDO reference 1.10. */
+    SkipLine(): void;
+    /** Copies from Position to another stream, all by default. CDO reference 1.10. */
+    CopyTo(destination: Stream, count?: number): void;
+    /** Puts the content back into the object that it came from; `DataSource.Save()` commits it. CDO reference 1.2.1, 1.10. */
+    Flush(): void;
+    /** Ends an operation that is under way: there is none here, so it does nothing. CDO reference 1.10. */
+    Cancel(): void;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Scripts write no files. CDO reference 1.10. */
+    SaveToFile(fileName: string, options?: number): void;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.10. */
+    LoadFromFile(fileName: string): void;
+  }
+
+  /**
+   * The messages of a folder. CDO reference 1.8. `new ActiveXObject("CDO.DropDirectory")` raises CDO_E_NOT_AVAILABLE.
+   */
+  export interface DropDirectory {
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    GetMessages(folder?: string): Messages;
+  }
+
+  /** The messages of a {@link DropDirectory}. CDO reference 1.8. */
+  export interface Messages {
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    readonly Count: number;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    Item(index: number): Message;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    FileName(which: number | Message): string;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    Delete(index: number): void;
+    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    DeleteAll(): void;
+  }
+
+  /**
+   * Whether the remaining sinks run. Instead of setting it a script may return 0 or 1. CDO reference 1.2.
+   */
   export interface EventStatus {
-    /** cdoRunNextSink (0) or cdoSkipRemainingSinks (1). */
+    /**
+     * CdoEventStatus: cdoRunNextSink (0, default) or cdoSkipRemainingSinks (1). CDO reference 1.2.
+     * @cdo differs: an object with a Value, as JavaScript has no out-parameters.
+     */
     Value: number;
   }
 
-  /** Third argument: which binding runs the script, and its sinkProperties from the configuration. */
+  /** An exception of the object model: `number` is the HRESULT, signed, `name` its name as CDO_E_PROP_READONLY. CDO reference 1.11. */
+  export interface CdoError extends Error {
+    /** The HRESULT as a signed 32-bit number, as VBScript's Err.Number showed it. CDO reference 1.11. */
+    readonly number: number;
+    /** What went wrong and what to do, without the number. CDO reference 1.11. */
+    readonly description: string;
+  }
+
+  /** @cdo extension: the third argument: which binding runs the script, and its sinkProperties from the configuration. */
   export interface ArrivalEvent {
+    /** @cdo extension: the name of the binding. */
     readonly bindingName: string;
+    /** @cdo extension: the identity of the message in the queue. */
     readonly messageId: string;
+    /** @cdo extension: sinkProperties of the binding. */
     readonly properties: Readonly<Record<string, unknown>>;
   }
 
-  /** How a script is bound when the configuration says nothing else: `export const binding: Binding = { … }`. */
+  /** @cdo extension: how a script is bound when the configuration says nothing else: `export const binding: Binding = { … }`. */
   export interface Binding {
     readonly displayName?: string;
     readonly enabled?: boolean;
@@ -191,184 +454,788 @@ declare module "cdo" {
     readonly limits?: { readonly timeoutMs?: number; readonly memoryMb?: number };
   }
 
-  /** An exception of the object model: `number` is the HRESULT, signed, `name` its name as CDO_E_PROP_READONLY. */
-  export interface CdoError extends Error {
-    readonly number: number;
-    readonly description: string;
+  /** The header fields with a name of their own, raw as on the wire. Any other header is `urn:schemas:mailheader:<name>`. CDO reference 2.2. */
+  export interface MailHeaderFields {
+    /** Approved (NNTP moderation). CDO reference 2.2. */
+    "urn:schemas:mailheader:approved": string;
+    /** Bcc, raw. CDO reference 2.2. */
+    "urn:schemas:mailheader:bcc": string;
+    /** Cc, raw. CDO reference 2.2. */
+    "urn:schemas:mailheader:cc": string;
+    /** From, raw. CDO reference 2.2. */
+    "urn:schemas:mailheader:from": string;
+    /** To, raw. CDO reference 2.2. */
+    "urn:schemas:mailheader:to": string;
+    /** Sender, raw. CDO reference 2.2. */
+    "urn:schemas:mailheader:sender": string;
+    /** Reply-To, raw. CDO reference 2.2. */
+    "urn:schemas:mailheader:reply-to": string;
+    /** Subject, raw: encoded words as on the wire. CDO reference 2.2. */
+    "urn:schemas:mailheader:subject": string;
+    /** Date, the raw text. CDO reference 2.2. */
+    "urn:schemas:mailheader:date": string;
+    /**
+     * Comment. CDO reference 2.2.
+     * @cdo differs: the header of this name; the original mapped it to Comments.
+     */
+    "urn:schemas:mailheader:comment": string;
+    /** Content-Base. CDO reference 2.2. */
+    "urn:schemas:mailheader:content-base": string;
+    /** Content-Class, as urn:content-classes:message. CDO reference 2.2. */
+    "urn:schemas:mailheader:content-class": string;
+    /** Content-Description. CDO reference 2.2. */
+    "urn:schemas:mailheader:content-description": string;
+    /** Content-Disposition with its parameters. CDO reference 2.2. */
+    "urn:schemas:mailheader:content-disposition": string;
+    /** Content-ID. CDO reference 2.2. */
+    "urn:schemas:mailheader:content-id": string;
+    /** Content-Language. CDO reference 2.2. */
+    "urn:schemas:mailheader:content-language": string;
+    /** Content-Location. CDO reference 2.2. */
+    "urn:schemas:mailheader:content-location": string;
+    /** Content-Transfer-Encoding. CDO reference 2.2. */
+    "urn:schemas:mailheader:content-transfer-encoding": string;
+    /** Content-Type with its parameters; on a message it re-types the root. CDO reference 2.2. */
+    "urn:schemas:mailheader:content-type": string;
+    /** Control (NNTP). CDO reference 2.2. */
+    "urn:schemas:mailheader:control": string;
+    /** Disposition (MDN reports). CDO reference 2.2. */
+    "urn:schemas:mailheader:disposition": string;
+    /** Disposition-Notification-To. CDO reference 2.2. */
+    "urn:schemas:mailheader:disposition-notification-to": string;
+    /** Distribution (NNTP). CDO reference 2.2. */
+    "urn:schemas:mailheader:distribution": string;
+    /** Expires. CDO reference 2.2. */
+    "urn:schemas:mailheader:expires": string;
+    /** Followup-To (NNTP). CDO reference 2.2. */
+    "urn:schemas:mailheader:followup-to": string;
+    /** In-Reply-To. CDO reference 2.2. */
+    "urn:schemas:mailheader:in-reply-to": string;
+    /** Keywords. CDO reference 2.2. */
+    "urn:schemas:mailheader:keywords": string;
+    /**
+     * Lines (NNTP). CDO reference 2.2.
+     * @cdo differs: can be written.
+     */
+    "urn:schemas:mailheader:lines": string;
+    /** Message-ID; Send makes one when it is absent. CDO reference 2.2. */
+    "urn:schemas:mailheader:message-id": string;
+    /** MIME-Version. CDO reference 2.2. */
+    "urn:schemas:mailheader:mime-version": string;
+    /** Newsgroups. CDO reference 2.2. */
+    "urn:schemas:mailheader:newsgroups": string;
+    /** Organization. CDO reference 2.2. */
+    "urn:schemas:mailheader:organization": string;
+    /** Original-Recipient. CDO reference 2.2. */
+    "urn:schemas:mailheader:original-recipient": string;
+    /** Path (NNTP). CDO reference 2.2. */
+    "urn:schemas:mailheader:path": string;
+    /** Posting-Version (NNTP). CDO reference 2.2. */
+    "urn:schemas:mailheader:posting-version": string;
+    /** Relay-Version (NNTP). CDO reference 2.2. */
+    "urn:schemas:mailheader:relay-version": string;
+    /** Received: all of them, apart by CRLF; assigning raises CDO_E_PROP_READONLY. CDO reference 2.2. */
+    readonly "urn:schemas:mailheader:received": string;
+    /** References. CDO reference 2.2. */
+    "urn:schemas:mailheader:references": string;
+    /** Return-Path. CDO reference 2.2. */
+    "urn:schemas:mailheader:return-path": string;
+    /** Return-Receipt-To. CDO reference 2.2. */
+    "urn:schemas:mailheader:return-receipt-to": string;
+    /** Summary. CDO reference 2.2. */
+    "urn:schemas:mailheader:summary": string;
+    /** Thread-Index. CDO reference 2.2. */
+    "urn:schemas:mailheader:thread-index": string;
+    /** Thread-Topic. CDO reference 2.2. */
+    "urn:schemas:mailheader:thread-topic": string;
+    /** X-Mailer. CDO reference 2.2. */
+    "urn:schemas:mailheader:x-mailer": string;
+    /** X-Priority. CDO reference 2.2. */
+    "urn:schemas:mailheader:x-priority": string;
+    /** Importance, the raw word. CDO reference 2.2. */
+    "urn:schemas:mailheader:importance": string;
+    /** Priority, the raw word. CDO reference 2.2. */
+    "urn:schemas:mailheader:priority": string;
+    /** Sensitivity, the raw word. CDO reference 2.2. */
+    "urn:schemas:mailheader:sensitivity": string;
+    /** X-Unsent. CDO reference 2.2. */
+    "urn:schemas:mailheader:x-unsent": string;
+    /**
+     * internal to the original; here a header like any other. CDO reference 2.2.
+     * @cdo differs: has no meaning of its own.
+     */
+    "urn:schemas:mailheader:x-cdostreamhighfidelity": string;
+    /** Xref (NNTP). CDO reference 2.2. */
+    "urn:schemas:mailheader:xref": string;
   }
 
+  /** The six fields of {@link EnvelopeFields}. CDO reference 2.3. */
+  export interface SmtpEnvelopeFields {
+    /** Date: when the message arrived, UTC. CDO reference 2.3. */
+    readonly "http://schemas.microsoft.com/cdo/smtpenvelope/arrivaltime": Date;
+    /** Address of the client; `""` for mail from Pickup. CDO reference 2.3. */
+    readonly "http://schemas.microsoft.com/cdo/smtpenvelope/clientipaddress": string;
+    /**
+     * CdoMessageStat: 0 deliver, 2 delete without report, 3 Badmail. CDO reference 2.3.
+     * @cdo extension: 1 tries again later.
+     */
+    "http://schemas.microsoft.com/cdo/smtpenvelope/messagestatus": number;
+    /** File name in Pickup; `""` for mail from the network. CDO reference 2.3. */
+    readonly "http://schemas.microsoft.com/cdo/smtpenvelope/pickupfilename": string;
+    /** `SMTP:a@x.example;SMTP:b@y.example;`. Writing replaces the whole list; the To header stays. An item that is no address raises CDO_E_BAD_DATA; a missing `SMTP:` and empty items are accepted. CDO reference 2.3. */
+    "http://schemas.microsoft.com/cdo/smtpenvelope/recipientlist": string;
+    /** The sender; `<>` is the null sender of bounces. CDO reference 2.3. */
+    "http://schemas.microsoft.com/cdo/smtpenvelope/senderemailaddress": string;
+  }
+
+  /** Fields in decoded form. CDO reference 2.4. */
+  export interface HttpMailFields {
+    /** File name of an attachment; fields of a body part. CDO reference 2.4. */
+    readonly "urn:schemas:httpmail:attachmentfilename": string;
+    /** Decoded text of the header. CDO reference 2.4. */
+    "urn:schemas:httpmail:bcc": string;
+    /** Decoded text of the header. CDO reference 2.4. */
+    "urn:schemas:httpmail:cc": string;
+    /** Decoded text of the header. CDO reference 2.4. */
+    "urn:schemas:httpmail:from": string;
+    /** Decoded text of the header. CDO reference 2.4. */
+    "urn:schemas:httpmail:reply-to": string;
+    /** Decoded text of the header. CDO reference 2.4. */
+    "urn:schemas:httpmail:sender": string;
+    /** Decoded text of the header. CDO reference 2.4. */
+    "urn:schemas:httpmail:to": string;
+    /** Decoded text of the header. CDO reference 2.4. */
+    "urn:schemas:httpmail:subject": string;
+    /**
+     * `attachment` or `inline`, without parameters. CDO reference 2.4.
+     * @cdo differs: read-only; write mailheader:content-disposition.
+     */
+    readonly "urn:schemas:httpmail:content-disposition-type": string;
+    /** Type and subtype of Content-Type. CDO reference 2.4. */
+    "urn:schemas:httpmail:content-media-type": string;
+    /** The Date header as a date. CDO reference 2.4. */
+    "urn:schemas:httpmail:date": Date;
+    /** When the message arrived. CDO reference 2.4. */
+    readonly "urn:schemas:httpmail:datereceived": Date;
+    /** Whether there is an attachment. CDO reference 2.4. */
+    readonly "urn:schemas:httpmail:hasattachment": boolean;
+    /** The same as HTMLBody. CDO reference 2.4. */
+    "urn:schemas:httpmail:htmldescription": string;
+    /** cdoLow, cdoNormal or cdoHigh; another number raises CDO_E_BAD_DATA. CDO reference 2.4. */
+    "urn:schemas:httpmail:importance": number;
+    /** Subject without reply and forward prefixes. CDO reference 2.4. */
+    readonly "urn:schemas:httpmail:normalizedsubject": string;
+    /** cdoPriorityNonUrgent, …Normal or …Urgent; another number raises CDO_E_BAD_DATA. CDO reference 2.4. */
+    "urn:schemas:httpmail:priority": number;
+    /** The same as TextBody. CDO reference 2.4. */
+    "urn:schemas:httpmail:textdescription": string;
+    /** Thread-Topic, decoded. CDO reference 2.4. */
+    readonly "urn:schemas:httpmail:thread-topic": string;
+  }
+
+  /** Fields of other namespaces. CDO reference 2.1 and 2.4. */
+  export interface OtherFields {
+    /** cdoSensitivityValues of the Sensitivity header. CDO reference 2.1. */
+    "http://schemas.microsoft.com/exchange/sensitivity": number;
+    /** The Content-Class header. CDO reference 2.1. */
+    "DAV:contentclass": string;
+    /** Type and subtype of Content-Type. CDO reference 2.1. */
+    readonly "DAV:getcontenttype": string;
+    /** The Keywords header, decoded. CDO reference 2.1. */
+    "urn:schemas-microsoft-com:office:office#Keywords": string;
+  }
+
+  /** The news envelope: there is no news service. CDO reference 2.5. */
+  export interface NntpEnvelopeFields {
+    /** @deprecated not served: raises CDO_E_INVALID_PROPERTYNAME. CDO reference 2.5. */
+    "http://schemas.microsoft.com/cdo/nntpenvelope/newsgrouplist": string;
+    /** @deprecated not served: raises CDO_E_INVALID_PROPERTYNAME. CDO reference 2.5. */
+    "http://schemas.microsoft.com/cdo/nntpenvelope/nntpprocessing": number;
+  }
+
+  /** Fields of {@link Configuration}. CDO reference 2.6. */
+  export interface ConfigurationFields {
+    /**
+     * Default True. Collapses a multipart that is left with one child. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/autopromotebodyparts": boolean;
+    /**
+     * Default True. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/flushbuffersonwrite": boolean;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/httpcookies": string;
+    /**
+     * Default `en-us`. Language of the response text. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/languagecode": string;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/nntpaccountname": string;
+    /**
+     * Default 0. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/nntpauthenticate": number;
+    /**
+     * Default 30, seconds. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/nntpconnectiontimeout": number;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/nntpserver": string;
+    /**
+     * Default 119. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/nntpserverport": number;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/nntpserverpickupdirectory": string;
+    /**
+     * Default False. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/nntpusessl": boolean;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/postemailaddress": string;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/postuserreplyemailaddress": string;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/postusername": string;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/postpassword": string;
+    /**
+     * Default 0: none. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/postusing": number;
+    /**
+     * Default True. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/savesentitems": boolean;
+    /** Default `""`. From of a message that has none. CDO reference 2.6. */
+    "http://schemas.microsoft.com/cdo/configuration/sendemailaddress": string;
+    /** Default `""`. Reply-To of a message that has none. CDO reference 2.6. */
+    "http://schemas.microsoft.com/cdo/configuration/senduserreplyemailaddress": string;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/sendusername": string;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/sendpassword": string;
+    /**
+     * Default cdoSendUsingPickup. Any value but 1 and 2 makes Send raise CDO_E_INVALID_SEND_OPTION. CDO reference 2.6.
+     * @cdo differs: Pickup is the own queue; cdoSendUsingPort makes Send raise CDO_E_NOT_AVAILABLE.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/sendusing": number;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/smtpaccountname": string;
+    /**
+     * Default 0. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/smtpauthenticate": number;
+    /**
+     * Default 30, seconds. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/smtpconnectiontimeout": number;
+    /** Default `""`. With cdoSendUsingPort and without a server Send raises CDO_E_SMTP_SERVER_REQUIRED. CDO reference 2.6. */
+    "http://schemas.microsoft.com/cdo/configuration/smtpserver": string;
+    /**
+     * Default 25. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/smtpserverport": number;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/smtpserverpickupdirectory": string;
+    /**
+     * Default False. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/smtpusessl": boolean;
+    /**
+     * Default False. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/urlgetlatestversion": boolean;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/urlproxybypass": string;
+    /**
+     * Default `""`. CDO reference 2.6.
+     * @cdo differs: kept, without effect.
+     */
+    "http://schemas.microsoft.com/cdo/configuration/urlproxyserver": string;
+    /** Default True. Reply and Forward quote the original. CDO reference 2.6. */
+    "http://schemas.microsoft.com/cdo/configuration/usemessageresponsetext": boolean;
+    /**
+     * Long, default 0 (UTC). CDO reference 2.6.
+     * @cdo differs: kept, without effect: a Date knows its instant.
+     */
+    "urn:schemas:calendar:timezoneid": number;
+  }
+
+  /** The namespace `urn:schemas:mailheader:`. CDO reference 2.1. */
   export const cdoNSMailHeader: "urn:schemas:mailheader:";
+  /** The namespace `urn:schemas:httpmail:`. CDO reference 2.1. */
   export const cdoNSHTTPMail: "urn:schemas:httpmail:";
+  /** The namespace `http://schemas.microsoft.com/cdo/smtpenvelope/`. CDO reference 2.1. */
   export const cdoNSSMTPEnvelope: "http://schemas.microsoft.com/cdo/smtpenvelope/";
+  /** The namespace `http://schemas.microsoft.com/cdo/nntpenvelope/`. CDO reference 2.1. */
   export const cdoNSNNTPEnvelope: "http://schemas.microsoft.com/cdo/nntpenvelope/";
+  /** The namespace `http://schemas.microsoft.com/cdo/configuration/`. CDO reference 2.1. */
   export const cdoNSConfiguration: "http://schemas.microsoft.com/cdo/configuration/";
+  /** The namespace `urn:schemas:contacts:`. CDO reference 2.1. */
   export const cdoNSContacts: "urn:schemas:contacts:";
+  /** CdoSMTPEnvelope: the field `http://schemas.microsoft.com/cdo/smtpenvelope/arrivaltime`. CDO reference 2.3. */
   export const cdoArrivalTime: "http://schemas.microsoft.com/cdo/smtpenvelope/arrivaltime";
+  /** CdoSMTPEnvelope: the field `http://schemas.microsoft.com/cdo/smtpenvelope/clientipaddress`. CDO reference 2.3. */
   export const cdoClientIPAddress: "http://schemas.microsoft.com/cdo/smtpenvelope/clientipaddress";
+  /** CdoSMTPEnvelope: the field `http://schemas.microsoft.com/cdo/smtpenvelope/messagestatus`. CDO reference 2.3. */
   export const cdoMessageStatus: "http://schemas.microsoft.com/cdo/smtpenvelope/messagestatus";
+  /** CdoSMTPEnvelope: the field `http://schemas.microsoft.com/cdo/smtpenvelope/pickupfilename`. CDO reference 2.3. */
   export const cdoPickupFileName: "http://schemas.microsoft.com/cdo/smtpenvelope/pickupfilename";
+  /** CdoSMTPEnvelope: the field `http://schemas.microsoft.com/cdo/smtpenvelope/recipientlist`. CDO reference 2.3. */
   export const cdoRecipientList: "http://schemas.microsoft.com/cdo/smtpenvelope/recipientlist";
+  /** CdoSMTPEnvelope: the field `http://schemas.microsoft.com/cdo/smtpenvelope/senderemailaddress`. CDO reference 2.3. */
   export const cdoSenderEmailAddress: "http://schemas.microsoft.com/cdo/smtpenvelope/senderemailaddress";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/autopromotebodyparts`. CDO reference 2.6. */
+  export const cdoAutoPromoteBodyParts: "http://schemas.microsoft.com/cdo/configuration/autopromotebodyparts";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/flushbuffersonwrite`. CDO reference 2.6. */
+  export const cdoFlushBuffersOnWrite: "http://schemas.microsoft.com/cdo/configuration/flushbuffersonwrite";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/httpcookies`. CDO reference 2.6. */
+  export const cdoHTTPCookies: "http://schemas.microsoft.com/cdo/configuration/httpcookies";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/languagecode`. CDO reference 2.6. */
+  export const cdoLanguageCode: "http://schemas.microsoft.com/cdo/configuration/languagecode";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/nntpaccountname`. CDO reference 2.6. */
+  export const cdoNNTPAccountName: "http://schemas.microsoft.com/cdo/configuration/nntpaccountname";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/nntpauthenticate`. CDO reference 2.6. */
+  export const cdoNNTPAuthenticate: "http://schemas.microsoft.com/cdo/configuration/nntpauthenticate";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/nntpconnectiontimeout`. CDO reference 2.6. */
+  export const cdoNNTPConnectionTimeout: "http://schemas.microsoft.com/cdo/configuration/nntpconnectiontimeout";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/nntpserver`. CDO reference 2.6. */
+  export const cdoNNTPServer: "http://schemas.microsoft.com/cdo/configuration/nntpserver";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/nntpserverpickupdirectory`. CDO reference 2.6. */
+  export const cdoNNTPServerPickupDirectory: "http://schemas.microsoft.com/cdo/configuration/nntpserverpickupdirectory";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/nntpserverport`. CDO reference 2.6. */
+  export const cdoNNTPServerPort: "http://schemas.microsoft.com/cdo/configuration/nntpserverport";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/nntpusessl`. CDO reference 2.6. */
+  export const cdoNNTPUseSSL: "http://schemas.microsoft.com/cdo/configuration/nntpusessl";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/postemailaddress`. CDO reference 2.6. */
+  export const cdoPostEmailAddress: "http://schemas.microsoft.com/cdo/configuration/postemailaddress";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/postpassword`. CDO reference 2.6. */
+  export const cdoPostPassword: "http://schemas.microsoft.com/cdo/configuration/postpassword";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/postusername`. CDO reference 2.6. */
+  export const cdoPostUserName: "http://schemas.microsoft.com/cdo/configuration/postusername";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/postuserreplyemailaddress`. CDO reference 2.6. */
+  export const cdoPostUserReplyEmailAddress: "http://schemas.microsoft.com/cdo/configuration/postuserreplyemailaddress";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/postusing`. CDO reference 2.6. */
+  export const cdoPostUsingMethod: "http://schemas.microsoft.com/cdo/configuration/postusing";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/savesentitems`. CDO reference 2.6. */
+  export const cdoSaveSentItems: "http://schemas.microsoft.com/cdo/configuration/savesentitems";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/sendemailaddress`. CDO reference 2.6. */
+  export const cdoSendEmailAddress: "http://schemas.microsoft.com/cdo/configuration/sendemailaddress";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/sendpassword`. CDO reference 2.6. */
+  export const cdoSendPassword: "http://schemas.microsoft.com/cdo/configuration/sendpassword";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/sendusername`. CDO reference 2.6. */
+  export const cdoSendUserName: "http://schemas.microsoft.com/cdo/configuration/sendusername";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/senduserreplyemailaddress`. CDO reference 2.6. */
+  export const cdoSendUserReplyEmailAddress: "http://schemas.microsoft.com/cdo/configuration/senduserreplyemailaddress";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/sendusing`. CDO reference 2.6. */
+  export const cdoSendUsingMethod: "http://schemas.microsoft.com/cdo/configuration/sendusing";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/smtpaccountname`. CDO reference 2.6. */
+  export const cdoSMTPAccountName: "http://schemas.microsoft.com/cdo/configuration/smtpaccountname";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/smtpauthenticate`. CDO reference 2.6. */
+  export const cdoSMTPAuthenticate: "http://schemas.microsoft.com/cdo/configuration/smtpauthenticate";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/smtpconnectiontimeout`. CDO reference 2.6. */
+  export const cdoSMTPConnectionTimeout: "http://schemas.microsoft.com/cdo/configuration/smtpconnectiontimeout";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/smtpserver`. CDO reference 2.6. */
+  export const cdoSMTPServer: "http://schemas.microsoft.com/cdo/configuration/smtpserver";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/smtpserverpickupdirectory`. CDO reference 2.6. */
+  export const cdoSMTPServerPickupDirectory: "http://schemas.microsoft.com/cdo/configuration/smtpserverpickupdirectory";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/smtpserverport`. CDO reference 2.6. */
+  export const cdoSMTPServerPort: "http://schemas.microsoft.com/cdo/configuration/smtpserverport";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/smtpusessl`. CDO reference 2.6. */
+  export const cdoSMTPUseSSL: "http://schemas.microsoft.com/cdo/configuration/smtpusessl";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/urlgetlatestversion`. CDO reference 2.6. */
+  export const cdoURLGetLatestVersion: "http://schemas.microsoft.com/cdo/configuration/urlgetlatestversion";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/urlproxybypass`. CDO reference 2.6. */
+  export const cdoURLProxyBypass: "http://schemas.microsoft.com/cdo/configuration/urlproxybypass";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/urlproxyserver`. CDO reference 2.6. */
+  export const cdoURLProxyServer: "http://schemas.microsoft.com/cdo/configuration/urlproxyserver";
+  /** CdoConfiguration: the field `http://schemas.microsoft.com/cdo/configuration/usemessageresponsetext`. CDO reference 2.6. */
+  export const cdoUseMessageResponseText: "http://schemas.microsoft.com/cdo/configuration/usemessageresponsetext";
+  /** CdoNNTPEnvelope: the field `http://schemas.microsoft.com/cdo/nntpenvelope/newsgrouplist`. CDO reference 2.5. */
+  export const cdoNewsgroupList: "http://schemas.microsoft.com/cdo/nntpenvelope/newsgrouplist";
+  /** CdoNNTPEnvelope: the field `http://schemas.microsoft.com/cdo/nntpenvelope/nntpprocessing`. CDO reference 2.5. */
+  export const cdoNNTPProcessing: "http://schemas.microsoft.com/cdo/nntpenvelope/nntpprocessing";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:approved`. CDO reference 2.2. */
   export const cdoApproved: "urn:schemas:mailheader:approved";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:comment`. CDO reference 2.2. */
   export const cdoComment: "urn:schemas:mailheader:comment";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:content-base`. CDO reference 2.2. */
   export const cdoContentBase: "urn:schemas:mailheader:content-base";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:content-class`. CDO reference 2.2. */
   export const cdoContentClass: "urn:schemas:mailheader:content-class";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:content-description`. CDO reference 2.2. */
   export const cdoContentDescription: "urn:schemas:mailheader:content-description";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:content-disposition`. CDO reference 2.2. */
   export const cdoContentDisposition: "urn:schemas:mailheader:content-disposition";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:content-id`. CDO reference 2.2. */
   export const cdoContentId: "urn:schemas:mailheader:content-id";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:content-language`. CDO reference 2.2. */
   export const cdoContentLanguage: "urn:schemas:mailheader:content-language";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:content-location`. CDO reference 2.2. */
   export const cdoContentLocation: "urn:schemas:mailheader:content-location";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:content-transfer-encoding`. CDO reference 2.2. */
   export const cdoContentTransferEncoding: "urn:schemas:mailheader:content-transfer-encoding";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:content-type`. CDO reference 2.2. */
   export const cdoContentType: "urn:schemas:mailheader:content-type";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:control`. CDO reference 2.2. */
   export const cdoControl: "urn:schemas:mailheader:control";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:disposition`. CDO reference 2.2. */
   export const cdoDisposition: "urn:schemas:mailheader:disposition";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:disposition-notification-to`. CDO reference 2.2. */
   export const cdoDispositionNotificationTo: "urn:schemas:mailheader:disposition-notification-to";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:distribution`. CDO reference 2.2. */
   export const cdoDistribution: "urn:schemas:mailheader:distribution";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:expires`. CDO reference 2.2. */
   export const cdoExpires: "urn:schemas:mailheader:expires";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:followup-to`. CDO reference 2.2. */
   export const cdoFollowupTo: "urn:schemas:mailheader:followup-to";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:in-reply-to`. CDO reference 2.2. */
   export const cdoInReplyTo: "urn:schemas:mailheader:in-reply-to";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:lines`. CDO reference 2.2. */
   export const cdoLines: "urn:schemas:mailheader:lines";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:message-id`. CDO reference 2.2. */
   export const cdoMessageId: "urn:schemas:mailheader:message-id";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:mime-version`. CDO reference 2.2. */
   export const cdoMIMEVersion: "urn:schemas:mailheader:mime-version";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:newsgroups`. CDO reference 2.2. */
   export const cdoNewsgroups: "urn:schemas:mailheader:newsgroups";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:organization`. CDO reference 2.2. */
   export const cdoOrganization: "urn:schemas:mailheader:organization";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:original-recipient`. CDO reference 2.2. */
   export const cdoOriginalRecipient: "urn:schemas:mailheader:original-recipient";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:path`. CDO reference 2.2. */
   export const cdoPath: "urn:schemas:mailheader:path";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:posting-version`. CDO reference 2.2. */
   export const cdoPostingVersion: "urn:schemas:mailheader:posting-version";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:received`. CDO reference 2.2. */
   export const cdoReceived: "urn:schemas:mailheader:received";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:references`. CDO reference 2.2. */
   export const cdoReferences: "urn:schemas:mailheader:references";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:relay-version`. CDO reference 2.2. */
   export const cdoRelayVersion: "urn:schemas:mailheader:relay-version";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:return-path`. CDO reference 2.2. */
   export const cdoReturnPath: "urn:schemas:mailheader:return-path";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:return-receipt-to`. CDO reference 2.2. */
   export const cdoReturnReceiptTo: "urn:schemas:mailheader:return-receipt-to";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:summary`. CDO reference 2.2. */
   export const cdoSummary: "urn:schemas:mailheader:summary";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:thread-index`. CDO reference 2.2. */
   export const cdoThreadIndex: "urn:schemas:mailheader:thread-index";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:x-mailer`. CDO reference 2.2. */
   export const cdoXMailer: "urn:schemas:mailheader:x-mailer";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:xref`. CDO reference 2.2. */
   export const cdoXref: "urn:schemas:mailheader:xref";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:x-unsent`. CDO reference 2.2. */
   export const cdoXUnsent: "urn:schemas:mailheader:x-unsent";
+  /** CdoMailHeader: the field `urn:schemas:mailheader:x-cdostreamhighfidelity`. CDO reference 2.2. */
   export const cdoXFidelity: "urn:schemas:mailheader:x-cdostreamhighfidelity";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:attachmentfilename`. CDO reference 2.4. */
   export const cdoAttachmentFilename: "urn:schemas:httpmail:attachmentfilename";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:bcc`. CDO reference 2.4. */
   export const cdoBcc: "urn:schemas:httpmail:bcc";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:cc`. CDO reference 2.4. */
   export const cdoCc: "urn:schemas:httpmail:cc";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:content-disposition-type`. CDO reference 2.4. */
   export const cdoContentDispositionType: "urn:schemas:httpmail:content-disposition-type";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:content-media-type`. CDO reference 2.4. */
   export const cdoContentMediaType: "urn:schemas:httpmail:content-media-type";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:date`. CDO reference 2.4. */
   export const cdoDate: "urn:schemas:httpmail:date";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:datereceived`. CDO reference 2.4. */
   export const cdoDateReceived: "urn:schemas:httpmail:datereceived";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:from`. CDO reference 2.4. */
   export const cdoFrom: "urn:schemas:httpmail:from";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:hasattachment`. CDO reference 2.4. */
   export const cdoHasAttachment: "urn:schemas:httpmail:hasattachment";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:htmldescription`. CDO reference 2.4. */
   export const cdoHTMLDescription: "urn:schemas:httpmail:htmldescription";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:importance`. CDO reference 2.4. */
   export const cdoImportance: "urn:schemas:httpmail:importance";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:normalizedsubject`. CDO reference 2.4. */
   export const cdoNormalizedSubject: "urn:schemas:httpmail:normalizedsubject";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:priority`. CDO reference 2.4. */
   export const cdoPriority: "urn:schemas:httpmail:priority";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:reply-to`. CDO reference 2.4. */
   export const cdoReplyTo: "urn:schemas:httpmail:reply-to";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:sender`. CDO reference 2.4. */
   export const cdoSender: "urn:schemas:httpmail:sender";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:subject`. CDO reference 2.4. */
   export const cdoSubject: "urn:schemas:httpmail:subject";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:textdescription`. CDO reference 2.4. */
   export const cdoTextDescription: "urn:schemas:httpmail:textdescription";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:thread-topic`. CDO reference 2.4. */
   export const cdoThreadTopic: "urn:schemas:httpmail:thread-topic";
+  /** CdoHTTPMail: the field `urn:schemas:httpmail:to`. CDO reference 2.4. */
   export const cdoTo: "urn:schemas:httpmail:to";
+  /** CdoHTTPMail: the field `urn:schemas-microsoft-com:office:office#Keywords`. CDO reference 2.4. */
   export const cdoKeywords: "urn:schemas-microsoft-com:office:office#Keywords";
+  /** CdoHTTPMail: the field `http://schemas.microsoft.com/exchange/sensitivity`. CDO reference 2.4. */
   export const cdoSensitivity: "http://schemas.microsoft.com/exchange/sensitivity";
+  /** CdoEventStatus 0: the remaining sinks run (default). CDO reference 2.7. */
   export const cdoRunNextSink: 0;
+  /** CdoEventStatus 1: no further sink sees the message. CDO reference 2.7. */
   export const cdoSkipRemainingSinks: 1;
+  /** CdoMessageStat 0: deliver. CDO reference 2.7. */
   export const cdoStatSuccess: 0;
+  /** CdoMessageStat 2: delete without a report. CDO reference 2.7. */
   export const cdoStatAbortDelivery: 2;
+  /** CdoMessageStat 3: move to Badmail. CDO reference 2.7. */
   export const cdoStatBadMail: 3;
+  /** CdoEventType 1: SMTP OnArrival. CDO reference 2.7. */
   export const cdoSMTPOnArrival: 1;
+  /** CdoEventType 2: NNTP, before the header is read. CDO reference 2.7. */
   export const cdoNNTPOnPostEarly: 2;
+  /** CdoEventType 3: NNTP, on post. CDO reference 2.7. */
   export const cdoNNTPOnPost: 3;
+  /** CdoEventType 4: NNTP, after post. CDO reference 2.7. */
   export const cdoNNTPOnPostFinal: 4;
+  /** CdoDSNOptions 0: as the service decides. CDO reference 2.7. */
   export const cdoDSNDefault: 0;
+  /** CdoDSNOptions 1: no reports. CDO reference 2.7. */
   export const cdoDSNNever: 1;
+  /** CdoDSNOptions 2: on failure. CDO reference 2.7. */
   export const cdoDSNFailure: 2;
+  /** CdoDSNOptions 4: on success. CDO reference 2.7. */
   export const cdoDSNSuccess: 4;
+  /** CdoDSNOptions 8: on delay. CDO reference 2.7. */
   export const cdoDSNDelay: 8;
+  /** CdoDSNOptions 14: success, failure and delay. CDO reference 2.7. */
   export const cdoDSNSuccessFailOrDelay: 14;
+  /** CdoReferenceType 0: by Content-ID. CDO reference 2.7. */
   export const cdoRefTypeId: 0;
+  /** CdoReferenceType 1: by Content-Location. CDO reference 2.7. */
   export const cdoRefTypeLocation: 1;
+  /** CdoSendUsing 1: the own queue. CDO reference 2.7. */
   export const cdoSendUsingPickup: 1;
+  /** CdoSendUsing 2: an SMTP server. CDO reference 2.7. */
   export const cdoSendUsingPort: 2;
+  /** CdoPostUsing 1: the news pickup folder. CDO reference 2.7. */
   export const cdoPostUsingPickup: 1;
+  /** CdoPostUsing 2: a news server. CDO reference 2.7. */
   export const cdoPostUsingPort: 2;
+  /** CdoProtocolsAuthentication 0: no authentication. CDO reference 2.7. */
   export const cdoAnonymous: 0;
+  /** CdoProtocolsAuthentication 1: user name and password. CDO reference 2.7. */
   export const cdoBasic: 1;
+  /** CdoProtocolsAuthentication 2: NTLM. CDO reference 2.7. */
   export const cdoNTLM: 2;
+  /** CdoConfigSource -1: the defaults. CDO reference 2.7. */
   export const cdoDefaults: -1;
+  /** CdoConfigSource 1: the local SMTP service. CDO reference 2.7. */
   export const cdoIIS: 1;
+  /** CdoConfigSource 2: Outlook Express. CDO reference 2.7. */
   export const cdoOutlookExpress: 2;
+  /** CdoMHTMLFlags 0: embed everything. CDO reference 2.7. */
   export const cdoSuppressNone: 0;
+  /** CdoMHTMLFlags 1: no images. CDO reference 2.7. */
   export const cdoSuppressImages: 1;
+  /** CdoMHTMLFlags 2: no sounds. CDO reference 2.7. */
   export const cdoSuppressBGSounds: 2;
+  /** CdoMHTMLFlags 4: no frames. CDO reference 2.7. */
   export const cdoSuppressFrames: 4;
+  /** CdoMHTMLFlags 8: no objects. CDO reference 2.7. */
   export const cdoSuppressObjects: 8;
+  /** CdoMHTMLFlags 16: no style sheets. CDO reference 2.7. */
   export const cdoSuppressStyleSheets: 16;
+  /** CdoMHTMLFlags 31: embed nothing. CDO reference 2.7. */
   export const cdoSuppressAll: 31;
+  /** cdoImportanceValues 0: low. CDO reference 2.7. */
   export const cdoLow: 0;
+  /** cdoImportanceValues 1: normal. CDO reference 2.7. */
   export const cdoNormal: 1;
+  /** cdoImportanceValues 2: high. CDO reference 2.7. */
   export const cdoHigh: 2;
+  /** cdoPriorityValues -1: non-urgent. CDO reference 2.7. */
   export const cdoPriorityNonUrgent: -1;
+  /** cdoPriorityValues 0: normal. CDO reference 2.7. */
   export const cdoPriorityNormal: 0;
+  /** cdoPriorityValues 1: urgent. CDO reference 2.7. */
   export const cdoPriorityUrgent: 1;
+  /** cdoSensitivityValues 0: none. CDO reference 2.7. */
   export const cdoSensitivityNone: 0;
+  /** cdoSensitivityValues 1: personal. CDO reference 2.7. */
   export const cdoPersonal: 1;
+  /** cdoSensitivityValues 2: private. CDO reference 2.7. */
   export const cdoPrivate: 2;
+  /** cdoSensitivityValues 3: company confidential. CDO reference 2.7. */
   export const cdoCompanyConfidential: 3;
+  /** CdoNNTPProcessingField 1: post. CDO reference 2.7. */
   export const cdoPostMessage: 1;
+  /** CdoNNTPProcessingField 2: process as control message. CDO reference 2.7. */
   export const cdoProcessControl: 2;
+  /** CdoNNTPProcessingField 4: send to the moderator. CDO reference 2.7. */
   export const cdoProcessModerator: 4;
+  /** CdoTimeZoneId 0: UTC. CDO reference 2.7. */
+  export const cdoUTC: 0;
+  /** CdoTimeZoneId 52: no zone. CDO reference 2.7. */
+  export const cdoFloating: 52;
+  /** CdoTimeZoneId 82: no valid zone. CDO reference 2.7. */
+  export const cdoInvalidTimeZone: 82;
+  /** CdoEncodingType `7bit`. CDO reference 2.7. */
   export const cdo7bit: "7bit";
+  /** CdoEncodingType `8bit`. CDO reference 2.7. */
   export const cdo8bit: "8bit";
+  /** CdoEncodingType `base64`. CDO reference 2.7. */
   export const cdoBase64: "base64";
+  /** CdoEncodingType `binary`. CDO reference 2.7. */
   export const cdoBinary: "binary";
+  /** CdoEncodingType `mac-binhex40`. CDO reference 2.7. */
   export const cdoMacBinHex40: "mac-binhex40";
+  /** CdoEncodingType `quoted-printable`. CDO reference 2.7. */
   export const cdoQuotedPrintable: "quoted-printable";
+  /** CdoEncodingType `uuencode`. CDO reference 2.7. */
   export const cdoUuencode: "uuencode";
+  /** CdoCharset `big5`. CDO reference 2.7. */
   export const cdoBIG5: "big5";
+  /** CdoCharset `euc-jp`. CDO reference 2.7. */
   export const cdoEUC_JP: "euc-jp";
+  /** CdoCharset `euc-kr`. CDO reference 2.7. */
   export const cdoEUC_KR: "euc-kr";
+  /** CdoCharset `gb2312`. CDO reference 2.7. */
   export const cdoGB2312: "gb2312";
+  /** CdoCharset `iso-2022-jp`. CDO reference 2.7. */
   export const cdoISO_2022_JP: "iso-2022-jp";
+  /** CdoCharset `iso-2022-kr`. CDO reference 2.7. */
   export const cdoISO_2022_KR: "iso-2022-kr";
+  /** CdoCharset `iso-8859-1`. CDO reference 2.7. */
   export const cdoISO_8859_1: "iso-8859-1";
+  /** CdoCharset `iso-8859-2`. CDO reference 2.7. */
   export const cdoISO_8859_2: "iso-8859-2";
+  /** CdoCharset `iso-8859-3`. CDO reference 2.7. */
   export const cdoISO_8859_3: "iso-8859-3";
+  /** CdoCharset `iso-8859-4`. CDO reference 2.7. */
   export const cdoISO_8859_4: "iso-8859-4";
+  /** CdoCharset `iso-8859-5`. CDO reference 2.7. */
   export const cdoISO_8859_5: "iso-8859-5";
+  /** CdoCharset `iso-8859-6`. CDO reference 2.7. */
   export const cdoISO_8859_6: "iso-8859-6";
+  /** CdoCharset `iso-8859-7`. CDO reference 2.7. */
   export const cdoISO_8859_7: "iso-8859-7";
+  /** CdoCharset `iso-8859-8`. CDO reference 2.7. */
   export const cdoISO_8859_8: "iso-8859-8";
+  /** CdoCharset `iso-8859-9`. CDO reference 2.7. */
   export const cdoISO_8859_9: "iso-8859-9";
+  /** CdoCharset `iso-8859-15`. CDO reference 2.7. */
   export const cdoISO_8859_15: "iso-8859-15";
+  /** CdoCharset `koi8-r`. CDO reference 2.7. */
   export const cdoKOI8_R: "koi8-r";
+  /** CdoCharset `shift-jis`. CDO reference 2.7. */
   export const cdoShift_JIS: "shift-jis";
+  /** CdoCharset `us-ascii`. CDO reference 2.7. */
   export const cdoUS_ASCII: "us-ascii";
+  /** CdoCharset `utf-7`. CDO reference 2.7. */
   export const cdoUTF_7: "utf-7";
+  /** CdoCharset `utf-8`. CDO reference 2.7. */
   export const cdoUTF_8: "utf-8";
+  /** CdoContentTypeValues `image/gif`. CDO reference 2.7. */
   export const cdoGif: "image/gif";
+  /** CdoContentTypeValues `image/jpeg`. CDO reference 2.7. */
   export const cdoJpeg: "image/jpeg";
+  /** CdoContentTypeValues `message/external-body`. CDO reference 2.7. */
   export const cdoMessageExternalBody: "message/external-body";
+  /** CdoContentTypeValues `message/partial`. CDO reference 2.7. */
   export const cdoMessagePartial: "message/partial";
+  /** CdoContentTypeValues `message/rfc822`. CDO reference 2.7. */
   export const cdoMessageRFC822: "message/rfc822";
+  /** CdoContentTypeValues `multipart/alternative`. CDO reference 2.7. */
   export const cdoMultipartAlternative: "multipart/alternative";
+  /** CdoContentTypeValues `multipart/digest`. CDO reference 2.7. */
   export const cdoMultipartDigest: "multipart/digest";
+  /** CdoContentTypeValues `multipart/mixed`. CDO reference 2.7. */
   export const cdoMultipartMixed: "multipart/mixed";
+  /** CdoContentTypeValues `multipart/related`. CDO reference 2.7. */
   export const cdoMultipartRelated: "multipart/related";
+  /** CdoContentTypeValues `text/html`. CDO reference 2.7. */
   export const cdoTextHTML: "text/html";
+  /** CdoContentTypeValues `text/plain`. CDO reference 2.7. */
   export const cdoTextPlain: "text/plain";
+  /** CdoInterfaces `_Stream`. CDO reference 2.7. */
   export const cdoAdoStream: "_Stream";
+  /** CdoInterfaces `IBodyPart`. CDO reference 2.7. */
   export const cdoIBodyPart: "IBodyPart";
+  /** CdoInterfaces `IConfiguration`. CDO reference 2.7. */
   export const cdoIConfiguration: "IConfiguration";
+  /** CdoInterfaces `IDataSource`. CDO reference 2.7. */
   export const cdoIDataSource: "IDataSource";
+  /** CdoInterfaces `IMessage`. CDO reference 2.7. */
   export const cdoIMessage: "IMessage";
+  /** CdoInterfaces `IStream`. CDO reference 2.7. */
   export const cdoIStream: "IStream";
+  /** StreamTypeEnum 1: bytes. CDO reference 1.10. */
   export const adTypeBinary: 1;
+  /** StreamTypeEnum 2: text. CDO reference 1.10. */
   export const adTypeText: 2;
+  /** LineSeparatorsEnum -1: CR LF. CDO reference 1.10. */
   export const adCRLF: -1;
+  /** LineSeparatorsEnum 10: LF. CDO reference 1.10. */
   export const adLF: 10;
+  /** LineSeparatorsEnum 13: CR. CDO reference 1.10. */
   export const adCR: 13;
+  /** StreamReadEnum -1: to the end. CDO reference 1.10. */
   export const adReadAll: -1;
+  /** StreamReadEnum -2: one line. CDO reference 1.10. */
   export const adReadLine: -2;
+  /** StreamWriteEnum 0: text only. CDO reference 1.10. */
   export const adWriteChar: 0;
+  /** StreamWriteEnum 1: text and line separator. CDO reference 1.10. */
   export const adWriteLine: 1;
+  /** SaveOptionsEnum 1: fail when it exists. CDO reference 1.10. */
   export const adSaveCreateNotExist: 1;
+  /** SaveOptionsEnum 2: replace. CDO reference 1.10. */
   export const adSaveCreateOverWrite: 2;
 }
 
@@ -384,6 +1251,41 @@ declare const cdoMessageStatus: "http://schemas.microsoft.com/cdo/smtpenvelope/m
 declare const cdoPickupFileName: "http://schemas.microsoft.com/cdo/smtpenvelope/pickupfilename";
 declare const cdoRecipientList: "http://schemas.microsoft.com/cdo/smtpenvelope/recipientlist";
 declare const cdoSenderEmailAddress: "http://schemas.microsoft.com/cdo/smtpenvelope/senderemailaddress";
+declare const cdoAutoPromoteBodyParts: "http://schemas.microsoft.com/cdo/configuration/autopromotebodyparts";
+declare const cdoFlushBuffersOnWrite: "http://schemas.microsoft.com/cdo/configuration/flushbuffersonwrite";
+declare const cdoHTTPCookies: "http://schemas.microsoft.com/cdo/configuration/httpcookies";
+declare const cdoLanguageCode: "http://schemas.microsoft.com/cdo/configuration/languagecode";
+declare const cdoNNTPAccountName: "http://schemas.microsoft.com/cdo/configuration/nntpaccountname";
+declare const cdoNNTPAuthenticate: "http://schemas.microsoft.com/cdo/configuration/nntpauthenticate";
+declare const cdoNNTPConnectionTimeout: "http://schemas.microsoft.com/cdo/configuration/nntpconnectiontimeout";
+declare const cdoNNTPServer: "http://schemas.microsoft.com/cdo/configuration/nntpserver";
+declare const cdoNNTPServerPickupDirectory: "http://schemas.microsoft.com/cdo/configuration/nntpserverpickupdirectory";
+declare const cdoNNTPServerPort: "http://schemas.microsoft.com/cdo/configuration/nntpserverport";
+declare const cdoNNTPUseSSL: "http://schemas.microsoft.com/cdo/configuration/nntpusessl";
+declare const cdoPostEmailAddress: "http://schemas.microsoft.com/cdo/configuration/postemailaddress";
+declare const cdoPostPassword: "http://schemas.microsoft.com/cdo/configuration/postpassword";
+declare const cdoPostUserName: "http://schemas.microsoft.com/cdo/configuration/postusername";
+declare const cdoPostUserReplyEmailAddress: "http://schemas.microsoft.com/cdo/configuration/postuserreplyemailaddress";
+declare const cdoPostUsingMethod: "http://schemas.microsoft.com/cdo/configuration/postusing";
+declare const cdoSaveSentItems: "http://schemas.microsoft.com/cdo/configuration/savesentitems";
+declare const cdoSendEmailAddress: "http://schemas.microsoft.com/cdo/configuration/sendemailaddress";
+declare const cdoSendPassword: "http://schemas.microsoft.com/cdo/configuration/sendpassword";
+declare const cdoSendUserName: "http://schemas.microsoft.com/cdo/configuration/sendusername";
+declare const cdoSendUserReplyEmailAddress: "http://schemas.microsoft.com/cdo/configuration/senduserreplyemailaddress";
+declare const cdoSendUsingMethod: "http://schemas.microsoft.com/cdo/configuration/sendusing";
+declare const cdoSMTPAccountName: "http://schemas.microsoft.com/cdo/configuration/smtpaccountname";
+declare const cdoSMTPAuthenticate: "http://schemas.microsoft.com/cdo/configuration/smtpauthenticate";
+declare const cdoSMTPConnectionTimeout: "http://schemas.microsoft.com/cdo/configuration/smtpconnectiontimeout";
+declare const cdoSMTPServer: "http://schemas.microsoft.com/cdo/configuration/smtpserver";
+declare const cdoSMTPServerPickupDirectory: "http://schemas.microsoft.com/cdo/configuration/smtpserverpickupdirectory";
+declare const cdoSMTPServerPort: "http://schemas.microsoft.com/cdo/configuration/smtpserverport";
+declare const cdoSMTPUseSSL: "http://schemas.microsoft.com/cdo/configuration/smtpusessl";
+declare const cdoURLGetLatestVersion: "http://schemas.microsoft.com/cdo/configuration/urlgetlatestversion";
+declare const cdoURLProxyBypass: "http://schemas.microsoft.com/cdo/configuration/urlproxybypass";
+declare const cdoURLProxyServer: "http://schemas.microsoft.com/cdo/configuration/urlproxyserver";
+declare const cdoUseMessageResponseText: "http://schemas.microsoft.com/cdo/configuration/usemessageresponsetext";
+declare const cdoNewsgroupList: "http://schemas.microsoft.com/cdo/nntpenvelope/newsgrouplist";
+declare const cdoNNTPProcessing: "http://schemas.microsoft.com/cdo/nntpenvelope/nntpprocessing";
 declare const cdoApproved: "urn:schemas:mailheader:approved";
 declare const cdoComment: "urn:schemas:mailheader:comment";
 declare const cdoContentBase: "urn:schemas:mailheader:content-base";
@@ -489,6 +1391,9 @@ declare const cdoCompanyConfidential: 3;
 declare const cdoPostMessage: 1;
 declare const cdoProcessControl: 2;
 declare const cdoProcessModerator: 4;
+declare const cdoUTC: 0;
+declare const cdoFloating: 52;
+declare const cdoInvalidTimeZone: 82;
 declare const cdo7bit: "7bit";
 declare const cdo8bit: "8bit";
 declare const cdoBase64: "base64";
@@ -555,11 +1460,19 @@ declare class Enumerator<T = unknown> {
   moveNext(): void;
 }
 
-/** Serves "Scripting.Dictionary". Other ProgIDs raise an error that names them. */
-declare class ActiveXObject {
-  constructor(progId: string);
-  [member: string]: any;
-}
+/** Serves "CDO.Message", "CDO.Configuration", "ADODB.Stream" and "Scripting.Dictionary". Other ProgIDs raise an error that names them. */
+declare const ActiveXObject: {
+  new (progId: "CDO.Message"): import("cdo").Message;
+  new (progId: "CDO.Configuration"): import("cdo").Configuration;
+  new (progId: "ADODB.Stream"): import("cdo").Stream;
+  new (progId: string): any;
+};
+
+/** The classes that a script may make, as `new CDO.Message()`. CDO reference 1.1. */
+declare const CDO: {
+  readonly Message: new () => import("cdo").Message;
+  readonly Configuration: new () => import("cdo").Configuration;
+};
 
 /** Goes to the service's log, within the limits of the binding. */
 declare const console: {
