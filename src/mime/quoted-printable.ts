@@ -33,6 +33,13 @@ function softBreakEnd(bytes: Buffer, at: number): number {
   return bytes[position] === CR && bytes[position + 1] === LF ? position + 2 : -1;
 }
 
+/** What the "=" at `at` and the two digits behind it stand for; -1 when they are no digits. */
+function escapedOctet(bytes: Buffer, at: number): number {
+  const high = HEX_DIGIT[bytes[at + 1] ?? 0] ?? NO_DIGIT;
+  const low = HEX_DIGIT[bytes[at + 2] ?? 0] ?? NO_DIGIT;
+  return high === NO_DIGIT || low === NO_DIGIT ? -1 : (high << 4) | low;
+}
+
 /** Tolerant: a malformed "=" stays as it is; blanks at a line's end are dropped, as the RFC demands. */
 export function decodeQuotedPrintable(bytes: Buffer): Buffer {
   const length = bytes.length;
@@ -53,10 +60,9 @@ export function decodeQuotedPrintable(bytes: Buffer): Buffer {
       if (code === LF) solid = written;
       position++;
     } else {
-      const high = HEX_DIGIT[bytes[position + 1] ?? 0] ?? NO_DIGIT;
-      const low = HEX_DIGIT[bytes[position + 2] ?? 0] ?? NO_DIGIT;
-      if (high !== NO_DIGIT && low !== NO_DIGIT) {
-        decoded[written++] = (high << 4) | low;
+      const octet = escapedOctet(bytes, position);
+      if (octet >= 0) {
+        decoded[written++] = octet;
         position += 3;
       } else {
         // Only a "=" with a blank or line end behind it is looked at further, and the look is never repeated over a run.
@@ -80,54 +86,70 @@ function trimmedLineEnd(decoded: Buffer, written: number, solid: number): number
   return end;
 }
 
+const isBlank = (code: number): boolean => code === SPACE || code === TAB;
+/** RFC 2045 §6.7 (3): a blank at the end of a line would be lost. */
+const isInsideLine = (bytes: Buffer, at: number): boolean =>
+  at + 1 < bytes.length && !isLineEnd(bytes, at + 1);
 const isLineEnd = (bytes: Buffer, at: number): boolean => bytes[at] === CR && bytes[at + 1] === LF;
 
-/** Room for the encoded bytes: what each takes, a blank at each line's end, and a soft break for every 73 columns. */
-function encodedRoom(bytes: Buffer): number {
-  let room = 2;
-  for (let position = 0; position < bytes.length; position++) {
-    const code = bytes[position] ?? 0;
-    room += IS_LITERAL[code] === 1 || code === SPACE || code === TAB ? 1 : 3;
-  }
-  return room + Math.ceil(room / 73) * 3;
+/** What one line may take: 76 columns and its end. */
+const LINE_ROOM = MAX_LINE_LENGTH + 4;
+
+/** Checked once per line instead of making room for three times the bytes. */
+function withRoom(encoded: Buffer, written: number): Buffer {
+  if (written + LINE_ROOM <= encoded.length) return encoded;
+  const larger = Buffer.allocUnsafe(encoded.length * 2);
+  encoded.copy(larger, 0, 0, written);
+  return larger;
 }
 
 /** CRLF pairs stay line ends; any other control character, a lone CR or LF too, is encoded. */
 export function encodeQuotedPrintable(bytes: Buffer): Buffer {
   const length = bytes.length;
-  const encoded = Buffer.allocUnsafe(encodedRoom(bytes));
+  let encoded: Buffer = Buffer.allocUnsafe(length + (length >> 2) + LINE_ROOM);
   let written = 0;
   let column = 0;
   for (let position = 0; position < length; position++) {
     const code = bytes[position] ?? 0;
-    let width = 1;
-    if (IS_LITERAL[code] !== 1) {
-      if (code === CR && bytes[position + 1] === LF) {
-        encoded[written++] = CR;
-        encoded[written++] = LF;
-        column = 0;
-        position++;
-        continue;
-      }
-      const isBlank = code === SPACE || code === TAB;
-      if (!isBlank || position + 1 >= length || isLineEnd(bytes, position + 1)) width = 3;
-    }
-    // One column is kept for the "=" of the soft break unless the line ends right here.
-    if (
-      column + width > MAX_LINE_LENGTH - 1 &&
-      !(column + width === MAX_LINE_LENGTH && isLineEnd(bytes, position + 1))
-    ) {
-      encoded[written++] = EQUALS;
-      encoded[written++] = CR;
-      encoded[written++] = LF;
+    const literal = IS_LITERAL[code] === 1 || (isBlank(code) && isInsideLine(bytes, position));
+    // One column is kept for the "=" of a soft break.
+    if (literal && column < MAX_LINE_LENGTH - 1) {
+      encoded[written++] = code;
+      column++;
+    } else if (code === CR && bytes[position + 1] === LF) {
+      encoded[written] = CR;
+      encoded[written + 1] = LF;
+      written += 2;
       column = 0;
+      position++;
+      encoded = withRoom(encoded, written);
+    } else {
+      const width = literal ? 1 : 3;
+      const fits = column + width < MAX_LINE_LENGTH;
+      // The last column is free where the line ends right behind it.
+      if (!fits && !(column + width === MAX_LINE_LENGTH && isLineEnd(bytes, position + 1))) {
+        written = writeSoftBreak(encoded, written);
+        column = 0;
+        encoded = withRoom(encoded, written);
+      }
+      if (literal) encoded[written++] = code;
+      else written = writeQuoted(encoded, written, code);
+      column += width;
     }
-    if (width === 3) {
-      encoded[written++] = EQUALS;
-      encoded[written++] = HEX[code >> 4] ?? 0;
-      encoded[written++] = HEX[code & 15] ?? 0;
-    } else encoded[written++] = code;
-    column += width;
   }
   return encoded.subarray(0, written);
+}
+
+function writeSoftBreak(encoded: Buffer, at: number): number {
+  encoded[at] = EQUALS;
+  encoded[at + 1] = CR;
+  encoded[at + 2] = LF;
+  return at + 3;
+}
+
+function writeQuoted(encoded: Buffer, at: number, code: number): number {
+  encoded[at] = EQUALS;
+  encoded[at + 1] = HEX[code >> 4] ?? 0;
+  encoded[at + 2] = HEX[code & 15] ?? 0;
+  return at + 3;
 }
