@@ -25,7 +25,14 @@ export interface ScriptLimits {
   readonly growthBytes: number;
   /** Recipients that the script may add. */
   readonly recipientsAdded: number;
+  /** Messages that the script may send per message (Capabilities.send). Their bytes count within growthBytes. */
+  readonly sentMessages: number;
+  /** Scripts that may have sent mail because of mail that a script sent: the loop guard. */
+  readonly sendHops: number;
 }
+
+/** A script's mail carries it, as `<script>; hops=n`. */
+export const SENT_BY_HEADER = "X-OnArrival-Sent-By";
 
 export const DEFAULT_SCRIPT_LIMITS: ScriptLimits = {
   timeoutMs: 1000,
@@ -35,6 +42,8 @@ export const DEFAULT_SCRIPT_LIMITS: ScriptLimits = {
   hostCalls: 100_000,
   growthBytes: 32 * 1024 * 1024,
   recipientsAdded: 1000,
+  sentMessages: 10,
+  sendHops: 3,
 };
 
 /** Capabilities granted by the binding's `allow`. All off by default. */
@@ -148,6 +157,17 @@ export interface SpliceHead {
   readonly length: number;
 }
 
+/** A message that the script sent: it goes into the queue when the call ended without a fault. */
+export interface SentHead {
+  /** Reverse path without angle brackets. */
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  /** CdoDSNOptions: 0 default, 1 never, else 2 failure + 4 success + 8 delay. */
+  readonly notify: number;
+  /** Bytes of the frame, behind those of the splices. */
+  readonly length: number;
+}
+
 /** What one call did. Absent fields: unchanged. Without a fault all of it applies, with a fault none of it. */
 export interface CallOutcome {
   /** EventStatus: 0 run the next sink, 1 skip the remaining ones. */
@@ -158,6 +178,7 @@ export interface CallOutcome {
   readonly recipients?: readonly string[];
   /** Committed by DataSource.Save(): all edits since the start of the job, against the job's content. */
   readonly splices?: readonly SpliceHead[];
+  readonly sent?: readonly SentHead[];
   readonly logs: readonly LogLine[];
   /** Console lines beyond the limits. */
   readonly logsDropped: number;

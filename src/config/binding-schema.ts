@@ -43,6 +43,17 @@ const limits = z.strictObject({
   recipientsAdded: count(0)
     .optional()
     .meta(live("Recipients that the script may add to one message.", { unit: "recipients", default: 1000 })),
+  sentMessages: count(0, 10_000)
+    .optional()
+    .meta(live("Messages that the script may send per message.", { unit: "messages", default: 10 })),
+  sendHops: count(1, 100)
+    .optional()
+    .meta(
+      live("How often mail that a script sent may make a script send again: the loop guard.", {
+        unit: "messages",
+        default: 3,
+      }),
+    ),
 });
 
 const allow = z.strictObject({

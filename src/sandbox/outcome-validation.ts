@@ -4,8 +4,16 @@ import { isMailbox } from "../core/address.ts";
 import type { Frame } from "../core/frames.ts";
 import { areValidSplices, type Splice } from "../core/splice.ts";
 import { isMessageStatus } from "../core/status.ts";
-import type { CallOutcome, LoadedFrame, LogLine, ScriptFault, SpliceHead } from "../../runtime/contract.ts";
-import type { CheckedOutcome, JobTask } from "./tasks.ts";
+import type {
+  CallOutcome,
+  LoadedFrame,
+  LogLine,
+  ScriptCall,
+  ScriptFault,
+  SentHead,
+  SpliceHead,
+} from "../../runtime/contract.ts";
+import type { CheckedOutcome, JobTask, SentMessage } from "./tasks.ts";
 
 /** The peer broke the contract. The process is ended. */
 export class FrameViolation extends Error {
@@ -128,8 +136,12 @@ class OutcomeReader {
     this.#recipientsAllowed += call.limits.recipientsAdded;
     this.#checkLogs(outcome.logs, call.limits.logLines, call.limits.logBytes);
     this.#checkAddresses(outcome);
-    const { splices, ...rest } = outcome;
-    return splices === undefined ? rest : { ...rest, splices: this.#takeSplices(splices) };
+    const { splices, sent, ...rest } = outcome;
+    return {
+      ...rest,
+      ...(splices === undefined ? undefined : { splices: this.#takeSplices(splices) }),
+      ...(sent === undefined ? undefined : { sent: this.#takeSent(sent, call, faulted) }),
+    };
   }
 
   end(): void {
@@ -166,6 +178,29 @@ class OutcomeReader {
     for (const address of recipients as unknown[]) {
       require(typeof address === "string" && (known.has(address) || isMailbox(address)), "done: recipient");
     }
+  }
+
+  /** Only a call that may send and has no fault sends; each message is bounded as a whole. */
+  #takeSent(heads: unknown, { allow, limits }: ScriptCall, faulted: boolean): SentMessage[] {
+    require(allow.send === true && !faulted, "done: sent without the right to");
+    require(Array.isArray(heads) && heads.length <= limits.sentMessages, "done: sent");
+    let room = limits.growthBytes;
+    return (heads as unknown[]).map((head) => {
+      require(isFields(head) && isCount(head["length"]) && isCount(head["notify"]), "done: sent message");
+      const { sender, recipients, notify, length } = head as unknown as SentHead;
+      require(sender === "" || (typeof sender === "string" && isMailbox(sender)), "done: sent sender");
+      const bounded = Array.isArray(recipients) && recipients.length <= limits.recipientsAdded;
+      require(bounded && recipients.length > 0 && notify < 16, "done: sent recipients");
+      require(recipients.every(
+        (address: unknown) => typeof address === "string" && isMailbox(address),
+      ), "done: sent recipient");
+      room -= length;
+      const end = this.#offset + length;
+      require(room >= 0 && end <= this.#bytes.length, "done: sent bytes");
+      const bytes = Buffer.from(this.#bytes.subarray(this.#offset, end));
+      this.#offset = end;
+      return { sender, recipients, notify, bytes };
+    });
   }
 
   #takeSplices(heads: unknown): Splice[] {

@@ -32,6 +32,8 @@ const LIMIT_CEILINGS: ScriptLimits = {
   hostCalls: 10_000_000,
   growthBytes: DEFAULT_SCRIPT_LIMITS.growthBytes,
   recipientsAdded: 10_000,
+  sentMessages: 100,
+  sendHops: DEFAULT_SCRIPT_LIMITS.sendHops,
 };
 /** V8 refuses to make an isolate smaller than this. */
 const SMALLEST_HEAP_MB = 8;

@@ -7,6 +7,7 @@ import type {
   LoadedFrame,
   ScriptCall,
   ScriptLimits,
+  SentHead,
 } from "../../runtime/contract.ts";
 
 /** One compiled version of one script, as a worker gets it. */
@@ -36,8 +37,14 @@ export interface InspectTask {
 export type Task = JobTask | InspectTask;
 
 /** A CallOutcome whose every field was checked, with its bytes. */
-export interface CheckedOutcome extends Omit<CallOutcome, "splices"> {
+export interface CheckedOutcome extends Omit<CallOutcome, "splices" | "sent"> {
   readonly splices?: readonly Splice[];
+  readonly sent?: readonly SentMessage[];
+}
+
+/** A message that a script sent. */
+export interface SentMessage extends Omit<SentHead, "length"> {
+  readonly bytes: Buffer;
 }
 
 export type TaskAnswer =

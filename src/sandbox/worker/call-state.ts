@@ -1,6 +1,13 @@
 // What one call of a script has used up and committed: quotas, log, envelope, and the first fault, which sticks.
 import { sameMailbox } from "../../core/address.ts";
-import type { JobEnvelope, LogLine, ScriptFault, ScriptLimits } from "../../../runtime/contract.ts";
+import type {
+  Capabilities,
+  JobEnvelope,
+  LogLine,
+  ScriptFault,
+  ScriptLimits,
+  SentHead,
+} from "../../../runtime/contract.ts";
 import type { JobDocument } from "./job-document.ts";
 
 /** The envelope as the scripts of one job have left it so far. */
@@ -8,6 +15,11 @@ export interface EnvelopeState {
   sender: string;
   recipients: readonly string[];
   status: number;
+}
+
+/** A message that the script sent, until the call is over. */
+export interface SentMail extends Omit<SentHead, "length"> {
+  readonly bytes: Buffer;
 }
 
 export interface StagedEnvelope {
@@ -35,6 +47,9 @@ export class CallState {
   /** Why the last host call failed: an error name of the object model and a detail. */
   lastError = "";
   signatureWarned = false;
+  /** What the binding grants; nothing unless the job says so. */
+  allow: Capabilities = {};
+  readonly sent: SentMail[] = [];
   readonly #sizeBefore: number;
   readonly #recipientsBefore: readonly string[];
   #hostCalls = 0;

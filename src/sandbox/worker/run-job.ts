@@ -56,10 +56,11 @@ function runCall(run: Run, call: ScriptCall, scripts: ScriptStore): CallOutcome 
   const savedBefore = document.startCall();
   source.bodyWasRead = false;
   const state = new CallState(call.limits, document, job.envelope, run.envelope);
+  state.allow = call.allow;
   const started = performance.now();
   const script = scripts.use(call.version, started);
   const result = script === undefined ? unknownVersion(call) : script.run(state, call, job.messageId);
-  const fault = state.fault ?? (typeof result === "number" ? tooLarge(run, savedBefore) : result);
+  const fault = state.fault ?? (typeof result === "number" ? tooLarge(run, savedBefore, state) : result);
   const micros = Math.round((performance.now() - started) * 1000);
   if (fault === undefined) warnOfDropped(state);
   document.rollBackTo(fault === undefined ? document.saved : savedBefore);
@@ -67,7 +68,13 @@ function runCall(run: Run, call: ScriptCall, scripts: ScriptStore): CallOutcome 
   if (fault !== undefined || typeof result !== "number")
     return { verdict: 0, ...common, ...(fault === undefined ? {} : { fault }) };
   run.envelope = state.envelope;
-  return { verdict: result, ...state.committed, ...takeSplices(run, savedBefore), ...common };
+  return {
+    verdict: result,
+    ...state.committed,
+    ...takeSplices(run, savedBefore),
+    ...takeSent(run, state),
+    ...common,
+  };
 }
 
 const unknownVersion = (call: ScriptCall): ScriptFault => ({
@@ -79,10 +86,11 @@ const unknownVersion = (call: ScriptCall): ScriptFault => ({
 const isChanged = (saved: readonly Splice[], before: readonly Splice[]): boolean =>
   saved !== before && saved.length + before.length > 0;
 
-function tooLarge(run: Run, savedBefore: readonly Splice[]): ScriptFault | undefined {
+function tooLarge(run: Run, savedBefore: readonly Splice[], { sent }: CallState): ScriptFault | undefined {
   const { saved } = run.document;
-  if (!isChanged(saved, savedBefore)) return undefined;
-  const length = saved.reduce((sum, splice) => sum + splice.bytes.length, 0);
+  const changed = isChanged(saved, savedBefore) ? saved : [];
+  if (changed.length + sent.length === 0) return undefined;
+  const length = [...changed, ...sent].reduce((sum, { bytes }) => sum + bytes.length, 0);
   return length <= run.room
     ? undefined
     : { kind: "limit", message: `the changed message needs ${length} bytes in one answer` };
@@ -96,6 +104,17 @@ function takeSplices(run: Run, savedBefore: readonly Splice[]): Pick<CallOutcome
     run.room -= bytes.length;
   }
   return { splices: saved.map(({ start, end, bytes }) => ({ start, end, length: bytes.length })) };
+}
+
+function takeSent(run: Run, { sent }: CallState): Pick<CallOutcome, "sent"> {
+  if (sent.length === 0) return {};
+  return {
+    sent: sent.map(({ sender, recipients, notify, bytes }) => {
+      run.bytes.push(bytes);
+      run.room -= bytes.length;
+      return { sender, recipients, notify, length: bytes.length };
+    }),
+  };
 }
 
 /** Nothing is dropped silently: what a script set and did not commit is named. */
