@@ -23,6 +23,8 @@ export interface PoolOptions extends PoolSettings {
   readonly isSuspended: (version: string) => boolean;
 }
 
+/** Estimated work up to which tasks are packed into one process instead of spread. */
+const PACKED_MICROS = 2000;
 const SWEEP_MS = 50;
 const MAX_BACKOFF_MS = 30_000;
 /** After so many processes in a row that died at their start, waiting tasks are told that there is no sandbox. */
@@ -226,13 +228,17 @@ export class WorkerPool implements WorkerListener {
     return !entry.probe && versionsOf(entry.task).some(({ version }) => this.#options.isSuspended(version));
   }
 
-  /** The process with the least work that has room for the task. */
+  /**
+   * The first process that is busy with little: a process that is awake takes a further task for nothing, one that sleeps
+   * costs two switches. When all have much ahead of them, the one with the least.
+   */
   #workerFor(entry: Entry): WorkerProcess | undefined {
     const { windowJobs, windowMicros, processes } = this.#options;
     let best: WorkerProcess | undefined;
     for (const worker of this.#workers) {
       if (!worker.isReady || worker.isEnding || worker.outstanding >= windowJobs) continue;
       if (worker.outstanding > 0 && worker.load + entry.cost > windowMicros) continue;
+      if (worker.load + entry.cost <= PACKED_MICROS) return worker;
       if (best === undefined || worker.load < best.load) best = worker;
     }
     if ((best === undefined || best.outstanding > 0) && this.#workers.length < processes)

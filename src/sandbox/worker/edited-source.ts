@@ -63,8 +63,16 @@ export class EditedSource implements ByteSource {
     for (const { start, end, bytes } of splices) {
       if (start < original.headerLength) headers += bytes.length - (end - start);
     }
-    const reach = Math.min(this.size, Math.max(headers, 0) + HEADER_SLACK_BYTES);
-    this.headerLength = headerBlockLength(this.slice(0, reach));
+    this.headerLength = this.#findHeaderEnd(Math.max(headers, 0) + HEADER_SLACK_BYTES);
+  }
+
+  /** Looks further when an edit moved the blank line beyond where it was expected. */
+  #findHeaderEnd(expected: number): number {
+    for (let reach = expected; ; reach *= 2) {
+      const end = Math.min(this.size, reach);
+      const found = headerBlockLength(this.slice(0, end));
+      if (found < end || end === this.size) return found;
+    }
   }
 
   slice(start: number, end: number): Buffer {
@@ -106,4 +114,21 @@ function splicesOf(size: number, pieces: readonly Piece[]): Splice[] {
     inserted = [];
   }
   return splices;
+}
+
+/** The splice that makes `replacement` of the original: what both begin and end with is kept. */
+export function replacementSplices(original: ByteSource, replacement: Buffer): Splice[] {
+  const before = original.slice(0, original.size);
+  const shorter = Math.min(before.length, replacement.length);
+  let head = 0;
+  while (head < shorter && before[head] === replacement[head]) head++;
+  let tail = 0;
+  while (
+    tail < shorter - head &&
+    before[before.length - 1 - tail] === replacement[replacement.length - 1 - tail]
+  )
+    tail++;
+  const end = before.length - tail;
+  const bytes = replacement.subarray(head, replacement.length - tail);
+  return head === end && bytes.length === 0 ? [] : [{ start: head, end, bytes }];
 }

@@ -1,24 +1,32 @@
-// The message of one job: opened when a script first looks, saved when a script says so, rolled back when one fails.
+// One message of a job: opened when a script first looks, saved when a script says so, rolled back when one fails.
 import type { Splice } from "../../core/splice.ts";
 import { MimeDocument } from "../../mime/document.ts";
 import type { MimePart } from "../../mime/part.ts";
-import type { ByteSource } from "../../mime/source.ts";
-import { composeSplices, EditedSource } from "./edited-source.ts";
+import { bufferSource, type ByteSource } from "../../mime/source.ts";
+import { completeHeaders, flatten } from "./compose.ts";
+import { composeSplices, EditedSource, replacementSplices } from "./edited-source.ts";
 
 const MAX_NAMED_CHANGES = 8;
+/** Parts that a script's objects may name: more of them than any message has, fewer than the numbers that hold them. */
+export const MAX_NAMED_PARTS = 65_000;
 
 export class JobDocument {
   readonly #original: ByteSource;
+  /** Made by a script: gets the header fields of a new message when it is written out. */
+  readonly #isComposed: boolean;
   /** Edits of the job's content that a script of this job saved. */
   #saved: readonly Splice[] = [];
   /** Edits below the open document: those saved when it was opened. */
   #base: readonly Splice[] = [];
   #open: MimeDocument | undefined;
   readonly #unsaved = new Set<string>();
-  readonly #parts: MimePart[] = [];
+  #parts: MimePart[] | undefined;
+  #numbers: Map<MimePart, number> | undefined;
+  #isFlat = false;
 
-  constructor(original: ByteSource) {
+  constructor(original: ByteSource, isComposed = false) {
     this.#original = original;
+    this.#isComposed = isComposed;
   }
 
   get mime(): MimeDocument {
@@ -49,40 +57,104 @@ export class JobDocument {
     );
   }
 
+  /** MimeFormatted = False: written out as one text with its attachments uuencoded. */
+  get isFlat(): boolean {
+    return this.#isFlat;
+  }
+
+  set isFlat(value: boolean) {
+    if (this.#isFlat === value) return;
+    this.#isFlat = value;
+    this.noteChange("MimeFormatted");
+  }
+
   noteChange(name: string): void {
     if (this.#unsaved.size < MAX_NAMED_CHANGES) this.#unsaved.add(name);
   }
 
   save(): void {
     if (!this.isDirty) return;
-    this.#saved = composeSplices(this.#original.size, this.#base, this.mime.splices());
+    this.#saved = this.#isFlat
+      ? replacementSplices(this.#original, flatten(this.mime))
+      : composeSplices(this.#original.size, this.#base, this.mime.splices());
     this.#unsaved.clear();
+  }
+
+  /** The content was written to another object: nothing waits any more. */
+  markSaved(): void {
+    this.#unsaved.clear();
+  }
+
+  /** Size of what toBuffer() gives, before it is made; an estimate where parts were edited. */
+  get estimatedSize(): number {
+    return this.#original.size + this.#base.reduce((sum, splice) => sum + splice.bytes.length, 0);
+  }
+
+  /** The message as it stands, unsaved changes included. */
+  toBuffer(): Buffer {
+    if (this.#isComposed) completeHeaders(this.mime.root);
+    return this.#isFlat ? flatten(this.mime) : this.mime.toBuffer();
+  }
+
+  /** Takes other bytes for the whole message. Not saved thereby. */
+  replace(bytes: Buffer, change: string): void {
+    this.#base = replacementSplices(this.#original, bytes);
+    this.#open = new MimeDocument(bufferSource(bytes));
+    this.#forgetParts();
+    this.noteChange(change);
   }
 
   /** The start of a call: numbers of parts given to an earlier script mean nothing any more. */
   startCall(): readonly Splice[] {
-    this.#parts.length = 0;
+    this.#forgetParts();
     return this.#saved;
   }
 
   /** Forgets what is not in `saved`: after a fault all of the call, else what it changed and did not save. */
   rollBackTo(saved: readonly Splice[]): void {
-    if (!this.isDirty && this.#saved === saved) return;
+    // A flat message was saved in a form that the open document does not have.
+    if (!this.isDirty && this.#saved === saved && !this.#isFlat) return;
     this.#open = undefined;
+    this.#isFlat = false;
     this.#saved = saved;
     this.#base = saved;
     this.#unsaved.clear();
-    this.#parts.length = 0;
+    this.#forgetParts();
   }
 
   /** The number by which a script's object names the part. The root is always 0. */
   numberOf(part: MimePart): number {
     if (part === this.mime.root) return 0;
-    const known = this.#parts.indexOf(part);
-    return known < 0 ? this.#parts.push(part) : known + 1;
+    this.#parts ??= [];
+    this.#numbers ??= new Map();
+    const known = this.#numbers.get(part);
+    if (known !== undefined) return known;
+    if (this.#parts.length >= MAX_NAMED_PARTS) throw new RangeError("the message has too many parts");
+    const number = this.#parts.push(part);
+    this.#numbers.set(part, number);
+    return number;
   }
 
+  /** Undefined when the number was never given or the part has been deleted. */
   part(number: number): MimePart | undefined {
-    return number === 0 ? this.mime.root : this.#parts[number - 1];
+    const { root } = this.mime;
+    if (number === 0) return root;
+    const part = this.#parts?.[number - 1];
+    let top = part;
+    while (top?.parent !== undefined) top = top.parent;
+    return top === root ? part : undefined;
+  }
+
+  /** The object that named `old` names `part` from now on. */
+  rename(old: MimePart, part: MimePart): void {
+    const number = this.#numbers?.get(old);
+    if (number === undefined || this.#parts === undefined) return;
+    this.#numbers?.delete(old);
+    this.#numbers?.set(part, number);
+    this.#parts[number - 1] = part;
+  }
+
+  #forgetParts(): void {
+    this.#parts = this.#numbers = undefined;
   }
 }

@@ -1,0 +1,51 @@
+// What is added to a message that a script made when it is written out, and the form of one that is no MIME.
+import { attachmentParts, htmlBodyPart, textBodyPart } from "../../mime/bodies.ts";
+import { MimeDocument } from "../../mime/document.ts";
+import type { MimePart } from "../../mime/part.ts";
+import { bufferSource } from "../../mime/source.ts";
+import { decodeUu, encodeUu } from "./uuencode.ts";
+
+/** RFC 5322 §3.6: origination date; RFC 2045 §4: version. Message-ID is the submission's. */
+export function completeHeaders(root: MimePart): void {
+  const { headers } = root;
+  if (!headers.has("Date")) headers.add("Date", new Date().toUTCString().replace("GMT", "+0000"));
+  if (!headers.has("MIME-Version")) headers.add("MIME-Version", "1.0");
+  headers.ensureBlankLine();
+}
+
+/** The content of a leaf, uuencode included. */
+export function decodedBytes(part: MimePart): Buffer {
+  return isUuencoded(part) ? decodeUu(part.rawBody()) : part.decodedBody();
+}
+
+export const isUuencoded = (part: MimePart): boolean =>
+  part.transferEncoding === "uuencode" || part.transferEncoding === "x-uuencode";
+
+/** One text with the attachments uuencoded behind it: what MimeFormatted = False meant. */
+export function flatten(mime: MimeDocument): Buffer {
+  const flat = new MimeDocument(bufferSource(mime.root.headers.toBuffer()));
+  const { headers } = flat.root;
+  for (const { name } of headers.entries()) {
+    const lower = name.toLowerCase();
+    if (lower.startsWith("content-") && lower !== "content-class") headers.remove(name);
+  }
+  const text = textBodyPart(mime)?.text() ?? "";
+  const files = attachmentParts(mime).map((part) => encodeUu(decodedBytes(part), part.fileName).toString("utf8"));
+  headers.ensureBlankLine();
+  flat.root.setText([text, ...files].filter((block) => block !== "").join("\r\n"), { charset: "utf-8" });
+  return flat.toBuffer();
+}
+
+/** Takes the HTML out of the message, and the alternative that is none any more. */
+export function removeHtml(mime: MimeDocument): void {
+  const html = htmlBodyPart(mime);
+  if (html === undefined) return;
+  const { parent } = html;
+  if (parent === undefined) {
+    html.setMediaType("text/plain");
+    html.setText("");
+    return;
+  }
+  parent.removeChild(html);
+  if (parent.children.length === 1) parent.unwrap();
+}

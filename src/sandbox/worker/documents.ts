@@ -1,0 +1,55 @@
+// The messages of one call by number: the arriving one, and those that the script made beside it.
+import type { MimePart } from "../../mime/part.ts";
+import { bufferSource } from "../../mime/source.ts";
+import { JobDocument } from "./job-document.ts";
+
+/** A handle names a document and a part in it: document × this + part. The root of the arriving message is 0. */
+const PARTS_PER_DOCUMENT = 65_536;
+const NOTHING = Buffer.alloc(0);
+
+export interface LocatedPart {
+  readonly document: JobDocument;
+  readonly part: MimePart;
+}
+
+export class Documents {
+  readonly #arriving: JobDocument;
+  #made: JobDocument[] | undefined;
+
+  constructor(arriving: JobDocument) {
+    this.#arriving = arriving;
+  }
+
+  /** How many the script made. */
+  get count(): number {
+    return this.#made?.length ?? 0;
+  }
+
+  /** A new, empty message; its root's handle. */
+  create(): number {
+    this.#made ??= [];
+    return this.#made.push(new JobDocument(bufferSource(NOTHING), true)) * PARTS_PER_DOCUMENT;
+  }
+
+  document(handle: number): JobDocument | undefined {
+    const number = Math.floor(handle / PARTS_PER_DOCUMENT);
+    return number === 0 ? this.#arriving : this.#made?.[number - 1];
+  }
+
+  find(handle: number): LocatedPart | undefined {
+    const document = this.document(handle);
+    const part = document?.part(handle % PARTS_PER_DOCUMENT);
+    return document === undefined || part === undefined ? undefined : { document, part };
+  }
+
+  part(handle: number): MimePart | undefined {
+    return this.document(handle)?.part(handle % PARTS_PER_DOCUMENT);
+  }
+
+  /** The handle of a part in the document that `sibling` names a part of. */
+  handleOf(sibling: number, part: MimePart): number {
+    const document = this.document(sibling);
+    const base = sibling - (sibling % PARTS_PER_DOCUMENT);
+    return document === undefined ? base : base + document.numberOf(part);
+  }
+}
