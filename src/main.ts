@@ -7,11 +7,11 @@ import { createProgram, runProgram } from "./cli/program.ts";
 import { queueCommand } from "./cli/queue.ts";
 import { runCommand } from "./cli/run.ts";
 import { serveCommand } from "./cli/serve.ts";
+import { typesCommand } from "./cli/types.ts";
 import { checkScripts } from "./composition/scripts.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
+const packageFile = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+const { version }: { version: string } = JSON.parse(packageFile);
 const program = createProgram(
   [
     serveCommand(),
@@ -20,6 +20,7 @@ const program = createProgram(
     bindingsCommand,
     queueCommand,
     passwordCommand(),
+    typesCommand(),
   ],
   { version },
 );

@@ -281,26 +281,27 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** Settings that differ and that a running service does not take over. */
+/** Settings that a running service does not take over. */
+const fixedSettings = ({
+  mailroot,
+  scripts,
+  store,
+  sandbox,
+  log,
+  virtualServers,
+}: Config): Record<string, unknown> => ({
+  mailroot,
+  scripts,
+  store,
+  sandbox,
+  log,
+  "virtualServers.listen": virtualServers.map(({ name, listen, tls }) => [name, listen, tls]),
+});
+
 function changedAtRestart(before: Config | undefined, after: Config): string[] {
-  const fixed = ({
-    mailroot,
-    scripts,
-    store,
-    sandbox,
-    log,
-    virtualServers,
-  }: Config): Record<string, unknown> => ({
-    mailroot,
-    scripts,
-    store,
-    sandbox,
-    log,
-    "virtualServers.listen": virtualServers.map(({ name, listen, tls }) => [name, listen, tls]),
-  });
   if (before === undefined) return [];
-  const old = fixed(before);
-  return Object.entries(fixed(after)).flatMap(([key, value]) =>
+  const old = fixedSettings(before);
+  return Object.entries(fixedSettings(after)).flatMap(([key, value]) =>
     JSON.stringify(value) === JSON.stringify(old[key]) ? [] : [key],
   );
 }

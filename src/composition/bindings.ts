@@ -70,8 +70,10 @@ export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
 }
 
 /** "" for native sinks, which keep their order before scripts of the same priority. */
-const scriptNameOf = (settings: BindingSettings): string =>
-  isScriptBinding(settings) ? String(settings.sinkProperties?.["ScriptName"] ?? "") : "";
+function scriptNameOf(settings: BindingSettings): string {
+  const name = settings.sinkProperties?.["ScriptName"];
+  return isScriptBinding(settings) && typeof name === "string" ? name : "";
+}
 
 function nativeBound(parts: ChainParts, settings: BindingSettings, sink: SubmissionSink): NativeBound {
   const binding = toBinding(settings, { rule: sink.binding?.rule, priority: sink.binding?.priority });
@@ -93,25 +95,12 @@ function nativeBound(parts: ChainParts, settings: BindingSettings, sink: Submiss
 function scriptBound(
   parts: ChainParts,
   scriptName: string,
-  settings: BindingSettings | undefined,
+  entry: BindingSettings | undefined,
 ): ScriptBound<ScriptTarget> {
   const script = parts.scripts.get(scriptName);
-  const exported = script?.binding;
-  const binding =
-    settings === undefined
-      ? createBinding({
-          // The same script keeps its identity from reload to reload: maxFirings counts on.
-          id: `script:${scriptName}`,
-          displayName: exported?.displayName ?? scriptName,
-          event: "OnTransportSubmission",
-          sinkClass: SCRIPT_SINK_CLASS,
-          rule: exported?.rule,
-          priority: exported?.priority ?? DEFAULT_PRIORITY,
-          enabled: exported?.enabled ?? true,
-          onError: exported?.onError ?? "hold",
-          sinkProperties: { ...scalarsOf(exported?.sinkProperties ?? {}), ScriptName: scriptName },
-        })
-      : toBinding(settings, exported ?? {});
+  const exported: LiveScript["binding"] = script?.binding ?? {};
+  const settings = entry ?? impliedEntry(scriptName, exported.displayName);
+  const binding = toBinding(settings, exported);
   return {
     kind: "script",
     binding,
@@ -119,12 +108,21 @@ function scriptBound(
     script: {
       scriptName,
       script,
-      limits: { ...DEFAULT_SCRIPT_LIMITS, ...exported?.limits, ...definedOf(settings?.limits ?? {}) },
-      allow: definedOf({ ...settings?.allow }),
-      cacheable: settings?.cacheable ?? exported?.cacheable ?? true,
+      limits: { ...DEFAULT_SCRIPT_LIMITS, ...exported.limits, ...definedOf(settings.limits ?? {}) },
+      allow: definedOf(settings.allow ?? {}),
+      cacheable: settings.cacheable ?? exported.cacheable ?? true,
     },
   };
 }
+
+/** The entry of a script that the metabase does not mention. It keeps its id from reload to reload: maxFirings counts on. */
+const impliedEntry = (scriptName: string, displayName: string | undefined): BindingSettings => ({
+  id: `script:${scriptName}`,
+  displayName: displayName ?? scriptName,
+  event: "OnTransportSubmission",
+  sinkClass: SCRIPT_SINK_CLASS,
+  sinkProperties: { ScriptName: scriptName },
+});
 
 /** What a sink says of its own binding. */
 interface DeclaredBinding {
@@ -153,17 +151,22 @@ function toBinding(settings: BindingSettings, declared: DeclaredBinding): Bindin
   });
 }
 
+const scalar = (value: unknown): string | number | boolean =>
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    ? value
+    : JSON.stringify(value);
+
 function scalarsOf(values: Readonly<Record<string, unknown>>): SinkProperties {
-  const scalar = (value: unknown): string | number | boolean =>
-    typeof value === "string" || typeof value === "number" || typeof value === "boolean"
-      ? value
-      : JSON.stringify(value);
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, scalar(value)]));
 }
 
 /** The entries that have a value: an absent key must not hide a default. */
 function definedOf<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [Key in keyof T]?: Exclude<T[Key], undefined>;
-  };
+  const defined: { [Key in keyof T]?: Exclude<T[Key], undefined> } = {};
+  for (const key in values) {
+    const value = values[key];
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- undefined was just ruled out
+    if (value !== undefined) defined[key] = value as Exclude<T[typeof key], undefined>;
+  }
+  return defined;
 }

@@ -15,11 +15,12 @@ export function toCrlf(message: Buffer): Buffer {
 }
 
 export function headerDifferences(before: Buffer, after: Buffer): string[] {
-  const fields = (message: Buffer): string[] =>
-    new Headers(message.subarray(0, headerBlockLength(message)))
-      .entries()
-      .map(({ name, value }) => `${name}: ${value}`);
-  return lineDifferences(fields(before), fields(after));
+  return lineDifferences(fieldLines(before), fieldLines(after));
+}
+
+function fieldLines(message: Buffer): string[] {
+  const headers = new Headers(message.subarray(0, headerBlockLength(message)));
+  return headers.entries().map(({ name, value }) => `${name}: ${value}`);
 }
 
 /** Leaf parts by their place in the tree: "1.2 text/html". */
@@ -50,9 +51,10 @@ function describe(place: string, part: MimePart): string {
 function partDifferences(before: MimePart, after: MimePart): string[] {
   if (!before.mediaType.startsWith("text/") || !after.mediaType.startsWith("text/"))
     return ["  content replaced"];
-  const lines = (part: MimePart): string[] => part.text().split(/\r?\n/);
-  return lineDifferences(lines(before), lines(after)).map((line) => `  ${line}`);
+  return lineDifferences(textLines(before), textLines(after)).map((line) => `  ${line}`);
 }
+
+const textLines = (part: MimePart): string[] => part.text().split(/\r?\n/);
 
 /** What lies between the common start and the common end: enough to see an edit. */
 function lineDifferences(before: readonly string[], after: readonly string[]): string[] {

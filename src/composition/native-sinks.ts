@@ -52,7 +52,7 @@ async function importDefault(file: string): Promise<unknown> {
   const url = pathToFileURL(file);
   try {
     url.searchParams.set("changed", String(statSync(file).mtimeMs));
-    const module = (await import(url.href)) as { default?: unknown };
+    const module: { default?: unknown } = await import(url.href);
     return module.default;
   } catch (thrown) {
     throw new OnArrivalError("SINK_NOT_FOUND", `${file} cannot be loaded: ${describeError(thrown)}`, {

@@ -117,6 +117,7 @@ export function retrySettings({ retry }: VirtualServerSettings): Record<MailKind
     glitchRetries: retry.glitchRetries,
     glitchIntervalMs: retry.glitchIntervalMs,
     intervalsMs: retry.intervalsMinutes.map((minutes) => minutes * MINUTE_MS),
+    jitterPercent: retry.jitterPercent,
     delayNoticeMs: retry.delayNoticeMinutes * MINUTE_MS,
     expiryMs: retry.expireMinutes * MINUTE_MS,
   };

@@ -138,6 +138,7 @@ export type EventSubject<Name extends EventName> =
   (typeof EVENTS)[Name] extends Declared<infer Subject> ? Subject : never;
 
 const NAMES = new Map<string, EventName>();
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of EVENTS are its names
 for (const [name, declaration] of Object.entries(EVENTS) as [EventName, EventDeclaration][]) {
   NAMES.set(name.toLowerCase(), name);
   if (declaration.alias !== undefined) NAMES.set(declaration.alias.toLowerCase(), name);

@@ -1,6 +1,6 @@
 // Which of many bindings match a message, without asking each: rules with an exact address or domain are found by hash.
 import { domainOf } from "../core/address.ts";
-import { type Condition, type Rule, type RuleSubject, matchesCondition } from "./rule.ts";
+import { type Condition, type Rule, type RuleSubject, type Wildcard, matchesCondition } from "./rule.ts";
 
 type Positions = Map<string, number[]>;
 
@@ -9,6 +9,12 @@ function append(to: Positions, key: string, position: number): void {
   if (list === undefined) to.set(key, [position]);
   else list.push(position);
 }
+
+const textOf = (wildcard: Wildcard | undefined): string => wildcard?.text ?? "";
+
+/** An exact domain with an exact or any name: what a hash can find. */
+const isIndexable = ({ whole, name, domain }: Condition): boolean =>
+  !whole && domain?.open === "none" && (name === undefined || name.open === "none");
 
 export class RuleIndex {
   /** Positions without a rule: always. */
@@ -32,24 +38,13 @@ export class RuleIndex {
     const { field, name, domain } = condition;
     if (field === "sender" && name === undefined && domain === undefined) {
       if (this.#always.at(-1) !== position) this.#always.push(position);
-      return;
-    }
-    const exactDomain = domain?.open === "none" ? domain.text : undefined;
-    if (
-      field === "helo" ||
-      condition.whole ||
-      exactDomain === undefined ||
-      (name !== undefined && name.open !== "none")
-    ) {
+    } else if (field === "helo" || !isIndexable(condition)) {
       this.#others.push({ condition, position });
     } else if (name === undefined) {
-      append(field === "sender" ? this.#senderDomain : this.#recipientDomain, exactDomain, position);
+      append(field === "sender" ? this.#senderDomain : this.#recipientDomain, textOf(domain), position);
     } else {
-      append(
-        field === "sender" ? this.#senderAddress : this.#recipientAddress,
-        `${name.text}@${exactDomain}`,
-        position,
-      );
+      const address = `${name.text}@${textOf(domain)}`;
+      append(field === "sender" ? this.#senderAddress : this.#recipientAddress, address, position);
     }
   }
 

@@ -10,7 +10,7 @@ export interface RuleSubject {
 type RuleField = "helo" | "sender" | "recipient";
 
 /** `text` with `*` allowed at its ends, in lower case. */
-interface Wildcard {
+export interface Wildcard {
   readonly text: string;
   readonly open: "none" | "start" | "end" | "both";
 }

@@ -102,7 +102,6 @@ export class CallRunner {
   }
 
   /** Notes the faults of calls that could not answer. Undefined: the others have to be run. */
-  // oxlint-disable-next-line typescript/consistent-return -- the switch is exhaustive
   async #recover(
     run: Run,
     active: readonly number[],

@@ -8,7 +8,9 @@ import type {
   ScriptLimits,
   SentHead,
 } from "../../../runtime/contract.ts";
+import { Documents } from "./documents.ts";
 import type { JobDocument } from "./job-document.ts";
+import { DEFAULT_WORKER_SETTINGS, type WorkerSettings } from "./settings.ts";
 
 /** The envelope as the scripts of one job have left it so far. */
 export interface EnvelopeState {
@@ -32,7 +34,11 @@ const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 export class CallState {
   readonly limits: ScriptLimits;
+  /** The arriving message. */
   readonly document: JobDocument;
+  /** It and the messages that the script makes. */
+  readonly documents: Documents;
+  settings: WorkerSettings = DEFAULT_WORKER_SETTINGS;
   readonly received: JobEnvelope;
   /** Committed by this call, on top of what the job had before. */
   readonly envelope: EnvelopeState;
@@ -54,11 +60,13 @@ export class CallState {
   readonly #recipientsBefore: readonly string[];
   #hostCalls = 0;
   #textBytes = 0;
+  #copiedBytes = 0;
   #logBytes = 0;
 
   constructor(limits: ScriptLimits, document: JobDocument, received: JobEnvelope, envelope: EnvelopeState) {
     this.limits = limits;
     this.document = document;
+    this.documents = new Documents(document);
     this.received = received;
     this.envelope = { ...envelope };
     this.#sizeBefore = document.savedSize;
@@ -69,7 +77,7 @@ export class CallState {
     this.deadline = now + this.limits.timeoutMs;
   }
 
-  /** Counts one host call and the text that it brings in. False: the call must not be served. */
+  /** Counts one host call and the text or bytes that it brings in. False: the call must not be served. */
   admit(textLength: number): boolean {
     this.#hostCalls += 1;
     this.#textBytes += textLength;
@@ -81,6 +89,13 @@ export class CallState {
     if (this.#textBytes > 4 * this.limits.growthBytes)
       return this.exceeded("growthBytes", this.limits.growthBytes);
     return this.fault === undefined;
+  }
+
+  /** Counts bytes that are about to be copied beside the message. False: too many of them. */
+  admitCopy(length: number): boolean {
+    this.#copiedBytes += length;
+    const { copiedBytesPerCall } = this.settings;
+    return this.#copiedBytes <= copiedBytesPerCall || this.exceeded("copiedBytesPerCall", copiedBytesPerCall);
   }
 
   exceeded(limit: string, value: number): false {

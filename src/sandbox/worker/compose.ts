@@ -3,6 +3,7 @@ import { attachmentParts, htmlBodyPart, textBodyPart } from "../../mime/bodies.t
 import { MimeDocument } from "../../mime/document.ts";
 import type { MimePart } from "../../mime/part.ts";
 import { bufferSource } from "../../mime/source.ts";
+import { removePart } from "./tree-edits.ts";
 import { decodeUu, encodeUu } from "./uuencode.ts";
 
 /** RFC 5322 §3.6: origination date; RFC 2045 §4: version. Message-ID is the submission's. */
@@ -46,6 +47,6 @@ export function removeHtml(mime: MimeDocument): void {
     html.setText("");
     return;
   }
-  parent.removeChild(html);
-  if (parent.children.length === 1) parent.unwrap();
+  removePart(html);
+  if (parent.children.length === 1 && parent.mediaType === "multipart/alternative") parent.unwrap();
 }

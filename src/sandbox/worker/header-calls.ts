@@ -7,7 +7,9 @@ import type { Headers } from "../../mime/headers.ts";
 import { isAscii } from "../../core/address.ts";
 import type { CallState } from "./call-state.ts";
 import type { Operation } from "./host-calls.ts";
+import type { JobDocument } from "./job-document.ts";
 import type { HostValue } from "./isolate.ts";
+import { setContentType } from "./tree-edits.ts";
 
 const ADDRESS_HEADERS = new Set([
   "from",
@@ -23,8 +25,10 @@ const PARAMETER_HEADERS = new Set(["content-type", "content-disposition"]);
 /** Fields that describe the body: changing them changes what a signature covers. */
 const BODY_HEADERS = new Set(["content-type", "content-transfer-encoding"]);
 
+const gone = (call: CallState): false => call.fail("CDO_E_INACTIVE", "body part");
+
 function headersOf(call: CallState, part: HostValue): Headers | undefined {
-  return call.document.part(Number(part))?.headers;
+  return call.documents.part(Number(part))?.headers;
 }
 
 /** All fields of the name, as CDO gave them: one text, the occurrences apart by CRLF. */
@@ -33,29 +37,52 @@ function readHeader(
   part: HostValue,
   name: HostValue,
   decode: (raw: string) => string,
-): string | undefined {
+): HostValue {
   const headers = headersOf(call, part);
+  if (headers === undefined) return gone(call);
   const field = String(name);
-  if (field.toLowerCase() === "received") return headers?.getAll(field).join("\r\n");
-  const raw = headers?.get(field);
+  // Eight letters: other names need no second look.
+  if (field.length === 8 && field.toLowerCase() === "received") {
+    const all = headers.getAll(field);
+    return all.length === 0 ? undefined : all.join("\r\n");
+  }
+  const raw = headers.get(field);
   return raw === undefined ? undefined : decode(raw);
 }
 
-function writeHeader(call: CallState, part: HostValue, name: HostValue, value: string): HostValue {
-  const headers = headersOf(call, part);
-  if (headers === undefined) return call.fail("CDO_E_INACTIVE", "body part");
+function writeHeader(call: CallState, handle: HostValue, name: HostValue, value: string): HostValue {
+  const located = call.documents.find(Number(handle));
+  if (located === undefined) return gone(call);
+  const { document, part } = located;
   const field = String(name);
-  if (BODY_HEADERS.has(field.toLowerCase())) warnOfSignature(call);
-  headers.set(field, value);
-  call.document.noteChange(field);
+  const lower = field.toLowerCase();
+  if (BODY_HEADERS.has(lower)) warnOfSignature(call, document);
+  if (lower === "content-type") setContentType(part, value);
+  else part.headers.set(field, value);
+  document.noteChange(field);
+  return true;
+}
+
+function removeHeader(call: CallState, handle: HostValue, name: HostValue): HostValue {
+  const located = call.documents.find(Number(handle));
+  if (located === undefined) return gone(call);
+  const { document, part } = located;
+  const field = String(name);
+  if (!part.headers.has(field)) return true;
+  // Without its type a multipart is a text that shows its own delimiter lines.
+  if (field.toLowerCase() === "content-type" && part.isMultipart)
+    return call.fail("CDO_E_PROP_CANNOT_DELETE", "Content-Type of a multipart");
+  if (BODY_HEADERS.has(field.toLowerCase())) warnOfSignature(call, document);
+  part.headers.remove(field);
+  document.noteChange(field);
   return true;
 }
 
 /** Said once per call, before the first change that breaks the signature or the encryption of the message. */
-export function warnOfSignature(call: CallState): void {
-  if (call.signatureWarned) return;
+export function warnOfSignature(call: CallState, document: JobDocument): void {
+  if (call.signatureWarned || document !== call.document) return;
   call.signatureWarned = true;
-  const { protection } = call.document.mime;
+  const { protection } = document.mime;
   if (protection !== "none")
     call.warn(
       `the message is ${protection}: the change of its body makes the signature or encryption invalid`,
@@ -80,16 +107,15 @@ export const headerOperations: Readonly<Record<string, Operation>> = {
   setHeaderText: (call, part, name, value) => writeHeader(call, part, name, encodeText(String(value))),
   setHeaderAddresses: (call, part, name, value) =>
     writeHeader(call, part, name, encodeAddressList(String(value))),
-  removeHeader: (call, part, name) => {
-    const field = String(name);
-    if ((headersOf(call, part)?.remove(field) ?? 0) > 0) call.document.noteChange(field);
-    return true;
-  },
-  headerNames: (call, part) =>
-    headersOf(call, part)
-      ?.entries()
+  removeHeader,
+  headerNames: (call, part) => {
+    const headers = headersOf(call, part);
+    if (headers === undefined) return gone(call);
+    return headers
+      .entries()
       .map((entry) => entry.name)
-      .join("\n"),
+      .join("\n");
+  },
   headerDate: (call, part, name) => {
     const raw = headersOf(call, part)?.get(String(name));
     return raw === undefined ? undefined : parseDate(raw)?.getTime();

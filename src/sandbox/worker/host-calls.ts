@@ -2,6 +2,7 @@
 // `false` means refused; the reason waits in the state for the operation "error".
 import { randomUUID } from "node:crypto";
 import type { CallState } from "./call-state.ts";
+import { contentOperations } from "./content-calls.ts";
 import { headerOperations } from "./header-calls.ts";
 import type { HostFunction, HostValue } from "./isolate.ts";
 import { partOperations } from "./part-calls.ts";
@@ -53,8 +54,8 @@ function stageEnvelope(call: CallState, field: string, value: string): HostValue
 
 const messageOperations: Readonly<Record<string, Operation>> = {
   save: (call) => call.saveContent(),
-  isDirty: (call) => (call.document.isDirty ? 1 : 0),
-  protection: (call) => call.document.mime.protection,
+  isDirty: (call, root) => (call.documents.document(Number(root))?.isDirty === true ? 1 : 0),
+  protection: (call, root) => call.documents.document(Number(root))?.mime.protection,
   uuid: () => randomUUID(),
   limit: (call) => call.exceeded("growthBytes", call.limits.growthBytes),
 };
@@ -74,11 +75,20 @@ const reportOperations: Readonly<Record<string, Operation>> = {
 };
 
 const OPERATIONS = new Map<string, Operation>(
-  Object.entries({ ...envelopeOperations, ...messageOperations, ...headerOperations, ...partOperations }),
+  Object.entries({
+    ...envelopeOperations,
+    ...messageOperations,
+    ...headerOperations,
+    ...partOperations,
+    ...contentOperations,
+  }),
 );
 const REPORTS = new Map<string, Operation>(Object.entries(reportOperations));
 
-const textLength = (value: HostValue): number => (typeof value === "string" ? value.length : 0);
+const lengthOf = (value: HostValue): number => {
+  if (typeof value === "string") return value.length;
+  return value instanceof ArrayBuffer ? value.byteLength : 0;
+};
 
 /** The function that a context gets. `current` is the call that is running in it; between calls there is none. */
 export function createHostFunction(current: () => CallState | undefined): HostFunction {
@@ -86,7 +96,7 @@ export function createHostFunction(current: () => CallState | undefined): HostFu
     const call = current();
     if (call === undefined) return operation === "error" ? "CDO_E_NOT_AVAILABLE outside of a message" : false;
     const report = REPORTS.get(operation);
-    if (report === undefined && !call.admit(textLength(b) + textLength(c))) return false;
+    if (report === undefined && !call.admit(lengthOf(b) + lengthOf(c))) return false;
     try {
       return (report ?? OPERATIONS.get(operation))?.(call, a, b, c) ?? undefined;
     } catch (error) {

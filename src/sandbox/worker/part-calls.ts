@@ -1,22 +1,29 @@
-// Host operations on bodies and parts of the MIME tree.
+// Host operations on bodies and parts of the MIME tree. A part is named by its handle, a message by that of its root.
 import { attachmentParts, htmlBodyPart, setHtmlBody, setTextBody, textBodyPart } from "../../mime/bodies.ts";
-import { MimePart } from "../../mime/part.ts";
-import { formatParameters, parseParameters } from "../../mime/parameters.ts";
+import { decodeCharset } from "../../mime/charset.ts";
+import type { MimePart } from "../../mime/part.ts";
 import type { CallState } from "./call-state.ts";
+import { decodedBytes, removeHtml } from "./compose.ts";
 import { warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
 import type { HostValue } from "./isolate.ts";
+import { addAttachment, containerIn, createPart, removePart } from "./tree-edits.ts";
+import { encodeUu } from "./uuencode.ts";
 
-const TRANSFER_ENCODINGS = new Set(["7bit", "8bit", "binary", "quoted-printable", "base64"]);
+const TRANSFER_ENCODINGS = new Set(["7bit", "8bit", "binary", "quoted-printable", "base64", "uuencode"]);
 const IDENTITY_ENCODINGS = new Set(["7bit", "8bit", "binary"]);
 const MEDIA_TYPE = /^[a-z0-9][\w!#$&^.+-]*\/[a-z0-9][\w!#$&^.+-]*$/i;
+const NOTHING = Buffer.alloc(0);
 
-const numbers = (call: CallState, parts: readonly MimePart[]): string =>
-  parts.map((part) => call.document.numberOf(part)).join(",");
+const gone = (call: CallState): false => call.fail("CDO_E_INACTIVE", "body part");
 
-function readPart(call: CallState, number: HostValue, property: HostValue): HostValue {
-  const part = call.document.part(Number(number));
-  if (part === undefined) return call.fail("CDO_E_INACTIVE", "body part");
+/** The handles of some parts, for the script. */
+const handles = (call: CallState, sibling: number, parts: readonly MimePart[]): string =>
+  parts.map((part) => call.documents.handleOf(sibling, part)).join(",");
+
+function readPart(call: CallState, handle: HostValue, property: HostValue): HostValue {
+  const part = call.documents.part(Number(handle));
+  if (part === undefined) return gone(call);
   switch (String(property)) {
     case "mediaType":
       return part.mediaType;
@@ -33,87 +40,137 @@ function readPart(call: CallState, number: HostValue, property: HostValue): Host
   }
 }
 
-function writePart(call: CallState, number: HostValue, property: HostValue, value: string): HostValue {
-  const part = call.document.part(Number(number));
-  if (part === undefined) return call.fail("CDO_E_INACTIVE", "body part");
-  warnOfSignature(call);
-  call.document.noteChange(String(property));
-  if (property === "mediaType") {
-    if (!MEDIA_TYPE.test(value)) return call.fail("CDO_E_BAD_DATA", `ContentMediaType "${value}"`);
-    part.setMediaType(value);
-    return true;
-  }
-  if (property === "charset") return setCharset(part, value);
-  return setTransferEncoding(call, part, value.trim().toLowerCase());
+function writePart(call: CallState, handle: HostValue, property: HostValue, value: string): HostValue {
+  const located = call.documents.find(Number(handle));
+  if (located === undefined) return gone(call);
+  const { document, part } = located;
+  const refusal = refusePart(call, part, String(property), value);
+  if (refusal !== undefined) return refusal;
+  warnOfSignature(call, document);
+  if (property === "mediaType") part.setMediaType(value);
+  else if (property === "charset") setCharset(part, value.trim().toLowerCase());
+  else setTransferEncoding(part, value.trim().toLowerCase());
+  document.noteChange(String(property));
+  return true;
 }
+
+/** Asked before anything is changed: a refused value leaves the message as it was. */
+function refusePart(call: CallState, part: MimePart, property: string, value: string): false | undefined {
+  const plain = value.trim().toLowerCase();
+  if (property === "mediaType")
+    return MEDIA_TYPE.test(plain) ? undefined : call.fail("CDO_E_BAD_DATA", `ContentMediaType "${value}"`);
+  if (property === "charset")
+    return isCharset(plain) ? undefined : call.fail("CDO_E_INVALID_CHARSET", `Charset "${value}"`);
+  if (!TRANSFER_ENCODINGS.has(plain))
+    return call.fail("CDO_E_INVALID_ENCODING_TYPE", `ContentTransferEncoding "${value}"`);
+  return part.isMultipart && !IDENTITY_ENCODINGS.has(plain)
+    ? call.fail("CDO_E_INVALID_ENCODING_FOR_MULTIPART", plain)
+    : undefined;
+}
+
+const isCharset = (label: string): boolean => label !== "" && decodeCharset(NOTHING, label) !== undefined;
 
 /** Text that is there already is written anew in the charset; other parts only say it. */
-function setCharset(part: MimePart, charset: string): HostValue {
-  if (part.mediaType.startsWith("text/")) {
-    part.setText(part.text(), { charset });
-    return true;
+function setCharset(part: MimePart, charset: string): void {
+  if (!part.mediaType.startsWith("text/")) part.setContentParameter("charset", charset);
+  else {
+    const text = part.text();
+    if (text === "") part.setContentParameter("charset", charset);
+    else part.setText(text, { charset });
   }
-  const type = parseParameters(part.headers.get("Content-Type") ?? part.mediaType);
-  type.parameters.set("charset", charset);
-  part.headers.set("Content-Type", formatParameters(type));
-  return true;
 }
 
-function setTransferEncoding(call: CallState, part: MimePart, encoding: string): HostValue {
-  if (!TRANSFER_ENCODINGS.has(encoding)) return call.fail("CDO_E_INVALID_ENCODING_TYPE", encoding);
-  if (!part.isMultipart) {
-    part.setDecodedBody(part.decodedBody(), encoding);
-    return true;
+function setTransferEncoding(part: MimePart, encoding: string): void {
+  if (part.isMultipart) part.headers.set("Content-Transfer-Encoding", encoding);
+  else {
+    const bytes = decodedBytes(part);
+    // Nothing there yet: what comes is encoded so.
+    if (bytes.length === 0) part.headers.set("Content-Transfer-Encoding", encoding);
+    else if (encoding === "uuencode") {
+      part.headers.set("Content-Transfer-Encoding", encoding);
+      part.setRawBody(encodeUu(bytes, part.fileName));
+    } else part.setDecodedBody(bytes, encoding);
   }
-  if (!IDENTITY_ENCODINGS.has(encoding)) return call.fail("CDO_E_INVALID_ENCODING_FOR_MULTIPART", encoding);
-  part.headers.set("Content-Transfer-Encoding", encoding);
+}
+
+function setBody(call: CallState, root: HostValue, kind: HostValue, text: string): HostValue {
+  const document = call.documents.document(Number(root));
+  if (document === undefined) return gone(call);
+  warnOfSignature(call, document);
+  if (kind === "html") setHtmlBody(document.mime, text);
+  else setTextBody(document.mime, text);
+  document.noteChange(kind === "html" ? "HTMLBody" : "TextBody");
   return true;
 }
 
-function removePart(call: CallState, number: HostValue): HostValue {
-  const part = call.document.part(Number(number));
-  if (part === undefined) return call.fail("CDO_E_NOT_FOUND", "body part");
-  warnOfSignature(call);
-  call.document.noteChange("Attachments");
-  const { parent } = part;
-  if (parent === undefined) return emptyRoot(part);
-  parent.removeChild(part);
-  // RFC 2046 §5.1.1: a multipart has at least one part.
-  if (parent.children.length === 0)
-    parent.insertChild(0, MimePart.create("text/plain", { charset: "us-ascii" }));
-  return true;
+function bodyPart(call: CallState, root: HostValue, kind: HostValue): MimePart | undefined {
+  const mime = call.documents.document(Number(root))?.mime;
+  if (mime === undefined) return undefined;
+  return kind === "html" ? htmlBodyPart(mime) : textBodyPart(mime);
 }
 
-/** A message that is nothing but its attachment becomes an empty text: the original could not delete it at all. */
-function emptyRoot(root: MimePart): HostValue {
-  root.headers.set("Content-Type", "text/plain; charset=us-ascii");
-  root.headers.remove("Content-Disposition");
-  root.headers.remove("Content-Transfer-Encoding");
-  root.setRawBody(Buffer.alloc(0));
-  return true;
+/** Place counts from 1; -1 is the end. Kind "attachment" counts the attachments of the message, else the part's children. */
+function addPart(call: CallState, handle: HostValue, place: HostValue, kind: HostValue): HostValue {
+  const located = call.documents.find(Number(handle));
+  if (located === undefined) return gone(call);
+  const { document, part } = located;
+  const at = Number(place);
+  const added = createPart();
+  const wrong = `place ${String(place).slice(0, 40)}`;
+  if (!Number.isInteger(at)) return call.fail("CDO_E_ARGUMENT1", wrong);
+  if (kind === "attachment") {
+    if (!addAttachment(document.mime, at, added)) return call.fail("CDO_E_ARGUMENT1", wrong);
+  } else {
+    const count = part.isMultipart ? part.children.length : 1;
+    if (at < -1 || at === 0 || at > count + 1) return call.fail("CDO_E_ARGUMENT1", wrong);
+    const container = containerIn(located);
+    container.insertChild(at === -1 ? -1 : Math.min(at - 1, container.children.length), added);
+  }
+  warnOfSignature(call, document);
+  document.noteChange(kind === "attachment" ? "Attachments" : "BodyParts");
+  return call.documents.handleOf(Number(handle), added);
 }
 
 export const partOperations: Readonly<Record<string, Operation>> = {
-  body: (call, kind) =>
-    (kind === "html" ? htmlBodyPart(call.document.mime) : textBodyPart(call.document.mime))?.text(),
-  setBody: (call, kind, _unused, value) => {
-    warnOfSignature(call);
-    call.document.noteChange(kind === "html" ? "HTMLBody" : "TextBody");
-    if (kind === "html") setHtmlBody(call.document.mime, String(value));
-    else setTextBody(call.document.mime, String(value));
-    return true;
+  body: (call, root, kind) => bodyPart(call, root, kind)?.text(),
+  setBody: (call, root, kind, value) => setBody(call, root, kind, String(value)),
+  bodyPart: (call, root, kind) => {
+    const part = bodyPart(call, root, kind);
+    return part === undefined ? undefined : call.documents.handleOf(Number(root), part);
   },
-  bodyPart: (call, kind) => {
-    const part = kind === "html" ? htmlBodyPart(call.document.mime) : textBodyPart(call.document.mime);
-    return part === undefined ? undefined : call.document.numberOf(part);
+  attachments: (call, root) => {
+    const document = call.documents.document(Number(root));
+    return document === undefined ? gone(call) : handles(call, Number(root), attachmentParts(document.mime));
   },
-  attachments: (call) => numbers(call, attachmentParts(call.document.mime)),
-  children: (call, number) => numbers(call, call.document.part(Number(number))?.children ?? []),
-  parent: (call, number) => {
-    const parent = call.document.part(Number(number))?.parent;
-    return parent === undefined ? undefined : call.document.numberOf(parent);
+  children: (call, handle) => {
+    const part = call.documents.part(Number(handle));
+    return part === undefined ? gone(call) : handles(call, Number(handle), part.children);
+  },
+  parent: (call, handle) => {
+    const part = call.documents.part(Number(handle));
+    if (part === undefined) return gone(call);
+    return part.parent === undefined ? undefined : call.documents.handleOf(Number(handle), part.parent);
   },
   part: readPart,
-  setPart: (call, number, property, value) => writePart(call, number, property, String(value)),
-  removePart,
+  setPart: (call, handle, property, value) => writePart(call, handle, property, String(value)),
+  addPart,
+  removePart: (call, handle) => {
+    const located = call.documents.find(Number(handle));
+    if (located === undefined) return call.fail("CDO_E_NOT_FOUND", "body part");
+    warnOfSignature(call, located.document);
+    removePart(located.part);
+    located.document.noteChange("Attachments");
+    return true;
+  },
+  mimeFormatted: (call, root) => (call.documents.document(Number(root))?.isFlat === true ? 0 : 1),
+  setMimeFormatted: (call, root, value) => {
+    const document = call.documents.document(Number(root));
+    if (document === undefined) return gone(call);
+    if (value === 0) {
+      warnOfSignature(call, document);
+      removeHtml(document.mime);
+    }
+    document.isFlat = value === 0;
+    return true;
+  },
 };

@@ -20,6 +20,7 @@ interface Run {
   readonly job: JobFrame;
   readonly source: JobSource;
   readonly document: JobDocument;
+  readonly settings: WorkerSettings;
   readonly bytes: Buffer[];
   room: number;
   envelope: EnvelopeState;
@@ -38,6 +39,7 @@ export function runJob(
     job,
     source,
     document: new JobDocument(source),
+    settings,
     bytes: [],
     room: MAX_FRAME_BYTES - ANSWER_RESERVE_BYTES,
     envelope: { sender, recipients, status },
@@ -57,6 +59,7 @@ function runCall(run: Run, call: ScriptCall, scripts: ScriptStore): CallOutcome 
   source.bodyWasRead = false;
   const state = new CallState(call.limits, document, job.envelope, run.envelope);
   state.allow = call.allow;
+  state.settings = run.settings;
   const started = performance.now();
   const script = scripts.use(call.version, started);
   const result = script === undefined ? unknownVersion(call) : script.run(state, call, job.messageId);

@@ -117,7 +117,7 @@ describe("the chain of native sinks", () => {
       native("list", () => void seen.push("list"), { rule: "rcpt to=*@list.example" }),
       native("other", () => void seen.push("other"), { rule: "rcpt to=*@other.example" }),
     ]);
-    dispatcher().dispatch(chain, message());
+    void dispatcher().dispatch(chain, message());
     expect(seen).toEqual(["list"]);
   });
 
@@ -131,9 +131,9 @@ describe("the chain of native sinks", () => {
       native("unlimited", count, { maxFirings: -1 }),
     ]);
     const one = dispatcher();
-    one.dispatch(chain, message());
+    void one.dispatch(chain, message());
     expect(fired).toBe(2);
-    one.dispatch(chain, message());
+    void one.dispatch(chain, message());
     expect(fired).toBe(3);
   });
 });
@@ -273,14 +273,14 @@ describe("a fork", () => {
           void original.forkForRecipients("FORK", ({ address }) => address.endsWith("other.example")),
         { priority: 1 },
       ),
-      native("later", (any) => any.headers.add("X-Later", any.id) as undefined),
+      native("later", (any) => any.headers.add("X-Later", any.id)),
     ]);
     const one = dispatcher();
-    one.dispatch(chain, msg);
+    void one.dispatch(chain, msg);
     const fork = msg.forks[0];
     expect(msg.envelope.recipients).toEqual([{ address: "b@example.com" }]);
     expect(fork?.envelope.recipients).toEqual([{ address: "c@other.example" }]);
-    if (fork !== undefined) one.dispatch(chain, fork, fork.resumeAt);
+    if (fork !== undefined) void one.dispatch(chain, fork, fork.resumeAt);
     expect(msg.headers.get("X-Later")).toBe("ID");
     expect(fork?.headers.get("X-Later")).toBe("FORK");
   });

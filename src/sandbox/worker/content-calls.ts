@@ -1,0 +1,136 @@
+// Host operations on whole contents: what streams hold and put back, and messages opened from or saved into others.
+// Bytes cross as copies in buffers of exactly their length: a view would take the memory around it along.
+import { decodeCharset, encodeCharset } from "../../mime/charset.ts";
+import type { CallState } from "./call-state.ts";
+import { decodedBytes, isUuencoded } from "./compose.ts";
+import type { LocatedPart } from "./documents.ts";
+import { warnOfSignature } from "./header-calls.ts";
+import type { Operation } from "./host-calls.ts";
+import type { HostValue } from "./isolate.ts";
+import { embedMessage, replacePart } from "./tree-edits.ts";
+import { encodeUu } from "./uuencode.ts";
+
+const NOTHING = Buffer.alloc(0);
+const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+const MEGABYTE = 1024 * 1024;
+
+const gone = (call: CallState): false => call.fail("CDO_E_INACTIVE", "body part");
+
+function toIsolate(call: CallState, bytes: Buffer): HostValue {
+  if (!call.admitCopy(bytes.length)) return false;
+  const copy = new Uint8Array(bytes.length);
+  copy.set(bytes);
+  return copy.buffer;
+}
+
+/** What came out of the isolate was copied on the way: nobody else holds it. */
+const fromIsolate = (value: HostValue): Buffer =>
+  value instanceof ArrayBuffer ? Buffer.from(value) : NOTHING;
+
+/** `whole`: headers and content; `encoded`: the content as on the wire; `decoded`: the content. */
+function readContent(call: CallState, handle: HostValue, form: HostValue): HostValue {
+  const located = call.documents.find(Number(handle));
+  if (located === undefined) return gone(call);
+  const { document, part } = located;
+  const room = call.limits.memoryMb * MEGABYTE * call.settings.streamMemoryShare;
+  if (part.isRoot && document.estimatedSize > room) return tooLarge(call);
+  if (form !== "whole" && part.isMultipart) return call.fail("CDO_E_MULTIPART_NO_DATA", "");
+  const bytes = contentOf(located, String(form));
+  return bytes.length > room ? tooLarge(call) : toIsolate(call, bytes);
+}
+
+const tooLarge = (call: CallState): false =>
+  call.fail("CDO_E_NOT_AVAILABLE", `a stream of this size needs a higher limits.memoryMb than ${call.limits.memoryMb}`);
+
+function contentOf({ document, part }: LocatedPart, form: string): Buffer {
+  if (form === "whole") return part.isRoot ? document.toBuffer() : part.toBuffer();
+  return form === "encoded" ? part.rawBody() : decodedBytes(part);
+}
+
+function writeContent(call: CallState, handle: HostValue, form: HostValue, value: HostValue): HostValue {
+  const located = call.documents.find(Number(handle));
+  if (located === undefined) return gone(call);
+  const bytes = fromIsolate(value);
+  if (!call.admitCopy(bytes.length)) return false;
+  const { document, part } = located;
+  if (form !== "whole" && part.isMultipart) return call.fail("CDO_E_MULTIPART_NO_DATA", "");
+  warnOfSignature(call, document);
+  if (form === "whole") replacePart(located, withoutMark(bytes));
+  else if (form === "encoded") part.setRawBody(bytes);
+  else if (form === "decoded") setDecoded(located, bytes);
+  else part.setText(streamText(bytes, String(form).slice("text ".length)) ?? "");
+  document.noteChange("stream");
+  return true;
+}
+
+/** ADO begins a text in UTF-8 with its mark; a header block must not begin so. */
+const withoutMark = (bytes: Buffer): Buffer =>
+  bytes.subarray(0, UTF8_MARK.length).equals(UTF8_MARK) ? bytes.subarray(UTF8_MARK.length) : bytes;
+
+function setDecoded({ part }: LocatedPart, bytes: Buffer): void {
+  if (isUuencoded(part)) part.setRawBody(encodeUu(bytes, part.fileName));
+  else part.setDecodedBody(bytes);
+}
+
+/** `open`: the target becomes the source, or the message that the source holds; `embed`: the target comes to hold it. */
+function copyContent(call: CallState, from: HostValue, to: HostValue, how: HostValue): HostValue {
+  const source = call.documents.find(Number(from));
+  const target = call.documents.find(Number(to));
+  if (source === undefined || target === undefined) return gone(call);
+  const holdsMessage = how === "open" && !source.part.isRoot && source.part.mediaType === "message/rfc822";
+  const bytes = contentOf(source, holdsMessage && target.part.isRoot ? "decoded" : "whole");
+  if (!call.admitCopy(bytes.length)) return false;
+  warnOfSignature(call, target.document);
+  if (how === "embed" && !target.part.isRoot) embedMessage(target.part, bytes);
+  else replacePart(target, Buffer.from(bytes));
+  target.document.noteChange(how === "embed" ? "SaveToObject" : "OpenObject");
+  return true;
+}
+
+/** The charsets of streams: "Unicode" is UTF-16LE, and ASCII is read and written byte for byte. */
+function streamCharset(label: string): string {
+  const name = label.toLowerCase();
+  if (name === "unicode") return "utf-16le";
+  return name === "us-ascii" || name === "ascii" ? "iso-8859-1" : name;
+}
+
+const streamText = (bytes: Buffer, label: string): string | undefined => {
+  const charset = streamCharset(label);
+  const text = charset === "utf-16le" ? bytes.toString("utf16le") : decodeCharset(bytes, charset);
+  return text?.startsWith("\ufeff") === true ? text.slice(1) : text;
+};
+
+function streamBytes(text: string, label: string): Buffer {
+  const charset = streamCharset(label);
+  if (charset === "utf-16le") return Buffer.from(text, "utf16le");
+  const bytes = encodeCharset(text, charset);
+  if (bytes !== undefined) return bytes;
+  // What the charset lacks becomes a question mark, as everywhere on that system.
+  const question = Buffer.from("?");
+  return Buffer.concat([...text].map((character) => encodeCharset(character, charset) ?? question));
+}
+
+function decodeStream(call: CallState, charset: HostValue, value: HostValue): HostValue {
+  const bytes = fromIsolate(value);
+  if (!call.admitCopy(bytes.length)) return false;
+  return streamText(bytes, String(charset)) ?? call.fail("CDO_E_INVALID_CHARSET", String(charset));
+}
+
+export const contentOperations: Readonly<Record<string, Operation>> = {
+  newMessage: (call) => {
+    const { messagesPerCall } = call.settings;
+    if (call.documents.count >= messagesPerCall) return call.exceeded("messagesPerCall", messagesPerCall);
+    return call.documents.create();
+  },
+  content: readContent,
+  setContent: writeContent,
+  copyContent,
+  markSaved: (call, root) => {
+    call.documents.document(Number(root))?.markSaved();
+    return true;
+  },
+  isCharset: (_call, label) =>
+    decodeCharset(NOTHING, streamCharset(String(label))) === undefined || label === "" ? 0 : 1,
+  decodeText: decodeStream,
+  encodeText: (call, charset, text) => toIsolate(call, streamBytes(String(text), String(charset))),
+};

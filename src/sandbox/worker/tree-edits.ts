@@ -1,0 +1,108 @@
+// Edits of the MIME tree that keep it a valid one (REFERENCE 1.3.3 and 1.5): parts come and go, types change.
+import { addAttachmentPart, attachmentParts } from "../../mime/bodies.ts";
+import { MimeDocument } from "../../mime/document.ts";
+import { parseParameters } from "../../mime/parameters.ts";
+import { MimePart } from "../../mime/part.ts";
+import { bufferSource } from "../../mime/source.ts";
+import type { LocatedPart } from "./documents.ts";
+
+const isMultipartType = (mediaType: string): boolean => mediaType.startsWith("multipart/");
+const isEmptyLeaf = (part: MimePart): boolean => !part.isMultipart && part.rawBody().length === 0;
+
+/** CDO's new part: nothing in it, of no known type. */
+export const createPart = (): MimePart => MimePart.create("application/octet-stream");
+
+/**
+ * The multipart that takes a part beside what `located` holds. Content of its own moves down into a first child; an
+ * alternative does so too, because what comes is no alternative of its text. One that is still being built by hand
+ * (fewer than two parts) is taken as it is.
+ */
+export function containerIn({ document, part }: LocatedPart): MimePart {
+  if (part.isMultipart && (part.mediaType !== "multipart/alternative" || part.children.length < 2)) return part;
+  if (isEmptyLeaf(part)) {
+    part.setMediaType("multipart/mixed");
+    return part;
+  }
+  const wrapper = part.wrapIn("multipart/mixed");
+  document.rename(part, wrapper);
+  return wrapper;
+}
+
+/** Puts a new part at `place` (from 1; -1: at the end) among the attachments. False: there is no such place. */
+export function addAttachment(mime: MimeDocument, place: number, part: MimePart): boolean {
+  const present = attachmentParts(mime);
+  if (place < -1 || place === 0 || place > present.length + 1) return false;
+  part.headers.set("Content-Disposition", "attachment");
+  const next = place === -1 ? undefined : present[place - 1];
+  const parent = next?.parent;
+  if (next === undefined || parent === undefined) addAttachmentPart(mime, part);
+  else parent.insertChild(parent.children.indexOf(next), part);
+  return true;
+}
+
+export function removePart(part: MimePart): void {
+  const { parent } = part;
+  if (parent === undefined) {
+    emptyRoot(part);
+    return;
+  }
+  parent.removeChild(part);
+  // RFC 2046 §5.1.1: a multipart has at least one part.
+  if (parent.children.length === 0) parent.insertChild(0, MimePart.create("text/plain", { charset: "us-ascii" }));
+  // autopromotebodyparts: a mixed with one part left is that part.
+  else if (parent.children.length === 1 && parent.mediaType === "multipart/mixed") parent.unwrap();
+}
+
+/** A message that is nothing but its attachment becomes an empty text: the original could not delete it at all. */
+function emptyRoot(root: MimePart): void {
+  root.headers.set("Content-Type", "text/plain; charset=us-ascii");
+  root.headers.remove("Content-Disposition");
+  root.headers.remove("Content-Transfer-Encoding");
+  root.setRawBody(Buffer.alloc(0));
+}
+
+/**
+ * A written Content-Type. A part that becomes a multipart needs a boundary, one that is a multipart must not lose or
+ * change the boundary that its delimiter lines have; one that is no multipart any more has no parts.
+ */
+export function setContentType(part: MimePart, raw: string): void {
+  const wanted = parseParameters(raw);
+  const wasMultipart = part.isMultipart;
+  if (!wasMultipart && !isMultipartType(wanted.value)) {
+    part.headers.set("Content-Type", raw);
+    return;
+  }
+  // Bytes that can be read as the multipart they are declared to be are one already.
+  if (!wasMultipart && wanted.parameters.has("boundary") && !isEmptyLeaf(part)) {
+    part.headers.set("Content-Type", raw);
+    return;
+  }
+  part.setMediaType(wanted.value);
+  if (!isMultipartType(wanted.value)) {
+    part.headers.set("Content-Type", raw);
+    return;
+  }
+  for (const [name, value] of wanted.parameters) if (name !== "boundary") part.setContentParameter(name, value);
+}
+
+/** The part as it is in `bytes`: headers, a blank line, the content. The object that named the old one names it. */
+export function replacePart({ document, part }: LocatedPart, bytes: Buffer): void {
+  const { parent } = part;
+  if (parent === undefined) {
+    document.replace(bytes, "GetStream");
+    return;
+  }
+  const range = { source: bufferSource(bytes), start: 0, end: bytes.length };
+  const replacement = MimePart.fromRange(part.context, undefined, range);
+  parent.replaceChild(part, replacement);
+  document.rename(part, replacement);
+}
+
+/** `message` as the content of the part. */
+export function embedMessage(part: MimePart, message: Buffer): void {
+  if (part.mediaType !== "message/rfc822") part.setMediaType("message/rfc822");
+  // RFC 2046 §5.2.1: a message is never encoded beyond what its own parts are.
+  part.headers.remove("Content-Transfer-Encoding");
+  if (message.some((byte) => byte > 0x7f)) part.headers.set("Content-Transfer-Encoding", "8bit");
+  part.setRawBody(message);
+}
