@@ -103,7 +103,12 @@ export function setHtmlBody(doc: MimeDocument, html: string): void {
   else if (text.isRoot && isEmptyLeaf(text)) {
     text.setMediaType("text/html");
     text.setText(html, newTextOptions(text));
-  } else alternativeAround(text).insertChild(-1, createText("text/html", html));
+  } else {
+    // Behind the text, not at the end: an invitation or a richer form that follows stays the preferred one.
+    const alternative = alternativeAround(text);
+    const place = alternative.children.indexOf(alternativeLevel(text)) + 1;
+    alternative.insertChild(place, createText("text/html", html));
+  }
   requireMimeVersion(doc.root);
 }
 
@@ -121,5 +126,25 @@ export function addAttachmentPart(doc: MimeDocument, part: MimePart): void {
     root.setMediaType("multipart/mixed");
     root.insertChild(-1, part);
   } else root.wrapIn("multipart/mixed").insertChild(-1, part);
+  requireMimeVersion(doc.root);
+}
+
+/** The multipart/related that shows its pictures in this HTML: around it, or around the alternative that holds it. */
+function relatedAround(html: MimePart): MimePart {
+  const { parent } = html;
+  if (parent?.mediaType === "multipart/related") return parent;
+  const above = parent?.mediaType === "multipart/alternative" ? parent.parent : undefined;
+  if (above?.mediaType === "multipart/related" && above.children[0] === parent) return above;
+  const related = html.wrapIn("multipart/related");
+  // RFC 2387 §3.1: the type of the root part is required.
+  related.setContentParameter("type", "text/html");
+  return related;
+}
+
+/** A resource of the HTML body, found by its Content-ID or Content-Location. */
+export function addRelatedPart(doc: MimeDocument, part: MimePart): void {
+  const html = htmlBodyPart(doc);
+  if (html === undefined) throw new RangeError("A related part needs an HTML body");
+  relatedAround(html).insertChild(-1, part);
   requireMimeVersion(doc.root);
 }

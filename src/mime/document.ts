@@ -22,6 +22,7 @@ export class MimeDocument {
   constructor(source: ByteSource, limits: Partial<MimeLimits> = {}, token?: TokenSource) {
     this.#source = source;
     this.#context = new PartContext(limits, token);
+    this.#context.source = source;
     const limit = Math.min(source.headerLength, this.#context.limits.maxHeaderBytes);
     // The source may know CRLF blank lines only; a bare LF one before it ends the block as well.
     const length = headerEnd(source.slice(0, limit));

@@ -2,6 +2,7 @@
 import { createBoundary, randomToken, type TokenSource } from "./boundaries.ts";
 import { DEFAULT_MIME_LIMITS, type MimeLimits } from "./limits.ts";
 import type { MimePart } from "./part.ts";
+import type { ByteSource } from "./source.ts";
 
 export class PartContext {
   readonly limits: MimeLimits;
@@ -9,7 +10,10 @@ export class PartContext {
   partCount = 0;
   /** The part that stands for the whole message; detached parts have none. */
   root: MimePart | undefined;
+  /** The original bytes; detached parts have none. */
+  source: ByteSource | undefined;
   readonly #token: TokenSource;
+  readonly #created = new Set<string>();
 
   constructor(limits: Partial<MimeLimits> = {}, token: TokenSource = randomToken) {
     this.limits = { ...DEFAULT_MIME_LIMITS, ...limits };
@@ -23,6 +27,13 @@ export class PartContext {
   }
 
   createBoundary(): string {
-    return createBoundary(this.#token);
+    const boundary = createBoundary(this.#token);
+    this.#created.add(boundary);
+    return boundary;
+  }
+
+  /** A boundary that was drawn here, after the original was written: it cannot occur in that. */
+  hasCreated(boundary: string): boolean {
+    return this.#created.has(boundary);
   }
 }

@@ -17,25 +17,33 @@ interface Cursor {
 }
 
 /**
- * No boundary may occur inside a part (FAULTS H05): where new bytes hold one, or the original holds one of ours, the
- * multipart gets another boundary and everything is written again.
+ * No boundary may occur inside a part (FAULTS H05): where one does, the multipart gets another boundary and everything
+ * is written again. The original is not searched for 128 random bits that were drawn after it was written: adding an
+ * attachment to a large message must not read the message.
  */
 export function serialize(part: MimePart, what: "whole" | "body"): PieceList {
   for (let attempt = 0; attempt < MAX_BOUNDARY_ATTEMPTS; attempt++) {
     const out = new PieceList();
     const written: Cursor[] = [];
     write(part, what, out, written);
-    const colliding = written.filter((cursor) => collides(cursor, out));
+    const colliding = written.filter((cursor) => collides(cursor, out, part.context.source));
     if (colliding.length === 0) return out;
     for (const cursor of colliding) cursor.part.renewBoundary();
   }
   throw new RangeError("No boundary could be found that is absent from the parts");
 }
 
-function collides({ part, body, boundary }: Cursor, out: PieceList): boolean {
+function collides(
+  { part, body, boundary }: Cursor,
+  out: PieceList,
+  original: ByteSource | undefined,
+): boolean {
   if (body.children.length === 0) return false;
   const layout = part.boundaryRenewed ? undefined : body.layout;
-  if (layout === undefined) return out.includes(Buffer.from(`--${boundary}`), undefined);
+  if (layout === undefined) {
+    const unchecked = part.context.hasCreated(boundary) ? original : undefined;
+    return out.includes(Buffer.from(`--${boundary}`), unchecked);
+  }
   // The original was cut at this boundary: only what is new in it can collide.
   return out.includes(Buffer.concat([Buffer.from("--"), layout.boundary]), layout.range.source);
 }
