@@ -8,6 +8,7 @@ import { z } from "zod";
 import { configSchema } from "../src/config/schema.ts";
 import { ERROR_CODES } from "../src/core/errors.ts";
 import { EVENTS } from "../src/events/catalog.ts";
+import { cdoPages } from "./cdo-docs.ts";
 
 const NOTE = "<!-- Made by tools/generate-docs.ts from the code; `npm run docs` makes it again. -->";
 type Schema = z.core.JSONSchema.JSONSchema;
@@ -21,6 +22,7 @@ export async function generateDocs(): Promise<ReadonlyMap<string, string>> {
     ["docs/cli.md", await cliPage()],
     ["docs/events/README.md", eventsPage()],
     ["docs/rfc.md", rfcPage()],
+    ...cdoPages({ page, table }),
   ]);
 }
 
