@@ -11,6 +11,7 @@ import {
   transform,
 } from "esbuild";
 import { EXPORTS_GLOBAL } from "../../runtime/contract.ts";
+import { COM_ONLY_NAMES, COM_ONLY_PREFIX, habitHint, silentHabit } from "./jscript-habits.ts";
 import { contentHash, fileProblem, isInside } from "./script-file.ts";
 
 export interface CompiledScript {
@@ -42,6 +43,10 @@ const ENTRY_POINTS = [
   "ISmtpOnArrival_OnArrival",
 ];
 const TARGET = "es2024";
+const MAX_NAMED_LINES = 5;
+const COM_ONLY = Object.fromEntries(
+  Object.keys(COM_ONLY_NAMES).map((name) => [name, COM_ONLY_PREFIX + name]),
+);
 
 export async function compileScript(source: ScriptSource): Promise<CompileAnswer> {
   const text = source.text.replace(/^#!/, "//");
@@ -56,6 +61,8 @@ export async function compileScript(source: ScriptSource): Promise<CompileAnswer
       );
     const output =
       format === "esm" ? await bundledOutput(source, text, bundled) : await plainOutput(source, text);
+    const habit = silentHabit(source.name, text, output.code);
+    if (habit !== undefined) return failed(habit, bundled, source);
     const version = contentHash(source.name, output.code);
     return { kind: "compiled", script: { version, ...output, imports: importsOf(bundled, source) } };
   } catch (error) {
@@ -87,6 +94,7 @@ function bundle(source: ScriptSource, contents: string): Promise<Bundled> {
     format: "iife",
     globalName: EXPORTS_GLOBAL,
     target: TARGET,
+    define: COM_ONLY,
     platform: "neutral",
     mainFields: ["module", "main"],
     conditions: ["module", "import", "default"],
@@ -149,6 +157,7 @@ async function plainOutput(source: ScriptSource, text: string): Promise<Output> 
     loader: loaderOf(source.name),
     sourcefile: source.name,
     target: TARGET,
+    define: COM_ONLY,
     sourcemap: "external",
     sourcesContent: false,
     legalComments: "none",
@@ -172,7 +181,9 @@ function describeFailure(errors: readonly Message[], folder: string): string {
   const first = errors[0];
   if (first === undefined) return "does not compile";
   const { location } = first;
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
+  const lines = errors.slice(1, 1 + MAX_NAMED_LINES).flatMap((error) => error.location?.line ?? []);
+  const others = lines.length === 0 ? "" : `: line ${lines.join(", ")}`;
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more${others})` : "";
   // esbuild counts columns from 0.
   const where =
     location === null
@@ -182,9 +193,8 @@ function describeFailure(errors: readonly Message[], folder: string): string {
 }
 
 function hintFor({ text, location }: Message): string {
-  if (text === "Invalid assignment target" && /\)\s*=[^=]/.test(location?.lineText ?? "")) {
-    return '; a call cannot be assigned to: add .Value, as in msg.Fields("urn:schemas:mailheader:subject").Value = x';
-  }
+  const habit = habitHint(text, location?.lineText ?? "");
+  if (habit !== "") return habit;
   if (/^Could not resolve "(?:node:)?[a-z_/]+"$/.test(text))
     return "; scripts have no modules of Node, only files and packages of the script folder";
   return "";
