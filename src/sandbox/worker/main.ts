@@ -23,20 +23,24 @@ function serve(socket: Socket): void {
   const content = new ContentChannel(CONTENT_FD);
   const reader = new FrameReader();
 
+  let batch: Buffer[] = [];
+  let batchStarted = 0;
   const send = (frame: WorkerFrame, bytes: readonly Buffer[] = []): void => {
-    for (const part of encodeFrame(frame, bytes)) socket.write(part);
+    batch.push(...encodeFrame(frame, bytes));
+  };
+  /** One buffer costs one system call; a list of them costs several times that in bookkeeping. */
+  const flush = (): void => {
+    if (batch.length > 0) socket.write(Buffer.concat(batch));
+    batch = [];
+    batchStarted = performance.now();
   };
 
-  let batchStarted = 0;
   const runAndAnswer = (job: JobFrame, sent: Buffer): void => {
     const fetch = (offset: number, length: number): Buffer => content.fetch(job.job, offset, length);
     const { head, bytes } = runJob(job, sent, scripts, settings, fetch);
     send(head, bytes);
     // Answers that are ready must not wait behind a slow job: were we ended in it, the relay would suspect the wrong one.
-    if (performance.now() - batchStarted <= settings.flushAfterMs) return;
-    socket.uncork();
-    socket.cork();
-    batchStarted = performance.now();
+    if (performance.now() - batchStarted > settings.flushAfterMs) flush();
   };
 
   const take = ({ head, bytes }: Frame): void => {
@@ -59,13 +63,13 @@ function serve(socket: Socket): void {
   };
 
   socket.on("data", (chunk: Buffer) => {
-    socket.cork();
     batchStarted = performance.now();
     for (const frame of reader.push(chunk)) take(frame);
-    socket.uncork();
+    flush();
   });
   setInterval(() => scripts.disposeIdle(performance.now()), IDLE_SWEEP_MS).unref();
   send({ type: "ready" });
+  flush();
 }
 
 /** Without the relay there is nothing to do; whatever is in hand belongs to it. */
