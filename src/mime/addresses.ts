@@ -10,6 +10,8 @@ export interface MailboxAddress {
 /** What is collected of the mailbox in hand. */
 interface Draft {
   phrase: string[];
+  /** An address literal "[IPv6:..]" has begun. */
+  literal: boolean;
   angle: string | undefined;
   comment: string;
 }
@@ -69,8 +71,14 @@ function finish(draft: Draft, found: MailboxAddress[]): void {
     found.push({ name: decodeWords(draft.comment.trim()), address: phrase.replaceAll(/ ?([@.]) ?/g, "$1") });
   }
   draft.phrase = [];
+  draft.literal = false;
   draft.angle = undefined;
   draft.comment = "";
+}
+
+function addText(text: string, draft: Draft): void {
+  draft.phrase.push(text);
+  draft.literal ||= text.includes("[");
 }
 
 /** Keeps the quotes of a local part (`"a b"@c`), drops those of a display name. */
@@ -83,13 +91,13 @@ function addQuoted(raw: string, at: number, draft: Draft): number {
 /** Groups are flattened: their names are dropped, their members kept. Tolerant: whatever cannot be read is skipped. */
 export function parseAddressList(raw: string): MailboxAddress[] {
   const found: MailboxAddress[] = [];
-  const draft: Draft = { phrase: [], angle: undefined, comment: "" };
+  const draft: Draft = { phrase: [], literal: false, angle: undefined, comment: "" };
   const special = /["(<,;:]/g;
   let position = 0;
   while (position < raw.length) {
     special.lastIndex = position;
     const at = special.exec(raw)?.index ?? raw.length;
-    if (at > position) draft.phrase.push(raw.slice(position, at));
+    if (at > position) addText(raw.slice(position, at), draft);
     switch (raw[at] ?? ",") {
       case '"':
         position = addQuoted(raw, at, draft);
@@ -109,7 +117,7 @@ export function parseAddressList(raw: string): MailboxAddress[] {
       }
       case ":":
         // The name of a group; in an address literal "[IPv6:..]" the colon belongs to the address.
-        if (draft.phrase.join("").includes("[")) draft.phrase.push(":");
+        if (draft.literal) draft.phrase.push(":");
         else draft.phrase = [];
         position = at + 1;
         break;

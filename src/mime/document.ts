@@ -49,7 +49,7 @@ export class MimeDocument {
     const stack = [this.root];
     for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
       if (part.ownChange) return true;
-      if (part.body.kind === "children") stack.push(...part.body.children);
+      if (part.body.kind === "children") for (const child of part.body.children) stack.push(child);
     }
     return false;
   }

@@ -71,6 +71,13 @@ export class Headers {
     return this.#find(name.toLowerCase()) !== undefined;
   }
 
+  count(name: string): number {
+    const wanted = name.toLowerCase();
+    let count = 0;
+    for (const field of this.#parsed()) if (field.name === wanted) count++;
+    return count;
+  }
+
   /** The fields in order, lines that are no fields left out. */
   entries(): { name: string; value: string }[] {
     const found: { name: string; value: string }[] = [];
@@ -93,7 +100,7 @@ export class Headers {
       first.edited = true;
       this.#revision++;
     }
-    this.#removeWhere((field) => field.name === wanted && field !== first);
+    this.#removeFields((field) => field.name === wanted && field !== first);
   }
 
   add(name: string, value: string): void {
@@ -113,7 +120,12 @@ export class Headers {
 
   remove(name: string): number {
     const wanted = name.toLowerCase();
-    return this.#removeWhere((field) => field.name === wanted && wanted !== "");
+    return this.#removeFields((field) => field.name === wanted && wanted !== "");
+  }
+
+  /** Removes the fields whose name (in lower case) the test accepts. */
+  removeWhere(test: (name: string) => boolean): number {
+    return this.#removeFields((field) => field.name !== "" && test(field.name));
   }
 
   /** The fields whose name the test accepts, as they stand, for `adopt` of another block. */
@@ -231,7 +243,7 @@ export class Headers {
     fields.splice(index, 0, field);
   }
 
-  #removeWhere(test: (field: Field) => boolean): number {
+  #removeFields(test: (field: Field) => boolean): number {
     const fields = this.#parsed();
     const kept = fields.filter((field) => !test(field));
     const removed = fields.length - kept.length;

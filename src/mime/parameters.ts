@@ -10,6 +10,11 @@ export interface ParameterizedValue {
   readonly parameters: Map<string, string>;
 }
 
+/** Where to tell what readers may understand differently. */
+export interface DefectLog {
+  note(defect: string): void;
+}
+
 interface Token {
   readonly text: string;
   readonly end: number;
@@ -117,6 +122,7 @@ function joinSections(sections: Map<number, Section>): string {
 export function parseParameters(
   raw: string,
   maxParameters: number = DEFAULT_MIME_LIMITS.maxParameters,
+  defects?: DefectLog,
 ): ParameterizedValue {
   const parameters = new Map<string, string>();
   const head = readToken(raw, 0, ";");
@@ -128,28 +134,35 @@ export function parseParameters(
     if (raw[position] !== "=") continue;
     const value = readToken(raw, position + 1, ";");
     position = value.end;
-    noteParameter(parameters, sectioned, name.text.toLowerCase(), value.text);
+    const isNew = noteParameter(parameters, sectioned, name.text.toLowerCase(), value.text);
+    if (!isNew) defects?.note("A parameter is given twice: the first was taken");
   }
+  if (position < raw.length) defects?.note("The parameter limit was reached: further ones were ignored");
   for (const [name, sections] of sectioned) if (sections.has(0)) parameters.set(name, joinSections(sections));
   return { value: head.text.toLowerCase(), parameters };
 }
 
+/** False when the parameter was there before. */
 function noteParameter(
   parameters: Map<string, string>,
   sectioned: Map<string, Map<number, Section>>,
   name: string,
   text: string,
-): void {
+): boolean {
   const match = name.includes("*") ? SECTION_NAME.exec(name) : null;
   if (match === null) {
-    if (name !== "" && !parameters.has(name)) parameters.set(name, decodeWords(text));
-    return;
+    if (name === "") return true;
+    if (parameters.has(name)) return false;
+    parameters.set(name, decodeWords(text));
+    return true;
   }
   const [, base = "", number = "0", star] = match;
   let sections = sectioned.get(base);
   if (sections === undefined) sectioned.set(base, (sections = new Map()));
   const key = Number(number);
-  if (!sections.has(key)) sections.set(key, { text, encoded: star !== undefined });
+  if (sections.has(key)) return false;
+  sections.set(key, { text, encoded: star !== undefined });
+  return true;
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;

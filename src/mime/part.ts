@@ -40,7 +40,7 @@ export class MimePart {
     body: ByteRange,
   ) {
     this.context = context;
-    this.#content = new ContentFields(context.limits.maxParameters);
+    this.#content = new ContentFields(context);
     this.depth = depth;
     this.#parent = parent;
     this.#headerRange = headerRange;
@@ -139,11 +139,11 @@ export class MimePart {
   }
 
   get fileName(): string {
-    return (
-      this.#content.disposition(this.headers).parameters.get("filename") ??
-      this.#content.type(this.headers).parameters.get("name") ??
-      ""
-    );
+    const name = this.contentParameters.get("name");
+    const fileName = this.#content.disposition(this.headers).parameters.get("filename");
+    if (name !== undefined && fileName !== undefined && name !== fileName)
+      this.context.note("A part has two file names: that of Content-Disposition was taken");
+    return fileName ?? name ?? "";
   }
 
   /** Without its angle brackets. */
@@ -262,10 +262,7 @@ export class MimePart {
     if (this.isRoot) {
       wrapper.#takeHeadersOf(this);
       this.headers.adopt(wrapper.headers.rawFields(isContentField));
-      for (const { name } of wrapper.headers.entries()) {
-        if (isContentField(name.toLowerCase()) && name.toLowerCase() !== "content-type")
-          wrapper.headers.remove(name);
-      }
+      wrapper.headers.removeWhere((name) => isContentField(name) && name !== "content-type");
       this.context.root = wrapper;
     } else this.#parent?.replaceChild(this, wrapper);
     wrapper.headers.set("Content-Type", mediaType);
@@ -282,8 +279,7 @@ export class MimePart {
     this.removeChild(child);
     if (!this.isRoot) return this.#parent?.replaceChild(this, child);
     const fields = child.headers.rawFields(isContentField);
-    for (const { name } of this.headers.entries())
-      if (isContentField(name.toLowerCase())) this.headers.remove(name);
+    this.headers.removeWhere(isContentField);
     child.#takeHeadersOf(this);
     child.headers.adopt(fields);
     child.headers.ensureBlankLine();
