@@ -199,6 +199,9 @@ const retry = z.strictObject({
     .min(1)
     .default([15, 30, 60, 240])
     .meta(live("Between further attempts; the last one repeats.", { unit: "minutes" })),
+  jitterPercent: count(0, 100)
+    .default(10)
+    .meta(live("By how much each wait is made shorter or longer at random.", { unit: "percent" })),
   delayNoticeMinutes: minutes()
     .default(720)
     .meta(live("Age at which the sender is told of the delay (RFC 3461 §4.1).", { unit: "minutes" })),

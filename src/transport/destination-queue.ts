@@ -15,7 +15,14 @@ export interface Delivery {
   attempts: number;
   /** ms since the epoch; undefined: as soon as the next hop takes it. */
   nextAttempt: number | undefined;
-  state: "ready" | "active" | "deferred" | "held";
+  /** `active` until the attempt is recorded and reported; `removed`: of no queue any more. */
+  state: "ready" | "active" | "deferred" | "held" | "removed";
+}
+
+/** When the first of them is due; undefined when one waits for nothing but its next hop. */
+export function earliestAttempt(deliveries: readonly Delivery[]): number | undefined {
+  const due = Math.min(...deliveries.map(({ nextAttempt }) => nextAttempt ?? 0));
+  return due > 0 ? due : undefined;
 }
 
 /** Takes a message to a next hop: an outbound destination, or the local store driver. */
@@ -49,12 +56,18 @@ export interface DestinationQueueParts {
   readonly retryDelayMs: (failures: number) => number;
 }
 
+/** Length of the used-up start of the array of ready deliveries at which it is cut off. */
+const CUT_LENGTH = 10_000;
+
 export class DestinationQueue {
   readonly key: string;
   readonly #parts: DestinationQueueParts;
+  /** In order; those that were removed stay in their places, because taking them out of many thousands is slow. */
   #ready: Delivery[] = [];
-  /** Index of the first delivery of #ready: shifting an array of many thousands is slow. */
+  /** Index of the first delivery of #ready that was not taken yet. */
   #head = 0;
+  /** Deliveries of #ready that wait. */
+  #readyCount = 0;
   readonly #deferred = new Set<Delivery>();
   readonly #held = new Set<Delivery>();
   readonly #active = new Set<Delivery>();
@@ -78,17 +91,12 @@ export class DestinationQueue {
   }
 
   get isEmpty(): boolean {
-    return this.#active.size + this.#deferred.size + this.#held.size + this.#ready.length - this.#head === 0;
+    return this.#active.size + this.#deferred.size + this.#held.size + this.#readyCount === 0;
   }
 
   /** When an unreachable next hop is tried again; 0 when it is not blocked. */
   get blockedUntil(): number {
     return this.#blockedUntil > this.#parts.clock.now() ? this.#blockedUntil : 0;
-  }
-
-  /** All deliveries, for people and for expiry. */
-  deliveries(): Delivery[] {
-    return [...this.#active, ...this.#ready.slice(this.#head), ...this.#deferred, ...this.#held];
   }
 
   add(delivery: Delivery): void {
@@ -100,19 +108,26 @@ export class DestinationQueue {
       this.#deferred.add(delivery);
       this.#alarm.atLatest(delivery.nextAttempt);
     } else {
-      delivery.state = "ready";
-      this.#ready.push(delivery);
+      this.#makeReady(delivery);
       this.#pump();
     }
   }
 
-  /** Takes a waiting delivery out; false when it is being delivered right now. */
+  #makeReady(delivery: Delivery): void {
+    delivery.state = "ready";
+    this.#ready.push(delivery);
+    this.#readyCount += 1;
+  }
+
+  /** Takes a waiting delivery out; false when its attempt is under way, or not recorded yet. */
   remove(delivery: Delivery): boolean {
-    if (this.#active.has(delivery)) return false;
+    if (delivery.state === "active") return false;
     this.#deferred.delete(delivery);
     this.#held.delete(delivery);
-    if (delivery.state === "ready") {
-      this.#ready = this.#ready.slice(this.#head).filter((other) => other !== delivery);
+    if (delivery.state === "ready") this.#readyCount -= 1;
+    delivery.state = "removed";
+    if (this.#ready.length - this.#head > 2 * this.#readyCount + CUT_LENGTH) {
+      this.#ready = this.#ready.slice(this.#head).filter(({ state }) => state === "ready");
       this.#head = 0;
     }
     return true;
@@ -121,6 +136,7 @@ export class DestinationQueue {
   /** Further attempts go through another courier. */
   useCourier(courier: Courier): void {
     this.#courier = courier;
+    this.#failures = 0;
     this.unblock();
   }
 
@@ -138,14 +154,16 @@ export class DestinationQueue {
 
   #pump(): void {
     if (this.#stopped || this.blockedUntil > 0) return;
-    while (this.#head < this.#ready.length && this.#courier.capacity > 0) {
+    while (this.#readyCount > 0 && this.#courier.capacity > 0) {
       const delivery = this.#ready[this.#head];
       this.#head += 1;
-      if (this.#head === this.#ready.length || this.#head > 10_000) {
+      if (this.#head >= this.#ready.length || this.#head > CUT_LENGTH) {
         this.#ready = this.#ready.slice(this.#head);
         this.#head = 0;
       }
-      if (delivery !== undefined) this.#attempt(delivery);
+      if (delivery?.state !== "ready") continue;
+      this.#readyCount -= 1;
+      this.#attempt(delivery);
     }
   }
 
@@ -159,7 +177,7 @@ export class DestinationQueue {
         : this.#send(delivery, content);
     outcome.then(
       (result) => this.#finish(delivery, result),
-      (thrown: unknown) => this.#finish(delivery, notSent(describeError(thrown))),
+      (thrown: unknown) => this.#notSent(delivery, describeError(thrown)),
     );
   }
 
@@ -183,6 +201,18 @@ export class DestinationQueue {
     this.#pump();
   }
 
+  /** The next hop was not asked: the content could not be read, say. That is no reason to leave the next hop alone. */
+  #notSent(delivery: Delivery, reason: string): void {
+    this.#active.delete(delivery);
+    delivery.attempts += 1;
+    this.#parts.attempted(delivery, {
+      kind: "unreachable",
+      reply: reply(451, "3.0", reason),
+      remote: "",
+    });
+    this.#pump();
+  }
+
   /** Many deliveries may fail on one outage: it counts once. */
   #backOff(transient: boolean): void {
     if (!transient || this.blockedUntil > 0) return;
@@ -202,21 +232,8 @@ export class DestinationQueue {
         continue;
       }
       this.#deferred.delete(delivery);
-      delivery.state = "ready";
-      this.#ready.push(delivery);
+      this.#makeReady(delivery);
     }
     this.#pump();
   }
-}
-
-/** The attempt ended before the next hop was asked: the content could not be read, say. */
-function notSent(reason: string): DeliveryOutcome {
-  return {
-    kind: "unreachable",
-    reason,
-    transient: true,
-    reply: reply(451, "3.0", reason),
-    remote: "",
-    mayDuplicate: false,
-  };
 }

@@ -5,8 +5,6 @@ import { enhancedStatus, formatReply, type Reply } from "../core/reply.ts";
 import { Content, type FileRange, type Piece } from "../message/content.ts";
 import { explain, subjectOf, type DsnKind } from "./dsn-text.ts";
 
-export type { DsnKind } from "./dsn-text.ts";
-
 export interface DsnRecipient {
   readonly recipient: Recipient;
   /** The reply that decided, of the next hop or our own. */

@@ -11,6 +11,7 @@ export class LocalCourier implements Courier {
   readonly #drop: Drop;
   readonly #maxConcurrent: number;
   #active = 0;
+  #onIdle: (() => void) | undefined;
 
   constructor(drop: Drop, maxConcurrent: number) {
     this.#drop = drop;
@@ -46,10 +47,15 @@ export class LocalCourier implements Courier {
       };
     } finally {
       this.#active -= 1;
+      if (this.#active === 0) this.#onIdle?.();
     }
   }
 
+  /** Resolves when no file is being written. */
   close(): Promise<void> {
-    return Promise.resolve();
+    if (this.#active === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
   }
 }

@@ -1,8 +1,10 @@
 // Takes mail to the hosts of a domain: looks them up when there is mail, and again when the answer has aged.
-import { type Reply, isPermanent } from "../core/reply.ts";
+import { type Reply, isPermanent, reply as replyOf } from "../core/reply.ts";
 import type { DeliveryOutcome, Destination, NextHop, OutboundMessage } from "../smtp/client/destination.ts";
 import type { Courier } from "./destination-queue.ts";
 import type { MxLookup } from "./mx.ts";
+
+const CLOSING = replyOf(451, "3.2", "The service is shutting down");
 
 export interface MxCourierParts {
   readonly domain: string;
@@ -17,19 +19,22 @@ export class MxCourier implements Courier {
   /** Destinations of earlier answers that still finish their mail. */
   readonly #closing = new Set<Promise<void>>();
   #active = 0;
+  #closed = false;
 
   constructor(parts: MxCourierParts) {
     this.#parts = parts;
   }
 
   get capacity(): number {
-    return this.#parts.maxConnections - this.#active;
+    return this.#closed ? 0 : this.#parts.maxConnections - this.#active;
   }
 
   async deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
     this.#active += 1;
     try {
       const answer = await this.#parts.lookup.nextHops(this.#parts.domain);
+      // A destination made now would be closed by nobody.
+      if (this.#closed) return refused(this.#parts.domain, CLOSING, message);
       if (answer.kind === "failed") return refused(this.#parts.domain, answer.reply, message);
       return await this.#destinationOf(answer.hops).deliver(message);
     } finally {
@@ -38,11 +43,14 @@ export class MxCourier implements Courier {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#closing, this.#current?.destination.close()]);
   }
 
   #destinationOf(hops: readonly NextHop[]): Destination {
-    const hosts = JSON.stringify(hops.map(({ host, port, addresses }) => [host, port, addresses]).toSorted());
+    const hosts = JSON.stringify(
+      hops.map((hop) => JSON.stringify([hop.host, hop.port, hop.addresses])).toSorted(),
+    );
     if (this.#current?.hosts === hosts) return this.#current.destination;
     this.#retire();
     const destination = this.#parts.connect(hops);

@@ -1,12 +1,12 @@
 // The life of a message, steps 2 to 11 of DESIGN 4, top to bottom: accept → submission → route → queue → deliver → end.
 // A message is durable before its client hears 250; from then on it ends in exactly one recorded state per recipient.
-import { OnArrivalError, describeError } from "../core/errors.ts";
+import { describeError } from "../core/errors.ts";
 import type { Envelope, Origin } from "../core/envelope.ts";
-import { reply } from "../core/reply.ts";
 import type { Content } from "../message/content.ts";
-import type { MailMsg } from "../message/mail-msg.ts";
 import type { RecoveredMessage } from "../store/store-driver.ts";
-import type { AttemptResult, Delivery } from "./destination-queue.ts";
+import { logAttempt } from "./attempt-log.ts";
+import { type AttemptResult, type Delivery, earliestAttempt } from "./destination-queue.ts";
+import { MessageStates } from "./message-states.ts";
 import type { PipelineParts } from "./parts.ts";
 import {
   type HoldReason,
@@ -14,27 +14,26 @@ import {
   type RecipientRecord,
   applyState,
   createQueuedMessage,
-  formatState,
+  listUnsubmitted,
+  pendingAddresses,
 } from "./queued-message.ts";
+import { PendingWrites } from "./pending-writes.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type Router, groupByRoute } from "./router.ts";
-import { type DueReport, addReport, describeReply, expiredReply, settle } from "./settlement.ts";
-import { type SubmissionResult, forkedMessage } from "./submission.ts";
+import { type DueReport, addReport, expiredReply, settle } from "./settlement.ts";
+import type { SubmissionVerdict } from "./submission.ts";
+import { SubmissionTurns } from "./submission-turns.ts";
 
-/** Wait before a report that could not be stored is tried again, ms. */
-const REPORT_RETRY_MS = 30_000;
+const NO_DELIVERIES: readonly Delivery[] = [];
 
 export class Pipeline<Script> {
   readonly #parts: PipelineParts<Script>;
   /** Every message of the store that is not finished. */
   readonly messages = new Map<string, QueuedMessage>();
-  /** Accepted messages that wait for their turn in the submission. */
-  readonly #backlog: QueuedMessage[] = [];
-  readonly #submitting = new Set<QueuedMessage>();
-  readonly #deliveries = new Map<QueuedMessage, Delivery[]>();
-  #stopped = false;
-  #onSettled: (() => void) | undefined;
-
+  readonly #states: MessageStates;
+  readonly #turns: SubmissionTurns<Script>;
+  readonly #deliveries = new Map<QueuedMessage, readonly Delivery[]>();
+  readonly #writes: PendingWrites;
   #router: Router;
   #retry: RetryPolicy;
 
@@ -42,13 +41,28 @@ export class Pipeline<Script> {
     this.#parts = parts;
     this.#router = parts.router;
     this.#retry = parts.retry;
+    this.#states = new MessageStates(parts.store, parts.resident, parts.log);
+    this.#writes = new PendingWrites(parts.log);
+    this.#turns = new SubmissionTurns({
+      submission: parts.submission,
+      store: parts.store,
+      states: this.#states,
+      maxSubmissions: parts.settings.maxSubmissions,
+      mayRun: (message) =>
+        message.phase === "submission" &&
+        this.messages.has(message.id) &&
+        !parts.waiting.has(message) &&
+        !this.#writes.has(message),
+      decided: (message, verdict) => this.#submitted(message, verdict),
+      begin: (fork) => this.#begin(fork),
+    });
   }
 
   /** New routes and intervals: what waits is routed anew. */
   reconfigure(router: Router, retry: RetryPolicy): void {
     this.#router = router;
     this.#retry = retry;
-    for (const message of this.#deliveries.keys()) this.requeue(message);
+    for (const message of this.#deliveries.keys()) this.#reroute(message);
   }
 
   // ---- step 2: durable, then 250 ----
@@ -67,7 +81,7 @@ export class Pipeline<Script> {
       this.#begin(message);
     } else {
       this.messages.set(message.id, message);
-      this.#route(message);
+      this.#route(message, NO_DELIVERIES);
     }
   }
 
@@ -80,83 +94,35 @@ export class Pipeline<Script> {
 
   // ---- step 3: submission ----
 
-  /** Runs the sinks, at most `maxSubmissions` messages at a time. */
   submit(message: QueuedMessage): void {
-    if (this.#submitting.size < this.#parts.settings.maxSubmissions && !this.#stopped)
-      this.#runSinks(message);
-    else this.#backlog.push(message);
-  }
-
-  #runSinks(message: QueuedMessage): void {
-    this.#submitting.add(message);
-    const content = this.#load(message);
-    const result =
-      content instanceof Promise
-        ? content.then((loaded) => this.#submission(message, loaded))
-        : this.#submission(message, content);
-    if (result instanceof Promise) {
-      result.then(
-        (settled) => this.#submitted(message, settled),
-        (thrown: unknown) =>
-          this.#submitted(message, { kind: "retry", reason: { by: "sink", text: describeError(thrown) } }),
-      );
-    } else {
-      this.#submitted(message, result);
-    }
-  }
-
-  #submission(message: QueuedMessage, content: Content): SubmissionResult | Promise<SubmissionResult> {
-    message.size = content.size;
-    return this.#parts.submission.run(message, content);
+    this.#turns.submit(message);
   }
 
   /** Status check after the sinks (REFERENCE 4.2.3). */
-  #submitted(message: QueuedMessage, result: SubmissionResult): void {
-    this.#submitting.delete(message);
-    switch (result.kind) {
+  #submitted(message: QueuedMessage, verdict: SubmissionVerdict): void {
+    switch (verdict.kind) {
       case "submitted":
-        this.#startDelivery(message, result.forks);
+        this.#startDelivery(message, verdict.forked);
         break;
       case "discarded":
-        this.discard(message, result.reason);
+        this.discard(message, verdict.reason);
         break;
       case "badmail":
-        this.badmail(message, result.code, result.reason);
-        break;
-      case "again":
-        this.submit(message);
+        this.#badmail(message, verdict);
         break;
       case "hold":
       case "retry":
-        this.#postpone(message, result.reason, result.kind === "hold");
+        this.#postpone(message, verdict.reason, verdict.kind === "hold");
         break;
     }
-    this.#nextSubmission();
-  }
-
-  #nextSubmission(): void {
-    if (this.#submitting.size === 0) this.#onSettled?.();
-    if (this.#stopped || this.#submitting.size >= this.#parts.settings.maxSubmissions) return;
-    const next = this.#backlog.shift();
-    if (next !== undefined) this.#runSinks(next);
   }
 
   /** Back to the pre-submission queue: a sink failed, or asked for it. It expires like any other message. */
   #postpone(message: QueuedMessage, reason: HoldReason, hold: boolean): void {
-    message.attempts += 1;
     const now = this.#parts.clock.now();
-    if (this.#retry.isExpired("local", message.origin.arrivalTime, now)) {
-      message.recipients = message.envelope.recipients.map((recipient) => ({
-        recipient,
-        state: "pending",
-        lastReply: reply(451, "3.0", reason.text),
-      }));
-      this.#expire(message, message.recipients);
-      return;
-    }
+    message.attempts += 1;
     message.held = hold ? reason : undefined;
     message.nextAttempt = now + this.#retry.delayMs(message.attempts);
-    message.content = undefined;
     const log = {
       message: message.id,
       reason: reason.text,
@@ -165,137 +131,140 @@ export class Pipeline<Script> {
     };
     if (hold) this.#parts.log.error(log, "message held: a sink failed on it");
     else this.#parts.log.warn(log, "message goes back to the pre-submission queue");
-    this.#save(message);
+    this.#states.save(message);
+    this.#states.drop(message);
     this.#parts.waiting.add(message, reason);
+    this.#checkAge(message, now);
   }
 
-  #startDelivery(message: QueuedMessage, forks: readonly MailMsg[]): void {
-    for (const fork of forks) this.#commitFork(forkedMessage(fork));
+  #startDelivery(message: QueuedMessage, forked: boolean): void {
     message.phase = "delivery";
     message.held = undefined;
     message.attempts = 0;
     message.nextAttempt = undefined;
     message.recipients = message.envelope.recipients.map((recipient) => ({ recipient, state: "pending" }));
-    if (forks.length > 0) this.#save(message);
-    this.#route(message);
-  }
-
-  #commitFork(fork: QueuedMessage): void {
-    const content = fork.content;
-    if (content === undefined || fork.envelope.recipients.length === 0) return;
-    this.#parts.store.commit(fork.id, fork.origin, fork.envelope, content).then(
-      () => {
-        this.#save(fork);
-        this.#begin(fork);
-      },
-      (thrown: unknown) =>
-        this.#parts.log.error({ message: fork.id, error: describeError(thrown) }, "fork could not be stored"),
-    );
+    if (forked) this.#states.save(message);
+    this.#route(message, NO_DELIVERIES);
   }
 
   // ---- steps 7 and 8: route, queue ----
 
-  #route(message: QueuedMessage): void {
-    const groups = groupByRoute(this.#router, message.recipients);
-    if (groups.size === 0) {
-      this.#finish(message);
+  /** Queues the recipients that wait and are not in one of the deliveries that `stay`. */
+  #route(message: QueuedMessage, stay: readonly Delivery[]): void {
+    const staying = new Set(stay.flatMap(({ records }) => records));
+    const records =
+      staying.size === 0 ? message.recipients : message.recipients.filter((record) => !staying.has(record));
+    const groups = groupByRoute(this.#router, records);
+    if (groups.size === 0 && stay.length === 0) {
+      this.#finishOrSave(message);
       return;
     }
     // With several next hops some may be done when the service dies: the state tells which.
-    if (groups.size > 1) this.#save(message);
-    const deliveries: Delivery[] = [];
-    for (const { route, records } of groups.values()) {
+    if (groups.size > 1) this.#states.save(message);
+    const added: Delivery[] = [];
+    for (const { route, records: waiting } of groups.values()) {
       const { attempts, nextAttempt } = message;
-      deliveries.push({
-        message,
-        records,
-        queue: this.#parts.queues.of(route),
-        attempts,
-        nextAttempt,
-        state: "ready",
-      });
+      const queue = this.#parts.queues.of(route);
+      added.push({ message, records: waiting, queue, attempts, nextAttempt, state: "ready" });
     }
-    this.#deliveries.set(message, deliveries);
-    this.#parts.resident.limit(message, () => this.#save(message));
-    for (const delivery of deliveries) delivery.queue.add(delivery);
+    this.#deliveries.set(message, stay.length === 0 ? added : [...stay, ...added]);
+    this.#states.limit(message);
+    for (const delivery of added) delivery.queue.add(delivery);
   }
 
   // ---- steps 9 and 10: delivery, called by the queues ----
 
   /** The content for an attempt. */
   load(message: QueuedMessage): Content | Promise<Content> {
-    return this.#load(message);
+    return this.#states.load(message);
   }
 
   /** An attempt is over: record it, report it, try again or end. */
   attempted(delivery: Delivery, result: AttemptResult): void {
     const { message, queue } = delivery;
     const { pending, reports } = settle(delivery, result, queue.key === "local");
-    this.#logAttempt(delivery);
-    const others = (this.#deliveries.get(message) ?? []).filter((other) => other !== delivery);
-    this.#deliveries.set(message, others);
+    logAttempt(this.#parts.log, delivery, this.#parts.clock.now());
     this.#afterReports(message, reports, () => {
+      this.#removeDeliveries(message, [delivery]);
       if (pending.length > 0) this.#deferDelivery(delivery, pending);
       this.#finishOrSave(message);
     });
   }
 
+  #removeDeliveries(message: QueuedMessage, over: readonly Delivery[]): void {
+    const deliveries = this.deliveriesOf(message);
+    const others =
+      over.length === deliveries.length
+        ? NO_DELIVERIES
+        : deliveries.filter((delivery) => !over.includes(delivery));
+    this.#deliveries.set(message, others);
+  }
+
   #finishOrSave(message: QueuedMessage): void {
-    if (message.recipients.every((record) => record.state !== "pending")) {
+    if (!this.messages.has(message.id)) return;
+    const isOver = message.recipients.every((record) => record.state !== "pending");
+    if (isOver && !this.#writes.has(message)) {
       this.#finish(message);
       return;
     }
-    this.#save(message);
-    message.content = undefined;
-    this.#parts.resident.forget(message);
+    this.#states.save(message);
+    this.#states.drop(message);
   }
 
-  #deferDelivery(delivery: Delivery, pending: readonly RecipientRecord[]): void {
-    const { message, queue, attempts } = delivery;
+  /** The routes may have changed since the delivery was queued, and its queue may be gone. */
+  #deferDelivery({ message, attempts }: Delivery, pending: readonly RecipientRecord[]): void {
     const now = this.#parts.clock.now();
-    // An unreachable next hop is left alone by its queue as a whole; a refused recipient waits by itself.
-    const nextAttempt = queue.blockedUntil > 0 ? undefined : now + this.#retry.delayMs(attempts);
+    const again: Delivery[] = [];
+    for (const { route, records } of groupByRoute(this.#router, pending).values()) {
+      const queue = this.#parts.queues.of(route);
+      // An unreachable next hop is left alone by its queue as a whole; a refused recipient waits by itself.
+      const nextAttempt = queue.blockedUntil > 0 ? undefined : now + this.#retry.delayMs(attempts);
+      again.push({ message, records, queue, attempts, nextAttempt, state: "deferred" });
+    }
+    const deliveries = [...this.deliveriesOf(message), ...again];
+    this.#deliveries.set(message, deliveries);
     message.attempts = Math.max(message.attempts, attempts);
-    message.nextAttempt = nextAttempt ?? queue.blockedUntil;
-    const again: Delivery = { message, records: pending, queue, attempts, nextAttempt, state: "deferred" };
-    this.#deliveries.set(message, [...(this.#deliveries.get(message) ?? []), again]);
-    queue.add(again);
+    message.nextAttempt = earliestAttempt(deliveries);
+    for (const delivery of again) delivery.queue.add(delivery);
     this.#checkAge(message, now);
   }
 
   /** Delay notices and expiry of everything that waits: called every minute. */
   sweep(): void {
     const now = this.#parts.clock.now();
-    for (const message of this.#deliveries.keys()) this.#checkAge(message, now);
+    for (const message of this.messages.values()) this.#checkAge(message, now);
   }
 
+  /** What the operator holds does not age. */
   #checkAge(message: QueuedMessage, now: number): void {
+    if (message.held?.by === "operator" || this.#writes.has(message)) return;
+    if (message.phase === "submission" && !this.#parts.waiting.has(message)) return;
     const { arrivalTime } = message.origin;
-    const isLocal = (this.#deliveries.get(message) ?? []).every((delivery) => delivery.queue.key === "local");
+    // A message that sinks have not let pass yet has the patience of local ones.
+    const isLocal = this.deliveriesOf(message).every((delivery) => delivery.queue.key === "local");
     const kind = isLocal ? "local" : "remote";
     if (this.#retry.isExpired(kind, arrivalTime, now)) {
       this.#expireWaiting(message);
     } else if (!message.delayNoticeSent && this.#retry.isDelayNoticeDue(kind, arrivalTime, now)) {
       message.delayNoticeSent = true;
+      listUnsubmitted(message, this.#parts.waiting.reasonOf(message));
+      const pending = message.recipients.filter((record) => record.state === "pending");
       const reports: DueReport[] = [];
-      addReport(
-        reports,
-        message.envelope.sender,
-        "delayed",
-        message.recipients.filter((record) => record.state === "pending"),
-      );
-      this.#afterReports(message, reports, () => this.#save(message));
+      addReport(reports, message.envelope.sender, "delayed", pending);
+      this.#afterReports(message, reports, () => this.#finishOrSave(message));
     }
   }
 
   #expireWaiting(message: QueuedMessage): void {
-    const deliveries = this.#deliveries.get(message) ?? [];
-    const waiting = deliveries.filter((delivery) => delivery.queue.remove(delivery));
+    if (message.phase === "submission") {
+      listUnsubmitted(message, this.#parts.waiting.reasonOf(message));
+      this.#parts.waiting.remove(message);
+      this.#expire(message, message.recipients);
+      return;
+    }
+    const waiting = this.deliveriesOf(message).filter((delivery) => delivery.queue.remove(delivery));
     if (waiting.length === 0) return;
-    this.#deliveries.set(
-      message,
-      deliveries.filter((delivery) => !waiting.includes(delivery)),
-    );
+    this.#removeDeliveries(message, waiting);
     this.#expire(
       message,
       waiting.flatMap((delivery) => delivery.records),
@@ -325,49 +294,50 @@ export class Pipeline<Script> {
       next();
       return;
     }
-    const send = (report: DueReport): Promise<void> =>
-      this.#parts.reports.send(message, report, () => this.#load(message));
-    Promise.all(reports.map((report) => send(report))).then(next, (thrown: unknown) => {
-      this.#parts.log.error(
-        { message: message.id, error: describeError(thrown) },
-        "report could not be stored; trying again",
-      );
-      this.#parts.clock.after(REPORT_RETRY_MS, () => this.#afterReports(message, reports, next));
+    const failed = reports.filter(({ kind }) => kind !== "delayed").flatMap(({ records }) => records);
+    for (const record of failed) record.unreported = true;
+    const sent = this.#parts.reports.send(message, reports, () => this.#states.load(message));
+    this.#writes.track(message, sent, () => {
+      for (const record of failed) record.unreported = undefined;
+      next();
     });
   }
 
   /** Ends every pending recipient without a report. */
   discard(message: QueuedMessage, reason: string): void {
-    const recipients = message.envelope.recipients.map((recipient) => recipient.address);
+    const { sender } = message.envelope;
     this.#parts.log.info(
-      { message: message.id, sender: message.envelope.sender, recipients, reason },
+      { message: message.id, sender, recipients: pendingAddresses(message), reason },
       "message discarded",
     );
     this.#endAll(message, "discarded");
   }
 
-  badmail(message: QueuedMessage, code: string, reason: string): void {
-    void (async () => {
-      const content = await this.#load(message);
-      await this.#parts.badmail(message.id, message.envelope, content, { code, text: reason });
-      this.#parts.log.warn(
-        { message: message.id, sender: message.envelope.sender, code, reason },
-        "message moved to Badmail",
-      );
-      this.#endAll(message, "badmail");
-    })().catch((thrown: unknown) => {
-      // Badmail full or unwritable: the message stays queued, never deleted.
-      this.#postpone(
-        message,
-        { by: "sink", text: `Badmail cannot be written: ${describeError(thrown)}` },
-        true,
-      );
-    });
+  #badmail(message: QueuedMessage, verdict: Extract<SubmissionVerdict, { kind: "badmail" }>): void {
+    const { code, reason, edited } = verdict;
+    const { envelope } = edited ?? message;
+    let next = (): void => this.#endAll(message, "badmail");
+    const write = async (): Promise<void> => {
+      try {
+        const content = edited?.content ?? (await this.#states.load(message));
+        await this.#parts.badmail(message.id, envelope, content, { code, text: reason });
+        const recipients = envelope.recipients.map(({ address }) => address);
+        this.#parts.log.warn(
+          { message: message.id, sender: envelope.sender, recipients, code, reason },
+          "message moved to Badmail",
+        );
+      } catch (thrown) {
+        // Badmail full or unwritable: the message stays queued, never deleted.
+        const text = `Badmail cannot be written: ${describeError(thrown)}`;
+        next = () => this.#postpone(message, { by: "sink", text }, true);
+      }
+    };
+    this.#writes.track(message, write(), () => next());
   }
 
   #endAll(message: QueuedMessage, state: "discarded" | "badmail"): void {
     for (const record of message.recipients) if (record.state === "pending") record.state = state;
-    for (const delivery of this.#deliveries.get(message) ?? []) delivery.queue.remove(delivery);
+    for (const delivery of this.deliveriesOf(message)) delivery.queue.remove(delivery);
     this.#finish(message);
   }
 
@@ -375,82 +345,49 @@ export class Pipeline<Script> {
     if (!this.messages.delete(message.id)) return;
     this.#deliveries.delete(message);
     this.#parts.waiting.remove(message);
-    this.#parts.resident.forget(message);
-    message.content = undefined;
-    this.#parts.store.remove(message.id);
+    this.#states.end(message);
   }
 
   // ---- for people ----
 
   deliveriesOf(message: QueuedMessage): readonly Delivery[] {
-    return this.#deliveries.get(message) ?? [];
+    return this.#deliveries.get(message) ?? NO_DELIVERIES;
   }
 
-  isSubmitting(message: QueuedMessage): boolean {
-    return this.#submitting.has(message);
+  /** Whether something works on the message right now, so that it cannot be taken away. */
+  isInHand(message: QueuedMessage): boolean {
+    return (
+      this.#turns.isRunning(message) ||
+      this.#writes.has(message) ||
+      this.deliveriesOf(message).some((delivery) => delivery.state === "active")
+    );
   }
 
   /** Takes the waiting deliveries of a message out of their queues and routes it anew, as its state now says. */
   requeue(message: QueuedMessage): void {
-    const waiting = this.deliveriesOf(message).filter((delivery) => delivery.queue.remove(delivery));
-    if (waiting.length < this.deliveriesOf(message).length) return;
-    this.#save(message);
-    this.#route(message);
+    this.#states.save(message);
+    this.#reroute(message);
+  }
+
+  #reroute(message: QueuedMessage): void {
+    this.#route(
+      message,
+      this.deliveriesOf(message).filter((delivery) => !delivery.queue.remove(delivery)),
+    );
   }
 
   save(message: QueuedMessage): void {
-    this.#save(message);
+    this.#states.save(message);
   }
 
   /** No new work; what is in hand may finish. */
   stop(): void {
-    this.#stopped = true;
+    this.#turns.stop();
   }
 
-  /** Resolves when no sink works on a message any more. */
-  settled(): Promise<void> {
-    if (this.#submitting.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onSettled = resolve;
-    });
-  }
-
-  // ---- store ----
-
-  #load(message: QueuedMessage): Content | Promise<Content> {
-    return message.content ?? this.#parts.store.loadContent(message.id);
-  }
-
-  #save(message: QueuedMessage): void {
-    const edited = message.contentUnsaved ? message.content : undefined;
-    if (edited !== undefined) message.contentUnsaved = false;
-    this.#parts.store.saveState(message.id, formatState(message), edited).catch((thrown: unknown) => {
-      if (edited !== undefined) {
-        message.contentUnsaved = true;
-        message.content = edited;
-      }
-      const error =
-        thrown instanceof OnArrivalError ? thrown : new OnArrivalError("STORE_FAILED", describeError(thrown));
-      this.#parts.log.error(
-        { message: message.id, code: error.code, error: error.message },
-        "state of a message could not be saved",
-      );
-    });
-  }
-
-  #logAttempt(delivery: Delivery): void {
-    const { message, records, queue } = delivery;
-    for (const record of records) {
-      const fields = {
-        message: message.id,
-        queue: queue.key,
-        recipient: record.recipient.address,
-        state: record.state,
-        reply: record.lastReply === undefined ? undefined : describeReply(record.lastReply),
-        delayMs: this.#parts.clock.now() - message.origin.arrivalTime,
-      };
-      if (record.state === "pending") this.#parts.log.warn(fields, "recipient deferred");
-      else this.#parts.log.info(fields, "recipient done");
-    }
+  /** Resolves when no sink works on a message any more and no report is being written. */
+  async settled(): Promise<void> {
+    await this.#turns.settled();
+    await this.#writes.settled();
   }
 }

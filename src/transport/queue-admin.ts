@@ -37,17 +37,12 @@ export function createQueueAdmin<Script>(
   };
 }
 
-/** Whether something works on the message right now, so that it cannot be taken away. */
-const isInHand = <Script>(pipeline: Pipeline<Script>, message: QueuedMessage): boolean =>
-  pipeline.isSubmitting(message) ||
-  pipeline.deliveriesOf(message).some((delivery) => delivery.state === "active");
-
 function tryNow<Script>(
   pipeline: Pipeline<Script>,
   waiting: PreSubmissionQueue,
   message: QueuedMessage,
 ): boolean {
-  if (isInHand(pipeline, message)) return false;
+  if (pipeline.isInHand(message)) return false;
   if (message.phase === "submission") return waiting.release((other) => other === message) > 0;
   message.held = undefined;
   message.nextAttempt = undefined;
@@ -61,7 +56,7 @@ function hold<Script>(
   waiting: PreSubmissionQueue,
   message: QueuedMessage,
 ): boolean {
-  if (message.held?.by === "operator" || isInHand(pipeline, message)) return false;
+  if (message.held?.by === "operator" || pipeline.isInHand(message)) return false;
   message.held = OPERATOR_HOLD;
   message.nextAttempt = undefined;
   if (message.phase === "delivery") {
@@ -74,7 +69,7 @@ function hold<Script>(
 }
 
 function remove<Script>(pipeline: Pipeline<Script>, message: QueuedMessage): boolean {
-  if (isInHand(pipeline, message)) return false;
+  if (pipeline.isInHand(message)) return false;
   pipeline.discard(message, "removed by the operator");
   return true;
 }

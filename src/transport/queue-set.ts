@@ -15,6 +15,7 @@ export class QueueSet {
   >();
   readonly #closing = new Set<Promise<void>>();
   #courierFor: (route: Route) => Courier;
+  #stopped = false;
 
   constructor(parts: QueueSetParts) {
     this.#parts = parts;
@@ -26,6 +27,8 @@ export class QueueSet {
     if (known !== undefined) return known.queue;
     const courier = this.#courierFor(route);
     const queue = this.#parts.queueFor(route, courier);
+    // Sinks may end while the service stops: what they let pass stays in the store.
+    if (this.#stopped) queue.stop();
     this.#queues.set(route.key, { route, queue, courier });
     return queue;
   }
@@ -55,6 +58,7 @@ export class QueueSet {
 
   /** No new attempts; resolves when those under way are over. */
   async close(): Promise<void> {
+    this.#stopped = true;
     for (const { queue } of this.#queues.values()) queue.stop();
     await Promise.all([
       ...this.#closing,

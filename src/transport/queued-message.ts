@@ -1,7 +1,7 @@
 // A message on its way from submission to its end: what the transport holds of it in memory, and saves as its state.
 import { OnArrivalError } from "../core/errors.ts";
 import type { Envelope, Origin, Recipient } from "../core/envelope.ts";
-import type { Reply } from "../core/reply.ts";
+import { type Reply, reply } from "../core/reply.ts";
 import type { Content } from "../message/content.ts";
 import type { PropertyValue } from "../message/mail-msg.ts";
 import type { RecipientState } from "./queue-view.ts";
@@ -14,6 +14,8 @@ export interface RecipientRecord {
   lastReply?: Reply | undefined;
   /** Next hop that gave it, for reports. */
   remote?: string | undefined;
+  /** The report on `state` is not durable yet: after a crash the recipient is pending again. */
+  unreported?: boolean | undefined;
 }
 
 /** Why a message waits: the binding that failed on it, or the operator. */
@@ -42,8 +44,8 @@ export interface QueuedMessage {
   nextAttempt: number | undefined;
   held: HoldReason | undefined;
   delayNoticeSent: boolean;
-  /** The sinks changed the content and the store does not have it yet. */
-  contentUnsaved: boolean;
+  /** Whether the store has what the sinks changed of the content. */
+  edits: "none" | "unsaved" | "saving";
   /** Position in the chain from which a fork goes on. */
   resumeAt: number;
   properties: ReadonlyMap<string, PropertyValue>;
@@ -67,7 +69,7 @@ export function createQueuedMessage(
     nextAttempt: undefined,
     held: undefined,
     delayNoticeSent: false,
-    contentUnsaved: false,
+    edits: "none",
     resumeAt: 0,
     properties: NO_PROPERTIES,
   };
@@ -75,13 +77,30 @@ export function createQueuedMessage(
 
 export const NO_PROPERTIES: ReadonlyMap<string, PropertyValue> = new Map();
 
+/** Gives a message that waits before submission the records of which reports are made; `why` it waits. */
+export function listUnsubmitted(message: QueuedMessage, why: HoldReason | undefined): void {
+  if (message.phase !== "submission") return;
+  const lastReply = why && reply(451, "3.0", why.text);
+  message.recipients = message.envelope.recipients.map((recipient) => ({
+    recipient,
+    state: "pending",
+    lastReply,
+  }));
+}
+
+/** Of the recipients that have not come to their end. */
+export function pendingAddresses({ phase, envelope, recipients }: QueuedMessage): string[] {
+  if (phase === "submission") return envelope.recipients.map(({ address }) => address);
+  return recipients.flatMap(({ state, recipient }) => (state === "pending" ? [recipient.address] : []));
+}
+
 /** What the store keeps of a message beside its content. */
 interface SavedState {
   readonly version: 1;
   readonly phase: QueuedMessage["phase"];
   readonly sender: string;
   readonly size: number;
-  readonly recipients: readonly (Recipient & Omit<RecipientRecord, "recipient">)[];
+  readonly recipients: readonly (Recipient & Omit<RecipientRecord, "recipient" | "unreported">)[];
   readonly attempts: number;
   readonly nextAttempt?: number | undefined;
   readonly held?: HoldReason | undefined;
@@ -101,7 +120,12 @@ export function formatState(message: QueuedMessage): string {
     phase: message.phase,
     sender: message.envelope.sender,
     size: message.size,
-    recipients: records.map(({ recipient, ...record }) => ({ ...recipient, ...record })),
+    recipients: records.map(({ recipient, state, lastReply, remote, unreported }) => ({
+      ...recipient,
+      state: unreported === true ? "pending" : state,
+      lastReply,
+      remote,
+    })),
     attempts: message.attempts,
     nextAttempt: message.nextAttempt,
     held: message.held,
@@ -115,6 +139,7 @@ export function formatState(message: QueuedMessage): string {
 /** Puts a saved state back into a message made from the committed envelope. Throws on the state of another version. */
 export function applyState(message: QueuedMessage, json: string): void {
   // The store has checked the bytes against their checksum: this is what formatState wrote.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const saved = JSON.parse(json) as SavedState;
   if (saved.version !== 1)
     throw new OnArrivalError("STORE_CORRUPT", `${message.id}: saved state of an unknown version`);

@@ -3,6 +3,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Envelope, Origin } from "../core/envelope.ts";
 import { isNullSender } from "../core/address.ts";
+import { describeError } from "../core/errors.ts";
 import { reply } from "../core/reply.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Content } from "../message/content.ts";
@@ -29,6 +30,9 @@ interface ReportParts {
   readonly log: Logger;
 }
 
+/** Wait before a report that could not be stored is tried again, ms. */
+const REPORT_RETRY_MS = 30_000;
+
 /** Of a recipient that no next hop was asked about. */
 const NO_REPLY = reply(451, "4.0", "No attempt was made yet");
 
@@ -39,8 +43,41 @@ export class Reports {
     this.#parts = parts;
   }
 
-  /** Resolves when the report is durable. `load` answers the content of the message reported on. */
+  /**
+   * Resolves when all of them are durable and never rejects: what cannot be stored is tried again, each report by itself.
+   * `load` answers the content of the message reported on.
+   */
   async send(
+    message: QueuedMessage,
+    reports: readonly DueReport[],
+    load: () => Content | Promise<Content>,
+  ): Promise<void> {
+    await Promise.all(reports.map((report) => this.#sendForSure(message, report, load)));
+  }
+
+  async #sendForSure(
+    message: QueuedMessage,
+    report: DueReport,
+    load: () => Content | Promise<Content>,
+  ): Promise<void> {
+    const { clock, log } = this.#parts;
+    for (;;) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- the next turn is another attempt
+        await this.#send(message, report, load);
+        return;
+      } catch (thrown) {
+        log.error(
+          { message: message.id, error: describeError(thrown) },
+          "report could not be stored; trying again",
+        );
+        // oxlint-disable-next-line no-await-in-loop
+        await new Promise<void>((resolve) => void clock.after(REPORT_RETRY_MS, resolve));
+      }
+    }
+  }
+
+  async #send(
     message: QueuedMessage,
     report: DueReport,
     load: () => Content | Promise<Content>,

@@ -10,16 +10,22 @@ export class ResidentContents {
     this.#budgetBytes = budgetBytes;
   }
 
-  /** Counts a message that enters the queues; when the budget is spent its content is saved where needed and dropped. */
-  limit(message: QueuedMessage, save: () => void): void {
-    if (message.content === undefined || this.#sizes.has(message)) return;
-    if (this.#bytes + message.size <= this.#budgetBytes) {
-      this.#sizes.set(message, message.size);
-      this.#bytes += message.size;
-      return;
-    }
-    if (message.contentUnsaved) save();
-    message.content = undefined;
+  /** Bytes of the messages that may stay in memory. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Counts a message; false when the budget is spent. */
+  admit(message: QueuedMessage): boolean {
+    if (this.#sizes.has(message)) return true;
+    if (this.#bytes + message.size > this.#budgetBytes) return false;
+    this.#sizes.set(message, message.size);
+    this.#bytes += message.size;
+    return true;
+  }
+
+  holds(message: QueuedMessage): boolean {
+    return this.#sizes.has(message);
   }
 
   forget(message: QueuedMessage): void {

@@ -10,9 +10,17 @@ export interface RetryPolicy {
   isExpired(kind: MailKind, arrivalTime: number, now: number): boolean;
 }
 
-export function createRetryPolicy(settings: Readonly<Record<MailKind, RetrySettings>>): RetryPolicy {
+/** `random` answers numbers in [0, 1): they spread what failed at one moment, so that it does not return at one (FAULTS N11). */
+export function createRetryPolicy(
+  settings: Readonly<Record<MailKind, RetrySettings>>,
+  random: () => number = Math.random,
+): RetryPolicy {
+  const { remote } = settings;
   return {
-    delayMs: (attempts) => retryDelayMs(attempts, settings.remote),
+    delayMs(attempts) {
+      const spread = ((random() * 2 - 1) * remote.jitterPercent) / 100;
+      return Math.max(1, Math.round(retryDelayMs(attempts, remote) * (1 + spread)));
+    },
     isDelayNoticeDue: (kind, arrivalTime, now) => isDelayNoticeDue(arrivalTime, now, settings[kind]),
     isExpired: (kind, arrivalTime, now) => isExpired(arrivalTime, now, settings[kind]),
   };

@@ -9,6 +9,8 @@ export interface RetrySettings {
   readonly glitchIntervalMs: number;
   /** Then these in turn, the last one for ever after (SmtpRemoteProgressiveRetry, REFERENCE 6.1 row 35). */
   readonly intervalsMs: readonly number[];
+  /** By how much each wait is made shorter or longer at random, in percent of it. */
+  readonly jitterPercent: number;
   /** The sender is told of the delay once after this time. */
   readonly delayNoticeMs: number;
   /** The message is given up after this time. */
@@ -19,6 +21,7 @@ export const DEFAULT_RETRY_SETTINGS: RetrySettings = {
   glitchRetries: 3,
   glitchIntervalMs: MINUTE_MS,
   intervalsMs: [15 * MINUTE_MS, 30 * MINUTE_MS, 60 * MINUTE_MS, 240 * MINUTE_MS],
+  jitterPercent: 10,
   delayNoticeMs: 12 * HOUR_MS,
   expiryMs: 48 * HOUR_MS,
 };

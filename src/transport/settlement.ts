@@ -2,7 +2,8 @@
 import { type Reply, enhancedStatus, isPermanent, isPositive, reply } from "../core/reply.ts";
 import type { AttemptResult, Delivery } from "./destination-queue.ts";
 import { isNullSender } from "../core/address.ts";
-import { type DsnKind, reportsDue } from "./dsn.ts";
+import type { DsnKind } from "./dsn-text.ts";
+import { reportsDue } from "./dsn.ts";
 import type { RecipientRecord } from "./queued-message.ts";
 
 /** A report that is due: recipients by what happened to them. */
@@ -20,8 +21,8 @@ export interface Settlement {
 const oneLine = (text: string): string => text.replaceAll(/[\r\n]+/g, " ");
 
 /** "550 5.1.1 text": what people and reports see of a reply. */
-export function describeReply(reply: Reply): string {
-  return `${reply.code} ${enhancedStatus(reply)} ${oneLine(reply.text)}`;
+export function describeReply(said: Reply): string {
+  return `${said.code} ${enhancedStatus(said)} ${oneLine(said.text)}`;
 }
 
 /** RFC 3463 §3.5: X.4.7, delivery time expired. */

@@ -7,17 +7,36 @@ import { MailMsg } from "../message/mail-msg.ts";
 import { type HoldReason, type QueuedMessage, createQueuedMessage } from "./queued-message.ts";
 
 /** What happens to the message next. */
-export type SubmissionResult =
-  | { readonly kind: "submitted"; readonly forks: readonly MailMsg[] }
+export type SubmissionVerdict =
+  /** `forked`: the store still has the message as it was before its forks left. */
+  | { readonly kind: "submitted"; readonly forked: boolean }
   /** Every recipient still there is recorded as discarded by this sink. */
   | { readonly kind: "discarded"; readonly reason: string }
-  | { readonly kind: "badmail"; readonly code: string; readonly reason: string }
+  | {
+      readonly kind: "badmail";
+      readonly code: string;
+      readonly reason: string;
+      /** As the sinks left it, when it is to go to Badmail like that. */
+      readonly edited?: MailMsg | undefined;
+    }
   | { readonly kind: "retry"; readonly reason: HoldReason }
-  | { readonly kind: "hold"; readonly reason: HoldReason }
+  | { readonly kind: "hold"; readonly reason: HoldReason };
+
+/** Sinks sent recipients their own way: the forks have to be durable before the rest is concluded. */
+export interface ForkedResult {
+  readonly kind: "forked";
+  readonly forks: readonly MailMsg[];
+  readonly conclude: () => SubmissionVerdict;
+}
+
+export type SubmissionResult =
+  | SubmissionVerdict
+  | ForkedResult
   /** A sink failed, and the bindings have changed since: the message is tried with the new ones at once. */
   | { readonly kind: "again" };
 
-const SUBMITTED: SubmissionResult = { kind: "submitted", forks: [] };
+const NO_RECIPIENT = "the sinks left no recipient";
+const SUBMITTED: SubmissionVerdict = { kind: "submitted", forked: false };
 
 export interface SubmissionParts<Script> {
   readonly dispatcher: Dispatcher<Script>;
@@ -35,6 +54,7 @@ export class Submission<Script> {
 
   /** Runs the chain; envelope and content of the message are afterwards as the sinks left them. */
   run(message: QueuedMessage, content: Content): SubmissionResult | Promise<SubmissionResult> {
+    message.size = content.size;
     const chain = this.#parts.chain();
     if (chain.sinks.length === 0) return SUBMITTED;
     const msg = new MailMsg(message.id, message.origin, message.envelope, content);
@@ -43,9 +63,29 @@ export class Submission<Script> {
     const end = (settled: ChainOutcome): SubmissionResult =>
       settled.kind === "fault" && this.#parts.chain() !== chain
         ? { kind: "again" }
-        : conclude(message, msg, content, settled);
+        : concludeForked(message, msg, content, settled);
     return outcome instanceof Promise ? outcome.then(end) : end(outcome);
   }
+}
+
+/** Forks live on whatever became of the rest, unless the whole message goes through the sinks again. */
+function concludeForked(
+  message: QueuedMessage,
+  msg: MailMsg,
+  original: Content,
+  outcome: ChainOutcome,
+): SubmissionResult {
+  const repeats =
+    outcome.kind === "fault" || (outcome.kind === "status" && outcome.status === messageStatus.retry);
+  if (msg.forks.length === 0 || repeats) return conclude(message, msg, original, outcome);
+  return {
+    kind: "forked",
+    forks: msg.forks,
+    conclude() {
+      adopt(message, msg, original);
+      return conclude(message, msg, original, outcome);
+    },
+  };
 }
 
 function conclude(
@@ -53,16 +93,14 @@ function conclude(
   msg: MailMsg,
   original: Content,
   outcome: ChainOutcome,
-): SubmissionResult {
+): SubmissionVerdict {
   switch (outcome.kind) {
     case "passed":
       adopt(message, msg, original);
-      if (msg.forks.length > 0) return { kind: "submitted", forks: msg.forks };
-      return msg.recipients.count > 0
-        ? SUBMITTED
-        : { kind: "discarded", reason: "the sinks left no recipient" };
+      if (msg.recipients.count === 0) return { kind: "discarded", reason: NO_RECIPIENT };
+      return msg.forks.length === 0 ? SUBMITTED : { kind: "submitted", forked: true };
     case "status":
-      return judgeStatus(message, msg, original, outcome);
+      return judgeStatus(msg, outcome);
     case "fault": {
       const { binding, fault } = outcome;
       const scriptName = binding.sinkProperties["ScriptName"];
@@ -83,11 +121,9 @@ function conclude(
 }
 
 function judgeStatus(
-  message: QueuedMessage,
   msg: MailMsg,
-  original: Content,
   { status, binding }: Extract<ChainOutcome, { kind: "status" }>,
-): SubmissionResult {
+): SubmissionVerdict {
   switch (status) {
     case messageStatus.retry:
       return {
@@ -101,11 +137,11 @@ function judgeStatus(
     case messageStatus.abortDelivery:
       return { kind: "discarded", reason: `discarded by ${binding.displayName}` };
     case messageStatus.badMail:
-      adopt(message, msg, original);
       return {
         kind: "badmail",
         code: "BADMAIL_BY_SINK",
         reason: `sent to Badmail by ${binding.displayName}`,
+        edited: msg,
       };
   }
 }
@@ -116,7 +152,7 @@ function adopt(message: QueuedMessage, msg: MailMsg, original: Content): void {
   const { content } = msg;
   message.content = content;
   message.size = content.size;
-  if (content !== original) message.contentUnsaved = true;
+  if (content !== original) message.edits = "unsaved";
 }
 
 /** A fork as a message of its own. */

@@ -111,6 +111,8 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     retry = wanted.retry;
     queues.renewCouriers(courierFor(wanted.remoteCourier));
     pipeline.reconfigure(createRouter(wanted.router), wanted.retry);
+    // The bindings may be others now: what a sink holds is tried with them.
+    waiting.release((_message, reason) => reason !== undefined && reason.by !== "operator");
   };
   return { ...assemble(pipeline, queues, waiting, settings, clock, log), reconfigure };
 }
@@ -123,7 +125,7 @@ function assemble<Script>(
   clock: Clock,
   log: Logger,
 ): Omit<Transport, "reconfigure"> {
-  let cancelSweep = (): void => undefined;
+  let cancelSweep: () => void;
   const sweep = (): void => {
     pipeline.sweep();
     queues
@@ -148,7 +150,8 @@ function assemble<Script>(
       const graceOver = new Promise<void>((resolve) => {
         clock.after(graceMs, resolve);
       });
-      await Promise.race([Promise.all([queues.close(), pipeline.settled()]), graceOver]);
+      // Deliveries first: what they end with may call for reports.
+      await Promise.race([queues.close().then(() => pipeline.settled()), graceOver]);
     },
   };
 }

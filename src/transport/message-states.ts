@@ -1,0 +1,83 @@
+// The messages of the transport and the store: saved states, and contents that are in memory or read back.
+import { OnArrivalError, describeError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Content } from "../message/content.ts";
+import type { StoreDriver } from "../store/store-driver.ts";
+import { type QueuedMessage, formatState } from "./queued-message.ts";
+import type { ResidentContents } from "./resident-contents.ts";
+
+export class MessageStates {
+  readonly #store: StoreDriver;
+  readonly #resident: ResidentContents;
+  readonly #log: Logger;
+  /** Changed again while their edits are on the way to the store. */
+  readonly #changedMeanwhile = new Set<QueuedMessage>();
+
+  constructor(store: StoreDriver, resident: ResidentContents, log: Logger) {
+    this.#store = store;
+    this.#resident = resident;
+    this.#log = log;
+  }
+
+  load(message: QueuedMessage): Content | Promise<Content> {
+    return message.content ?? this.#store.loadContent(message.id);
+  }
+
+  save(message: QueuedMessage): void {
+    if (message.edits === "saving") {
+      // Large edits are written before their state: a state saved now would be replaced by that older one.
+      this.#changedMeanwhile.add(message);
+    } else if (message.edits === "unsaved" && message.content !== undefined) {
+      void this.#saveEdits(message, message.content);
+    } else {
+      this.#store
+        .saveState(message.id, formatState(message))
+        .catch((thrown: unknown) => this.#failed(message, "state of a message could not be saved", thrown));
+    }
+  }
+
+  /** Counts the content against the memory budget; beyond it the content is dropped. */
+  limit(message: QueuedMessage): void {
+    if (message.content !== undefined && !this.#resident.admit(message)) this.drop(message);
+  }
+
+  /** Takes the content out of memory; what sinks changed stays until the store has it. */
+  drop(message: QueuedMessage): void {
+    this.#resident.forget(message);
+    if (message.edits === "none") message.content = undefined;
+    else if (message.edits === "unsaved") this.save(message);
+  }
+
+  /** The message is finished. */
+  end(message: QueuedMessage): void {
+    this.#resident.forget(message);
+    this.#changedMeanwhile.delete(message);
+    message.content = undefined;
+    try {
+      this.#store.remove(message.id);
+    } catch (thrown) {
+      // The grace of a stop is over and the store closed: the next start repeats the delivery.
+      this.#failed(message, "end of a message could not be saved", thrown);
+    }
+  }
+
+  /** Until the store has the edits, what it would read back is the message before the sinks. */
+  async #saveEdits(message: QueuedMessage, content: Content): Promise<void> {
+    message.edits = "saving";
+    try {
+      await this.#store.saveState(message.id, formatState(message), content);
+      message.edits = "none";
+      if (!this.#resident.holds(message)) message.content = undefined;
+    } catch (thrown) {
+      message.edits = "unsaved";
+      this.#failed(message, "state of a message could not be saved", thrown);
+    }
+    if (this.#changedMeanwhile.delete(message)) this.save(message);
+  }
+
+  #failed(message: QueuedMessage, what: string, thrown: unknown): void {
+    const error =
+      thrown instanceof OnArrivalError ? thrown : new OnArrivalError("STORE_FAILED", describeError(thrown));
+    this.#log.error({ message: message.id, code: error.code, error: error.message }, what);
+  }
+}

@@ -1,0 +1,149 @@
+// Step 3, from outside: whose turn it is at the sinks. At most so many messages at a time, first come, first served.
+// Forks become durable here, before anything is said about the message they were taken from.
+import { describeError } from "../core/errors.ts";
+import type { StoreDriver } from "../store/store-driver.ts";
+import type { MessageStates } from "./message-states.ts";
+import type { QueuedMessage } from "./queued-message.ts";
+import {
+  type ForkedResult,
+  type SubmissionResult,
+  type Submission,
+  type SubmissionVerdict,
+  forkedMessage,
+} from "./submission.ts";
+
+export interface SubmissionTurnsParts<Script> {
+  readonly submission: Submission<Script>;
+  readonly store: StoreDriver;
+  readonly states: MessageStates;
+  readonly maxSubmissions: number;
+  /** Whether a message that waited for its turn is still to be submitted: people may have held or removed it. */
+  readonly mayRun: (message: QueuedMessage) => boolean;
+  readonly decided: (message: QueuedMessage, verdict: SubmissionVerdict) => void;
+  /** Takes up a fork, which is durable. */
+  readonly begin: (fork: QueuedMessage) => void;
+}
+
+/** Length of the used-up start of the backlog at which it is cut off. */
+const CUT_LENGTH = 10_000;
+
+export class SubmissionTurns<Script> {
+  readonly #parts: SubmissionTurnsParts<Script>;
+  #backlog: QueuedMessage[] = [];
+  #head = 0;
+  readonly #running = new Set<QueuedMessage>();
+  #draining = false;
+  #stopped = false;
+  #onSettled: (() => void) | undefined;
+
+  constructor(parts: SubmissionTurnsParts<Script>) {
+    this.#parts = parts;
+  }
+
+  submit(message: QueuedMessage): void {
+    if (this.#running.size < this.#parts.maxSubmissions && !this.#stopped) {
+      this.#run(message);
+      return;
+    }
+    this.#backlog.push(message);
+    // Slow sinks must not make the relay keep everything that arrives in memory.
+    this.#parts.states.limit(message);
+  }
+
+  isRunning(message: QueuedMessage): boolean {
+    return this.#running.has(message);
+  }
+
+  /** No new turns. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Resolves when no sink works on a message any more. */
+  settled(): Promise<void> {
+    if (this.#running.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onSettled = resolve;
+    });
+  }
+
+  #run(message: QueuedMessage): void {
+    this.#running.add(message);
+    let result: SubmissionResult | Promise<SubmissionResult>;
+    try {
+      const content = this.#parts.states.load(message);
+      result =
+        content instanceof Promise
+          ? content.then((loaded) => this.#parts.submission.run(message, loaded))
+          : this.#parts.submission.run(message, content);
+    } catch (thrown) {
+      result = failed(thrown);
+    }
+    if (result instanceof Promise) {
+      result.then(
+        (settled) => this.#settled(message, settled),
+        (thrown: unknown) => this.#settled(message, failed(thrown)),
+      );
+    } else {
+      this.#settled(message, result);
+    }
+  }
+
+  #settled(message: QueuedMessage, result: SubmissionResult): void {
+    if (result.kind === "forked") {
+      void this.#commitForks(message, result);
+      return;
+    }
+    this.#running.delete(message);
+    if (result.kind === "again") this.submit(message);
+    else this.#parts.decided(message, result);
+    this.#drain();
+  }
+
+  /** A loop, because sinks that answer at once would nest a call for each message of the backlog. */
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    while (!this.#stopped && this.#running.size < this.#parts.maxSubmissions) {
+      const next = this.#backlog[this.#head];
+      if (next === undefined) break;
+      this.#head += 1;
+      if (this.#head === this.#backlog.length || this.#head > CUT_LENGTH) {
+        this.#backlog = this.#backlog.slice(this.#head);
+        this.#head = 0;
+      }
+      if (!this.#running.has(next) && this.#parts.mayRun(next)) this.#run(next);
+    }
+    this.#draining = false;
+    if (this.#running.size === 0) this.#onSettled?.();
+  }
+
+  /** All forks or none: when one cannot be stored, the sinks see the whole message again later. */
+  async #commitForks(message: QueuedMessage, { forks, conclude }: ForkedResult): Promise<void> {
+    const { store, states, begin } = this.#parts;
+    const made = forks.filter((fork) => fork.recipients.count > 0).map((fork) => forkedMessage(fork));
+    const outcomes = await Promise.allSettled(made.map((fork) => commit(store, fork)));
+    const refused = outcomes.find((outcome) => outcome.status === "rejected");
+    if (refused !== undefined) {
+      made.forEach((fork, index) => {
+        if (outcomes[index]?.status === "fulfilled") store.remove(fork.id);
+      });
+      this.#settled(message, failed(refused.reason));
+      return;
+    }
+    for (const fork of made) {
+      states.save(fork);
+      begin(fork);
+    }
+    this.#settled(message, conclude());
+  }
+}
+
+async function commit(store: StoreDriver, fork: QueuedMessage): Promise<void> {
+  if (fork.content !== undefined) await store.commit(fork.id, fork.origin, fork.envelope, fork.content);
+}
+
+const failed = (thrown: unknown): SubmissionResult => ({
+  kind: "retry",
+  reason: { by: "sink", text: describeError(thrown) },
+});

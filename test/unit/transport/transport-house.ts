@@ -1,0 +1,333 @@
+// A transport in a folder of its own: real store, Drop and Badmail, a clock that tests move, and couriers that they steer.
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import type { Envelope, Origin, Recipient } from "../../../src/core/envelope.ts";
+import type { LogFields, Logger } from "../../../src/core/logger.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import { reply } from "../../../src/core/reply.ts";
+import { createBinding } from "../../../src/events/binding.ts";
+import { type RunScripts, SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
+import {
+  type BoundSink,
+  type NativeSink,
+  type ScriptBound,
+  createPropertyBag,
+} from "../../../src/events/sink.ts";
+import { Content } from "../../../src/message/content.ts";
+import type { DeliveryOutcome, OutboundMessage } from "../../../src/smtp/client/destination.ts";
+import { type Badmail, createBadmail } from "../../../src/store/badmail.ts";
+import { createDrop } from "../../../src/store/drop.ts";
+import { SegmentStore } from "../../../src/store/segment-store.ts";
+import type { StoreDriver } from "../../../src/store/store-driver.ts";
+import type { Courier } from "../../../src/transport/destination-queue.ts";
+import { createRetryPolicy } from "../../../src/transport/retry-policy.ts";
+import { DEFAULT_RETRY_SETTINGS } from "../../../src/transport/retry-schedule.ts";
+import type { RouterSettings } from "../../../src/transport/router.ts";
+import { type Transport, createTransport } from "../../../src/transport/transport.ts";
+import { eventually } from "../../support/eventually.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+
+export const accepted = (message: OutboundMessage, code = 250, text = "ok"): DeliveryOutcome => ({
+  kind: "report",
+  report: {
+    replies: message.recipients.map(() => reply(code, code < 300 ? "0.0" : "1.1", text)),
+    remote: "hop.example [192.0.2.1]:25",
+    dsn: false,
+  },
+});
+
+export const unreachable = (text = "connection refused"): DeliveryOutcome => ({
+  kind: "unreachable",
+  reason: text,
+  transient: true,
+  reply: reply(451, "4.1", text),
+  remote: "hop.example",
+  mayDuplicate: false,
+});
+
+export type Answer = (message: OutboundMessage) => DeliveryOutcome | Promise<DeliveryOutcome>;
+
+export interface Sent {
+  readonly key: string;
+  readonly id: string;
+  readonly sender: string;
+  readonly to: readonly string[];
+  readonly text: string;
+}
+
+/** What tests say the world is like. Shared by the runs of the service before and after a crash. */
+export class World {
+  /** Everything that couriers took over, in order. */
+  readonly sent: Sent[] = [];
+  /** Attempts, also those that failed, by queue. */
+  readonly attempts: string[] = [];
+  readonly answers = new Map<string, Answer>();
+  answer: Answer = (message) => accepted(message);
+  capacity = 20;
+
+  to(key: string): Sent[] {
+    return this.sent.filter((sent) => sent.key === key);
+  }
+}
+
+export class TestCourier implements Courier {
+  readonly #world: World;
+  readonly #key: string;
+  #active = 0;
+  #dead = false;
+
+  constructor(world: World, key: string) {
+    this.#world = world;
+    this.#key = key;
+  }
+
+  get capacity(): number {
+    return this.#dead ? 0 : this.#world.capacity - this.#active;
+  }
+
+  async deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
+    this.#active += 1;
+    try {
+      this.#world.attempts.push(this.#key);
+      const outcome = await (this.#world.answers.get(this.#key) ?? this.#world.answer)(message);
+      if (this.#dead) return await new Promise<never>(() => undefined);
+      if (outcome.kind === "report") await this.#record(message, outcome.report.replies);
+      return outcome;
+    } finally {
+      this.#active -= 1;
+    }
+  }
+
+  async #record(message: OutboundMessage, replies: readonly { code: number }[]): Promise<void> {
+    const to = message.recipients
+      .filter((_recipient, index) => (replies[index]?.code ?? 500) < 300)
+      .map(({ address }) => address);
+    if (to.length === 0) return;
+    const text = (await message.content.toBuffer()).toString("latin1");
+    this.#world.sent.push({ key: this.#key, id: message.id, sender: message.sender, to, text });
+  }
+
+  close(): Promise<void> {
+    this.#dead = true;
+    return Promise.resolve();
+  }
+}
+
+export type OnEvent = NativeSink<"OnTransportSubmission">["onEvent"];
+
+export function nativeSink(
+  onEvent: OnEvent,
+  more: Parameters<typeof createBinding>[0] | object = {},
+): BoundSink<string> {
+  const binding = createBinding({
+    displayName: "sink",
+    event: "OnTransportSubmission",
+    sinkClass: "test",
+    ...more,
+  });
+  let forks = 0;
+  return {
+    kind: "native",
+    binding,
+    rule: undefined,
+    sink: { event: "OnTransportSubmission", onEvent },
+    context: {
+      properties: createPropertyBag({}),
+      log: silentLogger,
+      binding,
+      nextMessageId: () => `FORK${Math.random().toString(36).slice(2)}${(forks += 1)}`,
+    },
+  };
+}
+
+export function scriptSink(name: string): ScriptBound<string> {
+  const binding = createBinding({
+    displayName: name,
+    event: "OnTransportSubmission",
+    sinkClass: "CDO.SS_SMTPOnArrivalSink",
+    sinkProperties: { ScriptName: name },
+  });
+  return { kind: "script", binding, rule: undefined, script: name };
+}
+
+export interface LogLine {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly fields: LogFields;
+  readonly message: string;
+}
+
+export function recordingLog(lines: LogLine[]): Logger {
+  const write =
+    (level: LogLine["level"]) =>
+    (fields: LogFields, message: string): void =>
+      void lines.push({ level, fields, message });
+  const log: Logger = {
+    debug: write("debug"),
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+    child: () => log,
+  };
+  return log;
+}
+
+export interface HouseChoices {
+  readonly world?: World;
+  readonly clock?: ManualClock;
+  readonly sinks?: readonly BoundSink<string>[];
+  readonly runScripts?: RunScripts<string>;
+  readonly router?: RouterSettings;
+  readonly residentBytes?: number;
+  readonly maxSubmissions?: number;
+  readonly badmail?: Badmail;
+  /** Stands before the real store. */
+  readonly wrapStore?: (store: SegmentStore) => StoreDriver;
+  readonly inlineBytes?: number;
+}
+
+const ROUTER: RouterSettings = { localDomains: ["local.example"], remote: { kind: "mx", port: 25 } };
+
+export class House implements AsyncDisposable {
+  readonly folder: string;
+  readonly world: World;
+  readonly clock: ManualClock;
+  readonly log: LogLine[] = [];
+  readonly store: SegmentStore;
+  readonly transport: Transport;
+  readonly #choices: HouseChoices;
+  readonly #couriers: TestCourier[] = [];
+  readonly #removeFolder: () => PromiseLike<void>;
+  chain: SinkChain<string>;
+  #closed = false;
+
+  constructor(folder: string, removeFolder: () => PromiseLike<void>, choices: HouseChoices) {
+    this.folder = folder;
+    this.#removeFolder = removeFolder;
+    this.#choices = choices;
+    this.world = choices.world ?? new World();
+    this.clock = choices.clock ?? new ManualClock();
+    this.chain = new SinkChain<string>(choices.sinks ?? []);
+    this.store = new SegmentStore({
+      folder: path.join(folder, "Queue"),
+      settings: {
+        minFreeBytes: 0,
+        memoryBudget: 0,
+        ...(choices.inlineBytes === undefined ? {} : { inlineBytes: choices.inlineBytes }),
+      },
+    });
+    this.transport = createTransport<string>({
+      settings: {
+        reports: { reportingMta: "relay.example", server: "default", expireMs: 48 * HOUR },
+        maxSubmissions: choices.maxSubmissions ?? 10,
+        maxLocalDeliveries: 4,
+        residentBytes: choices.residentBytes ?? 1024 * 1024,
+        sweepMs: MINUTE,
+      },
+      store: choices.wrapStore?.(this.store) ?? this.store,
+      drop: createDrop({ folder: path.join(folder, "Drop"), sync: false }),
+      badmail: choices.badmail ?? createBadmail({ folder: path.join(folder, "Badmail") }),
+      dispatcher: createDispatcher<string>({
+        runScripts: choices.runScripts ?? (() => Promise.reject(new Error("no scripts here"))),
+        clock: this.clock,
+        log: silentLogger,
+      }),
+      chain: () => this.chain,
+      live: this.live(),
+      clock: this.clock,
+      log: recordingLog(this.log),
+    });
+  }
+
+  live(router: RouterSettings = this.#choices.router ?? ROUTER): Parameters<Transport["reconfigure"]>[0] {
+    return {
+      router,
+      retry: createRetryPolicy({ local: DEFAULT_RETRY_SETTINGS, remote: DEFAULT_RETRY_SETTINGS }, () => 0.5),
+      remoteCourier: (route) => {
+        const courier = new TestCourier(this.world, route.key);
+        this.#couriers.push(courier);
+        return courier;
+      },
+    };
+  }
+
+  async open(): Promise<void> {
+    this.transport.resume(await this.store.open());
+  }
+
+  /** As a client's message is accepted; answers its id. */
+  async accept(
+    to: readonly (string | Recipient)[],
+    more: { sender?: string; text?: string; origin?: Partial<Origin>; id?: string } = {},
+  ): Promise<string> {
+    const id = more.id ?? this.store.nextId();
+    const envelope: Envelope = {
+      sender: more.sender ?? "sender@client.example",
+      recipients: to.map((recipient) => (typeof recipient === "string" ? { address: recipient } : recipient)),
+    };
+    const origin: Origin = { via: "smtp", arrivalTime: this.clock.now(), server: "default", ...more.origin };
+    const text = more.text ?? "Subject: hello\r\n\r\nbody\r\n";
+    await this.transport.accept(id, origin, envelope, Content.fromBuffer(Buffer.from(text, "latin1")));
+    return id;
+  }
+
+  /** The service dies: nothing it has in hand comes to an end, and the next run finds what the store has. */
+  async crash(choices: HouseChoices = {}): Promise<House> {
+    await this.#die();
+    const next = new House(this.folder, this.#removeFolder, {
+      ...this.#choices,
+      world: this.world,
+      clock: this.clock,
+      ...choices,
+    });
+    await next.open();
+    return next;
+  }
+
+  async #die(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const courier of this.#couriers) void courier.close();
+    await this.store.close();
+  }
+
+  get queue(): ReturnType<Transport["admin"]["list"]> {
+    return this.transport.admin.list();
+  }
+
+  /** Waits for the disk until nothing is left in the queue. */
+  async empty(): Promise<void> {
+    await eventually(() => this.queue.length === 0, { what: "an empty queue", intervalMs: 2 });
+  }
+
+  async files(name: "Drop" | "Badmail"): Promise<string[]> {
+    try {
+      const names = await readdir(path.join(this.folder, name));
+      return names.filter((file) => !file.startsWith(".")).toSorted();
+    } catch {
+      return [];
+    }
+  }
+
+  async read(name: "Drop" | "Badmail", file: string): Promise<string> {
+    return readFile(path.join(this.folder, name, file), "latin1");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#die();
+    await this.#removeFolder();
+  }
+}
+
+export async function openHouse(choices: HouseChoices = {}): Promise<House> {
+  const folder = await tempFolder("onarrival-transport");
+  const house = new House(folder.path, () => folder[Symbol.asyncDispose](), choices);
+  await house.open();
+  return house;
+}
+
+export const until = (probe: () => boolean | Promise<boolean>, what = "the condition"): Promise<unknown> =>
+  eventually(probe, { what, intervalMs: 2, timeoutMs: 5000 });
