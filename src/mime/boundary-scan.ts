@@ -19,6 +19,10 @@ export interface MultipartScan {
 const LF = 0x0a;
 const CR = 0x0d;
 const DASH = 0x2d;
+const DASHES = Buffer.from("--");
+const LINE_FEED = Buffer.from("\n");
+/** The native search takes the product of both lengths at worst: only so much of a delimiter is searched for. */
+const SEARCHED_LENGTH = 40;
 
 /** Where the line that holds only padding from `at` on ends; -1 when it holds anything else. */
 function endOfPaddedLine(body: Buffer, at: number): number {
@@ -31,6 +35,17 @@ function endOfPaddedLine(body: Buffer, at: number): number {
   return body[position + 1] === LF ? position + 2 : -1;
 }
 
+const startsWith = (body: Buffer, at: number, line: Buffer): boolean =>
+  body.compare(line, 0, line.length, at, Math.min(at + line.length, body.length)) === 0;
+
+/** Start of the next line that begins with the delimiter; -1 when there is none. */
+function nextLine(body: Buffer, from: number, needle: Buffer, line: Buffer): number {
+  let at = body.indexOf(needle, from);
+  while (at >= 0 && line.length > SEARCHED_LENGTH && !startsWith(body, at + 1, line))
+    at = body.indexOf(needle, at + needle.length);
+  return at < 0 ? -1 : at + 1;
+}
+
 const lineBreakBefore = (body: Buffer, lineStart: number): number => (body[lineStart - 2] === CR ? 2 : 1);
 
 /**
@@ -39,13 +54,12 @@ const lineBreakBefore = (body: Buffer, lineStart: number): number => (body[lineS
  */
 export function scanMultipart(body: Buffer, boundary: Buffer, maxParts: number): MultipartScan {
   const delimiters: DelimiterLine[] = [];
+  const first = Buffer.concat([DASHES, boundary]);
   // Searched with the line feed in front: dashes alone would make a body of dashes a slow search.
-  const needle = Buffer.concat([Buffer.from("\n--"), boundary]);
-  const first = needle.subarray(1);
-  const startsWithFirst = body.subarray(0, first.length).equals(first);
-  let lineStart = startsWithFirst ? 0 : body.indexOf(needle) + 1;
+  const needle = Buffer.concat([LINE_FEED, first.subarray(0, SEARCHED_LENGTH)]);
   let contentStart = 0;
-  if (lineStart === 0 && !startsWithFirst) return { delimiters, close: undefined, overflow: false };
+  let lineStart = startsWith(body, 0, first) ? 0 : nextLine(body, 0, needle, first);
+  if (lineStart < 0) return { delimiters, close: undefined, overflow: false };
   for (;;) {
     const after = lineStart + first.length;
     const closing = body[after] === DASH && body[after + 1] === DASH ? endOfPaddedLine(body, after + 2) : -1;
@@ -60,8 +74,7 @@ export function scanMultipart(body: Buffer, boundary: Buffer, maxParts: number):
       contentStart = end;
     }
     // The line feed that ends this delimiter line may begin the next one.
-    const next = body.indexOf(needle, end >= 0 ? Math.max(end - 1, after) : after);
-    if (next < 0) return { delimiters, close: undefined, overflow: false };
-    lineStart = next + 1;
+    lineStart = nextLine(body, end >= 0 ? Math.max(end - 1, after) : after, needle, first);
+    if (lineStart < 0) return { delimiters, close: undefined, overflow: false };
   }
 }
