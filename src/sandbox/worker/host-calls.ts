@@ -6,6 +6,7 @@ import { contentOperations } from "./content-calls.ts";
 import { headerOperations } from "./header-calls.ts";
 import type { HostFunction, HostValue } from "./isolate.ts";
 import { partOperations } from "./part-calls.ts";
+import { sendOperations } from "./send-calls.ts";
 import { formatRecipientList, formatSender, parseRecipientList, parseSender } from "./recipient-list.ts";
 
 export type Operation = (call: CallState, a: HostValue, b: HostValue, c: HostValue) => HostValue;
@@ -81,6 +82,7 @@ const OPERATIONS = new Map<string, Operation>(
     ...headerOperations,
     ...partOperations,
     ...contentOperations,
+    ...sendOperations,
   }),
 );
 const REPORTS = new Map<string, Operation>(Object.entries(reportOperations));

@@ -1,0 +1,124 @@
+// Host operations behind Send, Reply and Forward: a message of the script becomes one that the relay queues.
+import { randomUUID } from "node:crypto";
+import { domainOf, isMailbox, sameMailbox } from "../../core/address.ts";
+import { addAttachmentPart, attachmentParts } from "../../mime/bodies.ts";
+import { parseAddressList } from "../../mime/addresses.ts";
+import { MimeDocument } from "../../mime/document.ts";
+import type { Headers } from "../../mime/headers.ts";
+import type { MimePart } from "../../mime/part.ts";
+import { bufferSource } from "../../mime/source.ts";
+import { SENT_BY_HEADER } from "../../../runtime/contract.ts";
+import type { CallState, SentMail } from "./call-state.ts";
+import { completeHeaders } from "./compose.ts";
+import type { Operation } from "./host-calls.ts";
+import type { HostValue } from "./isolate.ts";
+import { createPart } from "./tree-edits.ts";
+
+const ALL_DSN_OPTIONS = 15;
+
+const addressesOf = (headers: Headers, ...names: readonly string[]): string[] =>
+  names.flatMap((name) =>
+    headers.getAll(name).flatMap((raw) => parseAddressList(raw).map((mailbox) => mailbox.address)),
+  );
+
+/** Whether the binding lets the script send; asked before anything of Send is looked at. */
+function mayNotSend(call: CallState): false | undefined {
+  if (call.allow.send === true) return undefined;
+  return call.fail("CDO_E_UNSAFE_OPERATION", "sending needs allow: { send: true } in the script's binding");
+}
+
+/** The script's mail would make a script send again, and so on: the relay counts, this says it where it happens. */
+function loops(call: CallState): boolean {
+  let hops = 0;
+  for (const value of call.document.mime.root.headers.getAll(SENT_BY_HEADER))
+    hops = Math.max(hops, Number(/;\s*hops=(\d{1,6})/i.exec(value)?.[1] ?? 0));
+  return hops >= call.limits.sendHops;
+}
+
+function send(call: CallState, root: HostValue, dsnOptions: HostValue): HostValue {
+  const refused = mayNotSend(call);
+  if (refused !== undefined) return refused;
+  const document = call.documents.document(Number(root));
+  if (document === undefined) return call.fail("CDO_E_INACTIVE", "message");
+  if (call.sent.length >= call.limits.sentMessages)
+    return call.exceeded("sentMessages", call.limits.sentMessages);
+  if (loops(call))
+    return call.fail(
+      "CDO_E_SMTP_SEND_FAILED",
+      `the message that arrived was sent by a script, ${call.limits.sendHops} times in a row (limits.sendHops)`,
+    );
+  const { headers } = document.mime.root;
+  const envelope = envelopeOf(call, headers);
+  if (envelope === undefined) return false;
+  const bytes = outgoing(document.toBuffer(), envelope.sender);
+  const used = call.sent.reduce((sum, mail) => sum + mail.bytes.length, bytes.length);
+  if (used > call.limits.growthBytes) return call.exceeded("growthBytes", call.limits.growthBytes);
+  call.sent.push({ ...envelope, notify: Number(dsnOptions) & ALL_DSN_OPTIONS, bytes });
+  return true;
+}
+
+/** Sender before From; To, Cc and Bcc, each mailbox once. Undefined: the failure is noted. */
+function envelopeOf(call: CallState, headers: Headers): Pick<SentMail, "sender" | "recipients"> | undefined {
+  const recipients: string[] = [];
+  for (const address of addressesOf(headers, "To", "Cc", "Bcc")) {
+    if (!isMailbox(address)) return failed(call, "CDO_E_RECIPIENTS_REJECTED", `"${address}" is no address`);
+    if (!recipients.some((known) => sameMailbox(known, address))) recipients.push(address);
+    if (recipients.length > call.limits.recipientsAdded) {
+      call.exceeded("recipientsAdded", call.limits.recipientsAdded);
+      return undefined;
+    }
+  }
+  if (recipients.length === 0) return failed(call, "CDO_E_RECIPIENT_MISSING", "Message.Send");
+  const sender = addressesOf(headers, "Sender", "From")[0];
+  if (sender === undefined) return failed(call, "CDO_E_FROM_MISSING", "Message.Send");
+  if (!isMailbox(sender)) return failed(call, "CDO_E_SENDER_REJECTED", `"${sender}" is no address`);
+  return { sender, recipients };
+}
+
+function failed(call: CallState, name: string, detail: string): undefined {
+  call.fail(name, detail);
+}
+
+/** As it goes out: without Bcc, with what RFC 5322 §3.6 wants of every message. The script's own object stays as it is. */
+function outgoing(bytes: Buffer, sender: string): Buffer {
+  const copy = new MimeDocument(bufferSource(bytes));
+  const { headers } = copy.root;
+  headers.remove("Bcc");
+  if (!headers.has("Message-ID"))
+    headers.add("Message-ID", `<${randomUUID()}@${domainOf(sender) || "localhost"}>`);
+  completeHeaders(copy.root);
+  return copy.toBuffer();
+}
+
+/** The attachments of one message as they are, behind those of another. */
+function copyAttachments(call: CallState, from: HostValue, to: HostValue): HostValue {
+  const source = call.documents.document(Number(from));
+  const target = call.documents.document(Number(to));
+  if (source === undefined || target === undefined) return call.fail("CDO_E_INACTIVE", "message");
+  for (const part of attachmentParts(source.mime)) {
+    const copy = copyOf(call, part);
+    if (copy === undefined) return false;
+    addAttachmentPart(target.mime, copy);
+  }
+  target.noteChange("Attachments");
+  return true;
+}
+
+/** Only the content fields: of a message that is its own attachment the rest is the message's. */
+function copyOf(call: CallState, part: MimePart): MimePart | undefined {
+  const bytes = part.rawBody();
+  if (!call.admitCopy(bytes.length)) return undefined;
+  const copy = createPart();
+  for (const { name, value } of part.headers.entries()) {
+    if (name.toLowerCase().startsWith("content-")) copy.headers.set(name, value);
+  }
+  if (copy.disposition === "") copy.headers.set("Content-Disposition", "attachment");
+  copy.setRawBody(Buffer.from(bytes));
+  return copy;
+}
+
+export const sendOperations: Readonly<Record<string, Operation>> = {
+  maySend: (call) => mayNotSend(call) ?? true,
+  send,
+  copyAttachments,
+};
