@@ -10,6 +10,10 @@ import { serveCommand } from "./cli/serve.ts";
 import { typesCommand } from "./cli/types.ts";
 import { checkScripts } from "./composition/scripts.ts";
 
+// Files are written by this many threads; with the default of 4, Drop would make the store's barrier wait. Read by libuv
+// when the first of them is needed.
+process.env["UV_THREADPOOL_SIZE"] ??= "12";
+
 const packageFile = readFileSync(new URL("../package.json", import.meta.url), "utf8");
 const { version }: { version: string } = JSON.parse(packageFile);
 const program = createProgram(

@@ -5,6 +5,7 @@ import path from "node:path";
 import { queueMethods, serviceMethods } from "./admin/control-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
 import { type ConfiguredBinding, buildChain, loadBindings } from "./composition/bindings.ts";
+import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
 import { createRemoteCouriers } from "./composition/remote-couriers.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
@@ -46,7 +47,7 @@ export interface Relay {
 /** How long SIGTERM waits for sessions, sinks and deliveries in hand, ms. What is left stays in the store. */
 const STOP_GRACE_MS = 10_000;
 const MAX_SUBMISSIONS = 200;
-const MAX_LOCAL_DELIVERIES = 8;
+const MAX_LOCAL_DELIVERIES = 4;
 const SWEEP_MS = 60_000;
 
 export async function startRelay(config: Config, log: Logger, clock: Clock): Promise<Relay> {
@@ -69,6 +70,7 @@ class RunningRelay implements Relay {
   #chain: SinkChain<ScriptTarget> | undefined;
   #store: SegmentStore | undefined;
   #scripts: ScriptHost | undefined;
+  #firings: FiringFile | undefined;
   #transport: Transport | undefined;
   #pickup: Pickup | undefined;
   #control: ControlServer | undefined;
@@ -91,6 +93,7 @@ class RunningRelay implements Relay {
     const scripts = createScriptHost(scriptHostOptions(config, this.#log, this.#clock));
     this.#scripts = scripts;
     await scripts.start();
+    this.#firings = await openFiringFile(path.join(config.mailroot, "firings.json"), this.#log);
     const transport = this.#createTransport(config, store, scripts);
     this.#transport = transport;
     this.#scriptsChanged();
@@ -129,6 +132,7 @@ class RunningRelay implements Relay {
     await this.#pickup?.close();
     await this.#transport?.stop(STOP_GRACE_MS);
     await this.#scripts?.stop();
+    await this.#firings?.flush();
     await this.#control?.close();
     await this.#store?.close();
   }

@@ -68,6 +68,7 @@ export async function runScriptOnce(input: RunInput): Promise<RunReport> {
         pickupFileName: "",
         status: 0,
       },
+      measureHeap: true,
       calls: [
         {
           script,

@@ -30,6 +30,8 @@ export interface RunRequest {
   readonly content: Content;
   readonly envelope: JobEnvelope;
   readonly calls: readonly RunCall[];
+  /** Measure the heap after each call: for people, it costs time. */
+  readonly measureHeap?: boolean;
 }
 
 export interface RunFault {
@@ -217,7 +219,7 @@ function activeCalls({ request, faults }: Run): number[] {
 }
 
 function taskOf({ request }: Run, active: readonly number[]): JobTask {
-  const { messageId, content, envelope, calls } = request;
+  const { messageId, content, envelope, calls, measureHeap = false } = request;
   const frames: ScriptCall[] = [];
   const bundles: JobTask["bundles"][number][] = [];
   for (const index of active) {
@@ -235,7 +237,7 @@ function taskOf({ request }: Run, active: readonly number[]): JobTask {
     });
     bundles.push(call.script.bundle);
   }
-  return { kind: "job", messageId, content, envelope, calls: frames, bundles };
+  return { kind: "job", messageId, content, envelope, calls: frames, bundles, measureHeap };
 }
 
 function faultOf({ script }: RunCall, kind: RunFault["kind"], message: string): RunFault {

@@ -128,10 +128,14 @@ class OutcomeReader {
       isCount(outcome.logsDropped), "done: counters");
     require(outcome.status === undefined || isMessageStatus(outcome.status), "done: status");
     require(isOptional(outcome.fault, isFault), "done: fault");
-    // A fault ends the run unless the binding continues; skip ends it always, a status other than success may.
+    require(isOptional(outcome.heapBytes, isCount), "done: heap");
+    // A fault ends the run unless the binding continues; skip ends it always. A status other than success may, and so may
+    // another sender or recipient: the rules of the remaining bindings are evaluated anew.
     const faulted = outcome.fault !== undefined;
     this.#ended = faulted ? !call.continueOnFault : outcome.verdict === 1;
-    this.#mayEnd = this.#ended || (!faulted && outcome.status !== undefined && outcome.status !== 0);
+    const isRedirected = outcome.sender !== undefined || outcome.recipients !== undefined;
+    const hasStatus = outcome.status !== undefined && outcome.status !== 0;
+    this.#mayEnd = this.#ended || (!faulted && (hasStatus || isRedirected));
     this.#growthAllowed += call.limits.growthBytes;
     this.#recipientsAllowed += call.limits.recipientsAdded;
     this.#checkLogs(outcome.logs, call.limits.logLines, call.limits.logBytes);

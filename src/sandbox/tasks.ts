@@ -25,6 +25,7 @@ export interface JobTask {
   readonly envelope: JobEnvelope;
   readonly calls: readonly ScriptCall[];
   readonly bundles: readonly Bundle[];
+  readonly measureHeap?: boolean;
 }
 
 /** The pre-flight of a version: load it in a throw-away isolate and say what it exports. */

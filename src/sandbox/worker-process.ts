@@ -203,6 +203,7 @@ export class WorkerProcess {
       contentSize: content.size,
       headerBytes: content.header.length,
       calls,
+      ...(task.measureHeap === true ? { measureHeap: true } : {}),
     };
     this.#write(head, this.#bytesToSend(task));
   }

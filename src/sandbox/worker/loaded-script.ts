@@ -39,6 +39,11 @@ export class LoadedScript {
     return this.#isolate !== undefined;
   }
 
+  /** Undefined after a fault that ended the isolate. */
+  get heapBytes(): number | undefined {
+    return this.#isolate?.isDisposed === false ? this.#isolate.heapBytes() : undefined;
+  }
+
   /** Loads the script to see what it is, then forgets the isolate. */
   inspect(version: string): LoadedFrame {
     const loaded = this.#load();

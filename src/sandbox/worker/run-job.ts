@@ -67,7 +67,14 @@ function runCall(run: Run, call: ScriptCall, scripts: ScriptStore): CallOutcome 
   const micros = Math.round((performance.now() - started) * 1000);
   if (fault === undefined) warnOfDropped(state);
   document.rollBackTo(fault === undefined ? document.saved : savedBefore);
-  const common = { logs: state.logs, logsDropped: state.logsDropped, micros, readBody: source.bodyWasRead };
+  const heapBytes = job.measureHeap === true ? script?.heapBytes : undefined;
+  const common = {
+    logs: state.logs,
+    logsDropped: state.logsDropped,
+    micros,
+    readBody: source.bodyWasRead,
+    ...(heapBytes === undefined ? {} : { heapBytes }),
+  };
   if (fault !== undefined || typeof result !== "number")
     return { verdict: 0, ...common, ...(fault === undefined ? {} : { fault }) };
   run.envelope = state.envelope;
