@@ -1,42 +1,82 @@
 // IBodyPart and IBodyParts: the parts of the MIME tree, and the collection of those that count as attachments.
 import { Collection } from "./collections.ts";
+import { type Bindable, DataSource, type Identify } from "./data-source.ts";
 import { CdoError } from "./errors.ts";
 import { type FieldSource, Fields, headerSource, MAIL_HEADER } from "./fields.ts";
 import type { Host } from "./host.ts";
-import { defineUnavailable, refuseWrite, toText } from "./member-names.ts";
+import { refuseWrite, toText } from "./member-names.ts";
+import { decodedStream, encodedStream, wholeStream } from "./content-streams.ts";
+import { fileAccess, type Stream } from "./stream.ts";
 
 function derivedFields(host: Host, part: number): ReadonlyMap<string, FieldSource> {
   return new Map<string, FieldSource>([
     ["urn:schemas:httpmail:attachmentfilename", { read: () => host.partText(part, "fileName") }],
-    ["urn:schemas:httpmail:content-disposition-type", { read: () => host.partText(part, "disposition") }],
-    [
-      "urn:schemas:httpmail:content-media-type",
-      {
-        read: () => host.partText(part, "mediaType"),
-        write: (value) => host.setPartText(part, "mediaType", toText(value)),
-      },
-    ],
+    ["urn:schemas:httpmail:content-disposition-type", dispositionSource(host, part)],
+    ["urn:schemas:httpmail:content-media-type", mediaTypeSource(host, part)],
     ["dav:contentclass", headerSource(host, part, "Content-Class", "text")],
+    ["dav:getcontenttype", { read: () => host.partText(part, "mediaType") }],
   ]);
+}
+
+export function mediaTypeSource(host: Host, part: number): FieldSource {
+  return {
+    read: () => host.partText(part, "mediaType"),
+    write: (value) => host.setPartText(part, "mediaType", toText(value)),
+  };
+}
+
+/** The word before the parameters of Content-Disposition; the parameters stay. */
+export function dispositionSource(host: Host, part: number): FieldSource {
+  return {
+    read: () => host.partText(part, "disposition"),
+    write: (value) => {
+      const type = toText(value).trim();
+      if (!/^[\w-]*$/.test(type))
+        throw new CdoError("CDO_E_BAD_DATA", `content-disposition-type "${type.slice(0, 40)}"`);
+      const raw = host.header(part, "Content-Disposition", "raw") ?? "";
+      const parameters = raw.includes(";") ? raw.slice(raw.indexOf(";")) : "";
+      host.setHeader(part, "Content-Disposition", "raw", type === "" ? "" : type + parameters);
+    },
+  };
+}
+
+/** What a body part knows beside its handle, and what it asks of the message around it. */
+export interface Surroundings {
+  readonly identify: Identify;
+  /** The message whose root the part is. */
+  readonly message: (() => object) | undefined;
 }
 
 export class BodyPart {
   readonly #host: Host;
   readonly #part: number;
+  readonly #around: Surroundings;
   #fields: Fields | undefined;
+  #dataSource: DataSource | undefined;
 
-  constructor(host: Host, part: number) {
+  constructor(host: Host, part: number, around: Surroundings) {
     this.#host = host;
     this.#part = part;
+    this.#around = around;
   }
 
-  /** For the collection that is told to delete this part. */
-  static numberOf(bodyPart: BodyPart): number {
-    return bodyPart.#part;
+  /** The part behind a script's object. */
+  static identify(value: unknown): Bindable | undefined {
+    return typeof value === "object" && value !== null && #part in value
+      ? { handle: value.#part, isMessage: false }
+      : undefined;
+  }
+
+  #at(part: number): BodyPart {
+    return new BodyPart(this.#host, part, { identify: this.#around.identify, message: undefined });
   }
 
   get BodyParts(): BodyParts {
-    return new BodyParts(this.#host, () => this.#host.children(this.#part));
+    return new BodyParts(this.#host, this.#part, "child", (part) => this.#at(part));
+  }
+
+  set BodyParts(_value: unknown) {
+    refuseWrite("BodyPart.BodyParts");
   }
 
   get Charset(): string {
@@ -55,6 +95,15 @@ export class BodyPart {
     this.#host.setHeader(this.#part, "Content-Class", "text", toText(value));
   }
 
+  /** Announced and never built in the original. */
+  get ContentClassName(): string {
+    throw new CdoError("CDO_E_PROP_UNSUPPORTED", "BodyPart.ContentClassName (use ContentClass)");
+  }
+
+  set ContentClassName(_value: unknown) {
+    throw new CdoError("CDO_E_PROP_UNSUPPORTED", "BodyPart.ContentClassName (use ContentClass)");
+  }
+
   get ContentMediaType(): string {
     return this.#host.partText(this.#part, "mediaType");
   }
@@ -71,9 +120,23 @@ export class BodyPart {
     this.#host.setPartText(this.#part, "transferEncoding", toText(value));
   }
 
+  get DataSource(): DataSource {
+    const self = { handle: this.#part, isMessage: false };
+    this.#dataSource ??= new DataSource(this.#host, self, this.#around.identify);
+    return this.#dataSource;
+  }
+
+  set DataSource(_value: unknown) {
+    refuseWrite("BodyPart.DataSource");
+  }
+
   get Fields(): Fields {
     this.#fields ??= new Fields(this.#host, this.#part, () => derivedFields(this.#host, this.#part));
     return this.#fields;
+  }
+
+  set Fields(_value: unknown) {
+    refuseWrite("BodyPart.Fields");
   }
 
   get FileName(): string {
@@ -87,7 +150,28 @@ export class BodyPart {
   get Parent(): BodyPart {
     const parent = this.#host.parent(this.#part);
     if (parent === undefined) throw new CdoError("CDO_E_NOT_FOUND", "BodyPart.Parent of the root");
-    return new BodyPart(this.#host, parent);
+    return this.#at(parent);
+  }
+
+  set Parent(_value: unknown) {
+    refuseWrite("BodyPart.Parent");
+  }
+
+  /** A new, empty part: place 1 is the first, -1 (the default) behind the last. */
+  AddBodyPart(index: unknown = -1): BodyPart {
+    return this.#at(this.#host.addPart(this.#part, placeOf(index), "child"));
+  }
+
+  GetDecodedContentStream(): Stream {
+    return decodedStream(this.#host, this.#part);
+  }
+
+  GetEncodedContentStream(): Stream {
+    return encodedStream(this.#host, this.#part);
+  }
+
+  GetStream(): Stream {
+    return wholeStream(this.#host, this.#part);
   }
 
   GetFieldParameter(fieldName: unknown, parameter: unknown): string {
@@ -95,34 +179,47 @@ export class BodyPart {
     if (!name.toLowerCase().startsWith(MAIL_HEADER))
       throw new CdoError("CDO_E_PROP_NONHEADER", name.slice(0, 200));
     const value = this.#host.headerParameter(this.#part, name.slice(MAIL_HEADER.length), toText(parameter));
-    if (value === undefined) throw new CdoError("CDO_E_PROP_NOT_FOUND", name.slice(0, 200));
+    if (value === undefined)
+      throw new CdoError("CDO_E_PROP_NOT_FOUND", `${name.slice(0, 200)} ${toText(parameter).slice(0, 100)}`);
     return value;
   }
 
-  GetInterface(name: unknown): BodyPart {
-    if (toText(name).toLowerCase() === "ibodypart") return this;
+  GetInterface(name: unknown): object {
+    const wanted = toText(name).toLowerCase();
+    if (wanted === "ibodypart") return this;
+    if (wanted === "idatasource") return this.DataSource;
+    if (wanted === "_stream") return this.GetStream();
+    const { message } = this.#around;
+    if (wanted === "imessage" && message !== undefined) return message();
     throw new CdoError("E_NOINTERFACE", toText(name).slice(0, 100));
   }
+
+  SaveToFile(_fileName?: unknown): never {
+    throw fileAccess("BodyPart.SaveToFile");
+  }
 }
-defineUnavailable(BodyPart, [
-  "AddBodyPart",
-  "ContentClassName",
-  "DataSource",
-  "GetDecodedContentStream",
-  "GetEncodedContentStream",
-  "GetStream",
-  "SaveToFile",
-]);
+
+/** A place as the script gave it; what is no whole number is refused by the one who counts. */
+const placeOf = (index: unknown): number => (typeof index === "object" ? Number.NaN : Number(index));
 
 /** Items count from 1. */
 export class BodyParts extends Collection<BodyPart> {
   readonly #host: Host;
-  readonly #list: () => number[];
+  readonly #part: number;
+  readonly #kind: "attachment" | "child";
+  readonly #at: (part: number) => BodyPart;
 
-  constructor(host: Host, list: () => number[]) {
+  /** The children of a part, or the attachments of the message whose root it is. */
+  constructor(host: Host, part: number, kind: "attachment" | "child", at: (part: number) => BodyPart) {
     super();
     this.#host = host;
-    this.#list = list;
+    this.#part = part;
+    this.#kind = kind;
+    this.#at = at;
+  }
+
+  #list(): number[] {
+    return this.#kind === "child" ? this.#host.children(this.#part) : this.#host.attachments(this.#part);
   }
 
   override get Count(): number {
@@ -130,16 +227,33 @@ export class BodyParts extends Collection<BodyPart> {
   }
 
   override Item(index: unknown): BodyPart {
-    const part = this.#list()[Number(index) - 1];
+    const parts = this.#list();
+    const part = parts[placeOf(index) - 1];
     if (part === undefined)
-      throw new CdoError("CDO_E_NOT_FOUND", `item ${toText(index).slice(0, 40)} of ${this.Count}`);
-    return new BodyPart(this.#host, part);
+      throw new CdoError(
+        "CDO_E_NOT_FOUND",
+        `item ${toText(index).slice(0, 40)} of ${parts.length} (they count from 1)`,
+      );
+    return this.#at(part);
+  }
+
+  /** A new, empty part; one of Attachments is marked as attachment. */
+  Add(index: unknown = -1): BodyPart {
+    return this.#at(this.#host.addPart(this.#part, placeOf(index), this.#kind));
   }
 
   /** By its place (from 1), or the body part itself. */
   Delete(which: unknown): void {
-    const bodyPart = which instanceof BodyPart ? which : this.Item(which);
-    this.#host.removePart(BodyPart.numberOf(bodyPart));
+    const parts = this.#list();
+    const handle = BodyPart.identify(which)?.handle ?? parts[placeOf(which) - 1];
+    if (handle === undefined || !parts.includes(handle))
+      throw new CdoError(
+        "CDO_E_NOT_FOUND",
+        typeof which === "object"
+          ? "BodyParts.Delete: the part is not in this collection"
+          : `item ${toText(which).slice(0, 40)} of ${parts.length}`,
+      );
+    this.#host.removePart(handle);
   }
 
   DeleteAll(): void {
@@ -147,7 +261,6 @@ export class BodyParts extends Collection<BodyPart> {
   }
 
   override *[Symbol.iterator](): Iterator<BodyPart> {
-    for (const part of this.#list()) yield new BodyPart(this.#host, part);
+    for (const part of this.#list()) yield this.#at(part);
   }
 }
-defineUnavailable(BodyParts, ["Add"]);

@@ -5,6 +5,8 @@ import { toText } from "./member-names.ts";
 
 const NAMESPACE = "http://schemas.microsoft.com/cdo/smtpenvelope/";
 
+const NOTHING: FieldSource = { read: () => undefined };
+
 function sources(host: Host): ReadonlyMap<string, FieldSource> {
   return new Map<string, FieldSource>([
     ["arrivaltime", { read: () => new Date(host.envelopeNumber("arrivalTime")) }],
@@ -33,21 +35,25 @@ function sources(host: Host): ReadonlyMap<string, FieldSource> {
 
 export class EnvelopeFields extends FieldsBase {
   readonly #host: Host;
+  readonly #hasEnvelope: boolean;
   readonly #sources: ReadonlyMap<string, FieldSource>;
 
-  constructor(host: Host) {
+  /** A message that did not arrive has no envelope: its fields are there, empty, and cannot be set. */
+  constructor(host: Host, hasEnvelope: boolean) {
     super(host, "EnvelopeFields");
     this.#host = host;
+    this.#hasEnvelope = hasEnvelope;
     this.#sources = sources(host);
   }
 
   protected override sourceOf(name: string): FieldSource | undefined {
     const lower = name.toLowerCase();
-    return lower.startsWith(NAMESPACE) ? this.#sources.get(lower.slice(NAMESPACE.length)) : undefined;
+    const source = lower.startsWith(NAMESPACE) ? this.#sources.get(lower.slice(NAMESPACE.length)) : undefined;
+    return source === undefined || this.#hasEnvelope ? source : NOTHING;
   }
 
   protected override presentNames(): string[] {
-    return [...this.#sources.keys()].map((name) => NAMESPACE + name);
+    return this.#hasEnvelope ? [...this.#sources.keys()].map((name) => NAMESPACE + name) : [];
   }
 
   protected override commit(): void {

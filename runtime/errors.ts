@@ -62,6 +62,14 @@ export const CDO_ERRORS = {
   CDO_E_ARGUMENT5: [0x80044004, "The fifth argument is not valid."],
   CDO_E_NOT_FOUND: [0x800cce05, "There is no such body part."],
   CDO_E_INVALID_ENCODING_TYPE: [0x800cce1d, "The transfer encoding is unknown."],
+  adErrInvalidArgument: [0x800a0bb9, "The argument has the wrong type or is out of range."],
+  adErrOpeningFile: [0x800a0bba, "The file could not be opened."],
+  adErrWriteFile: [0x800a0bbc, "The data could not be written."],
+  adErrIllegalOperation: [0x800a0c93, "The operation is not allowed in this context."],
+  adErrItemNotFound: [0x800a0cc1, "The item was not found in the collection."],
+  adErrObjectClosed: [0x800a0e78, "The object is closed."],
+  adErrObjectOpen: [0x800a0e79, "The object is open."],
+  adErrFieldsUpdateFailed: [0x800a0ea5, "The fields could not be updated."],
   E_NOINTERFACE: [0x80004002, "The object has no such interface."],
 } as const satisfies Record<string, readonly [number, string]>;
 

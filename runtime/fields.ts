@@ -236,13 +236,13 @@ export function headerSource(host: Host, part: number, header: string, view: Hea
   };
 }
 
-export function dateSource(host: Host, header: string): FieldSource {
+export function dateSource(host: Host, part: number, header: string): FieldSource {
   return {
-    read: () => host.headerDate(0, header),
+    read: () => host.headerDate(part, header),
     write: (value) => {
       const date = value instanceof Date ? value : new Date(toText(value));
       if (value !== undefined && Number.isNaN(date.getTime())) throw new CdoError("CDO_E_BAD_DATA", header);
-      host.setHeader(0, header, "raw", value === undefined ? "" : mailDate(date));
+      host.setHeader(part, header, "raw", value === undefined ? "" : mailDate(date));
     },
   };
 }
@@ -250,6 +250,7 @@ export function dateSource(host: Host, header: string): FieldSource {
 /** A number that a header holds as a word, as Importance: high. Index 0 of the table is the number `first`. */
 export function wordSource(
   host: Host,
+  part: number,
   header: string,
   words: readonly string[],
   first: number,
@@ -257,13 +258,13 @@ export function wordSource(
 ): FieldSource {
   return {
     read: () => {
-      const at = words.indexOf((host.header(0, header, "raw") ?? "").trim().toLowerCase());
+      const at = words.indexOf((host.header(part, header, "raw") ?? "").trim().toLowerCase());
       return at < 0 ? fallback : at + first;
     },
     write: (value) => {
       const word = value === undefined ? "" : words[Number(value) - first];
       if (word === undefined) throw new CdoError("CDO_E_BAD_DATA", `${header} ${toText(value)}`);
-      host.setHeader(0, header, "raw", word);
+      host.setHeader(part, header, "raw", word);
     },
   };
 }

@@ -7,20 +7,39 @@ import { EnvelopeFields } from "./envelope-fields.ts";
 import { CdoError } from "./errors.ts";
 import { EventStatus } from "./event-status.ts";
 import { Field, Fields, FieldsBase } from "./fields.ts";
+import type { Host } from "./host.ts";
 import { resolveAnyCase, toText } from "./member-names.ts";
 import { Message } from "./message.ts";
+import { Stream } from "./stream.ts";
 import { structuredClone } from "./structured-clone.ts";
 import { atob, btoa, TextDecoder, TextEncoder } from "./text-coding.ts";
 
+/** The host of the message that is being processed; undefined while the script is being loaded. */
+export type CurrentHost = () => Host | undefined;
+
 /** JScript's constructor of COM objects. A function, so that `new` can answer with another class. */
-function ActiveXObject(progId: unknown): object {
-  const name = toText(progId).slice(0, 100);
-  const known = name.toLowerCase();
-  if (known === "scripting.dictionary") return new Dictionary();
-  if (known === "cdo.message" || known === "cdo.configuration" || known === "adodb.stream") {
-    throw new CdoError("CDO_E_NOT_AVAILABLE", `new ActiveXObject("${name}")`);
-  }
-  throw new Error(`new ActiveXObject("${name}"): OnArrival does not serve this ProgID`);
+function createActiveXObject(currentHost: CurrentHost): (progId: unknown) => object {
+  const host = (): Host => {
+    const present = currentHost();
+    if (present === undefined)
+      throw new CdoError("CDO_E_NOT_AVAILABLE", "outside of a message (make the object inside onArrival)");
+    return present;
+  };
+  return function ActiveXObject(progId: unknown): object {
+    const name = toText(progId).slice(0, 100);
+    switch (name.toLowerCase()) {
+      case "cdo.message":
+        return new Message(host(), host().newMessage());
+      case "adodb.stream":
+        return new Stream(host);
+      case "scripting.dictionary":
+        return new Dictionary();
+      case "cdo.configuration":
+        throw new CdoError("CDO_E_NOT_AVAILABLE", `new ActiveXObject("${name}")`);
+      default:
+        throw new Error(`new ActiveXObject("${name}"): OnArrival does not serve this ProgID`);
+    }
+  };
 }
 
 /** Escapes and attack surface: shared memory, native code, and a hook that runs inside every error's stack. */
@@ -38,7 +57,7 @@ function define(name: string, value: unknown): void {
   Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
 }
 
-export function installGlobals(console: object, randomUuid: () => string): void {
+export function installGlobals(console: object, randomUuid: () => string, currentHost: CurrentHost): void {
   removeDangers();
   // Subclasses first: a class is frozen here together with the names of the classes that it extends.
   for (const type of [
@@ -46,6 +65,7 @@ export function installGlobals(console: object, randomUuid: () => string): void 
     BodyPart,
     BodyParts,
     DataSource,
+    Stream,
     EnvelopeFields,
     Fields,
     Field,
@@ -63,7 +83,7 @@ export function installGlobals(console: object, randomUuid: () => string): void 
   const values = {
     console,
     Enumerator,
-    ActiveXObject,
+    ActiveXObject: createActiveXObject(currentHost),
     TextEncoder,
     TextDecoder,
     atob,

@@ -110,9 +110,10 @@ function find(source: string): { entry: EntryPoint; name: string; binding: strin
 
 export function createGlue(hostFunction: HostFunction): Glue {
   const scriptConsole = createConsole({ write: (level, text) => hostFunction("log", level, text) === 1 });
-  installGlobals(scriptConsole.console, () => toStringOf(hostFunction("uuid")));
   let entry: EntryPoint | undefined;
   let current: Call | undefined;
+  const randomUuid = (): string => toStringOf(hostFunction("uuid"));
+  installGlobals(scriptConsole.console, randomUuid, () => current?.host);
 
   /** The end of a call: tells the host what was never committed, and closes the objects that the script may have kept. */
   const finish = (call: Call): number | string => {

@@ -1,11 +1,24 @@
 // The way out of the isolate: a few synchronous operations of the worker, with text and numbers in both directions.
 // The worker's side is src/sandbox/worker/host-calls.ts, which names the same operations.
+import { bufferOf, bytesOver, copyRange, lengthOf } from "./bytes.ts";
 import { CdoError, isCdoErrorName } from "./errors.ts";
 
 type Primitive = string | number | boolean | undefined;
+/** Buffers cross as copies. */
+type Answer = Primitive | ArrayBuffer;
+type Bytes = Uint8Array<ArrayBuffer>;
 
 /** `false` says that it failed; "error" then tells why, as `NAME detail`. */
-export type HostFunction = (operation: string, a?: Primitive, b?: Primitive, c?: Primitive) => Primitive;
+export type HostFunction = (
+  operation: string,
+  a?: Primitive,
+  b?: Primitive,
+  c?: Primitive,
+  bytes?: ArrayBuffer,
+) => Answer;
+
+/** What a content is read or put back as. `text` and a charset: the bytes are text in that charset. */
+export type ContentForm = "whole" | "encoded" | "decoded" | "unicode" | `text ${string}`;
 
 /** "raw" is the header as on the wire; "text" decodes words, "addresses" decodes display names only. */
 export type HeaderView = "raw" | "text" | "addresses";
@@ -14,7 +27,7 @@ export type HeaderView = "raw" | "text" | "addresses";
 export class Host {
   readonly #call: HostFunction;
   readonly #growthBytes: number;
-  readonly #uncommitted = new Map<object, () => string>();
+  #uncommitted: Map<object, () => string> | undefined;
   #open = true;
 
   constructor(call: HostFunction, growthBytes: number) {
@@ -28,31 +41,35 @@ export class Host {
 
   /** `owner` has values that wait for Update(); `describe` names them in the warning when the call ends first. */
   expectUpdate(owner: object, describe: () => string): void {
+    this.#uncommitted ??= new Map();
     this.#uncommitted.set(owner, describe);
   }
 
   updated(owner: object): void {
-    this.#uncommitted.delete(owner);
+    this.#uncommitted?.delete(owner);
   }
 
   /** Names of what was set and never passed to Update(). */
   uncommitted(): string[] {
-    return [...this.#uncommitted.values()].map((describe) => describe());
+    return this.#uncommitted === undefined
+      ? []
+      : [...this.#uncommitted.values()].map((describe) => describe());
   }
 
-  #invoke(operation: string, a?: Primitive, b?: Primitive, c?: Primitive): Primitive {
+  #invoke(operation: string, a?: Primitive, b?: Primitive, c?: Primitive, bytes?: ArrayBuffer): Answer {
     if (!this.#open) throw new CdoError("CDO_E_INACTIVE");
     // A text leaves the isolate as a copy: what could never be accepted must not be copied first.
     const tooLong =
       (typeof b === "string" && b.length > this.#growthBytes) ||
       (typeof c === "string" && c.length > this.#growthBytes);
-    const result = tooLong ? this.#call("limit", "growthBytes") : this.#call(operation, a, b, c);
+    const result = tooLong ? this.#call("limit", "growthBytes") : this.#call(operation, a, b, c, bytes);
     if (result === false) throw this.#failure();
     return result;
   }
 
   #failure(): Error {
-    const reason = String(this.#call("error"));
+    const told = this.#call("error");
+    const reason = typeof told === "string" ? told : "";
     const space = reason.indexOf(" ");
     const name = reason.slice(0, space);
     const detail = reason.slice(space + 1);
@@ -103,21 +120,21 @@ export class Host {
     return this.#text("headerParameter", part, header, parameter);
   }
 
-  body(kind: "text" | "html"): string | undefined {
-    return this.#text("body", kind);
+  /** Messages are named by the handle of their root part; that of the arriving message is 0. */
+  body(root: number, kind: "text" | "html"): string | undefined {
+    return this.#text("body", root, kind);
   }
 
-  setBody(kind: "text" | "html", value: string): void {
-    this.#invoke("setBody", kind, undefined, value);
+  setBody(root: number, kind: "text" | "html", value: string): void {
+    this.#invoke("setBody", root, kind, value);
   }
 
-  /** Part numbers; the root is 0. */
-  bodyPart(kind: "text" | "html"): number | undefined {
-    return this.#number("bodyPart", kind);
+  bodyPart(root: number, kind: "text" | "html"): number | undefined {
+    return this.#number("bodyPart", root, kind);
   }
 
-  attachments(): number[] {
-    return partNumbers(this.#text("attachments"));
+  attachments(root: number): number[] {
+    return partNumbers(this.#text("attachments", root));
   }
 
   children(part: number): number[] {
@@ -143,8 +160,48 @@ export class Host {
     this.#invoke("removePart", part);
   }
 
-  protection(): string {
-    return this.#text("protection") ?? "none";
+  /** A new, empty part at a place from 1 (-1: the end) among the attachments of the message or the children of the part. */
+  addPart(part: number, place: number, kind: "attachment" | "child"): number {
+    return this.#number("addPart", part, place, kind) ?? 0;
+  }
+
+  /** The root of a new, empty message. */
+  newMessage(): number {
+    return this.#number("newMessage") ?? 0;
+  }
+
+  content(part: number, form: ContentForm): Bytes {
+    return bytesOf(this.#invoke("content", part, form));
+  }
+
+  setContent(part: number, form: ContentForm, bytes: Bytes): void {
+    this.#invoke("setContent", part, form, undefined, exactBuffer(bytes));
+  }
+
+  /** `open`: `to` becomes what `from` is, or the message in it; `embed`: the part `to` comes to hold the message. */
+  copyContent(from: number, to: number, how: "open" | "embed"): void {
+    this.#invoke("copyContent", from, to, how);
+  }
+
+  isCharset(label: string): boolean {
+    return this.#invoke("isCharset", label.slice(0, 100)) === 1;
+  }
+
+  decodeText(charset: string, bytes: Bytes): string {
+    const text = this.#invoke("decodeText", charset, undefined, undefined, exactBuffer(bytes));
+    return typeof text === "string" ? text : "";
+  }
+
+  encodeText(charset: string, text: string): Bytes {
+    return bytesOf(this.#invoke("encodeText", charset, text));
+  }
+
+  setMimeFormatted(root: number, value: boolean): void {
+    this.#invoke("setMimeFormatted", root, value ? 1 : 0);
+  }
+
+  protection(root: number): string {
+    return this.#text("protection", root) ?? "none";
   }
 
   envelope(field: "sender" | "recipients" | "clientAddress" | "pickupFileName"): string {
@@ -168,11 +225,22 @@ export class Host {
     this.#invoke("save");
   }
 
-  isDirty(): boolean {
-    return this.#invoke("isDirty") === 1;
+  isDirty(root: number): boolean {
+    return this.#invoke("isDirty", root) === 1;
+  }
+
+  /** The message was written to another object. */
+  markSaved(root: number): void {
+    this.#invoke("markSaved", root);
   }
 }
 
 function partNumbers(list: string | undefined): number[] {
   return list === undefined || list === "" ? [] : list.split(",").map(Number);
 }
+
+function bytesOf(value: Answer): Bytes {
+  return bytesOver(typeof value === "object" ? value : new ArrayBuffer(0));
+}
+
+const exactBuffer = (bytes: Bytes): ArrayBuffer => bufferOf(copyRange(bytes, 0, lengthOf(bytes)));

@@ -1,12 +1,14 @@
 // IMessage: the message as the script sees it. Properties change it in memory at once; DataSource.Save makes that permanent.
-import { BodyPart, BodyParts } from "./body-parts.ts";
-import { DataSource } from "./data-source.ts";
+import { BodyPart, BodyParts, dispositionSource, mediaTypeSource, type Surroundings } from "./body-parts.ts";
+import { wholeStream } from "./content-streams.ts";
+import { type Bindable, DataSource } from "./data-source.ts";
 import { EnvelopeFields } from "./envelope-fields.ts";
 import { CdoError } from "./errors.ts";
 import { dateSource, type FieldSource, Fields, headerSource, wordSource } from "./fields.ts";
 import type { HeaderView, Host } from "./host.ts";
 import { htmlToText } from "./html-text.ts";
 import { defineUnavailable, refuseWrite, toText } from "./member-names.ts";
+import type { Stream } from "./stream.ts";
 
 /** Properties that are a header in readable form. Addresses lose a trailing comma, so `To += "," + x` is safe. */
 const HEADER_PROPERTIES: readonly (readonly [property: string, header: string, view: HeaderView])[] = [
@@ -25,20 +27,20 @@ const HEADER_PROPERTIES: readonly (readonly [property: string, header: string, v
 
 const SENSITIVITY = ["normal", "personal", "private", "company-confidential"];
 
-function derivedFields(message: Message, host: Host): ReadonlyMap<string, FieldSource> {
+function derivedFields(message: Message, host: Host, root: number): ReadonlyMap<string, FieldSource> {
   const fields = new Map<string, FieldSource>();
   for (const name of ["Bcc", "Cc", "From", "Reply-To", "Sender", "To"]) {
-    fields.set(`urn:schemas:httpmail:${name.toLowerCase()}`, headerSource(host, 0, name, "addresses"));
+    fields.set(`urn:schemas:httpmail:${name.toLowerCase()}`, headerSource(host, root, name, "addresses"));
   }
   const httpmail: Record<string, FieldSource> = {
-    subject: headerSource(host, 0, "Subject", "text"),
+    subject: headerSource(host, root, "Subject", "text"),
     normalizedsubject: {
-      read: () => (host.header(0, "Subject", "text") ?? "").replace(/^(?:(?:re|fwd?|aw|wg) ?: ?)+/i, ""),
+      read: () => (host.header(root, "Subject", "text") ?? "").replace(/^(?:(?:re|fwd?|aw|wg) ?: ?)+/i, ""),
     },
-    "thread-topic": { read: () => host.header(0, "Thread-Topic", "text") ?? "" },
-    date: dateSource(host, "Date"),
+    "thread-topic": { read: () => host.header(root, "Thread-Topic", "text") ?? "" },
+    date: dateSource(host, root, "Date"),
     datereceived: { read: () => message.ReceivedTime },
-    hasattachment: { read: () => host.attachments().length > 0 },
+    hasattachment: { read: () => host.attachments(root).length > 0 },
     textdescription: {
       read: () => message.TextBody,
       write: (value) => void (message.TextBody = toText(value)),
@@ -47,47 +49,73 @@ function derivedFields(message: Message, host: Host): ReadonlyMap<string, FieldS
       read: () => message.HTMLBody,
       write: (value) => void (message.HTMLBody = toText(value)),
     },
-    importance: wordSource(host, "Importance", ["low", "normal", "high"], 0, 1),
-    priority: wordSource(host, "Priority", ["non-urgent", "normal", "urgent"], -1, 0),
-    "content-disposition-type": { read: () => host.partText(0, "disposition") },
-    "content-media-type": {
-      read: () => host.partText(0, "mediaType"),
-      write: (value) => host.setPartText(0, "mediaType", toText(value)),
-    },
+    importance: wordSource(host, root, "Importance", ["low", "normal", "high"], 0, 1),
+    priority: wordSource(host, root, "Priority", ["non-urgent", "normal", "urgent"], -1, 0),
+    "content-disposition-type": dispositionSource(host, root),
+    "content-media-type": mediaTypeSource(host, root),
   };
   for (const [name, source] of Object.entries(httpmail)) fields.set(`urn:schemas:httpmail:${name}`, source);
   fields.set(
     "http://schemas.microsoft.com/exchange/sensitivity",
-    wordSource(host, "Sensitivity", SENSITIVITY, 0, 0),
+    wordSource(host, root, "Sensitivity", SENSITIVITY, 0, 0),
   );
-  fields.set("urn:schemas-microsoft-com:office:office#keywords", headerSource(host, 0, "Keywords", "text"));
-  fields.set("dav:contentclass", headerSource(host, 0, "Content-Class", "text"));
-  fields.set("dav:getcontenttype", { read: () => host.partText(0, "mediaType") });
+  fields.set(
+    "urn:schemas-microsoft-com:office:office#keywords",
+    headerSource(host, root, "Keywords", "text"),
+  );
+  fields.set("dav:contentclass", headerSource(host, root, "Content-Class", "text"));
+  fields.set("dav:getcontenttype", { read: () => host.partText(root, "mediaType") });
   return fields;
 }
 
 export class Message {
   readonly #host: Host;
+  /** The handle of its root part; 0 is the message that arrived. */
+  readonly #root: number;
   #fields: Fields | undefined;
   #envelopeFields: EnvelopeFields | undefined;
   #attachments: BodyParts | undefined;
   #dataSource: DataSource | undefined;
-  #generatesText = false;
+  #generatesText: boolean;
   #dsnOptions = 0;
+  #isFlat = false;
 
-  constructor(host: Host) {
+  constructor(host: Host, root = 0) {
     this.#host = host;
+    this.#root = root;
+    // A new message writes its plain text itself, an existing one has it (REFERENCE 1.3.1).
+    this.#generatesText = root !== 0;
+  }
+
+  /** The message or part behind a script's object. */
+  static identify(this: void, value: unknown): Bindable | undefined {
+    if (typeof value === "object" && value !== null && #root in value)
+      return { handle: value.#root, isMessage: true };
+    return BodyPart.identify(value);
+  }
+
+  get #around(): Surroundings {
+    return { identify: Message.identify, message: undefined };
+  }
+
+  #part(handle: number): BodyPart {
+    return new BodyPart(this.#host, handle, this.#around);
   }
 
   static {
     for (const [property, header, view] of HEADER_PROPERTIES) {
       Object.defineProperty(Message.prototype, property, {
         get(this: Message): string {
-          return this.#host.header(0, header, view) ?? "";
+          return this.#host.header(this.#root, header, view) ?? "";
         },
         set(this: Message, value: unknown) {
           const text = toText(value);
-          this.#host.setHeader(0, header, view, view === "addresses" ? text.replace(/[,\s]+$/, "") : text);
+          this.#host.setHeader(
+            this.#root,
+            header,
+            view,
+            view === "addresses" ? text.replace(/[,\s]+$/, "") : text,
+          );
         },
         configurable: true,
       });
@@ -95,7 +123,7 @@ export class Message {
   }
 
   get Attachments(): BodyParts {
-    this.#attachments ??= new BodyParts(this.#host, () => this.#host.attachments());
+    this.#attachments ??= new BodyParts(this.#host, this.#root, "attachment", (part) => this.#part(part));
     return this.#attachments;
   }
 
@@ -109,11 +137,16 @@ export class Message {
   }
 
   get BodyPart(): BodyPart {
-    return new BodyPart(this.#host, 0);
+    return new BodyPart(this.#host, this.#root, { identify: Message.identify, message: () => this });
   }
 
   get DataSource(): DataSource {
-    this.#dataSource ??= new DataSource(this.#host);
+    this.#dataSource ??= new DataSource(
+      this.#host,
+      { handle: this.#root, isMessage: true },
+      Message.identify,
+      () => (this.#generatesText = false),
+    );
     return this.#dataSource;
   }
 
@@ -122,27 +155,31 @@ export class Message {
   }
 
   set DSNOptions(value: unknown) {
-    this.#dsnOptions = Number(value) & 15;
+    const options = Number(value);
+    if (!Number.isInteger(options) || options < 0 || options > 15)
+      throw new CdoError("CDO_E_BAD_DATA", "Message.DSNOptions is 0, 1, or a sum of 2, 4 and 8");
+    this.#dsnOptions = options;
   }
 
   get EnvelopeFields(): EnvelopeFields {
-    this.#envelopeFields ??= new EnvelopeFields(this.#host);
+    this.#envelopeFields ??= new EnvelopeFields(this.#host, this.#root === 0);
     return this.#envelopeFields;
   }
 
   get Fields(): Fields {
-    this.#fields ??= new Fields(this.#host, 0, () => derivedFields(this, this.#host));
+    this.#fields ??= new Fields(this.#host, this.#root, () => derivedFields(this, this.#host, this.#root));
     return this.#fields;
   }
 
   get HTMLBody(): string {
-    return this.#host.body("html") ?? "";
+    return this.#host.body(this.#root, "html") ?? "";
   }
 
   set HTMLBody(value: unknown) {
     const html = toText(value);
-    this.#host.setBody("html", html);
-    if (this.#generatesText) this.#host.setBody("text", htmlToText(html));
+    if (this.#isFlat) this.MimeFormatted = true;
+    this.#host.setBody(this.#root, "html", html);
+    if (this.#generatesText) this.#host.setBody(this.#root, "text", htmlToText(html));
   }
 
   get HTMLBodyPart(): BodyPart | null {
@@ -150,29 +187,38 @@ export class Message {
   }
 
   get MDNRequested(): boolean {
-    return this.#host.header(0, "Disposition-Notification-To", "raw") !== undefined;
+    return this.#host.header(this.#root, "Disposition-Notification-To", "raw") !== undefined;
   }
 
   set MDNRequested(value: unknown) {
-    const from = value ? (this.#host.header(0, "From", "raw") ?? "") : "";
-    this.#host.setHeader(0, "Disposition-Notification-To", "raw", from);
+    const from = value ? (this.#host.header(this.#root, "From", "raw") ?? "") : "";
+    this.#host.setHeader(this.#root, "Disposition-Notification-To", "raw", from);
   }
 
+  /** False: no HTML, and attachments go out as uuencoded text. Setting HTMLBody makes it True again. */
   get MimeFormatted(): boolean {
-    return true;
+    return !this.#isFlat;
   }
 
   set MimeFormatted(value: unknown) {
-    if (!value) throw new CdoError("CDO_E_NOT_AVAILABLE", "Message.MimeFormatted = false (uuencode)");
+    const isFlat = !value;
+    if (isFlat === this.#isFlat) return;
+    this.#host.setMimeFormatted(this.#root, !isFlat);
+    this.#isFlat = isFlat;
+    if (isFlat) this.#generatesText = false;
   }
 
   /** Ours: "none", "signed" or "encrypted". A change of the body breaks the signature of a signed message. */
   get Protection(): string {
-    return this.#host.protection();
+    return this.#host.protection(this.#root);
   }
 
-  get ReceivedTime(): Date {
-    return new Date(this.#host.envelopeNumber("arrivalTime"));
+  get ReceivedTime(): Date | undefined {
+    if (this.#root === 0) return new Date(this.#host.envelopeNumber("arrivalTime"));
+    // A message that was opened from another object: its newest trace field tells.
+    const [newest = ""] = (this.#host.header(this.#root, "Received", "raw") ?? "").split("\r\n", 1);
+    const time = Date.parse(newest.slice(newest.lastIndexOf(";") + 1));
+    return Number.isNaN(time) ? undefined : new Date(time);
   }
 
   set ReceivedTime(_value: unknown) {
@@ -180,7 +226,7 @@ export class Message {
   }
 
   get SentOn(): Date | undefined {
-    return this.#host.headerDate(0, "Date");
+    return this.#host.headerDate(this.#root, "Date");
   }
 
   set SentOn(_value: unknown) {
@@ -188,11 +234,11 @@ export class Message {
   }
 
   get TextBody(): string {
-    return this.#host.body("text") ?? "";
+    return this.#host.body(this.#root, "text") ?? "";
   }
 
   set TextBody(value: unknown) {
-    this.#host.setBody("text", toText(value));
+    this.#host.setBody(this.#root, "text", toText(value));
     this.#generatesText = false;
   }
 
@@ -201,16 +247,22 @@ export class Message {
   }
 
   #bodyPart(kind: "text" | "html"): BodyPart | null {
-    const part = this.#host.bodyPart(kind);
-    return part === undefined ? null : new BodyPart(this.#host, part);
+    const part = this.#host.bodyPart(this.#root, kind);
+    return part === undefined ? null : this.#part(part);
   }
 
-  GetInterface(name: unknown): Message | BodyPart | DataSource {
+  GetInterface(name: unknown): Message | BodyPart | DataSource | Stream {
     const wanted = toText(name).toLowerCase();
     if (wanted === "imessage") return this;
     if (wanted === "ibodypart") return this.BodyPart;
     if (wanted === "idatasource") return this.DataSource;
+    if (wanted === "_stream") return this.GetStream();
     throw new CdoError("E_NOINTERFACE", toText(name).slice(0, 100));
+  }
+
+  /** A copy of the whole message; Flush() on it makes the message what it holds. */
+  GetStream(): Stream {
+    return wholeStream(this.#host, this.#root);
   }
 }
 
@@ -240,7 +292,6 @@ defineUnavailable(Message, [
   "Configuration",
   "CreateMHTMLBody",
   "Forward",
-  "GetStream",
   "Post",
   "PostReply",
   "Reply",

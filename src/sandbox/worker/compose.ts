@@ -31,7 +31,9 @@ export function flatten(mime: MimeDocument): Buffer {
     if (lower.startsWith("content-") && lower !== "content-class") headers.remove(name);
   }
   const text = textBodyPart(mime)?.text() ?? "";
-  const files = attachmentParts(mime).map((part) => encodeUu(decodedBytes(part), part.fileName).toString("utf8"));
+  const files = attachmentParts(mime).map((part) =>
+    encodeUu(decodedBytes(part), part.fileName).toString("utf8"),
+  );
   headers.ensureBlankLine();
   flat.root.setText([text, ...files].filter((block) => block !== "").join("\r\n"), { charset: "utf-8" });
   return flat.toBuffer();

@@ -6,7 +6,7 @@ import { decodedBytes, isUuencoded } from "./compose.ts";
 import type { LocatedPart } from "./documents.ts";
 import { warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
-import type { HostValue } from "./isolate.ts";
+import type { HostAnswer, HostValue } from "./isolate.ts";
 import { embedMessage, replacePart } from "./tree-edits.ts";
 import { encodeUu } from "./uuencode.ts";
 
@@ -16,19 +16,15 @@ const MEGABYTE = 1024 * 1024;
 
 const gone = (call: CallState): false => call.fail("CDO_E_INACTIVE", "body part");
 
-function toIsolate(call: CallState, bytes: Buffer): HostValue {
+function toIsolate(call: CallState, bytes: Buffer): HostAnswer {
   if (!call.admitCopy(bytes.length)) return false;
   const copy = new Uint8Array(bytes.length);
   copy.set(bytes);
   return copy.buffer;
 }
 
-/** What came out of the isolate was copied on the way: nobody else holds it. */
-const fromIsolate = (value: HostValue): Buffer =>
-  value instanceof ArrayBuffer ? Buffer.from(value) : NOTHING;
-
-/** `whole`: headers and content; `encoded`: the content as on the wire; `decoded`: the content. */
-function readContent(call: CallState, handle: HostValue, form: HostValue): HostValue {
+/** `whole`: headers and content; `encoded`: the content as on the wire; `decoded`: the content; `unicode`: its text. */
+function readContent(call: CallState, handle: HostValue, form: HostValue): HostAnswer {
   const located = call.documents.find(Number(handle));
   if (located === undefined) return gone(call);
   const { document, part } = located;
@@ -40,17 +36,20 @@ function readContent(call: CallState, handle: HostValue, form: HostValue): HostV
 }
 
 const tooLarge = (call: CallState): false =>
-  call.fail("CDO_E_NOT_AVAILABLE", `a stream of this size needs a higher limits.memoryMb than ${call.limits.memoryMb}`);
+  call.fail(
+    "CDO_E_NOT_AVAILABLE",
+    `a stream of this size needs a higher limits.memoryMb than ${call.limits.memoryMb}`,
+  );
 
 function contentOf({ document, part }: LocatedPart, form: string): Buffer {
   if (form === "whole") return part.isRoot ? document.toBuffer() : part.toBuffer();
+  if (form === "unicode") return Buffer.from(`\ufeff${part.text()}`, "utf16le");
   return form === "encoded" ? part.rawBody() : decodedBytes(part);
 }
 
-function writeContent(call: CallState, handle: HostValue, form: HostValue, value: HostValue): HostValue {
+function writeContent(call: CallState, handle: HostValue, form: HostValue, bytes: Buffer): HostValue {
   const located = call.documents.find(Number(handle));
   if (located === undefined) return gone(call);
-  const bytes = fromIsolate(value);
   if (!call.admitCopy(bytes.length)) return false;
   const { document, part } = located;
   if (form !== "whole" && part.isMultipart) return call.fail("CDO_E_MULTIPART_NO_DATA", "");
@@ -107,11 +106,10 @@ function streamBytes(text: string, label: string): Buffer {
   if (bytes !== undefined) return bytes;
   // What the charset lacks becomes a question mark, as everywhere on that system.
   const question = Buffer.from("?");
-  return Buffer.concat([...text].map((character) => encodeCharset(character, charset) ?? question));
+  return Buffer.concat(Array.from(text, (character) => encodeCharset(character, charset) ?? question));
 }
 
-function decodeStream(call: CallState, charset: HostValue, value: HostValue): HostValue {
-  const bytes = fromIsolate(value);
+function decodeStream(call: CallState, charset: HostValue, bytes: Buffer): HostValue {
   if (!call.admitCopy(bytes.length)) return false;
   return streamText(bytes, String(charset)) ?? call.fail("CDO_E_INVALID_CHARSET", String(charset));
 }
@@ -123,7 +121,7 @@ export const contentOperations: Readonly<Record<string, Operation>> = {
     return call.documents.create();
   },
   content: readContent,
-  setContent: writeContent,
+  setContent: (call, handle, form, _unused, bytes) => writeContent(call, handle, form, bytes),
   copyContent,
   markSaved: (call, root) => {
     call.documents.document(Number(root))?.markSaved();
@@ -131,6 +129,6 @@ export const contentOperations: Readonly<Record<string, Operation>> = {
   },
   isCharset: (_call, label) =>
     decodeCharset(NOTHING, streamCharset(String(label))) === undefined || label === "" ? 0 : 1,
-  decodeText: decodeStream,
+  decodeText: (call, charset, _b, _c, bytes) => decodeStream(call, charset, bytes),
   encodeText: (call, charset, text) => toIsolate(call, streamBytes(String(text), String(charset))),
 };

@@ -4,12 +4,20 @@ import { randomUUID } from "node:crypto";
 import type { CallState } from "./call-state.ts";
 import { contentOperations } from "./content-calls.ts";
 import { headerOperations } from "./header-calls.ts";
-import type { HostFunction, HostValue } from "./isolate.ts";
+import type { HostAnswer, HostFunction, HostValue } from "./isolate.ts";
 import { partOperations } from "./part-calls.ts";
 import { sendOperations } from "./send-calls.ts";
 import { formatRecipientList, formatSender, parseRecipientList, parseSender } from "./recipient-list.ts";
 
-export type Operation = (call: CallState, a: HostValue, b: HostValue, c: HostValue) => HostValue;
+export type Operation = (
+  call: CallState,
+  a: HostValue,
+  b: HostValue,
+  c: HostValue,
+  bytes: Buffer,
+) => HostAnswer;
+
+const NO_BYTES = Buffer.alloc(0);
 
 const envelopeOperations: Readonly<Record<string, Operation>> = {
   envelope: (call, field) => {
@@ -87,20 +95,19 @@ const OPERATIONS = new Map<string, Operation>(
 );
 const REPORTS = new Map<string, Operation>(Object.entries(reportOperations));
 
-const lengthOf = (value: HostValue): number => {
-  if (typeof value === "string") return value.length;
-  return value instanceof ArrayBuffer ? value.byteLength : 0;
-};
+const textLength = (value: HostValue): number => (typeof value === "string" ? value.length : 0);
 
 /** The function that a context gets. `current` is the call that is running in it; between calls there is none. */
 export function createHostFunction(current: () => CallState | undefined): HostFunction {
-  return (operation, a, b, c) => {
+  return (operation, a, b, c, received) => {
     const call = current();
     if (call === undefined) return operation === "error" ? "CDO_E_NOT_AVAILABLE outside of a message" : false;
     const report = REPORTS.get(operation);
-    if (report === undefined && !call.admit(lengthOf(b) + lengthOf(c))) return false;
+    // What comes out of the isolate was copied on the way: nobody else holds it.
+    const bytes = received instanceof ArrayBuffer ? Buffer.from(received) : NO_BYTES;
+    if (report === undefined && !call.admit(textLength(b) + textLength(c) + bytes.length)) return false;
     try {
-      return (report ?? OPERATIONS.get(operation))?.(call, a, b, c) ?? undefined;
+      return (report ?? OPERATIONS.get(operation))?.(call, a, b, c, bytes) ?? undefined;
     } catch (error) {
       // A RangeError is the MIME document refusing a value (line breaks in a header, an impossible place).
       const detail = error instanceof Error ? error.message : "refused";

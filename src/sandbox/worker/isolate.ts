@@ -3,9 +3,16 @@
 /* oxlint-disable typescript/no-unsafe-type-assertion -- references of isolated-vm are untyped; the runtime's build guarantees the glue */
 import ivm from "isolated-vm";
 
+export type HostValue = string | number | boolean | undefined;
 /** Buffers cross as copies. */
-export type HostValue = string | number | boolean | ArrayBuffer | undefined;
-export type HostFunction = (operation: string, a: HostValue, b: HostValue, c: HostValue) => HostValue;
+export type HostAnswer = HostValue | ArrayBuffer;
+export type HostFunction = (
+  operation: string,
+  a: HostValue,
+  b: HostValue,
+  c: HostValue,
+  bytes: unknown,
+) => HostAnswer;
 
 /** How a call into the isolate ended. `broken`: the isolate refused for a reason that is neither time nor memory. */
 export type CallResult =

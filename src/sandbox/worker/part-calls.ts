@@ -118,6 +118,7 @@ function addPart(call: CallState, handle: HostValue, place: HostValue, kind: Hos
   const added = createPart();
   const wrong = `place ${String(place).slice(0, 40)}`;
   if (!Number.isInteger(at)) return call.fail("CDO_E_ARGUMENT1", wrong);
+  warnOfSignature(call, document);
   if (kind === "attachment") {
     if (!addAttachment(document.mime, at, added)) return call.fail("CDO_E_ARGUMENT1", wrong);
   } else {
@@ -126,7 +127,6 @@ function addPart(call: CallState, handle: HostValue, place: HostValue, kind: Hos
     const container = containerIn(located);
     container.insertChild(at === -1 ? -1 : Math.min(at - 1, container.children.length), added);
   }
-  warnOfSignature(call, document);
   document.noteChange(kind === "attachment" ? "Attachments" : "BodyParts");
   return call.documents.handleOf(Number(handle), added);
 }
@@ -162,7 +162,6 @@ export const partOperations: Readonly<Record<string, Operation>> = {
     located.document.noteChange("Attachments");
     return true;
   },
-  mimeFormatted: (call, root) => (call.documents.document(Number(root))?.isFlat === true ? 0 : 1),
   setMimeFormatted: (call, root, value) => {
     const document = call.documents.document(Number(root));
     if (document === undefined) return gone(call);

@@ -18,7 +18,8 @@ export const createPart = (): MimePart => MimePart.create("application/octet-str
  * (fewer than two parts) is taken as it is.
  */
 export function containerIn({ document, part }: LocatedPart): MimePart {
-  if (part.isMultipart && (part.mediaType !== "multipart/alternative" || part.children.length < 2)) return part;
+  if (part.isMultipart && (part.mediaType !== "multipart/alternative" || part.children.length < 2))
+    return part;
   if (isEmptyLeaf(part)) {
     part.setMediaType("multipart/mixed");
     return part;
@@ -48,7 +49,8 @@ export function removePart(part: MimePart): void {
   }
   parent.removeChild(part);
   // RFC 2046 §5.1.1: a multipart has at least one part.
-  if (parent.children.length === 0) parent.insertChild(0, MimePart.create("text/plain", { charset: "us-ascii" }));
+  if (parent.children.length === 0)
+    parent.insertChild(0, MimePart.create("text/plain", { charset: "us-ascii" }));
   // autopromotebodyparts: a mixed with one part left is that part.
   else if (parent.children.length === 1 && parent.mediaType === "multipart/mixed") parent.unwrap();
 }
@@ -82,7 +84,8 @@ export function setContentType(part: MimePart, raw: string): void {
     part.headers.set("Content-Type", raw);
     return;
   }
-  for (const [name, value] of wanted.parameters) if (name !== "boundary") part.setContentParameter(name, value);
+  for (const [name, value] of wanted.parameters)
+    if (name !== "boundary") part.setContentParameter(name, value);
 }
 
 /** The part as it is in `bytes`: headers, a blank line, the content. The object that named the old one names it. */

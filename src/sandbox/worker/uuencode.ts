@@ -19,13 +19,18 @@ export function encodeUu(bytes: Buffer, fileName: string): Buffer {
     const end = Math.min(start + BYTES_PER_LINE, bytes.length);
     body[at++] = digit(end - start);
     for (let from = start; from < end; from += 3) {
-      const bits = ((bytes[from] ?? 0) << 16) | (byteAt(bytes, from + 1, end) << 8) | byteAt(bytes, from + 2, end);
+      const bits =
+        ((bytes[from] ?? 0) << 16) | (byteAt(bytes, from + 1, end) << 8) | byteAt(bytes, from + 2, end);
       for (const shift of [18, 12, 6, 0]) body[at++] = digit((bits >> shift) & 63);
     }
     body[at++] = CR;
     body[at++] = LF;
   }
-  return Buffer.concat([Buffer.from(`begin 644 ${name}\r\n`), body.subarray(0, at), Buffer.from("`\r\nend\r\n")]);
+  return Buffer.concat([
+    Buffer.from(`begin 644 ${name}\r\n`),
+    body.subarray(0, at),
+    Buffer.from("`\r\nend\r\n"),
+  ]);
 }
 
 const byteAt = (bytes: Buffer, at: number, end: number): number => (at < end ? (bytes[at] ?? 0) : 0);

@@ -97,15 +97,10 @@ describe("names", () => {
     ).toEqual(["undefined", expect.stringMatching(/^CDO_E_PROP_UNSUPPORTED .*Subjekt/)]);
   });
 
-  test("members that are not served yet say so by name", async () => {
-    const lines =
-      await log(`for (const call of [() => msg.Send(), () => msg.GetStream(), () => msg.AddAttachment("x"), () => new ActiveXObject("CDO.Message"),
-      () => new ActiveXObject("WScript.Shell")]) try { call() } catch (e) { console.log(e.name, e.message) }`);
-    expect(lines[0]).toMatch(/^CDO_E_NOT_AVAILABLE Message\.Send/);
-    expect(lines[1]).toMatch(/GetStream/);
-    expect(lines[2]).toMatch(/AddAttachment/);
-    expect(lines[3]).toMatch(/CDO\.Message/);
-    expect(lines[4]).toMatch(/WScript\.Shell/);
+  test("a ProgID that is not served is refused by name", async () => {
+    expect(
+      await log(`try { new ActiveXObject("WScript.Shell") } catch (e) { console.log(e.message) }`),
+    ).toEqual([expect.stringContaining("WScript.Shell")]);
   });
 });
 
