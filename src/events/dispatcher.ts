@@ -68,8 +68,16 @@ export class SinkChain<Script = unknown> {
   }
 }
 
+/** Calls of bindings with maxFirings so far, by binding id. A Map serves; the service keeps them in a file. */
+export interface Firings {
+  get(bindingId: string): number | undefined;
+  set(bindingId: string, fired: number): unknown;
+}
+
 export interface DispatcherParts<Script> {
   readonly runScripts: RunScripts<Script>;
+  /** Absent: they begin at nothing. */
+  readonly firings?: Firings | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -90,11 +98,12 @@ export function createDispatcher<Script>(parts: DispatcherParts<Script>): Dispat
 
 /** Counts notifications of bindings with maxFirings, across sets. */
 class FiringCounter {
-  readonly #fired = new Map<string, number>();
-  readonly #parts: { readonly clock: Clock; readonly log: Logger };
+  readonly #fired: Firings;
+  readonly #parts: Pick<DispatcherParts<unknown>, "clock" | "log" | "firings">;
 
-  constructor(parts: { readonly clock: Clock; readonly log: Logger }) {
+  constructor(parts: Pick<DispatcherParts<unknown>, "clock" | "log" | "firings">) {
     this.#parts = parts;
+    this.#fired = parts.firings ?? new Map<string, number>();
   }
 
   /** Whether the binding may be called now; counts the call. */
@@ -116,6 +125,7 @@ class FiringCounter {
 
   /** Takes a counted call back: the run ended before it. */
   refund(binding: Binding): void {
+    if (binding.maxFirings === undefined || binding.maxFirings < 0) return;
     const fired = this.#fired.get(binding.id);
     if (fired !== undefined) this.#fired.set(binding.id, fired - 1);
   }

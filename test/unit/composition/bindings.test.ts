@@ -1,0 +1,183 @@
+import { describe, expect, test } from "vitest";
+import { type BindingSettings } from "../../../src/config/schema.ts";
+import { type ConfiguredBinding, buildChain, loadBindings } from "../../../src/composition/bindings.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import { SCRIPT_SINK_CLASS } from "../../../src/events/binding.ts";
+import { type SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
+import { defineSink } from "../../../src/events/sink.ts";
+import { Content } from "../../../src/message/content.ts";
+import { MailMsg } from "../../../src/message/mail-msg.ts";
+import type { LiveScript } from "../../../src/sandbox/script-host.ts";
+import { type ScriptTarget, createRunScripts } from "../../../src/sandbox/script-sink.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+
+const live = (name: string, binding: LiveScript["binding"] = {}): LiveScript => ({
+  name,
+  version: "1",
+  binding,
+  entryPoint: "default",
+  since: 0,
+});
+
+const settings = (more: Partial<BindingSettings>): BindingSettings => ({
+  id: `{${more.displayName ?? "x"}}`,
+  displayName: "entry",
+  event: "OnTransportSubmission",
+  sinkClass: SCRIPT_SINK_CLASS,
+  ...more,
+});
+
+const script = (name: string, more: Partial<BindingSettings> = {}): ConfiguredBinding => ({
+  settings: settings({ displayName: name, sinkProperties: { ScriptName: name }, ...more }),
+  sink: undefined,
+});
+
+const native = (
+  displayName: string,
+  more: Partial<BindingSettings> = {},
+  declared = {},
+): ConfiguredBinding => ({
+  settings: settings({ displayName, sinkClass: "/sinks/x.ts", ...more }),
+  sink: defineSink({ event: "OnTransportSubmission", onEvent: () => 0, binding: declared }),
+});
+
+function chainOf(
+  configured: readonly ConfiguredBinding[],
+  scripts: readonly LiveScript[] = [],
+): SinkChain<ScriptTarget> {
+  return buildChain({
+    configured,
+    scripts: new Map(scripts.map((one) => [one.name, one])),
+    log: silentLogger,
+    nextMessageId: () => "ID",
+  });
+}
+
+const names = (chain: SinkChain<ScriptTarget>): string[] =>
+  chain.sinks.map(({ binding }) => binding.displayName);
+
+describe("the chain", () => {
+  test("has scripts without an entry, with what they export", () => {
+    const chain = chainOf(
+      [],
+      [live("b.ts", { priority: 5, rule: "RCPT TO=*@example.com", onError: "continue" }), live("a.ts")],
+    );
+    expect(names(chain)).toEqual(["b.ts", "a.ts"]);
+    expect(chain.sinks[0]?.binding).toMatchObject({
+      id: "script:b.ts",
+      priority: 5,
+      rule: "RCPT TO=*@example.com",
+      onError: "continue",
+      sinkProperties: { ScriptName: "b.ts" },
+    });
+    expect(chain.sinks[1]?.binding).toMatchObject({ priority: 24_575, onError: "hold" });
+  });
+
+  test("takes the entry of the metabase before what the script exports, field by field", () => {
+    const chain = chainOf(
+      [
+        script("a.ts", {
+          sourceProperties: { priority: 9 },
+          sinkProperties: { ScriptName: "a.ts", color: "red" },
+        }),
+      ],
+      [
+        live("a.ts", {
+          priority: 5,
+          rule: "MAIL FROM=*@x",
+          onError: "badmail",
+          sinkProperties: { color: "blue", shape: "round" },
+        }),
+      ],
+    );
+    expect(chain.sinks).toHaveLength(1);
+    expect(chain.sinks[0]?.binding).toMatchObject({
+      priority: 9,
+      rule: "MAIL FROM=*@x",
+      onError: "badmail",
+      sinkProperties: { ScriptName: "a.ts", color: "red", shape: "round" },
+    });
+  });
+
+  test("has limits of the entry before those of the script before the defaults", () => {
+    const chain = chainOf(
+      [script("a.ts", { limits: { timeoutMs: 7 } })],
+      [live("a.ts", { limits: { timeoutMs: 5, memoryMb: 9 } })],
+    );
+    const [sink] = chain.sinks;
+    expect(sink?.kind === "script" && sink.script.limits).toMatchObject({
+      timeoutMs: 7,
+      memoryMb: 9,
+      logLines: 100,
+    });
+  });
+
+  test("keeps equal priorities in order: native sinks as configured, then scripts by file name", () => {
+    const chain = chainOf(
+      [script("m.ts"), native("second"), native("third")],
+      [live("m.ts"), live("z.ts"), live("a.ts")],
+    );
+    expect(names(chain)).toEqual(["second", "third", "m.ts", "a.ts", "z.ts"]);
+  });
+
+  test("leaves out what is disabled, in the metabase or by the script", () => {
+    const chain = chainOf(
+      [
+        script("a.ts", { enabled: false }),
+        native("off", { enabled: false }),
+        script("c.ts", { enabled: true }),
+      ],
+      [live("a.ts"), live("b.ts", { enabled: false }), live("c.ts", { enabled: false })],
+    );
+    expect(names(chain)).toEqual(["c.ts"]);
+  });
+
+  test("takes rule and priority that a native sink declares where the entry is silent", () => {
+    const chain = chainOf([
+      native("declared", {}, { rule: "EHLO=x", priority: 3 }),
+      native("overridden", { sourceProperties: { priority: 2 } }, { rule: "EHLO=x", priority: 30 }),
+    ]);
+    expect(chain.sinks.map(({ binding }) => [binding.displayName, binding.priority, binding.rule])).toEqual([
+      ["overridden", 2, "EHLO=x"],
+      ["declared", 3, "EHLO=x"],
+    ]);
+  });
+});
+
+describe("a script that is not there", () => {
+  const run = async (onError: "hold" | "continue" | "badmail"): Promise<unknown> => {
+    const dispatcher = createDispatcher<ScriptTarget>({
+      runScripts: createRunScripts({ run: () => Promise.reject(new Error("never asked")) }, silentLogger),
+      clock: new ManualClock(),
+      log: silentLogger,
+    });
+    const msg = new MailMsg(
+      "ID",
+      { via: "smtp", arrivalTime: 0, server: "default" },
+      { sender: "a@example.com", recipients: [{ address: "b@example.com" }] },
+      Content.fromBuffer(Buffer.from("Subject: x\r\n\r\n")),
+    );
+    return dispatcher.dispatch(chainOf([script("gone.ts", { onError })]), msg);
+  };
+
+  test("holds the message", async () => {
+    expect(await run("hold")).toMatchObject({ kind: "fault", policy: "hold", fault: { kind: "missing" } });
+  });
+
+  test("lets it pass with onError continue", async () => {
+    expect(await run("continue")).toEqual({ kind: "passed" });
+  });
+
+  test("sends it to Badmail with onError badmail", async () => {
+    expect(await run("badmail")).toMatchObject({ kind: "fault", policy: "badmail" });
+  });
+});
+
+test("bindings of the script class load no module, others do", async () => {
+  const [first, second] = await loadBindings([
+    settings({ sinkClass: SCRIPT_SINK_CLASS.toLowerCase() }),
+    settings({ sinkClass: "OnArrival.AddHeader" }),
+  ]);
+  expect(first?.sink).toBeUndefined();
+  expect(second?.sink?.event).toBe("OnTransportSubmission");
+});

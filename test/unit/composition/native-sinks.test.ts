@@ -1,0 +1,86 @@
+import { execFile } from "node:child_process";
+import { mkdir, utimes, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { loadNativeSink } from "../../../src/composition/native-sinks.ts";
+import { type TempFolder, tempFolder } from "../../support/temp-folder.ts";
+
+const SINK = 'export default { event: "OnTransportSubmission", onEvent: () => 1 };\n';
+
+async function write(folder: TempFolder, name: string, text: string): Promise<string> {
+  const file = path.join(folder.path, name);
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, text);
+  return file;
+}
+
+/** In a Node of its own: the test runner resolves modules in its own way. */
+async function loadElsewhere(file: string): Promise<string> {
+  const program = `
+    import { loadNativeSink, serveOwnPackage } from ${JSON.stringify(new URL("../../../src/composition/native-sinks.ts", import.meta.url).href)};
+    serveOwnPackage();
+    const sink = await loadNativeSink(${JSON.stringify(file)}, "OnTransportSubmission");
+    console.log(sink.event, typeof sink.onEvent);
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program]);
+  return stdout.trim();
+}
+
+describe("a native sink", () => {
+  test("that comes with the service is found by its class name, in any case", async () => {
+    expect((await loadNativeSink("onarrival.ADDHEADER", "OnTransportSubmission")).event).toBe(
+      "OnTransportSubmission",
+    );
+    expect((await loadNativeSink("OnArrival.LimitRecipients", "OnTransportSubmission")).event).toBe(
+      "OnTransportSubmission",
+    );
+  });
+
+  test("is loaded from a path, also one with spaces and a hash", async () => {
+    await using folder = await tempFolder();
+    const file = await write(folder, "my sinks/c#.mjs", SINK);
+    expect(await loadElsewhere(file)).toBe("OnTransportSubmission function");
+  });
+
+  test("may import this program as onarrival from anywhere", async () => {
+    await using folder = await tempFolder();
+    const file = await write(
+      folder,
+      "own.mjs",
+      'import { defineSink } from "onarrival";\nexport default defineSink({ event: "OnTransportSubmission", onEvent: () => 0 });\n',
+    );
+    expect(await loadElsewhere(file)).toBe("OnTransportSubmission function");
+  });
+
+  test("that was changed is loaded anew", async () => {
+    await using folder = await tempFolder();
+    const file = await write(folder, "sink.mjs", SINK);
+    const first = await loadNativeSink(file, "OnTransportSubmission");
+    await writeFile(file, SINK.replace("=> 1", "=> 0"));
+    await utimes(file, 1, 1_900_000_000);
+    const second = await loadNativeSink(file, "OnTransportSubmission");
+    expect(second).not.toBe(first);
+  });
+
+  test.each([
+    ["of an unknown class", "Some.Class", "SINK_NOT_FOUND"],
+    ["of a file that is not there", "/nonexistent/sink.mjs", "SINK_NOT_FOUND"],
+  ])("%s is refused", async (_name, sinkClass, code) => {
+    await expect(loadNativeSink(sinkClass, "OnTransportSubmission")).rejects.toMatchObject({ code });
+  });
+
+  test.each([
+    ["without a default export", "export const sink = 1;\n", "SINK_INVALID"],
+    ["without onEvent", 'export default { event: "OnTransportSubmission" };\n', "SINK_INVALID"],
+    ["of another event", SINK.replace("OnTransportSubmission", "OnMessageStart"), "SINK_INVALID"],
+    ["that throws while it is loaded", 'throw new Error("boom");\n', "SINK_NOT_FOUND"],
+  ])("%s is refused with its file in the message", async (_name, text, code) => {
+    await using folder = await tempFolder();
+    const file = await write(folder, "sink.mjs", text);
+    await expect(loadNativeSink(file, "OnTransportSubmission")).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(file) as string,
+    });
+  });
+});
