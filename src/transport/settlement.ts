@@ -32,7 +32,11 @@ export function expiredReply(last: Reply | undefined): Reply {
 }
 
 /** Records the outcome of one attempt on each recipient of the delivery. */
-export function settle(delivery: Delivery, result: AttemptResult, local: boolean): Settlement {
+export function settle(
+  delivery: Pick<Delivery, "message" | "records">,
+  result: AttemptResult,
+  local: boolean,
+): Settlement {
   const pending: RecipientRecord[] = [];
   const succeeded: RecipientRecord[] = [];
   const failed: RecipientRecord[] = [];

@@ -1,0 +1,64 @@
+import { describe, expect, test } from "vitest";
+import { type RouterSettings, createRouter, groupByRoute } from "../../../src/transport/router.ts";
+
+const router = (remote: RouterSettings["remote"], localDomains = ["local.example", "*.sub.example"]) =>
+  createRouter({ localDomains, remote });
+const mx = { kind: "mx", port: 25 } as const;
+
+describe("an address", () => {
+  test.each([
+    "a@local.example",
+    "a@LOCAL.Example",
+    "a@local.example.",
+    "a@deep.er.sub.example",
+    "postmaster",
+  ])("%s is local", (address) => {
+    expect(router(mx).routeOf(address)).toEqual({ kind: "local", key: "local" });
+  });
+
+  test.each([
+    "a@other.example",
+    "a@sub.example",
+    "a@notlocal.example",
+    "a@xsub.example",
+    "a@local.example.org",
+  ])("%s is not", (address) => {
+    expect(router(mx).routeOf(address).kind).toBe("mx");
+  });
+
+  test("has one queue per domain, however its case and whether it ends in a dot", () => {
+    const keys = ["a@Far.Example", "b@far.example.", '"x@y"@far.example'].map(
+      (address) => router(mx).routeOf(address).key,
+    );
+    expect(keys).toEqual(["far.example", "far.example", "far.example"]);
+  });
+
+  test("goes to the smart host when there is one, local ones excepted", () => {
+    const smart = router({ kind: "smart-host", host: "hub", port: 2525 });
+    expect(smart.routeOf("a@far.example")).toMatchObject({ kind: "smart-host", key: "hub:2525" });
+    expect(smart.routeOf("a@near.example").key).toBe("hub:2525");
+    expect(smart.routeOf("a@local.example").kind).toBe("local");
+  });
+
+  test("goes to Drop, whatever its domain, when nothing may leave the machine", () => {
+    expect(router({ kind: "drop" }).routeOf("a@far.example").kind).toBe("local");
+  });
+});
+
+test("only recipients that wait are grouped", () => {
+  const record = (address: string, state: "pending" | "relayed") => ({ recipient: { address }, state });
+  const groups = groupByRoute(router(mx), [
+    record("a@one.example", "pending"),
+    record("b@one.example", "relayed"),
+    record("c@two.example", "pending"),
+    record("d@ONE.example", "pending"),
+  ]);
+  const found = [...groups].map(([key, { records }]) => [
+    key,
+    records.map(({ recipient }) => recipient.address),
+  ]);
+  expect(found).toEqual([
+    ["one.example", ["a@one.example", "d@ONE.example"]],
+    ["two.example", ["c@two.example"]],
+  ]);
+});
