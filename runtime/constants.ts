@@ -259,3 +259,10 @@ export const adWriteChar = 0;
 export const adWriteLine = 1;
 export const adSaveCreateNotExist = 1;
 export const adSaveCreateOverWrite = 2;
+
+/** `new Message()`: the same as `new ActiveXObject("CDO.Message")`, and like it for the time of one call. */
+export function Message(): object {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/no-unsafe-call -- the global of the runtime
+  const { ActiveXObject } = globalThis as unknown as { ActiveXObject: new (progId: string) => object };
+  return new ActiveXObject("CDO.Message");
+}
