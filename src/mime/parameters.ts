@@ -74,6 +74,8 @@ interface Section {
   readonly encoded: boolean;
 }
 
+/** "multipart/mixed boundary=x": some readers find the boundary, so parts hidden from us would be seen by them. */
+const MISSING_SEMICOLON = /^[ \t]*[^\s;()"=]+(?=[ \t]+[^\s;()"=]+[ \t]*=)/;
 const SECTION_NAME = /^([^*]+)(?:\*(\d{1,6}))?(\*)?$/;
 
 function percentDecoded(text: string): Buffer {
@@ -125,7 +127,9 @@ export function parseParameters(
   defects?: DefectLog,
 ): ParameterizedValue {
   const parameters = new Map<string, string>();
-  const head = readToken(raw, 0, ";");
+  const loose = MISSING_SEMICOLON.exec(raw);
+  const head = loose === null ? readToken(raw, 0, ";") : { text: loose[0].trim(), end: loose[0].length };
+  if (loose !== null) defects?.note("A semicolon is missing before a parameter");
   const sectioned = new Map<string, Map<number, Section>>();
   let position = head.end;
   for (let count = 0; position < raw.length && count < maxParameters; count++) {
@@ -139,7 +143,8 @@ export function parseParameters(
   }
   if (position < raw.length) defects?.note("The parameter limit was reached: further ones were ignored");
   for (const [name, sections] of sectioned) if (sections.has(0)) parameters.set(name, joinSections(sections));
-  return { value: head.text.toLowerCase(), parameters };
+  const [value = ""] = head.text.split(/[ \t]/, 1);
+  return { value: value.toLowerCase(), parameters };
 }
 
 /** False when the parameter was there before. */

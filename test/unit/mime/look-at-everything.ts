@@ -22,8 +22,7 @@ export function lookAtEverything(doc: MimeDocument): number {
   attachmentParts(doc);
   const parts = allParts(doc);
   for (const part of parts) {
-    part.headers.get("Subject");
-    if (part.fileName !== "" && part.disposition === "") part.contentId.toString();
+    for (const value of [part.fileName, part.contentId, part.charset]) decodeWords(value);
     if (!part.isMultipart) part.decodedBody();
   }
   return parts.length;
