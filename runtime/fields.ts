@@ -68,6 +68,24 @@ export class Field {
     return this.ActualSize;
   }
 
+  /** ADO FieldAttributeEnum: adFldUpdatable. */
+  get Attributes(): number {
+    return this.#source.write === undefined ? 0 : 4;
+  }
+
+  get NumericScale(): number {
+    return 0;
+  }
+
+  get Precision(): number {
+    return 0;
+  }
+
+  /** ADO FieldStatusEnum: adFieldOK. */
+  get Status(): number {
+    return 0;
+  }
+
   get OriginalValue(): FieldValue {
     return this.#source.read();
   }

@@ -1,6 +1,7 @@
 // What scripts find in their global scope beside the language: constants, console, text coding. No timers, no I/O.
 import { BodyPart, BodyParts } from "./body-parts.ts";
 import { Collection, Dictionary, Enumerator } from "./collections.ts";
+import { Configuration, ConfigurationFields } from "./configuration.ts";
 import * as constants from "./constants.ts";
 import { DataSource } from "./data-source.ts";
 import { EnvelopeFields } from "./envelope-fields.ts";
@@ -17,14 +18,31 @@ import { atob, btoa, TextDecoder, TextEncoder } from "./text-coding.ts";
 /** The host of the message that is being processed; undefined while the script is being loaded. */
 export type CurrentHost = () => Host | undefined;
 
-/** JScript's constructor of COM objects. A function, so that `new` can answer with another class. */
-function createActiveXObject(currentHost: CurrentHost): (progId: unknown) => object {
-  const host = (): Host => {
+type HostOfCall = () => Host;
+
+const hostOfCall =
+  (currentHost: CurrentHost): HostOfCall =>
+  () => {
     const present = currentHost();
     if (present === undefined)
       throw new CdoError("CDO_E_NOT_AVAILABLE", "outside of a message (make the object inside onArrival)");
     return present;
   };
+
+/** `new CDO.Message()`: functions, so that `new` can answer with an object that knows its host. */
+function createCdo(host: HostOfCall): object {
+  return Object.freeze({
+    Message: function NewMessage(): object {
+      return new Message(host(), host().newMessage());
+    },
+    Configuration: function NewConfiguration(): object {
+      return new Configuration(host());
+    },
+  });
+}
+
+/** JScript's constructor of COM objects. A function, so that `new` can answer with another class. */
+function createActiveXObject(host: HostOfCall): (progId: unknown) => object {
   return function ActiveXObject(progId: unknown): object {
     const name = toText(progId).slice(0, 100);
     switch (name.toLowerCase()) {
@@ -35,6 +53,8 @@ function createActiveXObject(currentHost: CurrentHost): (progId: unknown) => obj
       case "scripting.dictionary":
         return new Dictionary();
       case "cdo.configuration":
+        return new Configuration(host());
+      case "cdo.dropdirectory":
         throw new CdoError("CDO_E_NOT_AVAILABLE", `new ActiveXObject("${name}")`);
       default:
         throw new Error(`new ActiveXObject("${name}"): OnArrival does not serve this ProgID`);
@@ -66,6 +86,8 @@ export function installGlobals(console: object, randomUuid: () => string, curren
     BodyParts,
     DataSource,
     Stream,
+    Configuration,
+    ConfigurationFields,
     EnvelopeFields,
     Fields,
     Field,
@@ -80,10 +102,12 @@ export function installGlobals(console: object, randomUuid: () => string, curren
   }
   for (const type of [TextEncoder, TextDecoder]) Object.freeze(type.prototype);
   for (const [name, value] of Object.entries(constants)) define(name, value);
+  const host = hostOfCall(currentHost);
   const values = {
     console,
     Enumerator,
-    ActiveXObject: createActiveXObject(currentHost),
+    ActiveXObject: createActiveXObject(host),
+    CDO: createCdo(host),
     TextEncoder,
     TextDecoder,
     atob,

@@ -225,6 +225,24 @@ export class Host {
     this.#invoke("save");
   }
 
+  /** Raises when the binding does not let the script send. */
+  maySend(): void {
+    this.#invoke("maySend");
+  }
+
+  send(root: number, dsnOptions: number): void {
+    this.#invoke("send", root, dsnOptions);
+  }
+
+  copyAttachments(from: number, to: number): void {
+    this.#invoke("copyAttachments", from, to);
+  }
+
+  /** In-Reply-To and References of an answer. */
+  refer(original: number, answer: number): void {
+    this.#invoke("refer", original, answer);
+  }
+
   isDirty(root: number): boolean {
     return this.#invoke("isDirty", root) === 1;
   }

@@ -15,6 +15,7 @@ export function resolveAnyCase(type: { readonly prototype: object; readonly name
     at !== null && at !== Object.prototype;
     at = Reflect.getPrototypeOf(at)
   ) {
+    refuseSilentWrites(at);
     for (const name of Object.getOwnPropertyNames(at)) exactNames.set(name.toLowerCase(), name);
   }
   const exact = (key: PropertyKey): string | undefined => {
@@ -32,6 +33,9 @@ export function resolveAnyCase(type: { readonly prototype: object; readonly name
     },
     set(_target, key, value, receiver): boolean {
       const name = exact(key);
+      // In its exact spelling it gets here when a class above has it.
+      if (typeof key === "string" && exactNames.get(key.toLowerCase()) === key)
+        return Reflect.set(parent, key, value, receiver);
       if (name === undefined) throw new CdoError("CDO_E_PROP_UNSUPPORTED", `${label}.${String(key)}`);
       return Reflect.set(prototype, name, value, receiver);
     },
@@ -39,6 +43,19 @@ export function resolveAnyCase(type: { readonly prototype: object; readonly name
   Object.setPrototypeOf(prototype, fallback);
   Object.freeze(prototype);
   Object.freeze(type);
+}
+
+/** Without strict mode an assignment to a getter is lost without a word. */
+function refuseSilentWrites(prototype: object): void {
+  if (Object.isFrozen(prototype)) return;
+  const label = labelOf(prototype.constructor).replace(/Base$/, "");
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+    if (descriptor.get === undefined || descriptor.set !== undefined) continue;
+    const refuse = (): void => {
+      refuseWrite(`${label}.${name}`);
+    };
+    Object.defineProperty(prototype, name, { ...descriptor, set: refuse });
+  }
 }
 
 /** Members of the original that OnArrival does not serve (yet): calling them says so by name. */

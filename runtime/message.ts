@@ -1,6 +1,7 @@
 // IMessage: the message as the script sees it. Properties change it in memory at once; DataSource.Save makes that permanent.
 import { BodyPart, BodyParts, dispositionSource, mediaTypeSource, type Surroundings } from "./body-parts.ts";
 import { wholeStream } from "./content-streams.ts";
+import { Configuration } from "./configuration.ts";
 import { type Bindable, DataSource } from "./data-source.ts";
 import { EnvelopeFields } from "./envelope-fields.ts";
 import { CdoError } from "./errors.ts";
@@ -8,6 +9,7 @@ import { dateSource, type FieldSource, Fields, headerSource, wordSource } from "
 import type { HeaderView, Host } from "./host.ts";
 import { htmlToText } from "./html-text.ts";
 import { defineUnavailable, refuseWrite, toText } from "./member-names.ts";
+import { type Answer, fillAnswer, type Mail, postMail, sendMail } from "./send.ts";
 import type { Stream } from "./stream.ts";
 
 /** Properties that are a header in readable form. Addresses lose a trailing comma, so `To += "," + x` is safe. */
@@ -76,6 +78,7 @@ export class Message {
   #envelopeFields: EnvelopeFields | undefined;
   #attachments: BodyParts | undefined;
   #dataSource: DataSource | undefined;
+  #configuration: Configuration | undefined;
   #generatesText: boolean;
   #dsnOptions = 0;
   #isFlat = false;
@@ -138,6 +141,20 @@ export class Message {
 
   get BodyPart(): BodyPart {
     return new BodyPart(this.#host, this.#root, { identify: Message.identify, message: () => this });
+  }
+
+  get Configuration(): Configuration {
+    this.#configuration ??= new Configuration(this.#host);
+    return this.#configuration;
+  }
+
+  set Configuration(value: unknown) {
+    if (!(value instanceof Configuration))
+      throw new CdoError(
+        "CDO_E_BAD_DATA",
+        'Message.Configuration takes a new ActiveXObject("CDO.Configuration")',
+      );
+    this.#configuration = value;
   }
 
   get DataSource(): DataSource {
@@ -264,7 +281,49 @@ export class Message {
   GetStream(): Stream {
     return wholeStream(this.#host, this.#root);
   }
+
+  /** The message goes into the queue when the script has ended without a fault. */
+  Send(): void {
+    sendMail(
+      mailOf(this),
+      () => this.#host.maySend(),
+      () => this.#host.send(this.#root, this.#dsnOptions),
+    );
+  }
+
+  Post(): void {
+    postMail(mailOf(this));
+  }
+
+  Reply(): Message {
+    return this.#answer("reply");
+  }
+
+  ReplyAll(): Message {
+    return this.#answer("replyAll");
+  }
+
+  PostReply(): Message {
+    return this.#answer("postReply");
+  }
+
+  Forward(): Message {
+    const forward = this.#answer("forward");
+    this.#host.copyAttachments(this.#root, forward.#root);
+    return forward;
+  }
+
+  #answer(kind: Answer): Message {
+    const answer = new Message(this.#host, this.#host.newMessage());
+    fillAnswer(mailOf(answer), mailOf(this), kind);
+    if (kind !== "forward") this.#host.refer(this.#root, answer.#root);
+    return answer;
+  }
 }
+
+/** The header properties of a message are made by a loop, where the compiler does not see them. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- HEADER_PROPERTIES holds every one of them
+const mailOf = (message: Message): Mail => message as unknown as Mail;
 
 /** Read-only objects: their setters refuse by name instead of the engine's general words. */
 for (const property of [
@@ -286,15 +345,4 @@ for (const property of [
   });
 }
 
-defineUnavailable(Message, [
-  "AddAttachment",
-  "AddRelatedBodyPart",
-  "Configuration",
-  "CreateMHTMLBody",
-  "Forward",
-  "Post",
-  "PostReply",
-  "Reply",
-  "ReplyAll",
-  "Send",
-]);
+defineUnavailable(Message, ["AddAttachment", "AddRelatedBodyPart", "CreateMHTMLBody"]);

@@ -39,13 +39,13 @@ declare module "cdo" {
     readonly OriginalValue: FieldValue;
     /** Variant, read-only. The same as OriginalValue. CDO reference 1.9. */
     readonly UnderlyingValue: FieldValue;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
+    /** Long, read-only. FieldAttributeEnum: 4 (updatable), or 0 when it is read-only. CDO reference 1.9. */
     readonly Attributes: number;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
+    /** Long, read-only. Always 0. CDO reference 1.9. */
     readonly NumericScale: number;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
+    /** Long, read-only. Always 0. CDO reference 1.9. */
     readonly Precision: number;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
+    /** Long, read-only. FieldStatusEnum: always 0, good. CDO reference 1.9. */
     readonly Status: number;
     /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. ADO only. CDO reference 1.9. */
     AppendChunk(data: unknown): never;
@@ -150,6 +150,8 @@ declare module "cdo" {
     /** The part seen as another interface; an unknown name raises E_NOINTERFACE. CDO reference 1.4.2. */
     GetInterface(name: "IBodyPart"): BodyPart;
     GetInterface(name: "IDataSource"): DataSource;
+    GetInterface(name: "IMessage"): Message;
+    GetInterface(name: "_Stream"): Stream;
     /** Headers, content and all parts below, as text of US-ASCII. CDO reference 1.4.2. */
     GetStream(): Stream;
     /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Scripts write no files. CDO reference 1.4.2. */
@@ -183,15 +185,18 @@ declare module "cdo" {
     readonly ActiveConnection: never;
     /** Boolean. True after a change since the message came or was last saved; an assignment has no effect. CDO reference 1.6. */
     IsDirty: boolean;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.6. */
-    readonly Source: unknown;
-    /** String, read-only: `_Stream` for the arriving message. CDO reference 1.6. */
+    /** Object, read-only. What OpenObject or SaveToObject bound; null for the transport's content. CDO reference 1.6. */
+    readonly Source: object | null;
+    /** String, read-only: `_Stream` for the arriving message, `""` when nothing is bound, else the interface that was named. CDO reference 1.6. */
     readonly SourceClass: string;
     /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Not implemented in the original. CDO reference 1.6. */
     readonly SourceURL: string;
     /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Not implemented in the original. CDO reference 1.6. */
     Open(url: string): void;
-    /** Binds to an object and loads from it. CDO reference 1.6. */
+    /**
+     * Loads from an object and binds to it, as `_Stream`, `IBodyPart` or `IMessage`; any other name raises
+     * CDO_E_UNSUPPORTED_DATASOURCE, the object itself CDO_E_SELF_BINDING. CDO reference 1.6.
+     */
     OpenObject(source: object, interfaceName: string): void;
     /**
      * Commits all changes of headers, bodies and attachments; without it they vanish when the script ends. Raises CDO_E_NOT_OPENED
@@ -202,7 +207,10 @@ declare module "cdo" {
     SaveTo(url: string): void;
     /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Not implemented in the original. CDO reference 1.6. */
     SaveToContainer(url: string): void;
-    /** Binds to an object and writes into it. CDO reference 1.6. */
+    /**
+     * Writes into an object and binds to it, with the errors of OpenObject. The arriving message is then bound there, and
+     * Save() no longer reaches the transport. CDO reference 1.6.
+     */
     SaveToObject(source: object, interfaceName: string): void;
   }
 
@@ -254,10 +262,7 @@ declare module "cdo" {
     Keywords: string;
     /** Boolean, default False. A read receipt is asked for: Disposition-Notification-To with the From address. CDO reference 1.3.1. */
     MDNRequested: boolean;
-    /**
-     * Boolean, default True. CDO reference 1.3.1.
-     * @cdo differs: only True; False (uuencoded attachments) raises CDO_E_NOT_AVAILABLE.
-     */
+    /** Boolean, default True. False: the HTML is gone, and attachments go out as uuencoded text. CDO reference 1.3.1, 1.3.3. */
     MimeFormatted: boolean;
     /** String, default `""`. The Newsgroups header. CDO reference 1.3.1. */
     Newsgroups: string;
@@ -266,7 +271,7 @@ declare module "cdo" {
     /** @cdo extension: "signed" and "encrypted" messages lose that when their body is changed. */
     readonly Protection: "none" | "signed" | "encrypted";
     /** Date, read-only. When the message arrived here. CDO reference 1.3.1. */
-    readonly ReceivedTime: Date;
+    readonly ReceivedTime: Date | undefined;
     /** String, default `""`. The Reply-To header. CDO reference 1.3.1. */
     ReplyTo: string;
     /** String, default `""`. The Sender header; Send prefers it over From for the envelope. CDO reference 1.3.1. */
@@ -302,6 +307,7 @@ declare module "cdo" {
     GetInterface(name: "IMessage"): Message;
     GetInterface(name: "IBodyPart"): BodyPart;
     GetInterface(name: "IDataSource"): DataSource;
+    GetInterface(name: "_Stream"): Stream;
     /** A copy of the whole message as text of US-ASCII. `Flush()` puts it back, `DataSource.Save()` commits it. CDO reference 1.3.2. */
     GetStream(): Stream;
     /**
@@ -356,7 +362,7 @@ declare module "cdo" {
     Charset: string;
     /** adCRLF (-1, default), adLF (10) or adCR (13). CDO reference 1.10. */
     LineSeparator: number;
-    /** ConnectModeEnum: 0 unknown, 1 read, 2 write, 3 both. CDO reference 1.10. */
+    /** ConnectModeEnum: 0 unknown, 1 read, 2 write, 3 both; changes while the stream is closed only. CDO reference 1.10. */
     Mode: number;
     /** Long, read-only: 0 closed, 1 open. CDO reference 1.10. */
     readonly State: number;
@@ -606,11 +612,8 @@ declare module "cdo" {
     "urn:schemas:httpmail:to": string;
     /** Decoded text of the header. CDO reference 2.4. */
     "urn:schemas:httpmail:subject": string;
-    /**
-     * `attachment` or `inline`, without parameters. CDO reference 2.4.
-     * @cdo differs: read-only; write mailheader:content-disposition.
-     */
-    readonly "urn:schemas:httpmail:content-disposition-type": string;
+    /** `attachment` or `inline`; the parameters of the header stay. CDO reference 2.4. */
+    "urn:schemas:httpmail:content-disposition-type": string;
     /** Type and subtype of Content-Type. CDO reference 2.4. */
     "urn:schemas:httpmail:content-media-type": string;
     /** The Date header as a date. CDO reference 2.4. */

@@ -15,6 +15,9 @@ import type { HostValue } from "./isolate.ts";
 import { createPart } from "./tree-edits.ts";
 
 const ALL_DSN_OPTIONS = 15;
+const MESSAGE_ID = /^<[^<>\s]{1,250}>$/;
+/** Older ones of a long thread are left out. */
+const MAX_REFERENCES = 20;
 
 const addressesOf = (headers: Headers, ...names: readonly string[]): string[] =>
   names.flatMap((name) =>
@@ -117,8 +120,23 @@ function copyOf(call: CallState, part: MimePart): MimePart | undefined {
   return copy;
 }
 
+/** RFC 5322 §3.6.4: what is answered, and what that answered. */
+function refer(call: CallState, from: HostValue, to: HostValue): HostValue {
+  const original = call.documents.document(Number(from))?.mime.root.headers;
+  const answer = call.documents.document(Number(to));
+  if (original === undefined || answer === undefined) return call.fail("CDO_E_INACTIVE", "message");
+  const id = original.get("Message-ID");
+  if (id === undefined || !MESSAGE_ID.test(id)) return true;
+  const before = original.get("References") ?? original.get("In-Reply-To") ?? "";
+  const earlier = (before.match(/<[^<>\s]{1,250}>/g) ?? []).slice(-MAX_REFERENCES);
+  answer.mime.root.headers.set("In-Reply-To", id);
+  answer.mime.root.headers.set("References", [...earlier, id].join(" "));
+  return true;
+}
+
 export const sendOperations: Readonly<Record<string, Operation>> = {
   maySend: (call) => mayNotSend(call) ?? true,
   send,
   copyAttachments,
+  refer,
 };
