@@ -133,11 +133,10 @@ export class DestinationQueue {
     return true;
   }
 
-  /** Further attempts go through another courier. */
+  /** Further attempts go through another courier; it starts with unblock(). */
   useCourier(courier: Courier): void {
     this.#courier = courier;
     this.#failures = 0;
-    this.unblock();
   }
 
   /** Tries the next hop now, whatever its retry interval says. */

@@ -37,16 +37,22 @@ export class QueueSet {
     return [...this.#queues.values()].map(({ queue }) => queue);
   }
 
-  /** New couriers for all queues: settings of next hops changed. The old ones finish what they have. */
-  renewCouriers(courierFor: (route: Route) => Courier): void {
+  /**
+   * New couriers for all queues: settings of next hops changed. The old ones finish what they have. `reroute` comes
+   * before anything is sent: a next hop that is named no more gets nothing more.
+   */
+  renewCouriers(courierFor: (route: Route) => Courier, reroute: () => void): void {
     this.#courierFor = courierFor;
-    for (const entry of this.#queues.values()) {
+    const before = [...this.#queues.values()];
+    for (const entry of before) {
       const old = entry.courier;
       entry.courier = courierFor(entry.route);
       entry.queue.useCourier(entry.courier);
       const closing = old.close().finally(() => this.#closing.delete(closing));
       this.#closing.add(closing);
     }
+    reroute();
+    for (const { queue } of before) queue.unblock();
   }
 
   /** Forgets queues that hold nothing, with their connections: a relay meets many thousands of domains. */

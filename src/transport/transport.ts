@@ -109,8 +109,9 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   });
   const reconfigure = (wanted: LiveTransportSettings): void => {
     retry = wanted.retry;
-    queues.renewCouriers(courierFor(wanted.remoteCourier));
-    pipeline.reconfigure(createRouter(wanted.router), wanted.retry);
+    queues.renewCouriers(courierFor(wanted.remoteCourier), () =>
+      pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
+    );
     // The bindings may be others now: what a sink holds is tried with them.
     waiting.release((_message, reason) => reason !== undefined && reason.by !== "operator");
   };

@@ -207,6 +207,7 @@ describe("a queue", () => {
     at.add("2");
     const world = new World();
     at.queue.useCourier(new TestCourier(world, "hop"));
+    at.queue.unblock();
     await until(() => world.sent.length === 1);
     expect(world.sent[0]?.id).toBe("2");
   });
