@@ -1,13 +1,16 @@
 // Bytes to text and back in the charset a part names: native for the common ones, iconv-lite and ICU for the rest.
 import { isUtf8 } from "node:buffer";
 import iconv from "iconv-lite";
+import { decodeUtf7 } from "./utf7.ts";
 
 const MAX_LABEL_LENGTH = 64;
 const LABEL = /^[a-z\d][\w.:+()-]*$/i;
 // iconv-lite lists transfer encodings among its charsets: no message may name them.
-const NOT_CHARSETS = new Set(["base64", "hex", "binary", "internal"]);
+const NOT_CHARSETS = new Set(["base64", "hex", "binary", "internal", "utf-7-imap", "utf7imap"]);
 /** Charsets in which the bytes of ASCII text are not ASCII. */
 const NOT_ASCII_COMPATIBLE = /^(?:x-)?(?:unicode|utf-?(?:7|16|32)|ucs|iso-10646-ucs|cp037|ibm037|ebcdic)/i;
+
+const UTF7 = /^(?:unicode-1-1-|x-unicode-[12]-[01]-)?utf-?7$/i;
 
 type NativeCharset = "ascii" | "utf8" | "latin1";
 
@@ -63,10 +66,15 @@ export function decodeCharset(bytes: Buffer, label: string): string | undefined 
     case "latin1":
       return bytes.toString("latin1");
     case undefined:
-      return isIconvCharset(label) ? iconv.decode(bytes, label) : icuDecoder(label)?.decode(bytes);
+      return decodeOther(bytes, label);
     default:
       return native satisfies never;
   }
+}
+
+function decodeOther(bytes: Buffer, label: string): string | undefined {
+  if (UTF7.test(label)) return decodeUtf7(bytes);
+  return isIconvCharset(label) ? iconv.decode(bytes, label) : icuDecoder(label)?.decode(bytes);
 }
 
 // oxlint-disable-next-line no-control-regex -- ASCII is what is meant

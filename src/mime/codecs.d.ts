@@ -1,6 +1,6 @@
 // The part of libbase64 and libmime that we call; neither package ships types.
 declare module "libbase64" {
-  const libbase64: { decode(text: string): Buffer; wrap(text: string, lineLength?: number): string };
+  const libbase64: { wrap(text: string, lineLength?: number): string };
   export default libbase64;
 }
 

@@ -127,9 +127,7 @@ export function parseParameters(
   defects?: DefectLog,
 ): ParameterizedValue {
   const parameters = new Map<string, string>();
-  const loose = MISSING_SEMICOLON.exec(raw);
-  const head = loose === null ? readToken(raw, 0, ";") : { text: loose[0].trim(), end: loose[0].length };
-  if (loose !== null) defects?.note("A semicolon is missing before a parameter");
+  const head = readHead(raw, defects);
   const sectioned = new Map<string, Map<number, Section>>();
   let position = head.end;
   for (let count = 0; position < raw.length && count < maxParameters; count++) {
@@ -143,8 +141,19 @@ export function parseParameters(
   }
   if (position < raw.length) defects?.note("The parameter limit was reached: further ones were ignored");
   for (const [name, sections] of sectioned) if (sections.has(0)) parameters.set(name, joinSections(sections));
-  const [value = ""] = head.text.split(/[ \t]/, 1);
-  return { value: value.toLowerCase(), parameters };
+  return { value: head.text.toLowerCase(), parameters };
+}
+
+/** The value before the parameters; nothing behind its first blank belongs to it. */
+function readHead(raw: string, defects: DefectLog | undefined): Token {
+  const loose = MISSING_SEMICOLON.exec(raw);
+  if (loose !== null) {
+    defects?.note("A semicolon is missing before a parameter");
+    return { text: loose[0].trim(), end: loose[0].length };
+  }
+  const { text, end } = readToken(raw, 0, ";");
+  const [value = ""] = text.split(/[ \t]/, 1);
+  return { text: value, end };
 }
 
 /** False when the parameter was there before. */

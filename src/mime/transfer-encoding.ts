@@ -5,6 +5,13 @@ import { decodeQuotedPrintable, encodeQuotedPrintable } from "./quoted-printable
 // RFC 5322 §2.1.1: a line is at most 998 characters without its CRLF.
 const MAX_LINE_LENGTH = 998;
 const BASE64_LINE_LENGTH = 76;
+const EQUALS = 0x3d;
+const NO_DIGIT = 0xff;
+const BASE64_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const BASE64_DIGIT = Uint8Array.from({ length: 256 }, (_, code) => {
+  const digit = BASE64_ALPHABET.indexOf(String.fromCharCode(code));
+  return digit < 0 ? NO_DIGIT : digit;
+});
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -20,11 +27,34 @@ export function decodeTransferEncoding(raw: Buffer, encoding: string): Buffer {
 }
 
 function decodeBase64(raw: Buffer): Buffer {
-  const text = raw.toString("latin1");
-  const padding = text.indexOf("=");
-  // Native decoding ends at the first padding: encoded pieces one after the other need the segment-wise decoder.
-  if (padding < 0 || text.length - padding <= 4) return Buffer.from(text, "base64");
-  return libbase64.decode(text);
+  const padding = raw.indexOf(EQUALS);
+  // Native decoding ends at the first padding: encoded pieces one after the other need the slower decoder.
+  if (padding < 0 || raw.length - padding <= 4) return Buffer.from(raw.toString("latin1"), "base64");
+  return decodeBase64Pieces(raw);
+}
+
+/** What is no digit is skipped; a padding ends its quantum, and the next one starts afresh. */
+function decodeBase64Pieces(raw: Buffer): Buffer {
+  const decoded = Buffer.allocUnsafe(Math.ceil((raw.length * 3) / 4));
+  let written = 0;
+  let bits = 0;
+  let count = 0;
+  for (let position = 0; position < raw.length; position++) {
+    const code = raw[position] ?? 0;
+    if (code === EQUALS) {
+      bits = count = 0;
+      continue;
+    }
+    const digit = BASE64_DIGIT[code] ?? NO_DIGIT;
+    if (digit === NO_DIGIT) continue;
+    bits = ((bits << 6) | digit) & 0xffff;
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      decoded[written++] = (bits >> count) & 0xff;
+    }
+  }
+  return decoded.subarray(0, written);
 }
 
 export function encodeTransferEncoding(bytes: Buffer, encoding: string): Buffer {

@@ -1,12 +1,15 @@
 // Codecs of header values and bodies.
 import * as fc from "fast-check";
+import iconv from "iconv-lite";
 import { describe, expect, test } from "vitest";
 import { parseAddressList } from "../../../src/mime/addresses.ts";
 import { Headers } from "../../../src/mime/headers.ts";
 import { MimePart } from "../../../src/mime/part.ts";
 import { decodeQuotedPrintable, encodeQuotedPrintable } from "../../../src/mime/quoted-printable.ts";
+import { decodeCharset } from "../../../src/mime/charset.ts";
 import { parseDate } from "../../../src/mime/dates.ts";
 import { decodeWords, encodeText } from "../../../src/mime/encoded-words.ts";
+import { decodeTransferEncoding } from "../../../src/mime/transfer-encoding.ts";
 import { decodeAddressList, encodeAddressList } from "../../../src/mime/header-value.ts";
 import { formatParameters, parseParameters } from "../../../src/mime/parameters.ts";
 
@@ -133,4 +136,30 @@ test.each([
   expect(part.transferEncoding).toBe(after === "base64" && before === "7bit" ? part.transferEncoding : after);
   expect(part.charset).toBe("iso-8859-15");
   expect(part.text()).toBe(text);
+});
+
+describe("body decoders of our own", () => {
+  test.each([
+    ["YWJj", "abc"],
+    ["YQ==Yg==\r\nYw==", "abc"],
+    ["YQ=\r\n=YmM=", "abc"],
+    ["Y*W J\tj=", "abc"],
+    ["YW=", "a"],
+    ["=", ""],
+  ])("base64 %j is %s", (raw, expected) => {
+    expect(decodeTransferEncoding(Buffer.from(raw), "base64").toString()).toBe(expected);
+  });
+
+  test("UTF-7 is read as iconv-lite reads it", () => {
+    for (const text of [
+      "A\u2262\u0391.",
+      "Hi Mom -\u263A-!",
+      "\u65E5\u672C\u8A9E",
+      "1 + 1 = 2",
+      "\u{1F600}x",
+    ])
+      expect(decodeCharset(iconv.encode(text, "utf-7"), "UTF-7")).toBe(text);
+    expect(decodeCharset(Buffer.from("+AGE"), "utf-7")).toBe("a");
+    expect(decodeCharset(Buffer.from("+!+-"), "utf-7")).toBe("!+");
+  });
 });
