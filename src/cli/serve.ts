@@ -58,7 +58,7 @@ async function serve(output: Output, options: Options): Promise<void> {
     await relay.stop();
     process.off("SIGHUP", reload);
   } finally {
-    log.close();
+    await log.close();
   }
 }
 

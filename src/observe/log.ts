@@ -1,6 +1,7 @@
 // The log: JSON lines (or lines for people) on standard output, written by pino in blocks.
 import { pino, type Logger as PinoLogger } from "pino";
 import type { LogFields, Logger } from "../core/logger.ts";
+import { BlockWriter } from "./block-writer.ts";
 import { createPrettyStream } from "./pretty.ts";
 import { redact } from "./redact.ts";
 
@@ -14,31 +15,20 @@ export interface LogSettings {
 /** A logger with an end: `close` writes what is still in memory. */
 export interface ServiceLogger extends Logger {
   flush(): void;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Two lines per message would cost a system call each: lines are gathered up to this size, or this long. */
-const BLOCK_BYTES = 8 * 1024;
-const FLUSH_MS = 100;
+const BLOCKS = { blockBytes: 16 * 1024, flushMs: 100, maxPendingBytes: 16 * 1024 * 1024 };
 
 /**
  * `fd` is where lines go: 1, or a file of a test. A line of level error is written at once, with all before it, so that a
  * crash just after it does not take it along.
  */
 export function createServiceLogger(settings: LogSettings, fd = 1): ServiceLogger {
-  const destination = pino.destination({ fd, minLength: BLOCK_BYTES, sync: true });
-  // The reader of our output may go away (EPIPE): mail goes on without a log.
-  destination.on("error", () => undefined);
-  const stream = settings.format === "pretty" ? createPrettyStream(destination) : destination;
-  const flush = (): void => {
-    try {
-      destination.flushSync();
-    } catch {
-      // Nothing is open any more, or nobody reads.
-    }
-  };
-  const timer = setInterval(flush, FLUSH_MS);
-  timer.unref();
+  const writer = new BlockWriter(fd, BLOCKS);
+  const stream = settings.format === "pretty" ? createPrettyStream(writer) : writer;
+  const flush = (): void => writer.flushSync();
   process.on("exit", flush);
   const options = {
     level: settings.level,
@@ -51,10 +41,9 @@ export function createServiceLogger(settings: LogSettings, fd = 1): ServiceLogge
   const root = wrap(pino(options, stream), flush);
   return Object.assign(root, {
     flush,
-    close: (): void => {
-      clearInterval(timer);
+    close: (): Promise<void> => {
       process.off("exit", flush);
-      flush();
+      return writer.close();
     },
   });
 }

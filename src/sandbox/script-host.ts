@@ -51,7 +51,7 @@ export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
   killGraceMs: 500,
   startTimeoutMs: 10_000,
   processMemoryMb: 1024,
-  windowJobs: 16,
+  windowJobs: 32,
   windowMicros: 20_000,
   respawnBackoffMs: 100,
   wholeContentBytes: 1024 * 1024,

@@ -24,7 +24,7 @@ export interface PoolOptions extends PoolSettings {
 }
 
 /** Estimated work up to which tasks are packed into one process instead of spread. */
-const PACKED_MICROS = 2000;
+const PACKED_MICROS = 5000;
 const SWEEP_MS = 50;
 const MAX_BACKOFF_MS = 30_000;
 /** After so many processes in a row that died at their start, waiting tasks are told that there is no sandbox. */

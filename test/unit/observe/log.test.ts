@@ -19,7 +19,7 @@ function written(settings: LogSettings, write: (log: ServiceLogger, soFar: () =>
   const fd = openSync(file, "w");
   const log = createServiceLogger(settings, fd);
   write(log, () => readFileSync(file, "utf8"));
-  log.close();
+  void log.close();
   closeSync(fd);
   return readFileSync(file, "utf8");
 }
