@@ -6,14 +6,16 @@ import type { StoreDriver } from "../store/store-driver.ts";
 import { type QueuedMessage, formatState } from "./queued-message.ts";
 import type { ResidentContents } from "./resident-contents.ts";
 
+type StateStore = Pick<StoreDriver, "saveState" | "loadContent" | "remove">;
+
 export class MessageStates {
-  readonly #store: StoreDriver;
+  readonly #store: StateStore;
   readonly #resident: ResidentContents;
   readonly #log: Logger;
   /** Changed again while their edits are on the way to the store. */
   readonly #changedMeanwhile = new Set<QueuedMessage>();
 
-  constructor(store: StoreDriver, resident: ResidentContents, log: Logger) {
+  constructor(store: StateStore, resident: ResidentContents, log: Logger) {
     this.#store = store;
     this.#resident = resident;
     this.#log = log;
