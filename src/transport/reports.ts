@@ -6,7 +6,7 @@ import { isNullSender } from "../core/address.ts";
 import { describeError } from "../core/errors.ts";
 import { reply } from "../core/reply.ts";
 import type { Logger } from "../core/logger.ts";
-import type { Content } from "../message/content.ts";
+import { Content } from "../message/content.ts";
 import type { Badmail } from "../store/badmail.ts";
 import { composeDsn } from "./dsn.ts";
 import type { QueuedMessage } from "./queued-message.ts";
@@ -32,6 +32,10 @@ interface ReportParts {
 
 /** Wait before a report that could not be stored is tried again, ms. */
 const REPORT_RETRY_MS = 30_000;
+
+/** Then the report goes without the message: one whose bytes are damaged must not stay silent for ever. */
+const MAX_LOAD_ATTEMPTS = 3;
+const LOST = Content.fromBuffer(Buffer.from("X-Lost: the queue file of this message cannot be read\r\n\r\n"));
 
 /** Of a recipient that no next hop was asked about. */
 const NO_REPLY = reply(451, "4.0", "No attempt was made yet");
@@ -61,10 +65,10 @@ export class Reports {
     load: () => Content | Promise<Content>,
   ): Promise<void> {
     const { clock, log } = this.#parts;
-    for (;;) {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- the next turn is another attempt
-        await this.#send(message, report, load);
+        await this.#send(message, report, attempt > MAX_LOAD_ATTEMPTS ? () => LOST : load);
         return;
       } catch (thrown) {
         log.error(

@@ -219,6 +219,38 @@ describe("reports", () => {
   });
 });
 
+describe("a message whose bytes are damaged", () => {
+  test("does not stop its next hop, and its sender hears of it in the end", async () => {
+    await using first = await openHouse();
+    first.world.answers.set("far.example", () => unreachable());
+    const id = await first.accept(["a@far.example"]);
+    await until(() => first.queue[0]?.attempts === 1);
+    await using house = await first.crash({
+      wrapStore: (store) => ({
+        open: () => store.open(),
+        nextId: store.nextId,
+        createSpoolFile: () => store.createSpoolFile(),
+        commit: (...given) => store.commit(...given),
+        saveState: (...given) => store.saveState(...given),
+        loadContent: (of) => (of === id ? Promise.reject(new Error("damaged")) : store.loadContent(of)),
+        remove: (of) => store.remove(of),
+        close: () => store.close(),
+      }),
+    });
+    house.world.answers.clear();
+    await house.accept(["b@far.example"]);
+    await until(() => house.world.to("far.example").length === 1);
+    await house.clock.advance(49 * HOUR);
+    await until(async () => {
+      await house.clock.advance(MINUTE);
+      return house.queue.length === 0;
+    });
+    const texts = house.world.to("client.example").map(({ text }) => text);
+    expect(texts.map((text) => report(text, "Action"))).toContain("failed");
+    expect(texts.at(-1)).toContain("X-Lost");
+  });
+});
+
 describe("after a crash", () => {
   test("what was accepted and not delivered is delivered", async () => {
     await using house = await openHouse();
