@@ -10,6 +10,8 @@ export type FieldValue = string | number | boolean | Date | undefined;
 export interface FieldSource {
   read(): FieldValue;
   write?(value: FieldValue): void;
+  /** Raises what `write` would raise, and changes nothing: asked when several fields are written together. */
+  check?(value: FieldValue): void;
 }
 
 /** Taken over once, when it is assigned: later changes of the script's object do not reach the message. */
@@ -32,14 +34,26 @@ function adoType(value: FieldValue): number {
 export class Field {
   readonly #name: string;
   readonly #source: FieldSource;
-  readonly #pending: Map<string, FieldValue>;
-  readonly #changed: () => void;
+  readonly #collection: FieldsBase;
+  #pending: FieldValue;
+  #isPending = false;
 
-  constructor(name: string, source: FieldSource, pending: Map<string, FieldValue>, changed: () => void) {
+  constructor(name: string, source: FieldSource, collection: FieldsBase) {
     this.#name = name;
     this.#source = source;
-    this.#pending = pending;
-    this.#changed = changed;
+    this.#collection = collection;
+  }
+
+  /** For its collection: the pending value is tried (`check`), written, or forgotten. */
+  static settle(field: Field, step: "check" | "write" | "forget"): void {
+    if (!field.#isPending) return;
+    if (step === "check") field.#source.check?.(field.#pending);
+    else if (step === "write") field.#source.write?.(field.#pending);
+    else field.#isPending = false;
+  }
+
+  static isWritable(field: Field): boolean {
+    return field.#source.write !== undefined;
   }
 
   get Name(): string {
@@ -47,13 +61,15 @@ export class Field {
   }
 
   get Value(): FieldValue {
-    return this.#pending.has(this.#name) ? this.#pending.get(this.#name) : this.#source.read();
+    return this.#isPending ? this.#pending : this.#source.read();
   }
 
   set Value(value: unknown) {
     if (this.#source.write === undefined) refuseWrite(this.#name);
-    this.#pending.set(this.#name, coerce(value));
-    this.#changed();
+    this.#pending = coerce(value);
+    if (this.#isPending) return;
+    this.#isPending = true;
+    FieldsBase.expectUpdate(this.#collection, this);
   }
 
   get Type(): number {
@@ -109,9 +125,9 @@ defineUnavailable(Field, ["AppendChunk", "GetChunk"]);
 export abstract class FieldsBase extends Collection<Field> {
   readonly #host: Host;
   readonly #label: string;
-  readonly #pending = new Map<string, FieldValue>();
-  readonly #fields = new Map<string, Field>();
-  readonly #sources = new Map<string, FieldSource>();
+  /** By name as it was asked for and in lower case. */
+  #fields: Map<string, Field> | undefined;
+  #pending: Field[] | undefined;
 
   constructor(host: Host, label: string) {
     super();
@@ -125,6 +141,18 @@ export abstract class FieldsBase extends Collection<Field> {
   /** Called once at the end of Update(), after all pending values were written. */
   protected abstract commit(): void;
 
+  /** For its fields: one of them has a value that waits. */
+  static expectUpdate(fields: FieldsBase, field: Field): void {
+    if (fields.#pending === undefined) fields.#pending = [field];
+    else fields.#pending.push(field);
+    if (fields.#pending.length === 1) fields.#host.expectUpdate(fields, () => fields.#describePending());
+  }
+
+  #describePending(): string {
+    const names = (this.#pending ?? []).slice(0, 5).map((field) => localName(field.Name));
+    return `${this.#label} ${names.join(", ")} (no ${this.#label}.Update)`;
+  }
+
   override get Count(): number {
     return this.presentNames().length;
   }
@@ -132,8 +160,7 @@ export abstract class FieldsBase extends Collection<Field> {
   override Item(index: unknown): Field {
     const name = typeof index === "number" ? this.presentNames()[index] : toText(index);
     if (name === undefined) throw new CdoError("CDO_E_NOT_FOUND", `${this.#label}(${String(index)})`);
-    const known = this.#fields.get(name);
-    return known ?? this.#create(name);
+    return this.#fields?.get(name) ?? this.#create(name);
   }
 
   #create(name: string): Field {
@@ -143,19 +170,11 @@ export abstract class FieldsBase extends Collection<Field> {
     if (source === undefined)
       throw new CdoError("CDO_E_INVALID_PROPERTYNAME", `${this.#label}("${name.slice(0, 200)}")`);
     const key = canonical.toLowerCase();
-    const field = this.#fields.get(key) ?? new Field(key, source, this.#pending, () => this.#expectUpdate());
-    this.#sources.set(key, source);
+    this.#fields ??= new Map();
+    const field = this.#fields.get(key) ?? new Field(key, source, this);
     this.#fields.set(key, field);
-    this.#fields.set(name, field);
+    if (name !== key) this.#fields.set(name, field);
     return field;
-  }
-
-  #expectUpdate(): void {
-    this.#host.expectUpdate(
-      this,
-      () =>
-        `${this.#label} ${[...this.#pending.keys()].slice(0, 5).map(localName).join(", ")} (no ${this.#label}.Update)`,
-    );
   }
 
   Append(
@@ -171,20 +190,23 @@ export abstract class FieldsBase extends Collection<Field> {
 
   Delete(index: unknown): void {
     const field = this.Item(index);
-    if (this.#sources.get(field.Name)?.write === undefined)
-      throw new CdoError("CDO_E_PROP_CANNOT_DELETE", field.Name);
+    if (!Field.isWritable(field)) throw new CdoError("CDO_E_PROP_CANNOT_DELETE", field.Name);
     field.Value = undefined;
   }
 
+  /** All pending values or none: what one of them raises leaves the object as it was. */
   Update(): void {
-    const pending = [...this.#pending];
-    for (const [name, value] of pending) this.#sources.get(name)?.write?.(value);
+    const pending = this.#pending ?? [];
+    if (pending.length > 1) for (const field of pending) Field.settle(field, "check");
+    for (const field of pending) Field.settle(field, "write");
     this.commit();
     this.CancelUpdate();
   }
 
   CancelUpdate(): void {
-    this.#pending.clear();
+    if (this.#pending === undefined) return;
+    for (const field of this.#pending) Field.settle(field, "forget");
+    this.#pending = undefined;
     this.#host.updated(this);
   }
 
@@ -201,6 +223,7 @@ const localName = (name: string): string =>
   name.slice(Math.max(name.lastIndexOf(":"), name.lastIndexOf("/"), name.lastIndexOf("#")) + 1);
 
 export const MAIL_HEADER = "urn:schemas:mailheader:";
+const RECEIVED = `${MAIL_HEADER}received`;
 
 /** Fields of a message or body part: its headers raw, and what the caller's table adds. */
 export class Fields extends FieldsBase {
@@ -222,11 +245,9 @@ export class Fields extends FieldsBase {
     if (!lower.startsWith(MAIL_HEADER)) return (this.#derived ??= this.#derive()).get(lower);
     const header = name.slice(MAIL_HEADER.length);
     if (header === "") return undefined;
-    const source: FieldSource = { read: () => this.#host.header(this.#part, header, "raw") };
     // Trace of the transport: a script reads it (all fields, joined by CRLF) and cannot rewrite history.
-    if (lower !== `${MAIL_HEADER}received`)
-      source.write = (value) => this.#host.setHeader(this.#part, header, "raw", rawValue(value));
-    return source;
+    if (lower === RECEIVED) return { read: () => this.#host.header(this.#part, header, "raw") };
+    return new RawHeader(this.#host, this.#part, header);
   }
 
   protected override presentNames(): string[] {
@@ -236,6 +257,31 @@ export class Fields extends FieldsBase {
 
   protected override commit(): void {
     // The headers were changed in memory as they were written; DataSource.Save makes them permanent.
+  }
+}
+
+/** One header as on the wire. A class, not closures: a script asks for several of them per message. */
+class RawHeader implements FieldSource {
+  readonly #host: Host;
+  readonly #part: number;
+  readonly #header: string;
+
+  constructor(host: Host, part: number, header: string) {
+    this.#host = host;
+    this.#part = part;
+    this.#header = header;
+  }
+
+  read(): FieldValue {
+    return this.#host.header(this.#part, this.#header, "raw");
+  }
+
+  write(value: FieldValue): void {
+    this.#host.setHeader(this.#part, this.#header, "raw", rawValue(value));
+  }
+
+  check(value: FieldValue): void {
+    this.#host.checkHeader(this.#part, this.#header, rawValue(value));
   }
 }
 
@@ -251,17 +297,22 @@ export function headerSource(host: Host, part: number, header: string, view: Hea
   return {
     read: () => host.header(part, header, view) ?? "",
     write: (value) => host.setHeader(part, header, view, rawValue(value)),
+    check: (value) => host.checkHeader(part, header, rawValue(value)),
   };
 }
 
 export function dateSource(host: Host, part: number, header: string): FieldSource {
+  const text = (value: FieldValue): string => {
+    if (value === undefined) return "";
+    const date = value instanceof Date ? value : new Date(toText(value));
+    if (Number.isNaN(date.getTime()))
+      throw new CdoError("CDO_E_BAD_DATA", `${header} "${toText(value).slice(0, 40)}" (give a Date)`);
+    return mailDate(date);
+  };
   return {
     read: () => host.headerDate(part, header),
-    write: (value) => {
-      const date = value instanceof Date ? value : new Date(toText(value));
-      if (value !== undefined && Number.isNaN(date.getTime())) throw new CdoError("CDO_E_BAD_DATA", header);
-      host.setHeader(part, header, "raw", value === undefined ? "" : mailDate(date));
-    },
+    write: (value) => host.setHeader(part, header, "raw", text(value)),
+    check: (value) => void text(value),
   };
 }
 
@@ -274,15 +325,21 @@ export function wordSource(
   first: number,
   fallback: number,
 ): FieldSource {
+  const wordOf = (value: FieldValue): string => {
+    const word = value === undefined ? "" : words[Number(value) - first];
+    if (word !== undefined) return word;
+    const last = first + words.length - 1;
+    throw new CdoError(
+      "CDO_E_BAD_DATA",
+      `${header} ${toText(value).slice(0, 40)} (give ${first} to ${last})`,
+    );
+  };
   return {
     read: () => {
       const at = words.indexOf((host.header(part, header, "raw") ?? "").trim().toLowerCase());
       return at < 0 ? fallback : at + first;
     },
-    write: (value) => {
-      const word = value === undefined ? "" : words[Number(value) - first];
-      if (word === undefined) throw new CdoError("CDO_E_BAD_DATA", `${header} ${toText(value)}`);
-      host.setHeader(part, header, "raw", word);
-    },
+    write: (value) => host.setHeader(part, header, "raw", wordOf(value)),
+    check: (value) => void wordOf(value),
   };
 }

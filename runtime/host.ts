@@ -106,6 +106,11 @@ export class Host {
       );
   }
 
+  /** Raises what setting the header to the value would raise. */
+  checkHeader(part: number, name: string, value: string): void {
+    this.#invoke("checkHeader", part, name, value);
+  }
+
   headerNames(part: number): string[] {
     const names = this.#text("headerNames", part) ?? "";
     return names === "" ? [] : names.split("\n");

@@ -3,7 +3,7 @@ import { parseDate } from "../../mime/dates.ts";
 import { decodeWords, encodeText } from "../../mime/encoded-words.ts";
 import { decodeAddressList, encodeAddressList } from "../../mime/header-value.ts";
 import { formatParameters, parseParameters } from "../../mime/parameters.ts";
-import type { Headers } from "../../mime/headers.ts";
+import { Headers } from "../../mime/headers.ts";
 import { isAscii } from "../../core/address.ts";
 import type { CallState } from "./call-state.ts";
 import type { Operation } from "./host-calls.ts";
@@ -63,6 +63,23 @@ function writeHeader(call: CallState, handle: HostValue, name: HostValue, value:
   return true;
 }
 
+/** What a header of a throw-away block refuses, the message would refuse too. */
+function checkHeader(call: CallState, handle: HostValue, name: HostValue, value: HostValue): HostValue {
+  const part = call.documents.part(Number(handle));
+  if (part === undefined) return gone(call);
+  const field = String(name);
+  const isType = field.toLowerCase() === "content-type";
+  if (value === "") {
+    return isType && part.isMultipart
+      ? call.fail("CDO_E_PROP_CANNOT_DELETE", "Content-Type of a multipart")
+      : true;
+  }
+  // The value that stands there may be set again, whatever it is.
+  if (part.headers.get(field) === value) return true;
+  Headers.empty().set(field, wireValue(field, String(value)));
+  return true;
+}
+
 function removeHeader(call: CallState, handle: HostValue, name: HostValue): HostValue {
   const located = call.documents.find(Number(handle));
   if (located === undefined) return gone(call);
@@ -107,6 +124,7 @@ export const headerOperations: Readonly<Record<string, Operation>> = {
   setHeaderText: (call, part, name, value) => writeHeader(call, part, name, encodeText(String(value))),
   setHeaderAddresses: (call, part, name, value) =>
     writeHeader(call, part, name, encodeAddressList(String(value))),
+  checkHeader,
   removeHeader,
   headerNames: (call, part) => {
     const headers = headersOf(call, part);

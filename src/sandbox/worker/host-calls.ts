@@ -42,7 +42,14 @@ const envelopeOperations: Readonly<Record<string, Operation>> = {
   commitEnvelope: (call) => call.commitEnvelope(),
 };
 
+/** A refused field takes the others back that were staged with it: all or none of them are committed. */
 function stageEnvelope(call: CallState, field: string, value: string): HostValue {
+  const staged = stageField(call, field, value);
+  if (staged === false) call.staged = {};
+  return staged;
+}
+
+function stageField(call: CallState, field: string, value: string): HostValue {
   if (field === "status") {
     const status = Number(value);
     // 1 (retry later) does not exist in CDO; it is our extension, with the transport's own meaning.
