@@ -65,6 +65,8 @@ export interface JobResult {
   /** The message after the last committed change. */
   readonly message: string;
   readonly bytes: Buffer;
+  /** What came with the answer: the bytes of splices and of sent messages. */
+  readonly payload: Buffer;
 }
 
 export const MESSAGE = [
@@ -303,7 +305,7 @@ function resultOf(original: Buffer, head: DoneFrame, payload: Buffer): JobResult
   }
   const outcome = head.outcomes[0];
   if (outcome === undefined) throw new Error("the worker gave no outcome");
-  return { outcomes: head.outcomes, outcome, bytes, message: bytes.toString("utf8") };
+  return { outcomes: head.outcomes, outcome, bytes, message: bytes.toString("utf8"), payload };
 }
 
 /** A script whose body is the given lines. */
