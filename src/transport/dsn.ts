@@ -1,6 +1,7 @@
 // Delivery status notifications (RFC 3461 to 3464): whether one is due, and the report as bytes.
 import { isAscii, isNullSender } from "../core/address.ts";
 import type { Envelope, NotifyCondition, Origin, Recipient } from "../core/envelope.ts";
+import { mailDate } from "../core/mail-date.ts";
 import { enhancedStatus, formatReply, type Reply } from "../core/reply.ts";
 import { Content, type FileRange, type Piece } from "../message/content.ts";
 import { explain, subjectOf, type DsnKind } from "./dsn-text.ts";
@@ -188,9 +189,6 @@ const UNSAFE_RUNS = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+
 function oneLine(text: string, maxLength: number): string {
   return text.slice(0, maxLength).toWellFormed().replaceAll(UNSAFE_RUNS, " ").trim();
 }
-
-/** RFC 5322 §3.3, in UTC. */
-export const mailDate = (time: number): string => new Date(time).toUTCString().replace("GMT", "+0000");
 
 /** The report around the returned pieces, of which at most one is in a file: the bytes are not copied from disk. */
 function rope(start: Buffer, returned: readonly Piece[], end: Buffer): Content {

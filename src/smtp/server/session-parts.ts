@@ -15,6 +15,8 @@ export interface SessionParts {
   readonly checkCredentials: CheckCredentials;
   /** Never rejects. Absent when names are not looked up. */
   readonly lookUpName: ((address: string) => Promise<string | undefined>) | undefined;
+  /** The date of a trace field. */
+  readonly traceDate: (now: number) => string;
   /** The keywords of EHLO that do not depend on the session. */
   readonly keywords: readonly string[];
 }

@@ -4,6 +4,7 @@ import { createSecureContext } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
 import { describeError, OnArrivalError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
+import { createMailDates } from "../../core/mail-date.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import { createCredentialCheck } from "./authentication.ts";
 import { SmtpConversation } from "./conversation.ts";
@@ -66,6 +67,7 @@ export function createSmtpListener(
       clock,
       relay: createRelayRule(wanted),
       checkCredentials: createCredentialCheck(wanted.auth.users),
+      traceDate: createMailDates(),
       lookUpName: wanted.reverseLookup ? boundedLookup(lookUp, clock) : undefined,
       keywords: [
         `SIZE ${wanted.maxMessageSize}`,

@@ -37,15 +37,13 @@ export function traceField(
   isUtf8: boolean,
   id: string,
   recipient: string | undefined,
-  now: number,
+  date: string,
 ): Buffer {
   const protocol = isUtf8 ? start.utf8Protocol : start.protocol;
   const target = recipient === undefined ? "" : `\r\n\tfor <${recipient}>`;
-  const field = `${start.from}${protocol} id ${id}${target};\r\n\t${mailDate(now)}\r\n`;
+  const field = `${start.from}${protocol} id ${id}${target};\r\n\t${date}\r\n`;
   return Buffer.from(field, "utf8");
 }
-
-const mailDate = (now: number): string => new Date(now).toUTCString().replace("GMT", "+0000");
 
 /** What a stranger wrote, as one word that cannot end the field or open a comment. */
 const headerWord = (text: string): string => text.replaceAll(/[^\w.:[\]-]/g, "?");

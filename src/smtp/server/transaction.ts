@@ -106,7 +106,7 @@ export class Transaction {
 
   /** Hands the message over. The answer is positive only when it is durable. */
   async submit(): Promise<Reply> {
-    const { intake, clock, logger } = this.#parts;
+    const { intake, clock, logger, traceDate } = this.#parts;
     const collector = this.#collector;
     // The connection may end from here on; the message is complete and ours.
     this.#collector = undefined;
@@ -115,7 +115,9 @@ export class Transaction {
     try {
       const now = clock.now();
       const single = this.#recipients.length === 1 ? this.#recipients[0]?.address : undefined;
-      const built = collector.finish(traceField(this.#client.trace, this.#mail.smtpUtf8, id, single, now));
+      const built = collector.finish(
+        traceField(this.#client.trace, this.#mail.smtpUtf8, id, single, traceDate(now)),
+      );
       const content = built instanceof Promise ? await built : built;
       await intake.submit(id, this.#origin(now), this.#envelope(), content);
       return reply(250, "6.0", `<${id}> Queued mail for delivery`);
