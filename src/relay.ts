@@ -170,6 +170,7 @@ class RunningRelay implements Relay {
         runScripts: createRunScripts(scripts, this.#log, (envelope, content) =>
           this.#submitOwn(server.name, envelope, content),
         ),
+        firings: this.#firings,
         clock: this.#clock,
         log: this.#log,
       }),

@@ -122,7 +122,12 @@ export const bindingSchema = z.strictObject({
     .meta(live("After this date the binding is not called; stored in ISO 8601.")),
   maxFirings: count(-1)
     .optional()
-    .meta(live("Calls before the binding disables itself; -1 is no limit.", { unit: "calls", default: -1 })),
+    .meta(
+      live("Calls before the binding disables itself, restarts included; -1 is no limit.", {
+        unit: "calls",
+        default: -1,
+      }),
+    ),
   sourceProperties: z
     .strictObject({
       rule: z

@@ -1,0 +1,31 @@
+// A binding with maxFirings dies after its last call, and a restart does not bring it back.
+import { expect, test } from "vitest";
+import { startService } from "../support/service.ts";
+import { serviceConfig } from "../support/service-config.ts";
+import { plainMessage, send } from "../support/smtp-client.ts";
+
+test("a binding with one firing is called for one message, restarts and kills included", async () => {
+  const counted = {
+    displayName: "Once",
+    event: "OnTransportSubmission",
+    sinkClass: "OnArrival.AddHeader",
+    maxFirings: 1,
+    sinkProperties: { name: "X-Once", value: "yes" },
+  };
+  await using service = await startService({ config: serviceConfig({ bindings: [counted] }) });
+  const sendOne = async (subject: string): Promise<void> => {
+    await send(service.port, { from: "a@example.com", to: "b@example.org", data: plainMessage(subject) });
+  };
+  await sendOne("first");
+  await sendOne("second");
+  await service.dropped(2);
+  await service.restart();
+  await sendOne("third");
+  await service.dropped(3);
+  await service.restart("SIGKILL");
+  await sendOne("fourth");
+  const files = await service.dropped(4);
+  const marked = files.filter(({ content }) => content.includes("X-Once: yes"));
+  expect(marked).toHaveLength(1);
+  expect(marked[0]?.content.toString()).toContain("Subject: first");
+});
