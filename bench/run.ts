@@ -6,6 +6,7 @@ import { MESSAGE_SIZES, type MessageSize } from "./messages.ts";
 import { postfixMissing } from "./postfix.ts";
 import { measureReload } from "./reload-latency.ts";
 import { ratioLines, reloadLine, rowLine, writeResults, type Row } from "./report.ts";
+import { measureScriptCalls } from "./script-call.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
 import type { Subject } from "./subject.ts";
 
@@ -125,6 +126,10 @@ async function main(): Promise<void> {
     ? await attempt("reload", say, () => measureReload(RELOAD_SAVES))
     : undefined;
   if (reload !== undefined) console.log(reloadLine(reload));
+  if (choices.only.test("script-call")) {
+    const lines = await attempt("script-call", say, () => measureScriptCalls());
+    for (const line of lines ?? []) say(line);
+  }
   for (const line of ratioLines(rows)) console.log(line);
   if (!choices.write) return;
   const command = ["npm run bench --", ...process.argv.slice(2)].join(" ");
