@@ -22,7 +22,7 @@ export interface Delivery {
 /** When the first of them is due; undefined when one waits for nothing but its next hop. */
 export function earliestAttempt(deliveries: readonly Delivery[]): number | undefined {
   const due = Math.min(...deliveries.map(({ nextAttempt }) => nextAttempt ?? 0));
-  return due > 0 ? due : undefined;
+  return due > 0 && due < Infinity ? due : undefined;
 }
 
 /** Takes a message to a next hop: an outbound destination, or the local store driver. */

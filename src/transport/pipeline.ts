@@ -151,10 +151,12 @@ export class Pipeline<Script> {
 
   /** Queues the recipients that wait and are not in one of the deliveries that `stay`. */
   #route(message: QueuedMessage, stay: readonly Delivery[]): void {
-    const staying = new Set(stay.flatMap(({ records }) => records));
-    const records =
-      staying.size === 0 ? message.recipients : message.recipients.filter((record) => !staying.has(record));
-    const groups = groupByRoute(this.#router, records);
+    let { recipients } = message;
+    if (stay.length > 0) {
+      const staying = new Set(stay.flatMap(({ records }) => records));
+      recipients = recipients.filter((record) => !staying.has(record));
+    }
+    const groups = groupByRoute(this.#router, recipients);
     if (groups.size === 0 && stay.length === 0) {
       this.#finishOrSave(message);
       return;
@@ -162,10 +164,10 @@ export class Pipeline<Script> {
     // With several next hops some may be done when the service dies: the state tells which.
     if (groups.size > 1) this.#states.save(message);
     const added: Delivery[] = [];
-    for (const { route, records: waiting } of groups.values()) {
+    for (const { route, records } of groups.values()) {
       const { attempts, nextAttempt } = message;
       const queue = this.#parts.queues.of(route);
-      added.push({ message, records: waiting, queue, attempts, nextAttempt, state: "ready" });
+      added.push({ message, records, queue, attempts, nextAttempt, state: "ready" });
     }
     this.#deliveries.set(message, stay.length === 0 ? added : [...stay, ...added]);
     this.#states.limit(message);
@@ -207,6 +209,7 @@ export class Pipeline<Script> {
       this.#finish(message);
       return;
     }
+    if (message.phase === "delivery") message.nextAttempt = earliestAttempt(this.deliveriesOf(message));
     this.#states.save(message);
     this.#states.drop(message);
   }
@@ -221,10 +224,8 @@ export class Pipeline<Script> {
       const nextAttempt = queue.blockedUntil > 0 ? undefined : now + this.#retry.delayMs(attempts);
       again.push({ message, records, queue, attempts, nextAttempt, state: "deferred" });
     }
-    const deliveries = [...this.deliveriesOf(message), ...again];
-    this.#deliveries.set(message, deliveries);
+    this.#deliveries.set(message, [...this.deliveriesOf(message), ...again]);
     message.attempts = Math.max(message.attempts, attempts);
-    message.nextAttempt = earliestAttempt(deliveries);
     for (const delivery of again) delivery.queue.add(delivery);
     this.#checkAge(message, now);
   }

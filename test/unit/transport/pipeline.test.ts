@@ -108,6 +108,28 @@ describe("a message", () => {
   });
 });
 
+test("the next attempt of a message is the earliest of its next hops, also when another one was under way", async () => {
+  await using house = await openHouse();
+  let answer = (): void => undefined;
+  house.world.answers.set("near.example", (message) => {
+    return new Promise((resolve) => {
+      answer = () => resolve(accepted(message));
+    });
+  });
+  house.world.answers.set("far.example", (message) => accepted(message, 450, "later"));
+  await house.accept(["a@near.example", "b@far.example"]);
+  await until(() => house.log.some((line) => line.message === "recipient deferred"));
+  answer();
+  await until(() => house.world.sent.length === 1);
+  await until(() => house.queue[0]?.nextAttempt === house.clock.now() + MINUTE);
+  await using next = await house.crash();
+  expect(next.queue[0]).toMatchObject({
+    state: "retry",
+    attempts: 1,
+    nextAttempt: next.clock.now() + MINUTE,
+  });
+});
+
 describe("reports", () => {
   test("are durable before the message leaves the store", async () => {
     const steps: string[] = [];
