@@ -46,8 +46,10 @@ export class ContentFields {
 
   /** The first field of the name; readers differ over a second one, so that is told. */
   #only(headers: Headers, name: string): string | undefined {
-    if (headers.count(name) > 1) this.#context.note(`There are several ${name} fields: the first was taken`);
-    return headers.get(name);
+    const value = headers.get(name);
+    if (value !== undefined && headers.count(name) > 1)
+      this.#context.note(`There are several ${name} fields: the first was taken`);
+    return value;
   }
 
   #refresh(headers: Headers): void {

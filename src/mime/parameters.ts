@@ -146,14 +146,15 @@ export function parseParameters(
 
 /** The value before the parameters; nothing behind its first blank belongs to it. */
 function readHead(raw: string, defects: DefectLog | undefined): Token {
+  const head = readToken(raw, 0, ";");
+  if (!/[ \t]/.test(head.text)) return head;
   const loose = MISSING_SEMICOLON.exec(raw);
   if (loose !== null) {
     defects?.note("A semicolon is missing before a parameter");
     return { text: loose[0].trim(), end: loose[0].length };
   }
-  const { text, end } = readToken(raw, 0, ";");
-  const [value = ""] = text.split(/[ \t]/, 1);
-  return { text: value, end };
+  const [value = ""] = head.text.split(/[ \t]/, 1);
+  return { text: value, end: head.end };
 }
 
 /** False when the parameter was there before. */

@@ -15,14 +15,28 @@ const HEX_DIGIT = Uint8Array.from({ length: 256 }, (_, code) => {
   const digit = HEX.indexOf(String.fromCharCode(code).toUpperCase());
   return digit < 0 || code > 0x7f ? NO_DIGIT : digit;
 });
-/** Bytes that a decoder copies and that end a run of blanks. */
-const IS_SOLID = Uint8Array.from({ length: 256 }, (_, code) =>
-  code === EQUALS || code === LF || code === CR || code === SPACE || code === TAB ? 0 : 1,
-);
-/** Bytes that stand for themselves wherever they are. */
+/** Bytes that a decoder copies without a second look. */
+const IS_COPIED = Uint8Array.from({ length: 256 }, (_, code) => (code === EQUALS || code === LF ? 0 : 1));
+/** Bytes that stand for themselves inside a line. */
 const IS_LITERAL = Uint8Array.from({ length: 256 }, (_, code) =>
-  code > SPACE && code <= 0x7e && code !== EQUALS ? 1 : 0,
+  (code >= SPACE && code <= 0x7e && code !== EQUALS) || code === TAB ? 1 : 0,
 );
+
+/** Runs shorter than this are copied faster by hand than by a native call. */
+const NATIVE_COPY_LENGTH = 24;
+
+function runEnd(bytes: Buffer, start: number, limit: number, table: Uint8Array): number {
+  let end = start;
+  while (end < limit && table[bytes[end] ?? 0] === 1) end++;
+  return end;
+}
+
+function copyRun(bytes: Buffer, start: number, end: number, target: Buffer, at: number): void {
+  if (end - start >= NATIVE_COPY_LENGTH) bytes.copy(target, at, start, end);
+  else
+    for (let position = start; position < end; position++)
+      target[at + position - start] = bytes[position] ?? 0;
+}
 
 /** Where the soft line break after the "=" at `at` ends; -1 when there is none. Blanks before the line end are allowed. */
 function softBreakEnd(bytes: Buffer, at: number): number {
@@ -45,19 +59,20 @@ export function decodeQuotedPrintable(bytes: Buffer): Buffer {
   const length = bytes.length;
   const decoded = Buffer.allocUnsafe(length);
   let written = 0;
-  // End of the last byte that is no literal blank: a line end cuts back to here.
-  let solid = 0;
+  // What stands before this cannot be cut: blanks that were escaped, lines that are done.
+  let floor = 0;
   let position = 0;
   while (position < length) {
     const code = bytes[position] ?? 0;
-    if (IS_SOLID[code] === 1) {
-      decoded[written++] = code;
-      solid = written;
-      position++;
-    } else if (code !== EQUALS) {
-      if (code === LF && written !== solid) written = trimmedLineEnd(decoded, written, solid);
-      decoded[written++] = code;
-      if (code === LF) solid = written;
+    if (IS_COPIED[code] === 1) {
+      const end = runEnd(bytes, position, length, IS_COPIED);
+      copyRun(bytes, position, end, decoded, written);
+      written += end - position;
+      position = end;
+    } else if (code === LF) {
+      written = trimmedLineEnd(decoded, written, floor);
+      decoded[written++] = LF;
+      floor = written;
       position++;
     } else {
       const octet = escapedOctet(bytes, position);
@@ -70,26 +85,22 @@ export function decodeQuotedPrintable(bytes: Buffer): Buffer {
         if (end < 0) decoded[written++] = EQUALS;
         position = end < 0 ? position + 1 : end;
       }
-      solid = written;
+      floor = written;
     }
   }
-  if (written !== solid) written = trimmedLineEnd(decoded, written, solid);
+  written = trimmedLineEnd(decoded, written, floor);
   return decoded.subarray(0, written);
 }
 
-/** Drops the blanks of decoded[solid, written), keeping a CR that stands at its end. */
-function trimmedLineEnd(decoded: Buffer, written: number, solid: number): number {
-  const endsInCr = decoded[written - 1] === CR;
+/** Drops the blanks at the end of decoded[floor, written), keeping a CR that stands behind them. */
+function trimmedLineEnd(decoded: Buffer, written: number, floor: number): number {
+  const endsInCr = written > floor && decoded[written - 1] === CR;
   let end = endsInCr ? written - 1 : written;
-  while (end > solid && (decoded[end - 1] === SPACE || decoded[end - 1] === TAB)) end--;
+  while (end > floor && isBlank(decoded[end - 1])) end--;
   if (endsInCr) decoded[end++] = CR;
   return end;
 }
 
-const isBlank = (code: number): boolean => code === SPACE || code === TAB;
-/** RFC 2045 §6.7 (3): a blank at the end of a line would be lost. */
-const isInsideLine = (bytes: Buffer, at: number): boolean =>
-  at + 1 < bytes.length && !isLineEnd(bytes, at + 1);
 const isLineEnd = (bytes: Buffer, at: number): boolean => bytes[at] === CR && bytes[at + 1] === LF;
 
 /** What one line may take: 76 columns and its end. */
@@ -103,53 +114,83 @@ function withRoom(encoded: Buffer, written: number): Buffer {
   return larger;
 }
 
+const isBlank = (code: number | undefined): boolean => code === SPACE || code === TAB;
+
+/** One column is kept for the "=" of a soft break. */
+const LAST_COLUMN = MAX_LINE_LENGTH - 1;
+
+/** The encoded bytes, written from left to right. */
+class LineWriter {
+  encoded: Buffer;
+  written = 0;
+  column = 0;
+
+  constructor(size: number) {
+    this.encoded = Buffer.allocUnsafe(size + LINE_ROOM);
+  }
+
+  copy(bytes: Buffer, start: number, end: number): void {
+    copyRun(bytes, start, end, this.encoded, this.written);
+    this.written += end - start;
+    this.column += end - start;
+  }
+
+  /** `atLineEnd`: the line ends behind this byte, so the last column is free. */
+  quoted(code: number, atLineEnd: boolean): void {
+    if (this.column + 3 > (atLineEnd ? MAX_LINE_LENGTH : LAST_COLUMN)) this.softBreak();
+    const { encoded, written } = this;
+    encoded[written] = EQUALS;
+    encoded[written + 1] = HEX[code >> 4] ?? 0;
+    encoded[written + 2] = HEX[code & 15] ?? 0;
+    this.written += 3;
+    this.column += 3;
+  }
+
+  softBreak(): void {
+    this.encoded[this.written++] = EQUALS;
+    this.lineEnd();
+  }
+
+  lineEnd(): void {
+    this.encoded[this.written] = CR;
+    this.encoded[this.written + 1] = LF;
+    this.written += 2;
+    this.column = 0;
+    this.encoded = withRoom(this.encoded, this.written);
+  }
+
+  /** RFC 2045 §6.7 (3): a blank at the end of a line would be lost. */
+  quoteTrailingBlank(code: number | undefined, atLineEnd: boolean): void {
+    if (this.column === 0 || code === undefined || !isBlank(code)) return;
+    this.written--;
+    this.column--;
+    this.quoted(code, atLineEnd);
+  }
+}
+
 /** CRLF pairs stay line ends; any other control character, a lone CR or LF too, is encoded. */
 export function encodeQuotedPrintable(bytes: Buffer): Buffer {
   const length = bytes.length;
-  let encoded: Buffer = Buffer.allocUnsafe(length + (length >> 2) + LINE_ROOM);
-  let written = 0;
-  let column = 0;
-  for (let position = 0; position < length; position++) {
+  const out = new LineWriter(length + (length >> 2));
+  let position = 0;
+  while (position < length) {
+    const end = runEnd(bytes, position, Math.min(length, position + LAST_COLUMN - out.column), IS_LITERAL);
+    if (end > position) out.copy(bytes, position, end);
+    position = end;
+    if (position >= length) break;
     const code = bytes[position] ?? 0;
-    const literal = IS_LITERAL[code] === 1 || (isBlank(code) && isInsideLine(bytes, position));
-    // One column is kept for the "=" of a soft break.
-    if (literal && column < MAX_LINE_LENGTH - 1) {
-      encoded[written++] = code;
-      column++;
-    } else if (code === CR && bytes[position + 1] === LF) {
-      encoded[written] = CR;
-      encoded[written + 1] = LF;
-      written += 2;
-      column = 0;
+    if (isLineEnd(bytes, position)) {
+      out.quoteTrailingBlank(bytes[position - 1], true);
+      out.lineEnd();
+      position += 2;
+    } else if (IS_LITERAL[code] !== 1) {
+      out.quoted(code, isLineEnd(bytes, position + 1));
       position++;
-      encoded = withRoom(encoded, written);
-    } else {
-      const width = literal ? 1 : 3;
-      const fits = column + width < MAX_LINE_LENGTH;
-      // The last column is free where the line ends right behind it.
-      if (!fits && !(column + width === MAX_LINE_LENGTH && isLineEnd(bytes, position + 1))) {
-        written = writeSoftBreak(encoded, written);
-        column = 0;
-        encoded = withRoom(encoded, written);
-      }
-      if (literal) encoded[written++] = code;
-      else written = writeQuoted(encoded, written, code);
-      column += width;
-    }
+    } else if (!isBlank(code) && out.column < MAX_LINE_LENGTH && isLineEnd(bytes, position + 1)) {
+      out.copy(bytes, position, position + 1);
+      position++;
+    } else out.softBreak();
   }
-  return encoded.subarray(0, written);
-}
-
-function writeSoftBreak(encoded: Buffer, at: number): number {
-  encoded[at] = EQUALS;
-  encoded[at + 1] = CR;
-  encoded[at + 2] = LF;
-  return at + 3;
-}
-
-function writeQuoted(encoded: Buffer, at: number, code: number): number {
-  encoded[at] = EQUALS;
-  encoded[at + 1] = HEX[code >> 4] ?? 0;
-  encoded[at + 2] = HEX[code & 15] ?? 0;
-  return at + 3;
+  out.quoteTrailingBlank(bytes[length - 1], false);
+  return out.encoded.subarray(0, out.written);
 }
