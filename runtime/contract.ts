@@ -9,6 +9,15 @@ export const FRAME_FD = 3;
 export const CONTENT_FD = 4;
 /** One content request: u32 job id, u32 length, f64 offset, little-endian. The answer is u32 length, then the bytes. */
 export const CONTENT_REQUEST_BYTES = 16;
+/**
+ * A request whose length is this asks for a file that `allow.read` of the job grants: the offset is the length of its
+ * name in UTF-8, which follows. The answer is as for content, or one of the three lengths below and nothing.
+ */
+export const FILE_REQUEST = 0xffff_ffff;
+export const MAX_FILE_NAME_BYTES = 1024;
+export const FILE_DENIED = 0xffff_ffff;
+export const FILE_ABSENT = 0xffff_fffe;
+export const FILE_TOO_LARGE = 0xffff_fffd;
 
 /** Limits of one script on one message. Each is a setting of the binding. */
 export interface ScriptLimits {

@@ -239,6 +239,11 @@ export class Host {
     this.#invoke("send", root, dsnOptions);
   }
 
+  /** A granted file as a part; `how` is "attachment", or a reference type, a blank and the reference. */
+  attachFile(root: number, path: string, how: string): number {
+    return this.#number("attachFile", root, path, how) ?? 0;
+  }
+
   copyAttachments(from: number, to: number): void {
     this.#invoke("copyAttachments", from, to);
   }

@@ -7,8 +7,9 @@ import { EnvelopeFields } from "./envelope-fields.ts";
 import { CdoError } from "./errors.ts";
 import { dateSource, type FieldSource, Fields, headerSource, wordSource } from "./fields.ts";
 import type { HeaderView, Host } from "./host.ts";
+import { filePath } from "./files.ts";
 import { htmlToText } from "./html-text.ts";
-import { defineUnavailable, refuseWrite, toText } from "./member-names.ts";
+import { refuseWrite, toText } from "./member-names.ts";
 import { type Answer, fillAnswer, type Mail, postMail, sendMail } from "./send.ts";
 import type { Stream } from "./stream.ts";
 
@@ -282,6 +283,33 @@ export class Message {
     return wholeStream(this.#host, this.#root);
   }
 
+  /** A file below the script folder, as the binding grants it. */
+  AddAttachment(url: unknown): BodyPart {
+    const path = filePath(toText(url), "Message.AddAttachment");
+    return this.#part(this.#host.attachFile(this.#root, path, "attachment"));
+  }
+
+  /** A file that the HTML body shows, by Content-ID (0) or Content-Location (1). */
+  AddRelatedBodyPart(url: unknown, reference: unknown, referenceType: unknown): BodyPart {
+    const path = filePath(toText(url), "Message.AddRelatedBodyPart");
+    const name = toText(reference).trim();
+    if (name === "") throw new CdoError("CDO_E_ARGUMENT2", "Message.AddRelatedBodyPart needs a reference");
+    if (referenceType !== 0 && referenceType !== 1)
+      throw new CdoError(
+        "CDO_E_ARGUMENT3",
+        "Message.AddRelatedBodyPart takes cdoRefTypeId or cdoRefTypeLocation",
+      );
+    this.MimeFormatted = true;
+    return this.#part(this.#host.attachFile(this.#root, path, `${referenceType} ${name}`));
+  }
+
+  CreateMHTMLBody(url: unknown): never {
+    throw new CdoError(
+      "CDO_E_NOT_AVAILABLE",
+      `Message.CreateMHTMLBody("${toText(url).slice(0, 100)}") (there is no allow.fetch: set HTMLBody, and AddRelatedBodyPart for pictures)`,
+    );
+  }
+
   /** The message goes into the queue when the script has ended without a fault. */
   Send(): void {
     sendMail(
@@ -344,5 +372,3 @@ for (const property of [
     },
   });
 }
-
-defineUnavailable(Message, ["AddAttachment", "AddRelatedBodyPart", "CreateMHTMLBody"]);

@@ -289,9 +289,17 @@ declare module "cdo" {
     readonly TextBodyPart: BodyPart | null;
     /** String, default `""`. Comma-separated; a trailing comma is dropped, so `msg.To += "," + more` is safe. CDO reference 1.3.1. */
     To: string;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.3.2. */
+    /**
+     * Appends a file as an attachment: base64, type and name by its extension. A `file://` URL or a path. A missing file raises
+     * CDO_E_HTTP_NOT_FOUND, one beyond limits.growthBytes CDO_E_HTTP_FAILED. CDO reference 1.3.2.
+     * @cdo differs: a file below the script folder (paths are relative to it) that `allow: { read: ["assets/**"] }` of the binding covers, else CDO_E_UNSAFE_OPERATION; http, https and ftp raise CDO_E_NOT_AVAILABLE.
+     */
     AddAttachment(url: string, userName?: string, password?: string): BodyPart;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.3.2. */
+    /**
+     * Adds a file beside the HTML under multipart/related, named by cdoRefTypeId (Content-ID) or cdoRefTypeLocation
+     * (Content-Location). Without HTML it raises CDO_E_BAD_DATA. CDO reference 1.3.2 and 1.3.3.
+     * @cdo differs: the files are those of {@link Message.AddAttachment}.
+     */
     AddRelatedBodyPart(
       url: string,
       reference: string,

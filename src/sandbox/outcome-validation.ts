@@ -140,11 +140,16 @@ class OutcomeReader {
     this.#recipientsAllowed += call.limits.recipientsAdded;
     this.#checkLogs(outcome.logs, call.limits.logLines, call.limits.logBytes);
     this.#checkAddresses(outcome);
-    const { splices, sent, ...rest } = outcome;
+    return this.#withBytes(outcome, call);
+  }
+
+  /** Splices come first in the bytes of an outcome, then what was sent. */
+  #withBytes({ splices, sent, ...rest }: CallOutcome, call: ScriptCall): CheckedOutcome {
+    if (splices === undefined && sent === undefined) return rest;
     return {
       ...rest,
       ...(splices === undefined ? undefined : { splices: this.#takeSplices(splices) }),
-      ...(sent === undefined ? undefined : { sent: this.#takeSent(sent, call, faulted) }),
+      ...(sent === undefined ? undefined : { sent: this.#takeSent(sent, call, rest.fault !== undefined) }),
     };
   }
 

@@ -177,6 +177,7 @@ class FolderScriptHost implements ScriptHost {
       startTimeoutMs,
       maxRssBytes,
       wholeContentBytes,
+      scriptFolder: this.#folder(),
     };
     return new WorkerPool({
       ...this.#settings,

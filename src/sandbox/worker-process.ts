@@ -7,6 +7,7 @@ import { describeError } from "../core/errors.ts";
 import { encodeFrame, FrameReader } from "../core/frames.ts";
 import { CONTENT_FD, FRAME_FD, type RelayFrame, type ScriptLimits } from "../../runtime/contract.ts";
 import { ContentChannel } from "./content-channel.ts";
+import { readGrantedFile } from "./granted-files.ts";
 import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-validation.ts";
 import { nodeArguments, type SandboxProgram } from "./sandbox-program.ts";
 import { type Bundle, type JobTask, type Task, type TaskAnswer, timeBudgetMs, versionsOf } from "./tasks.ts";
@@ -31,6 +32,8 @@ export interface WorkerOptions {
   /** Whether the whole content goes with a job of this version, and up to which size. */
   readonly readsBody: (version: string) => boolean;
   readonly wholeContentBytes: number;
+  /** What `allow.read` is relative to. */
+  readonly scriptFolder: string;
 }
 
 export interface WorkerListener {
@@ -125,6 +128,10 @@ export class WorkerProcess {
     frames.on("data", (chunk: Buffer) => this.#received(chunk));
     const contentSource = {
       contentOf: (job: number) => this.#taskOf(job)?.content,
+      fileOf: (job: number, name: string) => {
+        const task = this.#taskOf(job);
+        return task === undefined ? undefined : readGrantedFile(this.options.scriptFolder, task, name);
+      },
       violated: (reason: string) => this.kill(reason),
       unreadable: (job: number, reason: string) => {
         this.#unreadable.set(job, reason);

@@ -8,6 +8,7 @@ import type {
   ScriptLimits,
   SentHead,
 } from "../../../runtime/contract.ts";
+import type { ReadFile } from "./content-channel.ts";
 import { Documents } from "./documents.ts";
 import type { JobDocument } from "./job-document.ts";
 import { DEFAULT_WORKER_SETTINGS, type WorkerSettings } from "./settings.ts";
@@ -55,6 +56,7 @@ export class CallState {
   signatureWarned = false;
   /** What the binding grants; nothing unless the job says so. */
   allow: Capabilities = {};
+  readFile: ReadFile | undefined;
   readonly sent: SentMail[] = [];
   readonly #sizeBefore: number;
   readonly #recipientsBefore: readonly string[];

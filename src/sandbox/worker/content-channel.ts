@@ -1,12 +1,24 @@
 // The bytes of a message that its job did not carry: asked from the relay over the content channel, blocking.
 import { readSync, writeSync } from "node:fs";
-import { CONTENT_REQUEST_BYTES } from "../../../runtime/contract.ts";
+import {
+  CONTENT_REQUEST_BYTES,
+  FILE_ABSENT,
+  FILE_DENIED,
+  FILE_REQUEST,
+  FILE_TOO_LARGE,
+  MAX_FILE_NAME_BYTES,
+} from "../../../runtime/contract.ts";
 import type { ByteSource } from "../../mime/source.ts";
 
 const RETRY_SLEEP_MS = 0.2;
 
 /** Fetches one range. Throws when the relay cannot give it. */
 export type FetchRange = (offset: number, length: number) => Buffer;
+
+/** Reads one file that the job grants; a number says why not. */
+export type ReadFile = (name: string) => Buffer | number;
+
+const NO_FILE: ReadonlySet<number> = new Set([FILE_ABSENT, FILE_DENIED, FILE_TOO_LARGE]);
 
 export class ContentChannel {
   readonly #fd: number;
@@ -27,6 +39,19 @@ export class ContentChannel {
     const bytes = this.#read(answered);
     if (answered < length) throw new Error("the content of the message could not be read");
     return bytes;
+  }
+
+  file(job: number, name: string): Buffer | number {
+    const text = Buffer.from(name);
+    if (text.length === 0 || text.length > MAX_FILE_NAME_BYTES) return FILE_ABSENT;
+    const request = Buffer.alloc(CONTENT_REQUEST_BYTES + text.length);
+    request.writeUInt32LE(job, 0);
+    request.writeUInt32LE(FILE_REQUEST, 4);
+    request.writeDoubleLE(text.length, 8);
+    text.copy(request, CONTENT_REQUEST_BYTES);
+    this.#transfer(request, (from) => writeSync(this.#fd, request, from, request.length - from));
+    const length = this.#read(4).readUInt32LE(0);
+    return NO_FILE.has(length) ? length : this.#read(length);
   }
 
   #read(length: number): Buffer {

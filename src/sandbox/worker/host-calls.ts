@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { CallState } from "./call-state.ts";
 import { contentOperations } from "./content-calls.ts";
+import { fileOperations } from "./file-calls.ts";
 import { headerOperations } from "./header-calls.ts";
 import type { HostAnswer, HostFunction, HostValue } from "./isolate.ts";
 import { partOperations } from "./part-calls.ts";
@@ -98,6 +99,7 @@ const OPERATIONS = new Map<string, Operation>(
     ...partOperations,
     ...contentOperations,
     ...sendOperations,
+    ...fileOperations,
   }),
 );
 const REPORTS = new Map<string, Operation>(Object.entries(reportOperations));

@@ -37,7 +37,8 @@ function serve(socket: Socket): void {
 
   const runAndAnswer = (job: JobFrame, sent: Buffer): void => {
     const fetch = (offset: number, length: number): Buffer => content.fetch(job.job, offset, length);
-    const { head, bytes } = runJob(job, sent, scripts, settings, fetch);
+    const readFile = (name: string): Buffer | number => content.file(job.job, name);
+    const { head, bytes } = runJob(job, sent, scripts, settings, fetch, readFile);
     send(head, bytes);
     // Answers that are ready must not wait behind a slow job: were we ended in it, the relay would suspect the wrong one.
     if (performance.now() - batchStarted > settings.flushAfterMs) flush();

@@ -3,7 +3,7 @@ import { MAX_FRAME_BYTES } from "../../core/frames.ts";
 import type { Splice } from "../../core/splice.ts";
 import type { CallOutcome, DoneFrame, JobFrame, ScriptCall, ScriptFault } from "../../../runtime/contract.ts";
 import { CallState, type EnvelopeState } from "./call-state.ts";
-import { type FetchRange, JobSource } from "./content-channel.ts";
+import { type FetchRange, JobSource, type ReadFile } from "./content-channel.ts";
 import { JobDocument } from "./job-document.ts";
 import type { ScriptStore } from "./script-store.ts";
 import type { WorkerSettings } from "./settings.ts";
@@ -21,6 +21,7 @@ interface Run {
   readonly source: JobSource;
   readonly document: JobDocument;
   readonly settings: WorkerSettings;
+  readonly readFile: ReadFile;
   readonly bytes: Buffer[];
   room: number;
   envelope: EnvelopeState;
@@ -32,6 +33,7 @@ export function runJob(
   scripts: ScriptStore,
   settings: WorkerSettings,
   fetch: FetchRange,
+  readFile: ReadFile,
 ): JobAnswer {
   const source = new JobSource(sent, job.contentSize, job.headerBytes, fetch, settings.wholeRestBytes);
   const { sender, recipients, status } = job.envelope;
@@ -40,6 +42,7 @@ export function runJob(
     source,
     document: new JobDocument(source),
     settings,
+    readFile,
     bytes: [],
     room: MAX_FRAME_BYTES - ANSWER_RESERVE_BYTES,
     envelope: { sender, recipients, status },
@@ -59,6 +62,7 @@ function runCall(run: Run, call: ScriptCall, scripts: ScriptStore): CallOutcome 
   source.bodyWasRead = false;
   const state = new CallState(call.limits, document, job.envelope, run.envelope);
   state.allow = call.allow;
+  state.readFile = run.readFile;
   state.settings = run.settings;
   const started = performance.now();
   const script = scripts.use(call.version, started);
