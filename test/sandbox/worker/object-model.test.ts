@@ -268,7 +268,11 @@ describe("globals", () => {
 
   test("everything reachable from the global object and the arguments is an object of the isolate itself", async () => {
     const walk = `
-      const seen = new Set(); const queue = [globalThis, msg, status, event, msg.Fields, msg.Attachments, msg.EnvelopeFields, msg.DataSource, msg.BodyPart]; const odd = [];
+      const made = new ActiveXObject("CDO.Message"); made.TextBody = "x"; const part = made.Attachments.Add(); const stream = msg.GetStream(); const bytes = part.GetDecodedContentStream();
+      const errors = [() => made.DataSource.Save(), () => new ActiveXObject("ADODB.Stream").Read(), () => msg.Fields("x")].map((f) => { try { f() } catch (e) { return e } });
+      bytes.Write(new Uint8Array([1, 2])); bytes.Flush(); bytes.Position = 0;
+      const seen = new Set(); const queue = [globalThis, msg, status, event, msg.Fields, msg.Fields(cdoSubject), msg.Attachments, msg.EnvelopeFields, msg.DataSource, msg.BodyPart, msg.BodyPart.BodyParts,
+        made, made.Fields, made.DataSource, part, part.Fields, part.DataSource, stream, stream.constructor, bytes, bytes.Read(), bytes.Read, new ActiveXObject("ADODB.Stream"), new ActiveXObject("Scripting.Dictionary"), ...errors]; const odd = [];
       while (queue.length > 0 && seen.size < 20000) {
         const o = queue.pop(); if (seen.has(o)) continue; seen.add(o);
         const proto = Object.getPrototypeOf(o); if (proto !== null) queue.push(proto);
@@ -285,8 +289,8 @@ describe("globals", () => {
   test("the prototypes of the object model are frozen", async () => {
     expect(
       await log(
-        `for (const o of [msg, msg.Fields, msg.Attachments, msg.EnvelopeFields, msg.DataSource, msg.BodyPart, status]) console.log(Object.isFrozen(Object.getPrototypeOf(o)))`,
+        `for (const o of [msg, msg.Fields, msg.Fields(cdoSubject), msg.Attachments, msg.EnvelopeFields, msg.DataSource, msg.BodyPart, msg.GetStream(), status]) console.log(Object.isFrozen(Object.getPrototypeOf(o)))`,
       ),
-    ).toEqual(Array.from({ length: 7 }, () => "true"));
+    ).toEqual(Array.from({ length: 9 }, () => "true"));
   });
 });

@@ -1,0 +1,164 @@
+// What body setters, attachments and parts do to the tree, from each shape that a message can arrive in (REFERENCE 1.3.3, 1.5).
+import { simpleParser } from "mailparser";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { script, WorkerUnderTest } from "./support.ts";
+
+let worker: WorkerUnderTest;
+beforeAll(async () => {
+  worker = await WorkerUnderTest.start();
+});
+afterAll(() => worker.stop());
+
+const HEAD = "From: ann@example.com\r\nSubject: shape\r\nMIME-Version: 1.0\r\n";
+const TEXT = "Content-Type: text/plain; charset=utf-8\r\n\r\nplain";
+const INNER = "Content-Type: text/plain; charset=utf-8\r\n\r\ninner text";
+const HTML = "Content-Type: text/html; charset=utf-8\r\n\r\n<p>html</p>";
+const FILE =
+  'Content-Type: application/zip; name="a.zip"\r\nContent-Disposition: attachment; filename="a.zip"\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBA==';
+const IMAGE =
+  "Content-Type: image/png\r\nContent-ID: <i>\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw==";
+const multipart = (subtype: string, boundary: string, parts: readonly string[]): string =>
+  `Content-Type: multipart/${subtype}; boundary="${boundary}"\r\n\r\n${parts.map((part) => `--${boundary}\r\n${part}\r\n`).join("")}--${boundary}--`;
+const whole = (root: string): string => `${HEAD}${root}\r\n`;
+
+const SHAPES = {
+  text: whole(TEXT),
+  html: whole(HTML),
+  alternative: whole(multipart("alternative", "a", [TEXT, HTML])),
+  mixed: whole(multipart("mixed", "m", [TEXT, FILE])),
+  related: whole(multipart("related", "r", [HTML.replace("html</p>", '<img src="cid:i"></p>'), IMAGE])),
+  nested: whole(multipart("mixed", "m", [multipart("alternative", "a", [TEXT, HTML]), FILE])),
+  "attachment only": whole(FILE),
+  message: whole(
+    multipart("mixed", "m", [TEXT, `Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n${INNER}`]),
+  ),
+  signed: whole(multipart("signed", "s", [TEXT, "Content-Type: application/pgp-signature\r\n\r\nx"])),
+  encrypted: whole(
+    "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIAG",
+  ),
+  malformed: whole("Content-Type: multipart/mixed; boundary=gone\r\n\r\nno delimiter at all"),
+} as const;
+type Shape = keyof typeof SHAPES;
+
+const TREE = `const tree = (p) => p.ContentMediaType.replace(/^multipart./, "").replace("application/octet-stream", "new") + (p.BodyParts.Count === 0 ? "" : "(" + [...p.BodyParts].map(tree).join(", ") + ")");`;
+
+/** The tree after the code, told by the objects and again by those over the saved bytes. */
+async function treeAfter(shape: Shape, code: string): Promise<{ tree: string; bytes: Buffer }> {
+  const show = `${TREE} console.log(tree(msg.BodyPart));`;
+  const { outcome, bytes } = await worker.run(script(`${code}; ${show} msg.DataSource.Save()`), {
+    message: SHAPES[shape],
+  });
+  if (outcome.fault !== undefined) throw new Error(outcome.fault.message);
+  const tree = outcome.logs.filter((line) => line.level === "info")[0]?.text ?? "";
+  const again = await worker.run(script(show), { message: bytes });
+  expect(again.outcome.logs[0]?.text).toBe(tree);
+  return { tree, bytes };
+}
+
+describe("TextBody", () => {
+  test.each<[Shape, string]>([
+    ["text", "text/plain"],
+    ["html", "alternative(text/plain, text/html)"],
+    ["alternative", "alternative(text/plain, text/html)"],
+    ["mixed", "mixed(text/plain, application/zip)"],
+    ["related", "alternative(text/plain, related(text/html, image/png))"],
+    ["nested", "mixed(alternative(text/plain, text/html), application/zip)"],
+    ["attachment only", "mixed(text/plain, application/zip)"],
+    ["message", "mixed(text/plain, message/rfc822)"],
+    ["signed", "signed(text/plain, application/pgp-signature)"],
+    ["encrypted", "mixed(text/plain, application/pkcs7-mime)"],
+  ])("of %s gives %s", async (shape, expected) => {
+    const { tree, bytes } = await treeAfter(shape, `msg.TextBody = "new text"`);
+    expect(tree).toBe(expected);
+    expect((await simpleParser(bytes)).text?.trim()).toContain("new text");
+  });
+});
+
+describe("HTMLBody", () => {
+  test.each<[Shape, string]>([
+    ["text", "alternative(text/plain, text/html)"],
+    ["html", "text/html"],
+    ["alternative", "alternative(text/plain, text/html)"],
+    ["mixed", "mixed(alternative(text/plain, text/html), application/zip)"],
+    ["related", "related(text/html, image/png)"],
+    ["nested", "mixed(alternative(text/plain, text/html), application/zip)"],
+    ["attachment only", "mixed(text/html, application/zip)"],
+    ["message", "mixed(alternative(text/plain, text/html), message/rfc822)"],
+  ])("of %s gives %s", async (shape, expected) => {
+    const { tree, bytes } = await treeAfter(shape, `msg.HTMLBody = "<b>new html</b>"`);
+    expect(tree).toBe(expected);
+    const parsed = await simpleParser(bytes);
+    expect(parsed.html === false ? "" : parsed.html).toContain("<b>new html</b>");
+    if (shape !== "html" && shape !== "related" && shape !== "attachment only")
+      expect(parsed.text).toContain("plain");
+  });
+});
+
+describe("a new attachment", () => {
+  test.each<[Shape, string]>([
+    ["text", "mixed(text/plain, new)"],
+    ["html", "mixed(text/html, new)"],
+    ["alternative", "mixed(alternative(text/plain, text/html), new)"],
+    ["mixed", "mixed(text/plain, application/zip, new)"],
+    ["related", "mixed(related(text/html, image/png), new)"],
+    ["nested", "mixed(alternative(text/plain, text/html), application/zip, new)"],
+    ["attachment only", "mixed(application/zip, new)"],
+    ["message", "mixed(text/plain, message/rfc822, new)"],
+    ["signed", "mixed(signed(text/plain, application/pgp-signature), new)"],
+    ["encrypted", "mixed(application/pkcs7-mime, new)"],
+    ["malformed", "mixed(mixed, new)"],
+  ])("of %s gives %s", async (shape, expected) => {
+    const { tree } = await treeAfter(
+      shape,
+      `const n = msg.Attachments.Count; const a = msg.Attachments.Add(); a.Fields(cdoContentDisposition).Value = "attachment; filename=n.bin"; a.Fields.Update();
+      const s = a.GetDecodedContentStream(); s.Write(new Uint8Array([1])); s.Flush(); if (msg.Attachments.Count !== n + 1) throw new Error("count")`,
+    );
+    expect(tree).toBe(expected);
+  });
+});
+
+describe("deleting all attachments", () => {
+  test.each<[Shape, string]>([
+    ["text", "text/plain"],
+    ["alternative", "alternative(text/plain, text/html)"],
+    ["mixed", "text/plain"],
+    ["related", "related(text/html, image/png)"],
+    ["nested", "alternative(text/plain, text/html)"],
+    ["attachment only", "text/plain"],
+    ["message", "text/plain"],
+    ["encrypted", "text/plain"],
+  ])("of %s leaves %s", async (shape, expected) => {
+    const { tree, bytes } = await treeAfter(
+      shape,
+      `msg.Attachments.DeleteAll(); if (msg.Attachments.Count !== 0) throw new Error("left")`,
+    );
+    expect(tree).toBe(expected);
+    const parsed = await simpleParser(bytes);
+    expect(parsed.subject).toBe("shape");
+    expect(parsed.attachments.filter((attachment) => Boolean(attachment.filename))).toEqual([]);
+  });
+});
+
+test("an attached message is one attachment whose parts are its own, and its bodies are not those of the message", async () => {
+  const { outcome } = await worker.run(
+    script(`const a = msg.Attachments(1); console.log(msg.Attachments.Count, a.ContentMediaType, a.BodyParts.Count, msg.TextBody);
+    const m = new ActiveXObject("CDO.Message"); m.DataSource.OpenObject(a, "IBodyPart"); console.log(m.Subject, m.TextBody)`),
+    { message: SHAPES.message },
+  );
+  expect(outcome.logs.map((line) => line.text)).toEqual(["1 message/rfc822 0 plain", "inner inner text"]);
+});
+
+test.each(Object.entries(SHAPES))(
+  "%s read through and through, and saved, stays as it was",
+  async (_shape, message) => {
+    const { outcome, message: after } = await worker.run(
+      script(
+        `${TREE} tree(msg.BodyPart); msg.TextBody; msg.HTMLBody; for (const a of msg.Attachments) { a.FileName; a.GetStream().ReadText() } for (const f of msg.Fields) f.Value; msg.GetStream().ReadText(); msg.DataSource.Save()`,
+      ),
+      { message },
+    );
+    expect(outcome.fault).toBeUndefined();
+    expect(outcome.splices).toBeUndefined();
+    expect(after).toBe(message);
+  },
+);
