@@ -137,7 +137,8 @@ export class SegmentWriter {
     this.#cancelWrite?.();
     this.#cancelWrite = undefined;
     const segment = this.#segment;
-    if (segment !== undefined && (onlyBarrier || segment.size < this.#options.segmentBytes)) this.#writeBatch(segment);
+    if (segment !== undefined && (onlyBarrier || segment.size < this.#options.segmentBytes))
+      this.#writeBatch(segment);
     else this.#openSegment().then(this.#writeFirst, this.#openFailed);
   };
 

@@ -122,13 +122,10 @@ export class Pipeline<Script> {
     const now = this.#parts.clock.now();
     message.attempts += 1;
     message.held = hold ? reason : undefined;
-    message.nextAttempt = now + this.#retry.delayMs(message.attempts);
-    const log = {
-      message: message.id,
-      reason: reason.text,
-      attempts: message.attempts,
-      nextAttempt: new Date(message.nextAttempt).toISOString(),
-    };
+    message.nextAttempt = reason.poison === true ? undefined : now + this.#retry.delayMs(message.attempts);
+    const nextAttempt =
+      message.nextAttempt === undefined ? "when released" : new Date(message.nextAttempt).toISOString();
+    const log = { message: message.id, reason: reason.text, attempts: message.attempts, nextAttempt };
     if (hold) this.#parts.log.error(log, "message held: a sink failed on it");
     else this.#parts.log.warn(log, "message goes back to the pre-submission queue");
     this.#states.save(message);

@@ -51,11 +51,13 @@ export class PreSubmissionQueue {
 
   #wake(): void {
     const now = this.#clock.now();
-    this.release((message) => message.held?.by !== "operator" && (message.nextAttempt ?? 0) <= now);
+    this.release((message) => !waitsForPeople(message) && (message.nextAttempt ?? 0) <= now);
     for (const message of this.#waiting.keys()) this.#watch(message);
   }
 
   #watch(message: QueuedMessage): void {
-    if (message.held?.by !== "operator") this.#alarm.atLatest(message.nextAttempt ?? 0);
+    if (!waitsForPeople(message)) this.#alarm.atLatest(message.nextAttempt ?? 0);
   }
 }
+
+const waitsForPeople = ({ held }: QueuedMessage): boolean => held?.by === "operator" || held?.poison === true;

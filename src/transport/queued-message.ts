@@ -25,6 +25,8 @@ export interface HoldReason {
   readonly binding?: string | undefined;
   /** Script file, when a script holds it: a change of the file releases the message. */
   readonly scriptName?: string | undefined;
+  /** It ended a sandbox process twice: not tried again before the script changes or somebody releases it. */
+  readonly poison?: boolean | undefined;
   readonly text: string;
 }
 

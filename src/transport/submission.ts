@@ -113,6 +113,7 @@ function conclude(
           by,
           binding: binding.displayName,
           scriptName: scriptName === undefined ? undefined : String(scriptName),
+          poison: fault.kind === "crash" ? true : undefined,
           text,
         },
       };

@@ -56,6 +56,15 @@ test("what a sink holds is tried when it is due, what the operator holds is not"
   expect(kept.held?.by).toBe("operator");
 });
 
+test("a message that ended a sandbox process twice waits for a changed script or a person, however long", async () => {
+  const at = stand();
+  at.add("poison", undefined, { by: "script", text: "crash", scriptName: "a.ts", poison: true });
+  await at.clock.advance(10_000_000);
+  expect(at.submitted).toEqual([]);
+  expect(at.queue.release((_message, reason) => reason?.scriptName === "a.ts")).toBe(1);
+  expect(at.submitted).toEqual(["poison"]);
+});
+
 test("release submits those that are wanted, once", async () => {
   const at = stand();
   at.add("a", 1000, { by: "script", text: "broken", scriptName: "a.ts" });
