@@ -465,7 +465,21 @@ declare module "cdo" {
     readonly onError?: "hold" | "continue" | "badmail";
     /** false: nothing of the script survives from one message to the next. Default true. */
     readonly cacheable?: boolean;
-    readonly limits?: { readonly timeoutMs?: number; readonly memoryMb?: number };
+    readonly limits?: {
+      /** Wall time per message, ms; default 1000. */
+      readonly timeoutMs?: number;
+      /** V8 heap, MiB; default 64. */
+      readonly memoryMb?: number;
+      readonly logLines?: number;
+      readonly logBytes?: number;
+      readonly hostCalls?: number;
+      readonly growthBytes?: number;
+      readonly recipientsAdded?: number;
+      readonly sentMessages?: number;
+      readonly sendHops?: number;
+    };
+    /** What `event.properties` holds when the configuration says nothing else. */
+    readonly sinkProperties?: Readonly<Record<string, unknown>>;
   }
 
   /** The header fields with a name of their own, raw as on the wire. Any other header is `urn:schemas:mailheader:<name>`. CDO reference 2.2. */

@@ -39,8 +39,9 @@ export async function submitSent(
 ): Promise<void> {
   const hops = hopsOf(header) + 1;
   for (const { messages, script, hops: most } of outboxes) {
+    // The worker refuses both where they happen: who gets here made its own rules.
     if (hops > most || submit === undefined) {
-      log.error({ message: messageId, script, hops }, "mail of a script was dropped: it would loop");
+      log.error({ message: messageId, script, hops }, "mail of a script was dropped: it may not be sent");
       continue;
     }
     const guard = Buffer.from(`${SENT_BY_HEADER}: ${tokenOf(script)}; hops=${hops}\r\n`, "latin1");

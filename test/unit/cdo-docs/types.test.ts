@@ -1,7 +1,9 @@
 // The types of scripts name every member, field and constant of the original, and `onarrival types` places them.
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import * as constants from "../../../runtime/constants.ts";
 import { CDO_ERRORS } from "../../../runtime/errors.ts";
@@ -88,4 +90,41 @@ test("`onarrival types` places the types, renews them, and leaves a tsconfig.jso
   expect(await placeTypes()).toEqual({ placed: [types1] });
   expect(await readFile(types1, "utf8")).toBe(own);
   expect(await readFile(tsconfig, "utf8")).toBe("{}");
+});
+
+const SCRIPT = `import { type Binding, cdoRecipientList, cdoSendUsingPickup, type EventStatus, type Message } from "cdo";
+
+export const binding: Binding = { rule: "RCPT TO=*@example.com", limits: { sentMessages: 1 } };
+
+export default function onArrival(msg: Message, status: EventStatus): void {
+  const answer = new CDO.Message();
+  answer.To = msg.From;
+  answer.Configuration.Fields("http://schemas.microsoft.com/cdo/configuration/sendusing").Value = cdoSendUsingPickup;
+  answer.Configuration.Fields.Update();
+  for (const part of msg.Attachments) answer.Subject += part.FileName + part.GetDecodedContentStream().Size;
+  const list: string = msg.EnvelopeFields(cdoRecipientList).Value;
+  const stream = new ActiveXObject("ADODB.Stream");
+  stream.WriteText(list, adWriteLine);
+  msg.GetInterface("IBodyPart").AddBodyPart().Fields(cdoContentType).Value = "text/plain";
+  // @ts-expect-error -- read-only
+  msg.SentOn = new Date();
+  // @ts-expect-error -- there is no such member
+  msg.Recipients;
+  // @ts-expect-error -- a call cannot be assigned to
+  msg.Fields("urn:schemas:mailheader:subject") = "x";
+  // @ts-expect-error -- a number is wanted
+  status.Value = "skip";
+}
+`;
+
+test("the placed files check a script: what is right passes, what is wrong is found", async () => {
+  await placeTypes();
+  const scripts = path.join(folder, "scripts");
+  await writeFile(path.join(scripts, "a.ts"), SCRIPT);
+  await writeFile(
+    path.join(scripts, "b.js"),
+    "// @ts-check\nfunction onArrival(/** @type {import('cdo').Message} */ msg) { msg.Subject += cdoStatBadMail; }\n",
+  );
+  const run = promisify(execFile)(path.resolve("node_modules/.bin/tsc"), ["-p", scripts]);
+  await expect(run).resolves.toMatchObject({ stdout: "" });
 });
