@@ -76,6 +76,7 @@ interface Section {
 
 /** "multipart/mixed boundary=x": some readers find the boundary, so parts hidden from us would be seen by them. */
 const MISSING_SEMICOLON = /^[ \t]*[^\s;()"=]+(?=[ \t]+[^\s;()"=]+[ \t]*=)/;
+const PARAMETER_FOLLOWS = /[ \t]+[^\s;()"=]+[ \t]*=/y;
 const SECTION_NAME = /^([^*]+)(?:\*(\d{1,6}))?(\*)?$/;
 
 function percentDecoded(text: string): Buffer {
@@ -134,7 +135,7 @@ export function parseParameters(
     const name = readToken(raw, position + 1, "=;");
     position = name.end;
     if (raw[position] !== "=") continue;
-    const value = readToken(raw, position + 1, ";");
+    const value = readValue(raw, position + 1, defects);
     position = value.end;
     const isNew = noteParameter(parameters, sectioned, name.text.toLowerCase(), value.text);
     if (!isNew) defects?.note("A parameter is given twice: the first was taken");
@@ -155,6 +156,28 @@ function readHead(raw: string, defects: DefectLog | undefined): Token {
   }
   const [value = ""] = head.text.split(/[ \t]/, 1);
   return { text: value, end: head.end };
+}
+
+/** A quoted value ends with its quotes where another parameter follows without a semicolon. */
+function readValue(raw: string, start: number, defects: DefectLog | undefined): Token {
+  let at = start;
+  while (raw[at] === " " || raw[at] === "\t") at++;
+  if (raw[at] === '"') {
+    const quoted = readQuoted(raw, at);
+    if (followsAt(raw, quoted.end)) {
+      defects?.note("A semicolon is missing before a parameter");
+      // The closing quote stands for the separator.
+      return { text: quoted.text, end: quoted.end - 1 };
+    }
+  }
+  return readToken(raw, start, ";");
+}
+
+function followsAt(raw: string, at: number): boolean {
+  if (raw[at] !== " " && raw[at] !== "\t") return false;
+  const follows = new RegExp(PARAMETER_FOLLOWS);
+  follows.lastIndex = at;
+  return follows.test(raw);
 }
 
 /** False when the parameter was there before. */

@@ -203,6 +203,7 @@ describe("ambiguous messages have one documented reading and a defect", () => {
     ],
     ["a stray semicolon", "multipart/mixed;; boundary=a;", "boundary", "a", false],
     ["no semicolon", 'multipart/mixed\r\n boundary="a"', "boundary", "a", false],
+    ["no semicolon behind a quoted value", 'multipart/mixed; boundary="a" charset=x', "boundary", "a", false],
     ["no quotes around a blank", "text/plain; name=a b.exe", "name", "a b.exe", false],
     [
       "an RFC 2231 form beside a plain one",
