@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Command } from "commander";
-import { runScriptOnce, type RunInput, type RunReport } from "../composition/run-script.ts";
+import { runScriptOnce, type RunInput, type RunReport, type RunSent } from "../composition/run-script.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import { CommandFailed, type Output, printable } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
@@ -13,6 +13,8 @@ interface Options {
   readonly clientIp?: string;
   readonly json?: boolean;
   readonly out?: string;
+  readonly allowSend?: boolean;
+  readonly allowRead?: readonly string[];
 }
 
 const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
@@ -30,6 +32,11 @@ export function runCommand(): CommandFactory {
         collect,
       )
       .option("--client-ip <ip>", "address of the client (default: none, as for Pickup)")
+      .option(
+        "--allow-send",
+        "as with allow: { send: true }; what the script sends is shown and goes nowhere",
+      )
+      .option("--allow-read <pattern>", "as with allow: { read: [pattern] }, may be repeated", collect)
       .option("--out <file>", "write the message as the script left it")
       .option("--json", "answer as JSON")
       .action((script: string, message: string, options: Options) => run(output, script, message, options));
@@ -42,6 +49,7 @@ async function run(output: Output, script: string, message: string, options: Opt
     sender: options.from,
     recipients: options.to,
     clientAddress: options.clientIp,
+    allow: { send: options.allowSend ?? false, read: options.allowRead ?? [] },
   };
   const report = await runScriptOnce(input);
   if (options.out !== undefined) await writeFile(options.out, report.content);
@@ -67,6 +75,11 @@ async function readMessage(file: string): Promise<Buffer> {
 const VERDICTS = ["run the next sink", "skip the remaining sinks"] as const;
 const STATUSES = ["deliver", "retry later", "abort delivery: deleted, no report", "move to Badmail"] as const;
 
+const describeSent = ({ sender, recipients, message }: RunSent): string[] => [
+  `from ${sender} to ${recipients.join(", ")}`,
+  ...message.split("\r\n").map((line) => `| ${line}`),
+];
+
 function describeReport(report: RunReport): string[] {
   const { script, version, fault, verdict, status, milliseconds, heapBytes } = report;
   const memory = heapBytes === undefined ? "" : `, ${(heapBytes / 1024 / 1024).toFixed(1)} MiB heap`;
@@ -86,10 +99,11 @@ function describeReport(report: RunReport): string[] {
     ["envelope", report.envelopeChanges],
     ["headers", report.headerChanges],
     ["body", report.bodyChanges],
+    ["sent", report.sent.flatMap(describeSent)],
     ["log", report.logs.map((line) => `${line.level}: ${line.text}`)],
   ];
   for (const [title, entries] of sections) {
-    if (entries.length === 0 && title === "log") continue;
+    if (entries.length === 0 && (title === "log" || title === "sent")) continue;
     lines.push(
       "",
       title,

@@ -3,7 +3,7 @@ import path from "node:path";
 import { systemClock } from "../core/clock.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { silentLogger } from "../core/logger.ts";
-import { DEFAULT_SCRIPT_LIMITS, type LogLine } from "../../runtime/contract.ts";
+import { type Capabilities, DEFAULT_SCRIPT_LIMITS, type LogLine } from "../../runtime/contract.ts";
 import { Content } from "../message/content.ts";
 import { parseAddressList } from "../mime/addresses.ts";
 import { Headers } from "../mime/headers.ts";
@@ -17,6 +17,15 @@ export interface RunInput {
   readonly sender: string | undefined;
   readonly recipients: readonly string[] | undefined;
   readonly clientAddress: string | undefined;
+  /** What the binding would grant. What the script sends is shown and goes nowhere. */
+  readonly allow?: Capabilities;
+}
+
+/** A message that the script sent. */
+export interface RunSent {
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  readonly message: string;
 }
 
 export interface RunReport {
@@ -29,6 +38,7 @@ export interface RunReport {
   readonly envelopeChanges: readonly string[];
   readonly headerChanges: readonly string[];
   readonly bodyChanges: readonly string[];
+  readonly sent: readonly RunSent[];
   readonly logs: readonly LogLine[];
   readonly milliseconds: number;
   readonly heapBytes: number | undefined;
@@ -75,7 +85,7 @@ export async function runScriptOnce(input: RunInput): Promise<RunReport> {
           bindingName: script.binding.displayName ?? name,
           sinkProperties: { ...script.binding.sinkProperties, ScriptName: name },
           limits: { ...DEFAULT_SCRIPT_LIMITS, ...script.binding.limits },
-          allow: {},
+          allow: input.allow ?? {},
           cacheable: true,
           continueOnFault: false,
         },
@@ -103,6 +113,11 @@ function reportOf(
     envelopeChanges: envelopeDifferences(envelope, outcome),
     headerChanges: headerDifferences(before, after),
     bodyChanges: bodyDifferences(before, after),
+    sent: (outcome.sent ?? []).map(({ sender, recipients, bytes }) => ({
+      sender,
+      recipients,
+      message: bytes.toString("utf8"),
+    })),
     logs: outcome.logs,
     milliseconds: outcome.micros / 1000,
     heapBytes: outcome.heapBytes,

@@ -1,4 +1,5 @@
 // Send, Reply, ReplyAll, Forward, Post and Configuration in a real sandbox process.
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CDO_ERRORS, type CdoErrorName } from "../../../runtime/errors.ts";
 import { ALTERNATIVE, type JobOptions, MESSAGE, script, WorkerUnderTest } from "../worker/support.ts";
@@ -230,4 +231,22 @@ describe("Configuration", () => {
   ])("refuses %s", async (_what, body, name) => {
     expect(await fails(body)).toMatch(new RegExp(`^${name} `));
   });
+});
+
+test("the sample autoresponder.ts answers people, and neither bounces nor robots", async () => {
+  const source = readFileSync(new URL("../../../scripts/autoresponder.ts", import.meta.url), "utf8");
+  const { outcome, payload } = await worker.run(source, ALLOWED);
+  expect(outcome.sent).toMatchObject([{ sender: "away@localhost", recipients: ["ann@example.com"] }]);
+  expect(payload.toString()).toMatch(/^Auto-Submitted: auto-replied\r$/m);
+  for (const given of [
+    { envelope: { sender: "" } },
+    { message: `Auto-Submitted: auto-generated\r\n${MESSAGE}` },
+    { message: `List-Id: <a.example.com>\r\n${MESSAGE}` },
+    { message: `Precedence: bulk\r\n${MESSAGE}` },
+  ]) {
+    // oxlint-disable-next-line no-await-in-loop -- one process, one job at a time
+    const done = await worker.run(source, { ...ALLOWED, ...given });
+    expect(done.outcome.fault).toBeUndefined();
+    expect(done.outcome.sent).toBeUndefined();
+  }
 });
