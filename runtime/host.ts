@@ -188,6 +188,11 @@ export class Host {
     this.#invoke("copyContent", from, to, how);
   }
 
+  /** A granted file of the script folder. */
+  fileContent(path: string): Bytes {
+    return bytesOf(this.#invoke("fileContent", path));
+  }
+
   isCharset(label: string): boolean {
     return this.#invoke("isCharset", label.slice(0, 100)) === 1;
   }

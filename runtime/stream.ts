@@ -2,6 +2,7 @@
 // copies: Flush() puts the content back into its owner, and DataSource.Save() makes that permanent.
 import { bytesFrom, clearBytes, copyRange, createBytes, lengthOf, putBytes } from "./bytes.ts";
 import { CdoError } from "./errors.ts";
+import { filePath } from "./files.ts";
 import type { Host } from "./host.ts";
 import { refuseWrite, toText } from "./member-names.ts";
 import { byteOrderMark, encodeStreamText, TextWindow } from "./stream-text.ts";
@@ -271,8 +272,11 @@ export class Stream {
     throw fileAccess("Stream.SaveToFile");
   }
 
-  LoadFromFile(_fileName?: unknown): never {
-    throw fileAccess("Stream.LoadFromFile");
+  /** A file below the script folder that the binding's `allow.read` grants; Position is 0 afterwards. */
+  LoadFromFile(fileName: unknown): void {
+    this.#requireWritable("LoadFromFile");
+    const path = filePath(toText(fileName), "Stream.LoadFromFile");
+    Stream.fill(this, this.#host().fileContent(path));
   }
 
   #requireOpen(): void {

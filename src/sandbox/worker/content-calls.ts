@@ -4,6 +4,7 @@ import { decodeCharset, encodeCharset } from "../../mime/charset.ts";
 import type { CallState } from "./call-state.ts";
 import { decodedBytes, isUuencoded } from "./compose.ts";
 import type { LocatedPart } from "./documents.ts";
+import { readFile } from "./file-calls.ts";
 import { warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
 import type { HostAnswer, HostValue } from "./isolate.ts";
@@ -114,6 +115,17 @@ function decodeStream(call: CallState, charset: HostValue, bytes: Buffer): HostV
   return streamText(bytes, String(charset)) ?? call.fail("CDO_E_INVALID_CHARSET", String(charset));
 }
 
+/** Without any grant the capability is what is missing; with one, the file is. */
+function fileContent(call: CallState, name: HostValue): HostAnswer {
+  if ((call.allow.read ?? []).length === 0)
+    return call.fail(
+      "CDO_E_NOT_AVAILABLE",
+      "Stream.LoadFromFile needs allow: { read: [patterns] } of the binding",
+    );
+  const bytes = readFile(call, String(name));
+  return bytes === false ? false : toIsolate(call, bytes);
+}
+
 export const contentOperations: Readonly<Record<string, Operation>> = {
   newMessage: (call) => {
     const { messagesPerCall } = call.settings;
@@ -127,6 +139,7 @@ export const contentOperations: Readonly<Record<string, Operation>> = {
     call.documents.document(Number(root))?.markSaved();
     return true;
   },
+  fileContent,
   isCharset: (_call, label) =>
     decodeCharset(NOTHING, streamCharset(String(label))) === undefined || label === "" ? 0 : 1,
   decodeText: (call, charset, _b, _c, bytes) => decodeStream(call, charset, bytes),

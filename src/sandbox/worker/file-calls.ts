@@ -63,7 +63,8 @@ function attachFile(call: CallState, root: HostValue, name: HostValue, how: Host
   return call.documents.handleOf(Number(root), part);
 }
 
-function readFile(call: CallState, path: string): Buffer | false {
+/** A granted file of the script folder; refused in words that name the setting. */
+export function readFile(call: CallState, path: string): Buffer | false {
   const shown = `"${path.slice(0, 100)}"`;
   // Asked here, too: what is not granted at all costs no question to the relay.
   const answer = (call.allow.read ?? []).length === 0 ? FILE_DENIED : (call.readFile?.(path) ?? FILE_DENIED);

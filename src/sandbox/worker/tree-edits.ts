@@ -1,4 +1,5 @@
 // Edits of the MIME tree that keep it a valid one (REFERENCE 1.3.3 and 1.5): parts come and go, types change.
+import { isAscii } from "node:buffer";
 import { addAttachmentPart, attachmentParts } from "../../mime/bodies.ts";
 import { MimeDocument } from "../../mime/document.ts";
 import { parseParameters } from "../../mime/parameters.ts";
@@ -106,6 +107,6 @@ export function embedMessage(part: MimePart, message: Buffer): void {
   if (part.mediaType !== "message/rfc822") part.setMediaType("message/rfc822");
   // RFC 2046 §5.2.1: a message is never encoded beyond what its own parts are.
   part.headers.remove("Content-Transfer-Encoding");
-  if (message.some((byte) => byte > 0x7f)) part.headers.set("Content-Transfer-Encoding", "8bit");
+  if (!isAscii(message)) part.headers.set("Content-Transfer-Encoding", "8bit");
   part.setRawBody(message);
 }
