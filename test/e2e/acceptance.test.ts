@@ -116,3 +116,38 @@ test("6. EventStatus=1 at priority 100 → sinks at 100 (later) and above do not
   );
   expect(new Set(marks)).toEqual(new Set(["a", "b"]));
 });
+
+test("8. AddAttachment to an alternative message → mixed(alternative, attachment)", async () => {
+  const tree = `const tree = (p) => p.ContentMediaType + (p.BodyParts.Count === 0 ? "" : "(" + [...p.BodyParts].map(tree).join(", ") + ")");`;
+  await using service = await startService({
+    scripts: {
+      "add.js": `function onArrival(msg) { ${tree} msg.AddAttachment("assets/note.txt"); msg.Fields(cdoNSMailHeader + "x-tree").Value = tree(msg.BodyPart); msg.Fields.Update(); msg.DataSource.Save(); }`,
+      "assets/note.txt": "a note",
+    },
+    config: serviceConfig({
+      bindings: [
+        {
+          event: "OnArrival",
+          sinkClass: "CDO.SS_SMTPOnArrivalSink",
+          sinkProperties: { ScriptName: "add.js" },
+          allow: { read: ["assets/**"] },
+        },
+      ],
+    }),
+  });
+  const parts = [
+    "--a\r\nContent-Type: text/plain\r\n\r\nplain\r\n",
+    "--a\r\nContent-Type: text/html\r\n\r\n<p>html</p>\r\n--a--",
+  ];
+  const type = 'Content-Type: multipart/alternative; boundary="a"';
+  await send(service.port, {
+    data: plainMessage("alternative", parts.join(""), ["MIME-Version: 1.0", type]),
+  });
+  const [file] = await service.dropped(1);
+  const text = file?.content.toString() ?? "";
+  expect(text.replaceAll(/\r\n[ \t]+/g, " ")).toMatch(
+    /^x-tree: multipart\/mixed\(multipart\/alternative\(text\/plain, text\/html\), text\/plain\)\r?$/im,
+  );
+  expect(text).toContain(parts.join(""));
+  expect(text).toContain(Buffer.from("a note").toString("base64"));
+});

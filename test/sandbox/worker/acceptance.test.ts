@@ -58,7 +58,7 @@ test("7. Received alternative message: set HTMLBody only → TextBody unchanged;
   expect(message).toBe(TWO_BODIES.replace("html text", "new html"));
 });
 
-test("8. AddAttachment to an alternative message → mixed(alternative, attachment)", async () => {
+test("8. an attachment added to an alternative message by hand → mixed(alternative, attachment)", async () => {
   const { outcome, message } = await worker.run(
     script(`${TREE} const a = msg.Attachments.Add(); const f = a.Fields; f(cdoContentDisposition).Value = 'attachment; filename="x.bin"'; f.Update();
     const s = a.GetDecodedContentStream(); s.Write(new Uint8Array([0, 1, 2])); s.Flush(); console.log(tree(msg.BodyPart), msg.Attachments.Count, msg.Attachments(1).FileName); msg.DataSource.Save()`),

@@ -3,7 +3,11 @@ import { expect, test } from "vitest";
 import type { Splice } from "../../../src/core/splice.ts";
 import { areValidSplices } from "../../../src/core/splice.ts";
 import { bufferSource } from "../../../src/mime/source.ts";
-import { composeSplices, EditedSource } from "../../../src/sandbox/worker/edited-source.ts";
+import {
+  composeSplices,
+  EditedSource,
+  replacementSplices,
+} from "../../../src/sandbox/worker/edited-source.ts";
 
 function apply(bytes: Buffer, splices: readonly Splice[]): Buffer {
   const parts: Buffer[] = [];
@@ -55,4 +59,26 @@ test("an edited source reads as the edited bytes, at any place", () => {
       expect(source.slice(start, end).toString("hex")).toBe(expected.subarray(start, end).toString("hex"));
     }),
   );
+});
+
+test("a replacement keeps what both contents begin and end with, and gives the new one", () => {
+  assert(
+    property(string(), string(), string(), string(), (head, before, after, tail) => {
+      const original = Buffer.from(head + before + tail);
+      const replacement = Buffer.from(head + after + tail);
+      const splices = replacementSplices(bufferSource(original), replacement);
+      expect(areValidSplices(splices, original.length)).toBe(true);
+      expect(apply(original, splices).toString("hex")).toBe(replacement.toString("hex"));
+      expect(splices.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBeLessThanOrEqual(
+        Buffer.byteLength(after) + 3,
+      );
+    }),
+  );
+});
+
+test("the header block is found however far an edit moved its end", () => {
+  const original = bufferSource(Buffer.from(`Subject: x\r\n\r\n${"text\r\n".repeat(20_000)}`));
+  const replacement = Buffer.from(`Subject: y\r\nX: ${"z".repeat(30_000)}\r\n\r\nb\r\n`);
+  const edited = new EditedSource(original, replacementSplices(original, replacement));
+  expect(edited.headerLength).toBe(replacement.length - 3);
 });
