@@ -62,9 +62,16 @@ export class Host {
     const tooLong =
       (typeof b === "string" && b.length > this.#growthBytes) ||
       (typeof c === "string" && c.length > this.#growthBytes);
-    const result = tooLong ? this.#call("limit", "growthBytes") : this.#call(operation, a, b, c, bytes);
+    if (tooLong) this.#call("limit", "growthBytes");
+    const result = tooLong ? false : this.#cross(operation, a, b, c, bytes);
     if (result === false) throw this.#failure();
     return result;
+  }
+
+  /** An argument that is not there is not passed: each costs a conversion on the way out. */
+  #cross(operation: string, a: Primitive, b: Primitive, c: Primitive, bytes?: ArrayBuffer): Answer {
+    if (bytes !== undefined) return this.#call(operation, a, b, c, bytes);
+    return c === undefined ? this.#call(operation, a, b) : this.#call(operation, a, b, c);
   }
 
   #failure(): Error {
