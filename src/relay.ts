@@ -18,11 +18,9 @@ import {
 } from "./composition/settings.ts";
 import type { Config } from "./config/schema.ts";
 import type { Clock } from "./core/clock.ts";
-import type { Envelope } from "./core/envelope.ts";
 import { OnArrivalError, describeError } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
 import { type SinkChain, createDispatcher } from "./events/dispatcher.ts";
-import type { Content } from "./message/content.ts";
 import { parseAddressList } from "./mime/addresses.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
 import { type ScriptTarget, createRunScripts } from "./sandbox/script-sink.ts";
@@ -167,9 +165,10 @@ class RunningRelay implements Relay {
       drop: createDrop({ folder: path.join(config.mailroot, "Drop"), sync: true }),
       badmail: createBadmail({ folder: path.join(config.mailroot, "Badmail") }),
       dispatcher: createDispatcher({
-        runScripts: createRunScripts(scripts, this.#log, (envelope, content) =>
-          this.#submitOwn(server.name, envelope, content),
-        ),
+        runScripts: createRunScripts(scripts, this.#log, {
+          nextId: store.nextId,
+          now: () => this.#clock.now(),
+        }),
         firings: this.#firings,
         clock: this.#clock,
         log: this.#log,
@@ -179,12 +178,6 @@ class RunningRelay implements Relay {
       clock: this.#clock,
       log: this.#log,
     });
-  }
-
-  /** Mail of a script comes in as if it had been put into Pickup. */
-  async #submitOwn(server: string, envelope: Envelope, content: Content): Promise<void> {
-    const origin = { via: "pickup", arrivalTime: this.#clock.now(), server } as const;
-    await this.#transport?.accept(this.#store?.nextId() ?? "", origin, envelope, content);
   }
 
   #liveSettings(config: Config): LiveTransportSettings {

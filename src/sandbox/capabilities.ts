@@ -3,13 +3,17 @@ import type { Envelope, NotifyCondition } from "../core/envelope.ts";
 import { isAscii } from "../core/address.ts";
 import type { Logger } from "../core/logger.ts";
 import { Content } from "../message/content.ts";
+import { MailMsg } from "../message/mail-msg.ts";
 import { SENT_BY_HEADER } from "../../runtime/contract.ts";
 import type { SentMessage } from "./tasks.ts";
 
-/** Resolves when the message is durable. */
-export type Submit = (envelope: Envelope, content: Content) => Promise<void>;
+/** What a message of our own needs beside what the script gave. */
+export interface SendParts {
+  readonly nextId: () => string;
+  readonly now: () => number;
+}
 
-/** What one script of a run sent. */
+/** What one script sent because of a message. */
 export interface Outbox {
   readonly messages: readonly SentMessage[];
   readonly script: string;
@@ -27,33 +31,30 @@ export function hopsOf(header: Buffer): number {
 }
 
 /**
- * Queues what the scripts sent because of one message. A script that answers its own answers would never stop, so its mail
- * counts the hops and ends after a few. Rejects when the store cannot take one: then the message is tried again.
+ * Hangs what a script sent on the message that it ran on, as a sink's forks: the transport makes them durable together with
+ * what became of the message, or forgets them when the message goes through the sinks again. They come in as if they had been
+ * put into Pickup. A script that answers its own answers would never stop, so its mail counts the hops and ends after a few.
  */
-export async function submitSent(
-  outboxes: readonly Outbox[],
+export function addSent(
+  msg: MailMsg,
+  { messages, script, hops: most }: Outbox,
   header: Buffer,
-  messageId: string,
-  submit: Submit | undefined,
+  parts: SendParts | undefined,
   log: Logger,
-): Promise<void> {
+): void {
   const hops = hopsOf(header) + 1;
-  for (const { messages, script, hops: most } of outboxes) {
-    // The worker refuses both where they happen: who gets here made its own rules.
-    if (hops > most || submit === undefined) {
-      log.error({ message: messageId, script, hops }, "mail of a script was dropped: it may not be sent");
-      continue;
-    }
-    const guard = Buffer.from(`${SENT_BY_HEADER}: ${tokenOf(script)}; hops=${hops}\r\n`, "latin1");
-    for (const message of messages) {
-      // One after the other: the store keeps their order.
-      // oxlint-disable-next-line no-await-in-loop
-      await submit(envelopeOf(message), Content.fromBuffer(Buffer.concat([guard, message.bytes])));
-      log.info(
-        { message: messageId, script, recipients: message.recipients.length },
-        "script sent a message",
-      );
-    }
+  // The worker refuses both where they happen: who gets here made its own rules.
+  if (hops > most || parts === undefined) {
+    log.error({ message: msg.id, script, hops }, "mail of a script was dropped: it may not be sent");
+    return;
+  }
+  const guard = Buffer.from(`${SENT_BY_HEADER}: ${tokenOf(script)}; hops=${hops}\r\n`, "latin1");
+  const origin = { via: "pickup", arrivalTime: parts.now(), server: msg.origin.server } as const;
+  for (const message of messages) {
+    const content = Content.fromBuffer(Buffer.concat([guard, message.bytes]));
+    const sent = new MailMsg(parts.nextId(), origin, envelopeOf(message), content);
+    msg.forks.push(sent);
+    log.info({ message: msg.id, script, sent: sent.id }, "script sent a message");
   }
 }
 

@@ -5,7 +5,7 @@ import type { RunScripts, ScriptRunAnswer } from "../events/dispatcher.ts";
 import type { ScriptBound } from "../events/sink.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Capabilities, JobEnvelope, LogLine, ScriptLimits } from "../../runtime/contract.ts";
-import { type Outbox, type Submit, submitSent } from "./capabilities.ts";
+import { addSent, type SendParts } from "./capabilities.ts";
 import type { LiveScript, RunAnswer, RunRequest, ScriptOutcome } from "./script-host.ts";
 
 /** What a script binding runs. `script` is absent when the file named by ScriptName is not there. */
@@ -21,12 +21,16 @@ export interface ScriptRunner {
   run(request: RunRequest): Promise<RunAnswer>;
 }
 
-/** `submit` takes the mail that scripts send; without it they cannot send. */
-export function createRunScripts(host: ScriptRunner, log: Logger, submit?: Submit): RunScripts<ScriptTarget> {
+/** Without `sending` no script can send mail. */
+export function createRunScripts(
+  host: ScriptRunner,
+  log: Logger,
+  sending?: SendParts,
+): RunScripts<ScriptTarget> {
   return (msg, run) => {
     const missing = run.findIndex((sink) => sink.script.script === undefined);
     if (missing === 0) return Promise.resolve(notThere(run));
-    return runAvailable({ host, log, submit }, msg, missing < 0 ? run : run.slice(0, missing));
+    return runAvailable({ host, log, sending }, msg, missing < 0 ? run : run.slice(0, missing));
   };
 }
 
@@ -41,11 +45,11 @@ function notThere(run: readonly ScriptBound<ScriptTarget>[]): ScriptRunAnswer {
 interface RunParts {
   readonly host: ScriptRunner;
   readonly log: Logger;
-  readonly submit: Submit | undefined;
+  readonly sending: SendParts | undefined;
 }
 
 async function runAvailable(
-  { host, log, submit }: RunParts,
+  { host, log, sending }: RunParts,
   msg: MailMsg,
   run: readonly ScriptBound<ScriptTarget>[],
 ): Promise<ScriptRunAnswer> {
@@ -57,7 +61,6 @@ async function runAvailable(
     calls: run.flatMap(callOf),
   });
   let result: SinkResult = sinkResult.runNext;
-  const sent: Outbox[] = [];
   for (const [index, outcome] of outcomes.entries()) {
     const sink = run[index];
     if (sink === undefined) break;
@@ -72,17 +75,13 @@ async function runAvailable(
       continue;
     }
     apply(msg, outcome);
-    if (outcome.sent !== undefined)
-      sent.push({
-        messages: outcome.sent,
-        script: sink.script.scriptName,
-        hops: sink.script.limits.sendHops,
-      });
+    if (outcome.sent !== undefined) {
+      const { scriptName: script, limits } = sink.script;
+      addSent(msg, { messages: outcome.sent, script, hops: limits.sendHops }, base.header, sending, log);
+    }
     if (outcome.splices !== undefined) msg.content = base.splice(outcome.splices);
     result = outcome.verdict;
   }
-  // Last: a script of the run that fails holds the message, and the run is tried again as a whole.
-  if (sent.length > 0) await submitSent(sent, base.header, msg.id, submit, log);
   return { called: Math.max(1, outcomes.length), result };
 }
 

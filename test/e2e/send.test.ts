@@ -18,7 +18,8 @@ const binding = (
   ...more,
 });
 
-const answer = (from: string): string => `function onArrival(msg) {
+const answer = (from: string, more = ""): string => `function onArrival(msg) {
+  ${more}
   const answer = msg.Reply();
   answer.From = "${from}";
   answer.BCC = "copy@example.org";
@@ -32,7 +33,15 @@ beforeAll(async () => {
     scripts: {
       "answer.js": answer("answer@example.org"),
       "denied.js": answer("denied@example.org"),
-      "first.js": answer("failing@example.org"),
+      // Another recipient ends the run: the next script comes in a run of its own.
+      "first.js": answer(
+        "failing@example.org",
+        `const f = msg.EnvelopeFields(cdoRecipientList); f.Value += "SMTP:more@example.org;"; msg.EnvelopeFields.Update();`,
+      ),
+      "gone.js": answer(
+        "gone@example.org",
+        `msg.EnvelopeFields(cdoMessageStatus).Value = cdoStatAbortDelivery; msg.EnvelopeFields.Update();`,
+      ),
       "second.js": `function onArrival() { throw new Error("no") }`,
       "loop.js": answer("loop@example.org"),
     },
@@ -43,6 +52,7 @@ beforeAll(async () => {
         binding("denied.js", "RCPT TO=denied@example.org"),
         binding("first.js", "RCPT TO=failing@example.org", { allow }),
         binding("second.js", "RCPT TO=failing@example.org"),
+        binding("gone.js", "RCPT TO=gone@example.org", { allow }),
         binding("loop.js", "RCPT TO=loop@example.org", {
           allow,
           onError: "continue",
@@ -85,6 +95,13 @@ test("nothing is sent by a script that is followed by one that fails", async () 
   await send(service.port, { to: "failing@example.org", data: plainMessage("Failing") });
   await eventually(async () => (await service.queue()).some(({ reason }) => reason?.includes("second.js")));
   expect((await texts()).filter((text) => text.includes("Failing"))).toEqual([]);
+});
+
+test("a message that a script answers and deletes is answered and gone", async () => {
+  await send(service.port, { to: "gone@example.org", data: plainMessage("Gone") });
+  const found = await withSubject("RE: Gone", 1);
+  expect(found).toHaveLength(1);
+  expect((await texts()).filter((text) => text.includes("Subject: Gone\r\nDate"))).toEqual([]);
 });
 
 test("a script that answers its own answers ends after limits.sendHops messages", async () => {

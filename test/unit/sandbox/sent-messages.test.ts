@@ -4,7 +4,8 @@ import { DEFAULT_SCRIPT_LIMITS, type ScriptCall } from "../../../runtime/contrac
 import type { Envelope } from "../../../src/core/envelope.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
-import { hopsOf, submitSent } from "../../../src/sandbox/capabilities.ts";
+import { MailMsg } from "../../../src/message/mail-msg.ts";
+import { addSent, hopsOf } from "../../../src/sandbox/capabilities.ts";
 import { checkDone } from "../../../src/sandbox/outcome-validation.ts";
 import type { JobTask, SentMessage } from "../../../src/sandbox/tasks.ts";
 
@@ -72,29 +73,30 @@ describe("submission", () => {
     notify: 14,
     bytes: Buffer.from("Subject: x\r\n\r\n"),
   };
-  const submit = async (header: string, script = "s.js"): Promise<[Envelope, string][]> => {
-    const taken: [Envelope, string][] = [];
-    await submitSent(
-      [{ messages: [message], script, hops: 3 }],
-      Buffer.from(header),
-      "m",
-      async (envelope, content) => void taken.push([envelope, (await content.toBuffer()).toString()]),
-      silentLogger,
+  const submit = async (header: string, script = "s.js"): Promise<[MailMsg, string][]> => {
+    const origin = { via: "smtp", arrivalTime: 1, server: "default", clientAddress: "192.0.2.1" } as const;
+    const envelope: Envelope = { sender: "", recipients: [{ address: "x@example.com" }] };
+    const msg = new MailMsg("m", origin, envelope, Content.fromBuffer(Buffer.from(header)));
+    const parts = { nextId: () => "n", now: () => 2 };
+    addSent(msg, { messages: [message], script, hops: 3 }, Buffer.from(header), parts, silentLogger);
+    return Promise.all(
+      msg.forks.map(async (fork) => [fork, (await fork.content.toBuffer()).toString()] as [MailMsg, string]),
     );
-    return taken;
   };
 
   test("leads the message with its guard and asks for the reports", async () => {
-    expect(await submit("")).toEqual([
-      [
-        {
-          sender: "a@example.com",
-          recipients: [{ address: "b@example.com", notify: ["FAILURE", "SUCCESS", "DELAY"] }],
-          body: "8BITMIME",
-        },
-        "X-OnArrival-Sent-By: s.js; hops=1\r\nSubject: x\r\n\r\n",
-      ],
-    ]);
+    const [[sent, text] = []] = await submit("");
+    expect(sent).toMatchObject({
+      id: "n",
+      resumeAt: 0,
+      origin: { via: "pickup", arrivalTime: 2, server: "default" },
+    });
+    expect(sent?.envelope).toEqual({
+      sender: "a@example.com",
+      recipients: [{ address: "b@example.com", notify: ["FAILURE", "SUCCESS", "DELAY"] }],
+      body: "8BITMIME",
+    });
+    expect(text).toBe("X-OnArrival-Sent-By: s.js; hops=1\r\nSubject: x\r\n\r\n");
   });
 
   test("counts on from the most that the message says, and ends there", async () => {
