@@ -398,7 +398,10 @@ declare module "cdo" {
     Cancel(): void;
     /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Scripts write no files. CDO reference 1.10. */
     SaveToFile(fileName: string, options?: number): void;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.10. */
+    /**
+     * The content of a file, from Position 0. CDO reference 1.10.
+     * @cdo differs: the files are those of {@link Message.AddAttachment}, with its errors; without any `allow.read` it raises CDO_E_NOT_AVAILABLE.
+     */
     LoadFromFile(fileName: string): void;
   }
 

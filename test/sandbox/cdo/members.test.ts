@@ -100,6 +100,7 @@ const EXPECTED_ERRORS: Readonly<Record<string, string>> = {
   // Files are granted by capability only.
   "Message.AddAttachment": "CDO_E_UNSAFE_OPERATION",
   "Message.AddRelatedBodyPart": "CDO_E_UNSAFE_OPERATION",
+  "Stream.LoadFromFile": "CDO_E_NOT_AVAILABLE",
 };
 
 /** What an open stream says when its mode is set. */
