@@ -3,7 +3,7 @@ import { Collection } from "./collections.ts";
 import { type Bindable, DataSource, type Identify } from "./data-source.ts";
 import { CdoError } from "./errors.ts";
 import { type FieldSource, Fields, headerSource, MAIL_HEADER } from "./fields.ts";
-import type { Host } from "./host.ts";
+import type { Host, PartKind } from "./host.ts";
 import { refuseWrite, toText } from "./member-names.ts";
 import { decodedStream, encodedStream, wholeStream } from "./content-streams.ts";
 import { fileAccess, type Stream } from "./stream.ts";
@@ -206,11 +206,11 @@ const placeOf = (index: unknown): number => (typeof index === "object" ? Number.
 export class BodyParts extends Collection<BodyPart> {
   readonly #host: Host;
   readonly #part: number;
-  readonly #kind: "attachment" | "child";
+  readonly #kind: PartKind;
   readonly #at: (part: number) => BodyPart;
 
   /** The children of a part, or the attachments of the message whose root it is. */
-  constructor(host: Host, part: number, kind: "attachment" | "child", at: (part: number) => BodyPart) {
+  constructor(host: Host, part: number, kind: PartKind, at: (part: number) => BodyPart) {
     super();
     this.#host = host;
     this.#part = part;
@@ -219,22 +219,26 @@ export class BodyParts extends Collection<BodyPart> {
   }
 
   #list(): number[] {
-    return this.#kind === "child" ? this.#host.children(this.#part) : this.#host.attachments(this.#part);
+    return this.#host.parts(this.#part, this.#kind);
   }
 
   override get Count(): number {
-    return this.#list().length;
+    return this.#host.partCount(this.#part, this.#kind);
   }
 
   override Item(index: unknown): BodyPart {
-    const parts = this.#list();
-    const part = parts[placeOf(index) - 1];
-    if (part === undefined)
-      throw new CdoError(
-        "CDO_E_NOT_FOUND",
-        `item ${toText(index).slice(0, 40)} of ${parts.length} (they count from 1)`,
-      );
-    return this.#at(part);
+    return this.#at(this.#find(index));
+  }
+
+  /** One question to the host whatever the number of parts: a loop over the places stays linear. */
+  #find(index: unknown): number {
+    const place = placeOf(index);
+    const part = Number.isInteger(place) ? this.#host.partAt(this.#part, this.#kind, place - 1) : undefined;
+    if (part !== undefined) return part;
+    throw new CdoError(
+      "CDO_E_NOT_FOUND",
+      `item ${toText(index).slice(0, 40)} of ${this.Count} (they count from 1)`,
+    );
   }
 
   /** A new, empty part; one of Attachments is marked as attachment. */
@@ -244,16 +248,10 @@ export class BodyParts extends Collection<BodyPart> {
 
   /** By its place (from 1), or the body part itself. */
   Delete(which: unknown): void {
-    const parts = this.#list();
-    const handle = BodyPart.identify(which)?.handle ?? parts[placeOf(which) - 1];
-    if (handle === undefined || !parts.includes(handle))
-      throw new CdoError(
-        "CDO_E_NOT_FOUND",
-        typeof which === "object"
-          ? "BodyParts.Delete: the part is not in this collection"
-          : `item ${toText(which).slice(0, 40)} of ${parts.length}`,
-      );
-    this.#host.removePart(handle);
+    const handle = BodyPart.identify(which)?.handle;
+    if (handle === undefined) this.#host.removePart(this.#find(which));
+    else if (this.#list().includes(handle)) this.#host.removePart(handle);
+    else throw new CdoError("CDO_E_NOT_FOUND", "BodyParts.Delete: the part is not in this collection");
   }
 
   DeleteAll(): void {

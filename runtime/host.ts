@@ -17,6 +17,8 @@ export type HostFunction = (
   bytes?: ArrayBuffer,
 ) => Answer;
 
+export type PartKind = "attachment" | "child";
+
 /** What a content is read or put back as. `text` and a charset: the bytes are text in that charset. */
 export type ContentForm = "whole" | "encoded" | "decoded" | "unicode" | `text ${string}`;
 
@@ -145,12 +147,18 @@ export class Host {
     return this.#number("bodyPart", root, kind);
   }
 
-  attachments(root: number): number[] {
-    return partNumbers(this.#text("attachments", root));
+  /** The attachments of the message whose root the part is, or the parts directly below it. */
+  parts(part: number, kind: PartKind): number[] {
+    return partNumbers(this.#text("parts", part, kind));
   }
 
-  children(part: number): number[] {
-    return partNumbers(this.#text("children", part));
+  partCount(part: number, kind: PartKind): number {
+    return this.#number("partCount", part, kind) ?? 0;
+  }
+
+  /** Counted from 0; undefined when there is none. */
+  partAt(part: number, kind: PartKind, index: number): number | undefined {
+    return this.#number("partAt", part, kind, index);
   }
 
   parent(part: number): number | undefined {
@@ -173,7 +181,7 @@ export class Host {
   }
 
   /** A new, empty part at a place from 1 (-1: the end) among the attachments of the message or the children of the part. */
-  addPart(part: number, place: number, kind: "attachment" | "child"): number {
+  addPart(part: number, place: number, kind: PartKind): number {
     return this.#number("addPart", part, place, kind) ?? 0;
   }
 

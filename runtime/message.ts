@@ -43,7 +43,7 @@ function derivedFields(message: Message, host: Host, root: number): ReadonlyMap<
     "thread-topic": { read: () => host.header(root, "Thread-Topic", "text") ?? "" },
     date: dateSource(host, root, "Date"),
     datereceived: { read: () => message.ReceivedTime },
-    hasattachment: { read: () => host.attachments(root).length > 0 },
+    hasattachment: { read: () => host.partCount(root, "attachment") > 0 },
     textdescription: {
       read: () => message.TextBody,
       write: (value) => void (message.TextBody = toText(value)),

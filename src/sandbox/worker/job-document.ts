@@ -1,5 +1,6 @@
 // One message of a job: opened when a script first looks, saved when a script says so, rolled back when one fails.
 import type { Splice } from "../../core/splice.ts";
+import { attachmentParts } from "../../mime/bodies.ts";
 import { MimeDocument } from "../../mime/document.ts";
 import type { MimePart } from "../../mime/part.ts";
 import { bufferSource, type ByteSource } from "../../mime/source.ts";
@@ -23,6 +24,7 @@ export class JobDocument {
   #parts: MimePart[] | undefined;
   #numbers: Map<MimePart, number> | undefined;
   #isFlat = false;
+  #attachments: readonly MimePart[] | undefined;
 
   constructor(original: ByteSource, isComposed = false) {
     this.#original = original;
@@ -68,7 +70,13 @@ export class JobDocument {
     this.noteChange("MimeFormatted");
   }
 
+  /** The parts that count as attachments; looked for anew after a change only. */
+  get attachments(): readonly MimePart[] {
+    return (this.#attachments ??= attachmentParts(this.mime));
+  }
+
   noteChange(name: string): void {
+    this.#attachments = undefined;
     if (this.#unsaved.size < MAX_NAMED_CHANGES) this.#unsaved.add(name);
   }
 
@@ -155,6 +163,6 @@ export class JobDocument {
   }
 
   #forgetParts(): void {
-    this.#parts = this.#numbers = undefined;
+    this.#parts = this.#numbers = this.#attachments = undefined;
   }
 }

@@ -1,5 +1,5 @@
 // Host operations on bodies and parts of the MIME tree. A part is named by its handle, a message by that of its root.
-import { attachmentParts, htmlBodyPart, setHtmlBody, setTextBody, textBodyPart } from "../../mime/bodies.ts";
+import { htmlBodyPart, setHtmlBody, setTextBody, textBodyPart } from "../../mime/bodies.ts";
 import { decodeCharset } from "../../mime/charset.ts";
 import type { MimePart } from "../../mime/part.ts";
 import type { CallState } from "./call-state.ts";
@@ -131,6 +131,12 @@ function addPart(call: CallState, handle: HostValue, place: HostValue, kind: Hos
   return call.documents.handleOf(Number(handle), added);
 }
 
+/** "attachment": those of the message whose root the part is; "child": the parts directly below. */
+function listParts(call: CallState, handle: HostValue, kind: HostValue): readonly MimePart[] | undefined {
+  const located = call.documents.find(Number(handle));
+  return kind === "attachment" ? located?.document.attachments : located?.part.children;
+}
+
 export const partOperations: Readonly<Record<string, Operation>> = {
   body: (call, root, kind) => bodyPart(call, root, kind)?.text(),
   setBody: (call, root, kind, value) => setBody(call, root, kind, String(value)),
@@ -138,13 +144,16 @@ export const partOperations: Readonly<Record<string, Operation>> = {
     const part = bodyPart(call, root, kind);
     return part === undefined ? undefined : call.documents.handleOf(Number(root), part);
   },
-  attachments: (call, root) => {
-    const document = call.documents.document(Number(root));
-    return document === undefined ? gone(call) : handles(call, Number(root), attachmentParts(document.mime));
+  parts: (call, handle, kind) => {
+    const parts = listParts(call, handle, kind);
+    return parts === undefined ? gone(call) : handles(call, Number(handle), parts);
   },
-  children: (call, handle) => {
-    const part = call.documents.part(Number(handle));
-    return part === undefined ? gone(call) : handles(call, Number(handle), part.children);
+  partCount: (call, handle, kind) => listParts(call, handle, kind)?.length ?? gone(call),
+  partAt: (call, handle, kind, index) => {
+    const parts = listParts(call, handle, kind);
+    if (parts === undefined) return gone(call);
+    const part = parts[Number(index)];
+    return part === undefined ? undefined : call.documents.handleOf(Number(handle), part);
   },
   parent: (call, handle) => {
     const part = call.documents.part(Number(handle));

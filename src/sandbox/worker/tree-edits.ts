@@ -32,10 +32,11 @@ export function containerIn({ document, part }: LocatedPart): MimePart {
 
 /** Puts a new part at `place` (from 1; -1: at the end) among the attachments. False: there is no such place. */
 export function addAttachment(mime: MimeDocument, place: number, part: MimePart): boolean {
-  const present = attachmentParts(mime);
-  if (place < -1 || place === 0 || place > present.length + 1) return false;
+  // At the end nobody needs to know what is there: adding many costs no more for each.
+  const present = place === -1 ? [] : attachmentParts(mime);
+  if (place !== -1 && (place < 1 || place > present.length + 1)) return false;
   part.headers.set("Content-Disposition", "attachment");
-  const next = place === -1 ? undefined : present[place - 1];
+  const next = present[place - 1];
   const parent = next?.parent;
   if (next === undefined || parent === undefined) addAttachmentPart(mime, part);
   else parent.insertChild(parent.children.indexOf(next), part);

@@ -162,3 +162,15 @@ test.each(Object.entries(SHAPES))(
     expect(after).toBe(message);
   },
 );
+
+test("walking a thousand attachments by their places, and adding as many, costs a few calls each", async () => {
+  const message = whole(multipart("mixed", "m", [TEXT, ...Array.from({ length: 1000 }, () => FILE)]));
+  const { outcome } = await worker.run(
+    script(`let bytes = 0; for (let i = 1; i <= msg.Attachments.Count; i++) bytes += msg.Attachments(i).FileName.length; console.log(bytes);
+    const m = new ActiveXObject("CDO.Message"); m.TextBody = "t"; for (let i = 0; i < 1000; i++) m.Attachments.Add(); console.log(m.Attachments.Count);
+    while (m.Attachments.Count > 990) m.Attachments.Delete(1); m.Attachments.DeleteAll(); console.log(m.Attachments.Count, m.BodyPart.ContentMediaType)`),
+    { message, limits: { hostCalls: 8000, timeoutMs: 20_000 } },
+  );
+  expect(outcome.fault).toBeUndefined();
+  expect(outcome.logs.map((line) => line.text)).toEqual(["5000", "1000", "0 text/plain"]);
+});
