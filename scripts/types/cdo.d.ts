@@ -117,9 +117,9 @@ declare module "cdo" {
     /** String, default `text/plain`. Type and subtype without parameters, case-insensitive. CDO reference 1.4.1. */
     ContentMediaType: string;
     /**
-     * String, default `7bit`: 7bit, 8bit, binary, quoted-printable or base64. An unknown one raises CDO_E_INVALID_ENCODING_TYPE;
+     * String, default `7bit`: 7bit, 8bit, binary, quoted-printable, base64 or uuencode. An unknown one raises CDO_E_INVALID_ENCODING_TYPE;
      * on a multipart all but 7bit, 8bit and binary raise CDO_E_INVALID_ENCODING_FOR_MULTIPART. CDO reference 1.4.1.
-     * @cdo differs: uuencode and mac-binhex40 raise CDO_E_INVALID_ENCODING_TYPE; the content that is there is encoded anew.
+     * @cdo differs: mac-binhex40 raises CDO_E_INVALID_ENCODING_TYPE; the content that is there is encoded anew.
      */
     ContentTransferEncoding: string;
     /** IDataSource, read-only. The binding object of this part. CDO reference 1.4.1. */

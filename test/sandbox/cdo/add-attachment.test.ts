@@ -13,6 +13,7 @@ const SCRIPT = `export default function onArrival(msg, status, event) {
   const { code } = event.properties;
   try { console.log(new Function("msg", code)(msg) ?? "ok"); msg.DataSource.Save(); } catch (e) { console.log(e.name + " " + e.message); }
 }`;
+const MAKE_PIPE = "mkfifo";
 const PNG = Buffer.from("89504e470d0a1a0a", "hex");
 const MESSAGE =
   "From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<img src=cid:logo><img src=logo.png>\r\n";
@@ -32,7 +33,8 @@ beforeAll(async () => {
   await writeFile(path.join(folder, "secret.txt"), "secret");
   await writeFile(path.join(root, "outside.txt"), "outside");
   await symlink(path.join(root, "outside.txt"), path.join(folder, "assets/link.txt"));
-  if (process.platform !== "win32") execFileSync("mkfifo", [path.join(folder, "assets/fifo.txt")]);
+  // Windows has no such program and no such files.
+  if (process.platform !== "win32") execFileSync(MAKE_PIPE, [path.join(folder, "assets/fifo.txt")]);
   host = createScriptHost({ folder, log: silentLogger, watch: false, settings: { processes: 1 } });
   await host.start();
 });
