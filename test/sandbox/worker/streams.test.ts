@@ -283,6 +283,35 @@ describe("streams are bounded", () => {
     expect((await worker.run(script("return 1"))).outcome.verdict).toBe(1);
   });
 
+  test.each([
+    ["streams that are kept", "const keep = []; for (;;) keep.push(msg.GetStream())"],
+    [
+      "texts that are kept",
+      "const keep = []; const s = msg.GetStream(); for (;;) { s.Position = 0; keep.push(s.ReadText()) }",
+    ],
+    [
+      "streams of zeros",
+      `const keep = []; for (;;) { ${STREAM("us-ascii")} s.Position = 5e6; keep.push(s) }`,
+    ],
+    [
+      "messages in each other",
+      `const [a, b] = [0, 0].map(() => new ActiveXObject("CDO.Message")); a.TextBody = "x".repeat(1000);
+      for (;;) { a.DataSource.SaveToObject(b.Attachments.Add(), "IBodyPart"); b.DataSource.SaveToObject(a.Attachments.Add(), "IBodyPart") }`,
+    ],
+    [
+      "parts in parts",
+      `let p = msg.BodyPart; for (;;) { p = p.AddBodyPart(); p.ContentMediaType = "multipart/mixed" }`,
+    ],
+  ])("%s without end become the script's fault, and the next message is served", async (_what, body) => {
+    const { outcome } = await worker.run(script(body), {
+      message: `Subject: x\r\n\r\n${"y".repeat(1_000_000)}\r\n`,
+      limits: { memoryMb: 32, timeoutMs: 1000 },
+    });
+    expect(outcome.fault).toBeDefined();
+    expect(outcome.splices).toBeUndefined();
+    expect((await worker.run(script("return 1"))).outcome.verdict).toBe(1);
+  });
+
   test("a detached or shrunk buffer, and replaced built-ins, do no harm", async () => {
     const body = `const b = new ArrayBuffer(8, { maxByteLength: 64 }); const v = new Uint8Array(b); ${STREAM("us-ascii")} s.Type = 1; s.Write(v); b.resize(0);
       const t = new Uint8Array(4); t.buffer.transfer(); try { s.Write(t) } catch (e) { console.log(e.name) }
