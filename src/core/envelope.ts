@@ -25,6 +25,8 @@ export interface Origin {
   readonly heloDomain?: string | undefined;
   /** Authenticated user (IMMPID_MP_CLIENT_AUTH_USER). */
   readonly user?: string | undefined;
+  /** The protocol made sure that no CR or LF of the content stands alone. */
+  readonly crlfOnly?: true | undefined;
   /** Original file name in Pickup (IMMPID_MP_PICKUP_FILE_NAME). */
   readonly pickupFileName?: string | undefined;
 }

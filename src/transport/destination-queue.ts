@@ -181,9 +181,9 @@ export class DestinationQueue {
   }
 
   #send(delivery: Delivery, content: Content): Promise<DeliveryOutcome> {
-    const { id, envelope } = delivery.message;
+    const { id, envelope, crlfOnly } = delivery.message;
     const recipients = delivery.records.map((record) => record.recipient);
-    return this.#courier.deliver({ id, sender: envelope.sender, recipients, envelope, content });
+    return this.#courier.deliver({ id, sender: envelope.sender, recipients, envelope, content, crlfOnly });
   }
 
   #finish(delivery: Delivery, outcome: DeliveryOutcome): void {

@@ -48,6 +48,8 @@ export interface QueuedMessage {
   delayNoticeSent: boolean;
   /** Whether the store has what the sinks changed of the content. */
   edits: "none" | "unsaved" | "saving";
+  /** As the protocol promised and no sink has touched it: goes out without another look for stray CR and LF. */
+  crlfOnly: boolean;
   /** Position in the chain from which a fork goes on. */
   resumeAt: number;
   properties: ReadonlyMap<string, PropertyValue>;
@@ -72,6 +74,7 @@ export function createQueuedMessage(
     held: undefined,
     delayNoticeSent: false,
     edits: "none",
+    crlfOnly: content !== undefined && origin.crlfOnly === true,
     resumeAt: 0,
     properties: NO_PROPERTIES,
   };

@@ -153,13 +153,16 @@ function adopt(message: QueuedMessage, msg: MailMsg, original: Content): void {
   const { content } = msg;
   message.content = content;
   message.size = content.size;
-  if (content !== original) message.edits = "unsaved";
+  if (content === original) return;
+  message.edits = "unsaved";
+  message.crlfOnly = false;
 }
 
 /** A fork as a message of its own. */
 export function forkedMessage(fork: MailMsg): QueuedMessage {
   const message = createQueuedMessage(fork.id, fork.origin, fork.envelope, fork.content);
   message.resumeAt = fork.resumeAt;
+  message.crlfOnly = false;
   if (fork.properties.size > 0) message.properties = new Map(fork.properties);
   return message;
 }

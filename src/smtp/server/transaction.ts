@@ -139,6 +139,7 @@ export class Transaction {
       clientAddress: address,
       heloDomain,
       user,
+      crlfOnly: this.#parts.settings.bareLineEndings === "reject" ? true : undefined,
     };
   }
 
