@@ -31,6 +31,13 @@ const store = z.strictObject({
   diskSampleMs: milliseconds(10)
     .default(2000)
     .meta(restart("Between looks at the free space.", { unit: "ms" })),
+  groupDelayMs: milliseconds(0)
+    .default(1)
+    .meta(
+      restart("Under load, how long the disk barrier waits for further messages to share it.", {
+        unit: "ms",
+      }),
+    ),
   syncIntervalMs: milliseconds(1)
     .default(200)
     .meta(restart("Longest time until a saved state is durable.", { unit: "ms" })),

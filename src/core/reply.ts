@@ -21,6 +21,5 @@ export function formatReply(of: Reply): string {
   return of.detail === undefined ? `${of.code} ${of.text}` : `${of.code} ${enhancedStatus(of)} ${of.text}`;
 }
 
-export const isTransient = (of: Reply): boolean => of.code >= 400 && of.code < 500;
 export const isPermanent = (of: Reply): boolean => of.code >= 500;
 export const isPositive = (of: Reply): boolean => of.code < 400;

@@ -16,9 +16,7 @@ import { WorkerPool } from "./worker-pool.ts";
 
 // The words of this door, for callers that shall know no other file of the room.
 export type LiveScript = loaded.LiveScript;
-export type ScriptBinding = LiveScript["binding"];
 export type RunRequest = runner.RunRequest;
-export type RunCall = RunRequest["calls"][number];
 export type RunAnswer = runner.RunAnswer;
 export type ScriptOutcome = RunAnswer["outcomes"][number];
 export type RunFault = NonNullable<ScriptOutcome["fault"]>;

@@ -110,7 +110,7 @@ export class SegmentStore implements StoreDriver {
     for (const entry of found.entries.values()) if (entry.file !== undefined) this.#files.retain(entry.file);
     const orphans = await this.#files.removeOrphans(found.corrupt.length > 0 ? corrupt : undefined);
     await this.#disk.sample();
-    const { segmentBytes, syncIntervalMs } = this.#settings;
+    const { segmentBytes, syncIntervalMs, groupDelayMs } = this.#settings;
     this.#writer = new SegmentWriter(
       {
         folder: this.#folder,
@@ -118,6 +118,7 @@ export class SegmentStore implements StoreDriver {
         firstSequence: found.lastSequence + 1,
         segmentBytes,
         syncIntervalMs,
+        groupDelayMs,
         clock: this.#clock,
       },
       {

@@ -43,6 +43,7 @@ export interface WriterOptions {
   readonly firstSequence: number;
   readonly segmentBytes: number;
   readonly syncIntervalMs: number;
+  readonly groupDelayMs: number;
   readonly clock: Clock;
 }
 
@@ -52,6 +53,8 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 const WRITE_AFTER_MS = 5;
 const MAX_IDLE_BYTES = 1024 * 1024;
 const RETRY_AFTER_MS = 1000;
+/** A barrier so short ago means load. */
+const BUSY_WITHIN_MS = 3;
 
 export class SegmentWriter {
   readonly #options: WriterOptions;
@@ -66,6 +69,7 @@ export class SegmentWriter {
   /** Some records are written and not yet synchronised. */
   #owesBarrier = false;
   #barrierIsDue = false;
+  #lastBarrier = 0;
   #cancelWrite: (() => void) | undefined;
   #cancelBarrier: (() => void) | undefined;
   #idleWaiters: Waiter[] = [];
@@ -122,11 +126,17 @@ export class SegmentWriter {
     this.#schedule();
   };
 
-  /** After this round of socket events, so that all messages that ended in it share the barrier. */
+  /**
+   * After this round of socket events, so that all messages that ended in it share the barrier. Right behind another
+   * barrier a little later still: under load the messages that come meanwhile share it as well.
+   */
   #schedule(): void {
     if (this.#busy || this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#onImmediate);
+    const { groupDelayMs } = this.#options;
+    if (groupDelayMs > 0 && performance.now() - this.#lastBarrier < BUSY_WITHIN_MS)
+      setTimeout(this.#onImmediate, groupDelayMs);
+    else setImmediate(this.#onImmediate);
   }
 
   readonly #onImmediate = (): void => {
@@ -200,6 +210,7 @@ export class SegmentWriter {
         this.#cancelBarrier = undefined;
         this.#owesBarrier = false;
         this.#barrierIsDue = false;
+        this.#lastBarrier = performance.now();
         return this.#land(batch, segment);
       });
     });

@@ -5,6 +5,8 @@ export interface StoreSettings {
   readonly segmentBytes: number;
   /** How long a state or an end may stay in memory when nothing commits. Milliseconds. */
   readonly syncIntervalMs: number;
+  /** Under load a barrier waits this long for further messages to share it; 0 does not wait. Milliseconds. */
+  readonly groupDelayMs: number;
   /** Contents of fresh messages kept in memory, oldest dropped. Bytes. */
   readonly memoryBudget: number;
   /** Below this much free space on the volume nothing is accepted. Bytes. */
@@ -20,6 +22,7 @@ const MIB = 1024 * 1024;
 export const DEFAULT_STORE_SETTINGS: StoreSettings = {
   segmentBytes: 64 * MIB,
   syncIntervalMs: 200,
+  groupDelayMs: 1,
   memoryBudget: 64 * MIB,
   minFreeBytes: 64 * MIB,
   diskSampleMs: 2000,
