@@ -243,9 +243,10 @@ describe("the segments", () => {
         store.remove(id);
       }
     }
-    const before = (await segmentsOf(folder.path)).length;
+    // Tidying may have begun already: how many there were is told by the number of the last one.
+    const written = Number.parseInt((await segmentsOf(folder.path)).toSorted().at(-1) ?? "", 10);
     await until(async () => (await segmentsOf(folder.path)).length <= 4);
-    expect(before).toBeGreaterThan(4);
+    expect(written).toBeGreaterThan(20);
     for (const id of kept) expect((await store.loadContent(id)).size).toBe(4096);
     await store.close();
     const again = createStore(folder.path, settings);
