@@ -8,7 +8,8 @@ import { listen, monotonicMs } from "./smtp-sink.ts";
 import { sleep, startService } from "./subject.ts";
 
 const WAIT_MS = 5000;
-const PAUSE_MS = 60;
+/** Nobody saves faster. A file that changes again within 150 ms is taken for one that is still being written. */
+const PAUSE_MS = 250;
 const LIGHT_LOAD_SESSIONS = 2;
 
 export interface ReloadLatency {
