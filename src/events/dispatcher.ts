@@ -11,7 +11,7 @@ import {
   messageStatus,
   sinkResult,
 } from "../core/status.ts";
-import type { MailMsg } from "../message/mail-msg.ts";
+import type { MailMsg, MailMsgSnapshot } from "../message/mail-msg.ts";
 import type { Binding } from "./binding.ts";
 import { RuleIndex } from "./rule-index.ts";
 import type { BoundSink, NativeBound, ScriptBound } from "./sink.ts";
@@ -106,21 +106,24 @@ class FiringCounter {
     this.#fired = parts.firings ?? new Map<string, number>();
   }
 
-  /** Whether the binding may be called now; counts the call. */
+  /** Whether the binding may be called now. */
   mayFire(binding: Binding): boolean {
     if (!binding.enabled) return false;
     if (binding.expiration !== undefined && binding.expiration <= this.#parts.clock.now()) return false;
     if (binding.maxFirings === undefined || binding.maxFirings < 0) return true;
-    const fired = this.#fired.get(binding.id) ?? 0;
-    if (fired >= binding.maxFirings) return false;
-    this.#fired.set(binding.id, fired + 1);
-    if (fired + 1 === binding.maxFirings) {
-      this.#parts.log.info(
-        { binding: binding.displayName, maxFirings: binding.maxFirings },
-        "binding reached maxFirings and is disabled",
-      );
-    }
-    return true;
+    return (this.#fired.get(binding.id) ?? 0) < binding.maxFirings;
+  }
+
+  /** The binding is called. */
+  count(binding: Binding): void {
+    if (binding.maxFirings === undefined || binding.maxFirings < 0) return;
+    const fired = (this.#fired.get(binding.id) ?? 0) + 1;
+    this.#fired.set(binding.id, fired);
+    if (fired !== binding.maxFirings) return;
+    this.#parts.log.info(
+      { binding: binding.displayName, maxFirings: binding.maxFirings },
+      "binding reached maxFirings and is disabled",
+    );
   }
 
   /** Takes a counted call back: the run ended before it. */
@@ -174,22 +177,27 @@ class Walk<Script> {
   }
 
   /** The next sink that matches, is enabled and neither expired nor used up. */
-  #take(): BoundSink<Script> | undefined {
+  #peek(): BoundSink<Script> | undefined {
     for (const position of this.#matches) {
       if (position < this.#next) continue;
       const sink = this.#chain.sinks[position];
       if (sink === undefined) break;
-      this.#next = position + 1;
+      this.#next = position;
       if (this.#firings.mayFire(sink.binding)) return sink;
     }
     return undefined;
   }
 
-  async #settle(
-    sink: NativeBound,
-    before: ReturnType<MailMsg["snapshot"]>,
-    answer: Promise<unknown>,
-  ): Promise<ChainOutcome> {
+  /** The sink of #peek, which is called now. */
+  #take(): BoundSink<Script> | undefined {
+    const sink = this.#peek();
+    if (sink === undefined) return undefined;
+    this.#next += 1;
+    this.#firings.count(sink.binding);
+    return sink;
+  }
+
+  async #settle(sink: NativeBound, before: MailMsgSnapshot, answer: Promise<unknown>): Promise<ChainOutcome> {
     let result: unknown;
     try {
       result = await answer;
@@ -205,14 +213,15 @@ class Walk<Script> {
     const run = [first];
     const positionAfter = [this.#next];
     for (let sink = this.#peek(); sink?.kind === "script"; sink = this.#peek()) {
-      if (this.#take() !== sink) break;
+      this.#take();
       run.push(sink);
       positionAfter.push(this.#next);
     }
+    const before = this.#addresses();
     const answer = await this.#parts.runScripts(this.#msg, run);
     for (const skipped of run.slice(answer.called)) this.#firings.refund(skipped.binding);
     this.#next = positionAfter[answer.called - 1] ?? this.#next;
-    this.#matches = this.#chain.matches(this.#msg);
+    this.#rematch(before);
     const last = run[answer.called - 1] ?? first;
     if (answer.fault !== undefined) {
       return {
@@ -225,18 +234,18 @@ class Walk<Script> {
     return this.#verdict(last.binding, answer.result) ?? this.run();
   }
 
-  /** The sink that #take would answer next, not counted. */
-  #peek(): BoundSink<Script> | undefined {
-    const position = this.#matches.find((candidate) => candidate >= this.#next);
-    return position === undefined ? undefined : this.#chain.sinks[position];
+  #addresses(): Pick<MailMsgSnapshot, "sender" | "recipients"> {
+    return { sender: this.#msg.sender, recipients: this.#msg.recipients.items };
+  }
+
+  /** The rules look at the addresses only: without a change of these the same sinks match. */
+  #rematch(before: Pick<MailMsgSnapshot, "sender" | "recipients">): void {
+    if (before.recipients !== this.#msg.recipients.items || before.sender !== this.#msg.sender)
+      this.#matches = this.#chain.matches(this.#msg);
   }
 
   /** The end of the chain, or undefined to go on with the next sink. */
-  #judge(
-    binding: Binding,
-    answer: unknown,
-    before: ReturnType<MailMsg["snapshot"]>,
-  ): ChainOutcome | undefined {
+  #judge(binding: Binding, answer: unknown, before: MailMsgSnapshot): ChainOutcome | undefined {
     if (answer !== undefined && answer !== sinkResult.runNext && answer !== sinkResult.skipRemaining) {
       return this.#faulted(
         binding,
@@ -251,9 +260,7 @@ class Walk<Script> {
         before,
       );
     }
-    if (before.recipients !== this.#msg.recipients.items || before.sender !== this.#msg.sender) {
-      this.#matches = this.#chain.matches(this.#msg);
-    }
+    this.#rematch(before);
     for (const fork of this.#msg.forks.slice(before.forks)) fork.resumeAt = this.#next;
     return this.#verdict(binding, answer ?? sinkResult.runNext);
   }
@@ -264,11 +271,7 @@ class Walk<Script> {
     return result === sinkResult.skipRemaining ? PASSED : undefined;
   }
 
-  #faulted(
-    binding: Binding,
-    fault: SinkFault,
-    before: ReturnType<MailMsg["snapshot"]>,
-  ): ChainOutcome | undefined {
+  #faulted(binding: Binding, fault: SinkFault, before: MailMsgSnapshot): ChainOutcome | undefined {
     this.#msg.restore(before);
     if (binding.onError !== "continue") return { kind: "fault", policy: binding.onError, binding, fault };
     this.#parts.log.error(

@@ -233,6 +233,23 @@ describe("scripts in the chain", () => {
     expect(runs).toEqual([["adds", "second"], ["second", "list"], ["list"]]);
   });
 
+  test("a used-up binding between scripts costs the next one neither its call nor its count", async () => {
+    const runs: string[][] = [];
+    const chain = new SinkChain<string>([
+      script("first", { priority: 1 }),
+      script("used up", { priority: 2, maxFirings: 0 }),
+      script("once", { priority: 3, maxFirings: 1 }),
+    ]);
+    const one = dispatcher((_msg, run) => {
+      runs.push(run.map((sink) => sink.script));
+      return Promise.resolve({ called: run.length, result: sinkResult.runNext });
+    });
+    await one.dispatch(chain, message());
+    expect(runs.flat()).toEqual(["first", "once"]);
+    await one.dispatch(chain, message());
+    expect(runs.flat()).toEqual(["first", "once", "first"]);
+  });
+
   test("a failed script ends the chain by the policy of its own binding", async () => {
     const chain = new SinkChain<string>([
       script("good", { priority: 1, onError: "badmail" }),
