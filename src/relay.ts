@@ -25,7 +25,7 @@ import { parseAddressList } from "./mime/addresses.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
 import { type ScriptTarget, createRunScripts } from "./sandbox/script-sink.ts";
 import { type SmtpListener, createSmtpListener } from "./smtp/server/smtp-listener.ts";
-import { createBadmail } from "./store/badmail.ts";
+import { type Badmail, createBadmail } from "./store/badmail.ts";
 import { createDrop } from "./store/drop.ts";
 import { type Pickup, createPickup } from "./store/pickup.ts";
 import { SegmentStore } from "./store/segment-store.ts";
@@ -154,7 +154,7 @@ class RunningRelay implements Relay {
         reports: {
           reportingMta: hostNameOf(server),
           server: server.name,
-          expireMs: server.retry.expireMinutes * 60_000,
+          expireMs: retrySettings(server).remote.expiryMs,
         },
         maxSubmissions: MAX_SUBMISSIONS,
         maxLocalDeliveries: MAX_LOCAL_DELIVERIES,
@@ -163,7 +163,7 @@ class RunningRelay implements Relay {
       },
       store,
       drop: createDrop({ folder: path.join(config.mailroot, "Drop"), sync: true }),
-      badmail: createBadmail({ folder: path.join(config.mailroot, "Badmail") }),
+      badmail: badmailOf(config),
       dispatcher: createDispatcher({
         runScripts: createRunScripts(scripts, this.#log, {
           nextId: store.nextId,
@@ -230,11 +230,11 @@ class RunningRelay implements Relay {
       folder: path.join(config.mailroot, "Pickup"),
       server: primaryServer(config).name,
       parseAddresses: (raw) => parseAddressList(raw).map((mailbox) => mailbox.address),
-      nextId: () => store.nextId(),
+      nextId: store.nextId,
       createSpool: () => store.createSpoolFile(),
       submit: transport.accept,
       isCommitted: (id) => committed.has(id),
-      badmail: createBadmail({ folder: path.join(config.mailroot, "Badmail") }),
+      badmail: badmailOf(config),
       logger: this.#log,
       clock: this.#clock,
     });
@@ -270,6 +270,9 @@ class RunningRelay implements Relay {
     };
   }
 }
+
+const badmailOf = ({ mailroot }: Config): Badmail =>
+  createBadmail({ folder: path.join(mailroot, "Badmail") });
 
 async function makeFolder(folder: string): Promise<void> {
   try {

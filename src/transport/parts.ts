@@ -1,9 +1,7 @@
 // What the pipeline is made of. The composition root (src/relay.ts) puts the parts together.
 import type { Clock } from "../core/clock.ts";
-import type { Envelope } from "../core/envelope.ts";
 import type { Logger } from "../core/logger.ts";
-import type { BadmailReason } from "../store/badmail.ts";
-import type { Content } from "../message/content.ts";
+import type { Badmail } from "../store/badmail.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import type { DestinationQueue } from "./destination-queue.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
@@ -32,12 +30,7 @@ export interface PipelineParts<Script> {
   readonly waiting: PreSubmissionQueue;
   readonly resident: ResidentContents;
   readonly reports: Reports;
-  readonly badmail: (
-    id: string,
-    envelope: Envelope,
-    content: Content,
-    reason: BadmailReason,
-  ) => Promise<void>;
+  readonly badmail: Badmail;
   readonly retry: RetryPolicy;
   readonly clock: Clock;
   readonly log: Logger;

@@ -318,7 +318,7 @@ export class Pipeline<Script> {
     const write = async (): Promise<void> => {
       try {
         const content = edited?.content ?? (await this.#states.load(message));
-        await this.#parts.badmail(message.id, envelope, content, { code, text: reason });
+        await this.#parts.badmail.put(message.id, envelope, content, { code, text: reason });
         const recipients = envelope.recipients.map(({ address }) => address);
         this.#parts.log.warn(
           { message: message.id, sender: envelope.sender, recipients, code, reason },

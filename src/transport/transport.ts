@@ -101,7 +101,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     waiting,
     resident: new ResidentContents(settings.residentBytes),
     reports,
-    badmail: (id, envelope, content, reason) => parts.badmail.put(id, envelope, content, reason),
+    badmail: parts.badmail,
     retry,
     clock,
     log,

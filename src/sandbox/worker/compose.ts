@@ -1,4 +1,5 @@
 // What is added to a message that a script made when it is written out, and the form of one that is no MIME.
+import { mailDate } from "../../core/mail-date.ts";
 import { attachmentParts, htmlBodyPart, textBodyPart } from "../../mime/bodies.ts";
 import { MimeDocument } from "../../mime/document.ts";
 import type { MimePart } from "../../mime/part.ts";
@@ -9,7 +10,7 @@ import { decodeUu, encodeUu } from "./uuencode.ts";
 /** RFC 5322 §3.6: origination date; RFC 2045 §4: version. Message-ID is the submission's. */
 export function completeHeaders(root: MimePart): void {
   const { headers } = root;
-  if (!headers.has("Date")) headers.add("Date", new Date().toUTCString().replace("GMT", "+0000"));
+  if (!headers.has("Date")) headers.add("Date", mailDate(Date.now()));
   if (!headers.has("MIME-Version")) headers.add("MIME-Version", "1.0");
   headers.ensureBlankLine();
 }
