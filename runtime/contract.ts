@@ -1,6 +1,6 @@
 // What the relay and a sandbox process say to each other (frames of src/core/frames.ts; field bytes follow the JSON).
 // Order: the relay sends `load` once per script version and process, then `job`s; the worker answers each `load` with
-// `loaded` and each `job` with `done`, in order. While a job runs the worker may ask for content on the content channel.
+// `loaded` and each `job` with `done` (or `waiting`), in order. While a job runs the worker may ask for content on the content channel.
 // Nothing here is trusted by the relay: every frame of a worker is validated and bounded as input from an enemy.
 
 /** File descriptors of the sandbox process beside stdio. */
@@ -21,10 +21,14 @@ export const FILE_TOO_LARGE = 0xffff_fffd;
 
 /** Limits of one script on one message. Each is a setting of the binding. */
 export interface ScriptLimits {
-  /** Wall time in the isolate, host calls included. */
+  /** Wall time from the call to the verdict: running, host calls and waiting for capabilities. */
   readonly timeoutMs: number;
+  /** Time in which the script itself runs; waiting for a capability is not counted. */
+  readonly cpuMs: number;
   /** V8 heap of the isolate. */
   readonly memoryMb: number;
+  /** Memory of buffers outside the V8 heap. */
+  readonly externalMb: number;
   /** Lines and bytes that console may write per message; more is counted and dropped. */
   readonly logLines: number;
   readonly logBytes: number;
@@ -32,8 +36,18 @@ export interface ScriptLimits {
   readonly hostCalls: number;
   /** Bytes by which the script may make the message grow. */
   readonly growthBytes: number;
+  /** Edits that the script may commit (each header field, body, part, envelope field is one). */
+  readonly changes: number;
   /** Recipients that the script may add. */
   readonly recipientsAdded: number;
+  /** Messages that the script may make beside the arriving one (new CDO.Message, and what is opened into it). */
+  readonly messages: number;
+  /** Bytes that streams, embedded messages and charset conversions may copy in and out. */
+  readonly copiedBytes: number;
+  /** Requests to capabilities (fetch, kv, dns, files, Drop). */
+  readonly requests: number;
+  /** Bytes of these requests and their answers. */
+  readonly requestBytes: number;
   /** Messages that the script may send per message (Capabilities.send). Their bytes count within growthBytes. */
   readonly sentMessages: number;
   /** Scripts that may have sent mail because of mail that a script sent: the loop guard. */
@@ -45,21 +59,74 @@ export const SENT_BY_HEADER = "X-OnArrival-Sent-By";
 
 export const DEFAULT_SCRIPT_LIMITS: ScriptLimits = {
   timeoutMs: 1000,
+  cpuMs: 1000,
   memoryMb: 64,
+  externalMb: 64,
   logLines: 100,
   logBytes: 16 * 1024,
   hostCalls: 100_000,
   growthBytes: 32 * 1024 * 1024,
+  changes: 10_000,
   recipientsAdded: 1000,
+  messages: 50,
+  copiedBytes: 256 * 1024 * 1024,
+  requests: 100,
+  requestBytes: 16 * 1024 * 1024,
   sentMessages: 10,
   sendHops: 3,
 };
 
 /** Capabilities granted by the binding's `allow`. All off by default. */
 export interface Capabilities {
+  /** Send, Reply, Forward: into the queue of the service. */
   readonly send?: boolean;
+  /** "host:port" of the servers that cdoSendUsingPort may name. */
+  readonly smtp?: readonly string[];
+  /** Files below the script folder that may be read, as glob patterns. */
   readonly read?: readonly string[];
+  /** Files below the script folder that SaveToFile may write, as glob patterns. */
+  readonly write?: readonly string[];
+  /** DropDirectory: the messages of the service's Drop folder. */
+  readonly drop?: boolean;
+  /** Beginnings of the URLs that may be fetched, as "https://host/path/". */
+  readonly fetch?: readonly string[];
+  /** The durable key-value store of the script. */
+  readonly kv?: boolean;
+  readonly dns?: boolean;
+  /** Names of the secrets that the script may read. */
+  readonly secrets?: readonly string[];
 }
+
+/**
+ * What a script asks of the relay while it waits. The bytes of a request (body of fetch, value of kv) and of its answer follow
+ * the JSON of their frame, in the order of the requests.
+ */
+export type CapabilityRequest =
+  | {
+      readonly kind: "fetch";
+      readonly url: string;
+      readonly method: string;
+      readonly headers: readonly (readonly [name: string, value: string])[];
+    }
+  | { readonly kind: "kv"; readonly operation: "get" | "delete"; readonly key: string }
+  /** ttlMs: absent is for ever. */
+  | { readonly kind: "kv"; readonly operation: "set"; readonly key: string; readonly ttlMs?: number }
+  | { readonly kind: "dns"; readonly type: string; readonly name: string };
+
+export type CapabilityAnswer =
+  | {
+      readonly kind: "fetch";
+      readonly status: number;
+      readonly statusText: string;
+      /** After redirects. */
+      readonly url: string;
+      readonly headers: readonly (readonly [name: string, value: string])[];
+    }
+  /** get: the value is the bytes. */
+  | { readonly kind: "kv"; readonly found: boolean }
+  | { readonly kind: "dns"; readonly records: readonly unknown[] }
+  /** The script's promise is rejected. */
+  | { readonly kind: "refused"; readonly message: string };
 
 // ---- relay → worker ----
 
@@ -108,6 +175,8 @@ export interface ScriptCall {
   readonly sinkProperties: Readonly<Record<string, unknown>>;
   readonly limits: ScriptLimits;
   readonly allow: Capabilities;
+  /** Values of the secrets that `allow.secrets` names. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** false: a fresh context for this message (the original's IsCacheable, inverted). */
   readonly cacheable: boolean;
   /** onError: continue. Otherwise the run ends at a fault. */
@@ -128,7 +197,21 @@ export interface JobFrame {
   readonly measureHeap?: boolean;
 }
 
-export type RelayFrame = InitFrame | LoadFrame | UnloadFrame | JobFrame;
+/** The answer to one request of a job that waits; its bytes are those of the answer. */
+export interface ResumeFrame {
+  readonly type: "resume";
+  readonly job: number;
+  readonly request: number;
+  readonly answer: CapabilityAnswer;
+}
+
+/** The wall time of a job that waits is over: the call that waits has failed. */
+export interface AbandonFrame {
+  readonly type: "abandon";
+  readonly job: number;
+}
+
+export type RelayFrame = InitFrame | LoadFrame | UnloadFrame | JobFrame | ResumeFrame | AbandonFrame;
 
 // ---- worker → relay ----
 
@@ -152,6 +235,8 @@ export interface LoadedFrame {
   readonly binding?: unknown;
   /** Name of the entry point found, as "default" or "ISMTPOnArrival_OnArrival". */
   readonly entryPoint?: string;
+  /** Capabilities that the script names at load: "fetch", "kv", "dns", "secret NAME". */
+  readonly needs?: readonly string[];
 }
 
 export interface LogLine {
@@ -177,6 +262,15 @@ export interface SentHead {
   readonly length: number;
 }
 
+/** One committed edit, for the effect log. */
+export interface ChangeNote {
+  /** What was changed, as "header Subject", "text body", "recipients"; at most 200 characters. */
+  readonly what: string;
+  /** Position of the edit in the bundle, 1-based, where it is known. */
+  readonly line?: number;
+  readonly column?: number;
+}
+
 /** What one call did. Absent fields: unchanged. Without a fault all of it applies, with a fault none of it. */
 export interface CallOutcome {
   /** EventStatus: 0 run the next sink, 1 skip the remaining ones. */
@@ -188,6 +282,8 @@ export interface CallOutcome {
   /** Committed by DataSource.Save(): all edits since the start of the job, against the job's content. */
   readonly splices?: readonly SpliceHead[];
   readonly sent?: readonly SentHead[];
+  /** What was committed, in order; the first ones when there are many. */
+  readonly changes?: readonly ChangeNote[];
   readonly logs: readonly LogLine[];
   /** Console lines beyond the limits. */
   readonly logsDropped: number;
@@ -207,9 +303,27 @@ export interface DoneFrame {
   readonly outcomes: readonly CallOutcome[];
 }
 
+/**
+ * Sent instead of `done` when a call waits: the relay answers each request with `resume`. Every job, resume and abandon frame is
+ * answered by exactly one `waiting` or `done`, in the order of those frames; between them the process runs other jobs.
+ */
+export interface WaitingFrame {
+  readonly type: "waiting";
+  readonly job: number;
+  /** Index of the call that waits. */
+  readonly call: number;
+  /** The requests since the last turn; `request` is unique within the job. */
+  readonly requests: readonly {
+    readonly request: number;
+    readonly body: CapabilityRequest;
+    /** Bytes of the frame that belong to it. */
+    readonly length: number;
+  }[];
+}
+
 /** Sent once when the process can take frames. */
 export interface ReadyFrame {
   readonly type: "ready";
 }
 
-export type WorkerFrame = ReadyFrame | LoadedFrame | DoneFrame;
+export type WorkerFrame = ReadyFrame | LoadedFrame | DoneFrame | WaitingFrame;

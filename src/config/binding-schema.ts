@@ -15,7 +15,15 @@ const limits = z.strictObject({
   timeoutMs: milliseconds(1)
     .optional()
     .meta(
-      live("Wall time of a script for one message, calls to the host included.", {
+      live("Wall time of a script for one message: running, calls to the host, waiting for capabilities.", {
+        unit: "ms",
+        default: 1000,
+      }),
+    ),
+  cpuMs: milliseconds(1)
+    .optional()
+    .meta(
+      live("Time in which the script itself runs for one message; waiting is not counted.", {
         unit: "ms",
         default: 1000,
       }),
@@ -23,6 +31,9 @@ const limits = z.strictObject({
   memoryMb: count(8, 4096)
     .optional()
     .meta(live("JavaScript heap of the script.", { unit: "MiB", default: 64 })),
+  externalMb: count(1, 4096)
+    .optional()
+    .meta(live("Memory of the script's buffers outside of the heap.", { unit: "MiB", default: 64 })),
   logLines: count(0, 1_000_000)
     .optional()
     .meta(
@@ -40,9 +51,33 @@ const limits = z.strictObject({
   growthBytes: size()
     .optional()
     .meta(live("Bytes by which the script may make a message grow.", { unit: "bytes", default: "32MiB" })),
+  changes: count(0)
+    .optional()
+    .meta(live("Edits that the script may commit to one message.", { unit: "edits", default: 10_000 })),
   recipientsAdded: count(0)
     .optional()
     .meta(live("Recipients that the script may add to one message.", { unit: "recipients", default: 1000 })),
+  messages: count(0)
+    .optional()
+    .meta(
+      live("Messages that the script may make beside the arriving one.", { unit: "messages", default: 50 }),
+    ),
+  copiedBytes: size()
+    .optional()
+    .meta(
+      live("Bytes that streams, embedded messages and charset conversions may copy per message.", {
+        unit: "bytes",
+        default: "256MiB",
+      }),
+    ),
+  requests: count(0)
+    .optional()
+    .meta(live("Requests to capabilities per message.", { unit: "requests", default: 100 })),
+  requestBytes: size()
+    .optional()
+    .meta(
+      live("Bytes of these requests and their answers per message.", { unit: "bytes", default: "16MiB" }),
+    ),
   sentMessages: count(0, 10_000)
     .optional()
     .meta(live("Messages that the script may send per message.", { unit: "messages", default: 10 })),
@@ -67,6 +102,34 @@ const allow = z.strictObject({
     .meta(
       live("Files below the script folder that the script may attach, as glob patterns.", { default: [] }),
     ),
+  smtp: z
+    .array(z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:]+):\d{1,5}$/, 'must be "host:port"'))
+    .optional()
+    .meta(live("Servers that the script may send through with cdoSendUsingPort.", { default: [] })),
+  write: z
+    .array(z.string().min(1))
+    .optional()
+    .meta(live("Files below the script folder that the script may save, as glob patterns.", { default: [] })),
+  drop: z
+    .boolean()
+    .optional()
+    .meta(live("The script may open and delete the messages of the Drop folder.", { default: false })),
+  fetch: z
+    .array(z.url({ protocol: /^https?$/ }))
+    .optional()
+    .meta(live("URLs that the script may fetch: those that begin with one of these.", { default: [] })),
+  kv: z
+    .boolean()
+    .optional()
+    .meta(live("The script has a small durable key-value store.", { default: false })),
+  dns: z
+    .boolean()
+    .optional()
+    .meta(live("The script may look up names.", { default: false })),
+  secrets: z
+    .array(z.string().regex(/^\w{1,100}$/, "must be a name of letters, digits and _"))
+    .optional()
+    .meta(live("Names of the secrets that the script may read.", { default: [] })),
 });
 
 const expiration = z

@@ -26,12 +26,19 @@ const MAX_TEXT = 4096;
 /** What a script may ask for itself at most; the operator's configuration is not bound by it. */
 const LIMIT_CEILINGS: ScriptLimits = {
   timeoutMs: 60_000,
+  cpuMs: 60_000,
   memoryMb: 512,
+  externalMb: 512,
   logLines: 10_000,
   logBytes: 1024 * 1024,
   hostCalls: 10_000_000,
   growthBytes: DEFAULT_SCRIPT_LIMITS.growthBytes,
+  changes: 1_000_000,
   recipientsAdded: 10_000,
+  messages: 1000,
+  copiedBytes: 1024 * 1024 * 1024,
+  requests: 10_000,
+  requestBytes: DEFAULT_SCRIPT_LIMITS.requestBytes,
   sentMessages: 100,
   sendHops: DEFAULT_SCRIPT_LIMITS.sendHops,
 };

@@ -96,8 +96,8 @@ export class CallState {
   /** Counts bytes that are about to be copied beside the message. False: too many of them. */
   admitCopy(length: number): boolean {
     this.#copiedBytes += length;
-    const { copiedBytesPerCall } = this.settings;
-    return this.#copiedBytes <= copiedBytesPerCall || this.exceeded("copiedBytesPerCall", copiedBytesPerCall);
+    const { copiedBytes } = this.limits;
+    return this.#copiedBytes <= copiedBytes || this.exceeded("copiedBytes", copiedBytes);
   }
 
   exceeded(limit: string, value: number): false {

@@ -128,8 +128,8 @@ function fileContent(call: CallState, name: HostValue): HostAnswer {
 
 export const contentOperations: Readonly<Record<string, Operation>> = {
   newMessage: (call) => {
-    const { messagesPerCall } = call.settings;
-    if (call.documents.count >= messagesPerCall) return call.exceeded("messagesPerCall", messagesPerCall);
+    const { messages } = call.limits;
+    if (call.documents.count >= messages) return call.exceeded("messages", messages);
     return call.documents.create();
   },
   content: readContent,

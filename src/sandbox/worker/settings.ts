@@ -19,10 +19,6 @@ export interface WorkerSettings {
   readonly flushAfterMs: number;
   /** Wall time for evaluating a script once, before its first message. */
   readonly loadTimeoutMs: number;
-  /** Messages that one call may make beside the arriving one (new CDO.Message, and what is opened into it). */
-  readonly messagesPerCall: number;
-  /** Bytes that streams, embedded messages and charset conversions of one call may copy in and out. */
-  readonly copiedBytesPerCall: number;
   /** One stream may hold this share of the script's memory limit when it comes from a message. */
   readonly streamMemoryShare: number;
 }
@@ -37,8 +33,6 @@ export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
   wholeRestBytes: 1024 * 1024,
   flushAfterMs: 5,
   loadTimeoutMs: 1000,
-  messagesPerCall: 50,
-  copiedBytesPerCall: 256 * 1024 * 1024,
   streamMemoryShare: 0.5,
 };
 

@@ -233,7 +233,7 @@ describe("data sources", () => {
     const { outcome } = await worker.run(script(`for (;;) new ActiveXObject("CDO.Message")`));
     expect(outcome.fault).toMatchObject({
       kind: "limit",
-      message: expect.stringContaining("messagesPerCall (50)"),
+      message: expect.stringContaining("messages (50)"),
     });
   });
 

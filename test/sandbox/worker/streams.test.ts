@@ -268,7 +268,7 @@ describe("streams are bounded", () => {
     });
     expect(outcome.fault).toMatchObject({
       kind: "limit",
-      message: expect.stringContaining("copiedBytesPerCall"),
+      message: expect.stringContaining("copiedBytes"),
     });
   });
 
