@@ -1,5 +1,10 @@
 // Every event, declared once (DESIGN 4, REFERENCE 3.1 and 4.1). Types, validation of bindings and docs/events derive from here.
 import type { MailMsg } from "../message/mail-msg.ts";
+import type {
+  InboundCommandContext,
+  OutboundCommandContext,
+  ServerResponseContext,
+} from "./protocol-contexts.ts";
 
 /** What kind of rule a binding of the event may carry: on the envelope, on the command verb, or none. */
 export type RuleKind = "envelope" | "verb" | "none";
@@ -35,7 +40,7 @@ const transport = <Subject>(
   onFault: "binding",
 });
 
-const outbound = (raised: string): Declared<unknown> => ({
+const outbound = <Subject = OutboundCommandContext>(raised: string): Declared<Subject> => ({
   step: 9,
   raised,
   sinksMay: "add, change or replace commands",
@@ -67,7 +72,7 @@ export const EVENTS = {
     statusChecked: false,
     onFault: "next-sink",
     raisedNow: false,
-  } as Declared<unknown>,
+  } as Declared<InboundCommandContext>,
   StoreDriver: system(
     2,
     "when a message is written, read, enumerated at start, delivered locally, deleted",
@@ -110,7 +115,7 @@ export const EVENTS = {
   OnBeforeData: outbound("before DATA or BDAT to a next hop"),
   OnSessionEnd: outbound("before QUIT to a next hop"),
   OnServerResponse: {
-    ...outbound("for each reply of a next hop"),
+    ...outbound<ServerResponseContext>("for each reply of a next hop"),
     sinksMay: "judge the reply, choose the next state",
   },
   DSN: system(

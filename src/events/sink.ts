@@ -3,6 +3,7 @@ import type { Logger } from "../core/logger.ts";
 import type { SinkResult } from "../core/status.ts";
 import type { Binding, SinkProperties } from "./binding.ts";
 import type { EventName, EventSubject } from "./catalog.ts";
+import type { ProtocolAnswer, ProtocolSubject } from "./protocol-contexts.ts";
 import { type Rule, parseRule } from "./rule.ts";
 
 /** The sink properties of the binding, read-only (the original's IPersistPropertyBag). */
@@ -29,8 +30,11 @@ export interface NativeSink<Name extends EventName = EventName> {
   readonly event: Name;
   /** What a binding takes when the configuration does not say otherwise. */
   readonly binding?: { readonly rule?: string; readonly priority?: number };
-  onEvent(subject: EventSubject<Name>, context: SinkContext): SinkAnswer;
+  onEvent(subject: EventSubject<Name>, context: SinkContext): AnswerOf<Name>;
 }
+
+type AnswerOf<Name extends EventName> =
+  EventSubject<Name> extends ProtocolSubject ? ProtocolAnswer : SinkAnswer;
 
 /** Types and marks a native sink: `export default defineSink({ event, onEvent })`. */
 export function defineSink<Name extends EventName>(sink: NativeSink<Name>): NativeSink<Name> {

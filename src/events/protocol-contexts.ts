@@ -1,0 +1,132 @@
+// What sinks of protocol events receive (REFERENCE 3.1 to 3.5), under idiomatic names.
+// Called in ascending priority; the built-in handler takes part as if bound at 24575, before sinks of that very priority.
+import type { Recipient } from "../core/envelope.ts";
+import type { PropertyValue } from "../message/mail-msg.ts";
+
+/**
+ * What a protocol sink answers: S_OK (0, also nothing) goes on with the next sink and the built-in handler, S_FALSE (1) calls no
+ * further sink and not the built-in handler when it has not run, EXPE_S_CONSUMED (2) the same and says that the command is done.
+ */
+export const protocolResult = { runNext: 0, skipRemaining: 1, consumed: 2 } as const;
+
+export type ProtocolResult = (typeof protocolResult)[keyof typeof protocolResult];
+
+/** A promise is the original's S_PENDING: only this session waits. */
+export type ProtocolAnswer = ProtocolResult | undefined | void | Promise<ProtocolResult | undefined | void>;
+
+/** The virtual server; its properties live as long as it does. */
+export interface ProtocolServer {
+  readonly name: string;
+  readonly defaultDomain: string;
+  readonly properties: Map<string, unknown>;
+}
+
+/** The session; its properties die with the connection. */
+export interface ProtocolSession {
+  readonly id: string;
+  readonly localAddress: string;
+  /** Inbound: the client, after PROXY and XCLIENT. Outbound: the next hop. */
+  readonly remoteAddress: string;
+  /** Inbound: the argument of EHLO or HELO. Outbound: the name of the next hop. */
+  readonly remoteName: string | undefined;
+  readonly isSecure: boolean;
+  /** Name of the authenticated user; a sink with a mechanism of its own sets it. */
+  userName: string | undefined;
+  /** Whether recipients of foreign domains are taken; a sink may grant or refuse it. */
+  mayRelay: boolean;
+  readonly properties: Map<string, unknown>;
+}
+
+/** The message under construction; it grows with the dialogue. */
+export interface ProtocolMessage {
+  /** Undefined before MAIL; "" is the null sender. */
+  readonly sender: string | undefined;
+  readonly recipients: readonly Recipient[];
+  /** Private properties: they stay with the message on its way through the transport. */
+  readonly properties: Map<string, PropertyValue>;
+}
+
+/** EXPE_*: what became of the command so far. */
+export type CommandStatus = "unhandled" | "success" | "transient-failure" | "complete-failure";
+
+export interface ProtocolSubject {
+  readonly server: ProtocolServer;
+  readonly session: ProtocolSession;
+  readonly message: ProtocolMessage;
+}
+
+/** ISmtpInCommandContext (REFERENCE 3.2). Texts of replies hold the code and may hold several lines. */
+export interface InboundCommandContext extends ProtocolSubject {
+  /** The line as it was received, without its CRLF; "" for _EOD. */
+  readonly line: string;
+  /** In upper case; "_EOD" at the end of data. */
+  readonly verb: string;
+  /** What follows the verb. */
+  readonly argument: string;
+  /** What the built-in handler would reply so far; undefined while it has not run. */
+  readonly nativeResponse: string | undefined;
+  /** What sinks want to be replied so far; it is sent instead of the built-in reply. */
+  readonly response: string | undefined;
+  status: CommandStatus;
+  /** Code used for the state of the session and the log; follows the reply unless it is set. */
+  statusCode: number | undefined;
+  /** Whether the command counts as an error of the client. */
+  protocolError: boolean;
+  /** "550 No such user", or several lines "250-…\r\n250 …". Throws RangeError on what is no reply. */
+  setResponse(text: string): void;
+  appendResponse(line: string): void;
+  setNativeResponse(text: string): void;
+  /** Adds a line to the built-in reply: how an EHLO keyword is added ("XFOO" or "250-XFOO"). */
+  appendNativeResponse(line: string): void;
+  /** The value of a parameter of MAIL or RCPT, taken out before the built-in handler sees it: "" without a value, undefined when absent. */
+  takeParameter(keyword: string): string | undefined;
+  /** The reply is sent, then the connection is closed. */
+  dropSession(): void;
+  /** Sends `reply` and waits for the next line of the client, raw (multi-step commands as AUTH). Undefined: the client is gone. */
+  nextLine(reply: string): Promise<Buffer | undefined>;
+}
+
+/** PE_STATES: the outbound state machine. */
+export type OutboundState =
+  | "default"
+  | "session-start"
+  | "message-start"
+  | "per-recipient"
+  | "before-data"
+  | "session-end";
+
+/** ISmtpOutCommandContext (REFERENCE 3.3). Commands are lines without CRLF. */
+export interface OutboundCommandContext extends ProtocolSubject {
+  /** What is about to be sent; undefined before the built-in handler said what. */
+  readonly command: string | undefined;
+  /** What the built-in handler sends; undefined when it has nothing to send. */
+  readonly nativeCommand: string | undefined;
+  readonly verb: string;
+  /** Index into the recipients of this transaction; OnPerRecipient only. */
+  readonly recipientIndex: number | undefined;
+  /** From a sink before the built-in handler: a command sent first. Afterwards: sent instead of it. */
+  setCommand(line: string): void;
+  /** Appends to the command, as " XFOO=1". */
+  appendCommand(text: string): void;
+  /** Bytes sent behind the command. */
+  setBlob(bytes: Buffer): void;
+  /** Calls this sink again for the same event when the command was answered (EXPE_REPEAT_COMMAND). */
+  repeat(): void;
+  /** Goes on in another state (EXPE_CHANGE_STATE). */
+  changeState(state: OutboundState): void;
+  dropSession(): void;
+}
+
+/** ISmtpServerResponseContext (REFERENCE 3.4). */
+export interface ServerResponseContext extends ProtocolSubject {
+  /** The command that is answered. */
+  readonly command: string;
+  readonly verb: string;
+  readonly response: string;
+  readonly statusCode: number;
+  readonly wasPipelined: boolean;
+  /** The class by which the reply is judged; may be rewritten (a 452 that is to count as permanent). */
+  judgement: "success" | "transient-failure" | "complete-failure";
+  nextState: OutboundState;
+  dropSession(): void;
+}
