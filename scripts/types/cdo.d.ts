@@ -485,6 +485,57 @@ declare module "cdo" {
     readonly sinkProperties?: Readonly<Record<string, unknown>>;
   }
 
+  /**
+   * @cdo extension: one case of the test beside a script: `export const cases: ScriptTest[] = [ … ]` in `<script>.test.ts`.
+   * A version whose cases do not all pass does not go live.
+   */
+  export interface ScriptTest {
+    /** @cdo extension: what the log calls the case. */
+    readonly name: string;
+    /** @cdo extension: file with the message, a path below the scripts folder. Either this or `message`. */
+    readonly eml?: string;
+    /** @cdo extension: the message as text; lines may end in LF. All messages of a file together have at most 64 KB. */
+    readonly message?: string;
+    /** @cdo extension: where it is silent: no sender, no recipients, no client address. */
+    readonly envelope?: {
+      readonly sender?: string;
+      readonly recipients?: readonly string[];
+      readonly clientAddress?: string;
+    };
+    /** @cdo extension: `event.properties`; default: those that the script exports with its binding. */
+    readonly properties?: Readonly<Record<string, unknown>>;
+    /** @cdo extension: what must be true behind the script. Without it, that the script ends without a fault. */
+    readonly expect?: ScriptExpectation;
+  }
+  /** @cdo extension: what a {@link ScriptTest} expects. What is not named is not looked at. A text stands for itself, a RegExp for what it matches. */
+  export interface ScriptExpectation {
+    /** @cdo extension: cdoRunNextSink (0) or cdoSkipRemainingSinks (1). */
+    readonly verdict?: 0 | 1;
+    /** @cdo extension: messagestatus: 0 go on, 2 delete, 3 Badmail. */
+    readonly status?: number;
+    /** @cdo extension: the sender of the envelope. */
+    readonly sender?: string | RegExp;
+    /** @cdo extension: the recipients of the envelope, in any order. */
+    readonly recipients?: readonly string[];
+    /**
+     * @cdo extension: fields by name, as the next script reads them: `subject` (decoded), `x-tag` or a full name as
+     * `urn:schemas:httpmail:textdescription`. null: the field is not there.
+     */
+    readonly fields?: Readonly<Record<string, string | number | boolean | RegExp | null>>;
+    /** @cdo extension: the text body, decoded. */
+    readonly text?: string | RegExp;
+    /** @cdo extension: the HTML body, decoded. */
+    readonly html?: string | RegExp;
+    /** @cdo extension: true: not one byte of the message differs, nor the envelope; false: something does. */
+    readonly unchanged?: boolean;
+    /** @cdo extension: a line that the script wrote to the console. */
+    readonly log?: string | RegExp;
+    /** @cdo extension: how many messages the script sent. In a test they go nowhere. */
+    readonly sent?: number;
+    /** @cdo extension: the script fails, with this message. */
+    readonly fault?: string | RegExp;
+  }
+
   /** The header fields with a name of their own, raw as on the wire. Any other header is `urn:schemas:mailheader:<name>`. CDO reference 2.2. */
   export interface MailHeaderFields {
     /** Approved (NNTP moderation). CDO reference 2.2. */
