@@ -18,6 +18,13 @@ export const MAX_FILE_NAME_BYTES = 1024;
 export const FILE_DENIED = 0xffff_ffff;
 export const FILE_ABSENT = 0xffff_fffe;
 export const FILE_TOO_LARGE = 0xffff_fffd;
+/**
+ * A request whose length is this is a BlockingRequest: the offset is the length of what follows, that is u32 length of the
+ * request as JSON, the request, and its bytes. The answer is u32 length of a BlockingAnswer as JSON, the answer, u32 length
+ * of its bytes, and the bytes.
+ */
+export const BLOCKING_REQUEST = 0xffff_fffe;
+export const MAX_BLOCKING_HEAD_BYTES = 32 * 1024;
 
 /** Limits of one script on one message. Each is a setting of the binding. */
 export interface ScriptLimits {
@@ -128,6 +135,38 @@ export type CapabilityAnswer =
   /** The script's promise is rejected. */
   | { readonly kind: "refused"; readonly message: string };
 
+type FetchRequest = Extract<CapabilityRequest, { readonly kind: "fetch" }>;
+type FetchAnswer = Extract<CapabilityAnswer, { readonly kind: "fetch" }>;
+
+/** What the object model asks for while the script stands still: its members answer at once, as the original's did. */
+export type BlockingRequestBody =
+  | FetchRequest
+  /** The bytes are the file. Without `replace` it must not be there yet. */
+  | { readonly kind: "save"; readonly name: string; readonly replace: boolean }
+  /** `folder` as the script gave it, or "". The answer's bytes are the file names, oldest first, a line each. */
+  | { readonly kind: "drop"; readonly operation: "list"; readonly folder: string }
+  | { readonly kind: "drop"; readonly operation: "read"; readonly name: string }
+  /** The bytes are names of `list`, a line each; those of the answer are the names that could not be deleted. */
+  | { readonly kind: "drop"; readonly operation: "delete" };
+
+export interface BlockingRequest {
+  /** Index of the call that asks. */
+  readonly call: number;
+  /** How long the script can wait before its time is over. */
+  readonly waitMs: number;
+  readonly request: BlockingRequestBody;
+}
+
+export type BlockingAnswer =
+  | FetchAnswer
+  | { readonly kind: "done" }
+  /** `denied`: the binding does not grant it. */
+  | {
+      readonly kind: "refused";
+      readonly why: "denied" | "absent" | "exists" | "failed";
+      readonly message: string;
+    };
+
 // ---- relay → worker ----
 
 /** First frame of a process. Its bytes are the bundled runtime (runtime/index.ts as one classic script), UTF-8. */
@@ -211,6 +250,20 @@ export interface AbandonFrame {
   readonly job: number;
 }
 
+/** What a script made of the message of a test case: `event.properties.found` of the check behind it (case-check.ts). */
+export interface CaseFound {
+  readonly verdict: 0 | 1;
+  readonly status: number;
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  readonly changed: boolean;
+  /** What differs, as "the content differs". */
+  readonly changes: string;
+  readonly logs: readonly string[];
+  readonly sent: number;
+  readonly fault?: string;
+}
+
 export type RelayFrame = InitFrame | LoadFrame | UnloadFrame | JobFrame | ResumeFrame | AbandonFrame;
 
 // ---- worker → relay ----
@@ -262,9 +315,15 @@ export interface SentHead {
   readonly length: number;
 }
 
+/** Change notes of one call; further edits are made and counted without one. */
+export const MAX_CHANGE_NOTES = 100;
+export const MAX_CHANGE_CHARS = 200;
+/** The place of an edit in the bundle, as one number: line × this + column, both from 1; 0 is unknown. */
+export const PLACE_COLUMNS = 4_194_304;
+
 /** One committed edit, for the effect log. */
 export interface ChangeNote {
-  /** What was changed, as "header Subject", "text body", "recipients"; at most 200 characters. */
+  /** What was changed, as "header Subject", "TextBody", "recipients"; at most 200 characters. */
   readonly what: string;
   /** Position of the edit in the bundle, 1-based, where it is known. */
   readonly line?: number;

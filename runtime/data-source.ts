@@ -1,7 +1,7 @@
 // IDataSource: what a message or body part is bound to. Save() writes there; the arriving message is bound to the
 // transport's content from the start.
 import { CdoError } from "./errors.ts";
-import type { Host } from "./host.ts";
+import { type Host, PARTS_PER_MESSAGE } from "./host.ts";
 import { defineUnavailable, refuseWrite, toText } from "./member-names.ts";
 import { Stream } from "./stream.ts";
 
@@ -161,7 +161,6 @@ for (const member of ["ActiveConnection", "SourceURL"]) {
 }
 
 /** A message holds its parts: binding it to one of them would make it its own content. */
-const PARTS_PER_MESSAGE = 65_536;
 const messageOf = (handle: number): number => Math.floor(handle / PARTS_PER_MESSAGE);
 
 const isSelf = (self: Bindable, other: Bindable): boolean =>

@@ -37,6 +37,7 @@ export class Field {
   readonly #collection: FieldsBase;
   #pending: FieldValue;
   #isPending = false;
+  #place = 0;
 
   constructor(name: string, source: FieldSource, collection: FieldsBase) {
     this.#name = name;
@@ -50,6 +51,11 @@ export class Field {
     if (step === "check") field.#source.check?.(field.#pending);
     else if (step === "write") field.#source.write?.(field.#pending);
     else field.#isPending = false;
+  }
+
+  /** Where the script assigned the pending value. */
+  static placeOf(field: Field): number {
+    return field.#place;
   }
 
   static isWritable(field: Field): boolean {
@@ -67,6 +73,7 @@ export class Field {
   set Value(value: unknown) {
     if (this.#source.write === undefined) refuseWrite(this.#name);
     this.#pending = coerce(value);
+    this.#place = FieldsBase.placeOfEdit(this.#collection);
     if (this.#isPending) return;
     this.#isPending = true;
     FieldsBase.expectUpdate(this.#collection, this);
@@ -148,6 +155,10 @@ export abstract class FieldsBase extends Collection<Field> {
     if (fields.#pending.length === 1) fields.#host.expectUpdate(fields, () => fields.#describePending());
   }
 
+  static placeOfEdit(fields: FieldsBase): number {
+    return fields.#host.placeOfEdit();
+  }
+
   #describePending(): string {
     const names = (this.#pending ?? []).slice(0, 5).map((field) => localName(field.Name));
     return `${this.#label} ${names.join(", ")} (no ${this.#label}.Update)`;
@@ -198,7 +209,14 @@ export abstract class FieldsBase extends Collection<Field> {
   Update(): void {
     const pending = this.#pending ?? [];
     if (pending.length > 1) for (const field of pending) Field.settle(field, "check");
-    for (const field of pending) Field.settle(field, "write");
+    try {
+      for (const field of pending) {
+        this.#host.writtenAt(Field.placeOf(field));
+        Field.settle(field, "write");
+      }
+    } finally {
+      this.#host.writtenAt(0);
+    }
     this.commit();
     this.CancelUpdate();
   }

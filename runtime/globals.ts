@@ -1,5 +1,6 @@
 // What scripts find in their global scope beside the language: constants, console, text coding. No timers, no I/O.
 import { BodyPart, BodyParts } from "./body-parts.ts";
+import { narrowBuiltIns } from "./built-ins.ts";
 import { Collection, Dictionary, Enumerator } from "./collections.ts";
 import { Configuration, ConfigurationFields } from "./configuration.ts";
 import * as constants from "./constants.ts";
@@ -62,15 +63,10 @@ function createActiveXObject(host: HostOfCall): (progId: unknown) => object {
   };
 }
 
-/** Escapes and attack surface: shared memory, native code, and a hook that runs inside every error's stack. */
+/** Escapes and attack surface: shared memory and native code. */
 function removeDangers(): void {
   for (const name of ["WebAssembly", "SharedArrayBuffer", "Atomics"])
     Reflect.deleteProperty(globalThis, name);
-  Object.defineProperty(Error, "prepareStackTrace", {
-    get: () => undefined,
-    set: () => {},
-    configurable: false,
-  });
 }
 
 function define(name: string, value: unknown): void {
@@ -79,6 +75,7 @@ function define(name: string, value: unknown): void {
 
 export function installGlobals(console: object, randomUuid: () => string, currentHost: CurrentHost): void {
   removeDangers();
+  narrowBuiltIns();
   // Subclasses first: a class is frozen here together with the names of the classes that it extends.
   for (const type of [
     Message,

@@ -6,6 +6,7 @@ import { EventStatus } from "./event-status.ts";
 import { installGlobals } from "./globals.ts";
 import { Host, type HostFunction } from "./host.ts";
 import { Message } from "./message.ts";
+import { takeStackHook } from "./source-place.ts";
 
 const MAX_MESSAGE_CHARS = 1000;
 const MAX_STACK_CHARS = 8000;
@@ -112,6 +113,7 @@ export function createGlue(hostFunction: HostFunction): Glue {
   const scriptConsole = createConsole({ write: (level, text) => hostFunction("log", level, text) === 1 });
   let entry: EntryPoint | undefined;
   let current: Call | undefined;
+  const place = takeStackHook();
   const randomUuid = (): string => toStringOf(hostFunction("uuid"));
   installGlobals(scriptConsole.console, randomUuid, () => current?.host);
 
@@ -143,7 +145,7 @@ export function createGlue(hostFunction: HostFunction): Glue {
     run(growthBytes, bindingName, messageId, properties): number | string {
       scriptConsole.reset();
       const call: Call = {
-        host: new Host(hostFunction, growthBytes),
+        host: new Host(hostFunction, growthBytes, place),
         status: new EventStatus(),
         settled: false,
         failed: false,

@@ -1,6 +1,7 @@
 // The way out of the isolate: a few synchronous operations of the worker, with text and numbers in both directions.
 // The worker's side is src/sandbox/worker/host-calls.ts, which names the same operations.
 import { bufferOf, bytesOver, copyRange, lengthOf } from "./bytes.ts";
+import { MAX_CHANGE_NOTES } from "./contract.ts";
 import { CdoError, isCdoErrorName } from "./errors.ts";
 
 type Primitive = string | number | boolean | undefined;
@@ -8,13 +9,17 @@ type Primitive = string | number | boolean | undefined;
 type Answer = Primitive | ArrayBuffer;
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** `false` says that it failed; "error" then tells why, as `NAME detail`. */
+/** Handles of parts of the arriving message are below it. */
+export const PARTS_PER_MESSAGE = 65_536;
+
+/** `false` says that it failed; "error" then tells why, as `NAME detail`. `place`: of the script's statement, at edits. */
 export type HostFunction = (
   operation: string,
   a?: Primitive,
   b?: Primitive,
   c?: Primitive,
   bytes?: ArrayBuffer,
+  place?: number,
 ) => Answer;
 
 export type PartKind = "attachment" | "child";
@@ -31,10 +36,14 @@ export class Host {
   readonly #growthBytes: number;
   #uncommitted: Map<object, () => string> | undefined;
   #open = true;
+  readonly #place: () => number;
+  #placesLeft = MAX_CHANGE_NOTES;
+  #writtenAt = 0;
 
-  constructor(call: HostFunction, growthBytes: number) {
+  constructor(call: HostFunction, growthBytes: number, place: () => number) {
     this.#call = call;
     this.#growthBytes = growthBytes;
+    this.#place = place;
   }
 
   close(): void {
@@ -58,20 +67,55 @@ export class Host {
       : [...this.#uncommitted.values()].map((describe) => describe());
   }
 
-  #invoke(operation: string, a?: Primitive, b?: Primitive, c?: Primitive, bytes?: ArrayBuffer): Answer {
+  /** The place of the script's statement for the effect log; 0 when it is unknown, or when enough edits have one. */
+  placeOfEdit(): number {
+    if (this.#placesLeft === 0) return 0;
+    this.#placesLeft -= 1;
+    return this.#place();
+  }
+
+  /** Edits until the next call of it were asked for by the statement at this place; 0: each by the statement that runs. */
+  writtenAt(place: number): void {
+    this.#writtenAt = place;
+  }
+
+  /** An operation that changes the message or its envelope. */
+  #edit(operation: string, a?: Primitive, b?: Primitive, c?: Primitive, bytes?: ArrayBuffer): Answer {
+    // Messages that the script makes have no effect log.
+    const isNoted = typeof a !== "number" || a < PARTS_PER_MESSAGE;
+    const place = isNoted ? this.#writtenAt || this.placeOfEdit() : 0;
+    return this.#invoke(operation, a, b, c, bytes, place);
+  }
+
+  #invoke(
+    operation: string,
+    a?: Primitive,
+    b?: Primitive,
+    c?: Primitive,
+    bytes?: ArrayBuffer,
+    place = 0,
+  ): Answer {
     if (!this.#open) throw new CdoError("CDO_E_INACTIVE");
     // A text leaves the isolate as a copy: what could never be accepted must not be copied first.
     const tooLong =
       (typeof b === "string" && b.length > this.#growthBytes) ||
       (typeof c === "string" && c.length > this.#growthBytes);
     if (tooLong) this.#call("limit", "growthBytes");
-    const result = tooLong ? false : this.#cross(operation, a, b, c, bytes);
+    const result = tooLong ? false : this.#cross(operation, a, b, c, bytes, place);
     if (result === false) throw this.#failure();
     return result;
   }
 
   /** An argument that is not there is not passed: each costs a conversion on the way out. */
-  #cross(operation: string, a: Primitive, b: Primitive, c: Primitive, bytes?: ArrayBuffer): Answer {
+  #cross(
+    operation: string,
+    a: Primitive,
+    b: Primitive,
+    c: Primitive,
+    bytes: ArrayBuffer | undefined,
+    place: number,
+  ): Answer {
+    if (place !== 0) return this.#call(operation, a, b, c, bytes, place);
     if (bytes !== undefined) return this.#call(operation, a, b, c, bytes);
     return c === undefined ? this.#call(operation, a, b) : this.#call(operation, a, b, c);
   }
@@ -105,9 +149,9 @@ export class Host {
 
   /** The value on the wire is encoded from the view; an empty text removes the header. */
   setHeader(part: number, name: string, view: HeaderView, value: string): void {
-    if (value === "") this.#invoke("removeHeader", part, name);
+    if (value === "") this.#edit("removeHeader", part, name);
     else
-      this.#invoke(
+      this.#edit(
         view === "raw" ? "setHeader" : view === "text" ? "setHeaderText" : "setHeaderAddresses",
         part,
         name,
@@ -140,7 +184,7 @@ export class Host {
   }
 
   setBody(root: number, kind: "text" | "html", value: string): void {
-    this.#invoke("setBody", root, kind, value);
+    this.#edit("setBody", root, kind, value);
   }
 
   bodyPart(root: number, kind: "text" | "html"): number | undefined {
@@ -173,16 +217,16 @@ export class Host {
   }
 
   setPartText(part: number, property: "mediaType" | "charset" | "transferEncoding", value: string): void {
-    this.#invoke("setPart", part, property, value);
+    this.#edit("setPart", part, property, value);
   }
 
   removePart(part: number): void {
-    this.#invoke("removePart", part);
+    this.#edit("removePart", part);
   }
 
   /** A new, empty part at a place from 1 (-1: the end) among the attachments of the message or the children of the part. */
   addPart(part: number, place: number, kind: PartKind): number {
-    return this.#number("addPart", part, place, kind) ?? 0;
+    return handleIn(this.#edit("addPart", part, place, kind));
   }
 
   /** The root of a new, empty message. */
@@ -195,12 +239,12 @@ export class Host {
   }
 
   setContent(part: number, form: ContentForm, bytes: Bytes): void {
-    this.#invoke("setContent", part, form, undefined, exactBuffer(bytes));
+    this.#edit("setContent", part, form, undefined, exactBuffer(bytes));
   }
 
   /** `open`: `to` becomes what `from` is, or the message in it; `embed`: the part `to` comes to hold the message. */
   copyContent(from: number, to: number, how: "open" | "embed"): void {
-    this.#invoke("copyContent", from, to, how);
+    this.#edit("copyContent", from, to, how);
   }
 
   /** A granted file of the script folder. */
@@ -222,7 +266,7 @@ export class Host {
   }
 
   setMimeFormatted(root: number, value: boolean): void {
-    this.#invoke("setMimeFormatted", root, value ? 1 : 0);
+    this.#edit("setMimeFormatted", root, value ? 1 : 0);
   }
 
   protection(root: number): string {
@@ -239,7 +283,7 @@ export class Host {
 
   /** Stages one field; commitEnvelope makes all staged ones permanent at once. */
   stageEnvelope(field: "sender" | "recipients" | "status", value: string): void {
-    this.#invoke("stageEnvelope", field, undefined, value);
+    this.#edit("stageEnvelope", field, undefined, value);
   }
 
   commitEnvelope(): void {
@@ -261,7 +305,7 @@ export class Host {
 
   /** A granted file as a part; `how` is "attachment", or a reference type, a blank and the reference. */
   attachFile(root: number, path: string, how: string): number {
-    return this.#number("attachFile", root, path, how) ?? 0;
+    return handleIn(this.#edit("attachFile", root, path, how));
   }
 
   copyAttachments(from: number, to: number): void {
@@ -282,6 +326,8 @@ export class Host {
     this.#invoke("markSaved", root);
   }
 }
+
+const handleIn = (answer: Answer): number => (typeof answer === "number" ? answer : 0);
 
 function partNumbers(list: string | undefined): number[] {
   return list === undefined || list === "" ? [] : list.split(",").map(Number);

@@ -1,7 +1,8 @@
 // A script version that can run: what others see of it (LiveScript), and what only this room needs to run it.
 import type { Generation } from "./generations.ts";
 import type { ScriptBinding } from "./script-binding.ts";
-import { SourcePositions } from "./source-positions.ts";
+import type { ChangeNote } from "../../runtime/contract.ts";
+import { type SourcePosition, SourcePositions } from "./source-positions.ts";
 import type { Bundle } from "./tasks.ts";
 
 /** One version of one script. Immutable: an edit makes a new one, and a message keeps the one that it started with. */
@@ -48,6 +49,11 @@ export class LoadedScript implements LiveScript {
   get positions(): SourcePositions {
     this.#positions ??= new SourcePositions(this.generation.sourceMap);
     return this.#positions;
+  }
+
+  /** Where in the author's files an edit was made; undefined when it has no place. For people, not for each message. */
+  placeOf({ line, column }: ChangeNote): SourcePosition | undefined {
+    return line === undefined ? undefined : this.positions.find(line, column ?? 1);
   }
 
   /** The same version beside an edit that is broken, or no longer is. */

@@ -4,8 +4,10 @@ import { isMailbox } from "../core/address.ts";
 import type { Frame } from "../core/frames.ts";
 import { areValidSplices, type Splice } from "../core/splice.ts";
 import { isMessageStatus } from "../core/status.ts";
+import { MAX_CHANGE_CHARS, MAX_CHANGE_NOTES } from "../../runtime/contract.ts";
 import type {
   CallOutcome,
+  ChangeNote,
   LoadedFrame,
   LogLine,
   ScriptCall,
@@ -42,6 +44,9 @@ const FAULT_KINDS: ReadonlySet<unknown> = new Set<ScriptFault["kind"]>([
   "load",
 ]);
 const LOG_LEVELS: ReadonlySet<unknown> = new Set<LogLine["level"]>(["debug", "info", "warn", "error"]);
+
+// oxlint-disable-next-line no-control-regex -- control characters are what must not be there
+const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
 
 type Fields = Record<string, unknown>;
 
@@ -88,6 +93,25 @@ function isFault(value: unknown): value is ScriptFault {
     isOptional(value["line"], isCount) &&
     isOptional(value["column"], isCount)
   );
+}
+
+function isChangeNote(value: unknown): value is ChangeNote {
+  return (
+    isFields(value) &&
+    isText(value["what"], MAX_CHANGE_CHARS) &&
+    isOptional(value["line"], isCount) &&
+    isOptional(value["column"], isCount)
+  );
+}
+
+/** Notes go into a log that people read on a terminal: what the process put beside them does not. */
+function takeNotes(changes: unknown, faulted: boolean): ChangeNote[] {
+  require(Array.isArray(changes) && changes.length <= MAX_CHANGE_NOTES && !faulted, "done: changes");
+  return (changes as unknown[]).map((note) => {
+    require(isChangeNote(note) && !CONTROL.test(note.what), "done: change");
+    const { what, line, column } = note;
+    return { what, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) };
+  });
 }
 
 /** The outcomes of a done frame against the job that was asked for. */
@@ -144,10 +168,11 @@ class OutcomeReader {
   }
 
   /** Splices come first in the bytes of an outcome, then what was sent. */
-  #withBytes({ splices, sent, ...rest }: CallOutcome, call: ScriptCall): CheckedOutcome {
-    if (splices === undefined && sent === undefined) return rest;
+  #withBytes({ splices, sent, changes, ...rest }: CallOutcome, call: ScriptCall): CheckedOutcome {
+    if (splices === undefined && sent === undefined && changes === undefined) return rest;
     return {
       ...rest,
+      ...(changes === undefined ? undefined : { changes: takeNotes(changes, rest.fault !== undefined) }),
       ...(splices === undefined ? undefined : { splices: this.#takeSplices(splices) }),
       ...(sent === undefined ? undefined : { sent: this.#takeSent(sent, call, rest.fault !== undefined) }),
     };

@@ -9,8 +9,10 @@ import type {
   SentHead,
 } from "../../../runtime/contract.ts";
 import type { ReadFile } from "./content-channel.ts";
+import { ChangeNotes } from "./change-notes.ts";
 import { Documents } from "./documents.ts";
 import type { JobDocument } from "./job-document.ts";
+import { oneLine } from "./one-line.ts";
 import { DEFAULT_WORKER_SETTINGS, type WorkerSettings } from "./settings.ts";
 
 /** The envelope as the scripts of one job have left it so far. */
@@ -54,6 +56,7 @@ export class CallState {
   /** Why the last host call failed: an error name of the object model and a detail. */
   lastError = "";
   signatureWarned = false;
+  readonly changes = new ChangeNotes();
   /** What the binding grants; nothing unless the job says so. */
   allow: Capabilities = {};
   readFile: ReadFile | undefined;
@@ -69,6 +72,7 @@ export class CallState {
     this.limits = limits;
     this.document = document;
     this.documents = new Documents(document);
+    document.watch(this.changes);
     this.received = received;
     this.envelope = { ...envelope };
     this.#sizeBefore = document.savedSize;
@@ -141,13 +145,20 @@ export class CallState {
     if (staged.status !== undefined) this.envelope.status = staged.status;
     this.committed = { ...this.committed, ...staged };
     this.staged = {};
-    return true;
+    return this.#commitChanges("envelope");
   }
 
   saveContent(): boolean {
     this.document.save();
     const growth = this.document.savedSize - this.#sizeBefore;
-    return growth <= this.limits.growthBytes || this.exceeded("growthBytes", this.limits.growthBytes);
+    if (growth > this.limits.growthBytes) return this.exceeded("growthBytes", this.limits.growthBytes);
+    return this.#commitChanges("content");
+  }
+
+  #commitChanges(target: "content" | "envelope"): boolean {
+    this.changes.commit(target);
+    const { changes } = this.limits;
+    return this.changes.count <= changes || this.exceeded("changes", changes);
   }
 }
 
@@ -159,10 +170,4 @@ function addedRecipients(before: readonly string[], after: readonly string[]): n
     return after.filter((address) => !before.some((known) => sameMailbox(known, address))).length;
   const known = new Set(before.map((address) => address.toLowerCase()));
   return after.filter((address) => !known.has(address.toLowerCase())).length;
-}
-
-/** Log lines are lines: a script cannot forge a second one, nor send control codes to a terminal. */
-export function oneLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is removed
-  return text.replaceAll(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, " ");
 }

@@ -59,7 +59,7 @@ function writeHeader(call: CallState, handle: HostValue, name: HostValue, value:
   if (BODY_HEADERS.has(lower)) warnOfSignature(call, document);
   if (lower === "content-type") setContentType(part, value);
   else part.headers.set(field, value);
-  document.noteChange(field);
+  document.noteChange(field, `${part.isRoot ? "header" : "part header"} ${field}`);
   return true;
 }
 
@@ -91,7 +91,7 @@ function removeHeader(call: CallState, handle: HostValue, name: HostValue): Host
     return call.fail("CDO_E_PROP_CANNOT_DELETE", "Content-Type of a multipart");
   if (BODY_HEADERS.has(field.toLowerCase())) warnOfSignature(call, document);
   part.headers.remove(field);
-  document.noteChange(field);
+  document.noteChange(field, `${part.isRoot ? "header" : "part header"} ${field} (removed)`);
   return true;
 }
 

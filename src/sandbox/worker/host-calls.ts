@@ -46,7 +46,10 @@ const envelopeOperations: Readonly<Record<string, Operation>> = {
 /** A refused field takes the others back that were staged with it: all or none of them are committed. */
 function stageEnvelope(call: CallState, field: string, value: string): HostValue {
   const staged = stageField(call, field, value);
-  if (staged === false) call.staged = {};
+  if (staged === false) {
+    call.staged = {};
+    call.changes.forget("envelope");
+  } else call.changes.add("envelope", field);
   return staged;
 }
 
@@ -108,13 +111,14 @@ const textLength = (value: HostValue): number => (typeof value === "string" ? va
 
 /** The function that a context gets. `current` is the call that is running in it; between calls there is none. */
 export function createHostFunction(current: () => CallState | undefined): HostFunction {
-  return (operation, a, b, c, received) => {
+  return (operation, a, b, c, received, place) => {
     const call = current();
     if (call === undefined) return operation === "error" ? "CDO_E_NOT_AVAILABLE outside of a message" : false;
     const report = REPORTS.get(operation);
     // What comes out of the isolate was copied on the way: nobody else holds it.
     const bytes = received instanceof ArrayBuffer ? Buffer.from(received) : NO_BYTES;
     if (report === undefined && !call.admit(textLength(b) + textLength(c) + bytes.length)) return false;
+    call.changes.place = typeof place === "number" ? place : 0;
     try {
       return (report ?? OPERATIONS.get(operation))?.(call, a, b, c, bytes) ?? undefined;
     } catch (error) {

@@ -12,6 +12,7 @@ export type HostFunction = (
   b: HostValue,
   c: HostValue,
   bytes: unknown,
+  place?: unknown,
 ) => HostAnswer;
 
 /** How a call into the isolate ended. `broken`: the isolate refused for a reason that is neither time nor memory. */

@@ -4,6 +4,7 @@ import { attachmentParts } from "../../mime/bodies.ts";
 import { MimeDocument } from "../../mime/document.ts";
 import type { MimePart } from "../../mime/part.ts";
 import { bufferSource, type ByteSource } from "../../mime/source.ts";
+import type { ChangeNotes } from "./change-notes.ts";
 import { completeHeaders, flatten } from "./compose.ts";
 import { composeSplices, EditedSource, replacementSplices } from "./edited-source.ts";
 
@@ -25,6 +26,7 @@ export class JobDocument {
   #numbers: Map<MimePart, number> | undefined;
   #isFlat = false;
   #attachments: readonly MimePart[] | undefined;
+  #watcher: ChangeNotes | undefined;
 
   constructor(original: ByteSource, isComposed = false) {
     this.#original = original;
@@ -75,8 +77,15 @@ export class JobDocument {
     return (this.#attachments ??= attachmentParts(this.mime));
   }
 
-  noteChange(name: string): void {
+  /** Edits are told to the notes of the call that makes them. */
+  watch(notes: ChangeNotes): void {
+    this.#watcher = notes;
+  }
+
+  /** `what` names it in the effect log, where that differs. */
+  noteChange(name: string, what = name): void {
     this.#attachments = undefined;
+    this.#watcher?.add("content", what);
     if (this.#unsaved.size < MAX_NAMED_CHANGES) this.#unsaved.add(name);
   }
 

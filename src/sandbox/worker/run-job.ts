@@ -85,6 +85,7 @@ function runCall(run: Run, call: ScriptCall, scripts: ScriptStore): CallOutcome 
   return {
     verdict: result,
     ...state.committed,
+    ...takeChanges(state, isChanged(document.saved, savedBefore)),
     ...takeSplices(run, savedBefore),
     ...takeSent(run, state),
     ...common,
@@ -108,6 +109,12 @@ function tooLarge(run: Run, savedBefore: readonly Splice[], { sent }: CallState)
   return length <= run.room
     ? undefined
     : { kind: "limit", message: `the changed message needs ${length} bytes in one answer` };
+}
+
+function takeChanges({ changes }: CallState, isContentChanged: boolean): Pick<CallOutcome, "changes"> {
+  if (changes.count === 0) return {};
+  const notes = changes.committed(isContentChanged);
+  return notes.length === 0 ? {} : { changes: notes };
 }
 
 function takeSplices(run: Run, savedBefore: readonly Splice[]): Pick<CallOutcome, "splices"> {

@@ -1,6 +1,6 @@
 // What a script's failure looks like to the relay: one line, the frames of the bundle, the position.
 import type { ScriptFault } from "../../../runtime/contract.ts";
-import { oneLine } from "./call-state.ts";
+import { oneLine } from "./one-line.ts";
 
 const MAX_MESSAGE_CHARS = 1000;
 const MAX_STACK_CHARS = 4000;

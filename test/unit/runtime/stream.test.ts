@@ -27,7 +27,11 @@ function openStream(charset: string): Stream {
     ENVELOPE,
   );
   const call = createHostFunction(() => state);
-  const host = new Host((operation, a, b, c, bytes) => call(operation, a, b, c, bytes), 1e9);
+  const host = new Host(
+    (operation, a, b, c, bytes) => call(operation, a, b, c, bytes),
+    1e9,
+    () => 0,
+  );
   const stream = new Stream(() => host);
   stream.Open();
   stream.Charset = charset;
