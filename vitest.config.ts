@@ -6,10 +6,13 @@ const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/com
 
 /** Long runs (fuzz, soak, corpora, crash loops) are a project of their own: `npm run test:long`. */
 const project = (name: string, include: string[], timeoutMs: number) => ({
+  extends: true as const,
   test: { name, include, env, testTimeout: timeoutMs, hookTimeout: timeoutMs, pool: "forks" as const },
 });
 
 export default defineConfig({
+  // In a clone the package is its sources; the installed one is compiled (`npm run build`).
+  resolve: { alias: { "onarrival/testing": fileURLToPath(new URL("src/testing.ts", import.meta.url)) } },
   test: {
     // Vitest would leave one of two processors idle.
     maxWorkers: 3,
@@ -18,6 +21,7 @@ export default defineConfig({
       project("unit", ["test/unit/**/*.test.ts"], 30_000),
       project("sandbox", ["test/sandbox/**/*.test.ts"], 60_000),
       project("e2e", ["test/e2e/**/*.test.ts"], 120_000),
+      project("scripts", ["scripts/**/*.test.ts"], 30_000),
       project("long", ["test/long/**/*.test.ts"], 1_800_000),
     ],
   },

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The installed package carries compiled code (Node does not strip types below node_modules); a clone runs its sources.
+// A clone runs its sources; the installed package carries compiled code, since Node does not strip types below node_modules.
 import { existsSync } from "node:fs";
 
-const compiled = new URL("../dist/src/main.js", import.meta.url);
-await import(existsSync(compiled) ? compiled.href : new URL("../src/main.ts", import.meta.url).href);
+const sources = new URL("../src/main.ts", import.meta.url);
+await import(existsSync(sources) ? sources.href : new URL("../dist/src/main.js", import.meta.url).href);

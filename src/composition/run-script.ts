@@ -1,14 +1,8 @@
 // One script on one message in the real sandbox, and what it did, for `onarrival run`.
-import path from "node:path";
-import { systemClock } from "../core/clock.ts";
-import { OnArrivalError } from "../core/errors.ts";
-import { silentLogger } from "../core/logger.ts";
-import { type Capabilities, DEFAULT_SCRIPT_LIMITS, type LogLine } from "../../runtime/contract.ts";
-import { Content } from "../message/content.ts";
-import { parseAddressList } from "../mime/addresses.ts";
-import { Headers } from "../mime/headers.ts";
-import { type RunFault, type ScriptOutcome, createScriptHost } from "../sandbox/script-host.ts";
-import { bodyDifferences, headerDifferences, toCrlf } from "./message-differences.ts";
+import type { Capabilities, JobEnvelope, LogLine } from "../../runtime/contract.ts";
+import type { RunFault, ScriptOutcome } from "../sandbox/script-host.ts";
+import { bodyDifferences, headerDifferences } from "./message-differences.ts";
+import { openTrialBench } from "./script-trial.ts";
 
 export interface RunInput {
   /** Absolute path. */
@@ -46,63 +40,19 @@ export interface RunReport {
   readonly content: Buffer;
 }
 
-interface RunEnvelope {
-  readonly sender: string;
-  readonly recipients: readonly string[];
-}
-
 export async function runScriptOnce(input: RunInput): Promise<RunReport> {
-  const name = path.basename(input.script);
-  const host = createScriptHost({
-    folder: path.dirname(input.script),
-    only: [name],
-    watch: false,
-    log: silentLogger,
-    clock: systemClock,
-  });
+  const bench = await openTrialBench(input.script);
   try {
-    await host.start();
-    const script = host.scripts.get(name);
-    if (script === undefined)
-      throw new OnArrivalError("SCRIPT_INVALID", host.broken.get(name) ?? `${input.script}: no such script`);
-    const before = toCrlf(input.message);
-    const content = Content.fromBuffer(before);
-    const envelope = envelopeOf(input, content.header);
-    const { outcomes } = await host.run({
-      messageId: "RUN",
-      content,
-      envelope: {
-        ...envelope,
-        arrivalTime: systemClock.now(),
-        clientAddress: input.clientAddress ?? "",
-        pickupFileName: "",
-        status: 0,
-      },
-      measureHeap: true,
-      calls: [
-        {
-          script,
-          bindingName: script.binding.displayName ?? name,
-          sinkProperties: { ...script.binding.sinkProperties, ScriptName: name },
-          limits: { ...DEFAULT_SCRIPT_LIMITS, ...script.binding.limits },
-          allow: input.allow ?? {},
-          cacheable: true,
-          continueOnFault: false,
-        },
-      ],
-    });
-    const outcome = outcomes[0];
-    if (outcome === undefined) throw new OnArrivalError("SANDBOX_UNAVAILABLE", "the sandbox gave no answer");
-    const after = outcome.splices === undefined ? before : await content.splice(outcome.splices).toBuffer();
-    return { ...reportOf(outcome, envelope, before, after), script: name, version: script.version };
+    const { script, outcome, envelope, before, after } = await bench.run(input);
+    return { ...reportOf(outcome, envelope, before, after), script: script.name, version: script.version };
   } finally {
-    await host.stop();
+    await bench.close();
   }
 }
 
 function reportOf(
   outcome: ScriptOutcome,
-  envelope: RunEnvelope,
+  envelope: JobEnvelope,
   before: Buffer,
   after: Buffer,
 ): Omit<RunReport, "script" | "version"> {
@@ -125,20 +75,7 @@ function reportOf(
   };
 }
 
-/** As Pickup finds them: the flags, else the header fields (REFERENCE 6.4). */
-function envelopeOf(input: RunInput, header: Buffer): RunEnvelope {
-  const headers = new Headers(header);
-  const addresses = (...names: string[]): string[] =>
-    names.flatMap((field) =>
-      headers.getAll(field).flatMap((raw) => parseAddressList(raw).map((mailbox) => mailbox.address)),
-    );
-  return {
-    sender: input.sender ?? addresses("Sender", "From")[0] ?? "",
-    recipients: input.recipients ?? addresses("To", "Cc", "Bcc"),
-  };
-}
-
-function envelopeDifferences(before: RunEnvelope, { sender, recipients }: ScriptOutcome): string[] {
+function envelopeDifferences(before: JobEnvelope, { sender, recipients }: ScriptOutcome): string[] {
   const changes: string[] = [];
   if (sender !== undefined && sender !== before.sender)
     changes.push(`sender <${before.sender}> → <${sender}>`);

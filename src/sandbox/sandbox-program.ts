@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const inRoot = (path: string): string => `${root}${path}`;
+/** The package carries compiled modules; the runtime of the isolates is bundled from its sources in both. */
+const MODULE_ENDING = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 
 /** Entry of the object model that runs inside the isolates, bundled at start. */
 export const RUNTIME_ENTRY = inRoot("runtime/index.ts");
@@ -35,7 +37,7 @@ export function defaultProgram(): SandboxProgram {
   const own = ["package.json", "src/core", "src/mime", "src/message", "src/sandbox/worker", "runtime"].map(
     inRoot,
   );
-  return { file: inRoot("src/sandbox/worker/main.ts"), readable: [...own, ...moduleFolders()] };
+  return { file: inRoot(`src/sandbox/worker/main${MODULE_ENDING}`), readable: [...own, ...moduleFolders()] };
 }
 
 /**

@@ -31,11 +31,12 @@ const ROOMS: Readonly<Record<string, readonly string[] | "everything">> = {
   "src/relay.ts": "everything",
   "src/main.ts": "everything",
   "src/index.ts": "everything",
+  "src/testing.ts": "everything",
   "runtime/": [],
 };
 
 /** What only people and the composition root may import. */
-const OUTER_ROOMS = ["src/cli/", "src/composition/", "src/relay.ts", "src/main.ts"];
+const OUTER_ROOMS = ["src/cli/", "src/composition/", "src/relay.ts", "src/main.ts", "src/testing.ts"];
 
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   "isolated-vm": ["src/sandbox/worker/"],

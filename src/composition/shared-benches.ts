@@ -1,0 +1,71 @@
+// Sandboxes that many short trials share: one per script, opened when it is needed, closed when it was not used for a moment.
+import { statSync } from "node:fs";
+import { OnArrivalError } from "../core/errors.ts";
+import { type TrialBench, openTrialBench } from "./script-trial.ts";
+
+/** A test run must not be kept alive by its sandbox, and must not wait for a new one between two tests. */
+const IDLE_MS = 750;
+
+interface Shared {
+  readonly bench: Promise<TrialBench>;
+  /** Of the file when the bench was opened: one that changed since gets a new bench. */
+  readonly signature: string;
+  users: number;
+  idle: NodeJS.Timeout | undefined;
+}
+
+export class SharedBenches {
+  readonly #open = new Map<string, Shared>();
+  readonly #closing = new Set<Promise<void>>();
+
+  async use<T>(script: string, run: (bench: TrialBench) => Promise<T>): Promise<T> {
+    const shared = this.#benchOf(script);
+    clearTimeout(shared.idle);
+    shared.users += 1;
+    try {
+      return await run(await shared.bench);
+    } finally {
+      shared.users -= 1;
+      if (this.#open.get(script) !== shared) this.#closeUnused(shared);
+      else if (shared.users === 0) shared.idle = setTimeout(() => this.#drop(script, shared), IDLE_MS);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const [script, shared] of this.#open) this.#drop(script, shared);
+    await Promise.all(this.#closing);
+  }
+
+  #benchOf(script: string): Shared {
+    const signature = signatureOf(script);
+    const known = this.#open.get(script);
+    if (known?.signature === signature) return known;
+    if (known !== undefined) this.#drop(script, known);
+    const shared: Shared = { bench: openTrialBench(script), signature, users: 0, idle: undefined };
+    this.#open.set(script, shared);
+    return shared;
+  }
+
+  #drop(script: string, shared: Shared): void {
+    clearTimeout(shared.idle);
+    this.#open.delete(script);
+    this.#closeUnused(shared);
+  }
+
+  #closeUnused(shared: Shared): void {
+    if (shared.users > 0) return;
+    // A bench that could not be opened was told to its user and has nothing to close.
+    const closing = shared.bench.then(
+      (bench) => bench.close(),
+      () => undefined,
+    );
+    this.#closing.add(closing);
+    void closing.finally(() => this.#closing.delete(closing));
+  }
+}
+
+function signatureOf(script: string): string {
+  const stats = statSync(script, { throwIfNoEntry: false });
+  if (stats === undefined) throw new OnArrivalError("SCRIPT_INVALID", `${script}: no such script`);
+  return `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
+}
