@@ -1,0 +1,48 @@
+// Turns for work that may run only so often at once: those in excess wait in order, until they are called off.
+
+export class Turns {
+  #free: number;
+  #waiting = new Set<() => void>();
+
+  constructor(most: number) {
+    this.#free = most;
+  }
+
+  /** Runs the work when it is its turn. Rejects with the signal's reason when that comes first. */
+  async take<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    if (this.#free > 0) this.#free -= 1;
+    else await this.#turn(signal);
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const start = (): void => {
+        signal.removeEventListener("abort", giveUp);
+        resolve();
+      };
+      const giveUp = (): void => {
+        this.#waiting.delete(start);
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason of our own controller
+        reject(signal.reason);
+      };
+      this.#waiting.add(start);
+      signal.addEventListener("abort", giveUp, { once: true });
+    });
+  }
+
+  #leave(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#free += 1;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
+  }
+}
