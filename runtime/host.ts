@@ -18,8 +18,8 @@ export type HostFunction = (
   a?: Primitive,
   b?: Primitive,
   c?: Primitive,
-  bytes?: ArrayBuffer,
   place?: number,
+  bytes?: ArrayBuffer,
 ) => Answer;
 
 export type PartKind = "attachment" | "child";
@@ -83,7 +83,11 @@ export class Host {
   #edit(operation: string, a?: Primitive, b?: Primitive, c?: Primitive, bytes?: ArrayBuffer): Answer {
     // Messages that the script makes have no effect log.
     const isNoted = typeof a !== "number" || a < PARTS_PER_MESSAGE;
-    const place = isNoted ? this.#writtenAt || this.placeOfEdit() : 0;
+    let place = isNoted ? this.#writtenAt : 0;
+    if (isNoted && place === 0 && this.#placesLeft > 0) {
+      this.#placesLeft -= 1;
+      place = this.#place();
+    }
     return this.#invoke(operation, a, b, c, bytes, place);
   }
 
@@ -115,8 +119,8 @@ export class Host {
     bytes: ArrayBuffer | undefined,
     place: number,
   ): Answer {
-    if (place !== 0) return this.#call(operation, a, b, c, bytes, place);
-    if (bytes !== undefined) return this.#call(operation, a, b, c, bytes);
+    if (bytes !== undefined) return this.#call(operation, a, b, c, place, bytes);
+    if (place !== 0) return this.#call(operation, a, b, c, place);
     return c === undefined ? this.#call(operation, a, b) : this.#call(operation, a, b, c);
   }
 

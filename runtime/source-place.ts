@@ -6,8 +6,10 @@ import { PLACE_COLUMNS } from "./contract.ts";
 const MAX_LINE = 2_000_000_000;
 const RUNTIME_FILE = "onarrival:runtime";
 /** Frames that are looked at: first as many as an edit usually has of the runtime's, then as many as it can have. */
-const FEW_FRAMES = 7;
+const FEW_FRAMES = 5;
 const ALL_FRAMES = 14;
+/** The innermost ones are always the runtime's: this file, the host, the member that the script used. */
+const OWN_FRAMES = 3;
 
 const NativeError = Error;
 const { get, set } = Reflect;
@@ -20,7 +22,7 @@ interface CallSite {
 
 /** The innermost frame that has a name and is none of the runtime's is the script's. */
 function placeIn(_error: unknown, sites: readonly CallSite[]): number {
-  for (let at = 0; at < sites.length; at++) {
+  for (let at = OWN_FRAMES; at < sites.length; at++) {
     const name = sites[at]?.getScriptNameOrSourceURL();
     if (typeof name !== "string" || name === "" || name === RUNTIME_FILE) continue;
     const line = sites[at]?.getLineNumber();
@@ -45,7 +47,8 @@ export function takeStackHook(): () => number {
     set: () => {},
     configurable: false,
   });
-  const placeWithin = (frames: number): number => {
+  return function place(frames = FEW_FRAMES): number {
+    let found: unknown;
     try {
       const limit: unknown = get(NativeError, "stackTraceLimit");
       // Refused where the script froze Error.
@@ -53,13 +56,13 @@ export function takeStackHook(): () => number {
       const here = new NativeError();
       set(NativeError, "stackTraceLimit", limit);
       formatter = placeIn;
-      const place: unknown = here.stack;
-      return typeof place === "number" ? place : 0;
+      found = here.stack;
     } catch {
       return 0;
     } finally {
       formatter = undefined;
     }
+    if (typeof found === "number" && found !== 0) return found;
+    return frames === FEW_FRAMES ? place(ALL_FRAMES) : 0;
   };
-  return () => placeWithin(FEW_FRAMES) || placeWithin(ALL_FRAMES);
 }

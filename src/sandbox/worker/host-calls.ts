@@ -111,7 +111,7 @@ const textLength = (value: HostValue): number => (typeof value === "string" ? va
 
 /** The function that a context gets. `current` is the call that is running in it; between calls there is none. */
 export function createHostFunction(current: () => CallState | undefined): HostFunction {
-  return (operation, a, b, c, received, place) => {
+  return (operation, a, b, c, place, received) => {
     const call = current();
     if (call === undefined) return operation === "error" ? "CDO_E_NOT_AVAILABLE outside of a message" : false;
     const report = REPORTS.get(operation);

@@ -11,8 +11,8 @@ export type HostFunction = (
   a: HostValue,
   b: HostValue,
   c: HostValue,
-  bytes: unknown,
   place?: unknown,
+  bytes?: unknown,
 ) => HostAnswer;
 
 /** How a call into the isolate ended. `broken`: the isolate refused for a reason that is neither time nor memory. */

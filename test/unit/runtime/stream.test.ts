@@ -28,7 +28,7 @@ function openStream(charset: string): Stream {
   );
   const call = createHostFunction(() => state);
   const host = new Host(
-    (operation, a, b, c, bytes) => call(operation, a, b, c, bytes),
+    (operation, a, b, c, place, bytes) => call(operation, a, b, c, place, bytes),
     1e9,
     () => 0,
   );
