@@ -22,7 +22,12 @@ const settings = {
   listen: [{ host: "127.0.0.1", port: 0 }],
   relayNetworks: ["127.0.0.0/8"],
 };
-const listener = createSmtpListener(settings, forgetfulIntake(), silentLogger, systemClock);
+const listener = createSmtpListener({
+  settings,
+  intake: forgetfulIntake(),
+  logger: silentLogger,
+  clock: systemClock,
+});
 const [bound] = await listener.listen();
 process.send?.({ port: bound?.port });
 process.on("disconnect", () => process.exit(0));

@@ -249,7 +249,12 @@ class RunningRelay implements Relay {
       submit: transport.accept,
     };
     for (const server of config.virtualServers) {
-      const listener = createSmtpListener(await smtpServerSettings(server), intake, this.#log, this.#clock);
+      const listener = createSmtpListener({
+        settings: await smtpServerSettings(server),
+        intake,
+        logger: this.#log,
+        clock: this.#clock,
+      });
       this.#listeners.push(listener);
       for (const { host, port } of await listener.listen()) {
         this.addresses.push(host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);

@@ -41,4 +41,6 @@ export interface Envelope {
   readonly envelopeId?: string | undefined;
   /** RET= of RFC 3461 §4.3. */
   readonly returnContent?: "FULL" | "HDRS" | undefined;
+  /** Private properties that sinks of protocol events gave the message. */
+  readonly properties?: Readonly<Record<string, string | number | boolean>> | undefined;
 }

@@ -76,7 +76,8 @@ export function createQueuedMessage(
     edits: "none",
     crlfOnly: content !== undefined && origin.crlfOnly === true,
     resumeAt: 0,
-    properties: NO_PROPERTIES,
+    properties:
+      envelope.properties === undefined ? NO_PROPERTIES : new Map(Object.entries(envelope.properties)),
   };
 }
 

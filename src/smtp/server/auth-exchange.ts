@@ -1,36 +1,35 @@
 // The AUTH dialogue of one session (RFC 4954 §4): challenges, the check, and the price of a wrong password.
 import { describeError } from "../../core/errors.ts";
-import { reply, type Reply } from "../../core/reply.ts";
+import { reply } from "../../core/reply.ts";
 import { type Credentials, decodePlain, decodeToken, decodeUserName } from "./authentication.ts";
+import { UNSAFE_LINE } from "./replies.ts";
 import { printable, type SessionParts } from "./session-parts.ts";
+import type { SessionState } from "./session-state.ts";
+import { type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
 import type { Wire } from "./wire.ts";
 
-interface AuthOutcome {
-  finish(verdict: Reply): void;
-  accept(user: string): void;
-  /** The reply after which the session ends. */
-  end(verdict: Reply): void;
-}
+/** Sends a reply and answers the client's next line; undefined when there is none that could be used. */
+export type AskLine = (challenge: string) => Promise<string | undefined>;
 
-type NextLine = (token: string) => void;
+/** What the client answered, decoded, or why there is no answer. */
+type Answer = { readonly token: string } | { readonly verdict: Verdict };
 
-const BAD_TOKEN = reply(501, "5.2", "Cannot decode response");
-const USER_NAME_CHALLENGE = "334 VXNlcm5hbWU6\r\n";
-const PASSWORD_CHALLENGE = "334 UGFzc3dvcmQ6\r\n";
+const BAD_TOKEN = verdict(reply(501, "5.2", "Cannot decode response"));
+const USER_NAME_CHALLENGE = "334 VXNlcm5hbWU6";
+const PASSWORD_CHALLENGE = "334 UGFzc3dvcmQ6";
 
 export class AuthExchange {
   readonly #parts: SessionParts;
   readonly #wire: Wire;
-  readonly #outcome: AuthOutcome;
-  #nextLine: NextLine | undefined;
-  #isChecking = false;
+  readonly #state: SessionState;
+  readonly #ask: AskLine;
   #failures = 0;
-  #cancelDelay: () => void = () => undefined;
 
-  constructor(parts: SessionParts, wire: Wire, outcome: AuthOutcome) {
+  constructor(parts: SessionParts, wire: Wire, state: SessionState, ask: AskLine) {
     this.#parts = parts;
     this.#wire = wire;
-    this.#outcome = outcome;
+    this.#state = state;
+    this.#ask = ask;
   }
 
   get #hasUsers(): boolean {
@@ -41,114 +40,69 @@ export class AuthExchange {
     return this.#hasUsers && (this.#wire.isSecure || this.#parts.settings.auth.allowPlaintext);
   }
 
-  get awaitsLine(): boolean {
-    return this.#nextLine !== undefined;
-  }
-
-  get isBusy(): boolean {
-    return this.#isChecking;
-  }
-
-  begin(rest: string): void {
-    if (!this.#hasUsers) return this.#outcome.finish(reply(502, "5.1", "AUTH is not offered"));
+  /** `rest` is the mechanism, perhaps with an initial response. */
+  begin(rest: string): PendingVerdict {
+    if (!this.#hasUsers) return verdict(reply(502, "5.1", "AUTH is not offered"));
     if (!this.isOffered)
-      return this.#outcome.finish(
-        reply(538, "7.11", "Encryption required for requested authentication mechanism"),
-      );
+      return verdict(reply(538, "7.11", "Encryption required for requested authentication mechanism"));
     const [mechanism = "", initial, ...more] = rest.split(" ");
-    if (more.length > 0) return this.#outcome.finish(reply(501, "5.4", "Invalid arguments"));
+    if (more.length > 0) return verdict(reply(501, "5.4", "Invalid arguments"));
     switch (mechanism.toUpperCase()) {
       case "PLAIN":
-        return this.#startWith(initial, "334 \r\n", (token) => this.#plain(token));
+        return this.#plain(initial);
       case "LOGIN":
-        return this.#startWith(initial, USER_NAME_CHALLENGE, (token) => this.#loginUser(token));
+        return this.#login(initial);
       default:
-        return this.#outcome.finish(reply(504, "5.4", "Unrecognized authentication type"));
+        return verdict(reply(504, "5.4", "Unrecognized authentication type"));
     }
   }
 
-  continueWith(line: string): void {
-    const nextLine = this.#nextLine;
-    this.#nextLine = undefined;
-    if (line === "*") return this.#outcome.finish(reply(501, "7.0", "Authentication cancelled"));
-    nextLine?.(line);
+  async #plain(initial: string | undefined): Promise<Verdict> {
+    const answer = initial === undefined ? await this.#answerTo("334 ") : { token: initial };
+    if ("verdict" in answer) return answer.verdict;
+    const credentials = decodePlain(answer.token);
+    return credentials === undefined ? BAD_TOKEN : this.#check(credentials);
   }
 
-  cancel(): void {
-    this.#nextLine = undefined;
+  async #login(initial: string | undefined): Promise<Verdict> {
+    const first = initial === undefined ? await this.#answerTo(USER_NAME_CHALLENGE) : { token: initial };
+    if ("verdict" in first) return first.verdict;
+    const user = decodeUserName(first.token);
+    if (user === undefined) return BAD_TOKEN;
+    const second = await this.#answerTo(PASSWORD_CHALLENGE);
+    if ("verdict" in second) return second.verdict;
+    const password = decodeToken(second.token);
+    return password === undefined ? BAD_TOKEN : this.#check({ user, password });
   }
 
-  /** The client is gone. */
-  abandon(): void {
-    this.#nextLine = undefined;
-    this.#cancelDelay();
+  async #answerTo(challenge: string): Promise<Answer> {
+    const line = await this.#ask(challenge);
+    if (line === undefined) return { verdict: verdict(UNSAFE_LINE) };
+    if (line === "*") return { verdict: verdict(reply(501, "7.0", "Authentication cancelled")) };
+    return { token: line };
   }
 
-  #startWith(initial: string | undefined, challenge: string, step: NextLine): void {
-    if (initial !== undefined) step(initial);
-    else this.#ask(challenge, step);
-  }
-
-  #ask(challenge: string, step: NextLine): void {
-    this.#nextLine = step;
-    this.#wire.reply(challenge);
-  }
-
-  #plain(token: string): void {
-    const credentials = decodePlain(token);
-    if (credentials === undefined) return this.#outcome.finish(BAD_TOKEN);
-    this.#check(credentials);
-  }
-
-  #loginUser(token: string): void {
-    const user = decodeUserName(token);
-    if (user === undefined) return this.#outcome.finish(BAD_TOKEN);
-    this.#ask(PASSWORD_CHALLENGE, (answer) => {
-      const password = decodeToken(answer);
-      if (password === undefined) this.#outcome.finish(BAD_TOKEN);
-      else this.#check({ user, password });
-    });
-  }
-
-  #check(credentials: Credentials): void {
-    this.#isChecking = true;
-    this.#wire.hold();
-    this.#parts.checkCredentials(credentials).then(
-      (isRight) => (isRight ? this.#succeed(credentials.user) : this.#fail(credentials.user)),
-      (thrown: unknown) => {
-        this.#parts.logger.error({ error: describeError(thrown) }, "authentication check failed");
-        this.#settle(() => this.#outcome.finish(reply(454, "7.0", "Temporary authentication failure")));
-      },
+  async #check(credentials: Credentials): Promise<Verdict> {
+    const { checkCredentials, logger } = this.#parts;
+    try {
+      if (!(await checkCredentials(credentials))) return await this.#refuse(credentials.user);
+    } catch (thrown) {
+      logger.error({ error: describeError(thrown) }, "authentication check failed");
+      return verdict(reply(454, "7.0", "Temporary authentication failure"));
+    }
+    return verdict(reply(235, "7.0", "Authentication successful"), () =>
+      this.#state.setUser(credentials.user),
     );
   }
 
-  #succeed(user: string): void {
-    this.#settle(() => {
-      this.#outcome.accept(user);
-      this.#outcome.finish(reply(235, "7.0", "Authentication successful"));
-    });
-  }
-
-  #fail(user: string): void {
-    const { auth } = this.#parts.settings;
+  async #refuse(user: string): Promise<Verdict> {
+    const { settings, logger, clock } = this.#parts;
     this.#failures++;
-    this.#parts.logger.info(
-      { client: this.#wire.remoteAddress, user: printable(user) },
-      "authentication failed",
-    );
-    this.#cancelDelay = this.#parts.clock.after(auth.failureDelayMs, () =>
-      this.#settle(() => {
-        const isLast = this.#failures >= auth.maxFailures;
-        const verdict = reply(535, "7.8", "Authentication credentials invalid");
-        this.#outcome.finish(verdict);
-        if (isLast) this.#outcome.end(reply(421, "7.0", "Too many failed authentications"));
-      }),
-    );
-  }
-
-  #settle(answer: () => void): void {
-    this.#isChecking = false;
-    answer();
-    this.#wire.release();
+    logger.info({ client: this.#wire.remoteAddress, user: printable(user) }, "authentication failed");
+    await new Promise<void>((resolve) => void clock.after(settings.auth.failureDelayMs, resolve));
+    const refusal = verdict(reply(535, "7.8", "Authentication credentials invalid"));
+    return this.#failures < settings.auth.maxFailures
+      ? refusal
+      : { ...refusal, ends: reply(421, "7.0", "Too many failed authentications") };
   }
 }

@@ -122,6 +122,19 @@ function completeAddress(text: string, defaultDomain: string): string | undefine
   return text.endsWith(".") ? text.slice(0, -1) : text;
 }
 
+/** Takes a parameter of MAIL or RCPT out of the line. Undefined when it is not there. */
+export function takeParameter(line: string, keyword: string): { line: string; value: string } | undefined {
+  const start = line.indexOf("<") + 1;
+  const end = start === 0 ? -1 : pathEnd(line, start);
+  if (end < 0) return undefined;
+  const words = line.slice(end + 1).split(" ");
+  const wanted = keyword.toUpperCase();
+  const at = words.findIndex((word) => (PARAMETER.exec(word)?.[1] ?? "").toUpperCase() === wanted);
+  if (at < 0) return undefined;
+  const value = PARAMETER.exec(words[at] ?? "")?.[2] ?? "";
+  return { line: line.slice(0, end + 1) + words.toSpliced(at, 1).join(" "), value };
+}
+
 type ApplyParameter<T> = (to: T, keyword: string, value: string | undefined) => Reply | undefined;
 
 /** RFC 5321 §4.1.2: keywords of letters, digits and hyphens; a value of printable characters without "=". */

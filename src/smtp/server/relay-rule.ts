@@ -7,13 +7,12 @@ import { OnArrivalError } from "../../core/errors.ts";
 export interface RelaySettings {
   readonly localDomains: readonly string[];
   readonly relayNetworks: readonly string[];
-  readonly relayAuthenticated: boolean;
 }
 
 export interface RelayRule {
   /** Whether the client's address alone gives the right; asked once per session. */
   isTrustedAddress(clientAddress: string): boolean;
-  isAllowed(recipient: string, isTrusted: boolean, isAuthenticated: boolean): boolean;
+  isAllowed(recipient: string, mayRelay: boolean): boolean;
 }
 
 export function createRelayRule(settings: RelaySettings): RelayRule {
@@ -25,8 +24,8 @@ export function createRelayRule(settings: RelaySettings): RelayRule {
         isIP(clientAddress) !== 0 && networks.check(clientAddress, isIPv6(clientAddress) ? "ipv6" : "ipv4")
       );
     },
-    isAllowed(recipient, isTrusted, isAuthenticated) {
-      if (isTrusted || (isAuthenticated && settings.relayAuthenticated)) return true;
+    isAllowed(recipient, mayRelay) {
+      if (mayRelay) return true;
       return localDomains.has(canonicalDomain(domainOf(recipient))) && !isRouted(localPartOf(recipient));
     },
   };

@@ -8,12 +8,18 @@ export const NEED_RCPT = reply(503, "5.2", "Need Rcpt command.");
 export const NO_ARGUMENTS = reply(501, "5.4", "No arguments allowed");
 export const TOO_LARGE = reply(552, "3.4", "Message size exceeds fixed maximum message size");
 export const UNRECOGNIZED = reply(500, "3.3", "Unrecognized command");
+export const FOREIGN = reply(554, "5.1", "SMTP is spoken here");
+export const UNSAFE_LINE = reply(
+  501,
+  "5.2",
+  "Control characters and bytes that are no UTF-8 are not allowed",
+);
 export const START_INPUT = reply(354, undefined, "Start mail input; end with <CRLF>.<CRLF>");
 
 export const FAULT_REPLIES: Readonly<Record<FramingFault, Reply>> = {
   "line-too-long": reply(500, "5.6", "Command line too long"),
   "bare-line-feed": reply(500, "5.2", "Command lines end with CRLF"),
-  "not-smtp": reply(554, "5.1", "SMTP is spoken here"),
+  "not-smtp": FOREIGN,
 };
 export const SHUTTING_DOWN = reply(421, "3.2", "Service shutting down");
 

@@ -2,6 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { CheckCredentials } from "./authentication.ts";
+import type { InboundProtocol } from "./command-run.ts";
 import type { Intake } from "./intake.ts";
 import type { RelayRule } from "./relay-rule.ts";
 import type { SmtpServerSettings } from "./settings.ts";
@@ -19,6 +20,8 @@ export interface SessionParts {
   readonly traceDate: (now: number) => string;
   /** The keywords of EHLO that do not depend on the session. */
   readonly keywords: readonly string[];
+  /** The sinks of OnInboundCommand. Absent: none can be bound. */
+  readonly protocol: InboundProtocol | undefined;
 }
 
 /** Text of a stranger for a log line or a reply: short, printable ASCII. */

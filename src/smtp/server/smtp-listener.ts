@@ -7,6 +7,7 @@ import type { Logger } from "../../core/logger.ts";
 import { createMailDates } from "../../core/mail-date.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import { createCredentialCheck } from "./authentication.ts";
+import type { InboundProtocol } from "./command-run.ts";
 import { SmtpConversation } from "./conversation.ts";
 import type { Intake } from "./intake.ts";
 import { LibraryServer } from "./library-connection.ts";
@@ -51,13 +52,25 @@ const FAREWELL_MS = 500;
 
 const TOO_MANY_CONNECTIONS = reply(421, "7.0", "Too many connections, try again later");
 
-export function createSmtpListener(
-  settings: SmtpServerSettings,
-  intake: Intake,
-  logger: Logger,
-  clock: Clock,
-  lookUp: ReverseLookup = reverse,
-): SmtpListener {
+export interface SmtpListenerParts {
+  readonly settings: SmtpServerSettings;
+  readonly intake: Intake;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Default: the DNS of the system. */
+  readonly lookUp?: ReverseLookup | undefined;
+  /** The sinks of OnInboundCommand. */
+  readonly protocol?: InboundProtocol | undefined;
+}
+
+export function createSmtpListener({
+  settings,
+  intake,
+  logger,
+  clock,
+  lookUp = reverse,
+  protocol,
+}: SmtpListenerParts): SmtpListener {
   const createParts = (wanted: SmtpServerSettings): SessionParts => {
     if (wanted.tls !== undefined) checkCertificate(wanted.tls);
     return {
@@ -77,6 +90,7 @@ export function createSmtpListener(
         "ENHANCEDSTATUSCODES",
         "DSN",
       ],
+      protocol,
     };
   };
   return new Listener(createParts(settings), createParts);

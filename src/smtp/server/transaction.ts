@@ -3,6 +3,7 @@ import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
 import { describeError, OnArrivalError } from "../../core/errors.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import { headerBlockLength } from "../../message/content.ts";
+import type { PropertyValue } from "../../message/mail-msg.ts";
 import { DataCollector } from "./data-collector.ts";
 import { type MailCommand, parseRcpt } from "./path-command.ts";
 import {
@@ -15,6 +16,7 @@ import {
 } from "./replies.ts";
 import { printable, type SessionParts } from "./session-parts.ts";
 import type { BareLineEnding } from "./stream-parser.ts";
+import { type Verdict, verdict } from "./verdict.ts";
 import { countReceived, traceField, type TraceStart } from "./trace-field.ts";
 
 /** What the session knows of its client. */
@@ -22,7 +24,8 @@ export interface ClientFacts {
   readonly address: string;
   readonly heloDomain: string;
   readonly user: string | undefined;
-  readonly isTrusted: boolean;
+  /** Recipients of foreign domains are taken. */
+  readonly mayRelay: boolean;
   readonly trace: TraceStart;
 }
 
@@ -49,22 +52,31 @@ export class Transaction {
     return this.#collector !== undefined;
   }
 
-  addRecipient(line: string): Reply {
+  get sender(): string {
+    return this.#mail.sender;
+  }
+
+  get recipients(): readonly Recipient[] {
+    return this.#recipients;
+  }
+
+  /** RCPT: the recipient is added by the effect. */
+  judgeRecipient(line: string, mayRelay: boolean): Verdict {
     const { settings, relay } = this.#parts;
     const parsed = parseRcpt(line, settings.defaultDomain, this.#mail.smtpUtf8);
-    if (!parsed.ok) return parsed.reply;
+    if (!parsed.ok) return verdict(parsed.reply);
     const { address, notify, originalRecipient } = parsed.value;
-    if (!relay.isAllowed(address, this.#client.isTrusted, this.#client.user !== undefined)) {
-      return reply(550, "7.1", `Unable to relay for ${printable(address)}`);
-    }
+    if (!relay.isAllowed(address, mayRelay))
+      return verdict(reply(550, "7.1", `Unable to relay for ${printable(address)}`));
     const key = address.toLowerCase();
-    if (!this.#known.has(key)) {
-      // RFC 5321 §4.5.3.1.10: the first ones stay; the client brings the others in another transaction.
-      if (this.#recipients.length >= settings.maxRecipients) return TOO_MANY_RECIPIENTS;
+    const isKnown = this.#known.has(key);
+    // RFC 5321 §4.5.3.1.10: the first ones stay; the client brings the others in another transaction.
+    if (!isKnown && this.#recipients.length >= settings.maxRecipients) return verdict(TOO_MANY_RECIPIENTS);
+    return verdict(reply(250, "1.5", printable(address)), () => {
+      if (this.#known.has(key)) return;
       this.#known.add(key);
       this.#recipients.push({ address, notify, originalRecipient });
-    }
-    return reply(250, "1.5", printable(address));
+    });
   }
 
   beginData(): void {
@@ -105,7 +117,11 @@ export class Transaction {
   }
 
   /** Hands the message over. The answer is positive only when it is durable. */
-  async submit(): Promise<Reply> {
+  async submit(properties: ReadonlyMap<string, PropertyValue> | undefined): Promise<Verdict> {
+    return verdict(await this.#handOver(properties));
+  }
+
+  async #handOver(properties: ReadonlyMap<string, PropertyValue> | undefined): Promise<Reply> {
     const { intake, clock, logger, traceDate } = this.#parts;
     const collector = this.#collector;
     // The connection may end from here on; the message is complete and ours.
@@ -119,7 +135,7 @@ export class Transaction {
         traceField(this.#client.trace, this.#mail.smtpUtf8, id, single, traceDate(now)),
       );
       const content = built instanceof Promise ? await built : built;
-      await intake.submit(id, this.#origin(now), this.#envelope(), content);
+      await intake.submit(id, this.#origin(now), this.#envelope(properties), content);
       return reply(250, "6.0", `<${id}> Queued mail for delivery`);
     } catch (thrown) {
       const isStore = thrown instanceof OnArrivalError && thrown.code === "STORE_FAILED";
@@ -143,8 +159,9 @@ export class Transaction {
     };
   }
 
-  #envelope(): Envelope {
+  #envelope(properties: ReadonlyMap<string, PropertyValue> | undefined): Envelope {
     const { sender, body, smtpUtf8, envelopeId, returnContent } = this.#mail;
-    return { sender, recipients: this.#recipients, body, smtpUtf8, envelopeId, returnContent };
+    const envelope = { sender, recipients: this.#recipients, body, smtpUtf8, envelopeId, returnContent };
+    return properties === undefined ? envelope : { ...envelope, properties: Object.fromEntries(properties) };
   }
 }

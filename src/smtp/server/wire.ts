@@ -5,6 +5,8 @@ import type { BareLineEnding, FramingFault } from "./stream-parser.ts";
 export interface Wire {
   /** Without the IPv4-mapped prefix of a dual-stack socket. */
   readonly remoteAddress: string;
+  /** Ours, as the client reached it. */
+  readonly localAddress: string;
   readonly isSecure: boolean;
   /** The client sent more than what has been handed to the conversation. */
   readonly hasPendingInput: boolean;

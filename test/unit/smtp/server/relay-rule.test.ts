@@ -66,16 +66,15 @@ test("networks of both families and single addresses are told apart", () => {
   const rule = createRelayRule({
     localDomains: [],
     relayNetworks: ["10.0.0.0/8", "192.0.2.1", "fd00::/8"],
-    relayAuthenticated: false,
   });
   const trusted = ["10.1.2.3", "192.0.2.1", "fd12::1"];
   const others = ["11.0.0.1", "192.0.2.2", "fe80::1", "", "nonsense"];
   expect(trusted.every((address) => rule.isTrustedAddress(address))).toBe(true);
   expect(others.some((address) => rule.isTrustedAddress(address))).toBe(false);
-  expect(rule.isAllowed("a@elsewhere.org", false, true)).toBe(false);
+  expect(rule.isAllowed("a@elsewhere.org", false)).toBe(false);
 });
 
 test("a network that is none is a fault of the settings", () => {
-  const settings = { localDomains: [], relayNetworks: ["10.0.0.0/99"], relayAuthenticated: true };
+  const settings = { localDomains: [], relayNetworks: ["10.0.0.0/99"] };
   expect(() => createRelayRule(settings)).toThrow('relayNetworks: "10.0.0.0/99" is no address or network');
 });

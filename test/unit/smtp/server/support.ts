@@ -9,6 +9,7 @@ import type { Envelope, Origin } from "../../../../src/core/envelope.ts";
 import { silentLogger } from "../../../../src/core/logger.ts";
 import { Content } from "../../../../src/message/content.ts";
 import type { Intake, Spool } from "../../../../src/smtp/server/intake.ts";
+import type { InboundProtocol } from "../../../../src/smtp/server/command-run.ts";
 import { defaultSmtpServerSettings, type SmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
 import {
   createSmtpListener,
@@ -88,12 +89,14 @@ interface StartOptions {
   readonly settings?: Partial<SmtpServerSettings>;
   readonly clock?: Clock;
   readonly lookUp?: ReverseLookup;
+  readonly protocol?: InboundProtocol;
 }
 
 export async function startListener({
   settings,
   clock = systemClock,
   lookUp,
+  protocol,
 }: StartOptions = {}): Promise<RunningListener> {
   const intake = keepingIntake();
   const all: SmtpServerSettings = {
@@ -104,7 +107,14 @@ export async function startListener({
     defaultDomain: "example.com",
     ...settings,
   };
-  const listener = createSmtpListener(all, intake, silentLogger, clock, lookUp);
+  const listener = createSmtpListener({
+    settings: all,
+    intake,
+    logger: silentLogger,
+    clock,
+    lookUp,
+    protocol,
+  });
   const ports = (await listener.listen()).map((bound) => bound.port);
   const port = ports[0] ?? 0;
   const talks: Talk[] = [];

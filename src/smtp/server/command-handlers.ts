@@ -1,0 +1,179 @@
+// The built-in handler of every verb (RFC 5321 §4.1): looks, and answers a verdict. Nothing changes before its effect.
+import { formatReply, reply, type Reply } from "../../core/reply.ts";
+import { type AskLine, AuthExchange } from "./auth-exchange.ts";
+import { isForeign, isHeloDomain } from "./line-checks.ts";
+import { parseMail } from "./path-command.ts";
+import {
+  FOREIGN,
+  HELLO_FIRST,
+  NEED_MAIL,
+  NEED_RCPT,
+  NO_ARGUMENTS,
+  SHUTTING_DOWN,
+  START_INPUT,
+  TOO_LARGE,
+  UNRECOGNIZED,
+} from "./replies.ts";
+import { printable, type SessionParts } from "./session-parts.ts";
+import type { SessionState } from "./session-state.ts";
+import type { BareLineEnding } from "./stream-parser.ts";
+import { Transaction } from "./transaction.ts";
+import { lastVerdict, type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
+import type { Wire } from "./wire.ts";
+
+export interface Command {
+  /** In upper case. */
+  readonly verb: string;
+  /** The line without its CRLF and trailing blanks. */
+  readonly line: string;
+  /** What follows the verb. */
+  readonly argument: string;
+}
+
+const OK = verdict(reply(250, "0.0", "OK"));
+const NO_VRFY = verdict(reply(252, "1.5", "Cannot VRFY user, but will take message"));
+const HELP = verdict(reply(214, "0.0", "HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT HELP VRFY"));
+const NESTED_MAIL = reply(503, "5.2", "Sender already specified");
+
+export class CommandHandlers {
+  readonly #parts: SessionParts;
+  readonly #wire: Wire;
+  readonly #state: SessionState;
+  readonly #auth: AuthExchange;
+
+  constructor(parts: SessionParts, wire: Wire, state: SessionState, ask: AskLine) {
+    this.#parts = parts;
+    this.#wire = wire;
+    this.#state = state;
+    this.#auth = new AuthExchange(parts, wire, state, ask);
+  }
+
+  handle({ verb, line, argument }: Command): PendingVerdict {
+    switch (verb) {
+      case "MAIL":
+        return this.#mail(line);
+      case "RCPT":
+        return this.#rcpt(line);
+      case "DATA":
+        return this.#data(argument);
+      case "EHLO":
+      case "HELO":
+        return this.#hello(argument, verb === "EHLO");
+      case "QUIT":
+        return lastVerdict(
+          reply(221, "0.0", `${this.#parts.settings.hostName} Service closing transmission channel`),
+        );
+      case "STARTTLS":
+        return this.#startTls(argument);
+      case "AUTH":
+        return this.#authenticate(argument);
+      case "RSET":
+        return verdict(reply(250, "0.0", "Resetting"), () => this.#state.reset());
+      case "NOOP":
+        return OK;
+      case "VRFY":
+        return NO_VRFY;
+      case "HELP":
+        return HELP;
+      default:
+        return isForeign(line, this.#state.client === undefined)
+          ? lastVerdict(FOREIGN)
+          : verdict(UNRECOGNIZED);
+    }
+  }
+
+  /** _EOD. The content is durable when the verdict is positive: no sink can take that back. */
+  endOfData(bare: BareLineEnding | undefined): PendingVerdict {
+    const { transaction } = this.#state;
+    if (transaction === undefined) return verdict(NEED_MAIL);
+    const refusal = transaction.refuseContent(bare);
+    if (refusal !== undefined) {
+      const fields = { client: this.#wire.remoteAddress, reply: formatReply(refusal) };
+      this.#parts.logger.info(fields, "message refused");
+      return verdict(refusal);
+    }
+    this.#state.transaction = undefined;
+    return transaction.submit(this.#state.takeMessageProperties());
+  }
+
+  #hello(domain: string, isExtended: boolean): Verdict {
+    if (!isHeloDomain(domain)) return verdict(reply(501, "5.4", "Invalid domain name"));
+    const { settings } = this.#parts;
+    const greeting = `${settings.hostName} Hello [${this.#wire.remoteAddress}]`;
+    const effect = (): void => this.#state.introduce(domain, isExtended);
+    if (!isExtended) return { code: 250, text: `250 ${greeting}`, effect, isError: false };
+    const text = `250-${[greeting, ...this.#keywords()].join("\r\n250-")}\r\n250 OK`;
+    return { code: 250, text, effect, isError: false };
+  }
+
+  #keywords(): string[] {
+    const offered = [...this.#parts.keywords];
+    if (this.#auth.isOffered && this.#state.user === undefined) offered.push("AUTH PLAIN LOGIN");
+    if (this.#parts.settings.tls !== undefined && !this.#wire.isSecure) offered.push("STARTTLS");
+    return offered;
+  }
+
+  #mail(line: string): Verdict {
+    const { client } = this.#state;
+    if (client === undefined) return verdict(HELLO_FIRST);
+    if (this.#state.isEnding) return lastVerdict(SHUTTING_DOWN);
+    if (this.#state.transaction !== undefined) return verdict(NESTED_MAIL);
+    const { settings } = this.#parts;
+    const parsed = parseMail(line, settings.defaultDomain);
+    if (!parsed.ok) return verdict(parsed.reply);
+    const mail = parsed.value;
+    if (mail.size > settings.maxMessageSize) return verdict(TOO_LARGE);
+    return verdict(
+      reply(250, "1.0", `${printable(mail.sender === "" ? "<>" : mail.sender)}....Sender OK`),
+      () => {
+        this.#state.transaction = new Transaction(this.#parts, client, mail);
+      },
+    );
+  }
+
+  #rcpt(line: string): Verdict {
+    const { transaction, client, mayRelay } = this.#state;
+    if (transaction === undefined) return verdict(client === undefined ? HELLO_FIRST : NEED_MAIL);
+    return transaction.judgeRecipient(line, mayRelay);
+  }
+
+  #data(argument: string): Verdict {
+    const { transaction } = this.#state;
+    const refusal = this.#refusalOfData(argument);
+    if (refusal === undefined && transaction !== undefined) {
+      return verdict(START_INPUT, () => {
+        transaction.beginData();
+        this.#wire.expectData();
+      });
+    }
+    // What is already here may be the content of a message: it must never run as commands (FAULTS S06).
+    if (this.#wire.hasPendingInput)
+      return lastVerdict(reply(554, "5.0", "Data sent before it was asked for"));
+    return verdict(refusal ?? NEED_MAIL);
+  }
+
+  #refusalOfData(argument: string): Reply | undefined {
+    const { transaction, client } = this.#state;
+    if (argument !== "") return NO_ARGUMENTS;
+    if (transaction === undefined) return client === undefined ? HELLO_FIRST : NEED_MAIL;
+    return transaction.hasRecipients ? undefined : NEED_RCPT;
+  }
+
+  #startTls(argument: string): Verdict {
+    if (argument !== "") return verdict(NO_ARGUMENTS);
+    if (this.#wire.isSecure) return verdict(reply(503, "5.1", "TLS is already in use"));
+    if (this.#parts.settings.tls === undefined) return verdict(reply(502, "5.1", "STARTTLS is not offered"));
+    return verdict(reply(220, "0.0", "Ready to start TLS"), () => {
+      this.#state.forgetClient();
+      this.#wire.startTls();
+    });
+  }
+
+  #authenticate(argument: string): PendingVerdict {
+    const { client, isExtended, user, transaction } = this.#state;
+    if (client === undefined || !isExtended) return verdict(reply(503, "5.1", "Send EHLO first"));
+    if (user !== undefined) return verdict(reply(503, "5.1", "Already authenticated"));
+    if (transaction !== undefined) return verdict(reply(503, "5.1", "Not during a mail transaction"));
+    return this.#auth.begin(argument);
+  }
+}

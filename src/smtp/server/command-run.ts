@@ -1,0 +1,233 @@
+// One command on its way past the sinks of OnInboundCommand and the built-in handler (REFERENCE 3.2, "Chaining of responses").
+import { reply, type Reply } from "../../core/reply.ts";
+import {
+  type ProtocolChain,
+  type ProtocolOutcome,
+  type ProtocolRunParts,
+  type VerbSinks,
+  runProtocolSinks,
+} from "../../events/protocol-chain.ts";
+import {
+  type CommandStatus,
+  type InboundCommandContext,
+  type ProtocolMessage,
+  type ProtocolServer,
+  type ProtocolSession,
+  protocolResult,
+} from "../../events/protocol-contexts.ts";
+import type { Command } from "./command-handlers.ts";
+import { takeParameter } from "./path-command.ts";
+import { LOCAL_FAULT, UNRECOGNIZED } from "./replies.ts";
+import { formatReplyText, parseReplyLine, parseReplyText, type ReplyText } from "./reply-text.ts";
+import { type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
+
+/** What the sinks of one listener need. */
+export interface InboundProtocol extends ProtocolRunParts {
+  /** The sinks that are live now. */
+  readonly chain: () => ProtocolChain<InboundCommandContext>;
+  readonly server: ProtocolServer;
+}
+
+export interface CommandSubject {
+  readonly session: ProtocolSession;
+  readonly message: ProtocolMessage;
+  readonly nextLine: (reply: string) => Promise<Buffer | undefined>;
+}
+
+const DEFAULT_REPLIES: Readonly<Record<CommandStatus, Reply>> = {
+  unhandled: UNRECOGNIZED,
+  success: reply(250, "0.0", "OK"),
+  "transient-failure": LOCAL_FAULT,
+  "complete-failure": reply(550, "7.1", "Command refused"),
+};
+
+export class CommandRun implements InboundCommandContext {
+  readonly server: ProtocolServer;
+  readonly session: ProtocolSession;
+  readonly message: ProtocolMessage;
+  readonly verb: string;
+  readonly argument: string;
+  readonly nextLine: (reply: string) => Promise<Buffer | undefined>;
+  status: CommandStatus = "unhandled";
+  statusCode: number | undefined;
+  #line: string;
+  #native: ReplyText | undefined;
+  #nativeVerdict: Verdict | undefined;
+  #response: ReplyText | undefined;
+  #isNativeChanged = false;
+  #protocolError: boolean | undefined;
+  #drops = false;
+  readonly #protocol: InboundProtocol;
+  readonly #sinks: VerbSinks<InboundCommandContext>;
+  readonly #handle: (command: Command) => PendingVerdict;
+
+  constructor(
+    protocol: InboundProtocol,
+    sinks: VerbSinks<InboundCommandContext>,
+    command: Command,
+    subject: CommandSubject,
+    handle: (command: Command) => PendingVerdict,
+  ) {
+    this.server = protocol.server;
+    this.session = subject.session;
+    this.message = subject.message;
+    this.nextLine = subject.nextLine;
+    this.verb = command.verb;
+    this.argument = command.argument;
+    this.#line = command.line;
+    this.#protocol = protocol;
+    this.#sinks = sinks;
+    this.#handle = handle;
+  }
+
+  /** A promise only when a sink or the built-in handler needs time. */
+  run(): PendingVerdict {
+    const before = this.#callSinks(this.#sinks.before);
+    return before instanceof Promise ? before.then((outcome) => this.#goOn(outcome)) : this.#goOn(before);
+  }
+
+  #goOn(before: ProtocolOutcome): PendingVerdict {
+    if (before !== protocolResult.runNext) return this.#conclude(before);
+    const native = this.#callNative();
+    return native instanceof Promise ? native.then(() => this.#finish()) : this.#finish();
+  }
+
+  #finish(): PendingVerdict {
+    const after = this.#callSinks(this.#sinks.after);
+    return after instanceof Promise
+      ? after.then((outcome) => this.#conclude(outcome))
+      : this.#conclude(after);
+  }
+
+  #callSinks(sinks: VerbSinks<InboundCommandContext>["before"]): ProtocolOutcome | Promise<ProtocolOutcome> {
+    return sinks.length === 0
+      ? protocolResult.runNext
+      : runProtocolSinks(this.#protocol, sinks, this, this.verb, ruleArgument(this.verb, this.argument));
+  }
+
+  #callNative(): undefined | Promise<void> {
+    const argument = this.#line.slice(this.verb.length + 1);
+    const native = this.#handle({ verb: this.verb, line: this.#line, argument });
+    if (native instanceof Promise) return native.then((settled) => this.#noteNative(settled));
+    this.#noteNative(native);
+    return undefined;
+  }
+
+  #noteNative(native: Verdict): void {
+    this.#nativeVerdict = native;
+    this.#native = nativeText(native);
+    // A sink that said yes before the built-in handler said no would have mail vanish: the client hears the no.
+    if (native.code >= 400 && this.#response !== undefined && this.#response.code < 400) {
+      this.#response = undefined;
+      this.status = "unhandled";
+    }
+    if (this.status === "unhandled") this.status = statusOf(native.code);
+  }
+
+  #conclude(outcome: ProtocolOutcome): Verdict {
+    const native = this.#nativeVerdict;
+    if (outcome === "faulted" && !isDone(native)) return { ...verdict(LOCAL_FAULT), ends: this.#drops };
+    const text = this.#response ?? this.#native;
+    if (text === undefined) return { ...verdict(DEFAULT_REPLIES[this.status]), ends: this.#drops };
+    const isNative = this.#response === undefined && native !== undefined;
+    const fails = this.#fails(text.code);
+    return {
+      code: this.statusCode ?? text.code,
+      text: isNative && !this.#isNativeChanged ? native.text : formatReplyText(text),
+      effect: fails ? undefined : native?.effect,
+      ends: this.#drops || endOf(native, fails),
+      isError: this.#protocolError ?? (isNative ? native.isError : text.code >= 500),
+    };
+  }
+
+  #fails(replyCode: number): boolean {
+    const code = this.statusCode ?? replyCode;
+    return code >= 400 || this.status === "transient-failure" || this.status === "complete-failure";
+  }
+
+  // ---- what sinks see and do ----
+
+  get line(): string {
+    return this.#line;
+  }
+
+  get nativeResponse(): string | undefined {
+    return this.#native === undefined ? undefined : formatReplyText(this.#native);
+  }
+
+  get response(): string | undefined {
+    return this.#response === undefined ? undefined : formatReplyText(this.#response);
+  }
+
+  get protocolError(): boolean {
+    return this.#protocolError ?? this.#nativeVerdict?.isError ?? false;
+  }
+
+  set protocolError(value: boolean) {
+    this.#protocolError = value;
+  }
+
+  setResponse(text: string): void {
+    this.#response = parseReplyText(text);
+    this.status = statusOf(this.#response.code);
+  }
+
+  appendResponse(line: string): void {
+    this.#response = appended(this.#response, line, this.statusCode);
+  }
+
+  setNativeResponse(text: string): void {
+    this.#native = parseReplyText(text);
+    this.#isNativeChanged = true;
+  }
+
+  appendNativeResponse(line: string): void {
+    this.#native = appended(this.#native, line, this.statusCode);
+    this.#isNativeChanged = true;
+  }
+
+  takeParameter(keyword: string): string | undefined {
+    const taken = takeParameter(this.#line, keyword);
+    if (taken === undefined) return undefined;
+    this.#line = taken.line;
+    return taken.value;
+  }
+
+  dropSession(): void {
+    this.#drops = true;
+  }
+}
+
+/** What the built-in handler has made durable stays accepted, whatever fails afterwards. */
+const isDone = (native: Verdict | undefined): boolean =>
+  native !== undefined && native.effect === undefined && native.code < 400;
+
+/** The end that the built-in handler wanted, unless sinks made a success of its failure or the other way round. */
+const endOf = (native: Verdict | undefined, fails: boolean): Verdict["ends"] =>
+  native !== undefined && fails === native.code >= 400 ? native.ends : false;
+
+const statusOf = (code: number): CommandStatus =>
+  code >= 500 ? "complete-failure" : code >= 400 ? "transient-failure" : "success";
+
+/** The rows of a built-in reply are well-formed, but may hold more than sinks may write (UTF-8). */
+function nativeText({ code, text }: Verdict): ReplyText {
+  return { code, lines: text.split("\r\n").map((row) => row.slice(4)) };
+}
+
+function appended(to: ReplyText | undefined, line: string, statusCode: number | undefined): ReplyText {
+  if (to === undefined && /^[2-5]\d\d[ -]/.test(line)) return parseReplyText(line);
+  const code = to?.code ?? statusCode ?? 250;
+  const lines = [...(to?.lines ?? [])];
+  // The last line of EHLO is "OK"; keywords stand before it.
+  const place = lines.at(-1) === "OK" ? lines.length - 1 : lines.length;
+  lines.splice(place, 0, parseReplyLine(line, code));
+  return { code, lines };
+}
+
+/** What rules match: the address of MAIL and RCPT, else all that follows the verb. */
+function ruleArgument(verb: string, argument: string): string {
+  if (verb !== "MAIL" && verb !== "RCPT") return argument;
+  const start = argument.indexOf("<");
+  const end = argument.lastIndexOf(">");
+  return start < 0 || end < start ? argument : argument.slice(start + 1, end);
+}

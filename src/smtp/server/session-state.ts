@@ -1,0 +1,108 @@
+// What a session knows: its client, who that is, and the mail transaction in hand (RFC 5321 §3.3, §4.1.4).
+import { randomUUID } from "node:crypto";
+import type { PropertyValue } from "../../message/mail-msg.ts";
+import type { SessionParts } from "./session-parts.ts";
+import { traceStart } from "./trace-field.ts";
+import type { ClientFacts, Transaction } from "./transaction.ts";
+import type { Wire } from "./wire.ts";
+
+export class SessionState {
+  /** Absent until HELO or EHLO. */
+  client: ClientFacts | undefined;
+  isExtended = false;
+  user: string | undefined;
+  /** What a sink decided about relaying; absent: the settings do. */
+  relayGrant: boolean | undefined;
+  reverseName: string | undefined;
+  transaction: Transaction | undefined;
+  /** The service ends: no further transaction. */
+  isEnding = false;
+  readonly #parts: SessionParts;
+  readonly #wire: Wire;
+  #id: string | undefined;
+  #properties: Map<string, unknown> | undefined;
+  #messageProperties: Map<string, PropertyValue> | undefined;
+
+  constructor(parts: SessionParts, wire: Wire) {
+    this.#parts = parts;
+    this.#wire = wire;
+  }
+
+  get id(): string {
+    return (this.#id ??= randomUUID());
+  }
+
+  /** What sinks keep with the session. */
+  get properties(): Map<string, unknown> {
+    return (this.#properties ??= new Map());
+  }
+
+  /** What sinks keep with the message under construction. */
+  get messageProperties(): Map<string, PropertyValue> {
+    return (this.#messageProperties ??= new Map());
+  }
+
+  /** Handed over with the message; undefined when no sink set any. */
+  takeMessageProperties(): Map<string, PropertyValue> | undefined {
+    const properties = this.#messageProperties;
+    this.#messageProperties = undefined;
+    return properties === undefined || properties.size === 0 ? undefined : properties;
+  }
+
+  /** Forgets the transaction. */
+  reset(): void {
+    this.transaction?.discard();
+    this.transaction = undefined;
+    this.#messageProperties = undefined;
+  }
+
+  introduce(heloDomain: string, isExtended: boolean): void {
+    this.reset();
+    this.isExtended = isExtended;
+    this.client = this.#factsFor(heloDomain);
+  }
+
+  setUser(user: string | undefined): void {
+    this.user = user;
+    this.#refreshFacts();
+  }
+
+  grantRelay(isGranted: boolean): void {
+    this.relayGrant = isGranted;
+    this.#refreshFacts();
+  }
+
+  /** RFC 3207 §4.2: nothing the client said in the clear counts inside TLS. */
+  forgetClient(): void {
+    this.reset();
+    this.client = undefined;
+    this.user = undefined;
+    this.relayGrant = undefined;
+    this.isExtended = false;
+  }
+
+  get mayRelay(): boolean {
+    const { relay, settings } = this.#parts;
+    const isUser = this.user !== undefined && settings.relayAuthenticated;
+    return this.relayGrant ?? (isUser || relay.isTrustedAddress(this.#wire.remoteAddress));
+  }
+
+  #refreshFacts(): void {
+    if (this.client !== undefined) this.client = this.#factsFor(this.client.heloDomain);
+  }
+
+  #factsFor(heloDomain: string): ClientFacts {
+    const { settings } = this.#parts;
+    const address = this.#wire.remoteAddress;
+    const trace = traceStart({
+      heloDomain,
+      address,
+      reverseName: this.reverseName,
+      hostName: settings.hostName,
+      isExtended: this.isExtended,
+      isSecure: this.#wire.isSecure,
+      isAuthenticated: this.user !== undefined,
+    });
+    return { address, heloDomain, user: this.user, mayRelay: this.mayRelay, trace };
+  }
+}
