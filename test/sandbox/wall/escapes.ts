@@ -1,0 +1,96 @@
+// The classes of escapes that same-heap sandboxes and hosts of isolates fell to, each written anew as one expression.
+// Every one answers what it got hold of; "function" or "object" of `process` would be the host.
+
+const REACH = "return typeof process + typeof require + typeof globalThis.process";
+const CLEAN = "undefinedundefinedundefined";
+
+/** Expressions that have to answer CLEAN: whatever constructor they find belongs to the isolate. */
+export const CONSTRUCTOR_CHAINS: Readonly<Record<string, string>> = {
+  "of this": "this.constructor.constructor(CODE)()",
+  "of the message": "msg.constructor.constructor(CODE)()",
+  "of a method": "msg.Save?.constructor(CODE)() ?? msg.DataSource.Save.constructor(CODE)()",
+  "of a getter":
+    "Object.getOwnPropertyDescriptor(Object.getPrototypeOf(msg), 'Subject').get.constructor(CODE)()",
+  "of a collection": "msg.Fields.constructor.constructor(CODE)()",
+  "of an item": "msg.Fields.Item('urn:schemas:httpmail:subject').constructor.constructor(CODE)()",
+  "of the event": "event.constructor.constructor(CODE)()",
+  "of the event's properties": "event.properties.constructor.constructor(CODE)()",
+  "of the console": "console.log.constructor(CODE)()",
+  "of crypto": "crypto.randomUUID.constructor(CODE)()",
+  "of an error of the host":
+    "(() => { try { msg.SentOn = {}; msg.BodyPart.BodyParts.Item(99) } catch (e) { return e.constructor.constructor(CODE)() } })()",
+  "of an error of the engine":
+    "(() => { try { null.x } catch (e) { return e.constructor.constructor(CODE)() } })()",
+  "of a stack overflow":
+    "(() => { const f = () => f(); try { f() } catch (e) { return e.constructor.constructor(CODE)() } })()",
+  "of a stack overflow in a host call":
+    "(() => { let got; const f = () => { try { f() } catch { try { msg.Subject } catch (e) { got ??= e } } }; f(); return (got ?? f).constructor.constructor(CODE)() })()",
+  "of an async function": "(async () => {}).constructor(CODE)() && (() => {}).constructor(CODE)()",
+  "of a generator": "(function* () {}).constructor(CODE)().next().value",
+  "of a bound function":
+    "Function.prototype.bind.call(msg.DataSource.Save, msg.DataSource).constructor(CODE)()",
+  "by Reflect.construct": "Reflect.construct(Function, [CODE], CDO.Message)()",
+  "by indirect eval": "(0, eval)('(function () {' + CODE + '})')()",
+  "by a tagged template": "((f) => f`${0}`)(() => Function(CODE)())",
+  "through arguments.callee.caller":
+    "(function () { const { caller } = arguments.callee; return (caller ?? Function).constructor(CODE)() })()",
+  "through a Proxy of the message":
+    "(() => { const seen = []; const p = new Proxy(msg, { get: (t, k, r) => { seen.push(r); return Reflect.get(t, k) } }); void p.Subject; return seen[0].constructor.constructor(CODE)() })()",
+  "through a toString that the host coerces":
+    "(() => { let caller; msg.Subject = { toString() { caller = new Error().stack; return 'x' } }; return /file:|node:|src\\//.test(caller) ? caller : Function(CODE)() })()",
+  "through a trap during a host call":
+    "(() => { let got; try { msg.Fields.Item(new Proxy({}, { get(t, k, r) { got = r; throw k } })) } catch {} return Reflect.getPrototypeOf(got).constructor.constructor(CODE)() })()",
+  "through Symbol.species":
+    "(() => { const a = [1]; let got; a.constructor = { [Symbol.species]: function (n) { got = this; return {} } }; a.map((x) => x); return got.constructor.constructor('return 1')() && Function(CODE)() })()",
+  "through the species of a buffer":
+    "(() => { class B extends ArrayBuffer {} const b = new B(8).slice(1); return b.constructor.constructor(CODE)() })()",
+  "through Error.cause":
+    "(() => { const e = new Error('x', { cause: msg }); return e.cause.constructor.constructor(CODE)() })()",
+  "through Symbol.hasInstance":
+    "(() => { let got; class X { static [Symbol.hasInstance](v) { got = v; return true } } void (msg instanceof X); return got.constructor.constructor(CODE)() })()",
+  "through Array.from of an array-like with getters":
+    "(() => { let got; Array.from({ length: 1, get 0() { got = this; return 1 } }); return got.constructor.constructor(CODE)() })()",
+  "through JSON revivers":
+    "(() => { let got; JSON.parse('[1]', function () { got = this; return 1 }); return got.constructor.constructor(CODE)() })()",
+  "through toJSON":
+    "(() => { let got; JSON.stringify({ toJSON() { got = this; return 1 } }); return got.constructor.constructor(CODE)() })()",
+  "through Function.prototype.toString of a host function":
+    "Function(CODE)() + (/\\[native code\\]/.test(String(msg.DataSource.Save)) ? ' native' : '')",
+};
+
+export const chainOf = (expression: string): string =>
+  `const CODE = ${JSON.stringify(REACH)};\nconst got = ${expression};\nconsole.log(got === ${JSON.stringify(CLEAN)} ? "clean" : String(got));`;
+
+/** Names of the hosts' worlds that must not be there. */
+export const HOST_GLOBALS =
+  "process require module exports Buffer global setTimeout setInterval setImmediate queueMicrotask clearTimeout WebAssembly SharedArrayBuffer Atomics Worker MessageChannel performance navigator fetch XMLHttpRequest Deno Bun ivm isolated_vm __onarrivalHost __onarrivalGlue __onarrivalExports".split(
+    " ",
+  );
+
+/** Scripts that try to see CallSite objects or paths. Each logs "clean" when it saw none. */
+export const STACKS: Readonly<Record<string, string>> = {
+  "a replaced prepareStackTrace": `let sites; Error.prepareStackTrace = (_e, s) => { sites = s; return ""; }; void new Error().stack;
+    console.log(sites === undefined ? "clean" : String(sites[0].getThis?.()));`,
+  "prepareStackTrace of a subclass": `class E extends Error { static prepareStackTrace(_e, s) { globalThis.sites = s; return ""; } }
+    void new E().stack; console.log(globalThis.sites === undefined ? "clean" : "sites");`,
+  "prepareStackTrace redefined": `let refused = 0; for (const how of [() => Object.defineProperty(Error, "prepareStackTrace", { value: () => 1 }),
+      () => delete Error.prepareStackTrace, () => Reflect.set(Error, "prepareStackTrace", () => 1)])
+      try { how(); } catch { refused += 1; }
+    console.log(typeof new Error("x").stack === "string" ? "clean" : "replaced");`,
+  "captureStackTrace of a host call": `let stack = ""; const o = {}; msg.Subject = { toString() { Error.captureStackTrace(o); return "x"; } }; stack = o.stack;
+    console.log(/file:|node:|node_modules|src\\//.test(stack) ? stack : "clean");`,
+  "a long trace through the runtime": `Error.stackTraceLimit = 1000; let stack = "";
+    msg.Subject = { toString() { stack = new Error("x").stack; return "x"; } };
+    console.log(/file:|node:|node_modules|src\\/|isolated/.test(stack) ? stack : "clean");`,
+  "the error of a refused import": `return import("cdo" + "x").catch((error) => { console.log(/\\/|node:/.test(String(error.stack).replace(/onarrival:/g, "")) && /file:|\\/(?:home|usr|opt|work)/.test(error.stack) ? error.stack : "clean"); });`,
+};
+
+/** Ways to other code. Each logs what happened; none may load anything. */
+export const IMPORTS: readonly string[] = [
+  "node:fs",
+  "fs",
+  "isolated-vm",
+  "/etc/passwd",
+  "file:///etc/passwd",
+  "data:text/javascript,export default 1",
+];
