@@ -2,7 +2,7 @@
 import { Collection } from "./collections.ts";
 import { type Bindable, DataSource, type Identify } from "./data-source.ts";
 import { CdoError } from "./errors.ts";
-import { type FieldSource, Fields, headerSource, MAIL_HEADER } from "./fields.ts";
+import { type FieldSource, type FieldValue, Fields, headerSource, MAIL_HEADER } from "./fields.ts";
 import type { Host, PartKind } from "./host.ts";
 import { refuseWrite, toText } from "./member-names.ts";
 import { decodedStream, encodedStream, wholeStream } from "./content-streams.ts";
@@ -22,6 +22,7 @@ export function mediaTypeSource(host: Host, part: number): FieldSource {
   return {
     read: () => host.partText(part, "mediaType"),
     write: (value) => host.setPartText(part, "mediaType", toText(value)),
+    check: (value) => host.checkPartText(part, "mediaType", toText(value)),
   };
 }
 
@@ -29,15 +30,20 @@ export function mediaTypeSource(host: Host, part: number): FieldSource {
 export function dispositionSource(host: Host, part: number): FieldSource {
   return {
     read: () => host.partText(part, "disposition"),
+    check: (value) => void dispositionType(value),
     write: (value) => {
-      const type = toText(value).trim();
-      if (!/^[\w-]*$/.test(type))
-        throw new CdoError("CDO_E_BAD_DATA", `content-disposition-type "${type.slice(0, 40)}"`);
+      const type = dispositionType(value);
       const raw = host.header(part, "Content-Disposition", "raw") ?? "";
       const parameters = raw.includes(";") ? raw.slice(raw.indexOf(";")) : "";
       host.setHeader(part, "Content-Disposition", "raw", type === "" ? "" : type + parameters);
     },
   };
+}
+
+function dispositionType(value: FieldValue): string {
+  const type = toText(value).trim();
+  if (/^[\w-]*$/.test(type)) return type;
+  throw new CdoError("CDO_E_BAD_DATA", `content-disposition-type "${type.slice(0, 40)}"`);
 }
 
 /** What a body part knows beside its handle, and what it asks of the message around it. */

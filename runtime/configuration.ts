@@ -86,6 +86,7 @@ export class ConfigurationFields extends FieldsBase {
     const like = DEFAULTS[key.slice(NAMESPACE.length)] ?? 0;
     return {
       read: () => this.#settings.get(key),
+      check: (value) => void settingOf(key, value, like),
       write: (value) => void this.#settings.set(key, settingOf(key, value, like)),
     };
   }

@@ -224,6 +224,11 @@ export class Host {
     this.#edit("setPart", part, property, value);
   }
 
+  /** Raises what setting it to the value would raise. */
+  checkPartText(part: number, property: "mediaType", value: string): void {
+    this.#invoke("checkPart", part, property, value);
+  }
+
   removePart(part: number): void {
     this.#edit("removePart", part);
   }

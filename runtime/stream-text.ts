@@ -1,5 +1,5 @@
 // Text in a stream of bytes: reading by characters and lines without decoding the whole for each, and writing.
-import { copyRange, createBytes } from "./bytes.ts";
+import { copyRange, createBytes, lengthOf } from "./bytes.ts";
 import type { Host } from "./host.ts";
 
 /** Bytes decoded at a time. A stream of megabytes that is read by lines is not held as text as a whole. */
@@ -54,7 +54,7 @@ export class TextWindow {
       const room = Math.max(WINDOW_BYTES, 2 * (this.#end - from), wanted);
       from = this.#fill(bytes, size, this.#position, room);
     }
-    return this.#advance(Math.min(chars, this.#text.length - this.#offset));
+    return this.#advance(bytes, Math.min(chars, this.#text.length - this.#offset));
   }
 
   /** The text up to the separator, which is passed over. */
@@ -66,9 +66,9 @@ export class TextWindow {
       from = this.#fill(bytes, size, this.#position, Math.max(WINDOW_BYTES, 2 * (this.#end - from)));
       found = this.#text.indexOf(separator, this.#offset);
     }
-    if (found < 0) return this.#advance(this.#text.length - this.#offset);
+    if (found < 0) return this.#advance(bytes, this.#text.length - this.#offset);
     const text = this.#text.slice(this.#offset, found);
-    return { text, position: this.#advance(found + separator.length - this.#offset).position };
+    return { text, position: this.#advance(bytes, found + separator.length - this.#offset).position };
   }
 
   #seek(bytes: Uint8Array<ArrayBuffer>, size: number, position: number, room: number): number {
@@ -83,11 +83,17 @@ export class TextWindow {
 
   #fill(bytes: Uint8Array<ArrayBuffer>, size: number, from: number, room: number): number {
     const end = this.#wholeCharacters(bytes, from, Math.min(size, from + room), size);
-    this.#text = end > from ? this.#host().decodeText(this.#charset, copyRange(bytes, from, end)) : "";
+    this.#text = end > from ? this.#decode(copyRange(bytes, from, end)) : "";
     this.#offset = 0;
     this.#position = from;
     this.#end = end;
     return from;
+  }
+
+  /** The host takes a mark away that begins the bytes; behind the start of the stream it is a character like others. */
+  #decode(bytes: Uint8Array<ArrayBuffer>): string {
+    const text = this.#host().decodeText(this.#charset, bytes);
+    return this.#markLength(bytes, lengthOf(bytes)) === 0 ? text : `\ufeff${text}`;
   }
 
   /** An end that cuts no character. Charsets of unknown build are decoded to their end. */
@@ -100,22 +106,58 @@ export class TextWindow {
     return at > from ? at : end;
   }
 
-  #advance(chars: number): { text: string; position: number } {
+  #advance(bytes: Uint8Array, chars: number): { text: string; position: number } {
     const text = this.#text.slice(this.#offset, this.#offset + chars);
     this.#offset += chars;
     // At the end of what was decoded the place is known, whatever the bytes were.
     if (this.#offset >= this.#text.length) this.#position = this.#end;
-    else this.#position = Math.min(this.#position + this.#bytesOf(text), this.#end);
+    else this.#position = Math.min(this.#position + this.#bytesOf(text, bytes), this.#end);
     return { text, position: this.#position };
   }
 
-  #bytesOf(text: string): number {
+  #bytesOf(text: string, bytes: Uint8Array): number {
     if (this.#width === "one") return text.length;
     if (this.#width === "two") return text.length * 2;
-    if (this.#width === "utf-8") return utf8Length(text);
+    // What stands for invalid bytes does not tell how many they were.
+    if (this.#width === "utf-8")
+      return text.includes("\ufffd")
+        ? utf8BytesOf(bytes, this.#position, this.#end, text.length)
+        : utf8Length(text);
     return this.#host().encodeText(this.#charset, text).length;
   }
 }
+
+/** How many bytes from `start` on give so many UTF-16 units, each maximal invalid sequence being one (WHATWG Encoding §4.6). */
+function utf8BytesOf(bytes: Uint8Array, start: number, end: number, units: number): number {
+  let at = start;
+  for (let left = units; left > 0 && at < end;) {
+    const length = utf8SequenceLength(bytes, at, end);
+    const isPair = length === 4;
+    // Half of a pair is half of its bytes.
+    at += isPair && left === 1 ? 2 : length;
+    left -= isPair ? 2 : 1;
+  }
+  return at - start;
+}
+
+/** The bytes of the character at `at`, or of the longest beginning of one. */
+function utf8SequenceLength(bytes: Uint8Array, at: number, end: number): number {
+  const first = bytes[at] ?? 0;
+  const wanted = first < 0xc2 || first > 0xf4 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  let length = 1;
+  while (length < wanted && at + length < end) {
+    const byte = bytes[at + length] ?? 0;
+    if (byte < lowestSecond(first, length) || byte > highestSecond(first, length)) break;
+    length += 1;
+  }
+  return length;
+}
+
+/** Overlong forms, surrogates and code points beyond the last are invalid from their second byte on. */
+const lowestSecond = (first: number, place: number): number =>
+  place > 1 ? 0x80 : first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+const highestSecond = (first: number, place: number): number =>
+  place > 1 ? 0xbf : first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
 
 function utf8Length(text: string): number {
   let length = 0;

@@ -1,5 +1,6 @@
 // The text, the HTML and the attachments of a message (REFERENCE 1.3.3, 1.5.3), whatever its structure.
 import type { MimeDocument } from "./document.ts";
+import { HtmlReferences } from "./html-references.ts";
 import { MimePart } from "./part.ts";
 import { requireMimeVersion } from "./text-body.ts";
 
@@ -39,12 +40,8 @@ const isFile = (part: MimePart): boolean => {
 export function attachmentParts(doc: MimeDocument): MimePart[] {
   const text = textBodyPart(doc);
   const html = htmlBodyPart(doc);
-  let markup: string | undefined;
-  const isShownInHtml = (part: MimePart): boolean => {
-    if (html === undefined || part.contentId === "" || !isInRelated(part)) return false;
-    markup ??= html.text();
-    return markup.includes(`cid:${part.contentId}`);
-  };
+  const references = html === undefined ? undefined : new HtmlReferences(html);
+  const isShownInHtml = (part: MimePart): boolean => isInRelated(part) && references?.shows(part) === true;
   const found: MimePart[] = [];
   for (const part of leaves(doc.root)) {
     if (part !== text && part !== html && isFile(part) && !isShownInHtml(part)) found.push(part);

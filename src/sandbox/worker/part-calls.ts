@@ -162,6 +162,12 @@ export const partOperations: Readonly<Record<string, Operation>> = {
   },
   part: readPart,
   setPart: (call, handle, property, value) => writePart(call, handle, property, String(value)),
+  checkPart: (call, handle, property, value) => {
+    const part = call.documents.part(Number(handle));
+    return part === undefined
+      ? gone(call)
+      : (refusePart(call, part, String(property), String(value)) ?? true);
+  },
   addPart,
   removePart: (call, handle) => {
     const located = call.documents.find(Number(handle));

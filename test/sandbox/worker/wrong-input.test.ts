@@ -95,6 +95,22 @@ describe("a value", () => {
     ["msg.Fields(cdoSensitivity).Value = 9; msg.Fields.Update()", "CDO_E_BAD_DATA"],
     ["msg.Fields(H('content-type')).Value = ''; msg.Fields.Update()", "CDO_E_PROP_CANNOT_DELETE"],
     ["msg.Fields.Delete(H('content-type')); msg.Fields.Update()", "CDO_E_PROP_CANNOT_DELETE"],
+    [
+      "msg.Fields(H('x-a')).Value = 1; msg.Fields(cdoContentMediaType).Value = 'no type'; msg.Fields.Update()",
+      "CDO_E_BAD_DATA",
+    ],
+    [
+      "msg.Fields(cdoTextDescription).Value = 'new'; msg.Fields(cdoContentDispositionType).Value = 'a b'; msg.Fields.Update()",
+      "CDO_E_BAD_DATA",
+    ],
+    [
+      "const f = msg.Attachments(1).Fields; f(H('content-id')).Value = '<x@y>'; f(cdoContentDispositionType).Value = 'in line'; f.Update()",
+      "CDO_E_BAD_DATA",
+    ],
+    [
+      "const f = msg.Attachments(1).Fields; f(cdoContentDispositionType).Value = 'inline'; f(cdoContentMediaType).Value = 'text/'; f.Update()",
+      "CDO_E_BAD_DATA",
+    ],
     ["msg.Fields(cdoHasAttachment).Value = true", "CDO_E_PROP_READONLY"],
     ["msg.Fields(cdoReceived).Value = 'x'", "CDO_E_PROP_READONLY"],
     ["msg.Attachments(1).FileName = 'x'", "CDO_E_PROP_READONLY"],

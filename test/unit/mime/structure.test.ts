@@ -291,4 +291,38 @@ describe("the structure table", () => {
     const unused = crlf(HEAD + (SHAPES["related"] ?? "").replace("cid:pic", "cid:other"));
     expect(attachmentParts(open(unused)).map((part) => part.mediaType)).toEqual(["image/png"]);
   });
+
+  test.each<[string, string, string, string, boolean]>([
+    ["as it is written", "logo.png", '<img src="logo.png">', "", true],
+    ["without quotes", "logo.png", "<img src=logo.png>", "", true],
+    ["in a style", "a/b.png", "<p style=\"background: url('a/b.png')\">", "", true],
+    ["with an entity", "http://h.example/x?a=1&b=2", '<img src="http://h.example/x?a=1&amp;b=2">', "", true],
+    [
+      "relative to the base",
+      "http://h.example/d/x.png",
+      '<img src="x.png">',
+      "http://h.example/d/p.htm",
+      true,
+    ],
+    ["both relative", "./d/../x.png", '<img src="x.png">', "", true],
+    ["only as a part of another name", "logo.png", '<img src="old-logo.png">', "", false],
+    ["only in the text", "logo.png", "<p>logo.png</p>", "", false],
+    ["nowhere", "logo.png", "<p></p>", "", false],
+  ])("a part whose Content-Location the HTML names %s", (_title, location, html, base, shown) => {
+    const page = leaf("text/html", html, base === "" ? "" : `Content-Location: ${base}\n`);
+    const image = leaf("image/png", "x", `Content-Location: ${location}\n`);
+    const related = multipart("related", "rel", [page, image]);
+    expect(attachmentParts(open(crlf(HEAD + related)))).toHaveLength(shown ? 0 : 1);
+  });
+
+  test("M: a page of nothing but half references costs linear time", () => {
+    const half = '<img src = "a" url( src= href=\'b'.repeat(40_000);
+    const images = Array.from({ length: 200 }, (_, at) =>
+      leaf("image/png", "x", `Content-Location: ${at}.png\n`),
+    );
+    const doc = open(crlf(HEAD + multipart("related", "rel", [leaf("text/html", half), ...images])));
+    const started = performance.now();
+    expect(attachmentParts(doc)).toHaveLength(200);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
 });
