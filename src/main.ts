@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { bindingsCommand } from "./cli/bindings.ts";
 import { checkCommand } from "./cli/check.ts";
+import { explainCommand } from "./cli/explain.ts";
 import { passwordCommand } from "./cli/password.ts";
 import { createProgram, runProgram } from "./cli/program.ts";
 import { queueCommand } from "./cli/queue.ts";
@@ -23,6 +24,7 @@ const program = createProgram(
     checkCommand(checkScripts),
     bindingsCommand,
     queueCommand,
+    explainCommand,
     passwordCommand(),
     typesCommand(),
   ],

@@ -5,6 +5,7 @@ import path from "node:path";
 import { queueMethods, serviceMethods } from "./admin/control-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
 import { type ConfiguredBinding, buildChain, loadBindings } from "./composition/bindings.ts";
+import { EffectWriter } from "./composition/effect-recorder.ts";
 import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
 import { createRemoteCouriers } from "./composition/remote-couriers.ts";
@@ -22,7 +23,9 @@ import { OnArrivalError, describeError } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
 import { type SinkChain, createDispatcher } from "./events/dispatcher.ts";
 import { parseAddressList } from "./mime/addresses.ts";
+import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
+import { ShadowRuns } from "./sandbox/shadow-runs.ts";
 import { type ScriptTarget, createRunScripts } from "./sandbox/script-sink.ts";
 import { type SmtpListener, createSmtpListener } from "./smtp/server/smtp-listener.ts";
 import { type Badmail, createBadmail } from "./store/badmail.ts";
@@ -69,6 +72,7 @@ class RunningRelay implements Relay {
   #store: SegmentStore | undefined;
   #scripts: ScriptHost | undefined;
   #firings: FiringFile | undefined;
+  #effects: EffectLog | undefined;
   #transport: Transport | undefined;
   #pickup: Pickup | undefined;
   #control: ControlServer | undefined;
@@ -92,7 +96,18 @@ class RunningRelay implements Relay {
     this.#scripts = scripts;
     await scripts.start();
     this.#firings = await openFiringFile(path.join(config.mailroot, "firings.json"), this.#log);
-    const transport = this.#createTransport(config, store, scripts);
+    this.#effects = new EffectLog(
+      path.join(config.mailroot, EFFECTS_FOLDER),
+      config.effects,
+      this.#clock,
+      this.#log,
+    );
+    const transport = this.#createTransport(
+      config,
+      store,
+      scripts,
+      new EffectWriter(this.#effects, this.#clock),
+    );
     this.#transport = transport;
     this.#scriptsChanged();
     scripts.onChange(() => this.#scriptsChanged());
@@ -117,6 +132,7 @@ class RunningRelay implements Relay {
     }
     this.#configured = configured;
     this.#rebuildChain();
+    this.#effects?.configure(config.effects);
     this.#transport?.reconfigure(live);
     const needRestart = changedAtRestart(this.#config, config);
     this.#config = config;
@@ -130,6 +146,7 @@ class RunningRelay implements Relay {
     await this.#pickup?.close();
     await this.#transport?.stop(STOP_GRACE_MS);
     await this.#scripts?.stop();
+    await this.#effects?.close();
     await this.#firings?.flush();
     await this.#control?.close();
     await this.#store?.close();
@@ -147,7 +164,12 @@ class RunningRelay implements Relay {
     });
   }
 
-  #createTransport(config: Config, store: SegmentStore, scripts: ScriptHost): Transport {
+  #createTransport(
+    config: Config,
+    store: SegmentStore,
+    scripts: ScriptHost,
+    effects: EffectWriter,
+  ): Transport {
     const server = primaryServer(config);
     return createTransport<ScriptTarget>({
       settings: {
@@ -170,10 +192,17 @@ class RunningRelay implements Relay {
           now: () => this.#clock.now(),
         }),
         firings: this.#firings,
+        shadows: new ShadowRuns({
+          host: scripts,
+          recorder: effects,
+          atOnce: config.sandbox.shadowRuns,
+          log: this.#log.child({ shadow: true }),
+        }),
         clock: this.#clock,
         log: this.#log,
       }),
       chain: () => this.#currentChain(),
+      effects,
       live: this.#liveSettings(config),
       clock: this.#clock,
       log: this.#log,

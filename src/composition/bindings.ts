@@ -20,6 +20,7 @@ import type { LiveScript } from "../sandbox/script-host.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../runtime/contract.ts";
 import { type SubmissionSink, loadNativeSink } from "./native-sinks.ts";
+import { type ShadowWish, placeShadows, shadowWish } from "./shadow-placement.ts";
 
 /** A binding of the metabase with its native sink loaded; a script binding has none. */
 export interface ConfiguredBinding {
@@ -50,6 +51,15 @@ const isScriptBinding = (settings: BindingSettings): boolean =>
 /** Metabase entries in their order, then scripts without an entry by file name: the order of equal priorities. */
 export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
   const sinks: BoundSink<ScriptTarget>[] = [];
+  const shadows = new Map<BoundSink<ScriptTarget>, ShadowWish>();
+  const addScript = (name: string, entry: BindingSettings | undefined): void => {
+    const exported = parts.scripts.get(name)?.binding ?? {};
+    const settings = entry ?? impliedEntry(name, exported.displayName);
+    const sink = scriptBound(parts, name, settings);
+    const wish = shadowWish(settings, exported);
+    if (wish !== undefined) shadows.set(sink, wish);
+    sinks.push(sink);
+  };
   const named = new Set<string>();
   const configured = parts.configured.toSorted((a, b) =>
     scriptNameOf(a.settings).localeCompare(scriptNameOf(b.settings)),
@@ -60,13 +70,17 @@ export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
     } else {
       const scriptName = scriptNameOf(settings);
       named.add(scriptName);
-      sinks.push(scriptBound(parts, scriptName, settings));
+      addScript(scriptName, settings);
     }
   }
   for (const name of [...parts.scripts.keys()].toSorted()) {
-    if (!named.has(name)) sinks.push(scriptBound(parts, name, undefined));
+    if (!named.has(name)) addScript(name, undefined);
   }
-  return new SinkChain(sinks.filter((sink) => sink.binding.enabled));
+  const enabled = sinks.filter((sink) => sink.binding.enabled);
+  return new SinkChain(
+    placeShadows(enabled, shadows),
+    sinks.filter((sink) => !sink.binding.enabled),
+  );
 }
 
 /** "" for native sinks, which keep their order before scripts of the same priority. */
@@ -95,11 +109,10 @@ function nativeBound(parts: ChainParts, settings: BindingSettings, sink: Submiss
 function scriptBound(
   parts: ChainParts,
   scriptName: string,
-  entry: BindingSettings | undefined,
+  settings: BindingSettings,
 ): ScriptBound<ScriptTarget> {
   const script = parts.scripts.get(scriptName);
   const exported: LiveScript["binding"] = script?.binding ?? {};
-  const settings = entry ?? impliedEntry(scriptName, exported.displayName);
   const binding = toBinding(settings, exported);
   return {
     kind: "script",

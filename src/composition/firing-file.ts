@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { Firings } from "../events/dispatcher.ts";
+import type { Firings } from "../events/firings.ts";
 import { writeWhole } from "../store/durable-file.ts";
 
 export interface FiringFile extends Firings {

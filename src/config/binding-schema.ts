@@ -218,6 +218,24 @@ export const bindingSchema = z.strictObject({
         default: "hold",
       }),
     ),
+  mode: z
+    .enum(["live", "shadow"])
+    .optional()
+    .meta(
+      live("A shadow script runs on live mail, and what it would have done is recorded and not applied.", {
+        default: "live",
+      }),
+    ),
+  compareWith: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .meta(
+      live("Display name or ScriptName of the live binding that a shadow is compared with.", {
+        defaultText: "the live binding of the same ScriptName, without .next",
+      }),
+    ),
   limits: limits.optional().meta(live("Limits of a script.")),
   allow: allow.optional().meta(live("What a script may do beyond the message itself.")),
   cacheable: z

@@ -1,6 +1,7 @@
 // The shape of onarrival.yaml, every key with its description: the file is checked with it, docs/settings.md is made from it.
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { SCRIPT_SINK_CLASS } from "../events/binding.ts";
 import { bindingSchema } from "./binding-schema.ts";
 import { virtualServerSchema } from "./server-schema.ts";
 import { count, milliseconds, size, type SettingMeta } from "./values.ts";
@@ -71,9 +72,27 @@ const sandbox = z.strictObject({
   probeMs: milliseconds(1)
     .default(60_000)
     .meta(restart("Time until a suspended script version is tried on one message.", { unit: "ms" })),
+  shadowRuns: count(1, 1000)
+    .default(16)
+    .meta(
+      restart("Runs of shadow bindings at a time; of further messages they are left out.", { unit: "runs" }),
+    ),
   rescanMs: milliseconds(100)
     .default(5000)
     .meta(restart("Between looks at the scripts folder, beside the notices of the system.", { unit: "ms" })),
+});
+
+const effects = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .meta(live("Record what sinks did to each message, for `onarrival explain` and shadow bindings.")),
+  keepHours: count(1, 87_600)
+    .default(168)
+    .meta(live("How long the records are kept.", { unit: "hours" })),
+  maxSize: size(MIB)
+    .default(256 * MIB)
+    .meta(live("Size of all records; the oldest go first.", { unit: "bytes" })),
 });
 
 const log = z.strictObject({
@@ -121,9 +140,29 @@ export const configSchema = z
     bindings: z.array(bindingSchema).default([]).meta(live("Which sink is called for which event.")),
     store: store.prefault({}).meta(restart("How accepted mail is kept.")),
     sandbox: sandbox.prefault({}).meta(restart("The processes that run scripts.")),
+    effects: effects
+      .prefault({})
+      .meta(live("What is recorded of each message in the folder Effects of the mailroot.")),
     log: log.prefault({}).meta(restart("The log, on standard output.")),
   })
   .superRefine((config, context) => {
+    for (const [index, { mode, compareWith, sinkClass }] of config.bindings.entries()) {
+      const isScript = sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
+      if (mode === "shadow" && !isScript) {
+        context.addIssue({
+          code: "custom",
+          path: ["bindings", index, "mode"],
+          message: "only scripts can run as shadow: nothing keeps a native sink from changing the message",
+        });
+      }
+      if (compareWith !== undefined && mode === "live") {
+        context.addIssue({
+          code: "custom",
+          path: ["bindings", index, "compareWith"],
+          message: "is for bindings with mode: shadow",
+        });
+      }
+    }
     for (const index of duplicates(config.virtualServers, (server) => server.name)) {
       context.addIssue({
         code: "custom",

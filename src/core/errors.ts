@@ -96,6 +96,12 @@ export const ERROR_CODES = {
     meaning: "No message in the queues has the id given.",
     remedy: "`onarrival queue list` shows the messages that are there.",
   },
+  EFFECTS_NOT_FOUND: {
+    owner: "operator",
+    meaning: "The effect log has no record of the message or the shadow binding given.",
+    remedy:
+      "Records are kept for `effects.keepHours`, up to `effects.maxSize`, while `effects.enabled` is true; the id of a message stands in the log.",
+  },
   WRONG_USE: {
     owner: "operator",
     meaning: "A command was given an argument it cannot use.",

@@ -2,8 +2,6 @@
 // Rules are evaluated just before each sink against the envelope as it is then. A sink that answers without a promise is
 // not awaited. Consecutive scripts go to the sandbox as one run.
 import { describeError } from "../core/errors.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Logger } from "../core/logger.ts";
 import {
   type MessageStatus,
   type SinkResult,
@@ -13,15 +11,11 @@ import {
 } from "../core/status.ts";
 import type { MailMsg, MailMsgSnapshot } from "../message/mail-msg.ts";
 import type { Binding } from "./binding.ts";
+import type { EffectRun, ScriptEffect, SinkFault } from "./effects.ts";
+import { FiringCounter, type FiringParts } from "./firings.ts";
 import { RuleIndex } from "./rule-index.ts";
+import { OpenComparisons, type ShadowStarter } from "./shadow.ts";
 import type { BoundSink, NativeBound, ScriptBound } from "./sink.ts";
-
-/** Why a sink's answer does not count. */
-export interface SinkFault {
-  readonly kind: string;
-  /** One line: what happened and where. */
-  readonly message: string;
-}
 
 /** How a run of scripts ended: `called` of them were run, the changes of the good ones are in the message. */
 export interface ScriptRunAnswer {
@@ -31,9 +25,18 @@ export interface ScriptRunAnswer {
   readonly fault?: SinkFault;
 }
 
+/** Told of each call of a run, in order. */
+export interface ScriptRunWatch {
+  /** The message is as the call found it; what the call did is applied next. */
+  calling(index: number): void;
+  /** What it did is in the message, or dropped with its fault. `sent`: ids of the messages that it sent. */
+  called(index: number, effect: ScriptEffect, sent: readonly string[]): void;
+}
+
 export type RunScripts<Script> = (
   msg: MailMsg,
   run: readonly ScriptBound<Script>[],
+  watch?: ScriptRunWatch,
 ) => Promise<ScriptRunAnswer>;
 
 /** How the chain ended. `binding` is the sink that decided. */
@@ -52,12 +55,34 @@ const PASSED: ChainOutcome = { kind: "passed" };
 /** The sinks of one event, sorted and indexed. Immutable: a message runs one set from start to end. */
 export class SinkChain<Script = unknown> {
   readonly sinks: readonly BoundSink<Script>[];
+  /** Bindings that are declared and not part of the chain: for people who ask why they were not called. */
+  readonly disabled: readonly BoundSink<Script>[];
+  /** Of a shadow sink: the position of the live sink that it is compared with. */
+  readonly #comparedWith = new Map<ScriptBound<Script>, number>();
   readonly #index: RuleIndex;
 
   /** Equal priorities keep the order in which they are given. */
-  constructor(sinks: readonly BoundSink<Script>[]) {
+  constructor(sinks: readonly BoundSink<Script>[], disabled: readonly BoundSink<Script>[] = []) {
     this.sinks = sinks.toSorted((a, b) => a.binding.priority - b.binding.priority);
+    this.disabled = disabled;
     this.#index = new RuleIndex(this.sinks.map((sink) => sink.rule));
+    for (const sink of this.sinks) {
+      if (sink.kind === "native" || sink.shadowOf === undefined) continue;
+      const target = sink.shadowOf.bindingId;
+      this.#comparedWith.set(
+        sink,
+        this.sinks.findIndex(({ binding }) => binding.id === target),
+      );
+    }
+  }
+
+  get hasShadows(): boolean {
+    return this.#comparedWith.size > 0;
+  }
+
+  comparedWith(shadow: ScriptBound<Script>): number | undefined {
+    const position = this.#comparedWith.get(shadow) ?? -1;
+    return position < 0 ? undefined : position;
   }
 
   /** Positions of the sinks whose rules match the message as it is now. */
@@ -68,80 +93,52 @@ export class SinkChain<Script = unknown> {
   }
 }
 
-/** Calls of bindings with maxFirings so far, by binding id. A Map serves; the service keeps them in a file. */
-export interface Firings {
-  get(bindingId: string): number | undefined;
-  set(bindingId: string, fired: number): unknown;
-}
-
-export interface DispatcherParts<Script> {
+export interface DispatcherParts<Script> extends FiringParts {
   readonly runScripts: RunScripts<Script>;
-  /** Absent: they begin at nothing. */
-  readonly firings?: Firings | undefined;
-  readonly clock: Clock;
-  readonly log: Logger;
+  /** Absent: shadow bindings are not run. */
+  readonly shadows?: ShadowStarter<Script> | undefined;
 }
 
 export interface Dispatcher<Script> {
-  /** Calls the sinks from position `from` on. */
-  dispatch(chain: SinkChain<Script>, msg: MailMsg, from?: number): ChainOutcome | Promise<ChainOutcome>;
+  /** Calls the sinks from position `from` on; `effects` takes down what they did. */
+  dispatch(
+    chain: SinkChain<Script>,
+    msg: MailMsg,
+    from?: number,
+    effects?: EffectRun<Script>,
+  ): ChainOutcome | Promise<ChainOutcome>;
 }
 
 export function createDispatcher<Script>(parts: DispatcherParts<Script>): Dispatcher<Script> {
   const firings = new FiringCounter(parts);
   return {
-    dispatch(chain, msg, from = 0) {
-      return new Walk(parts, firings, chain, msg, from).run();
+    dispatch(chain, msg, from = 0, effects) {
+      const walk = new Walk(parts, firings, chain, msg, from, effects);
+      const outcome = walk.run();
+      if (!chain.hasShadows) return outcome;
+      if (outcome instanceof Promise) return outcome.finally(() => walk.close());
+      walk.close();
+      return outcome;
     },
   };
 }
 
-/** Counts notifications of bindings with maxFirings, across sets. */
-class FiringCounter {
-  readonly #fired: Firings;
-  readonly #parts: Pick<DispatcherParts<unknown>, "clock" | "log" | "firings">;
-
-  constructor(parts: Pick<DispatcherParts<unknown>, "clock" | "log" | "firings">) {
-    this.#parts = parts;
-    this.#fired = parts.firings ?? new Map<string, number>();
-  }
-
-  /** Whether the binding may be called now. */
-  mayFire(binding: Binding): boolean {
-    if (!binding.enabled) return false;
-    if (binding.expiration !== undefined && binding.expiration <= this.#parts.clock.now()) return false;
-    if (binding.maxFirings === undefined || binding.maxFirings < 0) return true;
-    return (this.#fired.get(binding.id) ?? 0) < binding.maxFirings;
-  }
-
-  /** The binding is called. */
-  count(binding: Binding): void {
-    if (binding.maxFirings === undefined || binding.maxFirings < 0) return;
-    const fired = (this.#fired.get(binding.id) ?? 0) + 1;
-    this.#fired.set(binding.id, fired);
-    if (fired !== binding.maxFirings) return;
-    this.#parts.log.info(
-      { binding: binding.displayName, maxFirings: binding.maxFirings },
-      "binding reached maxFirings and is disabled",
-    );
-  }
-
-  /** Takes a counted call back: the run ended before it. */
-  refund(binding: Binding): void {
-    if (binding.maxFirings === undefined || binding.maxFirings < 0) return;
-    const fired = this.#fired.get(binding.id);
-    if (fired !== undefined) this.#fired.set(binding.id, fired - 1);
-  }
-}
-
 /** One message on its way through one chain. */
-class Walk<Script> {
+class Walk<Script> implements ScriptRunWatch {
   readonly #parts: DispatcherParts<Script>;
   readonly #firings: FiringCounter;
   readonly #chain: SinkChain<Script>;
   readonly #msg: MailMsg;
+  readonly #effects: EffectRun<Script> | undefined;
+  readonly #comparisons: OpenComparisons<Script> | undefined;
   #next: number;
   #matches: number[];
+  /** When the native sink in hand was called. */
+  #calledAt = 0;
+  /** The run of scripts in hand; shadows stand before the script of that index. */
+  #run: ScriptBound<Script>[] = [];
+  #positions: number[] = [];
+  #between: { readonly index: number; readonly sink: ScriptBound<Script>; readonly position: number }[] = [];
 
   constructor(
     parts: DispatcherParts<Script>,
@@ -149,20 +146,30 @@ class Walk<Script> {
     chain: SinkChain<Script>,
     msg: MailMsg,
     from: number,
+    effects: EffectRun<Script> | undefined,
   ) {
     this.#parts = parts;
     this.#firings = firings;
     this.#chain = chain;
     this.#msg = msg;
     this.#next = from;
+    this.#effects = effects;
+    this.#comparisons = chain.hasShadows ? new OpenComparisons() : undefined;
     this.#matches = chain.matches(msg);
   }
 
   /** Goes on as long as no sink answers with a promise. */
   run(): ChainOutcome | Promise<ChainOutcome> {
-    for (let sink = this.#take(); sink !== undefined; sink = this.#take()) {
-      if (sink.kind === "script") return this.#runScripts(sink);
+    for (let sink = this.#peek(); sink !== undefined; sink = this.#peek()) {
+      this.#next += 1;
+      if (sink.kind === "script") {
+        if (sink.shadowOf === undefined) return this.#runScripts(sink);
+        this.#startShadow(sink, this.#next - 1);
+        continue;
+      }
+      this.#firings.count(sink.binding);
       const before = this.#msg.snapshot();
+      if (this.#effects !== undefined) this.#calledAt = performance.now();
       let answer;
       try {
         answer = sink.sink.onEvent(this.#msg, sink.context);
@@ -173,28 +180,27 @@ class Walk<Script> {
       const end = this.#judge(sink.binding, answer, before);
       if (end !== undefined) return end;
     }
+    if (this.#effects !== undefined) this.#effects.reached = this.#chain.sinks.length;
     return PASSED;
   }
 
-  /** The next sink that matches, is enabled and neither expired nor used up. */
+  /** The chain has ended, whatever its outcome. */
+  close(): void {
+    this.#comparisons?.close();
+  }
+
+  /** The next sink that matches, is enabled and neither expired nor used up; `#next` is its position. */
   #peek(): BoundSink<Script> | undefined {
     for (const position of this.#matches) {
       if (position < this.#next) continue;
       const sink = this.#chain.sinks[position];
       if (sink === undefined) break;
       this.#next = position;
-      if (this.#firings.mayFire(sink.binding)) return sink;
+      const refusal = this.#firings.refusal(sink.binding);
+      if (refusal === undefined) return sink;
+      this.#effects?.passOver(position, refusal);
     }
     return undefined;
-  }
-
-  /** The sink of #peek, which is called now. */
-  #take(): BoundSink<Script> | undefined {
-    const sink = this.#peek();
-    if (sink === undefined) return undefined;
-    this.#next += 1;
-    this.#firings.count(sink.binding);
-    return sink;
   }
 
   async #settle(sink: NativeBound, before: MailMsgSnapshot, answer: Promise<unknown>): Promise<ChainOutcome> {
@@ -210,17 +216,14 @@ class Walk<Script> {
   }
 
   async #runScripts(first: ScriptBound<Script>): Promise<ChainOutcome> {
-    const run = [first];
-    const positionAfter = [this.#next];
-    for (let sink = this.#peek(); sink?.kind === "script"; sink = this.#peek()) {
-      this.#take();
-      run.push(sink);
-      positionAfter.push(this.#next);
-    }
+    this.#gather(first);
+    const run = this.#run;
+    const positions = this.#positions;
     const before = this.#addresses();
-    const answer = await this.#parts.runScripts(this.#msg, run);
+    const isWatched = this.#effects !== undefined || this.#comparisons !== undefined;
+    const answer = await this.#parts.runScripts(this.#msg, run, isWatched ? this : undefined);
     for (const skipped of run.slice(answer.called)) this.#firings.refund(skipped.binding);
-    this.#next = positionAfter[answer.called - 1] ?? this.#next;
+    this.#next = (positions[answer.called - 1] ?? this.#next - 1) + 1;
     this.#rematch(before);
     const last = run[answer.called - 1] ?? first;
     if (answer.fault !== undefined) {
@@ -232,6 +235,51 @@ class Walk<Script> {
       };
     }
     return this.#verdict(last.binding, answer.result) ?? this.run();
+  }
+
+  /** Consecutive scripts, which the sandbox runs as one. Shadows among them are left to `calling`. */
+  #gather(first: ScriptBound<Script>): void {
+    this.#firings.count(first.binding);
+    this.#run = [first];
+    this.#positions = [this.#next - 1];
+    this.#between = [];
+    for (let sink = this.#peek(); sink?.kind === "script"; sink = this.#peek()) {
+      const position = this.#next;
+      this.#next += 1;
+      if (sink.shadowOf !== undefined) {
+        this.#between.push({ index: this.#run.length, sink, position });
+        continue;
+      }
+      this.#firings.count(sink.binding);
+      this.#run.push(sink);
+      this.#positions.push(position);
+    }
+  }
+
+  calling(index: number): void {
+    for (const shadow of this.#between)
+      if (shadow.index === index) this.#startShadow(shadow.sink, shadow.position);
+    this.#comparisons?.calling(this.#positions[index] ?? -1, this.#msg);
+  }
+
+  called(index: number, effect: ScriptEffect, sent: readonly string[]): void {
+    const position = this.#positions[index] ?? -1;
+    const sink = this.#run[index];
+    this.#effects?.script(position, effect, sent);
+    if (sink !== undefined)
+      this.#comparisons?.called(position, this.#msg, { sink, effect, sent: sent.length });
+  }
+
+  #startShadow(sink: ScriptBound<Script>, position: number): void {
+    if (this.#parts.shadows === undefined || this.#firings.refusal(sink.binding) !== undefined) return;
+    const run = this.#parts.shadows.start(sink, this.#msg);
+    if (run === undefined) {
+      this.#effects?.passOver(position, "busy");
+      return;
+    }
+    this.#firings.count(sink.binding);
+    this.#effects?.shadows.push(position);
+    this.#comparisons?.add(run, this.#chain.comparedWith(sink));
   }
 
   #addresses(): Pick<MailMsgSnapshot, "sender" | "recipients"> {
@@ -260,9 +308,17 @@ class Walk<Script> {
         before,
       );
     }
+    this.#note(before, answer ?? sinkResult.runNext);
     this.#rematch(before);
     for (const fork of this.#msg.forks.slice(before.forks)) fork.resumeAt = this.#next;
     return this.#verdict(binding, answer ?? sinkResult.runNext);
+  }
+
+  /** Of a native sink. */
+  #note(before: MailMsgSnapshot, verdict: SinkResult, fault?: SinkFault): void {
+    if (this.#effects === undefined) return;
+    const micros = Math.round((performance.now() - this.#calledAt) * 1000);
+    this.#effects.native(this.#next - 1, { micros, before, after: this.#msg }, verdict, fault);
   }
 
   #verdict(binding: Binding, result: SinkResult): ChainOutcome | undefined {
@@ -273,6 +329,7 @@ class Walk<Script> {
 
   #faulted(binding: Binding, fault: SinkFault, before: MailMsgSnapshot): ChainOutcome | undefined {
     this.#msg.restore(before);
+    this.#note(before, sinkResult.runNext, fault);
     if (binding.onError !== "continue") return { kind: "fault", policy: binding.onError, binding, fault };
     this.#parts.log.error(
       { message: this.#msg.id, binding: binding.displayName, fault },

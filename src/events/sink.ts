@@ -36,6 +36,9 @@ export interface NativeSink<Name extends EventName = EventName> {
 type AnswerOf<Name extends EventName> =
   EventSubject<Name> extends ProtocolSubject ? ProtocolAnswer : SinkAnswer;
 
+/** A native sink of any event, told apart by `event`. */
+export type AnyNativeSink = { [Name in EventName]: NativeSink<Name> }[EventName];
+
 /** Types and marks a native sink: `export default defineSink({ event, onEvent })`. */
 export function defineSink<Name extends EventName>(sink: NativeSink<Name>): NativeSink<Name> {
   return sink;
@@ -55,6 +58,8 @@ export interface ScriptBound<Script = unknown> {
   readonly binding: Binding;
   readonly rule: Rule | undefined;
   readonly script: Script;
+  /** Set on a shadow binding: it changes nothing, and is compared with the live binding of this id, when there is one. */
+  readonly shadowOf?: { readonly bindingId: string | undefined } | undefined;
 }
 
 export type BoundSink<Script = unknown> = NativeBound | ScriptBound<Script>;

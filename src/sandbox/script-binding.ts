@@ -12,6 +12,9 @@ export interface ScriptBinding {
   readonly enabled?: boolean;
   readonly onError?: OnError;
   readonly cacheable?: boolean;
+  readonly mode?: "live" | "shadow";
+  /** Of a shadow: display name or file name of the live script that it is compared with. */
+  readonly compareWith?: string;
   readonly limits?: Partial<ScriptLimits>;
   readonly sinkProperties?: Readonly<Record<string, unknown>>;
 }
@@ -65,6 +68,8 @@ const CHECKS: Readonly<Record<keyof ScriptBinding, Check>> = {
       ? undefined
       : 'must be "hold", "continue" or "badmail"',
   cacheable: flag,
+  mode: (value) => (value === "live" || value === "shadow" ? undefined : 'must be "live" or "shadow"'),
+  compareWith: text,
   limits: checkLimits,
   sinkProperties: (value) => (isObject(value) ? undefined : "must be an object"),
 };

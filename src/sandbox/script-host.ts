@@ -11,6 +11,7 @@ import type * as loaded from "./loaded-script.ts";
 import { CDO_MODULE, defaultProgram, RUNTIME_ENTRY, type SandboxProgram } from "./sandbox-program.ts";
 import { ScriptFolder } from "./script-folder.ts";
 import { DEFAULT_RELOAD_SETTINGS, type ReloadSettings, ScriptReloader } from "./script-reloader.ts";
+import { ShadowPool } from "./shadow-pool.ts";
 import { Strikes } from "./strikes.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
@@ -39,6 +40,8 @@ export interface SandboxSettings extends ReloadSettings {
   readonly strikes: number;
   /** How long a suspended version waits for the next probe. */
   readonly probeMs: number;
+  /** Runs of shadow bindings at a time. */
+  readonly shadowRuns: number;
   /** Pause between two scans of the folder, beside the notifications of the kernel. */
   readonly rescanMs: number;
 }
@@ -55,6 +58,7 @@ export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
   wholeContentBytes: 1024 * 1024,
   strikes: 5,
   probeMs: 60_000,
+  shadowRuns: 16,
   rescanMs: 5000,
 };
 
@@ -85,6 +89,8 @@ export interface ScriptHost {
   onChange(listener: () => void): () => void;
   /** Runs consecutive calls on one message. Never rejects. */
   run(request: RunRequest): Promise<RunAnswer>;
+  /** The same on processes of their own, for runs that nobody waits for; their faults count apart. */
+  runShadow(request: RunRequest): Promise<RunAnswer>;
   stop(): Promise<void>;
 }
 
@@ -98,6 +104,7 @@ class FolderScriptHost implements ScriptHost {
   #clock: Clock;
   #listeners = new Set<() => void>();
   #scripts: ReadonlyMap<string, LiveScript> = new Map();
+  #shadows: ShadowPool;
   #parts:
     | { pool: WorkerPool; runner: CallRunner; reloader: ScriptReloader; folder: ScriptFolder }
     | undefined;
@@ -106,6 +113,14 @@ class FolderScriptHost implements ScriptHost {
     this.#options = options;
     this.#settings = { ...DEFAULT_SANDBOX_SETTINGS, ...options.settings };
     this.#clock = options.clock ?? systemClock;
+    const { strikes, probeMs } = this.#settings;
+    this.#shadows = new ShadowPool({
+      createPool: (counted, log) => this.#createPool(counted, log, 1),
+      strikes,
+      probeMs,
+      clock: this.#clock,
+      log: options.log,
+    });
   }
 
   get scripts(): ReadonlyMap<string, LiveScript> {
@@ -117,13 +132,13 @@ class FolderScriptHost implements ScriptHost {
   }
 
   get pids(): readonly number[] {
-    return this.#parts?.pool.pids ?? [];
+    return [...(this.#parts?.pool.pids ?? []), ...this.#shadows.pids];
   }
 
   async start(): Promise<void> {
     const { only, watch, log } = this.#options;
     const strikes = new Strikes(this.#settings.strikes, this.#settings.probeMs, this.#clock);
-    const pool = await this.#createPool(strikes);
+    const pool = await this.#createPool(strikes, log, this.#settings.processes);
     const folder = this.#createFolder();
     const reloader = this.#createReloader(pool, folder, strikes);
     this.#parts = { pool, runner: new CallRunner(pool, strikes, log), reloader, folder };
@@ -153,7 +168,12 @@ class FolderScriptHost implements ScriptHost {
     return Promise.resolve({ outcomes });
   }
 
+  runShadow(request: RunRequest): Promise<RunAnswer> {
+    return this.#shadows.run(request);
+  }
+
   async stop(): Promise<void> {
+    await this.#shadows.stop();
     if (this.#parts === undefined) return;
     const { pool, reloader, folder } = this.#parts;
     reloader.stop();
@@ -161,9 +181,9 @@ class FolderScriptHost implements ScriptHost {
     await pool.stop();
   }
 
-  async #createPool(strikes: Strikes): Promise<WorkerPool> {
+  async #createPool(strikes: Strikes, log: Logger, processes: number): Promise<WorkerPool> {
     const { killGraceMs, startTimeoutMs, processMemoryMb, wholeContentBytes } = this.#settings;
-    const { program = defaultProgram(), log } = this.#options;
+    const { program = defaultProgram() } = this.#options;
     const clock = this.#clock;
     const runtimeBundle = await bundleRuntime(RUNTIME_ENTRY);
     const maxRssBytes = processMemoryMb * 1024 * 1024;
@@ -179,6 +199,7 @@ class FolderScriptHost implements ScriptHost {
     };
     return new WorkerPool({
       ...this.#settings,
+      processes,
       worker,
       clock,
       log,
@@ -210,6 +231,7 @@ class FolderScriptHost implements ScriptHost {
       changed: () => this.#changed(),
       retired: ({ version }) => {
         pool.retire(version);
+        this.#shadows.retire(version);
         strikes.clear(version);
       },
     });

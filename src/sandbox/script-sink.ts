@@ -1,7 +1,7 @@
 // The sink behind CDO.SS_SMTPOnArrivalSink: runs consecutive scripts on a message and applies what they committed.
 import type { Logger } from "../core/logger.ts";
 import { type SinkResult, isMessageStatus, sinkResult } from "../core/status.ts";
-import type { RunScripts, ScriptRunAnswer } from "../events/dispatcher.ts";
+import type { RunScripts, ScriptRunAnswer, ScriptRunWatch } from "../events/dispatcher.ts";
 import type { ScriptBound } from "../events/sink.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Capabilities, JobEnvelope, LogLine, ScriptLimits } from "../../runtime/contract.ts";
@@ -21,35 +21,50 @@ export interface ScriptRunner {
   run(request: RunRequest): Promise<RunAnswer>;
 }
 
+/** Asking for the size of the heap costs more than an idle call: done for the first of so many jobs. */
+const HEAP_SAMPLE = 256;
+const NOTHING_SENT: readonly string[] = [];
+
 /** Without `sending` no script can send mail. */
 export function createRunScripts(
   host: ScriptRunner,
   log: Logger,
   sending?: SendParts,
 ): RunScripts<ScriptTarget> {
-  return (msg, run) => {
+  let jobs = 0;
+  return (msg, run, watch) => {
     const missing = run.findIndex((sink) => sink.script.script === undefined);
-    if (missing === 0) return Promise.resolve(notThere(run));
-    return runAvailable({ host, log, sending }, msg, missing < 0 ? run : run.slice(0, missing));
+    if (missing === 0) return Promise.resolve(notThere(run, watch));
+    jobs += 1;
+    const measureHeap = watch !== undefined && jobs % HEAP_SAMPLE === 1;
+    const available = missing < 0 ? run : run.slice(0, missing);
+    return runAvailable({ host, log, sending, watch, measureHeap }, msg, available);
   };
 }
 
 /** A message that a script was meant to see is not passed on unseen only because the file is missing. */
-function notThere(run: readonly ScriptBound<ScriptTarget>[]): ScriptRunAnswer {
+function notThere(
+  run: readonly ScriptBound<ScriptTarget>[],
+  watch: ScriptRunWatch | undefined,
+): ScriptRunAnswer {
   const first = run[0];
   const message = `script ${first?.script.scriptName ?? ""} is not in the scripts folder, or never compiled`;
+  const fault = { kind: "missing", message };
+  watch?.called(0, { verdict: sinkResult.runNext, micros: 0, fault }, NOTHING_SENT);
   if (first?.binding.onError === "continue") return { called: 1, result: sinkResult.runNext };
-  return { called: 1, result: sinkResult.runNext, fault: { kind: "missing", message } };
+  return { called: 1, result: sinkResult.runNext, fault };
 }
 
 interface RunParts {
   readonly host: ScriptRunner;
   readonly log: Logger;
   readonly sending: SendParts | undefined;
+  readonly watch: ScriptRunWatch | undefined;
+  readonly measureHeap: boolean;
 }
 
 async function runAvailable(
-  { host, log, sending }: RunParts,
+  { host, log, sending, watch, measureHeap }: RunParts,
   msg: MailMsg,
   run: readonly ScriptBound<ScriptTarget>[],
 ): Promise<ScriptRunAnswer> {
@@ -59,14 +74,17 @@ async function runAvailable(
     content: base,
     envelope: jobEnvelope(msg),
     calls: run.flatMap(callOf),
+    measureHeap,
   });
   let result: SinkResult = sinkResult.runNext;
   for (const [index, outcome] of outcomes.entries()) {
     const sink = run[index];
     if (sink === undefined) break;
-    writeLogs(log, msg, sink, outcome);
+    writeLogs(log, msg.id, sink, outcome);
+    watch?.calling(index);
     if (outcome.fault !== undefined) {
       const fault = { kind: outcome.fault.kind, message: outcome.fault.message };
+      watch?.called(index, outcome, NOTHING_SENT);
       if (sink.binding.onError !== "continue") return { called: index + 1, result, fault };
       log.error(
         { message: msg.id, binding: sink.binding.displayName, fault },
@@ -74,12 +92,18 @@ async function runAvailable(
       );
       continue;
     }
+    const forks = msg.forks.length;
     apply(msg, outcome);
     if (outcome.sent !== undefined) {
       const { scriptName: script, limits } = sink.script;
       addSent(msg, { messages: outcome.sent, script, hops: limits.sendHops }, base.header, sending, log);
     }
     if (outcome.splices !== undefined) msg.content = base.splice(outcome.splices);
+    watch?.called(
+      index,
+      outcome,
+      msg.forks.length === forks ? NOTHING_SENT : msg.forks.slice(forks).map((fork) => fork.id),
+    );
     result = outcome.verdict;
   }
   return { called: Math.max(1, outcomes.length), result };
@@ -100,7 +124,8 @@ function callOf({ binding, script: target }: ScriptBound<ScriptTarget>): RunRequ
   ];
 }
 
-function jobEnvelope(msg: MailMsg): JobEnvelope {
+/** What a script sees of the envelope as it stands. */
+export function jobEnvelope(msg: MailMsg): JobEnvelope {
   const { origin } = msg;
   return {
     sender: msg.sender,
@@ -118,9 +143,15 @@ function apply(msg: MailMsg, outcome: ScriptOutcome): void {
   if (isMessageStatus(outcome.status)) msg.status = outcome.status;
 }
 
-function writeLogs(log: Logger, msg: MailMsg, sink: ScriptBound<ScriptTarget>, outcome: ScriptOutcome): void {
+/** What the script said with console, as lines of our log. */
+export function writeLogs(
+  log: Logger,
+  message: string,
+  sink: ScriptBound<ScriptTarget>,
+  outcome: ScriptOutcome,
+): void {
   if (outcome.logs.length === 0 && outcome.logsDropped === 0) return;
-  const fields = { message: msg.id, binding: sink.binding.displayName, version: sink.script.script?.version };
+  const fields = { message, binding: sink.binding.displayName, version: sink.script.script?.version };
   for (const line of outcome.logs) writeLine(log, line, fields);
   if (outcome.logsDropped > 0)
     log.warn({ ...fields, dropped: outcome.logsDropped }, "script wrote more than its log limit");

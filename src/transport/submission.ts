@@ -2,6 +2,7 @@
 import { type Logger } from "../core/logger.ts";
 import { messageStatus } from "../core/status.ts";
 import type { ChainOutcome, Dispatcher, SinkChain } from "../events/dispatcher.ts";
+import type { EffectRecorder, EffectRun, RunEnd } from "../events/effects.ts";
 import type { Content } from "../message/content.ts";
 import { MailMsg } from "../message/mail-msg.ts";
 import { type HoldReason, type QueuedMessage, createQueuedMessage } from "./queued-message.ts";
@@ -42,6 +43,8 @@ export interface SubmissionParts<Script> {
   readonly dispatcher: Dispatcher<Script>;
   /** The bindings that are live now. */
   readonly chain: () => SinkChain<Script>;
+  /** Absent: nobody keeps what the sinks did. */
+  readonly effects?: EffectRecorder<Script> | undefined;
   readonly log: Logger;
 }
 
@@ -56,15 +59,61 @@ export class Submission<Script> {
   run(message: QueuedMessage, content: Content): SubmissionResult | Promise<SubmissionResult> {
     message.size = content.size;
     const chain = this.#parts.chain();
-    if (chain.sinks.length === 0) return SUBMITTED;
+    const effects = this.#parts.effects?.begin(
+      message.id,
+      message.envelope,
+      content,
+      chain,
+      message.resumeAt,
+    );
+    if (chain.sinks.length === 0) return this.#recorded(effects, undefined, SUBMITTED);
     const msg = new MailMsg(message.id, message.origin, message.envelope, content);
     for (const [name, value] of message.properties) msg.properties.set(name, value);
-    const outcome = this.#parts.dispatcher.dispatch(chain, msg, message.resumeAt);
+    const outcome = this.#parts.dispatcher.dispatch(chain, msg, message.resumeAt, effects);
     const end = (settled: ChainOutcome): SubmissionResult =>
-      settled.kind === "fault" && this.#parts.chain() !== chain
-        ? { kind: "again" }
-        : concludeForked(message, msg, content, settled);
+      this.#recorded(
+        effects,
+        msg,
+        settled.kind === "fault" && this.#parts.chain() !== chain
+          ? { kind: "again" }
+          : concludeForked(message, msg, content, settled),
+      );
     return outcome instanceof Promise ? outcome.then(end) : end(outcome);
+  }
+
+  #recorded(
+    effects: EffectRun<Script> | undefined,
+    msg: MailMsg | undefined,
+    result: SubmissionResult,
+  ): SubmissionResult {
+    if (effects === undefined) return result;
+    if (result.kind !== "forked") {
+      this.#parts.effects?.end(effects, endOf(result), []);
+      return result;
+    }
+    const forks = (msg?.forks ?? []).map((fork) => fork.id);
+    return {
+      ...result,
+      conclude: () => {
+        const verdict = result.conclude();
+        this.#parts.effects?.end(effects, endOf(verdict), forks);
+        return verdict;
+      },
+    };
+  }
+}
+
+function endOf(result: Exclude<SubmissionResult, ForkedResult>): RunEnd {
+  switch (result.kind) {
+    case "submitted":
+    case "again":
+      return result;
+    case "discarded":
+    case "badmail":
+      return { kind: result.kind, text: result.reason };
+    case "hold":
+    case "retry":
+      return { kind: result.kind, text: result.reason.text };
   }
 }
 

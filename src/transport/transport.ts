@@ -2,6 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Dispatcher, SinkChain } from "../events/dispatcher.ts";
+import type { EffectRecorder } from "../events/effects.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { Drop } from "../store/drop.ts";
 import type { Recovery, StoreDriver } from "../store/store-driver.ts";
@@ -46,6 +47,8 @@ export interface TransportParts<Script> {
   readonly badmail: Badmail;
   readonly dispatcher: Dispatcher<Script>;
   readonly chain: () => SinkChain<Script>;
+  /** Absent: nobody keeps what the sinks did. */
+  readonly effects?: EffectRecorder<Script> | undefined;
   readonly live: LiveTransportSettings;
   readonly clock: Clock;
   readonly log: Logger;
@@ -95,7 +98,12 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   });
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
-    submission: new Submission({ dispatcher: parts.dispatcher, chain: parts.chain, log }),
+    submission: new Submission({
+      dispatcher: parts.dispatcher,
+      chain: parts.chain,
+      effects: parts.effects,
+      log,
+    }),
     router: createRouter(live.router),
     queues,
     waiting,

@@ -1,0 +1,113 @@
+// Keeps what the sinks did to each message: turns runs into lines of the effect log (docs/decisions/0018).
+import { createHash } from "node:crypto";
+import type { Envelope } from "../core/envelope.ts";
+import type { Clock } from "../core/clock.ts";
+import type { SinkChain } from "../events/dispatcher.ts";
+import { type EffectRecorder, EffectRun, type RunEnd } from "../events/effects.ts";
+import type { BoundSink } from "../events/sink.ts";
+import type { Content } from "../message/content.ts";
+import type { BindingLine } from "../observe/effect-lines.ts";
+import type { ChainText, EffectLog } from "../observe/effect-log.ts";
+import { ChangePlaces } from "../sandbox/change-places.ts";
+import type { ScriptTarget } from "../sandbox/script-sink.ts";
+import type { ShadowResult, ShadowRecorder } from "../sandbox/shadow-runs.ts";
+import { callText, effectText, envelopeText, messageIdOf, quote } from "./effect-text.ts";
+
+const ID_DIGITS = 16;
+
+export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorder {
+  readonly #log: EffectLog;
+  readonly #clock: Clock;
+  readonly #places = new ChangePlaces();
+  readonly #chains = new WeakMap<SinkChain<ScriptTarget>, ChainText>();
+
+  constructor(log: EffectLog, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  get recording(): boolean {
+    return this.#log.enabled;
+  }
+
+  begin(
+    id: string,
+    envelope: Envelope,
+    content: Content,
+    chain: SinkChain<ScriptTarget>,
+    from: number,
+  ): EffectRun<ScriptTarget> | undefined {
+    return this.#log.enabled ? new EffectRun(id, envelope, content, chain, from) : undefined;
+  }
+
+  end(run: EffectRun<ScriptTarget>, end: RunEnd, forks: readonly string[]): void {
+    const { sinks } = run.chain;
+    const chain = this.#chainOf(run.chain);
+    const messageId = messageIdOf(run);
+    let line = `{"id":"${run.id}","time":${this.#clock.now()},`;
+    if (messageId !== undefined) line += `"messageId":${quote(messageId)},`;
+    line += `${envelopeText(run.envelope)},"chain":"${chain.id}"`;
+    if (run.from > 0) line += `,"start":${run.from}`;
+    line += `,"reached":${run.reached}`;
+    if (run.passedOver.length > 0) line += `,"passedOver":${JSON.stringify(run.passedOver)}`;
+    if (run.shadows.length > 0) line += `,"shadows":[${run.shadows.join(",")}]`;
+    line += ',"calls":[';
+    for (const [index, call] of run.calls.entries()) {
+      const sink = sinks[call.position];
+      const script = sink?.kind === "script" ? sink.script.script : undefined;
+      line += (index === 0 ? "" : ",") + callText(call, script, this.#places);
+    }
+    line += `],"end":"${end.kind}"`;
+    if (end.text !== undefined) line += `,"why":${quote(end.text)}`;
+    if (forks.length > 0) line += `,"forks":${JSON.stringify(forks)}`;
+    this.#log.write(`${line}}`, chain);
+  }
+
+  shadow({ id, sink, effect, wouldSend, live, differs, why }: ShadowResult): void {
+    const { scriptName, script } = sink.script;
+    let line = `{"id":"${id}","time":${this.#clock.now()},"shadow":{"name":${quote(sink.binding.displayName)}`;
+    line += `,"script":${quote(scriptName)},${effectText(effect, script, this.#places)}`;
+    if (wouldSend.length > 0) line += `,"wouldSend":${JSON.stringify(wouldSend)}`;
+    line += "}";
+    if (live !== undefined) {
+      const { sink: compared, effect: did, sent } = live;
+      line += `,"live":{"name":${quote(compared.binding.displayName)}`;
+      line += `,${effectText(did, compared.script.script, this.#places)}${sent === 0 ? "" : `,"sent":${sent}`}}`;
+    }
+    if (differs !== undefined) line += `,"differs":${JSON.stringify(differs)}`;
+    if (why !== undefined) line += `,"why":${quote(why)}`;
+    this.#log.write(`${line}}`);
+  }
+
+  #chainOf(chain: SinkChain<ScriptTarget>): ChainText {
+    const known = this.#chains.get(chain);
+    if (known !== undefined) return known;
+    const bindings = JSON.stringify([
+      ...chain.sinks.map((sink) => bindingLine(sink, chain)),
+      ...chain.disabled.map((sink) => bindingLine(sink, chain)),
+    ]);
+    const id = createHash("sha256").update(bindings).digest("hex").slice(0, ID_DIGITS);
+    const text = { id, line: `{"chain":"${id}","bindings":${bindings}}` };
+    this.#chains.set(chain, text);
+    return text;
+  }
+}
+
+function bindingLine(sink: BoundSink<ScriptTarget>, chain: SinkChain<ScriptTarget>): BindingLine {
+  const { displayName: name, sinkClass, rule, priority, onError, enabled } = sink.binding;
+  const isScript = sink.kind === "script";
+  const target = isScript && sink.shadowOf !== undefined ? chain.comparedWith(sink) : undefined;
+  return {
+    name,
+    script: isScript ? sink.script.scriptName : undefined,
+    sinkClass: isScript ? undefined : sinkClass,
+    rule,
+    priority,
+    onError,
+    disabled: enabled ? undefined : true,
+    shadowOf:
+      isScript && sink.shadowOf !== undefined
+        ? (chain.sinks[target ?? -1]?.binding.displayName ?? "")
+        : undefined,
+  };
+}

@@ -1,0 +1,56 @@
+// Whether a binding may be called now, and how often bindings with maxFirings were.
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Binding } from "./binding.ts";
+import type { PassReason } from "./effects.ts";
+
+/** Calls of bindings with maxFirings so far, by binding id. A Map serves; the service keeps them in a file. */
+export interface Firings {
+  get(bindingId: string): number | undefined;
+  set(bindingId: string, fired: number): unknown;
+}
+
+export interface FiringParts {
+  /** Absent: they begin at nothing. */
+  readonly firings?: Firings | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Counts notifications of bindings with maxFirings, across sets. */
+export class FiringCounter {
+  readonly #fired: Firings;
+  readonly #parts: FiringParts;
+
+  constructor(parts: FiringParts) {
+    this.#parts = parts;
+    this.#fired = parts.firings ?? new Map<string, number>();
+  }
+
+  /** Why the binding may not be called now; undefined when it may. */
+  refusal(binding: Binding): PassReason | undefined {
+    if (!binding.enabled) return "disabled";
+    if (binding.expiration !== undefined && binding.expiration <= this.#parts.clock.now()) return "expired";
+    if (binding.maxFirings === undefined || binding.maxFirings < 0) return undefined;
+    return (this.#fired.get(binding.id) ?? 0) < binding.maxFirings ? undefined : "used up";
+  }
+
+  /** The binding is called. */
+  count(binding: Binding): void {
+    if (binding.maxFirings === undefined || binding.maxFirings < 0) return;
+    const fired = (this.#fired.get(binding.id) ?? 0) + 1;
+    this.#fired.set(binding.id, fired);
+    if (fired !== binding.maxFirings) return;
+    this.#parts.log.info(
+      { binding: binding.displayName, maxFirings: binding.maxFirings },
+      "binding reached maxFirings and is disabled",
+    );
+  }
+
+  /** Takes a counted call back: the run ended before it. */
+  refund(binding: Binding): void {
+    if (binding.maxFirings === undefined || binding.maxFirings < 0) return;
+    const fired = this.#fired.get(binding.id);
+    if (fired !== undefined) this.#fired.set(binding.id, fired - 1);
+  }
+}
