@@ -115,7 +115,14 @@ const allow = z.strictObject({
     .optional()
     .meta(live("The script may open and delete the messages of the Drop folder.", { default: false })),
   fetch: z
-    .array(z.url({ protocol: /^https?$/ }))
+    .array(
+      z
+        .url({ protocol: /^https?$/ })
+        .regex(
+          /^[^?#@\\]+$/,
+          'must be the beginning of a URL, as "https://host/path/", without user, query and fragment',
+        ),
+    )
     .optional()
     .meta(live("URLs that the script may fetch: those that begin with one of these.", { default: [] })),
   kv: z

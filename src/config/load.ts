@@ -102,7 +102,13 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
   return {
     ...checked,
     mailroot: path.resolve(base, checked.mailroot),
-    scripts: { ...checked.scripts, folder: path.resolve(base, checked.scripts.folder) },
+    scripts: {
+      ...checked.scripts,
+      folder: path.resolve(base, checked.scripts.folder),
+      ...(checked.scripts.secretsFile !== undefined && {
+        secretsFile: path.resolve(base, checked.scripts.secretsFile),
+      }),
+    },
     bindings: completeBindings(checked.bindings, base),
   };
 }

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { SCRIPT_SINK_CLASS } from "../events/binding.ts";
 import { bindingSchema } from "./binding-schema.ts";
+import { capabilitySettings } from "./capability-schema.ts";
 import { virtualServerSchema } from "./server-schema.ts";
 import { count, milliseconds, size, type SettingMeta } from "./values.ts";
 
@@ -80,6 +81,7 @@ const sandbox = z.strictObject({
   rescanMs: milliseconds(100)
     .default(5000)
     .meta(restart("Between looks at the scripts folder, beside the notices of the system.", { unit: "ms" })),
+  ...capabilitySettings,
 });
 
 const effects = z.strictObject({
@@ -129,6 +131,15 @@ export const configSchema = z
           .min(1)
           .default("./scripts")
           .meta(restart("The watched folder of scripts, relative to this file.")),
+        secretsFile: z
+          .string()
+          .min(1)
+          .optional()
+          .meta(
+            live(
+              "File of the secrets that allow.secrets may name, relative to this file: NAME=value lines, or YAML. Not for everybody's eyes. ONARRIVAL_SECRET_<NAME> of the environment wins.",
+            ),
+          ),
       })
       .prefault({})
       .meta(restart("Where scripts live.")),

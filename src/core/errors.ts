@@ -56,6 +56,12 @@ export const ERROR_CODES = {
     meaning: "A native sink module does not export what defineSink returns, or for another event.",
     remedy: "Export default defineSink({ event, onEvent }).",
   },
+  SECRETS_UNUSABLE: {
+    owner: "operator",
+    meaning:
+      "The file of scripts.secretsFile cannot be read, is open to everybody, or holds a line of another form.",
+    remedy: "Correct what the message names; secrets are NAME=value lines in a file with mode 0600 or 0640.",
+  },
   SCRIPT_INVALID: {
     owner: "operator",
     meaning: "A script does not compile, does not load, or exports no entry point.",

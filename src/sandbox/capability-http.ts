@@ -5,6 +5,7 @@ import https from "node:https";
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import { describeError } from "../core/errors.ts";
 import type { AddressRule } from "./capability-addresses.ts";
+import { unlessAborted } from "./capability-turns.ts";
 
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
@@ -66,18 +67,6 @@ export async function requestOnce(parts: HttpParts, hop: HttpHop): Promise<HttpA
     });
     request.end(hop.body);
   });
-}
-
-/** The resolver cannot be stopped, only left alone. */
-async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort);
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 function open(hop: HttpHop, host: string, addresses: readonly LookupAddress[] | undefined): ClientRequest {
