@@ -77,6 +77,13 @@ export function createBuiltInCheck(): BuiltInCheck {
     remember(): void {
       compare = take();
     },
-    areUntouched: () => compare([]),
+    areUntouched(): boolean {
+      try {
+        return compare([]);
+      } catch {
+        // A getter of the script in the place of a function.
+        return false;
+      }
+    },
   };
 }
