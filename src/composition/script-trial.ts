@@ -58,6 +58,7 @@ export async function openTrialBench(script: string): Promise<TrialBench> {
   const host = createScriptHost({
     folder: path.dirname(script),
     only: [name],
+    runsCases: false,
     watch: false,
     log: silentLogger,
     clock: systemClock,

@@ -67,6 +67,16 @@ export const ERROR_CODES = {
     meaning: "A script does not compile, does not load, or exports no entry point.",
     remedy: "Correct the file and line named in the message; until then its last good version stays live.",
   },
+  SCRIPT_NOT_FOUND: {
+    owner: "operator",
+    meaning: "The scripts folder has no script of that file name.",
+    remedy: "`onarrival scripts list` shows the names.",
+  },
+  SCRIPT_VERSION_NOT_FOUND: {
+    owner: "operator",
+    meaning: "The version of the script is not among those kept, or there is no earlier one.",
+    remedy: "`onarrival scripts show NAME` lists the versions that are kept.",
+  },
   SCRIPT_FAILED: {
     owner: "operator",
     meaning: "A script threw, ran out of its limits, or ended its sandbox process on a message.",

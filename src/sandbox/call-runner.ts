@@ -9,7 +9,8 @@ import type {
   ScriptLimits,
 } from "../../runtime/contract.ts";
 import { type LiveScript, LoadedScript } from "./loaded-script.ts";
-import { locateFault } from "./script-build.ts";
+import type { ScriptActivity } from "./script-activity.ts";
+import { locateFault } from "./source-positions.ts";
 import type { Strikes } from "./strikes.ts";
 import type { CheckedOutcome, JobTask, TaskAnswer } from "./tasks.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -70,11 +71,13 @@ export class CallRunner {
   #pool: WorkerPool;
   #strikes: Strikes;
   #log: Logger;
+  #activity: ScriptActivity | undefined;
 
-  constructor(pool: WorkerPool, strikes: Strikes, log: Logger) {
+  constructor(pool: WorkerPool, strikes: Strikes, log: Logger, activity?: ScriptActivity) {
     this.#pool = pool;
     this.#strikes = strikes;
     this.#log = log;
+    this.#activity = activity;
   }
 
   /** Never rejects. */
@@ -83,12 +86,23 @@ export class CallRunner {
     this.#admit(run);
     for (;;) {
       const active = activeCalls(run);
-      if (active.length === 0) return this.#assemble(run, active, []);
+      if (active.length === 0) return this.#noted(request, this.#assemble(run, active, []));
       const answer = await this.#pool.run(taskOf(run, active), false, run.probe);
       const outcomes =
         answer.kind === "outcomes" ? answer.outcomes : await this.#recover(run, active, answer);
-      if (outcomes !== undefined) return this.#assemble(run, active, outcomes);
+      if (outcomes !== undefined) return this.#noted(request, this.#assemble(run, active, outcomes));
     }
+  }
+
+  #noted(request: RunRequest, answer: RunAnswer): RunAnswer {
+    if (this.#activity === undefined) return answer;
+    for (let index = 0; index < answer.outcomes.length; index += 1) {
+      const script = request.calls[index]?.script;
+      const outcome = answer.outcomes[index];
+      if (script !== undefined && outcome !== undefined)
+        this.#activity.called(script.name, script.version, request.messageId, outcome);
+    }
+    return answer;
   }
 
   #admit(run: Run): void {

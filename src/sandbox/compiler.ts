@@ -1,5 +1,4 @@
 // Bundles scripts with esbuild: TypeScript, imports of the folder, the module "cdo"; and the runtime of the isolates.
-import { stat } from "node:fs/promises";
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import {
   build,
@@ -12,13 +11,15 @@ import {
 } from "esbuild";
 import { EXPORTS_GLOBAL } from "../../runtime/contract.ts";
 import { COM_ONLY_NAMES, COM_ONLY_PREFIX, habitHint, silentHabit } from "./jscript-habits.ts";
-import { contentHash, fileProblem, isInside } from "./script-file.ts";
+import { contentHash, readInside } from "./script-file.ts";
 
 export interface CompiledScript {
   /** Hash of script name and output: names this version everywhere. */
   readonly version: string;
   readonly code: string;
   readonly sourceMap: string;
+  /** Hash of the script and of everything of the folder that it was bundled from. */
+  readonly sources: string;
   /** Absolute paths of the files of the folder that it was bundled from, itself not included. */
   readonly imports: readonly string[];
 }
@@ -64,7 +65,11 @@ export async function compileScript(source: ScriptSource): Promise<CompileAnswer
     const habit = silentHabit(source.name, text, output.code);
     if (habit !== undefined) return failed(habit, bundled, source);
     const version = contentHash(source.name, output.code);
-    return { kind: "compiled", script: { version, ...output, imports: importsOf(bundled, source) } };
+    const sources = contentHash(
+      text,
+      ...[...bundled.read].map(([path, hash]) => `${path} ${hash}`).toSorted(),
+    );
+    return { kind: "compiled", script: { version, ...output, sources, imports: importsOf(bundled, source) } };
   } catch (error) {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- esbuild throws BuildFailure; others have no errors
     const { errors } = error as Partial<BuildFailure>;
@@ -77,14 +82,18 @@ export async function compileScript(source: ScriptSource): Promise<CompileAnswer
   }
 }
 
-type Bundled = BuildResult<BuildOptions & { metafile: true; write: false }>;
+interface Bundled extends BuildResult<BuildOptions & { metafile: true; write: false }> {
+  /** Content hashes of the files of the folder, by path. */
+  readonly read: ReadonlyMap<string, string>;
+}
 
 function failed(message: string, bundled: Bundled, source: ScriptSource): CompileAnswer {
   return { kind: "failed", message, imports: importsOf(bundled, source) };
 }
 
-function bundle(source: ScriptSource, contents: string): Promise<Bundled> {
-  return build({
+async function bundle(source: ScriptSource, contents: string): Promise<Bundled> {
+  const read = new Map<string, string>();
+  const result = await build({
     stdin: { contents, resolveDir: source.folder, sourcefile: source.name, loader: loaderOf(source.name) },
     absWorkingDir: source.folder,
     outfile: join(source.folder, "bundle.js"),
@@ -104,22 +113,27 @@ function bundle(source: ScriptSource, contents: string): Promise<Bundled> {
     sourcesContent: false,
     legalComments: "none",
     logLevel: "silent",
-    plugins: [folderOnly(source)],
+    plugins: [folderOnly(source, read)],
   });
+  return { ...result, read };
 }
 
 /** A script may import what lies in its folder and nothing else: a bundle could carry any file of the machine out by mail. */
-function folderOnly({ folder, cdoModule }: ScriptSource): Plugin {
+function folderOnly({ folder, cdoModule }: ScriptSource, read: Map<string, string>): Plugin {
   return {
     name: "folder-only",
     setup(hooks) {
       hooks.onResolve({ filter: /^cdo$/ }, () => ({ path: cdoModule, sideEffects: false }));
+      hooks.onResolve({ filter: /^onarrival:case-check$/ }, () => ({
+        path: join(dirname(cdoModule), "case-check.ts"),
+      }));
       hooks.onLoad({ filter: /.*/, namespace: "file" }, async ({ path }) => {
         if (isOurs(path, cdoModule)) return undefined;
-        const problem = (await isInside(folder, path))
-          ? fileProblem(await stat(path))
-          : "lies outside the script folder";
-        return problem === undefined ? undefined : { errors: [{ text: `${path} ${problem}` }] };
+        // Read here, through the file that was checked: the path may name another one a moment later.
+        const file = await readInside(folder, path);
+        if (file.kind === "refused") return { errors: [{ text: `${path} ${file.reason}` }] };
+        read.set(path, file.hash);
+        return { contents: file.bytes, loader: "default" };
       });
     },
   };

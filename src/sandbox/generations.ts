@@ -15,12 +15,19 @@ export interface Generation {
   readonly sourceMap: string;
 }
 
+export interface KeptVersion {
+  readonly version: string;
+  /** When it went live, ms since the epoch. */
+  readonly since: number;
+}
+
 const GENERATIONS_KEPT = 20;
 const SINCE_DIGITS = 15;
 
 /** Files sort by the time they went live: the greatest name is the last good version. */
 const fileName = ({ since, version }: Generation): string =>
   `${String(since).padStart(SINCE_DIGITS, "0")}-${version}.json`;
+const versionOf = (file: string): string => file.slice(SINCE_DIGITS + 1, -".json".length);
 const isGeneration = (name: string): boolean => /^\d{15}-[0-9a-f]+\.json$/.test(name);
 
 export class Generations {
@@ -36,9 +43,13 @@ export class Generations {
     await mkdir(folder, { recursive: true });
     const path = join(folder, fileName(generation));
     await writeDurably(path, JSON.stringify(generation));
-    const names = (await readdir(folder)).filter(isGeneration).sort();
-    const outdated = names.slice(0, -GENERATIONS_KEPT);
-    for (const name of outdated) await rm(join(folder, name), { force: true });
+    const kept = new Set<string>();
+    for (const file of await this.#filesOf(generation.name)) {
+      const version = versionOf(file);
+      // A version that came back counts from when it did.
+      if (kept.has(version) || kept.size === GENERATIONS_KEPT) await rm(join(folder, file), { force: true });
+      else kept.add(version);
+    }
   }
 
   /** The last good version; damaged files are passed over. */
@@ -46,6 +57,26 @@ export class Generations {
     for (const file of await this.#filesOf(name)) {
       const generation = await readGeneration(join(this.#folder, name, file));
       if (generation?.name === name) return generation;
+    }
+    return undefined;
+  }
+
+  /** The versions that are kept, the one that went live last first. */
+  async kept(name: string): Promise<readonly KeptVersion[]> {
+    const versions = new Map<string, KeptVersion>();
+    for (const file of await this.#filesOf(name)) {
+      const version = versionOf(file);
+      if (!versions.has(version))
+        versions.set(version, { version, since: Number(file.slice(0, SINCE_DIGITS)) });
+    }
+    return [...versions.values()];
+  }
+
+  async find(name: string, version: string): Promise<Generation | undefined> {
+    for (const file of await this.#filesOf(name)) {
+      if (versionOf(file) !== version) continue;
+      const generation = await readGeneration(join(this.#folder, name, file));
+      if (generation?.name === name && generation.version === version) return generation;
     }
     return undefined;
   }
@@ -59,7 +90,7 @@ export class Generations {
   }
 }
 
-async function writeDurably(path: string, text: string): Promise<void> {
+export async function writeDurably(path: string, text: string): Promise<void> {
   const temporary = `${path}.new`;
   const file = await open(temporary, "w");
   try {

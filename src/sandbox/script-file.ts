@@ -4,24 +4,46 @@ import { constants, type Stats } from "node:fs";
 import { lstat, open, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 
-export const MAX_SCRIPT_BYTES = 2 * 1024 * 1024;
+const MAX_SCRIPT_BYTES = 2 * 1024 * 1024;
 
 export type ScriptFile =
-  | { readonly kind: "source"; readonly text: string; readonly hash: string }
-  | { readonly kind: "refused"; readonly reason: string }
+  | { readonly kind: "source"; readonly text: string; readonly bytes: Buffer; readonly hash: string }
+  | Refusal
   | { readonly kind: "absent" };
 
-const refused = (reason: string): ScriptFile => ({ kind: "refused", reason });
+export interface Refusal {
+  readonly kind: "refused";
+  readonly reason: string;
+}
 
-/** Whether a name directly in the folder is a sink. Type declarations are not, nor what editors leave behind. */
+export interface FileBytes {
+  readonly kind: "bytes";
+  readonly bytes: Buffer;
+  readonly hash: string;
+}
+
+/** In the script folder: what an installation of packages changes. */
+export const PACKAGE_FILES = ["package.json", "node_modules", "node_modules/.package-lock.json"];
+
+const refused = (reason: string): Refusal => ({ kind: "refused", reason });
+
+const TEST_NAME = /^([^_.].*)\.test\.(?:js|mjs|ts)$/;
+
+/** Whether a name directly in the folder is a sink. Type declarations and tests are not, nor what editors leave behind. */
 export function isSinkName(name: string): boolean {
   return (
     /^[^_.].*\.(?:js|mjs|ts)$/.test(name) &&
     !name.endsWith(".d.ts") &&
+    !TEST_NAME.test(name) &&
     !name.includes("/") &&
     !name.includes("\\")
   );
 }
+
+/** "tag" of tag.test.ts, which tests tag.ts; undefined of any other name. */
+export const testedStem = (name: string): string | undefined => TEST_NAME.exec(name)?.[1];
+
+export const stemOf = (name: string): string => name.replace(/\.(?:js|mjs|ts)$/, "");
 
 export function contentHash(...parts: (string | Buffer)[]): string {
   const hash = createHash("sha256");
@@ -30,11 +52,11 @@ export function contentHash(...parts: (string | Buffer)[]): string {
 }
 
 /** What keeps an entry of the folder from being read as a file, or undefined. */
-export function fileProblem(stats: Stats): string | undefined {
+function fileProblem(stats: Stats, maxBytes = MAX_SCRIPT_BYTES): string | undefined {
   if (stats.isDirectory()) return "is a directory, not a file";
   if (stats.isFIFO()) return "is a FIFO, not a file";
   if (!stats.isFile()) return "is no ordinary file";
-  if (stats.size > MAX_SCRIPT_BYTES) return `has ${stats.size} bytes; a script may have ${MAX_SCRIPT_BYTES}`;
+  if (stats.size > maxBytes) return `has ${stats.size} bytes; it may have ${maxBytes}`;
   return undefined;
 }
 
@@ -48,7 +70,9 @@ export async function readScriptFile(folder: string, name: string): Promise<Scri
     if ((await lstat(path)).isSymbolicLink() && !(await isInside(folder, path)))
       return refused("is a link that leads out of the script folder");
     const problem = fileProblem(await stat(path));
-    return problem === undefined ? await readText(path) : refused(problem);
+    if (problem !== undefined) return refused(problem);
+    const file = await readOrdinary(path, MAX_SCRIPT_BYTES);
+    return file.kind === "refused" ? file : sourceOf(file);
   } catch (error) {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
     const { code } = error as NodeJS.ErrnoException;
@@ -57,27 +81,40 @@ export async function readScriptFile(folder: string, name: string): Promise<Scri
   }
 }
 
-async function readText(path: string): Promise<ScriptFile> {
+/** A file that a script names, by its absolute path. */
+export async function readInside(
+  folder: string,
+  path: string,
+  maxBytes = MAX_SCRIPT_BYTES,
+): Promise<FileBytes | Refusal> {
+  try {
+    if (!(await isInside(folder, path))) return refused("lies outside the script folder");
+    return await readOrdinary(path, maxBytes);
+  } catch (error) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
+    return refused(`cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+  }
+}
+
+async function readOrdinary(path: string, maxBytes: number): Promise<FileBytes | Refusal> {
   // O_NONBLOCK: a FIFO that took the file's place a moment ago would block a thread for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const problem = fileProblem(await file.stat());
+    const problem = fileProblem(await file.stat(), maxBytes);
     if (problem !== undefined) return refused(problem);
     const bytes = await file.readFile();
-    const text = decodeUtf8(bytes);
-    return text === undefined
-      ? refused("is not UTF-8; save it with that encoding")
-      : { kind: "source", text, hash: contentHash(bytes) };
+    return { kind: "bytes", bytes, hash: contentHash(bytes) };
   } finally {
     await file.close();
   }
 }
 
-function decodeUtf8(bytes: Buffer): string | undefined {
+function sourceOf({ bytes, hash }: FileBytes): ScriptFile {
   try {
     // The decoder drops a byte order mark.
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return { kind: "source", text, bytes, hash };
   } catch {
-    return undefined;
+    return refused("is not UTF-8; save it with that encoding");
   }
 }

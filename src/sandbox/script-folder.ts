@@ -1,13 +1,13 @@
 // Watches the script folder and says which paths may have changed. Only a hint: what counts is the content, read by others.
 // A slow scan beside it catches what the kernel did not tell (overflow, network file systems, a replaced folder).
-import type { Dirent } from "node:fs";
+import { type Dirent, type FSWatcher as PlainWatcher, watch as watchPlainly } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Clock } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { isSinkName } from "./script-file.ts";
+import { isSinkName, PACKAGE_FILES, testedStem } from "./script-file.ts";
 
 const MISSING_SCAN_MS = 200;
 
@@ -15,6 +15,10 @@ export interface FolderOptions {
   readonly folder: string;
   /** Pause between two scans. */
   readonly rescanMs: number;
+  /** poll: on a volume without notifications, and instead of them when there are none to be had. */
+  readonly watch: "events" | "poll";
+  /** Pause between two scans while there are no notifications. */
+  readonly pollMs: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -30,6 +34,9 @@ export class ScriptFolder {
   #options: FolderOptions;
   #listener: FolderListener;
   #watcher: FSWatcher | undefined;
+  #linkWatcher: PlainWatcher | undefined;
+  /** Whether changes are found by scans alone. */
+  #polls: boolean;
   #cancelScan: (() => void) | undefined;
   #signatures = new Map<string, string>();
   /** Device and inode of the folder that is watched; undefined while it is missing. */
@@ -40,6 +47,7 @@ export class ScriptFolder {
   constructor(options: FolderOptions, listener: FolderListener) {
     this.#options = options;
     this.#listener = listener;
+    this.#polls = options.watch === "poll";
   }
 
   get isMissing(): boolean {
@@ -52,12 +60,13 @@ export class ScriptFolder {
 
   /** Names of the sinks that are there now. */
   async sinkNames(): Promise<string[]> {
+    return (await this.#names()).filter(isSinkName).sort();
+  }
+
+  async #names(): Promise<string[]> {
     try {
       const entries: Dirent[] = await readdir(this.#options.folder, { withFileTypes: true });
-      return entries
-        .map((entry) => entry.name)
-        .filter(isSinkName)
-        .sort();
+      return entries.map((entry) => entry.name);
     } catch {
       return [];
     }
@@ -76,11 +85,17 @@ export class ScriptFolder {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelScan?.();
+    await this.#unwatch();
+  }
+
+  async #unwatch(): Promise<void> {
+    this.#linkWatcher?.close();
     await this.#watcher?.close();
   }
 
   async #watch(): Promise<void> {
-    const { folder, log } = this.#options;
+    if (this.#polls) return;
+    const { folder } = this.#options;
     const watcher = watch(folder, {
       ignoreInitial: true,
       // Both would hold events back for 100 ms or more; half-written files are told apart by their content.
@@ -95,12 +110,8 @@ export class ScriptFolder {
       if (resolve(path) === folder) this.#scanLater(0);
       else this.#listener.touched(resolve(folder, path));
     });
-    watcher.on("error", (error) =>
-      log.warn(
-        { folder, error: describeError(error) },
-        "watching the script folder is impaired; it is scanned instead",
-      ),
-    );
+    watcher.on("error", (error) => this.#watchFailed(error));
+    this.#watchLinks();
     await new Promise<void>((done) => {
       watcher.once("ready", () => done());
       // A folder that cannot be watched at all never gets ready: the scan serves it.
@@ -108,11 +119,38 @@ export class ScriptFolder {
     });
   }
 
-  #scanLater(
-    delayMs: number = this.isMissing
-      ? Math.min(MISSING_SCAN_MS, this.#options.rescanMs)
-      : this.#options.rescanMs,
-  ): void {
+  /** Mounted volumes are exchanged by turning one link, as ..data of Kubernetes: nothing happens to the files themselves. */
+  #watchLinks(): void {
+    if (this.isMissing) return;
+    try {
+      this.#linkWatcher = watchPlainly(this.#options.folder, { persistent: false }, (_event, name) => {
+        if (name?.startsWith("..") === true) this.#scanLater(0);
+      });
+      this.#linkWatcher.on("error", (error) => this.#watchFailed(error));
+    } catch (error) {
+      this.#watchFailed(error);
+    }
+  }
+
+  /** No inotify instance or watch is left, or the volume has none: told once, then the scans do it all. */
+  #watchFailed(error: unknown): void {
+    if (this.#polls || this.#stopped) return;
+    const { folder, log, pollMs } = this.#options;
+    this.#polls = true;
+    log.warn(
+      { folder, error: describeError(error), pollMs },
+      "the script folder cannot be watched; it is looked at every pollMs instead (on Linux raise fs.inotify.max_user_instances and max_user_watches, or set scripts.watch: poll)",
+    );
+    this.#scanLater();
+  }
+
+  #pauseMs(): number {
+    const { rescanMs, pollMs } = this.#options;
+    const usual = this.#polls ? pollMs : rescanMs;
+    return this.isMissing ? Math.min(MISSING_SCAN_MS, usual) : usual;
+  }
+
+  #scanLater(delayMs: number = this.#pauseMs()): void {
     this.#cancelScan?.();
     this.#cancelScan = this.#options.clock.after(delayMs, () => {
       // The running scan plans the next one.
@@ -138,7 +176,7 @@ export class ScriptFolder {
       else log.info({ folder, wasMissing }, "the script folder is another one now");
       this.#signatures.clear();
       // The old watch hangs on the old folder.
-      await this.#watcher?.close();
+      await this.#unwatch();
       if (!this.#stopped) await this.#watch();
     }
     await this.#findChanges((path) => this.#listener.touched(path));
@@ -146,8 +184,11 @@ export class ScriptFolder {
 
   async #findChanges(report: (path: string) => void): Promise<void> {
     const { folder } = this.#options;
-    const names = await this.sinkNames();
-    const paths = new Set([...names.map((name) => join(folder, name)), ...this.#listener.watchedFiles()]);
+    const names = (await this.#names()).filter((name) => isSinkName(name) || testedStem(name) !== undefined);
+    const paths = new Set([
+      ...[...names, ...PACKAGE_FILES].map((name) => join(folder, name)),
+      ...this.#listener.watchedFiles(),
+    ]);
     const before = this.#signatures;
     this.#signatures = new Map();
     for (const path of paths) {

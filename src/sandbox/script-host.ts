@@ -1,6 +1,6 @@
 // The one door of the script sandbox: which scripts are live, and running them on a message.
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type * as runner from "./call-runner.ts";
@@ -10,7 +10,11 @@ import { Generations } from "./generations.ts";
 import type * as loaded from "./loaded-script.ts";
 import { CDO_MODULE, defaultProgram, RUNTIME_ENTRY, type SandboxProgram } from "./sandbox-program.ts";
 import { ScriptFolder } from "./script-folder.ts";
-import { DEFAULT_RELOAD_SETTINGS, type ReloadSettings, ScriptReloader } from "./script-reloader.ts";
+import { type ActivitySettings, ScriptActivity } from "./script-activity.ts";
+import { ScriptControl } from "./script-control.ts";
+import { ScriptReloader } from "./script-reloader.ts";
+import { DEFAULT_RELOAD_SETTINGS, type ReloadSettings } from "./script-slot.ts";
+import { ScriptSwitches } from "./script-switches.ts";
 import { ShadowPool } from "./shadow-pool.ts";
 import { Strikes } from "./strikes.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -22,7 +26,7 @@ export type RunAnswer = runner.RunAnswer;
 export type ScriptOutcome = RunAnswer["outcomes"][number];
 export type RunFault = NonNullable<ScriptOutcome["fault"]>;
 
-export interface SandboxSettings extends ReloadSettings {
+export interface SandboxSettings extends ReloadSettings, ActivitySettings {
   /** Sandbox processes. */
   readonly processes: number;
   /** Time beyond the limits of a script before its process is killed. */
@@ -44,6 +48,11 @@ export interface SandboxSettings extends ReloadSettings {
   readonly shadowRuns: number;
   /** Pause between two scans of the folder, beside the notifications of the kernel. */
   readonly rescanMs: number;
+  /** poll: the folder is on a volume that sends no notifications, and looked at every `pollMs`. */
+  readonly watch: "events" | "poll";
+  readonly pollMs: number;
+  /** Time for all samples and test cases of one script. */
+  readonly testMs: number;
 }
 
 export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
@@ -60,6 +69,11 @@ export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
   probeMs: 60_000,
   shadowRuns: 16,
   rescanMs: 5000,
+  watch: "events",
+  pollMs: 1000,
+  testMs: 10_000,
+  logLines: 200,
+  logBytes: 32 * 1024,
 };
 
 export interface ScriptHostOptions {
@@ -73,6 +87,8 @@ export interface ScriptHostOptions {
   readonly watch?: boolean;
   /** Only these files of the folder. */
   readonly only?: readonly string[];
+  /** false: a script may go live although its test cases fail. */
+  readonly runsCases?: boolean;
   readonly program?: SandboxProgram;
 }
 
@@ -83,6 +99,10 @@ export interface ScriptHost {
   readonly scripts: ReadonlyMap<string, LiveScript>;
   /** What is wrong with the newest edit, by file name; also of scripts that were never live. */
   readonly broken: ReadonlyMap<string, string>;
+  /** Names of scripts that are switched off: their bindings are not to be called. */
+  readonly disabled: ReadonlySet<string>;
+  /** For people; undefined before start(). */
+  readonly control: ScriptControl | undefined;
   /** Process ids of the sandbox. */
   readonly pids: readonly number[];
   /** Called after `scripts` or `broken` changed. The answer ends it. */
@@ -108,11 +128,16 @@ class FolderScriptHost implements ScriptHost {
   #parts:
     | { pool: WorkerPool; runner: CallRunner; reloader: ScriptReloader; folder: ScriptFolder }
     | undefined;
+  #switches: ScriptSwitches;
+  #control: ScriptControl | undefined;
 
   constructor(options: ScriptHostOptions) {
     this.#options = options;
     this.#settings = { ...DEFAULT_SANDBOX_SETTINGS, ...options.settings };
     this.#clock = options.clock ?? systemClock;
+    const { stateFolder } = options;
+    const switchFile = stateFolder === undefined ? undefined : join(stateFolder, "switches.json");
+    this.#switches = new ScriptSwitches(switchFile, options.log);
     const { strikes, probeMs } = this.#settings;
     this.#shadows = new ShadowPool({
       createPool: (counted, log) => this.#createPool(counted, log, 1),
@@ -131,6 +156,14 @@ class FolderScriptHost implements ScriptHost {
     return this.#parts?.reloader.broken ?? new Map<string, string>();
   }
 
+  get disabled(): ReadonlySet<string> {
+    return this.#switches.disabled;
+  }
+
+  get control(): ScriptControl | undefined {
+    return this.#control;
+  }
+
   get pids(): readonly number[] {
     return [...(this.#parts?.pool.pids ?? []), ...this.#shadows.pids];
   }
@@ -140,8 +173,23 @@ class FolderScriptHost implements ScriptHost {
     const strikes = new Strikes(this.#settings.strikes, this.#settings.probeMs, this.#clock);
     const pool = await this.#createPool(strikes, log, this.#settings.processes);
     const folder = this.#createFolder();
-    const reloader = this.#createReloader(pool, folder, strikes);
-    this.#parts = { pool, runner: new CallRunner(pool, strikes, log), reloader, folder };
+    const activity = new ScriptActivity(this.#settings, this.#clock);
+    const { stateFolder } = this.#options;
+    const generations = stateFolder === undefined ? undefined : new Generations(stateFolder);
+    await this.#switches.load();
+    const reloader = this.#createReloader(pool, folder, strikes, generations, activity);
+    this.#parts = { pool, runner: new CallRunner(pool, strikes, log, activity), reloader, folder };
+    this.#control = new ScriptControl({
+      folder: this.#folder(),
+      reloader,
+      generations,
+      switches: this.#switches,
+      activity,
+      strikes,
+      clock: this.#clock,
+      log,
+      changed: () => this.#changed(),
+    });
     const names = (await folder.sinkNames()).filter((name) => only?.includes(name) ?? true);
     if (names.length > 0) pool.warmUp();
     await reloader.start(names);
@@ -213,19 +261,30 @@ class FolderScriptHost implements ScriptHost {
       watchedFiles: () => this.#parts?.reloader.watchedFiles() ?? [],
     };
     const { log } = this.#options;
+    const { rescanMs, watch, pollMs } = this.#settings;
     return new ScriptFolder(
-      { folder: this.#folder(), rescanMs: this.#settings.rescanMs, clock: this.#clock, log },
+      { folder: this.#folder(), rescanMs, watch, pollMs, clock: this.#clock, log },
       listener,
     );
   }
 
-  #createReloader(pool: WorkerPool, folder: ScriptFolder, strikes: Strikes): ScriptReloader {
-    const { stateFolder, log } = this.#options;
+  #createReloader(
+    pool: WorkerPool,
+    folder: ScriptFolder,
+    strikes: Strikes,
+    generations: Generations | undefined,
+    activity: ScriptActivity,
+  ): ScriptReloader {
+    const { log, runsCases = true } = this.#options;
+    const { testMs } = this.#settings;
+    const clock = this.#clock;
     return new ScriptReloader({
       settings: this.#settings,
-      builder: { folder: this.#folder(), cdoModule: CDO_MODULE, pool, clock: this.#clock },
-      generations: stateFolder === undefined ? undefined : new Generations(stateFolder),
-      clock: this.#clock,
+      builder: { folder: this.#folder(), cdoModule: CDO_MODULE, pool, clock, runsCases, testMs },
+      generations,
+      switches: this.#switches,
+      activity,
+      clock,
       log,
       folderExists: () => folder.exists(),
       changed: () => this.#changed(),

@@ -3,36 +3,27 @@ import { basename, dirname, join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { Generations } from "./generations.ts";
+import type { Generation, Generations } from "./generations.ts";
 import { LoadedScript } from "./loaded-script.ts";
-import { buildScript, type ScriptBuilder } from "./script-build.ts";
-import { isSinkName, readScriptFile, type ScriptFile } from "./script-file.ts";
-
-export interface ReloadSettings {
-  /** A new content must stay this long before it goes live; the build takes about as long, so it costs nothing. */
-  readonly settleMs: number;
-  /** The same while a file keeps changing (a slow copy): the beginning of a script may well be a valid script. */
-  readonly slowSettleMs: number;
-  /** An error is told when the file stayed as it is for this long: editors leave half-written files for a moment. */
-  readonly reportMs: number;
-  /** A file that is gone for this long is a script that was removed. */
-  readonly removalMs: number;
-  /** Pause before another try when there is no sandbox process. */
-  readonly retryMs: number;
-}
-
-export const DEFAULT_RELOAD_SETTINGS: ReloadSettings = {
-  settleMs: 25,
-  slowSettleMs: 150,
-  reportMs: 150,
-  removalMs: 500,
-  retryMs: 1000,
-};
+import type { ScriptActivity } from "./script-activity.ts";
+import { type BuildAnswer, buildScript, type ScriptBuilder } from "./script-build.ts";
+import {
+  contentHash,
+  isSinkName,
+  readScriptFile,
+  type ScriptFile,
+  stemOf,
+  testedStem,
+} from "./script-file.ts";
+import { createSlot, isPackageFile, type ReloadSettings, type Slot, usesPackages } from "./script-slot.ts";
+import type { ScriptSwitches } from "./script-switches.ts";
 
 export interface ReloaderOptions {
   readonly settings: ReloadSettings;
   readonly builder: ScriptBuilder;
   readonly generations: Generations | undefined;
+  readonly switches: ScriptSwitches;
+  readonly activity: ScriptActivity;
   readonly clock: Clock;
   readonly log: Logger;
   readonly folderExists: () => Promise<boolean>;
@@ -40,27 +31,10 @@ export interface ReloaderOptions {
   readonly retired: (script: LoadedScript) => void;
 }
 
-/** What is known about one file. */
-interface Slot {
-  readonly name: string;
-  live: LoadedScript | undefined;
-  broken: string | undefined;
-  /** An error that is not told yet. */
-  pendingFailure: string | undefined;
-  imports: readonly string[];
-  /** Content of the last attempt. */
-  hash: string | undefined;
-  /** When a new content was seen last, and how long it has to stay. */
-  seenAt: number;
-  settleMs: number;
-  running: boolean;
-  again: boolean;
-  /** Build although the file itself is the same: one of its imports changed. */
-  force: boolean;
-  cancelTimer: (() => void) | undefined;
-}
-
 const BUILDS_AT_ONCE = 8;
+/** While more scripts than these wait to be built, the world is told of changes together and not one by one. */
+const BURST = 16;
+const BURST_MS = 100;
 
 export class ScriptReloader {
   #options: ReloaderOptions;
@@ -70,6 +44,7 @@ export class ScriptReloader {
   #starting = true;
   #stopped = false;
   #onIdle: (() => void) | undefined;
+  #cancelBurst: (() => void) | undefined;
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
@@ -98,7 +73,7 @@ export class ScriptReloader {
   /** The first look at every script: the last good versions, then the files. */
   async start(names: readonly string[]): Promise<void> {
     for (const name of names) {
-      const generation = await this.#options.generations?.latest(name);
+      const generation = await this.#lastGood(name);
       const slot = this.#slotOf(name);
       if (generation !== undefined) slot.live = new LoadedScript(generation);
       this.#schedule(slot, true);
@@ -113,38 +88,61 @@ export class ScriptReloader {
 
   stop(): void {
     this.#stopped = true;
+    this.#cancelBurst?.();
     for (const slot of this.#slots.values()) slot.cancelTimer?.();
   }
 
   touched(path: string): void {
+    const { folder } = this.#options.builder;
     const name = basename(path);
-    if (dirname(path) === this.#options.builder.folder && isSinkName(name)) {
+    const isOnTop = dirname(path) === folder;
+    if (isOnTop && isSinkName(name)) {
       this.#schedule(this.#slotOf(name), false);
       return;
     }
+    const stem = isOnTop ? testedStem(name) : undefined;
+    const isPackages = isPackageFile(folder, path);
     // A file that was missing may be there now, so broken scripts get another try.
     for (const slot of this.#slots.values()) {
-      if (slot.broken !== undefined || slot.imports.includes(path)) this.#schedule(slot, true);
+      const rests = slot.imports.includes(path) || (isPackages && usesPackages(slot, folder));
+      if (slot.broken !== undefined || rests || stemOf(slot.name) === stem) this.#schedule(slot, true);
     }
+  }
+
+  /** Builds anew what the file says: what stood in for it may no longer do so. */
+  refresh(name: string): void {
+    const slot = this.#slots.get(name);
+    if (slot !== undefined) this.#schedule(slot, true);
+  }
+
+  /** What the file of a script compiles from now; "" when it does not compile. Undefined: there is no such script. */
+  sourcesOf(name: string): string | undefined {
+    return this.#slots.get(name)?.sources;
+  }
+
+  /** Absolute paths of what a script rests on beside its own file. */
+  importsOf(name: string): readonly string[] {
+    return this.#slots.get(name)?.imports ?? [];
+  }
+
+  /** A kept version goes live instead of what the file says; the switches hold it there. */
+  goBackTo(generation: Generation): void {
+    this.#goLive(this.#slotOf(generation.name), generation, "script rolled back");
+  }
+
+  async #lastGood(name: string): Promise<Generation | undefined> {
+    const { generations, switches } = this.#options;
+    const pin = switches.pinOf(name);
+    const pinned = pin === undefined ? undefined : await generations?.find(name, pin.version);
+    return pin === undefined || pinned === undefined
+      ? generations?.latest(name)
+      : { ...pinned, since: pin.since };
   }
 
   #slotOf(name: string): Slot {
     const known = this.#slots.get(name);
     if (known !== undefined) return known;
-    const slot: Slot = {
-      name,
-      live: undefined,
-      broken: undefined,
-      pendingFailure: undefined,
-      imports: [],
-      hash: undefined,
-      seenAt: Number.NEGATIVE_INFINITY,
-      settleMs: 0,
-      running: false,
-      again: false,
-      force: false,
-      cancelTimer: undefined,
-    };
+    const slot = createSlot(name);
     this.#slots.set(name, slot);
     return slot;
   }
@@ -195,13 +193,17 @@ export class ScriptReloader {
       if (slot.pendingFailure !== undefined) this.#reportLater(slot);
       return;
     }
-    this.#noticeContent(slot, file.hash, file.text.length > 0);
+    this.#noticeContent(slot, file);
     slot.force = false;
     // What an editor leaves between truncating and writing: not worth a compilation.
     if (file.text.trim() === "") return this.#fail(slot, `${slot.name}: is empty`);
-    const built = await buildScript(builder, slot.name, file.text, slot.live?.version);
+    const built = await buildScript(builder, slot.name, file.text, {
+      live: slot.live?.generation,
+      pinnedSources: this.#options.switches.pinOf(slot.name)?.sources,
+    });
     if (this.#stopped) return;
     if (built.kind === "unavailable") return this.#retryLater(slot, built.reason);
+    slot.sources = built.sources;
     slot.imports =
       built.kind === "failed" ? [...new Set([...slot.imports, ...built.imports])] : built.imports;
     if (built.kind === "failed") return this.#fail(slot, built.message);
@@ -210,20 +212,52 @@ export class ScriptReloader {
       slot.again = true;
       return;
     }
-    if (built.kind === "built")
-      this.#goLive(slot, new LoadedScript(built.generation), clock.now() - startedAt);
+    await this.#accept(slot, built, clock.now() - startedAt);
+  }
+
+  async #accept(
+    slot: Slot,
+    built: Extract<BuildAnswer, { kind: "built" | "unchanged" | "pinned" }>,
+    tookMs: number,
+  ): Promise<void> {
+    const { switches, generations, log } = this.#options;
+    const pin = switches.pinOf(slot.name);
+    if (pin !== undefined && built.kind !== "pinned") {
+      await switches.set(slot.name, { disabled: switches.isDisabled(slot.name) });
+      log.info({ script: slot.name, pinned: pin.version }, "script changed: it is no longer rolled back");
+    }
+    if (built.kind === "built") {
+      this.#goLive(
+        slot,
+        built.generation,
+        slot.live === undefined ? "script live" : "script reloaded",
+        tookMs,
+      );
+      generations?.save(built.generation).catch((error: unknown) => {
+        log.error(
+          { script: slot.name, error: describeError(error) },
+          "the version of a script could not be kept for a restart",
+        );
+      });
+    }
     this.#clearBroken(slot);
   }
 
-  #noticeContent(slot: Slot, hash: string, hasText: boolean): void {
+  #noticeContent(slot: Slot, { hash, bytes }: Extract<ScriptFile, { kind: "source" }>): void {
     const { settings, clock } = this.#options;
     const now = clock.now();
     slot.pendingFailure = undefined;
-    if (hash !== slot.hash && hasText) {
-      slot.settleMs = now - slot.seenAt < settings.slowSettleMs ? settings.slowSettleMs : settings.settleMs;
+    if (hash !== slot.hash && bytes.length > 0) {
+      // One that saves twice in a row writes another text; one that is still writing adds to what is there.
+      const grows =
+        now - slot.seenAt < settings.slowSettleMs &&
+        bytes.length > slot.bytes &&
+        contentHash(bytes.subarray(0, slot.bytes)) === slot.hash;
+      slot.settleMs = grows ? settings.slowSettleMs : settings.settleMs;
       slot.seenAt = now;
     }
     slot.hash = hash;
+    slot.bytes = bytes.length;
   }
 
   /** Whether the file is still what was built, long enough after the last new content. */
@@ -235,21 +269,30 @@ export class ScriptReloader {
     return now.kind === "source" && now.hash === hash;
   }
 
-  #goLive(slot: Slot, script: LoadedScript, tookMs: number): void {
-    const { log, generations, retired, changed } = this.#options;
+  #goLive(slot: Slot, generation: Generation, what: string, tookMs?: number): void {
+    const { log, activity, retired } = this.#options;
     const previous = slot.live;
-    slot.live = script;
-    log.info(
-      { script: slot.name, version: script.version, previous: previous?.version, ms: tookMs },
-      previous === undefined ? "script live" : "script reloaded",
-    );
-    if (previous !== undefined) retired(previous);
-    changed();
-    generations?.save(script.generation).catch((error: unknown) => {
-      log.error(
-        { script: slot.name, error: describeError(error) },
-        "the version of a script could not be kept for a restart",
-      );
+    const { version } = generation;
+    slot.live = new LoadedScript(generation, slot.broken);
+    const took = tookMs === undefined ? {} : { ms: tookMs };
+    log.info({ script: slot.name, version, previous: previous?.version, ...took }, what);
+    const before = previous === undefined ? "" : ` (was ${previous.version})`;
+    activity.note(slot.name, { level: "info", text: `${what}${before}`, version });
+    if (previous !== undefined && previous.version !== version) retired(previous);
+    this.#changed();
+  }
+
+  /** At once for a save; a thousand files that come together must not rebuild everything a thousand times. */
+  #changed(): void {
+    if (this.#waiting.length < BURST) {
+      this.#cancelBurst?.();
+      this.#cancelBurst = undefined;
+      this.#options.changed();
+      return;
+    }
+    this.#cancelBurst ??= this.#options.clock.after(BURST_MS, () => {
+      this.#cancelBurst = undefined;
+      this.#options.changed();
     });
   }
 
@@ -257,7 +300,7 @@ export class ScriptReloader {
     if (slot.broken === undefined) return;
     slot.broken = undefined;
     if (slot.live?.broken !== undefined) slot.live = slot.live.withBroken(undefined);
-    this.#options.changed();
+    this.#changed();
   }
 
   // ---- what is wrong ----
@@ -281,7 +324,8 @@ export class ScriptReloader {
       { script: slot.name, error: message, live: slot.live?.version },
       "script not loaded; its last good version stays",
     );
-    this.#options.changed();
+    this.#options.activity.note(slot.name, { level: "error", text: `not loaded: ${message}` });
+    this.#changed();
   }
 
   #retryLater(slot: Slot, reason: string): void {
@@ -304,17 +348,18 @@ export class ScriptReloader {
   }
 
   async #removeIfGone(slot: Slot): Promise<void> {
-    const { builder, folderExists, log, retired, changed } = this.#options;
+    const { builder, folderExists, log, retired, activity } = this.#options;
     const file = await readScriptFile(builder.folder, slot.name);
     if (slot.running || this.#stopped) return;
     if (file.kind !== "absent") return this.#schedule(slot, true);
     // An unmounted or re-created folder must not switch every filter off.
     if (!(await folderExists())) return;
     this.#slots.delete(slot.name);
+    activity.forget(slot.name);
     if (slot.live !== undefined) {
       log.warn({ script: slot.name, version: slot.live.version }, "script removed");
       retired(slot.live);
     }
-    changed();
+    this.#changed();
   }
 }

@@ -1,5 +1,6 @@
 // Maps positions of a bundle to the lines that the author wrote.
 import { SourceMap } from "node:module";
+import type { ScriptFault } from "../../runtime/contract.ts";
 
 export interface SourcePosition {
   readonly file: string;
@@ -52,4 +53,12 @@ export class SourcePositions {
 
 export function formatPosition({ file, line, column }: SourcePosition): string {
   return `${file}:${line}:${column}`;
+}
+
+/** The message of a fault, led by the line of the source where it happened. */
+export function locateFault(fault: ScriptFault, name: string, positions: SourcePositions): string {
+  const { line, column, stack } = fault;
+  const direct = line === undefined ? undefined : positions.find(line, column ?? 1);
+  const position = direct ?? (stack === undefined ? undefined : positions.mapStack(stack)[0]);
+  return `${position === undefined ? name : formatPosition(position)}: ${fault.message}`;
 }

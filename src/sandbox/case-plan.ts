@@ -1,0 +1,83 @@
+// Checks what a test says its cases are. It came out of an isolate: nothing in it is taken on trust.
+
+/** One run of the script before it goes live: a case of its test, or a sample, which expects no more than that it ends well. */
+export interface PlannedCase {
+  /** `case "name"` or `sample x.eml`. */
+  readonly title: string;
+  /** Position among the cases; absent of a sample. */
+  readonly index?: number;
+  readonly eml?: string;
+  readonly message?: string;
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  readonly clientAddress: string;
+  readonly properties?: Readonly<Record<string, unknown>>;
+  readonly mayFault: boolean;
+}
+
+const MAX_CASES = 100;
+const MAX_RECIPIENTS = 1000;
+const MAX_PATH_CHARS = 1024;
+const MAX_NAME_CHARS = 200;
+
+type Values = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Values =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.length <= MAX_RECIPIENTS && value.every((one) => typeof one === "string");
+
+/** A text says what is wrong. */
+export function checkCasePlan(plan: unknown, hasTest: boolean): readonly PlannedCase[] | string {
+  if (!isObject(plan)) return "its cases cannot be read";
+  const { samples = [], cases, hasCases } = plan;
+  if (!isTexts(samples)) return "samples must be a list of paths";
+  if (hasTest && hasCases !== true) return "exports no cases (export const cases = [ … ])";
+  if (!Array.isArray(cases) || cases.length + samples.length > MAX_CASES)
+    return `has more than ${MAX_CASES} cases and samples`;
+  const planned: PlannedCase[] = [];
+  for (const eml of samples) {
+    if (eml.length > MAX_PATH_CHARS) return "a path of samples is too long";
+    planned.push({ title: `sample ${eml}`, eml, ...NO_ENVELOPE, mayFault: false });
+  }
+  for (const [index, one] of cases.entries()) {
+    const checked = checkCase(one, index);
+    if (typeof checked === "string") return checked;
+    planned.push(checked);
+  }
+  return planned;
+}
+
+const NO_ENVELOPE = { sender: "", recipients: [], clientAddress: "" } as const;
+
+function checkCase(one: unknown, index: number): PlannedCase | string {
+  if (!isObject(one) || typeof one["name"] !== "string" || one["name"].length > MAX_NAME_CHARS)
+    return `case ${index + 1} needs a name`;
+  const { properties, mayFault, unknownKeys } = one;
+  const title = `case "${one["name"]}"`;
+  if (!isTexts(unknownKeys) || unknownKeys.length > 0)
+    return `${title}: expect has the unknown key ${String(unknownKeys)}`;
+  if (properties !== undefined && !isObject(properties)) return `${title}: properties must be an object`;
+  const message = checkMessage(one);
+  if (message === undefined) return `${title}: needs either eml (a path) or message (a text)`;
+  const envelope = checkEnvelope(one["envelope"]);
+  if (envelope === undefined) return `${title}: envelope is { sender, recipients: [ … ], clientAddress }`;
+  const given = properties === undefined ? {} : { properties };
+  return { title, index, ...message, ...envelope, ...given, mayFault: mayFault === true };
+}
+
+function checkMessage({ eml, message }: Values): Pick<PlannedCase, "eml" | "message"> | undefined {
+  const isFile = typeof eml === "string" && eml.length <= MAX_PATH_CHARS;
+  if (isFile) return message === undefined ? { eml } : undefined;
+  return eml === undefined && typeof message === "string" ? { message } : undefined;
+}
+
+function checkEnvelope(
+  envelope: unknown = {},
+): Pick<PlannedCase, "sender" | "recipients" | "clientAddress"> | undefined {
+  if (!isObject(envelope)) return undefined;
+  const { sender = "", recipients = [], clientAddress = "" } = envelope;
+  if (typeof sender !== "string" || !isTexts(recipients) || typeof clientAddress !== "string")
+    return undefined;
+  return { sender, recipients, clientAddress };
+}

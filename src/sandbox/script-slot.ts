@@ -1,0 +1,76 @@
+// What the reloader knows about one file of the script folder, and the times it waits.
+import { join, sep } from "node:path";
+import type { LoadedScript } from "./loaded-script.ts";
+import { PACKAGE_FILES } from "./script-file.ts";
+
+export interface ReloadSettings {
+  /** A new content must stay this long before it goes live; the build takes about as long, so it costs nothing. */
+  readonly settleMs: number;
+  /** The same while a file grows (a slow copy): the beginning of a script may well be a valid script. */
+  readonly slowSettleMs: number;
+  /** An error is told when the file stayed as it is for this long: editors leave half-written files for a moment. */
+  readonly reportMs: number;
+  /** A file that is gone for this long is a script that was removed. */
+  readonly removalMs: number;
+  /** Pause before another try when there is no sandbox process. */
+  readonly retryMs: number;
+}
+
+export const DEFAULT_RELOAD_SETTINGS: ReloadSettings = {
+  settleMs: 25,
+  slowSettleMs: 150,
+  reportMs: 150,
+  removalMs: 500,
+  retryMs: 1000,
+};
+
+/** What is known about one file. */
+export interface Slot {
+  readonly name: string;
+  live: LoadedScript | undefined;
+  broken: string | undefined;
+  /** An error that is not told yet. */
+  pendingFailure: string | undefined;
+  imports: readonly string[];
+  /** Content of the last attempt, and its length. */
+  hash: string | undefined;
+  bytes: number;
+  /** Hash of the script and its imports as they compiled last; "" when they did not. */
+  sources: string;
+  /** When a new content was seen last, and how long it has to stay. */
+  seenAt: number;
+  settleMs: number;
+  running: boolean;
+  again: boolean;
+  /** Build although the file itself is the same: one of its imports changed. */
+  force: boolean;
+  cancelTimer: (() => void) | undefined;
+}
+
+export function createSlot(name: string): Slot {
+  return {
+    name,
+    live: undefined,
+    broken: undefined,
+    pendingFailure: undefined,
+    imports: [],
+    hash: undefined,
+    bytes: 0,
+    sources: "",
+    seenAt: Number.NEGATIVE_INFINITY,
+    settleMs: 0,
+    running: false,
+    again: false,
+    force: false,
+    cancelTimer: undefined,
+  };
+}
+
+/** Whether an installation of packages touches this path. */
+export const isPackageFile = (folder: string, path: string): boolean =>
+  PACKAGE_FILES.some((file) => join(folder, file) === path);
+
+export function usesPackages({ imports }: Slot, folder: string): boolean {
+  const packages = join(folder, "node_modules") + sep;
+  return imports.some((path) => path.startsWith(packages));
+}
