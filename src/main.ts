@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { bindingsCommand } from "./cli/bindings.ts";
 import { checkCommand } from "./cli/check.ts";
 import { explainCommand } from "./cli/explain.ts";
+import { devCommand } from "./cli/dev.ts";
+import { newCommand } from "./cli/new.ts";
 import { passwordCommand } from "./cli/password.ts";
 import { createProgram, runProgram } from "./cli/program.ts";
 import { queueCommand } from "./cli/queue.ts";
@@ -20,6 +22,8 @@ const { version }: { version: string } = JSON.parse(packageFile);
 const program = createProgram(
   [
     serveCommand(),
+    devCommand(),
+    newCommand(),
     runCommand(),
     checkCommand(checkScripts),
     bindingsCommand,

@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { queueMethods, serviceMethods } from "./admin/control-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
+import { type Audience, watchedRecorder, watchedRunner } from "./composition/audience.ts";
 import { type ConfiguredBinding, buildChain, loadBindings } from "./composition/bindings.ts";
 import { EffectWriter } from "./composition/effect-recorder.ts";
 import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
@@ -51,8 +52,13 @@ const MAX_SUBMISSIONS = 200;
 const MAX_LOCAL_DELIVERIES = 4;
 const SWEEP_MS = 60_000;
 
-export async function startRelay(config: Config, log: Logger, clock: Clock): Promise<Relay> {
-  const running = new RunningRelay(log, clock);
+export async function startRelay(
+  config: Config,
+  log: Logger,
+  clock: Clock,
+  audience?: Audience,
+): Promise<Relay> {
+  const running = new RunningRelay(log, clock, audience);
   try {
     await running.start(config);
   } catch (thrown) {
@@ -65,6 +71,7 @@ export async function startRelay(config: Config, log: Logger, clock: Clock): Pro
 class RunningRelay implements Relay {
   readonly #log: Logger;
   readonly #clock: Clock;
+  readonly #audience: Audience | undefined;
   readonly addresses: string[] = [];
   #config: Config | undefined;
   #configured: readonly ConfiguredBinding[] = [];
@@ -80,9 +87,10 @@ class RunningRelay implements Relay {
   /** Script versions as the last chain had them, to see which changed. */
   #versions = new Map<string, string>();
 
-  constructor(log: Logger, clock: Clock) {
+  constructor(log: Logger, clock: Clock, audience: Audience | undefined) {
     this.#log = log;
     this.#clock = clock;
+    this.#audience = audience;
   }
 
   async start(config: Config): Promise<void> {
@@ -187,7 +195,7 @@ class RunningRelay implements Relay {
       drop: createDrop({ folder: path.join(config.mailroot, "Drop"), sync: true }),
       badmail: badmailOf(config),
       dispatcher: createDispatcher({
-        runScripts: createRunScripts(scripts, this.#log, {
+        runScripts: createRunScripts(watchedRunner(scripts, this.#audience), this.#log, {
           nextId: store.nextId,
           now: () => this.#clock.now(),
         }),
@@ -202,7 +210,7 @@ class RunningRelay implements Relay {
         log: this.#log,
       }),
       chain: () => this.#currentChain(),
-      effects,
+      effects: watchedRecorder(effects, this.#audience),
       live: this.#liveSettings(config),
       clock: this.#clock,
       log: this.#log,
@@ -238,6 +246,7 @@ class RunningRelay implements Relay {
   #scriptsChanged(): void {
     this.#rebuildChain();
     const scripts = this.#scripts?.scripts ?? new Map();
+    this.#audience?.scriptsChanged(scripts, this.#scripts?.broken ?? new Map());
     const before = this.#versions;
     this.#versions = new Map([...scripts].map(([name, script]) => [name, script.version]));
     for (const name of new Set([...before.keys(), ...this.#versions.keys()])) {

@@ -22,7 +22,8 @@ if (status !== 0) process.exit(status ?? 1);
 // esbuild bundles the runtime of the isolates from its sources, in the package as in a clone.
 await cp(`${root}runtime`, `${dist}/runtime`, { recursive: true, filter: (file) => !file.endsWith(".json") });
 await mkdir(`${dist}/scripts`, { recursive: true });
-await cp(`${root}scripts/types`, `${dist}/scripts/types`, { recursive: true });
+for (const folder of ["types", "templates"])
+  await cp(`${root}scripts/${folder}`, `${dist}/scripts/${folder}`, { recursive: true });
 await cp(`${root}scripts/tsconfig.json`, `${dist}/scripts/tsconfig.json`);
 
 const packageFile: Record<string, unknown> = JSON.parse(await readFile(`${root}package.json`, "utf8"));

@@ -1,11 +1,16 @@
-// `onarrival run`: one script on one message, without a server, in the real sandbox.
+// `onarrival run`: one script on one message, without a server, in the real sandbox; with --watch again after each change.
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Command } from "commander";
-import { runScriptOnce, type RunInput, type RunReport, type RunSent } from "../composition/run-script.ts";
+import { type RunReport, runScript } from "../composition/run-script.ts";
+import { openTrialBench } from "../composition/script-trial.ts";
+import { sourceFrame } from "../composition/source-frame.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
-import { CommandFailed, type Output, printable } from "./output.ts";
+import { CommandFailed, type Output, reportError } from "./output.ts";
+import { type Paint, createPaint } from "./paint.ts";
 import type { CommandFactory } from "./program.ts";
+import { describeFrame, describeReport } from "./run-report.ts";
+import { repeatOnChange } from "./watch.ts";
 
 interface Options {
   readonly from?: string;
@@ -15,6 +20,8 @@ interface Options {
   readonly out?: string;
   readonly allowSend?: boolean;
   readonly allowRead?: readonly string[];
+  readonly watch?: boolean;
+  readonly color: boolean;
 }
 
 const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
@@ -25,6 +32,7 @@ export function runCommand(): CommandFactory {
       .description("run one script on one message, in the sandbox, without a server")
       .argument("<script>", "script file")
       .argument("<message>", "message file (RFC 5322)")
+      .option("--watch", "again whenever the script, what it imports or the message changes, until Ctrl-C")
       .option("--from <address>", "envelope sender (default: From of the message)")
       .option(
         "--to <address>",
@@ -38,29 +46,81 @@ export function runCommand(): CommandFactory {
       )
       .option("--allow-read <pattern>", "as with allow: { read: [pattern] }, may be repeated", collect)
       .option("--out <file>", "write the message as the script left it")
+      .option("--no-color", "no colours (also: NO_COLOR in the environment, or output to a file)")
       .option("--json", "answer as JSON")
-      .action((script: string, message: string, options: Options) => run(output, script, message, options));
+      .action((script: string, message: string, options: Options) =>
+        run({ output, script: path.resolve(script), message, options, paint: createPaint(options.color) }),
+      );
 }
 
-async function run(output: Output, script: string, message: string, options: Options): Promise<void> {
-  const input: RunInput = {
-    script: path.resolve(script),
-    message: await readMessage(message),
-    sender: options.from,
-    recipients: options.to,
-    clientAddress: options.clientIp,
-    allow: { send: options.allowSend ?? false, read: options.allowRead ?? [] },
-  };
-  const report = await runScriptOnce(input);
-  if (options.out !== undefined) await writeFile(options.out, report.content);
-  const { content: _, ...shown } = report;
-  output.out(
-    options.json === true
-      ? `${JSON.stringify(shown, undefined, 2)}\n`
-      : `${describeReport(report).join("\n")}\n`,
-  );
-  if (report.fault !== undefined) throw new CommandFailed();
+interface RunParts {
+  readonly output: Output;
+  /** Absolute path. */
+  readonly script: string;
+  readonly message: string;
+  readonly options: Options;
+  readonly paint: Paint;
 }
+
+async function run(parts: RunParts): Promise<void> {
+  const { output, options, script, message } = parts;
+  if (options.watch !== true) {
+    const { fault } = await runOnce(parts);
+    if (fault !== undefined) throw new CommandFailed();
+    return;
+  }
+  let failed = false;
+  await repeatOnChange(output, options.json === true, async () => {
+    const files = new Set([script, path.resolve(message)]);
+    try {
+      const { fault } = await runOnce(parts, files);
+      failed = fault !== undefined;
+    } catch (thrown) {
+      failed = true;
+      reportError(output, thrown, options.json);
+      // What could not be resolved may appear beside what is there.
+      files.add(path.dirname(script));
+    }
+    return files;
+  });
+  if (failed) throw new CommandFailed();
+}
+
+/** `files` gets what the script was made of. */
+async function runOnce(parts: RunParts, files?: Set<string>): Promise<RunReport> {
+  const { output, script, message, options, paint } = parts;
+  const bytes = await readMessage(message);
+  const bench = await openTrialBench(script);
+  try {
+    for (const file of bench.files) files?.add(file);
+    const report = await runScript(bench, {
+      message: bytes,
+      sender: options.from,
+      recipients: options.to,
+      clientAddress: options.clientIp,
+      allow: { send: options.allowSend ?? false, read: options.allowRead ?? [] },
+    });
+    if (options.out !== undefined) await writeFile(options.out, report.content);
+    const { content: _, ...shown } = report;
+    const frame = await frameOf(script, report.fault?.message);
+    output.out(
+      options.json === true
+        ? `${JSON.stringify(shown, undefined, 2)}\n`
+        : `${describeReport(report, frame, paint).join("\n")}\n`,
+    );
+    return report;
+  } catch (thrown) {
+    const isBroken = thrown instanceof OnArrivalError && thrown.code === "SCRIPT_INVALID";
+    if (isBroken && options.json !== true)
+      for (const line of describeFrame(await frameOf(script, thrown.message), paint)) output.err(`${line}\n`);
+    throw thrown;
+  } finally {
+    await bench.close();
+  }
+}
+
+const frameOf = async (script: string, message: string | undefined): Promise<readonly string[]> =>
+  message === undefined ? [] : sourceFrame(path.dirname(script), message);
 
 async function readMessage(file: string): Promise<Buffer> {
   try {
@@ -70,45 +130,4 @@ async function readMessage(file: string): Promise<Buffer> {
       cause: thrown,
     });
   }
-}
-
-const VERDICTS = ["run the next sink", "skip the remaining sinks"] as const;
-const STATUSES = ["deliver", "retry later", "abort delivery: deleted, no report", "move to Badmail"] as const;
-
-const describeSent = ({ sender, recipients, message }: RunSent): string[] => [
-  `from ${sender} to ${recipients.join(", ")}`,
-  ...message.split("\r\n").map((line) => `| ${line}`),
-];
-
-function describeReport(report: RunReport): string[] {
-  const { script, version, fault, verdict, status, milliseconds, heapBytes } = report;
-  const memory = heapBytes === undefined ? "" : `, ${(heapBytes / 1024 / 1024).toFixed(1)} MiB heap`;
-  const lines = [
-    `script    ${script} (version ${version})`,
-    `time      ${milliseconds.toFixed(2)} ms${memory}`,
-  ];
-  if (fault === undefined) {
-    lines.push(
-      `verdict   ${verdict} (${VERDICTS[verdict]})`,
-      `status    ${status} (${STATUSES[status] ?? "?"})`,
-    );
-  } else {
-    lines.push(`fault     ${fault.kind}: ${printable(fault.message)}`, "nothing that the script did counts");
-  }
-  const sections: [string, readonly string[]][] = [
-    ["envelope", report.envelopeChanges],
-    ["headers", report.headerChanges],
-    ["body", report.bodyChanges],
-    ["sent", report.sent.flatMap(describeSent)],
-    ["log", report.logs.map((line) => `${line.level}: ${line.text}`)],
-  ];
-  for (const [title, entries] of sections) {
-    if (entries.length === 0 && (title === "log" || title === "sent")) continue;
-    lines.push(
-      "",
-      title,
-      ...(entries.length === 0 ? ["  unchanged"] : entries.map((entry) => `  ${printable(entry)}`)),
-    );
-  }
-  return lines;
 }

@@ -1,15 +1,16 @@
 // `onarrival serve`: runs the service until SIGTERM or SIGINT; SIGHUP reloads the configuration.
 import { Command } from "commander";
+import type { Audience } from "../composition/audience.ts";
 import { type ConfigOverrides, findConfigFile, loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
 import { systemClock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { createServiceLogger } from "../observe/log.ts";
+import { type ServiceLogger, createServiceLogger } from "../observe/log.ts";
 import { type Relay, startRelay } from "../relay.ts";
-import type { Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 
-interface Options {
+export interface ServiceOptions {
   readonly config?: string;
   readonly listen?: readonly string[];
   readonly mailroot?: string;
@@ -17,25 +18,46 @@ interface Options {
   readonly json?: boolean;
 }
 
+/** What differs between the commands that run the service. */
+export interface ServiceStage {
+  openLog(config: Config): ServiceLogger;
+  readonly audience?: Audience;
+  ready(relay: Relay, config: Config): void | Promise<void>;
+}
+
 const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
 
 export function serveCommand(): CommandFactory {
   return (output) =>
-    new Command("serve")
+    withServiceOptions(new Command("serve"))
       .description("run the service")
-      .option("-c, --config <file>", "configuration file (default: onarrival.yaml when it is there)")
-      .option(
-        "--listen <host:port>",
-        "address to accept mail on instead of the file's; may be repeated",
-        collect,
-      )
-      .option("--mailroot <dir>", "mailroot instead of the file's")
-      .option("--scripts <dir>", "scripts folder instead of the file's")
       .option("--json", "print the ready line as JSON")
-      .action((options: Options) => serve(output, options));
+      .action((options: ServiceOptions) =>
+        runService(options, {
+          openLog: (config) => createServiceLogger(config.log),
+          ready: ({ addresses }) =>
+            output.out(
+              options.json === true
+                ? `${JSON.stringify({ ready: true, addresses })}\n`
+                : `onarrival ready on ${addresses.join(", ")}\n`,
+            ),
+        }),
+      );
 }
 
-async function serve(output: Output, options: Options): Promise<void> {
+export function withServiceOptions(command: Command): Command {
+  return command
+    .option("-c, --config <file>", "configuration file (default: onarrival.yaml when it is there)")
+    .option(
+      "--listen <host:port>",
+      "address to accept mail on instead of the file's; may be repeated",
+      collect,
+    )
+    .option("--mailroot <dir>", "mailroot instead of the file's")
+    .option("--scripts <dir>", "scripts folder instead of the file's");
+}
+
+export async function runService(options: ServiceOptions, stage: ServiceStage): Promise<void> {
   const file = findConfigFile(options.config);
   const overrides: ConfigOverrides = {
     listen: options.listen,
@@ -43,17 +65,14 @@ async function serve(output: Output, options: Options): Promise<void> {
     scripts: options.scripts,
   };
   const config = await loadConfig(file, overrides);
-  const log = createServiceLogger(config.log);
+  const log = stage.openLog(config);
   try {
-    const relay = await startRelay(config, log, systemClock);
+    const relay = await startRelay(config, log, systemClock, stage.audience);
     const reload = (): void => reloadInto(relay, file, overrides, log);
     process.on("SIGHUP", reload);
-    output.out(
-      options.json === true
-        ? `${JSON.stringify({ ready: true, addresses: relay.addresses })}\n`
-        : `onarrival ready on ${relay.addresses.join(", ")}\n`,
-    );
-    const signal = await ended();
+    const end = ended();
+    await stage.ready(relay, config);
+    const signal = await end;
     log.info({ signal }, "stopping: what is in hand is finished");
     await relay.stop();
     process.off("SIGHUP", reload);

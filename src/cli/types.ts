@@ -25,24 +25,33 @@ export function typesCommand(): CommandFactory {
       .option("--scripts <folder>", "scripts folder (default: the one of the configuration)")
       .option("-c, --config <file>", "configuration file (default: onarrival.yaml when it is there)")
       .option("--json", "answer as JSON")
-      .action((options: Options) => placeTypes(output, options));
+      .action((options: Options) => types(output, options));
 }
 
-async function placeTypes(output: Output, options: Options): Promise<void> {
+async function types(output: Output, options: Options): Promise<void> {
   const folder = options.scripts ?? (await loadConfig(findConfigFile(options.config))).scripts.folder;
-  const types = path.join(folder, TYPES);
-  const tsconfig = path.join(folder, TSCONFIG);
-  await mkdir(path.dirname(types), { recursive: true });
-  const placed = [types];
-  await writeFile(types, await readFile(new URL(TYPES, OWN_SCRIPTS)));
-  if (await writeNew(tsconfig, await readFile(new URL(TSCONFIG, OWN_SCRIPTS)))) placed.push(tsconfig);
+  const placed = await placeTypes(folder, true);
   printResult(output, options.json, { placed }, placed.map((file) => `placed ${file}`).join("\n"));
 }
 
-/** A tsconfig.json that is there belongs to its author. */
-async function writeNew(file: string, bytes: Buffer): Promise<boolean> {
+/** Answers the files that were written. Types that are there are replaced by those of this version if `renew` says so. */
+export async function placeTypes(folder: string, renew: boolean): Promise<readonly string[]> {
+  const placed: string[] = [];
+  const place = async (name: string, replace: boolean): Promise<void> => {
+    const file = path.join(folder, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    const bytes = await readFile(new URL(name, OWN_SCRIPTS));
+    if (await writeAs(replace ? "w" : "wx", file, bytes)) placed.push(file);
+  };
+  await place(TYPES, renew);
+  await place(TSCONFIG, false);
+  return placed;
+}
+
+/** Whether it was written: "wx" leaves a file that is there to its author. */
+async function writeAs(flag: "w" | "wx", file: string, bytes: Buffer): Promise<boolean> {
   try {
-    await writeFile(file, bytes, { flag: "wx" });
+    await writeFile(file, bytes, { flag });
     return true;
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;

@@ -2,11 +2,9 @@
 import type { Capabilities, JobEnvelope, LogLine } from "../../runtime/contract.ts";
 import type { RunFault, ScriptOutcome } from "../sandbox/script-host.ts";
 import { bodyDifferences, headerDifferences } from "./message-differences.ts";
-import { openTrialBench } from "./script-trial.ts";
+import type { TrialBench } from "./script-trial.ts";
 
 export interface RunInput {
-  /** Absolute path. */
-  readonly script: string;
   readonly message: Buffer;
   readonly sender: string | undefined;
   readonly recipients: readonly string[] | undefined;
@@ -40,17 +38,14 @@ export interface RunReport {
   readonly content: Buffer;
 }
 
-export async function runScriptOnce(input: RunInput): Promise<RunReport> {
-  const bench = await openTrialBench(input.script);
-  try {
-    const { script, outcome, envelope, before, after } = await bench.run(input);
-    return { ...reportOf(outcome, envelope, before, after), script: script.name, version: script.version };
-  } finally {
-    await bench.close();
-  }
+/** `bench` is one of the script. */
+export async function runScript(bench: TrialBench, input: RunInput): Promise<RunReport> {
+  const { script, outcome, envelope, before, after } = await bench.run(input);
+  return { ...reportOf(outcome, envelope, before, after), script: script.name, version: script.version };
 }
 
-function reportOf(
+/** What a call did, as people want to know it. */
+export function reportOf(
   outcome: ScriptOutcome,
   envelope: JobEnvelope,
   before: Buffer,

@@ -49,6 +49,8 @@ export interface Trial {
 export interface TrialBench {
   /** Throws SCRIPT_INVALID when the script does not compile, load or export an entry point. */
   run(input: TrialInput): Promise<Trial>;
+  /** Absolute paths of the script and of everything in its folder that it imports. */
+  readonly files: readonly string[];
   close(): Promise<void>;
 }
 
@@ -70,7 +72,11 @@ export async function openTrialBench(script: string): Promise<TrialBench> {
     await host.stop();
     throw thrown;
   }
-  return { run: (input) => tryOn(host, script, input), close: () => host.stop() };
+  return {
+    run: (input) => tryOn(host, script, input),
+    files: [...new Set([script, ...host.files])],
+    close: () => host.stop(),
+  };
 }
 
 async function tryOn(host: ScriptHost, file: string, input: TrialInput): Promise<Trial> {

@@ -123,6 +123,11 @@ export const ERROR_CODES = {
     meaning: "A command was given an argument it cannot use.",
     remedy: "See `onarrival COMMAND --help`.",
   },
+  FILE_EXISTS: {
+    owner: "operator",
+    meaning: "A command would have to overwrite a file that is there.",
+    remedy: "Choose another name, or move the file away.",
+  },
   INTERNAL: {
     owner: "system",
     meaning: "A defect of OnArrival itself.",

@@ -103,6 +103,8 @@ export interface ScriptHost {
   readonly disabled: ReadonlySet<string>;
   /** For people; undefined before start(). */
   readonly control: ScriptControl | undefined;
+  /** Absolute paths of the scripts and of everything in the folder that they import. */
+  readonly files: readonly string[];
   /** Process ids of the sandbox. */
   readonly pids: readonly number[];
   /** Called after `scripts` or `broken` changed. The answer ends it. */
@@ -162,6 +164,10 @@ class FolderScriptHost implements ScriptHost {
 
   get control(): ScriptControl | undefined {
     return this.#control;
+  }
+
+  get files(): readonly string[] {
+    return [...(this.#parts?.reloader.watchedFiles() ?? [])];
   }
 
   get pids(): readonly number[] {
