@@ -9,9 +9,11 @@ import { type ConfiguredBinding, buildChain, loadBindings } from "./composition/
 import { EffectWriter } from "./composition/effect-recorder.ts";
 import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
+import { buildProtocolChain } from "./composition/protocol-chains.ts";
 import { createRemoteCouriers } from "./composition/remote-couriers.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
 import {
+  defaultDomainOf,
   hostNameOf,
   primaryServer,
   retrySettings,
@@ -24,6 +26,8 @@ import { OnArrivalError, describeError } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
 import { type SinkChain, createDispatcher } from "./events/dispatcher.ts";
 import { parseAddressList } from "./mime/addresses.ts";
+import { ProtocolChain } from "./events/protocol-chain.ts";
+import type { InboundCommandContext } from "./events/protocol-contexts.ts";
 import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
 import { ShadowRuns } from "./sandbox/shadow-runs.ts";
@@ -76,6 +80,7 @@ class RunningRelay implements Relay {
   #config: Config | undefined;
   #configured: readonly ConfiguredBinding[] = [];
   #chain: SinkChain<ScriptTarget> | undefined;
+  #inboundChain = new ProtocolChain<InboundCommandContext>([]);
   #store: SegmentStore | undefined;
   #scripts: ScriptHost | undefined;
   #firings: FiringFile | undefined;
@@ -233,13 +238,14 @@ class RunningRelay implements Relay {
   }
 
   #rebuildChain(): void {
-    const scripts = this.#scripts?.scripts ?? new Map();
-    this.#chain = buildChain({
+    const parts = {
       configured: this.#configured,
-      scripts,
+      scripts: this.#scripts?.scripts ?? new Map(),
       log: this.#log,
       nextMessageId: () => this.#store?.nextId() ?? "",
-    });
+    };
+    this.#chain = buildChain(parts);
+    this.#inboundChain = buildProtocolChain(parts, "OnInboundCommand");
   }
 
   /** The next message runs the new versions; what the old ones held is tried again. */
@@ -292,6 +298,13 @@ class RunningRelay implements Relay {
         intake,
         logger: this.#log,
         clock: this.#clock,
+        protocol: {
+          chain: () => this.#inboundChain,
+          server: { name: server.name, defaultDomain: defaultDomainOf(server), properties: new Map() },
+          sinkDeadlineMs: server.limits.sinkTimeoutMs,
+          clock: this.#clock,
+          log: this.#log,
+        },
       });
       this.#listeners.push(listener);
       for (const { host, port } of await listener.listen()) {

@@ -10,22 +10,25 @@ import {
 } from "../events/binding.ts";
 import { SinkChain } from "../events/dispatcher.ts";
 import {
+  type AnyNativeSink,
   type BoundSink,
   type NativeBound,
+  type NativeSink,
   type ScriptBound,
+  type SinkContext,
   compileRule,
   createPropertyBag,
 } from "../events/sink.ts";
 import type { LiveScript } from "../sandbox/script-host.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../runtime/contract.ts";
-import { type SubmissionSink, loadNativeSink } from "./native-sinks.ts";
+import { loadNativeSink } from "./native-sinks.ts";
 import { type ShadowWish, placeShadows, shadowWish } from "./shadow-placement.ts";
 
 /** A binding of the metabase with its native sink loaded; a script binding has none. */
 export interface ConfiguredBinding {
   readonly settings: BindingSettings;
-  readonly sink: SubmissionSink | undefined;
+  readonly sink: AnyNativeSink | undefined;
 }
 
 export interface ChainParts {
@@ -65,7 +68,8 @@ export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
     scriptNameOf(a.settings).localeCompare(scriptNameOf(b.settings)),
   );
   for (const { settings, sink } of configured) {
-    if (sink !== undefined) {
+    if (settings.event !== "OnTransportSubmission") continue;
+    if (sink?.event === "OnTransportSubmission") {
       sinks.push(nativeBound(parts, settings, sink));
     } else {
       const scriptName = scriptNameOf(settings);
@@ -89,20 +93,34 @@ function scriptNameOf(settings: BindingSettings): string {
   return isScriptBinding(settings) && typeof name === "string" ? name : "";
 }
 
-function nativeBound(parts: ChainParts, settings: BindingSettings, sink: SubmissionSink): NativeBound {
-  const binding = toBinding(settings, { rule: sink.binding?.rule, priority: sink.binding?.priority });
-  const log = parts.log.child({ binding: binding.displayName });
+function nativeBound(
+  parts: ChainParts,
+  settings: BindingSettings,
+  sink: NativeSink<"OnTransportSubmission">,
+): NativeBound {
+  const binding = bindingOf(settings, sink);
   return {
     kind: "native",
     binding,
     rule: compileRule(binding, parts.log),
     sink,
-    context: {
-      properties: createPropertyBag(binding.sinkProperties),
-      log,
-      binding,
-      nextMessageId: parts.nextMessageId,
-    },
+    context: sinkContext(binding, parts),
+  };
+}
+
+/** The binding of a native sink: its metabase entry, and what it declares itself where that is silent. */
+export const bindingOf = (settings: BindingSettings, sink: Pick<AnyNativeSink, "binding">): Binding =>
+  toBinding(settings, { rule: sink.binding?.rule, priority: sink.binding?.priority });
+
+export function sinkContext(
+  binding: Binding,
+  { log, nextMessageId }: Pick<ChainParts, "log" | "nextMessageId">,
+): SinkContext {
+  return {
+    properties: createPropertyBag(binding.sinkProperties),
+    log: log.child({ binding: binding.displayName }),
+    binding,
+    nextMessageId,
   };
 }
 

@@ -4,13 +4,11 @@ import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { EventName } from "../events/catalog.ts";
-import type { NativeSink } from "../events/sink.ts";
+import type { AnyNativeSink } from "../events/sink.ts";
 import addHeader from "../sinks/add-header.ts";
 import limitRecipients from "../sinks/limit-recipients.ts";
 
-export type SubmissionSink = NativeSink<"OnTransportSubmission">;
-
-const BUILT_IN: Readonly<Record<string, SubmissionSink>> = {
+const BUILT_IN: Readonly<Record<string, AnyNativeSink>> = {
   "onarrival.addheader": addHeader,
   "onarrival.limitrecipients": limitRecipients,
 };
@@ -25,9 +23,9 @@ export function serveOwnPackage(): void {
 }
 
 /** The sink of a class name or absolute module path. A module that changed on disk is loaded anew. */
-export async function loadNativeSink(sinkClass: string, event: EventName): Promise<SubmissionSink> {
+export async function loadNativeSink(sinkClass: string, event: EventName): Promise<AnyNativeSink> {
   const builtIn = BUILT_IN[sinkClass.toLowerCase()];
-  if (builtIn !== undefined) return builtIn;
+  if (builtIn !== undefined) return ofEvent(builtIn, sinkClass, event);
   if (!/[/\\]/.test(sinkClass)) {
     throw new OnArrivalError(
       "SINK_NOT_FOUND",
@@ -40,12 +38,15 @@ export async function loadNativeSink(sinkClass: string, event: EventName): Promi
       "SINK_INVALID",
       `${sinkClass} does not export default defineSink({ event, onEvent })`,
     );
-  if (exported.event !== event)
-    throw new OnArrivalError(
-      "SINK_INVALID",
-      `${sinkClass} is a sink of ${exported.event}, the binding is for ${event}`,
-    );
-  return exported;
+  return ofEvent(exported, sinkClass, event);
+}
+
+function ofEvent(sink: AnyNativeSink, sinkClass: string, event: EventName): AnyNativeSink {
+  if (sink.event === event) return sink;
+  throw new OnArrivalError(
+    "SINK_INVALID",
+    `${sinkClass} is a sink of ${sink.event}, the binding is for ${event}`,
+  );
 }
 
 async function importDefault(file: string): Promise<unknown> {
@@ -61,7 +62,7 @@ async function importDefault(file: string): Promise<unknown> {
   }
 }
 
-function isSink(value: unknown): value is SubmissionSink {
+function isSink(value: unknown): value is AnyNativeSink {
   return (
     typeof value === "object" &&
     value !== null &&

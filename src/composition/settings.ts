@@ -17,6 +17,9 @@ import type { RouterSettings } from "../transport/router.ts";
 
 export const hostNameOf = (server: VirtualServerSettings): string => server.hostName ?? hostname();
 
+export const defaultDomainOf = (server: VirtualServerSettings): string =>
+  server.domains.local[0] ?? "localhost";
+
 const addressOf = (text: string): HostPort => {
   const address = parseHostPort(text);
   if (address === undefined) throw new OnArrivalError("CONFIG_INVALID", `${text} is no HOST:PORT`);
@@ -41,8 +44,10 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
       maxFailures: server.auth.maxFailures,
       failureDelayMs: server.auth.failureDelayMs,
     },
+    protocol: server.protocol,
+    keywords: server.keywords,
     localDomains: server.domains.local,
-    defaultDomain: server.domains.local[0] ?? "localhost",
+    defaultDomain: defaultDomainOf(server),
     relayNetworks: server.relay.networks,
     relayAuthenticated: server.relay.authenticated,
     greetDelayMs: server.greetDelayMs,

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { SCRIPT_SINK_CLASS } from "../events/binding.ts";
+import { EVENTS } from "../events/catalog.ts";
 import { bindingSchema } from "./binding-schema.ts";
 import { capabilitySettings } from "./capability-schema.ts";
 import { virtualServerSchema } from "./server-schema.ts";
@@ -82,6 +83,13 @@ const sandbox = z.strictObject({
     .default(5000)
     .meta(restart("Between looks at the scripts folder, beside the notices of the system.", { unit: "ms" })),
   ...capabilitySettings,
+  maxDropMessages: count(1, 1_000_000)
+    .default(10_000)
+    .meta(
+      restart("Messages of the Drop folder that a script with allow.drop gets at once.", {
+        unit: "messages",
+      }),
+    ),
 });
 
 const effects = z.strictObject({
@@ -157,8 +165,15 @@ export const configSchema = z
     log: log.prefault({}).meta(restart("The log, on standard output.")),
   })
   .superRefine((config, context) => {
-    for (const [index, { mode, compareWith, sinkClass }] of config.bindings.entries()) {
+    for (const [index, { mode, compareWith, sinkClass, event }] of config.bindings.entries()) {
       const isScript = sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
+      if (isScript && !EVENTS[event].scriptable) {
+        context.addIssue({
+          code: "custom",
+          path: ["bindings", index, "event"],
+          message: `${event} takes native sinks only`,
+        });
+      }
       if (mode === "shadow" && !isScript) {
         context.addIssue({
           code: "custom",

@@ -1,5 +1,6 @@
 // Settings of one virtual server (REFERENCE 6.1, 6.2): who may send, what is accepted, where mail goes.
 import { z } from "zod";
+import { DEFAULT_KEYWORDS, KEYWORDS } from "../core/esmtp-keywords.ts";
 import {
   count,
   domainName,
@@ -98,6 +99,13 @@ const limits = z.strictObject({
     .default(100)
     .meta(
       live("NOOP, RSET, VRFY and the like between messages; more count as errors.", { unit: "commands" }),
+    ),
+  sinkTimeoutMs: milliseconds(1)
+    .default(30_000)
+    .meta(
+      live("How long a sink of a protocol event may keep a session waiting; then the command gets 451.", {
+        unit: "ms",
+      }),
     ),
   minDataRate: count(0)
     .default(0)
@@ -232,6 +240,18 @@ export const virtualServerSchema = z
     hostName: domainName()
       .optional()
       .meta(live("Our name in the greeting, EHLO and Received.", { defaultText: "the computer's name" })),
+    protocol: z
+      .enum(["smtp", "lmtp"])
+      .default("smtp")
+      .meta(live("SMTP, or LMTP (RFC 2033): LHLO, and a reply for each recipient at the end of data.")),
+    keywords: z
+      .array(z.enum(KEYWORDS))
+      .default([...DEFAULT_KEYWORDS])
+      .meta(
+        live(
+          "Extensions that are offered and served; what is not listed is refused (SmtpInboundCommandSupportOptions).",
+        ),
+      ),
     greetDelayMs: milliseconds()
       .default(0)
       .meta(live("Wait before the greeting; a client that talks earlier is refused.", { unit: "ms" })),

@@ -37,10 +37,14 @@ export interface Envelope {
   readonly recipients: readonly Recipient[];
   readonly body?: "7BIT" | "8BITMIME" | "BINARYMIME" | undefined;
   readonly smtpUtf8?: boolean | undefined;
+  /** RFC 8689: over verified TLS or not at all. */
+  readonly requireTls?: true | undefined;
   /** ENVID= of RFC 3461 §4.4, decoded. */
   readonly envelopeId?: string | undefined;
   /** RET= of RFC 3461 §4.3. */
   readonly returnContent?: "FULL" | "HDRS" | undefined;
+  /** "host:port" of the server that takes it, whatever the routes say: for mail that a script sends through one. */
+  readonly nextHop?: string | undefined;
   /** Private properties that sinks of protocol events gave the message. */
   readonly properties?: Readonly<Record<string, string | number | boolean>> | undefined;
 }

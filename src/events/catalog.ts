@@ -70,8 +70,8 @@ export const EVENTS = {
     rule: "verb",
     scriptable: false,
     statusChecked: false,
-    onFault: "next-sink",
-    raisedNow: false,
+    onFault: "binding",
+    raisedNow: true,
   } as Declared<InboundCommandContext>,
   StoreDriver: system(
     2,

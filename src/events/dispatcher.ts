@@ -278,7 +278,7 @@ class Walk<Script> implements ScriptRunWatch {
       return;
     }
     this.#firings.count(sink.binding);
-    this.#effects?.shadows.push(position);
+    this.#effects?.startShadow(position);
     this.#comparisons?.add(run, this.#chain.comparedWith(sink));
   }
 

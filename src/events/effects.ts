@@ -76,9 +76,9 @@ export class EffectRun<Script> {
   readonly from: number;
   readonly calls: CallEffect[] = [];
   /** Positions whose rules matched and which were not called. */
-  readonly passedOver: [position: number, reason: PassReason][] = [];
+  passedOver: [position: number, reason: PassReason][] | undefined;
   /** Shadow bindings that were started. */
-  readonly shadows: number[] = [];
+  shadows: number[] | undefined;
   /** Sinks from here on were not reached. */
   reached: number;
 
@@ -92,9 +92,15 @@ export class EffectRun<Script> {
   }
 
   passOver(position: number, reason: PassReason): void {
+    this.passedOver ??= [];
     if (this.passedOver.length >= MAX_PASSED_OVER) return;
     // A sink may be looked at again when a run of scripts ended before it.
     if (!this.passedOver.some(([known]) => known === position)) this.passedOver.push([position, reason]);
+  }
+
+  startShadow(position: number): void {
+    this.shadows ??= [];
+    this.shadows.push(position);
   }
 
   native(

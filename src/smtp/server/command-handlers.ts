@@ -1,10 +1,13 @@
 // The built-in handler of every verb (RFC 5321 §4.1): looks, and answers a verdict. Nothing changes before its effect.
 import { formatReply, reply, type Reply } from "../../core/reply.ts";
 import { type AskLine, AuthExchange } from "./auth-exchange.ts";
+import { offeredKeywords } from "./keywords.ts";
+import { type Chunk, parseChunk } from "./chunk-command.ts";
 import { isForeign, isHeloDomain } from "./line-checks.ts";
 import { parseMail } from "./path-command.ts";
 import {
   FOREIGN,
+  FRAMING_LOST,
   HELLO_FIRST,
   NEED_MAIL,
   NEED_RCPT,
@@ -21,6 +24,15 @@ import { Transaction } from "./transaction.ts";
 import { lastVerdict, type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
 import type { Wire } from "./wire.ts";
 
+/** What a handler may ask of its session beside the reply. */
+export interface SessionInput {
+  readonly askLine: AskLine;
+  /** Takes the next bytes of the client as content of the transaction. */
+  readonly readBytes: (count: number) => Promise<void>;
+  /** The stage _EOD, with its sinks. */
+  readonly endOfData: (bare: BareLineEnding | undefined) => PendingVerdict;
+}
+
 export interface Command {
   /** In upper case. */
   readonly verb: string;
@@ -33,19 +45,24 @@ export interface Command {
 const OK = verdict(reply(250, "0.0", "OK"));
 const NO_VRFY = verdict(reply(252, "1.5", "Cannot VRFY user, but will take message"));
 const HELP = verdict(reply(214, "0.0", "HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT HELP VRFY"));
+const NOT_SERVED = verdict(reply(502, "5.1", "Command not implemented"));
+const BAD_BODY = reply(501, "5.4", "Invalid arguments");
+const IN_CHUNKS = reply(503, "5.1", "This message comes by BDAT");
 const NESTED_MAIL = reply(503, "5.2", "Sender already specified");
 
 export class CommandHandlers {
   readonly #parts: SessionParts;
   readonly #wire: Wire;
   readonly #state: SessionState;
+  readonly #input: SessionInput;
   readonly #auth: AuthExchange;
 
-  constructor(parts: SessionParts, wire: Wire, state: SessionState, ask: AskLine) {
+  constructor(parts: SessionParts, wire: Wire, state: SessionState, input: SessionInput) {
     this.#parts = parts;
     this.#wire = wire;
     this.#state = state;
-    this.#auth = new AuthExchange(parts, wire, state, ask);
+    this.#input = input;
+    this.#auth = new AuthExchange(parts, wire, state, input.askLine);
   }
 
   handle({ verb, line, argument }: Command): PendingVerdict {
@@ -56,13 +73,24 @@ export class CommandHandlers {
         return this.#rcpt(line);
       case "DATA":
         return this.#data(argument);
+      case "BDAT":
+        return this.#bdat(argument);
       case "EHLO":
       case "HELO":
-        return this.#hello(argument, verb === "EHLO");
+      case "LHLO":
+        return this.#hello(verb, argument);
       case "QUIT":
         return lastVerdict(
           reply(221, "0.0", `${this.#parts.settings.hostName} Service closing transmission channel`),
         );
+      default:
+        return this.#handleOther(verb, line, argument);
+    }
+  }
+
+  #handleOther(verb: string, line: string, argument: string): PendingVerdict {
+    const { keywords } = this.#parts;
+    switch (verb) {
       case "STARTTLS":
         return this.#startTls(argument);
       case "AUTH":
@@ -72,9 +100,9 @@ export class CommandHandlers {
       case "NOOP":
         return OK;
       case "VRFY":
-        return NO_VRFY;
+        return keywords.has("VRFY") ? NO_VRFY : NOT_SERVED;
       case "HELP":
-        return HELP;
+        return keywords.has("HELP") ? HELP : NOT_SERVED;
       default:
         return isForeign(line, this.#state.client === undefined)
           ? lastVerdict(FOREIGN)
@@ -96,21 +124,27 @@ export class CommandHandlers {
     return transaction.submit(this.#state.takeMessageProperties());
   }
 
-  #hello(domain: string, isExtended: boolean): Verdict {
-    if (!isHeloDomain(domain)) return verdict(reply(501, "5.4", "Invalid domain name"));
+  #hello(verb: "EHLO" | "HELO" | "LHLO", domain: string): Verdict {
     const { settings } = this.#parts;
+    // RFC 2033 §4.1: each protocol refuses the hello of the other.
+    if ((verb === "LHLO") !== (settings.protocol === "lmtp")) return verdict(UNRECOGNIZED);
+    if (!isHeloDomain(domain)) return verdict(reply(501, "5.4", "Invalid domain name"));
+    const isExtended = verb !== "HELO";
     const greeting = `${settings.hostName} Hello [${this.#wire.remoteAddress}]`;
     const effect = (): void => this.#state.introduce(domain, isExtended);
     if (!isExtended) return { code: 250, text: `250 ${greeting}`, effect, isError: false };
-    const text = `250-${[greeting, ...this.#keywords()].join("\r\n250-")}\r\n250 OK`;
+    const text = `250-${[greeting, ...this.#offer()].join("\r\n250-")}\r\n250 OK`;
     return { code: 250, text, effect, isError: false };
   }
 
-  #keywords(): string[] {
-    const offered = [...this.#parts.keywords];
-    if (this.#auth.isOffered && this.#state.user === undefined) offered.push("AUTH PLAIN LOGIN");
-    if (this.#parts.settings.tls !== undefined && !this.#wire.isSecure) offered.push("STARTTLS");
-    return offered;
+  #offer(): string[] {
+    const { keywords, settings } = this.#parts;
+    return offeredKeywords(keywords, {
+      maxMessageSize: settings.maxMessageSize,
+      isSecure: this.#wire.isSecure,
+      canSecure: settings.tls !== undefined,
+      mechanisms: this.#auth.isOffered && this.#state.user === undefined ? ["PLAIN", "LOGIN"] : [],
+    });
   }
 
   #mail(line: string): Verdict {
@@ -118,10 +152,13 @@ export class CommandHandlers {
     if (client === undefined) return verdict(HELLO_FIRST);
     if (this.#state.isEnding) return lastVerdict(SHUTTING_DOWN);
     if (this.#state.transaction !== undefined) return verdict(NESTED_MAIL);
-    const { settings } = this.#parts;
-    const parsed = parseMail(line, settings.defaultDomain);
+    const { settings, keywords } = this.#parts;
+    const { isSecure } = this.#wire;
+    const parsed = parseMail(line, { defaultDomain: settings.defaultDomain, keywords, isSecure });
     if (!parsed.ok) return verdict(parsed.reply);
     const mail = parsed.value;
+    if (mail.body === "BINARYMIME" && !(keywords.has("BINARYMIME") && keywords.has("CHUNKING")))
+      return verdict(BAD_BODY);
     if (mail.size > settings.maxMessageSize) return verdict(TOO_LARGE);
     return verdict(
       reply(250, "1.0", `${printable(mail.sender === "" ? "<>" : mail.sender)}....Sender OK`),
@@ -134,7 +171,25 @@ export class CommandHandlers {
   #rcpt(line: string): Verdict {
     const { transaction, client, mayRelay } = this.#state;
     if (transaction === undefined) return verdict(client === undefined ? HELLO_FIRST : NEED_MAIL);
-    return transaction.judgeRecipient(line, mayRelay);
+    return transaction.isChunked ? verdict(IN_CHUNKS) : transaction.judgeRecipient(line, mayRelay);
+  }
+
+  /** RFC 3030 §2. The conversation sees to it that the bytes of a refused chunk are skipped. */
+  #bdat(argument: string): PendingVerdict {
+    const { transaction, client } = this.#state;
+    const chunk = parseChunk(argument);
+    if (!this.#parts.keywords.has("CHUNKING")) return NOT_SERVED;
+    if (chunk === undefined) return lastVerdict(FRAMING_LOST);
+    if (transaction === undefined) return verdict(client === undefined ? HELLO_FIRST : NEED_MAIL);
+    if (!transaction.hasRecipients) return verdict(NEED_RCPT);
+    transaction.beginChunk();
+    return this.#takeChunk(transaction, chunk);
+  }
+
+  async #takeChunk(transaction: Transaction, { size, isLast }: Chunk): Promise<Verdict> {
+    await this.#input.readBytes(size);
+    if (isLast) return this.#input.endOfData(transaction.bareLineEnding);
+    return verdict(transaction.isOversize ? TOO_LARGE : reply(250, "0.0", `${size} octets received`));
   }
 
   #data(argument: string): Verdict {
@@ -156,6 +211,7 @@ export class CommandHandlers {
     const { transaction, client } = this.#state;
     if (argument !== "") return NO_ARGUMENTS;
     if (transaction === undefined) return client === undefined ? HELLO_FIRST : NEED_MAIL;
+    if (transaction.isChunked || transaction.isBinary) return IN_CHUNKS;
     return transaction.hasRecipients ? undefined : NEED_RCPT;
   }
 

@@ -2,6 +2,7 @@
 // Sockets and framing are behind Wire, the verbs in command-handlers.ts.
 import { describeError } from "../../core/errors.ts";
 import { formatReply, reply, type Reply } from "../../core/reply.ts";
+import { parseChunk } from "./chunk-command.ts";
 import { type Command, CommandHandlers } from "./command-handlers.ts";
 import { CommandRun, type CommandSubject } from "./command-run.ts";
 import { isUnsafe } from "./line-checks.ts";
@@ -35,8 +36,13 @@ export class SmtpConversation implements Conversation {
   #isHeld = false;
   /** The command in hand waits for the client's next line. */
   #awaited: ((line: string | undefined) => void) | undefined;
-  /** The command in hand is the end of data: whatever its outcome, the transaction is over. */
-  #isDataEnd = false;
+  /** The command in hand is the end of data: so many replies, and whatever they say, the transaction is over. */
+  #dataReplies = 0;
+  /** Bytes of a chunk that nobody has taken yet. */
+  #unread = 0;
+  #isSkipping = false;
+  /** Counted content is being read. */
+  #onBytes: (() => void) | undefined;
   #errors = 0;
   #junk = 0;
   #sessionBytes = 0;
@@ -55,7 +61,11 @@ export class SmtpConversation implements Conversation {
     this.#refusal = refusal;
     this.#onClosed = onClosed;
     this.#state = new SessionState(parts, wire);
-    this.#handlers = new CommandHandlers(parts, wire, this.#state, (challenge) => this.#askLine(challenge));
+    this.#handlers = new CommandHandlers(parts, wire, this.#state, {
+      askLine: (challenge) => this.#askLine(challenge),
+      readBytes: (count) => this.#readBytes(count, false),
+      endOfData: (bare) => this.#endOfData(bare),
+    });
     this.#handle = (command) => this.#handlers.handle(command);
   }
 
@@ -115,12 +125,17 @@ export class SmtpConversation implements Conversation {
     if (this.#awaited !== undefined) return this.#continueWith(isRefused ? undefined : line);
     if (isRefused)
       return this.#state.client === undefined ? this.#sayLast(FOREIGN) : this.#say(verdict(UNSAFE_LINE));
-    const text = line.trimEnd();
+    this.#obey(line.trimEnd());
+  }
+
+  #obey(text: string): void {
     const space = text.indexOf(" ");
     const verb = (space < 0 ? text : text.slice(0, space)).toUpperCase();
     if (verb === "MAIL") this.#junk = 0;
     else if (!MOVING.has(verb) && this.#isOneTooMany()) return;
-    this.#perform({ verb, line: text, argument: space < 0 ? "" : text.slice(space + 1) }, this.#handle);
+    const argument = space < 0 ? "" : text.slice(space + 1);
+    if (verb === "BDAT") this.#unread = parseChunk(argument)?.size ?? 0;
+    this.#settle(this.#run({ verb, line: text, argument }, this.#handle));
   }
 
   #isOneTooMany(): boolean {
@@ -128,13 +143,16 @@ export class SmtpConversation implements Conversation {
     return this.#isClosed;
   }
 
-  #perform(command: Command, handle: Handle): void {
+  /** Past the sinks, when there are any for the verb. */
+  #run(command: Command, handle: Handle): PendingVerdict {
     const { protocol } = this.#parts;
     const sinks = protocol?.chain().sinksOf(command.verb);
-    const pending =
-      protocol === undefined || sinks === undefined
-        ? handle(command)
-        : new CommandRun(protocol, sinks, command, this.#commandSubject(), handle).run();
+    return protocol === undefined || sinks === undefined
+      ? handle(command)
+      : new CommandRun(protocol, sinks, command, this.#commandSubject(), handle).run();
+  }
+
+  #settle(pending: PendingVerdict): void {
     if (pending instanceof Promise) this.#await(pending);
     else this.#conclude(pending);
   }
@@ -151,7 +169,7 @@ export class SmtpConversation implements Conversation {
   }
 
   #await(pending: Promise<Verdict>): void {
-    if (this.#awaited === undefined) this.#hold();
+    if (this.#awaited === undefined && this.#onBytes === undefined) this.#hold();
     pending.then(
       (settled) => this.#conclude(settled),
       (thrown: unknown) => {
@@ -164,10 +182,13 @@ export class SmtpConversation implements Conversation {
 
   #conclude(settled: Verdict): void {
     this.#continueWith(undefined);
+    // The bytes of a chunk that was refused are on their way all the same: they are no commands.
+    if (this.#unread > 0 && !this.#isClosed && settled.ends !== true)
+      return void this.#readBytes(this.#unread, true).then(() => this.#conclude(settled));
     if (!this.#isClosed) this.#say(settled);
     if (!this.#isClosed) settled.effect?.();
-    if (this.#isDataEnd) this.#state.reset();
-    this.#isDataEnd = false;
+    if (this.#dataReplies > 0) this.#state.reset();
+    this.#dataReplies = 0;
     if (settled.ends === true) this.#end();
     else if (typeof settled.ends === "object") this.#sayLast(settled.ends);
     this.#endIfAsked();
@@ -209,20 +230,45 @@ export class SmtpConversation implements Conversation {
 
   // ---- content ----
 
+  /** Counted content (RFC 3030 §2): kept, or skipped. */
+  #readBytes(count: number, isSkipped: boolean): Promise<void> {
+    this.#unread = 0;
+    if (this.#isClosed) return Promise.resolve();
+    this.#isSkipping = isSkipped;
+    this.#wire.expectBytes(count);
+    return new Promise((resolve) => {
+      this.#onBytes = resolve;
+      this.#letGo();
+    });
+  }
+
   onData(chunk: Buffer): Promise<void> | undefined {
     this.#sessionBytes += chunk.length;
     if (this.#sessionBytes > this.#parts.settings.maxSessionSize) {
       this.#sayLast(reply(421, "3.4", "Session size exceeds fixed maximum session size"));
       return undefined;
     }
-    return this.#state.transaction?.add(chunk);
+    return this.#isSkipping ? undefined : this.#state.transaction?.add(chunk);
   }
 
   onDataEnd(bare: BareLineEnding | undefined): void {
+    const onBytes = this.#onBytes;
+    if (onBytes === undefined) {
+      if (this.#state.transaction !== undefined) this.#settle(this.#endOfData(bare));
+      return;
+    }
+    this.#onBytes = undefined;
+    this.#isSkipping = false;
+    this.#hold();
+    onBytes();
+  }
+
+  #endOfData(bare: BareLineEnding | undefined): PendingVerdict {
     const { transaction } = this.#state;
-    if (transaction === undefined) return;
-    this.#isDataEnd = true;
-    this.#perform(END_OF_DATA, () => this.#handlers.endOfData(bare));
+    // RFC 2033 §4.2: LMTP answers for each recipient that was accepted.
+    const isPerRecipient = this.#parts.settings.protocol === "lmtp";
+    this.#dataReplies = isPerRecipient ? (transaction?.acceptedRecipients ?? 1) : 1;
+    return this.#run(END_OF_DATA, () => this.#handlers.endOfData(bare));
   }
 
   onSecured(): void {
@@ -271,12 +317,14 @@ export class SmtpConversation implements Conversation {
     this.#isClosed = true;
     this.#cancelGreeting();
     this.#continueWith(undefined);
+    // Nobody is told: half a chunk is no content.
+    this.#onBytes = undefined;
     this.#state.reset();
     this.#onClosed(this);
   }
 
   #say(settled: Verdict): void {
-    this.#wire.reply(`${settled.text}\r\n`);
+    this.#wire.reply(`${settled.text}\r\n`.repeat(Math.max(1, this.#dataReplies)));
     if (settled.isError) this.#countError();
   }
 

@@ -194,6 +194,10 @@ class LibraryConnection extends SMTPConnection implements ParserClient, Wire {
     this.#parser?.expectData();
   }
 
+  expectBytes(count: number): void {
+    this.#parser?.expectBytes(count);
+  }
+
   startTls(): void {
     this.#flush();
     this.upgrade(

@@ -1,6 +1,6 @@
 // Reads the arguments of MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3) strictly: a path in angle brackets, then parameters.
 import { isAscii, isMailbox } from "../../core/address.ts";
-import type { NotifyCondition } from "../../core/envelope.ts";
+import type { Envelope, NotifyCondition } from "../../core/envelope.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import {
   parseEnvelopeId,
@@ -8,13 +8,15 @@ import {
   parseOriginalRecipient,
   parseReturnContent,
 } from "./dsn-parameters.ts";
+import type { Keyword } from "../../core/esmtp-keywords.ts";
 
 export interface MailCommand {
   /** "" is the null sender. */
   readonly sender: string;
   readonly size: number;
-  readonly body: "7BIT" | "8BITMIME" | undefined;
+  readonly body: Envelope["body"];
   readonly smtpUtf8: boolean;
+  readonly requireTls: boolean;
   readonly envelopeId: string | undefined;
   readonly returnContent: "FULL" | "HDRS" | undefined;
 }
@@ -40,7 +42,14 @@ const NEEDS_UTF8 = reply(553, "6.7", "Address needs SMTPUTF8");
 const MAIL_FROM = /^MAIL FROM: *</i;
 const RCPT_TO = /^RCPT TO: *</i;
 
-export function parseMail(line: string, defaultDomain: string): Parsed<MailCommand> {
+/** What decides which parameters are understood. */
+export interface CommandScope {
+  readonly defaultDomain: string;
+  readonly keywords: ReadonlySet<Keyword>;
+  readonly isSecure: boolean;
+}
+
+export function parseMail(line: string, scope: CommandScope): Parsed<MailCommand> {
   const path = readPath(line, MAIL_FROM);
   if (path === undefined) return refuse(BAD_SYNTAX);
   const mail: Mutable<MailCommand> = {
@@ -48,31 +57,50 @@ export function parseMail(line: string, defaultDomain: string): Parsed<MailComma
     size: 0,
     body: undefined,
     smtpUtf8: false,
+    requireTls: false,
     envelopeId: undefined,
     returnContent: undefined,
   };
-  const fault = readParameters(line, path.end, mail, applyMailParameter);
+  const fault = readParameters(line, path.end, mail, (to, keyword, value) =>
+    isServed(MAIL_PARAMETERS[keyword], scope) ? applyMailParameter(to, keyword, value) : UNKNOWN_PARAMETER,
+  );
   if (fault !== undefined) return refuse(fault);
   if (mail.sender === "") return accept(mail);
-  const sender = completeAddress(mail.sender, defaultDomain);
+  const sender = completeAddress(mail.sender, scope.defaultDomain);
   if (sender === undefined) return refuse(reply(501, "1.7", "Invalid Address"));
   if (!mail.smtpUtf8 && !isAscii(sender)) return refuse(NEEDS_UTF8);
   mail.sender = sender;
   return accept(mail);
 }
 
-export function parseRcpt(line: string, defaultDomain: string, smtpUtf8: boolean): Parsed<RcptCommand> {
+export function parseRcpt(line: string, scope: CommandScope, smtpUtf8: boolean): Parsed<RcptCommand> {
   const path = readPath(line, RCPT_TO);
   if (path === undefined) return refuse(BAD_SYNTAX);
   const rcpt: Mutable<RcptCommand> = { address: path.text, notify: undefined, originalRecipient: undefined };
-  const fault = readParameters(line, path.end, rcpt, applyRcptParameter);
+  const fault = readParameters(line, path.end, rcpt, (to, keyword, value) =>
+    isServed("DSN", scope) ? applyRcptParameter(to, keyword, value) : UNKNOWN_PARAMETER,
+  );
   if (fault !== undefined) return refuse(fault);
-  const address = completeAddress(rcpt.address, defaultDomain);
+  const address = completeAddress(rcpt.address, scope.defaultDomain);
   if (address === undefined) return refuse(reply(501, "1.3", "Invalid Address"));
   if (!smtpUtf8 && !isAscii(address)) return refuse(NEEDS_UTF8);
   rcpt.address = address;
   return accept(rcpt);
 }
+
+/** The extension that each parameter of MAIL belongs to. */
+const MAIL_PARAMETERS: Readonly<Record<string, Keyword>> = {
+  SIZE: "SIZE",
+  BODY: "8BITMIME",
+  SMTPUTF8: "SMTPUTF8",
+  RET: "DSN",
+  ENVID: "DSN",
+  AUTH: "AUTH",
+  REQUIRETLS: "REQUIRETLS",
+};
+
+const isServed = (keyword: Keyword | undefined, { keywords, isSecure }: CommandScope): boolean =>
+  keyword !== undefined && keywords.has(keyword) && (keyword !== "REQUIRETLS" || isSecure);
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -173,15 +201,30 @@ function applyMailParameter(
     case "SMTPUTF8":
       to.smtpUtf8 = true;
       return value === undefined ? undefined : BAD_PARAMETER;
+    case "REQUIRETLS":
+      to.requireTls = true;
+      return value === undefined ? undefined : BAD_PARAMETER;
+    case "AUTH":
+      // RFC 4954 §5: who does not trust the client treats it as AUTH=<>, which means nothing to us.
+      return value === undefined ? BAD_PARAMETER : undefined;
+    default:
+      return applyReportParameter(to, keyword, value);
+  }
+}
+
+/** RFC 3461 §4.3, §4.4. */
+function applyReportParameter(
+  to: Mutable<MailCommand>,
+  keyword: string,
+  value: string | undefined,
+): Reply | undefined {
+  switch (keyword) {
     case "RET":
       to.returnContent = parseReturnContent(value);
       return to.returnContent === undefined ? BAD_PARAMETER : undefined;
     case "ENVID":
       to.envelopeId = parseEnvelopeId(value);
       return to.envelopeId === undefined ? BAD_PARAMETER : undefined;
-    case "AUTH":
-      // RFC 4954 §5: who does not trust the client treats it as AUTH=<>, which means nothing to us.
-      return value === undefined ? BAD_PARAMETER : undefined;
     default:
       return UNKNOWN_PARAMETER;
   }
@@ -191,9 +234,9 @@ function applyMailParameter(
 const parseSize = (value: string | undefined): number =>
   value !== undefined && /^\d{1,20}$/.test(value) ? Number(value) : Number.NaN;
 
-function parseBody(value: string | undefined): "7BIT" | "8BITMIME" | undefined {
+function parseBody(value: string | undefined): Envelope["body"] {
   const body = value?.toUpperCase();
-  return body === "7BIT" || body === "8BITMIME" ? body : undefined;
+  return body === "7BIT" || body === "8BITMIME" || body === "BINARYMIME" ? body : undefined;
 }
 
 function applyRcptParameter(

@@ -23,6 +23,7 @@ export const FAULT_REPLIES: Readonly<Record<FramingFault, Reply>> = {
 };
 export const SHUTTING_DOWN = reply(421, "3.2", "Service shutting down");
 
+export const FRAMING_LOST = reply(501, "5.4", "BDAT takes a number of octets, and LAST");
 export const TOO_MANY_RECIPIENTS = reply(452, "5.3", "Too many recipients");
 export const TOO_MANY_HOPS = reply(554, "4.6", "Hop count exceeded - possible mail loop");
 export const STORE_FAILED = reply(452, "3.1", "Insufficient system storage");

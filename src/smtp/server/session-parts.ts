@@ -4,6 +4,7 @@ import type { Logger } from "../../core/logger.ts";
 import type { CheckCredentials } from "./authentication.ts";
 import type { InboundProtocol } from "./command-run.ts";
 import type { Intake } from "./intake.ts";
+import type { Keyword } from "../../core/esmtp-keywords.ts";
 import type { RelayRule } from "./relay-rule.ts";
 import type { SmtpServerSettings } from "./settings.ts";
 
@@ -18,8 +19,7 @@ export interface SessionParts {
   readonly lookUpName: ((address: string) => Promise<string | undefined>) | undefined;
   /** The date of a trace field. */
   readonly traceDate: (now: number) => string;
-  /** The keywords of EHLO that do not depend on the session. */
-  readonly keywords: readonly string[];
+  readonly keywords: ReadonlySet<Keyword>;
   /** The sinks of OnInboundCommand. Absent: none can be bound. */
   readonly protocol: InboundProtocol | undefined;
 }

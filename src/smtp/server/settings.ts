@@ -1,5 +1,6 @@
 // The settings of one inbound virtual server, with their defaults. The configuration room fills them in.
 import type { BareLineEndingPolicy } from "./data-collector.ts";
+import { DEFAULT_KEYWORDS, type Keyword } from "../../core/esmtp-keywords.ts";
 
 export interface ListenAddress {
   readonly host: string;
@@ -32,6 +33,10 @@ export interface SmtpServerSettings {
   readonly name: string;
   /** Our name in the greeting, in EHLO and in trace fields. */
   readonly hostName: string;
+  /** LMTP (RFC 2033) is for handing over to a mail store: LHLO, and a reply per recipient at the end of data. */
+  readonly protocol: "smtp" | "lmtp";
+  /** What is offered and served. */
+  readonly keywords: readonly Keyword[];
   readonly listen: readonly ListenAddress[];
   readonly tls?: TlsSettings | undefined;
   readonly auth: AuthSettings;
@@ -78,6 +83,8 @@ const MIB = 1024 * 1024;
 export const defaultSmtpServerSettings: SmtpServerSettings = {
   name: "default",
   hostName: "localhost",
+  protocol: "smtp",
+  keywords: DEFAULT_KEYWORDS,
   listen: [],
   tls: undefined,
   auth: { users: {}, allowPlaintext: false, maxFailures: 3, failureDelayMs: 1000 },

@@ -82,14 +82,7 @@ export function createSmtpListener({
       checkCredentials: createCredentialCheck(wanted.auth.users),
       traceDate: createMailDates(),
       lookUpName: wanted.reverseLookup ? boundedLookup(lookUp, clock) : undefined,
-      keywords: [
-        `SIZE ${wanted.maxMessageSize}`,
-        "PIPELINING",
-        "8BITMIME",
-        "SMTPUTF8",
-        "ENHANCEDSTATUSCODES",
-        "DSN",
-      ],
+      keywords: new Set(wanted.keywords),
       protocol,
     };
   };

@@ -4,6 +4,7 @@ import { describeError, OnArrivalError } from "../../core/errors.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import { headerBlockLength } from "../../message/content.ts";
 import type { PropertyValue } from "../../message/mail-msg.ts";
+import { BareLineEndingScan } from "./bare-line-endings.ts";
 import { DataCollector } from "./data-collector.ts";
 import { type MailCommand, parseRcpt } from "./path-command.ts";
 import {
@@ -37,6 +38,8 @@ export class Transaction {
   readonly #known = new Set<string>();
   #collector: DataCollector | undefined;
   #dataStart = 0;
+  #chunks: BareLineEndingScan | undefined;
+  #replies = 0;
 
   constructor(parts: SessionParts, client: ClientFacts, mail: MailCommand) {
     this.#parts = parts;
@@ -48,8 +51,34 @@ export class Transaction {
     return this.#recipients.length > 0;
   }
 
-  get isReceiving(): boolean {
-    return this.#collector !== undefined;
+  /** How many RCPT were accepted, the same address twice included: so many replies an LMTP client waits for. */
+  get acceptedRecipients(): number {
+    return this.#replies;
+  }
+
+  /** RFC 3030 §3: binary content comes in chunks only. */
+  get isBinary(): boolean {
+    return this.#mail.body === "BINARYMIME";
+  }
+
+  /** The first BDAT has come: no further RCPT, no DATA. */
+  get isChunked(): boolean {
+    return this.#chunks !== undefined;
+  }
+
+  get isOversize(): boolean {
+    return this.#collector?.isOversize === true;
+  }
+
+  beginChunk(): void {
+    if (this.#chunks !== undefined) return;
+    this.beginData();
+    this.#chunks = new BareLineEndingScan();
+  }
+
+  /** What the chunks held of line endings that are none; binary content may. */
+  get bareLineEnding(): BareLineEnding | undefined {
+    return this.isBinary ? undefined : this.#chunks?.end();
   }
 
   get sender(): string {
@@ -62,8 +91,9 @@ export class Transaction {
 
   /** RCPT: the recipient is added by the effect. */
   judgeRecipient(line: string, mayRelay: boolean): Verdict {
-    const { settings, relay } = this.#parts;
-    const parsed = parseRcpt(line, settings.defaultDomain, this.#mail.smtpUtf8);
+    const { settings, relay, keywords } = this.#parts;
+    const scope = { defaultDomain: settings.defaultDomain, keywords, isSecure: false };
+    const parsed = parseRcpt(line, scope, this.#mail.smtpUtf8);
     if (!parsed.ok) return verdict(parsed.reply);
     const { address, notify, originalRecipient } = parsed.value;
     if (!relay.isAllowed(address, mayRelay))
@@ -73,6 +103,7 @@ export class Transaction {
     // RFC 5321 §4.5.3.1.10: the first ones stay; the client brings the others in another transaction.
     if (!isKnown && this.#recipients.length >= settings.maxRecipients) return verdict(TOO_MANY_RECIPIENTS);
     return verdict(reply(250, "1.5", printable(address)), () => {
+      this.#replies++;
       if (this.#known.has(key)) return;
       this.#known.add(key);
       this.#recipients.push({ address, notify, originalRecipient });
@@ -86,6 +117,7 @@ export class Transaction {
   }
 
   add(chunk: Buffer): Promise<void> | undefined {
+    if (!this.isBinary) this.#chunks?.add(chunk);
     return this.#collector?.add(chunk);
   }
 
@@ -155,13 +187,18 @@ export class Transaction {
       clientAddress: address,
       heloDomain,
       user,
-      crlfOnly: this.#parts.settings.bareLineEndings === "reject" ? true : undefined,
+      crlfOnly: this.#parts.settings.bareLineEndings === "reject" && !this.isBinary ? true : undefined,
     };
   }
 
   #envelope(properties: ReadonlyMap<string, PropertyValue> | undefined): Envelope {
-    const { sender, body, smtpUtf8, envelopeId, returnContent } = this.#mail;
+    const { sender, body, smtpUtf8, requireTls, envelopeId, returnContent } = this.#mail;
     const envelope = { sender, recipients: this.#recipients, body, smtpUtf8, envelopeId, returnContent };
-    return properties === undefined ? envelope : { ...envelope, properties: Object.fromEntries(properties) };
+    if (!requireTls && properties === undefined) return envelope;
+    return {
+      ...envelope,
+      ...(requireTls ? { requireTls } : undefined),
+      ...(properties === undefined ? undefined : { properties: Object.fromEntries(properties) }),
+    };
   }
 }

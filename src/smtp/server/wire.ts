@@ -18,6 +18,8 @@ export interface Wire {
   release(): void;
   /** What follows is message content. */
   expectData(): void;
+  /** The next `count` bytes are message content, whatever they are. */
+  expectBytes(count: number): void;
   /** Sends what is queued, drops the input at hand, and turns to TLS. */
   startTls(): void;
   /** Sends what is queued and closes; the client gets a moment to read it. */

@@ -20,6 +20,8 @@ describe("a plain session", () => {
         "250-SMTPUTF8",
         "250-ENHANCEDSTATUSCODES",
         "250-DSN",
+        "250-CHUNKING",
+        "250-BINARYMIME",
         "250 OK",
       ].join("\n"),
     );
@@ -140,7 +142,7 @@ describe("order and syntax", () => {
     ["MAIL FROM:<a@example.net> SIZE=1 SIZE=1", "501 5.5.4"],
     ["MAIL FROM:<a@example.net> SIZE=x", "501"],
     ["MAIL FROM:<a@example.net> SIZE=40000000", "552 5.3.4"],
-    ["MAIL FROM:<a@example.net> BODY=BINARYMIME", "501"],
+    ["MAIL FROM:<a@example.net> BODY=9BIT", "501"],
     ["MAIL FROM:<a@example.net> RET=FULL ENVID=x+2By", "250"],
     ["MAIL FROM:<a@example.net> ENVID=a+0D+0Ab", "501"],
     ["MAIL FROM:<ä@example.net>", "553 5.6.7"],

@@ -1,0 +1,45 @@
+// The rows of native sinks of the protocol events (DESIGN 4, steps 1 and 9), made of the metabase.
+import type { EventName, EventSubject } from "../events/catalog.ts";
+import { type ProtocolBound, ProtocolChain } from "../events/protocol-chain.ts";
+import type { AnyNativeSink, NativeSink } from "../events/sink.ts";
+import { parseVerbRule, type VerbRule } from "../events/verb-rule.ts";
+import { type ChainParts, bindingOf, sinkContext } from "./bindings.ts";
+
+type Parts = Pick<ChainParts, "configured" | "log" | "nextMessageId">;
+
+/** Equal priorities keep the order of the metabase. */
+export function buildProtocolChain<Name extends EventName>(
+  parts: Parts,
+  event: Name,
+): ProtocolChain<EventSubject<Name>> {
+  const sinks: ProtocolBound<EventSubject<Name>>[] = [];
+  for (const { settings, sink } of parts.configured) {
+    if (sink === undefined || !isOf(sink, event)) continue;
+    const binding = bindingOf(settings, sink);
+    sinks.push({
+      binding,
+      rule: verbRuleOf(parts, binding.displayName, binding.rule),
+      onEvent: (subject, context) => sink.onEvent(subject, context),
+      context: sinkContext(binding, parts),
+    });
+  }
+  return new ProtocolChain(sinks);
+}
+
+function isOf<Name extends EventName>(
+  sink: AnyNativeSink | NativeSink<Name>,
+  event: Name,
+): sink is NativeSink<Name> {
+  return sink.event === event;
+}
+
+function verbRuleOf({ log }: Parts, displayName: string, text: string | undefined): VerbRule | undefined {
+  if (text === undefined || text.trim() === "") return undefined;
+  const rule = parseVerbRule(text);
+  if (rule.ignored.length > 0)
+    log.warn(
+      { binding: displayName, ignored: rule.ignored },
+      "rule has conditions that cannot be parsed; they are ignored",
+    );
+  return rule;
+}
