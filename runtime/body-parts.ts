@@ -3,10 +3,11 @@ import { Collection } from "./collections.ts";
 import { type Bindable, DataSource, type Identify } from "./data-source.ts";
 import { CdoError } from "./errors.ts";
 import { type FieldSource, type FieldValue, Fields, headerSource, MAIL_HEADER } from "./fields.ts";
+import { filePath } from "./files.ts";
 import type { Host, PartKind } from "./host.ts";
 import { refuseWrite, toText } from "./member-names.ts";
 import { decodedStream, encodedStream, wholeStream } from "./content-streams.ts";
-import { fileAccess, type Stream } from "./stream.ts";
+import type { Stream } from "./stream.ts";
 
 function derivedFields(host: Host, part: number): ReadonlyMap<string, FieldSource> {
   return new Map<string, FieldSource>([
@@ -200,8 +201,9 @@ export class BodyPart {
     throw new CdoError("E_NOINTERFACE", toText(name).slice(0, 100));
   }
 
-  SaveToFile(_fileName?: unknown): never {
-    throw fileAccess("BodyPart.SaveToFile");
+  /** The decoded content into a file below the script folder that `allow.write` grants; it replaces what is there. */
+  SaveToFile(fileName: unknown): void {
+    this.#host.savePart(this.#part, filePath(toText(fileName), "BodyPart.SaveToFile"));
   }
 }
 

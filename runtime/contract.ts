@@ -311,6 +311,8 @@ export interface SentHead {
   readonly recipients: readonly string[];
   /** CdoDSNOptions: 0 default, 1 never, else 2 failure + 4 success + 8 delay. */
   readonly notify: number;
+  /** "host:port" of Capabilities.smtp: the server that takes it, whatever the routes of the service say. */
+  readonly nextHop?: string;
   /** Bytes of the frame, behind those of the splices. */
   readonly length: number;
 }

@@ -5,6 +5,7 @@ import { Collection, Dictionary, Enumerator } from "./collections.ts";
 import { Configuration, ConfigurationFields } from "./configuration.ts";
 import * as constants from "./constants.ts";
 import { DataSource } from "./data-source.ts";
+import { DropDirectory, Messages } from "./drop-directory.ts";
 import { EnvelopeFields } from "./envelope-fields.ts";
 import { CdoError } from "./errors.ts";
 import { EventStatus } from "./event-status.ts";
@@ -39,6 +40,9 @@ function createCdo(host: HostOfCall): object {
     Configuration: function NewConfiguration(): object {
       return new Configuration(host());
     },
+    DropDirectory: function NewDropDirectory(): object {
+      return new DropDirectory(host());
+    },
   });
 }
 
@@ -56,7 +60,7 @@ function createActiveXObject(host: HostOfCall): (progId: unknown) => object {
       case "cdo.configuration":
         return new Configuration(host());
       case "cdo.dropdirectory":
-        throw new CdoError("CDO_E_NOT_AVAILABLE", `new ActiveXObject("${name}")`);
+        return new DropDirectory(host());
       default:
         throw new Error(`new ActiveXObject("${name}"): OnArrival does not serve this ProgID`);
     }
@@ -89,6 +93,8 @@ export function installGlobals(console: object, randomUuid: () => string, curren
     Fields,
     Field,
     EventStatus,
+    DropDirectory,
+    Messages,
     Dictionary,
     Enumerator,
   ])

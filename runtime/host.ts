@@ -261,6 +261,31 @@ export class Host {
     return bytesOf(this.#invoke("fileContent", path));
   }
 
+  /** `options` as of Stream.SaveToFile. */
+  saveFile(path: string, options: number, bytes: Bytes): void {
+    this.#invoke("saveFile", path, options, undefined, exactBuffer(bytes));
+  }
+
+  /** The decoded content of the part, over what is there. */
+  savePart(part: number, path: string): void {
+    this.#invoke("savePart", part, path);
+  }
+
+  /** File names of the messages in Drop; `folder` as the script gave it, or "". */
+  dropList(folder: string): string[] {
+    return linesOf(this.#text("dropList", folder));
+  }
+
+  /** The root of a new message with the content of the file. */
+  dropOpen(name: string): number {
+    return this.#number("dropOpen", name) ?? 0;
+  }
+
+  /** The names of those that are left. */
+  dropDelete(names: readonly string[]): string[] {
+    return linesOf(this.#text("dropDelete", undefined, names.join("\n")));
+  }
+
   isCharset(label: string): boolean {
     return this.#invoke("isCharset", label.slice(0, 100)) === 1;
   }
@@ -304,15 +329,21 @@ export class Host {
   }
 
   /** Raises when the binding does not let the script send. */
-  maySend(): void {
-    this.#invoke("maySend");
+  maySend(nextHop: string): void {
+    this.#invoke("maySend", nextHop);
   }
 
-  send(root: number, dsnOptions: number): void {
-    this.#invoke("send", root, dsnOptions);
+  /** `nextHop` is "host:port", or "": as the service routes it. */
+  send(root: number, dsnOptions: number, nextHop: string): void {
+    this.#invoke("send", root, dsnOptions, nextHop);
   }
 
-  /** A granted file as a part; `how` is "attachment", or a reference type, a blank and the reference. */
+  /** The page at the source becomes the body, without a plain text. */
+  createMhtml(root: number, source: string, flags: number): void {
+    this.#edit("createMhtml", root, source, flags);
+  }
+
+  /** A granted file or page as a part; `how` is "attachment", or a reference type, a blank and the reference. */
   attachFile(root: number, path: string, how: string): number {
     return handleIn(this.#edit("attachFile", root, path, how));
   }
@@ -337,6 +368,9 @@ export class Host {
 }
 
 const handleIn = (answer: Answer): number => (typeof answer === "number" ? answer : 0);
+
+const linesOf = (text: string | undefined): string[] =>
+  text === undefined || text === "" ? [] : text.split("\n");
 
 function partNumbers(list: string | undefined): number[] {
   return list === undefined || list === "" ? [] : list.split(",").map(Number);

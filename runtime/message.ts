@@ -1,4 +1,5 @@
 // IMessage: the message as the script sees it. Properties change it in memory at once; DataSource.Save makes that permanent.
+import { cdoSuppressAll } from "./constants.ts";
 import { BodyPart, BodyParts, dispositionSource, mediaTypeSource, type Surroundings } from "./body-parts.ts";
 import { wholeStream } from "./content-streams.ts";
 import { Configuration } from "./configuration.ts";
@@ -7,7 +8,7 @@ import { EnvelopeFields } from "./envelope-fields.ts";
 import { CdoError } from "./errors.ts";
 import { dateSource, type FieldSource, Fields, headerSource, wordSource } from "./fields.ts";
 import type { HeaderView, Host } from "./host.ts";
-import { filePath } from "./files.ts";
+import { resourceOf } from "./files.ts";
 import { htmlToText } from "./html-text.ts";
 import { refuseWrite, toText } from "./member-names.ts";
 import { type Answer, fillAnswer, type Mail, postMail, sendMail } from "./send.ts";
@@ -283,15 +284,21 @@ export class Message {
     return wholeStream(this.#host, this.#root);
   }
 
-  /** A file below the script folder, as the binding grants it. */
-  AddAttachment(url: unknown): BodyPart {
-    const path = filePath(toText(url), "Message.AddAttachment");
-    return this.#part(this.#host.attachFile(this.#root, path, "attachment"));
+  /** A file below the script folder, or a page of the network, as the binding grants it. */
+  AddAttachment(url: unknown, userName?: unknown, password?: unknown): BodyPart {
+    const source = resourceOf(toText(url), "Message.AddAttachment", userName, password);
+    return this.#part(this.#host.attachFile(this.#root, source, "attachment"));
   }
 
   /** A file that the HTML body shows, by Content-ID (0) or Content-Location (1). */
-  AddRelatedBodyPart(url: unknown, reference: unknown, referenceType: unknown): BodyPart {
-    const path = filePath(toText(url), "Message.AddRelatedBodyPart");
+  AddRelatedBodyPart(
+    url: unknown,
+    reference: unknown,
+    referenceType: unknown,
+    userName?: unknown,
+    password?: unknown,
+  ): BodyPart {
+    const source = resourceOf(toText(url), "Message.AddRelatedBodyPart", userName, password);
     const name = toText(reference).trim();
     if (name === "") throw new CdoError("CDO_E_ARGUMENT2", "Message.AddRelatedBodyPart needs a reference");
     if (referenceType !== 0 && referenceType !== 1)
@@ -300,22 +307,26 @@ export class Message {
         "Message.AddRelatedBodyPart takes cdoRefTypeId or cdoRefTypeLocation",
       );
     this.MimeFormatted = true;
-    return this.#part(this.#host.attachFile(this.#root, path, `${referenceType} ${name}`));
+    return this.#part(this.#host.attachFile(this.#root, source, `${referenceType} ${name}`));
   }
 
-  CreateMHTMLBody(url: unknown): never {
-    throw new CdoError(
-      "CDO_E_NOT_AVAILABLE",
-      `Message.CreateMHTMLBody("${toText(url).slice(0, 100)}") (there is no allow.fetch: set HTMLBody, and AddRelatedBodyPart for pictures)`,
-    );
+  /** The page becomes the body, with the resources that it refers to unless CdoMHTMLFlags suppress their kind. */
+  CreateMHTMLBody(url: unknown, flags: unknown = 0, userName?: unknown, password?: unknown): void {
+    const source = resourceOf(toText(url), "Message.CreateMHTMLBody", userName, password);
+    const suppressed = Number(flags);
+    if (!Number.isInteger(suppressed) || suppressed < 0 || suppressed > cdoSuppressAll)
+      throw new CdoError("CDO_E_ARGUMENT2", "Message.CreateMHTMLBody takes a sum of CdoMHTMLFlags, 0 to 31");
+    if (this.#isFlat) this.MimeFormatted = true;
+    this.#host.createMhtml(this.#root, source, suppressed);
+    if (this.#generatesText) this.#host.setBody(this.#root, "text", htmlToText(this.HTMLBody));
   }
 
   /** The message goes into the queue when the script has ended without a fault. */
   Send(): void {
     sendMail(
       mailOf(this),
-      () => this.#host.maySend(),
-      () => this.#host.send(this.#root, this.#dsnOptions),
+      (nextHop) => this.#host.maySend(nextHop),
+      (nextHop) => this.#host.send(this.#root, this.#dsnOptions, nextHop),
     );
   }
 

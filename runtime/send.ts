@@ -6,6 +6,7 @@ import { toText } from "./member-names.ts";
 
 const SEND_USING_PICKUP = 1;
 const SEND_USING_PORT = 2;
+const ANONYMOUS = 0;
 const RULER = "-----Original Message-----";
 
 /** What of a message is read and written here. */
@@ -31,18 +32,17 @@ export interface Mail {
 const setting = (mail: Mail, name: string): string =>
   toText(Configuration.settingOf(mail.Configuration, name));
 
-/** What can be said before the message leaves; `submit` says the rest. */
-export function sendMail(mail: Mail, allowed: () => void, submit: () => void): void {
-  allowed();
+/** What can be said before the message leaves; `submit` says the rest. Both take the next hop, "" where the service routes. */
+export function sendMail(
+  mail: Mail,
+  allowed: (nextHop: string) => void,
+  submit: (nextHop: string) => void,
+): void {
   const using = Number(setting(mail, "sendusing"));
-  if (using === SEND_USING_PORT) {
-    if (setting(mail, "smtpserver") === "") throw new CdoError("CDO_E_SMTP_SERVER_REQUIRED", "Message.Send");
-    throw new CdoError(
-      "CDO_E_NOT_AVAILABLE",
-      "Message.Send with cdoSendUsingPort (leave sendusing at cdoSendUsingPickup: the service routes the message)",
-    );
-  }
-  if (using !== SEND_USING_PICKUP) throw new CdoError("CDO_E_INVALID_SEND_OPTION", `sendusing ${using}`);
+  const nextHop = using === SEND_USING_PORT ? nextHopOf(mail) : "";
+  allowed(nextHop);
+  if (using !== SEND_USING_PICKUP && using !== SEND_USING_PORT)
+    throw new CdoError("CDO_E_INVALID_SEND_OPTION", `sendusing ${using}`);
   const from = setting(mail, "sendemailaddress");
   if (mail.From === "" && mail.Sender === "" && from !== "") mail.From = from;
   const replyTo = setting(mail, "senduserreplyemailaddress");
@@ -50,7 +50,27 @@ export function sendMail(mail: Mail, allowed: () => void, submit: () => void): v
   if (mail.To === "" && mail.CC === "" && mail.BCC === "")
     throw new CdoError("CDO_E_RECIPIENT_MISSING", "Message.Send");
   if (mail.From === "" && mail.Sender === "") throw new CdoError("CDO_E_FROM_MISSING", "Message.Send");
-  submit();
+  submit(nextHop);
+}
+
+/** "host:port" of the server that the configuration names for cdoSendUsingPort. */
+function nextHopOf(mail: Mail): string {
+  const server = setting(mail, "smtpserver").trim().toLowerCase();
+  if (server === "") throw new CdoError("CDO_E_SMTP_SERVER_REQUIRED", "Message.Send");
+  if (Number(setting(mail, "smtpauthenticate")) !== ANONYMOUS)
+    throw new CdoError(
+      "CDO_E_NOT_AVAILABLE",
+      "Message.Send with smtpauthenticate (the queue keeps no passwords: leave it at cdoAnonymous and give delivery.smartHost and delivery.auth in the configuration of the service)",
+    );
+  if (setting(mail, "smtpusessl") === "true")
+    throw new CdoError(
+      "CDO_E_NOT_AVAILABLE",
+      "Message.Send with smtpusessl (TLS from the first byte is not served: leave it at false, STARTTLS is used as delivery.startTls of the configuration says)",
+    );
+  const port = Number(setting(mail, "smtpserverport"));
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new CdoError("CDO_E_INVALID_SEND_OPTION", `smtpserverport ${port}`);
+  return server.includes(":") && !server.startsWith("[") ? `[${server}]:${port}` : `${server}:${port}`;
 }
 
 /** There is no news service: a message that could be posted finds nowhere to go. */

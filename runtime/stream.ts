@@ -15,6 +15,9 @@ const READ_ONLY = 1;
 const WRITE_ONLY = 2;
 const MAX_BYTES = 1024 * 1024 * 1024;
 const SMALLEST_CAPACITY = 256;
+/** SaveOptionsEnum: adSaveCreateNotExist and adSaveCreateOverWrite. */
+const CREATE = 1;
+const OVERWRITE = 2;
 
 const SEPARATORS: Readonly<Record<number, string>> = { [-1]: "\r\n", 10: "\n", 13: "\r" };
 
@@ -268,8 +271,18 @@ export class Stream {
     this.#requireOpen();
   }
 
-  SaveToFile(_fileName?: unknown, _options?: unknown): never {
-    throw fileAccess("Stream.SaveToFile");
+  /** A file below the script folder that the binding's `allow.write` grants; Position is 0 afterwards. */
+  SaveToFile(fileName: unknown, options: unknown = CREATE): void {
+    this.#requireOpen();
+    const option = Number(options);
+    if (option !== CREATE && option !== OVERWRITE)
+      throw new CdoError(
+        "adErrInvalidArgument",
+        "Stream.SaveToFile: options are adSaveCreateNotExist (1) or adSaveCreateOverWrite (2)",
+      );
+    const path = filePath(toText(fileName), "Stream.SaveToFile");
+    this.#host().saveFile(path, option, copyRange(this.#bytes, 0, this.#size));
+    this.#position = 0;
   }
 
   /** A file below the script folder that the binding's `allow.read` grants; Position is 0 afterwards. */
@@ -360,10 +373,3 @@ function countOf(value: unknown, member: string): number {
   if (!Number.isInteger(count)) throw new CdoError("adErrInvalidArgument", member);
   return count;
 }
-
-/** Scripts have no files. The words name the setting that decides about it. */
-export const fileAccess = (member: string): CdoError =>
-  new CdoError(
-    "CDO_E_NOT_AVAILABLE",
-    `${member} needs the capability of the binding's setting allow, which has no write access to files`,
-  );

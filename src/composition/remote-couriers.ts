@@ -7,7 +7,7 @@ import { createMxLookup, defaultResolver } from "../transport/mx.ts";
 import type { Courier } from "../transport/destination-queue.ts";
 import { MxCourier } from "../transport/mx-courier.ts";
 import type { Route } from "../transport/router.ts";
-import { destinationSettings, hostNameOf } from "./settings.ts";
+import { destinationSettings, hostNameOf, routerSettings } from "./settings.ts";
 
 export function createRemoteCouriers(
   server: VirtualServerSettings,
@@ -19,13 +19,15 @@ export function createRemoteCouriers(
     defaultResolver(),
     clock,
   );
+  const { remote } = routerSettings(server);
   return (route) => {
     if (route.kind === "smart-host") {
-      return createDestination(
-        destinationSettings(server, [{ host: route.host, port: route.port }]),
-        log,
-        clock,
-      );
+      const { host, port } = route;
+      const settings = destinationSettings(server, [{ host, port }]);
+      // A server that a script names never gets the credentials that are meant for the smart host.
+      const isSmartHost = remote.kind === "smart-host" && remote.host === host && remote.port === port;
+      const credentials = isSmartHost ? settings.credentials : undefined;
+      return createDestination({ ...settings, credentials }, log, clock);
     }
     return new MxCourier({
       domain: route.domain,

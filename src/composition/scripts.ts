@@ -15,6 +15,7 @@ export function scriptHostOptions(config: Config, log: Logger, clock: Clock): Sc
     log,
     clock,
     settings: { processes: workers, ...settings },
+    dropFolder: path.join(config.mailroot, "Drop"),
   };
 }
 

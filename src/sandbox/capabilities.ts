@@ -61,7 +61,7 @@ export function addSent(
 /** A file name may hold anything; a header field may not. */
 const tokenOf = (name: string): string => name.replaceAll(/[^\w.-]/g, "_").slice(0, 100);
 
-function envelopeOf({ sender, recipients, notify }: SentMessage): Envelope {
+function envelopeOf({ sender, recipients, notify, nextHop }: SentMessage): Envelope {
   const conditions = notifyOf(notify);
   return {
     sender,
@@ -69,6 +69,7 @@ function envelopeOf({ sender, recipients, notify }: SentMessage): Envelope {
       conditions === undefined ? { address } : { address, notify: conditions },
     ),
     body: "8BITMIME",
+    ...(nextHop === undefined ? undefined : { nextHop }),
     ...([sender, ...recipients].every(isAscii) ? undefined : { smtpUtf8: true }),
   };
 }

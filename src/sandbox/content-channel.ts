@@ -1,16 +1,31 @@
 // Answers the content requests of one sandbox process: only for messages that it has in hand, read by the relay, so that
-// the process needs no right to the mailroot.
+// the process needs no right to the mailroot. Files and what the object model waits for come over it, too.
 import type { Socket } from "node:net";
 import { describeError } from "../core/errors.ts";
 import { MAX_FRAME_BYTES } from "../core/frames.ts";
 import { Content } from "../message/content.ts";
-import { CONTENT_REQUEST_BYTES, FILE_REQUEST, MAX_FILE_NAME_BYTES } from "../../runtime/contract.ts";
+import {
+  BLOCKING_REQUEST,
+  type BlockingAnswer,
+  CONTENT_REQUEST_BYTES,
+  FILE_REQUEST,
+  MAX_FILE_NAME_BYTES,
+} from "../../runtime/contract.ts";
+
+export interface BlockingReply {
+  readonly answer: BlockingAnswer;
+  readonly bytes: Buffer;
+}
 
 export interface ContentSource {
   /** The content of an outstanding job, or undefined: then the process asked for mail that is none of its business. */
   contentOf(job: number): Content | undefined;
   /** A file that the job grants, or the number of FILE_… that says why not. Undefined as for content. */
   fileOf(job: number, name: string): Promise<Buffer | number> | undefined;
+  /** How many bytes a blocking request of the job may have. Undefined as for content. */
+  blockingBytes(job: number): number | undefined;
+  /** Undefined: no request, or one that the job cannot make. */
+  perform(job: number, request: Buffer): Promise<BlockingReply> | undefined;
   violated(reason: string): void;
   /** The store could not be read: the fault of neither the script nor the process. */
   unreadable(job: number, reason: string): void;
@@ -18,19 +33,13 @@ export interface ContentSource {
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** How long the request is that begins with these bytes. */
-function requestBytes(pending: Buffer): number {
-  if (pending.length < CONTENT_REQUEST_BYTES || pending.readUInt32LE(4) !== FILE_REQUEST)
-    return CONTENT_REQUEST_BYTES;
-  const name = pending.readDoubleLE(8);
-  const isName = Number.isInteger(name) && name > 0 && name <= MAX_FILE_NAME_BYTES;
-  return CONTENT_REQUEST_BYTES + (isName ? name : 0);
-}
-
 export class ContentChannel {
   #socket: Socket;
   #source: ContentSource;
-  #pending: Buffer = NO_BYTES;
+  /** What came of the next request: joined when it is whole, so that a large one is copied once. */
+  #chunks: Buffer[] = [];
+  #size = 0;
+  #wanted = CONTENT_REQUEST_BYTES;
   #serving = false;
 
   constructor(socket: Socket, source: ContentSource) {
@@ -41,28 +50,56 @@ export class ContentChannel {
   }
 
   #push(chunk: Buffer): void {
-    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const hadHead = this.#size >= CONTENT_REQUEST_BYTES;
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (!hadHead && this.#size >= CONTENT_REQUEST_BYTES) this.#wanted = this.#requestBytes(this.#join());
     // The worker blocks on its request, so it has never more than one in flight.
-    if (this.#pending.length > requestBytes(this.#pending))
-      this.#source.violated("content requested twice at once");
+    if (this.#size > this.#wanted) this.#source.violated("content requested twice at once");
     else this.#serveNext();
   }
 
+  #join(): Buffer {
+    const [first] = this.#chunks;
+    const whole =
+      first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks, this.#size);
+    this.#chunks = [whole];
+    return whole;
+  }
+
+  /** How long the request is that begins with these bytes. */
+  #requestBytes(pending: Buffer): number {
+    const kind = pending.readUInt32LE(4);
+    if (kind !== FILE_REQUEST && kind !== BLOCKING_REQUEST) return CONTENT_REQUEST_BYTES;
+    const rest = pending.readDoubleLE(8);
+    const most =
+      kind === FILE_REQUEST
+        ? MAX_FILE_NAME_BYTES
+        : (this.#source.blockingBytes(pending.readUInt32LE(0)) ?? 0);
+    const isLength = Number.isInteger(rest) && rest > 0 && rest <= most;
+    return CONTENT_REQUEST_BYTES + (isLength ? rest : 0);
+  }
+
   #serveNext(): void {
-    if (this.#serving || this.#pending.length < requestBytes(this.#pending)) return;
-    const request = this.#pending;
-    this.#pending = NO_BYTES;
+    if (this.#serving || this.#size < this.#wanted) return;
+    const request = this.#join();
+    this.#chunks = [];
+    this.#size = 0;
+    this.#wanted = CONTENT_REQUEST_BYTES;
     this.#serving = true;
-    const job = request.readUInt32LE(0);
-    const length = request.readUInt32LE(4);
-    const served =
-      length === FILE_REQUEST
-        ? this.#serveFile(job, request.subarray(CONTENT_REQUEST_BYTES).toString("utf8"))
-        : this.#serve(job, length, request.readDoubleLE(8));
-    void served.then(() => {
+    void this.#serveRequest(request).then(() => {
       this.#serving = false;
       return this.#serveNext();
     });
+  }
+
+  #serveRequest(request: Buffer): Promise<void> {
+    const job = request.readUInt32LE(0);
+    const length = request.readUInt32LE(4);
+    const rest = request.subarray(CONTENT_REQUEST_BYTES);
+    if (length === FILE_REQUEST) return this.#serveFile(job, rest.toString("utf8"));
+    if (length === BLOCKING_REQUEST) return this.#perform(job, rest);
+    return this.#serve(job, length, request.readDoubleLE(8));
   }
 
   async #serveFile(job: number, name: string): Promise<void> {
@@ -71,10 +108,19 @@ export class ContentChannel {
       this.#source.violated("file requested that does not belong to its job");
       return;
     }
-    const prefix = Buffer.allocUnsafe(4);
-    prefix.writeUInt32LE(typeof file === "number" ? file : file.length, 0);
-    this.#socket.write(prefix);
+    this.#socket.write(u32(typeof file === "number" ? file : file.length));
     if (typeof file !== "number") await this.#write(file);
+  }
+
+  async #perform(job: number, request: Buffer): Promise<void> {
+    const reply = await this.#source.perform(job, request);
+    if (reply === undefined) {
+      this.#source.violated("asked for what its job cannot ask for");
+      return;
+    }
+    const head = Buffer.from(JSON.stringify(reply.answer));
+    this.#socket.write(Buffer.concat([u32(head.length), head, u32(reply.bytes.length)]));
+    await this.#write(reply.bytes);
   }
 
   async #serve(job: number, length: number, offset: number): Promise<void> {
@@ -89,9 +135,7 @@ export class ContentChannel {
       this.#source.violated("content requested that does not belong to its job");
       return;
     }
-    const prefix = Buffer.allocUnsafe(4);
-    prefix.writeUInt32LE(length, 0);
-    this.#socket.write(prefix);
+    this.#socket.write(u32(length));
     try {
       for (const piece of content.slice(offset, offset + length)) {
         const chunks = Buffer.isBuffer(piece) ? [piece] : Content.fromFile(NO_BYTES, piece).chunks();
@@ -112,4 +156,10 @@ export class ContentChannel {
       this.#socket.on("drain", done).on("close", done);
     });
   }
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32LE(value, 0);
+  return bytes;
 }

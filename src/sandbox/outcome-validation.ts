@@ -7,6 +7,7 @@ import { isMessageStatus } from "../core/status.ts";
 import { MAX_CHANGE_CHARS, MAX_CHANGE_NOTES } from "../../runtime/contract.ts";
 import type {
   CallOutcome,
+  Capabilities,
   ChangeNote,
   LoadedFrame,
   LogLine,
@@ -66,11 +67,12 @@ const isOptional = (value: unknown, check: (value: unknown) => boolean): boolean
   value === undefined || check(value);
 
 /** The fields of a frame and its type. */
-export function frameHead(frame: Frame): Fields & { type: "ready" | "loaded" | "done" } {
+export function frameHead(frame: Frame): Fields & { type: "ready" | "loaded" | "done" | "waiting" } {
   const { head } = frame;
   require(isFields(head), "no object");
   const { type } = head;
-  require(type === "ready" || type === "loaded" || type === "done", "unknown type");
+  const isKnown = type === "ready" || type === "loaded" || type === "done" || type === "waiting";
+  require(isKnown, "unknown type");
   return head as Fields & { type: typeof type };
 }
 
@@ -94,6 +96,9 @@ function isFault(value: unknown): value is ScriptFault {
     isOptional(value["column"], isCount)
   );
 }
+
+const isGranted = (nextHop: unknown, { smtp = [] }: Capabilities): boolean =>
+  smtp.some((server) => server.toLowerCase() === nextHop);
 
 function isChangeNote(value: unknown): value is ChangeNote {
   return (
@@ -216,12 +221,14 @@ class OutcomeReader {
 
   /** Only a call that may send and has no fault sends; each message is bounded as a whole. */
   #takeSent(heads: unknown, { allow, limits }: ScriptCall, faulted: boolean): SentMessage[] {
-    require(allow.send === true && !faulted, "done: sent without the right to");
+    const maySend = allow.send === true || (allow.smtp ?? []).length > 0;
+    require(maySend && !faulted, "done: sent without the right to");
     require(Array.isArray(heads) && heads.length <= limits.sentMessages, "done: sent");
     let room = limits.growthBytes;
     return (heads as unknown[]).map((head) => {
       require(isFields(head) && isCount(head["length"]) && isCount(head["notify"]), "done: sent message");
-      const { sender, recipients, notify, length } = head as unknown as SentHead;
+      const { sender, recipients, notify, nextHop, length } = head as unknown as SentHead;
+      require(nextHop === undefined ? allow.send === true : isGranted(nextHop, allow), "done: sent next hop");
       require(sender === "" || (typeof sender === "string" && isMailbox(sender)), "done: sent sender");
       const bounded = Array.isArray(recipients) && recipients.length <= limits.recipientsAdded;
       require(bounded && recipients.length > 0 && notify < 16, "done: sent recipients");
@@ -233,7 +240,7 @@ class OutcomeReader {
       require(room >= 0 && end <= this.#bytes.length, "done: sent bytes");
       const bytes = Buffer.from(this.#bytes.subarray(this.#offset, end));
       this.#offset = end;
-      return { sender, recipients, notify, bytes };
+      return { sender, recipients, notify, ...(nextHop === undefined ? undefined : { nextHop }), bytes };
     });
   }
 

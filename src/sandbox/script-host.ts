@@ -5,7 +5,9 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type * as runner from "./call-runner.ts";
 import { CallRunner } from "./call-runner.ts";
+import type { CapabilityBroker } from "./capability-broker-contract.ts";
 import { bundleRuntime } from "./compiler.ts";
+import type { DropFolder } from "./drop-folder.ts";
 import { Generations } from "./generations.ts";
 import type * as loaded from "./loaded-script.ts";
 import { CDO_MODULE, defaultProgram, RUNTIME_ENTRY, type SandboxProgram } from "./sandbox-program.ts";
@@ -48,6 +50,8 @@ export interface SandboxSettings extends ReloadSettings, ActivitySettings {
   readonly shadowRuns: number;
   /** Pause between two scans of the folder, beside the notifications of the kernel. */
   readonly rescanMs: number;
+  /** Messages of the Drop folder that a script gets at once. */
+  readonly maxDropMessages: number;
   /** poll: the folder is on a volume that sends no notifications, and looked at every `pollMs`. */
   readonly watch: "events" | "poll";
   readonly pollMs: number;
@@ -69,6 +73,7 @@ export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
   probeMs: 60_000,
   shadowRuns: 16,
   rescanMs: 5000,
+  maxDropMessages: 10_000,
   watch: "events",
   pollMs: 1000,
   testMs: 10_000,
@@ -90,6 +95,10 @@ export interface ScriptHostOptions {
   /** false: a script may go live although its test cases fail. */
   readonly runsCases?: boolean;
   readonly program?: SandboxProgram;
+  /** The service's Drop folder, for `allow.drop`; absent: there is none. */
+  readonly dropFolder?: string;
+  /** Performs what `allow.fetch` grants; absent: nothing is fetched. */
+  readonly broker?: CapabilityBroker | undefined;
 }
 
 export interface ScriptHost {
@@ -237,7 +246,7 @@ class FolderScriptHost implements ScriptHost {
 
   async #createPool(strikes: Strikes, log: Logger, processes: number): Promise<WorkerPool> {
     const { killGraceMs, startTimeoutMs, processMemoryMb, wholeContentBytes } = this.#settings;
-    const { program = defaultProgram() } = this.#options;
+    const { program = defaultProgram(), broker } = this.#options;
     const clock = this.#clock;
     const runtimeBundle = await bundleRuntime(RUNTIME_ENTRY);
     const maxRssBytes = processMemoryMb * 1024 * 1024;
@@ -249,7 +258,7 @@ class FolderScriptHost implements ScriptHost {
       startTimeoutMs,
       maxRssBytes,
       wholeContentBytes,
-      scriptFolder: this.#folder(),
+      blocking: { scriptFolder: this.#folder(), drop: this.#drop(), broker, clock },
     };
     return new WorkerPool({
       ...this.#settings,
@@ -259,6 +268,12 @@ class FolderScriptHost implements ScriptHost {
       log,
       isSuspended: (version) => strikes.isSuspended(version),
     });
+  }
+
+  #drop(): DropFolder | undefined {
+    const { dropFolder } = this.#options;
+    const { maxDropMessages } = this.#settings;
+    return dropFolder === undefined ? undefined : { folder: dropFolder, maxMessages: maxDropMessages };
   }
 
   #createFolder(): ScriptFolder {

@@ -6,6 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
 import { encodeFrame, FrameReader } from "../core/frames.ts";
 import { CONTENT_FD, FRAME_FD, type RelayFrame, type ScriptLimits } from "../../runtime/contract.ts";
+import { type BlockingParts, BlockingRequests, blockingBytesOf } from "./blocking-requests.ts";
 import { ContentChannel } from "./content-channel.ts";
 import { readGrantedFile } from "./granted-files.ts";
 import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-validation.ts";
@@ -32,8 +33,8 @@ export interface WorkerOptions {
   /** Whether the whole content goes with a job of this version, and up to which size. */
   readonly readsBody: (version: string) => boolean;
   readonly wholeContentBytes: number;
-  /** What `allow.read` is relative to. */
-  readonly scriptFolder: string;
+  /** Also what `allow.read` is relative to. */
+  readonly blocking: BlockingParts;
 }
 
 export interface WorkerListener {
@@ -80,9 +81,11 @@ export class WorkerProcess {
   #isGone = false;
   #stderr = "";
   #unreadable = new Map<number, string>();
+  readonly #blocking: BlockingRequests;
 
   constructor(options: WorkerOptions, listener: WorkerListener) {
     this.options = options;
+    this.#blocking = new BlockingRequests(options.blocking);
     this.#listener = listener;
     this.#headSince = options.clock.now();
     try {
@@ -135,7 +138,16 @@ export class WorkerProcess {
       contentOf: (job: number) => this.#taskOf(job)?.content,
       fileOf: (job: number, name: string) => {
         const task = this.#taskOf(job);
-        return task === undefined ? undefined : readGrantedFile(this.options.scriptFolder, task, name);
+        const { scriptFolder } = this.options.blocking;
+        return task === undefined ? undefined : readGrantedFile(scriptFolder, task, name);
+      },
+      blockingBytes: (job: number) => {
+        const task = this.#taskOf(job);
+        return task === undefined ? undefined : blockingBytesOf(task);
+      },
+      perform: (job: number, request: Buffer) => {
+        const task = this.#taskOf(job);
+        return task === undefined ? undefined : this.#blocking.perform(task, request);
       },
       violated: (reason: string) => this.kill(reason),
       unreadable: (job: number, reason: string) => {
@@ -372,6 +384,7 @@ export class WorkerProcess {
   #gone(): void {
     if (this.#isGone) return;
     this.#isGone = true;
+    this.#blocking.close();
     const unanswered: Entry[] = [];
     for (const one of this.#expected) {
       if (one.kind !== "task") continue;

@@ -153,7 +153,7 @@ export class Pipeline<Script> {
       const staying = new Set(stay.flatMap(({ records }) => records));
       recipients = recipients.filter((record) => !staying.has(record));
     }
-    const groups = groupByRoute(this.#router, recipients);
+    const groups = groupByRoute(this.#router, recipients, message.envelope.nextHop);
     if (groups.size === 0 && stay.length === 0) {
       this.#finishOrSave(message);
       return;
@@ -215,7 +215,8 @@ export class Pipeline<Script> {
   #deferDelivery({ message, attempts }: Delivery, pending: readonly RecipientRecord[]): void {
     const now = this.#parts.clock.now();
     const again: Delivery[] = [];
-    for (const { route, records } of groupByRoute(this.#router, pending).values()) {
+    const { nextHop } = message.envelope;
+    for (const { route, records } of groupByRoute(this.#router, pending, nextHop).values()) {
       const queue = this.#parts.queues.of(route);
       // An unreachable next hop is left alone by its queue as a whole; a refused recipient waits by itself.
       const nextAttempt = queue.blockedUntil > 0 ? undefined : now + this.#retry.delayMs(attempts);

@@ -23,7 +23,8 @@ export type Route =
 const LOCAL: Route = { kind: "local", key: "local" };
 
 export interface Router {
-  routeOf(address: string): Route;
+  /** `nextHop` is that of the message, when it has one: "host:port". */
+  routeOf(address: string, nextHop?: string): Route;
 }
 
 export function createRouter(settings: RouterSettings): Router {
@@ -39,7 +40,8 @@ export function createRouter(settings: RouterSettings): Router {
       ? { kind: "smart-host", key: `${remote.host}:${remote.port}`, host: remote.host, port: remote.port }
       : undefined;
   return {
-    routeOf(address) {
+    routeOf(address, nextHop) {
+      if (nextHop !== undefined) return routeThrough(nextHop);
       if (remote.kind === "drop") return LOCAL;
       const domain = domainOf(address).replace(/\.$/, "");
       if (isLocal(domain)) return LOCAL;
@@ -49,15 +51,22 @@ export function createRouter(settings: RouterSettings): Router {
   };
 }
 
+function routeThrough(nextHop: string): Route {
+  const colon = nextHop.lastIndexOf(":");
+  const host = nextHop.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  return { kind: "smart-host", key: nextHop, host, port: Number(nextHop.slice(colon + 1)) };
+}
+
 /** The recipients that still wait, by route. */
 export function groupByRoute(
   router: Router,
   records: readonly RecipientRecord[],
+  nextHop?: string,
 ): Map<string, { route: Route; records: RecipientRecord[] }> {
   const groups = new Map<string, { route: Route; records: RecipientRecord[] }>();
   for (const record of records) {
     if (record.state !== "pending") continue;
-    const route = router.routeOf(record.recipient.address);
+    const route = router.routeOf(record.recipient.address, nextHop);
     const group = groups.get(route.key);
     if (group === undefined) groups.set(route.key, { route, records: [record] });
     else group.records.push(record);

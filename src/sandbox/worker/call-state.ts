@@ -8,7 +8,7 @@ import type {
   ScriptLimits,
   SentHead,
 } from "../../../runtime/contract.ts";
-import type { ReadFile } from "./content-channel.ts";
+import type { Perform, ReadFile } from "./content-channel.ts";
 import { ChangeNotes } from "./change-notes.ts";
 import { Documents } from "./documents.ts";
 import type { JobDocument } from "./job-document.ts";
@@ -60,6 +60,9 @@ export class CallState {
   /** What the binding grants; nothing unless the job says so. */
   allow: Capabilities = {};
   readFile: ReadFile | undefined;
+  perform: Perform | undefined;
+  /** Of the limits of the same names. */
+  readonly used = { requests: 0, requestBytes: 0 };
   readonly sent: SentMail[] = [];
   readonly #sizeBefore: number;
   readonly #recipientsBefore: readonly string[];

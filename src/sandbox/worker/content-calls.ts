@@ -4,10 +4,11 @@ import { decodeCharset, encodeCharset } from "../../mime/charset.ts";
 import type { CallState } from "./call-state.ts";
 import { decodedBytes, isUuencoded } from "./compose.ts";
 import type { LocatedPart } from "./documents.ts";
-import { readFile } from "./file-calls.ts";
+import { raise } from "./asking.ts";
 import { warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
 import type { HostAnswer, HostValue } from "./isolate.ts";
+import { readFile } from "./resources.ts";
 import { embedMessage, replacePart } from "./tree-edits.ts";
 import { encodeUu } from "./uuencode.ts";
 
@@ -122,8 +123,8 @@ function fileContent(call: CallState, name: HostValue): HostAnswer {
       "CDO_E_NOT_AVAILABLE",
       "Stream.LoadFromFile needs allow: { read: [patterns] } of the binding",
     );
-  const bytes = readFile(call, String(name));
-  return bytes === false ? false : toIsolate(call, bytes);
+  const file = readFile(call, String(name));
+  return file.kind === "resource" ? toIsolate(call, file.bytes) : raise(call, file);
 }
 
 export const contentOperations: Readonly<Record<string, Operation>> = {

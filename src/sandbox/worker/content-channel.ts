@@ -1,6 +1,10 @@
 // The bytes of a message that its job did not carry: asked from the relay over the content channel, blocking.
 import { readSync, writeSync } from "node:fs";
 import {
+  BLOCKING_REQUEST,
+  type BlockingAnswer,
+  type BlockingRequest,
+  type BlockingRequestBody,
   CONTENT_REQUEST_BYTES,
   FILE_ABSENT,
   FILE_DENIED,
@@ -18,6 +22,21 @@ export type FetchRange = (offset: number, length: number) => Buffer;
 /** Reads one file that the job grants; a number says why not. */
 export type ReadFile = (name: string) => Buffer | number;
 
+/** Has the relay do something, and waits for it, at most so long. */
+export type Perform = (request: BlockingRequestBody, waitMs: number, bytes: Buffer) => PerformedAnswer;
+
+export interface PerformedAnswer {
+  readonly answer: BlockingAnswer;
+  readonly bytes: Buffer;
+}
+
+/** What one job can ask the relay. */
+export interface JobAsks {
+  readonly fetch: FetchRange;
+  readonly readFile: ReadFile;
+  readonly perform: (request: BlockingRequest, bytes: Buffer) => PerformedAnswer;
+}
+
 const NO_FILE: ReadonlySet<number> = new Set([FILE_ABSENT, FILE_DENIED, FILE_TOO_LARGE]);
 
 export class ContentChannel {
@@ -28,12 +47,16 @@ export class ContentChannel {
     this.#fd = fd;
   }
 
+  asksOf(job: number): JobAsks {
+    return {
+      fetch: (offset, length) => this.fetch(job, offset, length),
+      readFile: (name) => this.file(job, name),
+      perform: (request, bytes) => this.perform(job, request, bytes),
+    };
+  }
+
   fetch(job: number, offset: number, length: number): Buffer {
-    const request = Buffer.alloc(CONTENT_REQUEST_BYTES);
-    request.writeUInt32LE(job, 0);
-    request.writeUInt32LE(length, 4);
-    request.writeDoubleLE(offset, 8);
-    this.#transfer(request, (from) => writeSync(this.#fd, request, from, request.length - from));
+    this.#request(job, length, offset);
     const answered = this.#read(4).readUInt32LE(0);
     if (answered > length) throw new Error("the content channel is out of step");
     const bytes = this.#read(answered);
@@ -44,14 +67,32 @@ export class ContentChannel {
   file(job: number, name: string): Buffer | number {
     const text = Buffer.from(name);
     if (text.length === 0 || text.length > MAX_FILE_NAME_BYTES) return FILE_ABSENT;
-    const request = Buffer.alloc(CONTENT_REQUEST_BYTES + text.length);
-    request.writeUInt32LE(job, 0);
-    request.writeUInt32LE(FILE_REQUEST, 4);
-    request.writeDoubleLE(text.length, 8);
-    text.copy(request, CONTENT_REQUEST_BYTES);
-    this.#transfer(request, (from) => writeSync(this.#fd, request, from, request.length - from));
+    this.#request(job, FILE_REQUEST, text.length, text);
     const length = this.#read(4).readUInt32LE(0);
     return NO_FILE.has(length) ? length : this.#read(length);
+  }
+
+  perform(job: number, request: BlockingRequest, bytes: Buffer): PerformedAnswer {
+    const head = Buffer.from(JSON.stringify(request));
+    const headLength = Buffer.alloc(4);
+    headLength.writeUInt32LE(head.length, 0);
+    this.#request(job, BLOCKING_REQUEST, 4 + head.length + bytes.length, headLength, head, bytes);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the relay is trusted
+    const answer = JSON.parse(this.#readCounted().toString("utf8")) as BlockingAnswer;
+    return { answer, bytes: this.#readCounted() };
+  }
+
+  #request(job: number, length: number, offset: number, ...rest: readonly Buffer[]): void {
+    const head = Buffer.alloc(CONTENT_REQUEST_BYTES);
+    head.writeUInt32LE(job, 0);
+    head.writeUInt32LE(length, 4);
+    head.writeDoubleLE(offset, 8);
+    const request = rest.length === 0 ? head : Buffer.concat([head, ...rest]);
+    this.#transfer(request, (from) => writeSync(this.#fd, request, from, request.length - from));
+  }
+
+  #readCounted(): Buffer {
+    return this.#read(this.#read(4).readUInt32LE(0));
   }
 
   #read(length: number): Buffer {

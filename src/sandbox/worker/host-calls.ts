@@ -3,9 +3,11 @@
 import { randomUUID } from "node:crypto";
 import type { CallState } from "./call-state.ts";
 import { contentOperations } from "./content-calls.ts";
+import { dropOperations } from "./drop-calls.ts";
 import { fileOperations } from "./file-calls.ts";
 import { headerOperations } from "./header-calls.ts";
 import type { HostAnswer, HostFunction, HostValue } from "./isolate.ts";
+import { mhtmlOperations } from "./mhtml.ts";
 import { partOperations } from "./part-calls.ts";
 import { sendOperations } from "./send-calls.ts";
 import { formatRecipientList, formatSender, parseRecipientList, parseSender } from "./recipient-list.ts";
@@ -103,6 +105,8 @@ const OPERATIONS = new Map<string, Operation>(
     ...contentOperations,
     ...sendOperations,
     ...fileOperations,
+    ...dropOperations,
+    ...mhtmlOperations,
   }),
 );
 const REPORTS = new Map<string, Operation>(Object.entries(reportOperations));

@@ -36,9 +36,7 @@ function serve(socket: Socket): void {
   };
 
   const runAndAnswer = (job: JobFrame, sent: Buffer): void => {
-    const fetch = (offset: number, length: number): Buffer => content.fetch(job.job, offset, length);
-    const readFile = (name: string): Buffer | number => content.file(job.job, name);
-    const { head, bytes } = runJob(job, sent, scripts, settings, fetch, readFile);
+    const { head, bytes } = runJob(job, sent, scripts, settings, content.asksOf(job.job));
     send(head, bytes);
     // Answers that are ready must not wait behind a slow job: were we ended in it, the relay would suspect the wrong one.
     if (performance.now() - batchStarted > settings.flushAfterMs) flush();

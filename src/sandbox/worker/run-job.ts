@@ -3,7 +3,7 @@ import { MAX_FRAME_BYTES } from "../../core/frames.ts";
 import type { Splice } from "../../core/splice.ts";
 import type { CallOutcome, DoneFrame, JobFrame, ScriptCall, ScriptFault } from "../../../runtime/contract.ts";
 import { CallState, type EnvelopeState } from "./call-state.ts";
-import { type FetchRange, JobSource, type ReadFile } from "./content-channel.ts";
+import { type JobAsks, JobSource } from "./content-channel.ts";
 import { JobDocument } from "./job-document.ts";
 import type { ScriptStore } from "./script-store.ts";
 import type { WorkerSettings } from "./settings.ts";
@@ -21,7 +21,7 @@ interface Run {
   readonly source: JobSource;
   readonly document: JobDocument;
   readonly settings: WorkerSettings;
-  readonly readFile: ReadFile;
+  readonly asks: JobAsks;
   readonly bytes: Buffer[];
   room: number;
   envelope: EnvelopeState;
@@ -32,17 +32,16 @@ export function runJob(
   sent: Buffer,
   scripts: ScriptStore,
   settings: WorkerSettings,
-  fetch: FetchRange,
-  readFile: ReadFile,
+  asks: JobAsks,
 ): JobAnswer {
-  const source = new JobSource(sent, job.contentSize, job.headerBytes, fetch, settings.wholeRestBytes);
+  const source = new JobSource(sent, job.contentSize, job.headerBytes, asks.fetch, settings.wholeRestBytes);
   const { sender, recipients, status } = job.envelope;
   const run: Run = {
     job,
     source,
     document: new JobDocument(source),
     settings,
-    readFile,
+    asks,
     bytes: [],
     room: MAX_FRAME_BYTES - ANSWER_RESERVE_BYTES,
     envelope: { sender, recipients, status },
@@ -62,7 +61,9 @@ function runCall(run: Run, call: ScriptCall, scripts: ScriptStore): CallOutcome 
   source.bodyWasRead = false;
   const state = new CallState(call.limits, document, job.envelope, run.envelope);
   state.allow = call.allow;
-  state.readFile = run.readFile;
+  state.readFile = run.asks.readFile;
+  state.perform = (request, waitMs, bytes) =>
+    run.asks.perform({ call: job.calls.indexOf(call), waitMs, request }, bytes);
   state.settings = run.settings;
   const started = performance.now();
   const script = scripts.use(call.version, started);
@@ -130,10 +131,10 @@ function takeSplices(run: Run, savedBefore: readonly Splice[]): Pick<CallOutcome
 function takeSent(run: Run, { sent }: CallState): Pick<CallOutcome, "sent"> {
   if (sent.length === 0) return {};
   return {
-    sent: sent.map(({ sender, recipients, notify, bytes }) => {
+    sent: sent.map(({ bytes, ...head }) => {
       run.bytes.push(bytes);
       run.room -= bytes.length;
-      return { sender, recipients, notify, length: bytes.length };
+      return { ...head, length: bytes.length };
     }),
   };
 }

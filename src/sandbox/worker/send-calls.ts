@@ -24,10 +24,20 @@ const addressesOf = (headers: Headers, ...names: readonly string[]): string[] =>
     headers.getAll(name).flatMap((raw) => parseAddressList(raw).map((mailbox) => mailbox.address)),
   );
 
-/** Whether the binding lets the script send; asked before anything of Send is looked at. */
-function mayNotSend(call: CallState): false | undefined {
+/** Whether the binding lets the script send, to this next hop when there is one; asked before anything of Send is looked at. */
+function mayNotSend(call: CallState, nextHop: string): false | undefined {
+  if (nextHop !== "") return mayNotSendTo(call, nextHop);
   if (call.allow.send === true) return undefined;
   return call.fail("CDO_E_UNSAFE_OPERATION", "sending needs allow: { send: true } in the script's binding");
+}
+
+function mayNotSendTo(call: CallState, nextHop: string): false | undefined {
+  const { smtp = [] } = call.allow;
+  if (smtp.some((server) => server.toLowerCase() === nextHop)) return undefined;
+  return call.fail(
+    smtp.length === 0 ? "CDO_E_NOT_AVAILABLE" : "CDO_E_UNSAFE_OPERATION",
+    `sending through ${nextHop.slice(0, 100)} needs allow: { smtp: ["${nextHop.slice(0, 100)}"] } of the binding (or leave sendusing at cdoSendUsingPickup: the service routes the message)`,
+  );
 }
 
 /** The script's mail would make a script send again, and so on: the relay counts, this says it where it happens. */
@@ -38,8 +48,9 @@ function loops(call: CallState): boolean {
   return hops >= call.limits.sendHops;
 }
 
-function send(call: CallState, root: HostValue, dsnOptions: HostValue): HostValue {
-  const refused = mayNotSend(call);
+function send(call: CallState, root: HostValue, dsnOptions: HostValue, hop: HostValue): HostValue {
+  const nextHop = hop === undefined ? "" : String(hop);
+  const refused = mayNotSend(call, nextHop);
   if (refused !== undefined) return refused;
   const document = call.documents.document(Number(root));
   if (document === undefined) return call.fail("CDO_E_INACTIVE", "message");
@@ -56,7 +67,8 @@ function send(call: CallState, root: HostValue, dsnOptions: HostValue): HostValu
   const bytes = outgoing(document.toBuffer(), envelope.sender);
   const used = call.sent.reduce((sum, mail) => sum + mail.bytes.length, bytes.length);
   if (used > call.limits.growthBytes) return call.exceeded("growthBytes", call.limits.growthBytes);
-  call.sent.push({ ...envelope, notify: Number(dsnOptions) & ALL_DSN_OPTIONS, bytes });
+  const notify = Number(dsnOptions) & ALL_DSN_OPTIONS;
+  call.sent.push({ ...envelope, notify, ...(nextHop === "" ? undefined : { nextHop }), bytes });
   return true;
 }
 
@@ -135,7 +147,7 @@ function refer(call: CallState, from: HostValue, to: HostValue): HostValue {
 }
 
 export const sendOperations: Readonly<Record<string, Operation>> = {
-  maySend: (call) => mayNotSend(call) ?? true,
+  maySend: (call, nextHop) => mayNotSend(call, String(nextHop)) ?? true,
   send,
   copyAttachments,
   refer,

@@ -51,7 +51,7 @@ export function createFixture(
       startTimeoutMs: 10_000,
       maxRssBytes: (options.maxRssMb ?? 1024) * 1024 * 1024,
       wholeContentBytes: 1024 * 1024,
-      scriptFolder: "/",
+      blocking: { scriptFolder: "/", drop: undefined, broker: undefined, clock: systemClock },
     },
   });
   return {

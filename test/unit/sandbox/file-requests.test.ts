@@ -34,6 +34,8 @@ beforeEach(async () => {
     contentOf: () => undefined,
     fileOf: (job, name) =>
       job === 1 ? Promise.resolve(name === "ä.txt" ? Buffer.from("file") : FILE_DENIED) : undefined,
+    blockingBytes: () => undefined,
+    perform: () => undefined,
     violated: (reason) => void violations.push(reason),
     unreadable: () => undefined,
   });
