@@ -15,7 +15,11 @@ import { resolveAnyCase, toText } from "./member-names.ts";
 import { Message } from "./message.ts";
 import { Stream } from "./stream.ts";
 import { structuredClone } from "./structured-clone.ts";
-import { atob, btoa, TextDecoder, TextEncoder } from "./text-coding.ts";
+import { atob, btoa, TextEncoder } from "./text-coding.ts";
+import { createTextDecoder } from "./text-decoder.ts";
+import { createUrl } from "./url.ts";
+import { URLSearchParams } from "./url-search-params.ts";
+import type { WebHost } from "./web-host.ts";
 
 /** The host of the message that is being processed; undefined while the script is being loaded. */
 export type CurrentHost = () => Host | undefined;
@@ -77,8 +81,14 @@ function define(name: string, value: unknown): void {
   Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
 }
 
-export function installGlobals(console: object, randomUuid: () => string, currentHost: CurrentHost): void {
+export function installGlobals(
+  console: object,
+  randomUuid: () => string,
+  currentHost: CurrentHost,
+  webHost: WebHost,
+): void {
   removeDangers();
+  const web = { TextDecoder: createTextDecoder(webHost), URL: createUrl(webHost) };
   narrowBuiltIns();
   // Subclasses first: a class is frozen here together with the names of the classes that it extends.
   for (const type of [
@@ -103,7 +113,11 @@ export function installGlobals(console: object, randomUuid: () => string, curren
     Object.freeze(type.prototype);
     Object.freeze(type);
   }
-  for (const type of [TextEncoder, TextDecoder]) Object.freeze(type.prototype);
+  for (const type of [TextEncoder, URLSearchParams]) Object.freeze(type.prototype);
+  for (const { prototype } of Object.values(web)) {
+    Object.freeze(Reflect.getPrototypeOf(prototype));
+    Object.freeze(prototype);
+  }
   for (const [name, value] of Object.entries(constants)) define(name, value);
   const host = hostOfCall(currentHost);
   const values = {
@@ -112,7 +126,8 @@ export function installGlobals(console: object, randomUuid: () => string, curren
     ActiveXObject: createActiveXObject(host),
     CDO: createCdo(host),
     TextEncoder,
-    TextDecoder,
+    URLSearchParams,
+    ...web,
     atob,
     btoa,
     structuredClone,

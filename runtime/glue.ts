@@ -7,6 +7,7 @@ import { installGlobals } from "./globals.ts";
 import { Host, type HostFunction } from "./host.ts";
 import { Message } from "./message.ts";
 import { takeStackHook } from "./source-place.ts";
+import { WebHost } from "./web-host.ts";
 
 const MAX_MESSAGE_CHARS = 1000;
 const MAX_STACK_CHARS = 8000;
@@ -115,7 +116,7 @@ export function createGlue(hostFunction: HostFunction): Glue {
   let current: Call | undefined;
   const place = takeStackHook();
   const randomUuid = (): string => toStringOf(hostFunction("uuid"));
-  installGlobals(scriptConsole.console, randomUuid, () => current?.host);
+  installGlobals(scriptConsole.console, randomUuid, () => current?.host, new WebHost(hostFunction));
 
   /** The end of a call: tells the host what was never committed, and closes the objects that the script may have kept. */
   const finish = (call: Call): number | string => {

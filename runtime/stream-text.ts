@@ -1,6 +1,7 @@
 // Text in a stream of bytes: reading by characters and lines without decoding the whole for each, and writing.
 import { copyRange, createBytes, lengthOf } from "./bytes.ts";
 import type { Host } from "./host.ts";
+import { sequenceLength } from "./utf8.ts";
 
 /** Bytes decoded at a time. A stream of megabytes that is read by lines is not held as text as a whole. */
 const WINDOW_BYTES = 256 * 1024;
@@ -131,7 +132,7 @@ export class TextWindow {
 function utf8BytesOf(bytes: Uint8Array, start: number, end: number, units: number): number {
   let at = start;
   for (let left = units; left > 0 && at < end;) {
-    const length = utf8SequenceLength(bytes, at, end);
+    const length = sequenceLength(bytes, at, end);
     const isPair = length === 4;
     // Half of a pair is half of its bytes.
     at += isPair && left === 1 ? 2 : length;
@@ -139,25 +140,6 @@ function utf8BytesOf(bytes: Uint8Array, start: number, end: number, units: numbe
   }
   return at - start;
 }
-
-/** The bytes of the character at `at`, or of the longest beginning of one. */
-function utf8SequenceLength(bytes: Uint8Array, at: number, end: number): number {
-  const first = bytes[at] ?? 0;
-  const wanted = first < 0xc2 || first > 0xf4 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  let length = 1;
-  while (length < wanted && at + length < end) {
-    const byte = bytes[at + length] ?? 0;
-    if (byte < lowestSecond(first, length) || byte > highestSecond(first, length)) break;
-    length += 1;
-  }
-  return length;
-}
-
-/** Overlong forms, surrogates and code points beyond the last are invalid from their second byte on. */
-const lowestSecond = (first: number, place: number): number =>
-  place > 1 ? 0x80 : first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
-const highestSecond = (first: number, place: number): number =>
-  place > 1 ? 0xbf : first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
 
 function utf8Length(text: string): number {
   let length = 0;

@@ -1,4 +1,4 @@
-// TextEncoder, TextDecoder, atob and btoa, which a bare V8 does not have.
+// TextEncoder, atob and btoa, which a bare V8 does not have.
 
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -30,72 +30,6 @@ export class TextEncoder {
     }
     return bytes.slice(0, length);
   }
-}
-
-/** UTF-8 and the one-byte latin1 (of which windows-1252 and us-ascii are labels on the web). */
-export class TextDecoder {
-  readonly #latin1: boolean;
-
-  constructor(label: unknown = "utf-8") {
-    const name = String(label).trim().toLowerCase();
-    this.#latin1 = ["latin1", "iso-8859-1", "us-ascii", "ascii"].includes(name);
-    if (!this.#latin1 && name !== "utf-8" && name !== "utf8")
-      throw new RangeError(`TextDecoder: the encoding ${name.slice(0, 40)} is not served`);
-  }
-
-  get encoding(): string {
-    return this.#latin1 ? "iso-8859-1" : "utf-8";
-  }
-
-  decode(input: ArrayBuffer | ArrayBufferView = new Uint8Array()): string {
-    const bytes = ArrayBuffer.isView(input)
-      ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
-      : new Uint8Array(input);
-    return this.#latin1 ? latin1(bytes) : utf8(bytes);
-  }
-}
-
-function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
-}
-
-function utf8(bytes: Uint8Array): string {
-  let text = "";
-  let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  while (at < bytes.length) {
-    const first = bytes[at] ?? 0;
-    at += 1;
-    if (first < 0x80) {
-      text += String.fromCharCode(first);
-      continue;
-    }
-    const length = continuationBytes(first);
-    const sequence = length === 0 ? undefined : continuation(bytes, at, first, length);
-    text += sequence === undefined ? "\ufffd" : String.fromCodePoint(sequence);
-    if (sequence !== undefined) at += length;
-  }
-  return text;
-}
-
-/** How many bytes follow the first one; 0 when it can start nothing. */
-function continuationBytes(first: number): number {
-  if (first < 0xc2 || first >= 0xf5) return 0;
-  if (first < 0xe0) return 1;
-  return first < 0xf0 ? 2 : 3;
-}
-
-/** The code point, or undefined for a truncated, overlong or surrogate sequence. */
-function continuation(bytes: Uint8Array, start: number, first: number, length: number): number | undefined {
-  let code = first & (0x3f >> length);
-  for (let at = start; at < start + length; at++) {
-    const byte = bytes[at] ?? 0;
-    if ((byte & 0xc0) !== 0x80) return undefined;
-    code = (code << 6) | (byte & 0x3f);
-  }
-  const smallest = length === 1 ? 0x80 : length === 2 ? 0x800 : 0x10000;
-  return code < smallest || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? undefined : code;
 }
 
 export function btoa(input: unknown): string {

@@ -10,6 +10,7 @@ import type { HostAnswer, HostFunction, HostValue } from "./isolate.ts";
 import { mhtmlOperations } from "./mhtml.ts";
 import { partOperations } from "./part-calls.ts";
 import { sendOperations } from "./send-calls.ts";
+import { WebBudget, webOperations } from "./web-calls.ts";
 import { formatRecipientList, formatSender, parseRecipientList, parseSender } from "./recipient-list.ts";
 
 export type Operation = (
@@ -105,22 +106,30 @@ const OPERATIONS = new Map<string, Operation>(
     ...contentOperations,
     ...sendOperations,
     ...fileOperations,
+<<<<<<< Updated upstream
     ...dropOperations,
     ...mhtmlOperations,
+=======
+    ...webOperations,
+>>>>>>> Stashed changes
   }),
 );
 const REPORTS = new Map<string, Operation>(Object.entries(reportOperations));
+
+/** What comes out of the isolate was copied on the way: nobody else holds it. */
+const bytesOf = (received: unknown): Buffer =>
+  received instanceof ArrayBuffer ? Buffer.from(received) : NO_BYTES;
 
 const textLength = (value: HostValue): number => (typeof value === "string" ? value.length : 0);
 
 /** The function that a context gets. `current` is the call that is running in it; between calls there is none. */
 export function createHostFunction(current: () => CallState | undefined): HostFunction {
+  const outside = new WebBudget();
   return (operation, a, b, c, place, received) => {
     const call = current();
-    if (call === undefined) return operation === "error" ? "CDO_E_NOT_AVAILABLE outside of a message" : false;
+    if (call === undefined) return outside.serve(operation, a, b, c, bytesOf(received));
     const report = REPORTS.get(operation);
-    // What comes out of the isolate was copied on the way: nobody else holds it.
-    const bytes = received instanceof ArrayBuffer ? Buffer.from(received) : NO_BYTES;
+    const bytes = bytesOf(received);
     if (report === undefined && !call.admit(textLength(b) + textLength(c) + bytes.length)) return false;
     call.changes.place = typeof place === "number" ? place : 0;
     try {

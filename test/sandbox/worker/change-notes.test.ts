@@ -1,7 +1,7 @@
 // What an effect log can say of a script: each committed edit and where it was made.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MAX_CHANGE_NOTES } from "../../../runtime/contract.ts";
-import { ALTERNATIVE, script, WorkerUnderTest } from "./support.ts";
+import { ALTERNATIVE, WorkerUnderTest } from "./support.ts";
 
 let worker: WorkerUnderTest;
 beforeAll(async () => {

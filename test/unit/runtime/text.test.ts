@@ -1,5 +1,5 @@
 // The parts of the runtime that are plain functions, beside what Node has under the same name.
-import { array, assert, property, string, uint8Array } from "fast-check";
+import { array, assert, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CDO_ERRORS, CdoError } from "../../../runtime/errors.ts";
 import { htmlToText } from "../../../runtime/html-text.ts";
@@ -7,7 +7,6 @@ import { structuredClone as cloneOf } from "../../../runtime/structured-clone.ts
 import {
   atob as fromBase64,
   btoa as toBase64,
-  TextDecoder as Decoder,
   TextEncoder as Encoder,
 } from "../../../runtime/text-coding.ts";
 
@@ -21,24 +20,6 @@ describe("text coding", () => {
     expect([...new Encoder().encode("\ud800x")]).toEqual([...new TextEncoder().encode("\ud800x")]);
   });
 
-  test("valid UTF-8 is decoded as Node decodes it", () => {
-    assert(
-      property(string({ unit: "grapheme" }), (text) => {
-        expect(new Decoder().decode(new TextEncoder().encode(text))).toBe(
-          new TextDecoder().decode(new TextEncoder().encode(text)),
-        );
-      }),
-    );
-  });
-
-  test("any bytes decode to well-formed text", () => {
-    assert(
-      property(uint8Array(), (bytes) => {
-        expect(new Decoder().decode(bytes).isWellFormed()).toBe(true);
-      }),
-    );
-  });
-
   test("base64 goes there and back, and refuses what is not base64", () => {
     assert(
       property(array(string({ unit: "binary-ascii" })), (texts) => {
@@ -49,10 +30,6 @@ describe("text coding", () => {
     );
     expect(() => toBase64("€")).toThrow(RangeError);
     expect(() => fromBase64("a*b=")).toThrow(RangeError);
-  });
-
-  test("an encoding that is not served is refused by name", () => {
-    expect(() => new Decoder("shift-jis")).toThrow(/shift-jis/);
   });
 });
 
