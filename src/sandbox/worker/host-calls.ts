@@ -106,12 +106,9 @@ const OPERATIONS = new Map<string, Operation>(
     ...contentOperations,
     ...sendOperations,
     ...fileOperations,
-<<<<<<< Updated upstream
     ...dropOperations,
     ...mhtmlOperations,
-=======
     ...webOperations,
->>>>>>> Stashed changes
   }),
 );
 const REPORTS = new Map<string, Operation>(Object.entries(reportOperations));
