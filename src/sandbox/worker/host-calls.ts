@@ -124,7 +124,10 @@ export function createHostFunction(current: () => CallState | undefined): HostFu
   const outside = new WebBudget();
   return (operation, a, b, c, place, received) => {
     const call = current();
-    if (call === undefined) return outside.serve(operation, a, b, c, bytesOf(received));
+    if (call === undefined) {
+      if (outside.serves(operation)) return outside.serve(operation, a, b, c, bytesOf(received));
+      return operation === "error" ? "CDO_E_NOT_AVAILABLE outside of a message" : false;
+    }
     const report = REPORTS.get(operation);
     const bytes = bytesOf(received);
     if (report === undefined && !call.admit(textLength(b) + textLength(c) + bytes.length)) return false;

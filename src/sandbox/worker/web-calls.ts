@@ -77,10 +77,12 @@ export class WebBudget {
   #calls = LOAD_CALLS;
   #bytes = LOAD_BYTES;
 
-  /** `false`: another operation, or the budget is used up. */
+  serves(operation: string): boolean {
+    return Object.hasOwn(webOperations, operation);
+  }
+
+  /** `false`: the budget is used up. */
   serve(operation: string, a: HostValue, b: HostValue, c: HostValue, bytes: Buffer): HostAnswer {
-    if (operation === "error") return "CDO_E_NOT_AVAILABLE outside of a message";
-    if (!Object.hasOwn(webOperations, operation)) return false;
     this.#calls -= 1;
     this.#bytes -= (textOf(b)?.length ?? 0) + (textOf(c)?.length ?? 0) + bytes.length;
     return this.#calls < 0 || this.#bytes < 0 ? false : answer(operation, a, b, c, bytes);
