@@ -152,10 +152,11 @@ function detailsOf({
   recipientCount,
   changes,
   moreChanges,
+  asked,
   fault,
 }: EffectLine): string[] {
-  if (fault !== undefined) return [];
-  const lines: string[] = [];
+  const lines = (asked ?? []).map((request) => `       asked ${request}`);
+  if (fault !== undefined) return lines;
   if (sender !== undefined) lines.push(`       sender is now <${sender}>`);
   if (recipients !== undefined) {
     const more = (recipientCount ?? 0) > recipients.length ? ` and more, ${recipientCount ?? 0} in all` : "";

@@ -8,22 +8,25 @@ import type { BoundSink } from "../events/sink.ts";
 import type { Content } from "../message/content.ts";
 import type { BindingLine } from "../observe/effect-lines.ts";
 import type { ChainText, EffectLog } from "../observe/effect-log.ts";
+import type { AskedRequests } from "../sandbox/asked-requests.ts";
 import { ChangePlaces } from "../sandbox/change-places.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import type { ShadowResult, ShadowRecorder } from "../sandbox/shadow-runs.ts";
-import { callText, effectText, envelopeText, messageIdOf, quote } from "./effect-text.ts";
+import { askedText, callText, effectText, envelopeText, messageIdOf, quote } from "./effect-text.ts";
 
 const ID_DIGITS = 16;
 
 export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorder {
   readonly #log: EffectLog;
   readonly #clock: Clock;
+  readonly #asked: AskedRequests | undefined;
   readonly #places = new ChangePlaces();
   readonly #chains = new WeakMap<SinkChain<ScriptTarget>, ChainText>();
 
-  constructor(log: EffectLog, clock: Clock) {
+  constructor(log: EffectLog, clock: Clock, asked?: AskedRequests) {
     this.#log = log;
     this.#clock = clock;
+    this.#asked = asked;
   }
 
   get recording(): boolean {
@@ -44,29 +47,35 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
     const { sinks } = run.chain;
     const chain = this.#chainOf(run.chain);
     const messageId = messageIdOf(run);
-    let line = `{"id":"${run.id}","time":${this.#clock.now()},`;
+    const now = this.#clock.now();
+    let line = `{"id":"${run.id}","time":${now},`;
     if (messageId !== undefined) line += `"messageId":${quote(messageId)},`;
     line += `${envelopeText(run.envelope)},"chain":"${chain.id}"`;
     if (run.from > 0) line += `,"start":${run.from}`;
     line += `,"reached":${run.reached}`;
-    if (run.passedOver.length > 0) line += `,"passedOver":${JSON.stringify(run.passedOver)}`;
-    if (run.shadows.length > 0) line += `,"shadows":[${run.shadows.join(",")}]`;
+    if (run.passedOver !== undefined) line += `,"passedOver":${JSON.stringify(run.passedOver)}`;
+    if (run.shadows !== undefined) line += `,"shadows":[${run.shadows.join(",")}]`;
     line += ',"calls":[';
-    for (const [index, call] of run.calls.entries()) {
+    let separator = "";
+    for (const call of run.calls) {
       const sink = sinks[call.position];
       const script = sink?.kind === "script" ? sink.script.script : undefined;
-      line += (index === 0 ? "" : ",") + callText(call, script, this.#places);
+      const asked = script === undefined ? undefined : this.#asked?.take(run.id, script.version);
+      line += separator + callText(call, script, this.#places, asked);
+      separator = ",";
     }
     line += `],"end":"${end.kind}"`;
     if (end.text !== undefined) line += `,"why":${quote(end.text)}`;
     if (forks.length > 0) line += `,"forks":${JSON.stringify(forks)}`;
-    this.#log.write(`${line}}`, chain);
+    this.#log.write(`${line}}\n`, now, chain);
   }
 
   shadow({ id, sink, effect, wouldSend, live, differs, why }: ShadowResult): void {
     const { scriptName, script } = sink.script;
-    let line = `{"id":"${id}","time":${this.#clock.now()},"shadow":{"name":${quote(sink.binding.displayName)}`;
+    const now = this.#clock.now();
+    let line = `{"id":"${id}","time":${now},"shadow":{"name":${quote(sink.binding.displayName)}`;
     line += `,"script":${quote(scriptName)},${effectText(effect, script, this.#places)}`;
+    line += askedText(script === undefined ? undefined : this.#asked?.take(id, script.version));
     if (wouldSend.length > 0) line += `,"wouldSend":${JSON.stringify(wouldSend)}`;
     line += "}";
     if (live !== undefined) {
@@ -76,7 +85,7 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
     }
     if (differs !== undefined) line += `,"differs":${JSON.stringify(differs)}`;
     if (why !== undefined) line += `,"why":${quote(why)}`;
-    this.#log.write(`${line}}`);
+    this.#log.write(`${line}}\n`, now);
   }
 
   #chainOf(chain: SinkChain<ScriptTarget>): ChainText {
@@ -87,7 +96,7 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
       ...chain.disabled.map((sink) => bindingLine(sink, chain)),
     ]);
     const id = createHash("sha256").update(bindings).digest("hex").slice(0, ID_DIGITS);
-    const text = { id, line: `{"chain":"${id}","bindings":${bindings}}` };
+    const text = { id, line: `{"chain":"${id}","bindings":${bindings}}\n` };
     this.#chains.set(chain, text);
     return text;
   }

@@ -10,9 +10,14 @@ const MAX_CHANGES = 50;
 const MAX_TEXT = 1000;
 const MAX_WHAT = 200;
 
+const PLAIN = /^[\w@.<>+=/: -]*$/;
+
 /** Texts come from clients and out of the sandbox: bounded and escaped. */
-export const quote = (text: string, most = MAX_TEXT): string =>
-  JSON.stringify(text.length > most ? text.slice(0, most) : text);
+export function quote(text: string, most = MAX_TEXT): string {
+  if (text.length > most) return JSON.stringify(text.slice(0, most));
+  // Most are addresses and names, which need no escapes: seen faster than escaped.
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+}
 
 const list = (texts: readonly string[]): string => `[${texts.map((text) => quote(text)).join(",")}]`;
 
@@ -27,11 +32,20 @@ export function envelopeText({ sender, recipients }: Envelope): string {
 }
 
 /** Of one call; `script` is the version that ran. */
-export function callText(call: CallEffect, script: LiveScript | undefined, places: ChangePlaces): string {
+export function callText(
+  call: CallEffect,
+  script: LiveScript | undefined,
+  places: ChangePlaces,
+  asked?: readonly string[],
+): string {
   if (!("effect" in call)) return `{"position":${call.position},${nativeText(call)}}`;
   const sent = call.sent.length === 0 ? "" : `,"sent":${list(call.sent)}`;
-  return `{"position":${call.position},${effectText(call.effect, script, places)}${sent}}`;
+  return `{"position":${call.position},${effectText(call.effect, script, places)}${askedText(asked)}${sent}}`;
 }
+
+/** What a waiting script asked for. */
+export const askedText = (asked: readonly string[] | undefined): string =>
+  asked === undefined || asked.length === 0 ? "" : `,"asked":${list(asked)}`;
 
 function nativeText(call: NativeEffect): string {
   let changes = "";
@@ -94,7 +108,6 @@ function changesText(
   return `,"changes":[${entries.join(",")}]${more === 0 ? "" : `,"moreChanges":${more}`}`;
 }
 
-const NAME_LENGTH = "Message-ID:".length;
 /** In how much of the header block, and of the field, the Message-ID is looked for. */
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_MESSAGE_ID = 300;
@@ -103,21 +116,19 @@ const SPELLINGS = ["Message-ID:", "Message-Id:", "message-id:"] as const;
 /** The Message-ID of a header block with its angle brackets. */
 export function messageIdOf({ content }: Pick<MessagePlace, "content">): string | undefined {
   const { header } = content;
-  const start = header.length > MAX_HEADER_BYTES ? header.subarray(0, MAX_HEADER_BYTES) : header;
+  const text = header.toString("latin1", 0, Math.min(header.length, MAX_HEADER_BYTES));
   for (const spelling of SPELLINGS) {
-    for (let at = start.indexOf(spelling); at >= 0; at = start.indexOf(spelling, at + NAME_LENGTH)) {
+    for (let at = text.indexOf(spelling); at >= 0; at = text.indexOf(spelling, at + spelling.length)) {
       // Resent-Message-ID ends in the same letters.
-      if (at === 0 || start[at - 1] === 0x0a) return bracketed(start, at + NAME_LENGTH);
+      if (at === 0 || text.charCodeAt(at - 1) === 0x0a) return bracketed(text, at + spelling.length);
     }
   }
   return undefined;
 }
 
-function bracketed(header: Buffer, from: number): string | undefined {
-  const open = header.indexOf("<", from, "latin1");
-  const close = open < 0 ? -1 : header.indexOf(">", open, "latin1");
+function bracketed(header: string, from: number): string | undefined {
+  const open = header.indexOf("<", from);
+  const close = open < 0 ? -1 : header.indexOf(">", open);
   if (close < 0 || close - from > MAX_MESSAGE_ID) return undefined;
-  return /^[ \t\r\n]*$/.test(header.toString("latin1", from, open))
-    ? header.toString("latin1", open, close + 1)
-    : undefined;
+  return header.slice(from, open).trim() === "" ? header.slice(open, close + 1) : undefined;
 }

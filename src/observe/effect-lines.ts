@@ -76,6 +76,8 @@ export interface EffectLine {
   readonly changes?: readonly ChangeLine[] | undefined;
   /** Edits beyond those listed. */
   readonly moreChanges?: number | undefined;
+  /** What the script asked of its capabilities, without the queries of URLs, and whether it was answered. */
+  readonly asked?: readonly string[] | undefined;
 }
 
 export interface CallLine extends EffectLine {

@@ -25,7 +25,7 @@ const HOUR_MS = 3_600_000;
 const REOPEN_MS = 60_000;
 const NAME = /^effects-(\d{13})\.jsonl$/;
 
-/** A chain, and its line. */
+/** A chain, and its line with its end. */
 export interface ChainText {
   readonly id: string;
   readonly line: string;
@@ -68,9 +68,9 @@ export class EffectLog {
     this.#sweep();
   }
 
-  /** One line without its end, after the chain that it names. */
-  write(line: string, chain?: ChainText): void {
-    const file = this.#currentFile();
+  /** One line with its end, after the chain that it names. */
+  write(line: string, now: number, chain?: ChainText): void {
+    const file = this.#currentFile(now);
     if (file === undefined) return;
     if (chain !== undefined && !file.chains.has(chain.id)) {
       file.chains.add(chain.id);
@@ -87,12 +87,11 @@ export class EffectLog {
   }
 
   #append(file: OpenFile, line: string): void {
-    file.writer.write(`${line}\n`);
-    file.chars += line.length + 1;
+    file.writer.write(line);
+    file.chars += line.length;
   }
 
-  #currentFile(): OpenFile | undefined {
-    const now = this.#clock.now();
+  #currentFile(now: number): OpenFile | undefined {
     const file = this.#file;
     if (file !== undefined) {
       const isFull = file.chars >= this.#settings.maxSize / FILES;

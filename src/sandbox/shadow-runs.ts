@@ -105,15 +105,12 @@ function requestOf(
   };
 }
 
-/** What acts on the world outside of the message is left out. What is sent only goes into the record. */
-function allowedInShadow({ send, read, dns, kv, secrets }: Capabilities): Capabilities {
-  return {
-    ...(send === undefined ? undefined : { send }),
-    ...(read === undefined ? undefined : { read }),
-    ...(dns === undefined ? undefined : { dns }),
-    ...(kv === undefined ? undefined : { kv }),
-    ...(secrets === undefined ? undefined : { secrets }),
-  };
+/**
+ * Files and the Drop folder are not touched. What is sent only goes into the record, and of the requests to capabilities the
+ * pool of shadow runs performs those that read.
+ */
+function allowedInShadow({ write: _write, drop: _drop, ...allowed }: Capabilities): Capabilities {
+  return allowed;
 }
 
 async function resultOf(

@@ -1,0 +1,169 @@
+// Shadow bindings on the real service: they see live mail, change nothing of it, and what they would have done is compared.
+import { expect, test } from "vitest";
+import type { ShadowSummary } from "../../src/cli/shadow-summary.ts";
+import { eventually } from "../support/eventually.ts";
+import { type Service, startService } from "../support/service.ts";
+import { serviceConfig } from "../support/service-config.ts";
+import { plainMessage, send } from "../support/smtp-client.ts";
+
+/** Live: tags every message. The candidate tags otherwise when the subject is even. */
+const LIVE = `
+export const binding = { priority: 10, rule: "RCPT TO=*@localhost" };
+export default function onArrival(msg) {
+  msg.Subject += " live";
+  msg.DataSource.Save();
+}`;
+const NEXT = `
+export const binding = { mode: "shadow", rule: "RCPT TO=*@localhost" };
+export default function onArrival(msg) {
+  msg.Subject += /[02468]$/.test(msg.Subject) ? " next" : " live";
+  msg.DataSource.Save();
+}`;
+
+async function diff(
+  service: Service,
+  name: string,
+  messages: number,
+): Promise<ShadowSummary & { leftOut: number }> {
+  return eventually(
+    async () => {
+      const { code, stdout } = await service.command(
+        "scripts",
+        "diff",
+        name,
+        "--mailroot",
+        service.mailroot,
+        "--json",
+      );
+      const summary: ShadowSummary & { leftOut: number } = code === 0 ? JSON.parse(stdout) : undefined;
+      return code === 0 && summary.messages + summary.leftOut >= messages && summary;
+    },
+    { what: `${messages} shadow runs of ${name}`, intervalMs: 100, timeoutMs: 20_000 },
+  );
+}
+
+async function sendAll(service: Service, subjects: readonly string[]): Promise<void> {
+  for (const subject of subjects) {
+    // oxlint-disable-next-line no-await-in-loop -- the order of the files in Drop is asserted
+    const { code } = await send(service.port, { to: "someone@localhost", data: plainMessage(subject) });
+    expect(code).toBe(250);
+  }
+}
+
+const subjectsOf = async (service: Service, count: number): Promise<(string | undefined)[]> =>
+  (await service.dropped(count)).map(
+    ({ content }) => /^Subject: (.*)\r$/m.exec(content.toString("latin1"))?.[1],
+  );
+
+test("a shadow gets the message that the live script gets, and scripts diff tells where they differ", async () => {
+  await using service = await startService({
+    scripts: {
+      "first.js": `
+export const binding = { priority: 1 };
+export default function onArrival(msg) {
+  msg.Fields("urn:schemas:mailheader:x-first").Value = "yes";
+  msg.Fields.Update();
+  msg.DataSource.Save();
+}`,
+      "tag.js": LIVE,
+      "tag.next.js": NEXT,
+    },
+  });
+  const subjects = ["m1", "m2", "m3", "m4"];
+  await sendAll(service, subjects);
+  expect(await subjectsOf(service, 4)).toEqual(subjects.map((subject) => `${subject} live`));
+  const summary = await diff(service, "tag.next.js", 4);
+  expect(summary).toMatchObject({
+    name: "tag.next.js",
+    live: "tag.js",
+    messages: 4,
+    compared: 4,
+    different: 2,
+    differs: { content: 2 },
+    shadow: { verdicts: { "0": 4 }, faults: {}, changes: { "header Subject": 4 } },
+    liveSide: { verdicts: { "0": 4 }, changes: { "header Subject": 4 } },
+  });
+  expect(summary.samples).toHaveLength(2);
+  const id = summary.samples[0] ?? "";
+  const told = await service.command("explain", id, "--mailroot", service.mailroot);
+  expect(told.stdout).toContain("tag.next.js [shadow]: run in shadow");
+  expect(told.stdout).toContain("differs from tag.js in content");
+  const text = (await service.command("scripts", "diff", "tag.js", "--mailroot", service.mailroot)).stdout;
+  expect(text).toMatch(/different +2 of 4 compared \(50\.0 %\)/);
+  expect(text).toContain(id);
+});
+
+test("a shadow that throws, loops, sends, redirects or discards leaves live mail byte for byte as it is", async () => {
+  const shadow = (body: string): string => `
+export const binding = { mode: "shadow", compareWith: "tag.js", limits: { timeoutMs: 300, cpuMs: 300 } };
+export default function onArrival(msg) { ${body} }`;
+  const granted = (name: string): Record<string, unknown> => ({
+    event: "OnArrival",
+    sinkClass: "CDO.SS_SMTPOnArrivalSink",
+    sinkProperties: { ScriptName: name },
+    allow: { send: true },
+  });
+  const live = { "tag.js": LIVE };
+  const shadows = {
+    "throws.js": shadow(`throw new Error("in shadow");`),
+    "loops.js": shadow(`for (;;);`),
+    "edits.js": shadow(`
+      msg.TextBody = "replaced"; msg.Subject = "replaced"; msg.DataSource.Save();
+      msg.EnvelopeFields("http://schemas.microsoft.com/cdo/smtpenvelope/recipientlist").Value = "SMTP:else@localhost;";
+      msg.EnvelopeFields("http://schemas.microsoft.com/cdo/smtpenvelope/messagestatus").Value = 2;
+      msg.EnvelopeFields.Update();`),
+    "sends.js": shadow(`
+      const mail = new CDO.Message();
+      mail.From = "robot@localhost"; mail.To = "else@localhost"; mail.Subject = "never"; mail.TextBody = "x";
+      mail.Send();`),
+  };
+  const withoutDates = (content: Buffer): string =>
+    content.toString("latin1").replaceAll(/^(?:Received|x-createdby|x-arrival).*\r\n(?:[ \t].*\r\n)*/gim, "");
+  const dropsOf = async (
+    scripts: Record<string, string>,
+    bindings: Record<string, unknown>[],
+  ): Promise<string[]> => {
+    await using service = await startService({ config: serviceConfig({ bindings }), scripts });
+    await sendAll(service, ["a", "b", "c"]);
+    const files = await service.dropped(3);
+    if (bindings.length > 0) {
+      const throws = await diff(service, "throws.js", 3);
+      expect(throws.shadow.faults).toEqual({ throw: throws.messages });
+      expect(throws.differs).toEqual({ fault: throws.compared });
+      expect((await diff(service, "loops.js", 3)).shadow.faults).toHaveProperty("timeout");
+      const edits = await diff(service, "edits.js", 3);
+      expect(Object.keys(edits.differs).toSorted()).toEqual(["content", "recipients", "status"]);
+      expect((await diff(service, "sends.js", 3)).differs).toHaveProperty("sent messages");
+      // Strikes count against the shadow: the live script was never in doubt.
+      expect(service.log.filter((line) => /suspended/.test(line) && !/"shadow":true/.test(line))).toEqual([]);
+      expect(await service.queue()).toEqual([]);
+      expect(await service.drop()).toHaveLength(3);
+    }
+    return files.map(({ content }) => withoutDates(content));
+  };
+  const alone = await dropsOf(live, []);
+  const beside = await dropsOf({ ...live, ...shadows }, [granted("sends.js")]);
+  expect(beside).toEqual(alone);
+});
+
+test("a native sink in shadow is refused, and so is compareWith on a live binding", async () => {
+  await using service = await startService({
+    config: serviceConfig({
+      bindings: [
+        { event: "OnArrival", sinkClass: "OnArrival.AddHeader", mode: "shadow" },
+        {
+          event: "OnArrival",
+          sinkClass: "CDO.SS_SMTPOnArrivalSink",
+          sinkProperties: { ScriptName: "x.js" },
+          mode: "live",
+          compareWith: "y.js",
+        },
+      ],
+    }),
+    waitForReady: false,
+  });
+  await service.exited;
+  const said = service.log.join("\n");
+  expect(said).toMatch(/bindings\[0\]\.mode.*only scripts can run as shadow/);
+  expect(said).toMatch(/bindings\[1\]\.compareWith.*is for bindings with mode: shadow/);
+});
