@@ -12,6 +12,7 @@ import { serveOwnPackage } from "./composition/native-sinks.ts";
 import { buildProtocolChain } from "./composition/protocol-chains.ts";
 import { createRemoteCouriers } from "./composition/remote-couriers.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
+import { ServiceCapabilities } from "./composition/service-capabilities.ts";
 import {
   defaultDomainOf,
   hostNameOf,
@@ -82,6 +83,7 @@ class RunningRelay implements Relay {
   #chain: SinkChain<ScriptTarget> | undefined;
   #inboundChain = new ProtocolChain<InboundCommandContext>([]);
   #store: SegmentStore | undefined;
+  #capabilities: ServiceCapabilities | undefined;
   #scripts: ScriptHost | undefined;
   #firings: FiringFile | undefined;
   #effects: EffectLog | undefined;
@@ -105,7 +107,12 @@ class RunningRelay implements Relay {
     const recovery = await store.open();
     this.#store = store;
     this.#configured = await loadBindings(config.bindings);
-    const scripts = createScriptHost(scriptHostOptions(config, this.#log, this.#clock));
+    const capabilities = await ServiceCapabilities.open(config, this.#log, this.#clock);
+    this.#capabilities = capabilities;
+    const scripts = createScriptHost({
+      ...scriptHostOptions(config, this.#log, this.#clock),
+      ...capabilities.hostOptions,
+    });
     this.#scripts = scripts;
     await scripts.start();
     this.#firings = await openFiringFile(path.join(config.mailroot, "firings.json"), this.#log);
@@ -137,6 +144,7 @@ class RunningRelay implements Relay {
   async reload(config: Config): Promise<void> {
     // Everything that can be wrong is tried before anything is changed.
     const configured = await loadBindings(config.bindings);
+    const placeCapabilities = await this.#capabilities?.prepare(config);
     const servers = await Promise.all(config.virtualServers.map((server) => smtpServerSettings(server)));
     const live = this.#liveSettings(config);
     for (const [index, listener] of this.#listeners.entries()) {
@@ -144,7 +152,9 @@ class RunningRelay implements Relay {
       if (settings !== undefined) listener.update(settings);
     }
     this.#configured = configured;
+    placeCapabilities?.();
     this.#rebuildChain();
+    this.#scripts?.grantsChanged();
     this.#effects?.configure(config.effects);
     this.#transport?.reconfigure(live);
     const needRestart = changedAtRestart(this.#config, config);
@@ -159,6 +169,7 @@ class RunningRelay implements Relay {
     await this.#pickup?.close();
     await this.#transport?.stop(STOP_GRACE_MS);
     await this.#scripts?.stop();
+    await this.#capabilities?.close();
     await this.#effects?.close();
     await this.#firings?.flush();
     await this.#control?.close();
@@ -348,7 +359,7 @@ const fixedSettings = ({
   virtualServers,
 }: Config): Record<string, unknown> => ({
   mailroot,
-  scripts,
+  "scripts.folder": scripts.folder,
   store,
   sandbox,
   log,

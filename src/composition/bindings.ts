@@ -88,7 +88,7 @@ export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
 }
 
 /** "" for native sinks, which keep their order before scripts of the same priority. */
-function scriptNameOf(settings: BindingSettings): string {
+export function scriptNameOf(settings: BindingSettings): string {
   const name = settings.sinkProperties?.["ScriptName"];
   return isScriptBinding(settings) && typeof name === "string" ? name : "";
 }
@@ -192,7 +192,7 @@ function scalarsOf(values: Readonly<Record<string, unknown>>): SinkProperties {
 }
 
 /** The entries that have a value: an absent key must not hide a default. */
-function definedOf<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+export function definedOf<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
   const defined: { [Key in keyof T]?: Exclude<T[Key], undefined> } = {};
   for (const key in values) {
     const value = values[key];

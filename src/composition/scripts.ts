@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import { type ScriptHostOptions, createScriptHost } from "../sandbox/script-host.ts";
 import { loadBindings } from "./bindings.ts";
+import { type MissingSecret, ServiceCapabilities } from "./service-capabilities.ts";
 
 export function scriptHostOptions(config: Config, log: Logger, clock: Clock): ScriptHostOptions {
   const { workers, ...settings } = config.sandbox;
@@ -23,12 +24,20 @@ export function scriptHostOptions(config: Config, log: Logger, clock: Clock): Sc
 export async function checkScripts(config: Config): Promise<readonly ScriptCheck[]> {
   await loadBindings(config.bindings);
   const { stateFolder: _, ...options } = scriptHostOptions(config, silentLogger, systemClock);
-  const host = createScriptHost({ ...options, watch: false });
+  const capabilities = await ServiceCapabilities.open(config, silentLogger, systemClock);
+  const host = createScriptHost({ ...options, ...capabilities.hostOptions, broker: undefined, watch: false });
   try {
     await host.start();
     const names = [...new Set([...host.scripts.keys(), ...host.broken.keys()])].toSorted();
-    return names.map((script) => ({ script, problem: host.broken.get(script) }));
+    const found = names.map((script) => ({ script, problem: host.broken.get(script) }));
+    return [...found, ...capabilities.missingSecrets().map(problemOf)];
   } finally {
     await host.stop();
+    await capabilities.close();
   }
 }
+
+const problemOf = ({ script, binding, secret }: MissingSecret): ScriptCheck => ({
+  script,
+  problem: `its binding ${JSON.stringify(binding)} grants the secret ${secret}, which is not defined: set ONARRIVAL_SECRET_${secret} or name it in scripts.secretsFile`,
+});

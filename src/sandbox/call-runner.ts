@@ -11,6 +11,7 @@ import type {
 import { type LiveScript, LoadedScript } from "./loaded-script.ts";
 import type { ScriptActivity } from "./script-activity.ts";
 import { locateFault } from "./source-positions.ts";
+import type { Secrets } from "./secrets.ts";
 import type { Strikes } from "./strikes.ts";
 import type { CheckedOutcome, JobTask, TaskAnswer } from "./tasks.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -72,12 +73,14 @@ export class CallRunner {
   #strikes: Strikes;
   #log: Logger;
   #activity: ScriptActivity | undefined;
+  #secrets: Secrets | undefined;
 
-  constructor(pool: WorkerPool, strikes: Strikes, log: Logger, activity?: ScriptActivity) {
+  constructor(pool: WorkerPool, strikes: Strikes, log: Logger, activity?: ScriptActivity, secrets?: Secrets) {
     this.#pool = pool;
     this.#strikes = strikes;
     this.#log = log;
     this.#activity = activity;
+    this.#secrets = secrets;
   }
 
   /** Never rejects. */
@@ -87,14 +90,19 @@ export class CallRunner {
     for (;;) {
       const active = activeCalls(run);
       if (active.length === 0) return this.#noted(request, this.#assemble(run, active, []));
-      const answer = await this.#pool.run(taskOf(run, active), false, run.probe);
+      const answer = await this.#pool.run(taskOf(run, active, this.#secrets), false, run.probe);
       const outcomes =
         answer.kind === "outcomes" ? answer.outcomes : await this.#recover(run, active, answer);
       if (outcomes !== undefined) return this.#noted(request, this.#assemble(run, active, outcomes));
     }
   }
 
-  #noted(request: RunRequest, answer: RunAnswer): RunAnswer {
+  #noted(request: RunRequest, raw: RunAnswer): RunAnswer {
+    const secrets = this.#secrets;
+    const answer =
+      secrets === undefined || secrets.isEmpty
+        ? raw
+        : { outcomes: raw.outcomes.map((outcome) => secrets.redactOutcome(outcome)) };
     if (this.#activity === undefined) return answer;
     for (let index = 0; index < answer.outcomes.length; index += 1) {
       const script = request.calls[index]?.script;
@@ -156,7 +164,7 @@ export class CallRunner {
     if (active.length === 1) return { kind: "culprit", position: 0, reason };
     let answer: TaskAnswer = { kind: "crash", reason };
     for (let length = 1; length <= active.length; length += 1) {
-      answer = await this.#pool.run(taskOf(run, active.slice(0, length)), true, run.probe);
+      answer = await this.#pool.run(taskOf(run, active.slice(0, length), this.#secrets), true, run.probe);
       if (answer.kind === "crash") return { kind: "culprit", position: length - 1, reason: answer.reason };
       // Not a crash this time, and no further call would run.
       if (answer.kind !== "outcomes" || answer.outcomes.length < length) break;
@@ -232,7 +240,7 @@ function activeCalls({ request, faults }: Run): number[] {
   return active;
 }
 
-function taskOf({ request }: Run, active: readonly number[]): JobTask {
+function taskOf({ request }: Run, active: readonly number[], known: Secrets | undefined): JobTask {
   const { messageId, content, envelope, calls, measureHeap = false } = request;
   const frames: ScriptCall[] = [];
   const bundles: JobTask["bundles"][number][] = [];
@@ -240,6 +248,7 @@ function taskOf({ request }: Run, active: readonly number[]): JobTask {
     const call = calls[index];
     if (call === undefined || !(call.script instanceof LoadedScript)) continue;
     const { script, bindingName, sinkProperties, limits, allow, cacheable, continueOnFault } = call;
+    const secrets = allow.secrets === undefined ? undefined : known?.pick(allow.secrets);
     frames.push({
       version: script.version,
       bindingName,
@@ -248,6 +257,7 @@ function taskOf({ request }: Run, active: readonly number[]): JobTask {
       allow,
       cacheable,
       continueOnFault,
+      ...(secrets === undefined ? undefined : { secrets }),
     });
     bundles.push(call.script.bundle);
   }

@@ -28,6 +28,9 @@ export class FrameViolation extends Error {
 
 const MAX_FAULT_MESSAGE = 1000;
 const MAX_FAULT_STACK = 4000;
+const MAX_NEEDS = 100;
+/** "secret " and a name. */
+const MAX_NEED = 200;
 const MAX_BINDING_JSON = 64 * 1024;
 const MAX_SPLICES = 100_000;
 /** The runtime itself warns beside the script's own lines (changes that were not committed). */
@@ -81,6 +84,9 @@ export function checkLoaded(head: Fields, version: string): LoadedFrame {
   const { fault, binding, entryPoint } = head;
   require(isOptional(fault, isFault), "loaded: fault");
   require(isOptional(entryPoint, (name) => isText(name, 100)), "loaded: entryPoint");
+  const areNeeds = (needs: unknown): boolean =>
+    Array.isArray(needs) && needs.length <= MAX_NEEDS && needs.every((need) => isText(need, MAX_NEED));
+  require(isOptional(head["needs"], areNeeds), "loaded: needs");
   require(binding === undefined ||
     JSON.stringify(binding).length <= MAX_BINDING_JSON, "loaded: binding too large");
   return head as unknown as LoadedFrame;

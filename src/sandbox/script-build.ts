@@ -5,6 +5,7 @@ import { compileScript, type CompiledScript } from "./compiler.ts";
 import type { Generation } from "./generations.ts";
 import { checkBinding } from "./script-binding.ts";
 import { runCases } from "./script-cases.ts";
+import { type GrantsOf, needsProblem } from "./script-needs.ts";
 import { locateFault, SourcePositions } from "./source-positions.ts";
 import type { TaskAnswer } from "./tasks.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -35,6 +36,8 @@ export interface ScriptBuilder {
   readonly runsCases: boolean;
   /** Time for all samples and cases of one script. */
   readonly testMs: number;
+  /** Absent: what a script asks for at load is not looked at. */
+  readonly grantsOf?: GrantsOf | undefined;
 }
 
 /** What is there already: the live version needs no second pre-flight, pinned sources no first one. */
@@ -78,11 +81,15 @@ type Inspection =
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "unavailable"; readonly reason: string };
 
-async function inspect({ pool }: ScriptBuilder, script: CompiledScript, name: string): Promise<Inspection> {
+async function inspect(
+  { pool, grantsOf }: ScriptBuilder,
+  script: CompiledScript,
+  name: string,
+): Promise<Inspection> {
   const bundle = { version: script.version, scriptName: name, code: Buffer.from(script.code) };
   const answer = await pool.run({ kind: "inspect", bundle, limits: DEFAULT_SCRIPT_LIMITS });
   if (answer.kind === "unavailable") return answer;
-  const found = judge(answer, script, name);
+  const found = judge(answer, script, name, grantsOf);
   if (typeof found !== "string") return { kind: "good", ...found };
   pool.retire(script.version);
   return { kind: "failed", message: found };
@@ -93,13 +100,16 @@ function judge(
   answer: TaskAnswer,
   script: CompiledScript,
   name: string,
+  grantsOf: GrantsOf | undefined,
 ): Pick<Generation, "binding" | "entryPoint"> | string {
   if (answer.kind !== "inspected")
     return `${name}: ended its sandbox process while loading${answer.kind === "crash" ? ` (${answer.reason})` : ""}`;
-  const { fault, binding, entryPoint } = answer.loaded;
+  const { fault, binding, entryPoint, needs = [] } = answer.loaded;
   if (fault !== undefined) return locateFault(fault, name, new SourcePositions(script.sourceMap));
   if (entryPoint === undefined)
     return `${name}: exports no entry point (export default function onArrival(msg, status) { … })`;
+  const ungranted = grantsOf === undefined ? undefined : needsProblem(name, needs, grantsOf(name));
+  if (ungranted !== undefined) return ungranted;
   const checked = checkBinding(binding);
   return checked.kind === "valid" ? { binding: checked.binding, entryPoint } : `${name}: ${checked.problem}`;
 }

@@ -6,6 +6,7 @@ import type { Logger } from "../core/logger.ts";
 import type * as runner from "./call-runner.ts";
 import { CallRunner } from "./call-runner.ts";
 import type { CapabilityBroker } from "./capability-broker-contract.ts";
+import { createReadingBroker } from "./capability-broker.ts";
 import { bundleRuntime } from "./compiler.ts";
 import type { DropFolder } from "./drop-folder.ts";
 import { Generations } from "./generations.ts";
@@ -14,9 +15,11 @@ import { CDO_MODULE, defaultProgram, RUNTIME_ENTRY, type SandboxProgram } from "
 import { ScriptFolder } from "./script-folder.ts";
 import { type ActivitySettings, ScriptActivity } from "./script-activity.ts";
 import { ScriptControl } from "./script-control.ts";
+import type { GrantsOf } from "./script-needs.ts";
 import { ScriptReloader } from "./script-reloader.ts";
 import { DEFAULT_RELOAD_SETTINGS, type ReloadSettings } from "./script-slot.ts";
 import { ScriptSwitches } from "./script-switches.ts";
+import type { Secrets } from "./secrets.ts";
 import { ShadowPool } from "./shadow-pool.ts";
 import { Strikes } from "./strikes.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -99,6 +102,10 @@ export interface ScriptHostOptions {
   readonly dropFolder?: string;
   /** Performs what `allow.fetch` grants; absent: nothing is fetched. */
   readonly broker?: CapabilityBroker | undefined;
+  /** Values of what `allow.secrets` names; they are taken out of everything that a script writes for people. */
+  readonly secrets?: Secrets | undefined;
+  /** A script goes live only when its bindings grant what it asks for at load. Absent: that is not looked at. */
+  readonly grantsOf?: GrantsOf | undefined;
 }
 
 export interface ScriptHost {
@@ -116,6 +123,8 @@ export interface ScriptHost {
   readonly files: readonly string[];
   /** Process ids of the sandbox. */
   readonly pids: readonly number[];
+  /** The answers of `grantsOf` changed: what could not go live may do so now. */
+  grantsChanged(): void;
   /** Called after `scripts` or `broken` changed. The answer ends it. */
   onChange(listener: () => void): () => void;
   /** Runs consecutive calls on one message. Never rejects. */
@@ -151,7 +160,8 @@ class FolderScriptHost implements ScriptHost {
     this.#switches = new ScriptSwitches(switchFile, options.log);
     const { strikes, probeMs } = this.#settings;
     this.#shadows = new ShadowPool({
-      createPool: (counted, log) => this.#createPool(counted, log, 1),
+      createPool: (counted, log) => this.#createPool(counted, log, "shadow"),
+      secrets: options.secrets,
       strikes,
       probeMs,
       clock: this.#clock,
@@ -186,14 +196,19 @@ class FolderScriptHost implements ScriptHost {
   async start(): Promise<void> {
     const { only, watch, log } = this.#options;
     const strikes = new Strikes(this.#settings.strikes, this.#settings.probeMs, this.#clock);
-    const pool = await this.#createPool(strikes, log, this.#settings.processes);
+    const pool = await this.#createPool(strikes, log, "live");
     const folder = this.#createFolder();
     const activity = new ScriptActivity(this.#settings, this.#clock);
     const { stateFolder } = this.#options;
     const generations = stateFolder === undefined ? undefined : new Generations(stateFolder);
     await this.#switches.load();
     const reloader = this.#createReloader(pool, folder, strikes, generations, activity);
-    this.#parts = { pool, runner: new CallRunner(pool, strikes, log, activity), reloader, folder };
+    this.#parts = {
+      pool,
+      runner: new CallRunner(pool, strikes, log, activity, this.#options.secrets),
+      reloader,
+      folder,
+    };
     this.#control = new ScriptControl({
       folder: this.#folder(),
       reloader,
@@ -215,6 +230,10 @@ class FolderScriptHost implements ScriptHost {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  grantsChanged(): void {
+    for (const name of this.broken.keys()) this.#parts?.reloader.refresh(name);
   }
 
   run(request: RunRequest): Promise<RunAnswer> {
@@ -244,9 +263,10 @@ class FolderScriptHost implements ScriptHost {
     await pool.stop();
   }
 
-  async #createPool(strikes: Strikes, log: Logger, processes: number): Promise<WorkerPool> {
+  async #createPool(strikes: Strikes, log: Logger, kind: "live" | "shadow"): Promise<WorkerPool> {
     const { killGraceMs, startTimeoutMs, processMemoryMb, wholeContentBytes } = this.#settings;
-    const { program = defaultProgram(), broker } = this.#options;
+    const { program = defaultProgram(), broker: full } = this.#options;
+    const broker = kind === "live" || full === undefined ? full : createReadingBroker(full);
     const clock = this.#clock;
     const runtimeBundle = await bundleRuntime(RUNTIME_ENTRY);
     const maxRssBytes = processMemoryMb * 1024 * 1024;
@@ -262,7 +282,7 @@ class FolderScriptHost implements ScriptHost {
     };
     return new WorkerPool({
       ...this.#settings,
-      processes,
+      processes: kind === "live" ? this.#settings.processes : 1,
       worker,
       clock,
       log,
@@ -296,12 +316,12 @@ class FolderScriptHost implements ScriptHost {
     generations: Generations | undefined,
     activity: ScriptActivity,
   ): ScriptReloader {
-    const { log, runsCases = true } = this.#options;
+    const { log, runsCases = true, grantsOf } = this.#options;
     const { testMs } = this.#settings;
     const clock = this.#clock;
     return new ScriptReloader({
       settings: this.#settings,
-      builder: { folder: this.#folder(), cdoModule: CDO_MODULE, pool, clock, runsCases, testMs },
+      builder: { folder: this.#folder(), cdoModule: CDO_MODULE, pool, clock, runsCases, testMs, grantsOf },
       generations,
       switches: this.#switches,
       activity,

@@ -23,6 +23,10 @@ export class Secrets {
     this.#mark(values);
   }
 
+  get isEmpty(): boolean {
+    return this.#marks.size === 0;
+  }
+
   has(name: string): boolean {
     return this.#values.has(name);
   }
@@ -48,8 +52,7 @@ export class Secrets {
   /** What a call wrote for people: console lines, the message of its fault, the notes of its edits. */
   redactOutcome(outcome: ScriptOutcome): ScriptOutcome {
     const { logs, fault, changes } = outcome;
-    if (this.#marks.size === 0 || (logs.length === 0 && fault === undefined && changes === undefined))
-      return outcome;
+    if (logs.length === 0 && fault === undefined && changes === undefined) return outcome;
     return {
       ...outcome,
       logs: logs.map((line) => ({ ...line, text: this.redact(line.text) })),

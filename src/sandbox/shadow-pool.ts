@@ -3,6 +3,7 @@ import { constants, setPriority } from "node:os";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { CallRunner, type RunAnswer, type RunRequest } from "./call-runner.ts";
+import type { Secrets } from "./secrets.ts";
 import { Strikes } from "./strikes.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
@@ -10,6 +11,7 @@ export interface ShadowPoolParts {
   readonly createPool: (strikes: Strikes, log: Logger) => Promise<WorkerPool>;
   readonly strikes: number;
   readonly probeMs: number;
+  readonly secrets: Secrets | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -61,7 +63,7 @@ export class ShadowPool {
     const log = this.#parts.log.child({ shadow: true });
     const pool = await this.#parts.createPool(this.#strikes, log);
     this.#pool = pool;
-    return { pool, runner: new CallRunner(pool, this.#strikes, log) };
+    return { pool, runner: new CallRunner(pool, this.#strikes, log, undefined, this.#parts.secrets) };
   }
 
   /** A processor that live mail wants goes to live mail. */
