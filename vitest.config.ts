@@ -21,7 +21,7 @@ export default defineConfig({
       project("unit", ["test/unit/**/*.test.ts"], 30_000),
       project("sandbox", ["test/sandbox/**/*.test.ts"], 60_000),
       project("e2e", ["test/e2e/**/*.test.ts"], 120_000),
-      project("scripts", ["scripts/**/*.test.ts"], 30_000),
+      project("scripts", ["scripts/tests/**/*.test.ts"], 30_000),
       project("long", ["test/long/**/*.test.ts"], 1_800_000),
     ],
   },

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Capabilities, LogLine, ScriptLimits } from "../runtime/contract.ts";
-import type { Trial } from "./composition/script-trial.ts";
+import { type Trial, openTrialBench } from "./composition/script-trial.ts";
 import { SharedBenches } from "./composition/shared-benches.ts";
 import { OnArrivalError, describeError } from "./core/errors.ts";
 import { MimeDocument } from "./mime/document.ts";
@@ -98,6 +98,16 @@ export async function testSink(script: string | URL, options: TestSinkOptions): 
     }),
   );
   return resultOf(trial);
+}
+
+/**
+ * Runs the samples of a script and the cases of the `.test.ts` beside it, as the service does before a version goes live.
+ * Rejects with the first that does not pass.
+ */
+export async function testCases(script: string | URL): Promise<void> {
+  const bench = await openTrialBench(pathOf(script), true);
+  await bench.close();
+  if (bench.problem !== undefined) throw new OnArrivalError("SCRIPT_INVALID", bench.problem);
 }
 
 /** The one state of this module: a sandbox is too slow to start for each test. */

@@ -49,19 +49,21 @@ export interface Trial {
 export interface TrialBench {
   /** Throws SCRIPT_INVALID when the script does not compile, load or export an entry point. */
   run(input: TrialInput): Promise<Trial>;
+  /** Why it would not go live. */
+  readonly problem: string | undefined;
   /** Absolute paths of the script and of everything in its folder that it imports. */
   readonly files: readonly string[];
   close(): Promise<void>;
 }
 
-/** `script` is an absolute path. */
-export async function openTrialBench(script: string): Promise<TrialBench> {
+/** `script` is an absolute path. With `runsCases` it has to pass the tests beside it first, as in the service. */
+export async function openTrialBench(script: string, runsCases = false): Promise<TrialBench> {
   const name = path.basename(script);
   const host = createScriptHost({
     folder: path.dirname(script),
     only: [name],
-    runsCases: false,
     watch: false,
+    runsCases,
     log: silentLogger,
     clock: systemClock,
     settings: { processes: 1 },
@@ -73,6 +75,7 @@ export async function openTrialBench(script: string): Promise<TrialBench> {
     throw thrown;
   }
   return {
+    problem: host.broken.get(name),
     run: (input) => tryOn(host, script, input),
     files: [...new Set([script, ...host.files])],
     close: () => host.stop(),

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { closeTestSinks, testSink } from "onarrival/testing";
+import { closeTestSinks, testCases, testSink } from "onarrival/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const EML = "From: a@example.com\nTo: b@example.com\nSubject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\n\nfirst line\n";
@@ -113,5 +113,19 @@ describe("testSink", () => {
     expect((await testSink(file("edited.js"), { eml: EML })).logs[0]?.text).toBe("old");
     await writeFile(file("edited.js"), "function onArrival(msg) { console.log('the new one') }");
     expect((await testSink(file("edited.js"), { eml: EML })).logs[0]?.text).toBe("the new one");
+  });
+});
+
+describe("testCases", () => {
+  test("passes when the cases beside the script do, and names the one that does not", async () => {
+    await writeFile(file("cased.js"), "export default function (msg) { console.log(msg.Subject) }");
+    const caseOf = (log: string): string =>
+      `export const cases = [{ name: "it logs", message: "Subject: s\\n\\n", expect: { log: "${log}" } }];`;
+    await writeFile(file("cased.test.js"), caseOf("s"));
+    await testCases(file("cased.js"));
+    await writeFile(file("cased.test.js"), caseOf("other"));
+    await expect(testCases(file("cased.js"))).rejects.toThrow("it logs");
+    // A script under work is tried all the same.
+    expect((await testSink(file("cased.js"), { eml: EML })).fault).toBeUndefined();
   });
 });
