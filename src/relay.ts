@@ -11,6 +11,7 @@ import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
 import { buildProtocolChain } from "./composition/protocol-chains.ts";
 import { createRemoteCouriers } from "./composition/remote-couriers.ts";
+import { scriptMethods } from "./composition/script-methods.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
 import { ServiceCapabilities } from "./composition/service-capabilities.ts";
 import {
@@ -30,6 +31,7 @@ import { parseAddressList } from "./mime/addresses.ts";
 import { ProtocolChain } from "./events/protocol-chain.ts";
 import type { InboundCommandContext } from "./events/protocol-contexts.ts";
 import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
+import { AskedRequests } from "./sandbox/asked-requests.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
 import { ShadowRuns } from "./sandbox/shadow-runs.ts";
 import { type ScriptTarget, createRunScripts } from "./sandbox/script-sink.ts";
@@ -109,9 +111,11 @@ class RunningRelay implements Relay {
     this.#configured = await loadBindings(config.bindings);
     const capabilities = await ServiceCapabilities.open(config, this.#log, this.#clock);
     this.#capabilities = capabilities;
+    const asked = new AskedRequests(capabilities.broker);
     const scripts = createScriptHost({
       ...scriptHostOptions(config, this.#log, this.#clock),
       ...capabilities.hostOptions,
+      broker: asked,
     });
     this.#scripts = scripts;
     await scripts.start();
@@ -126,7 +130,7 @@ class RunningRelay implements Relay {
       config,
       store,
       scripts,
-      new EffectWriter(this.#effects, this.#clock),
+      new EffectWriter(this.#effects, this.#clock, asked),
     );
     this.#transport = transport;
     this.#scriptsChanged();
@@ -135,7 +139,11 @@ class RunningRelay implements Relay {
     this.#pickup = await this.#startPickup(config, store, transport, recovery);
     this.#control = await startControlServer({
       mailroot: config.mailroot,
-      methods: { ...queueMethods(transport.admin), ...serviceMethods(() => this.#status()) },
+      methods: {
+        ...queueMethods(transport.admin),
+        ...scriptMethods(scripts, () => this.#configured),
+        ...serviceMethods(() => this.#status()),
+      },
       log: this.#log,
     });
     await this.#listen(config, store, transport);
@@ -252,6 +260,7 @@ class RunningRelay implements Relay {
     const parts = {
       configured: this.#configured,
       scripts: this.#scripts?.scripts ?? new Map(),
+      disabled: this.#scripts?.disabled ?? new Set(),
       log: this.#log,
       nextMessageId: () => this.#store?.nextId() ?? "",
     };
@@ -265,7 +274,10 @@ class RunningRelay implements Relay {
     const scripts = this.#scripts?.scripts ?? new Map();
     this.#audience?.scriptsChanged(scripts, this.#scripts?.broken ?? new Map());
     const before = this.#versions;
-    this.#versions = new Map([...scripts].map(([name, script]) => [name, script.version]));
+    const disabled = this.#scripts?.disabled ?? new Set();
+    this.#versions = new Map(
+      [...scripts].map(([name, { version }]) => [name, disabled.has(name) ? `${version} disabled` : version]),
+    );
     for (const name of new Set([...before.keys(), ...this.#versions.keys()])) {
       if (before.get(name) === this.#versions.get(name)) continue;
       const released = this.#transport?.scriptChanged(name) ?? 0;
@@ -309,6 +321,7 @@ class RunningRelay implements Relay {
         intake,
         logger: this.#log,
         clock: this.#clock,
+        startQueue: (domain) => transport.admin.retryDomain(domain),
         protocol: {
           chain: () => this.#inboundChain,
           server: { name: server.name, defaultDomain: defaultDomainOf(server), properties: new Map() },

@@ -47,6 +47,8 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
     protocol: server.protocol,
     keywords: server.keywords,
     localDomains: server.domains.local,
+    etrnDomains: server.domains.etrn,
+    trust: server.trust,
     defaultDomain: defaultDomainOf(server),
     relayNetworks: server.relay.networks,
     relayAuthenticated: server.relay.authenticated,

@@ -64,6 +64,16 @@ const sandbox = z.strictObject({
   wholeContentBytes: size()
     .default(MIB)
     .meta(restart("Messages up to this size go whole to scripts that read bodies.", { unit: "bytes" })),
+  waitingJobs: count(1, 100_000)
+    .default(500)
+    .meta(
+      restart("Messages in one sandbox process whose scripts wait for capabilities; about 1 MB each.", {
+        unit: "messages",
+      }),
+    ),
+  waitingBytes: size(MIB)
+    .default(256 * MIB)
+    .meta(restart("Bytes of these messages in one sandbox process.", { unit: "bytes" })),
   strikes: count(1, 1000)
     .default(5)
     .meta(
@@ -139,6 +149,32 @@ export const configSchema = z
           .min(1)
           .default("./scripts")
           .meta(restart("The watched folder of scripts, relative to this file.")),
+        watch: z
+          .enum(["events", "poll"])
+          .default("events")
+          .meta(
+            restart(
+              "poll: on a volume whose changes the system does not tell (some network and shared ones).",
+            ),
+          ),
+        pollMs: milliseconds(50)
+          .default(1000)
+          .meta(
+            restart("Between looks at the folder with `watch: poll`, and when it cannot be watched.", {
+              unit: "ms",
+            }),
+          ),
+        testMs: milliseconds(1)
+          .default(10_000)
+          .meta(restart("Time for all samples and test cases of one script.", { unit: "ms" })),
+        logLines: count(1)
+          .default(200)
+          .meta(
+            restart("Log lines and faults kept per script for `onarrival scripts log`.", { unit: "lines" }),
+          ),
+        logBytes: size()
+          .default(32 * 1024)
+          .meta(restart("The same in bytes.", { unit: "bytes" })),
         secretsFile: z
           .string()
           .min(1)
@@ -150,7 +186,7 @@ export const configSchema = z
           ),
       })
       .prefault({})
-      .meta(restart("Where scripts live.")),
+      .meta(restart("Where scripts live and how their changes are found.")),
     virtualServers: z
       .array(virtualServerSchema)
       .min(1)

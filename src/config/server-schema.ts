@@ -269,6 +269,14 @@ export const virtualServerSchema = z
           .min(1)
           .default(["localhost"])
           .meta(live("Domains delivered here; the first completes bare names.")),
+        etrn: z
+          .array(domainName())
+          .default([])
+          .meta(
+            live(
+              "Domains whose waiting mail a client may start by ETRN (RFC 1985); keywords has to list ETRN.",
+            ),
+          ),
       })
       .prefault({})
       .meta(live("Which domains are ours.")),
@@ -282,6 +290,25 @@ export const virtualServerSchema = z
       })
       .prefault({})
       .meta(live("Who may send to remote domains.")),
+    trust: z
+      .strictObject({
+        proxy: z
+          .array(network())
+          .default([])
+          .meta(
+            live("Balancers that begin each connection with a PROXY header, version 1 or 2; it is required."),
+          ),
+        xclient: z
+          .array(network())
+          .default([])
+          .meta(live("Proxies that may give XCLIENT: what they say of the client counts.")),
+        xforward: z
+          .array(network())
+          .default([])
+          .meta(live("Proxies that may give XFORWARD: what they say of the client is recorded.")),
+      })
+      .prefault({})
+      .meta(live("Programs in front of this service.")),
     delivery: delivery
       .prefault({})
       .meta(live("Where remote mail goes; neither smartHost nor mx: everything goes to Drop.")),

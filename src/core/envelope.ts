@@ -27,6 +27,8 @@ export interface Origin {
   readonly user?: string | undefined;
   /** The protocol made sure that no CR or LF of the content stands alone. */
   readonly crlfOnly?: true | undefined;
+  /** The client behind a trusted proxy, as its XFORWARD said: attribute names of Postfix in upper case. */
+  readonly forwarded?: Readonly<Record<string, string>> | undefined;
   /** Original file name in Pickup (IMMPID_MP_PICKUP_FILE_NAME). */
   readonly pickupFileName?: string | undefined;
 }

@@ -1,10 +1,11 @@
 // The queues as people see and steer them: `onarrival queue …` (DESIGN 9).
+import { domainOf } from "../core/address.ts";
 import type { Delivery } from "./destination-queue.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { QueueAdmin, QueueEntry, RecipientView } from "./queue-view.ts";
 import { describeReply } from "./settlement.ts";
-import type { HoldReason, QueuedMessage } from "./queued-message.ts";
+import { type HoldReason, type QueuedMessage, pendingAddresses } from "./queued-message.ts";
 
 const OPERATOR_HOLD: HoldReason = {
   by: "operator",
@@ -30,6 +31,13 @@ export function createQueueAdmin<Script>(
     },
     retry: (ids) =>
       count(ids, (message) => message.held?.by !== "operator" && tryNow(pipeline, waiting, message)),
+    retryDomain: (domain) =>
+      selected([]).filter(
+        (message) =>
+          message.held?.by !== "operator" &&
+          pendingAddresses(message).some((address) => domainOf(address).toLowerCase() === domain) &&
+          tryNow(pipeline, waiting, message),
+      ).length,
     hold: (ids) => count(ids, (message) => hold(pipeline, waiting, message)),
     release: (ids) =>
       count(ids, (message) => message.held !== undefined && tryNow(pipeline, waiting, message)),

@@ -38,6 +38,8 @@ export interface QueueAdmin {
   show(id: string): QueueEntry | undefined;
   /** Try now. */
   retry(ids: readonly string[]): number;
+  /** Try all that waits for recipients of the domain now (ETRN). */
+  retryDomain(domain: string): number;
   /** Keep without attempts until released. */
   hold(ids: readonly string[]): number;
   release(ids: readonly string[]): number;

@@ -98,7 +98,7 @@ export class AuthExchange {
   async #refuse(user: string): Promise<Verdict> {
     const { settings, logger, clock } = this.#parts;
     this.#failures++;
-    logger.info({ client: this.#wire.remoteAddress, user: printable(user) }, "authentication failed");
+    logger.info({ client: this.#state.remoteAddress, user: printable(user) }, "authentication failed");
     await new Promise<void>((resolve) => void clock.after(settings.auth.failureDelayMs, resolve));
     const refusal = verdict(reply(535, "7.8", "Authentication credentials invalid"));
     return this.#failures < settings.auth.maxFailures

@@ -23,6 +23,7 @@ import type { BareLineEnding } from "./stream-parser.ts";
 import { Transaction } from "./transaction.ts";
 import { lastVerdict, type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
 import type { Wire } from "./wire.ts";
+import { parseClientAttributes, XCLIENT_ATTRIBUTES, XFORWARD_ATTRIBUTES } from "./xclient.ts";
 
 /** What a handler may ask of its session beside the reply. */
 export interface SessionInput {
@@ -99,6 +100,11 @@ export class CommandHandlers {
         return verdict(reply(250, "0.0", "Resetting"), () => this.#state.reset());
       case "NOOP":
         return OK;
+      case "XCLIENT":
+      case "XFORWARD":
+        return this.#proxy(verb, argument);
+      case "ETRN":
+        return this.#etrn(argument);
       case "VRFY":
         return keywords.has("VRFY") ? NO_VRFY : NOT_SERVED;
       case "HELP":
@@ -116,7 +122,7 @@ export class CommandHandlers {
     if (transaction === undefined) return verdict(NEED_MAIL);
     const refusal = transaction.refuseContent(bare);
     if (refusal !== undefined) {
-      const fields = { client: this.#wire.remoteAddress, reply: formatReply(refusal) };
+      const fields = { client: this.#state.remoteAddress, reply: formatReply(refusal) };
       this.#parts.logger.info(fields, "message refused");
       return verdict(refusal);
     }
@@ -130,7 +136,7 @@ export class CommandHandlers {
     if ((verb === "LHLO") !== (settings.protocol === "lmtp")) return verdict(UNRECOGNIZED);
     if (!isHeloDomain(domain)) return verdict(reply(501, "5.4", "Invalid domain name"));
     const isExtended = verb !== "HELO";
-    const greeting = `${settings.hostName} Hello [${this.#wire.remoteAddress}]`;
+    const greeting = `${settings.hostName} Hello [${this.#state.remoteAddress}]`;
     const effect = (): void => this.#state.introduce(domain, isExtended);
     if (!isExtended) return { code: 250, text: `250 ${greeting}`, effect, isError: false };
     const text = `250-${[greeting, ...this.#offer()].join("\r\n250-")}\r\n250 OK`;
@@ -139,12 +145,15 @@ export class CommandHandlers {
 
   #offer(): string[] {
     const { keywords, settings } = this.#parts;
-    return offeredKeywords(keywords, {
+    const lines = offeredKeywords(keywords, {
       maxMessageSize: settings.maxMessageSize,
       isSecure: this.#wire.isSecure,
       canSecure: settings.tls !== undefined,
       mechanisms: this.#auth.isOffered && this.#state.user === undefined ? ["PLAIN", "LOGIN"] : [],
     });
+    if (this.#mayProxy("XCLIENT")) lines.push(`XCLIENT ${XCLIENT_ATTRIBUTES.join(" ")}`);
+    if (this.#mayProxy("XFORWARD")) lines.push(`XFORWARD ${XFORWARD_ATTRIBUTES.join(" ")}`);
+    return lines;
   }
 
   #mail(line: string): Verdict {
@@ -163,7 +172,7 @@ export class CommandHandlers {
     return verdict(
       reply(250, "1.0", `${printable(mail.sender === "" ? "<>" : mail.sender)}....Sender OK`),
       () => {
-        this.#state.transaction = new Transaction(this.#parts, client, mail);
+        this.#state.transaction = new Transaction(this.#parts, client, mail, this.#state.forwarded);
       },
     );
   }
@@ -223,6 +232,47 @@ export class CommandHandlers {
       this.#state.forgetClient();
       this.#wire.startTls();
     });
+  }
+
+  #proxy(verb: "XCLIENT" | "XFORWARD", argument: string): Verdict {
+    if (!this.#mayProxy(verb)) return NOT_SERVED;
+    if (this.#state.transaction !== undefined)
+      return verdict(reply(503, "5.1", "Not during a mail transaction"));
+    const known = verb === "XCLIENT" ? XCLIENT_ATTRIBUTES : XFORWARD_ATTRIBUTES;
+    const attributes = parseClientAttributes(argument, known);
+    if (attributes === undefined) return verdict(reply(501, "5.4", "Invalid arguments"));
+    if (verb === "XCLIENT")
+      return verdict(reply(220, undefined, `${this.#parts.settings.hostName} ESMTP OnArrival ready`), () =>
+        this.#state.takeProxied(attributes),
+      );
+    return verdict(reply(250, "0.0", "OK"), () => {
+      this.#state.forwarded = new Map([...(this.#state.forwarded ?? []), ...attributes]);
+    });
+  }
+
+  /** The peer of the socket may, whoever it speaks for. */
+  #mayProxy(verb: "XCLIENT" | "XFORWARD"): boolean {
+    const { mayXclient, mayXforward } = this.#parts;
+    return (verb === "XCLIENT" ? mayXclient : mayXforward)(this.#wire.remoteAddress);
+  }
+
+  /** RFC 1985. "@domain" asks for its subdomains too, "#queue" for a queue by name: neither is served. */
+  #etrn(argument: string): Verdict {
+    const { startQueue, settings, keywords } = this.#parts;
+    if (startQueue === undefined || !keywords.has("ETRN")) return NOT_SERVED;
+    if (this.#state.client === undefined) return verdict(HELLO_FIRST);
+    if (this.#state.transaction !== undefined)
+      return verdict(reply(503, "5.1", "Not during a mail transaction"));
+    const domain = argument.trim().toLowerCase();
+    if (!/^[a-z0-9.-]+$/.test(domain)) return verdict(reply(501, "5.4", "Invalid domain name"));
+    if (!settings.etrnDomains.some((listed) => listed.toLowerCase() === domain))
+      return verdict(reply(459, "7.1", `Node ${domain} not allowed`));
+    const messages = startQueue(domain);
+    return verdict(
+      messages === 0
+        ? reply(251, "0.0", `OK, no messages waiting for node ${domain}`)
+        : reply(253, "0.0", `OK, ${messages} pending messages for node ${domain} started`),
+    );
   }
 
   #authenticate(argument: string): PendingVerdict {

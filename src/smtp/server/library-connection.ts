@@ -3,8 +3,10 @@
 /* oxlint-disable no-underscore-dangle -- the names are the library's */
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { randomUUID } from "node:crypto";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { SMTPConnection, type SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
+import { readProxiedClient } from "./proxy-socket.ts";
 import { type BareLineEnding, type FramingFault, type ParserClient, StreamParser } from "./stream-parser.ts";
 import type { Conversation, Wire } from "./wire.ts";
 
@@ -18,6 +20,8 @@ export interface LibraryOptions {
   /** The handshake comes before the first byte of SMTP. */
   readonly isImplicitTls: boolean;
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+  /** Whose connections begin with a header of the PROXY protocol. */
+  readonly isProxy: (address: string) => boolean;
 }
 
 /** Answers the conversation of a new client. */
@@ -25,10 +29,12 @@ export type OpenConversation = (wire: Wire) => Conversation;
 
 export class LibraryServer extends SMTPServer {
   readonly #open: OpenConversation;
+  readonly #isProxy: (address: string) => boolean;
 
   constructor(options: LibraryOptions, open: OpenConversation) {
     super(libraryOptions(options));
     this.#open = open;
+    this.#isProxy = options.isProxy;
     // The library hands a plain socket on one turn later; a reset in between must not be an unhandled error.
     this.server.on("connection", (socket) => socket.on("error", () => undefined));
     // Failed handshakes and sockets that broke: each is told to its own conversation, the server goes on.
@@ -41,6 +47,28 @@ export class LibraryServer extends SMTPServer {
     this.connections.add(connection);
     connection.on("error", () => undefined);
     connection.init();
+  }
+
+  override _expectsProxyHeader(socket: Socket): boolean {
+    return this.#isProxy(plainAddress(socket.remoteAddress ?? ""));
+  }
+
+  // The library reads version 1 only. A header that is none ends the connection without a word: nobody is there to read it.
+  override _handleProxy(socket: Socket, callback: ProxyCallback): void {
+    if (!this._expectsProxyHeader(socket)) {
+      super._handleProxy(socket, callback);
+      return;
+    }
+    readProxiedClient(socket, (error, client) => {
+      const id = randomUUID();
+      if (client === undefined) {
+        socket.destroy();
+        callback(error);
+      } else if (client.remoteAddress === undefined || client.localAddress === undefined) {
+        // The balancer speaks for itself.
+        callback(null, { id });
+      } else callback(null, { ...client, id });
+    });
   }
 
   start(host: string, port: number): Promise<{ host: string; port: number }> {
@@ -67,6 +95,10 @@ export class LibraryServer extends SMTPServer {
     });
   }
 }
+
+type ProxyCallback = Parameters<SMTPServer["_handleProxy"]>[1];
+
+const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "");
 
 function libraryOptions(options: LibraryOptions): SMTPServerOptions {
   return {

@@ -5,6 +5,7 @@ import type { CheckCredentials } from "./authentication.ts";
 import type { InboundProtocol } from "./command-run.ts";
 import type { Intake } from "./intake.ts";
 import type { Keyword } from "../../core/esmtp-keywords.ts";
+import type { NetworkCheck } from "./networks.ts";
 import type { RelayRule } from "./relay-rule.ts";
 import type { SmtpServerSettings } from "./settings.ts";
 
@@ -14,6 +15,11 @@ export interface SessionParts {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly relay: RelayRule;
+  /** Of the socket's peer, not of who it names. */
+  readonly isProxy: NetworkCheck;
+  readonly mayXclient: NetworkCheck;
+  readonly mayXforward: NetworkCheck;
+  readonly startQueue: ((domain: string) => number) | undefined;
   readonly checkCredentials: CheckCredentials;
   /** Never rejects. Absent when names are not looked up. */
   readonly lookUpName: ((address: string) => Promise<string | undefined>) | undefined;

@@ -5,6 +5,7 @@ import type { SessionParts } from "./session-parts.ts";
 import { traceStart } from "./trace-field.ts";
 import type { ClientFacts, Transaction } from "./transaction.ts";
 import type { Wire } from "./wire.ts";
+import type { ClientAttributes } from "./xclient.ts";
 
 export class SessionState {
   /** Absent until HELO or EHLO. */
@@ -15,6 +16,10 @@ export class SessionState {
   relayGrant: boolean | undefined;
   reverseName: string | undefined;
   transaction: Transaction | undefined;
+  /** What a trusted proxy says of the client (XCLIENT). */
+  #proxied: ClientAttributes | undefined;
+  /** What a trusted proxy says of the client, for the record (XFORWARD). */
+  forwarded: ClientAttributes | undefined;
   /** The service ends: no further transaction. */
   isEnding = false;
   readonly #parts: SessionParts;
@@ -30,6 +35,19 @@ export class SessionState {
 
   get id(): string {
     return (this.#id ??= randomUUID());
+  }
+
+  /** The client's, as XCLIENT says or the socket. */
+  get remoteAddress(): string {
+    return this.#proxied?.get("ADDR") ?? this.#wire.remoteAddress;
+  }
+
+  /** XCLIENT: the session begins anew with another client. */
+  takeProxied(attributes: ClientAttributes): void {
+    this.forgetClient();
+    this.#proxied = new Map([...(this.#proxied ?? []), ...attributes]);
+    this.reverseName = this.#proxied.get("NAME");
+    this.user = this.#proxied.get("LOGIN");
   }
 
   /** What sinks keep with the session. */
@@ -53,6 +71,7 @@ export class SessionState {
   reset(): void {
     this.transaction?.discard();
     this.transaction = undefined;
+    this.forwarded = undefined;
     this.#messageProperties = undefined;
   }
 
@@ -84,16 +103,17 @@ export class SessionState {
   get mayRelay(): boolean {
     const { relay, settings } = this.#parts;
     const isUser = this.user !== undefined && settings.relayAuthenticated;
-    return this.relayGrant ?? (isUser || relay.isTrustedAddress(this.#wire.remoteAddress));
+    return this.relayGrant ?? (isUser || relay.isTrustedAddress(this.remoteAddress));
   }
 
   #refreshFacts(): void {
     if (this.client !== undefined) this.client = this.#factsFor(this.client.heloDomain);
   }
 
-  #factsFor(heloDomain: string): ClientFacts {
+  #factsFor(said: string): ClientFacts {
     const { settings } = this.#parts;
-    const address = this.#wire.remoteAddress;
+    const address = this.remoteAddress;
+    const heloDomain = this.#proxied?.get("HELO") ?? said;
     const trace = traceStart({
       heloDomain,
       address,

@@ -16,7 +16,7 @@ export function sessionView(state: SessionState, wire: Wire): ProtocolSession {
       return wire.localAddress;
     },
     get remoteAddress() {
-      return wire.remoteAddress;
+      return state.remoteAddress;
     },
     get remoteName() {
       return state.client?.heloDomain;

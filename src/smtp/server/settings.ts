@@ -28,6 +28,16 @@ export interface AuthSettings {
   readonly failureDelayMs: number;
 }
 
+/** Addresses and networks of the programs in front of us. */
+export interface TrustSettings {
+  /** Begin each connection with a header of the PROXY protocol; from them it is required. */
+  readonly proxy: readonly string[];
+  /** May give XCLIENT: name, address, HELO and user of the client count from then on. */
+  readonly xclient: readonly string[];
+  /** May give XFORWARD: the same for the record only. */
+  readonly xforward: readonly string[];
+}
+
 export interface SmtpServerSettings {
   /** Name of the virtual server, as told in `Origin.server`. */
   readonly name: string;
@@ -48,6 +58,10 @@ export interface SmtpServerSettings {
   readonly relayNetworks: readonly string[];
   /** Authenticated clients may relay. */
   readonly relayAuthenticated: boolean;
+  /** Who may name the client that it speaks for. */
+  readonly trust: TrustSettings;
+  /** Domains whose clients may ask by ETRN for the mail that waits for them (RFC 1985). */
+  readonly etrnDomains: readonly string[];
   /** Wait before the greeting; a client that talks into it is turned away. */
   readonly greetDelayMs: number;
   /** Look up the name of the client's address for the trace field. */
@@ -92,6 +106,8 @@ export const defaultSmtpServerSettings: SmtpServerSettings = {
   defaultDomain: "localhost",
   relayNetworks: [],
   relayAuthenticated: true,
+  trust: { proxy: [], xclient: [], xforward: [] },
+  etrnDomains: [],
   greetDelayMs: 0,
   reverseLookup: false,
   bareLineEndings: "reject",

@@ -11,6 +11,7 @@ import type { InboundProtocol } from "./command-run.ts";
 import { SmtpConversation } from "./conversation.ts";
 import type { Intake } from "./intake.ts";
 import { LibraryServer } from "./library-connection.ts";
+import { networkCheck } from "./networks.ts";
 import { createRelayRule } from "./relay-rule.ts";
 import type { SessionParts } from "./session-parts.ts";
 import type { ListenAddress, SmtpServerSettings } from "./settings.ts";
@@ -61,6 +62,8 @@ export interface SmtpListenerParts {
   readonly lookUp?: ReverseLookup | undefined;
   /** The sinks of OnInboundCommand. */
   readonly protocol?: InboundProtocol | undefined;
+  /** Tries the mail that waits for a domain at once, and answers how many messages that are (ETRN). */
+  readonly startQueue?: ((domain: string) => number) | undefined;
 }
 
 export function createSmtpListener({
@@ -70,6 +73,7 @@ export function createSmtpListener({
   clock,
   lookUp = reverse,
   protocol,
+  startQueue,
 }: SmtpListenerParts): SmtpListener {
   const createParts = (wanted: SmtpServerSettings): SessionParts => {
     if (wanted.tls !== undefined) checkCertificate(wanted.tls);
@@ -79,6 +83,10 @@ export function createSmtpListener({
       logger,
       clock,
       relay: createRelayRule(wanted),
+      isProxy: networkCheck(wanted.trust.proxy, "trust.proxy"),
+      mayXclient: networkCheck(wanted.trust.xclient, "trust.xclient"),
+      mayXforward: networkCheck(wanted.trust.xforward, "trust.xforward"),
+      startQueue,
       checkCredentials: createCredentialCheck(wanted.auth.users),
       traceDate: createMailDates(),
       lookUpName: wanted.reverseLookup ? boundedLookup(lookUp, clock) : undefined,
@@ -147,7 +155,8 @@ class Listener implements SmtpListener {
 
   async #bind({ host, port }: ListenAddress, isImplicitTls: boolean): Promise<BoundAddress> {
     const { maxCommandLength, idleTimeoutMs } = this.#parts.settings;
-    const options = { maxCommandLength, idleTimeoutMs, isImplicitTls, tls: this.#tls };
+    const isProxy = (address: string): boolean => this.#parts.isProxy(address);
+    const options = { maxCommandLength, idleTimeoutMs, isImplicitTls, tls: this.#tls, isProxy };
     const server = new LibraryServer(options, (wire) => this.#open(wire));
     try {
       const bound = await server.start(host, port);

@@ -17,6 +17,7 @@ import {
 } from "./replies.ts";
 import { printable, type SessionParts } from "./session-parts.ts";
 import type { BareLineEnding } from "./stream-parser.ts";
+import type { ClientAttributes } from "./xclient.ts";
 import { type Verdict, verdict } from "./verdict.ts";
 import { countReceived, traceField, type TraceStart } from "./trace-field.ts";
 
@@ -34,6 +35,7 @@ export class Transaction {
   readonly #parts: SessionParts;
   readonly #client: ClientFacts;
   readonly #mail: MailCommand;
+  readonly #forwarded: ClientAttributes | undefined;
   readonly #recipients: Recipient[] = [];
   readonly #known = new Set<string>();
   #collector: DataCollector | undefined;
@@ -41,10 +43,16 @@ export class Transaction {
   #chunks: BareLineEndingScan | undefined;
   #replies = 0;
 
-  constructor(parts: SessionParts, client: ClientFacts, mail: MailCommand) {
+  constructor(
+    parts: SessionParts,
+    client: ClientFacts,
+    mail: MailCommand,
+    forwarded: ClientAttributes | undefined,
+  ) {
     this.#parts = parts;
     this.#client = client;
     this.#mail = mail;
+    this.#forwarded = forwarded;
   }
 
   get hasRecipients(): boolean {
@@ -180,7 +188,7 @@ export class Transaction {
 
   #origin(now: number): Origin {
     const { address, heloDomain, user } = this.#client;
-    return {
+    const origin: Origin = {
       via: "smtp",
       arrivalTime: now,
       server: this.#parts.settings.name,
@@ -189,6 +197,7 @@ export class Transaction {
       user,
       crlfOnly: this.#parts.settings.bareLineEndings === "reject" && !this.isBinary ? true : undefined,
     };
+    return this.#forwarded === undefined ? origin : { ...origin, forwarded: definedOf(this.#forwarded) };
   }
 
   #envelope(properties: ReadonlyMap<string, PropertyValue> | undefined): Envelope {
@@ -201,4 +210,10 @@ export class Transaction {
       ...(properties === undefined ? undefined : { properties: Object.fromEntries(properties) }),
     };
   }
+}
+
+function definedOf(attributes: ClientAttributes): Record<string, string> {
+  const known: Record<string, string> = {};
+  for (const [name, value] of attributes) if (value !== undefined) known[name] = value;
+  return known;
 }

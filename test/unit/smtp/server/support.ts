@@ -90,6 +90,7 @@ interface StartOptions {
   readonly clock?: Clock;
   readonly lookUp?: ReverseLookup;
   readonly protocol?: InboundProtocol;
+  readonly startQueue?: (domain: string) => number;
 }
 
 export async function startListener({
@@ -97,6 +98,7 @@ export async function startListener({
   clock = systemClock,
   lookUp,
   protocol,
+  startQueue,
 }: StartOptions = {}): Promise<RunningListener> {
   const intake = keepingIntake();
   const all: SmtpServerSettings = {
@@ -114,6 +116,7 @@ export async function startListener({
     clock,
     lookUp,
     protocol,
+    startQueue,
   });
   const ports = (await listener.listen()).map((bound) => bound.port);
   const port = ports[0] ?? 0;

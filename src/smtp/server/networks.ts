@@ -1,0 +1,29 @@
+// Lists of addresses and networks in the settings: "192.0.2.1", "10.0.0.0/8", "fd00::/8".
+import { BlockList, isIP, isIPv6 } from "node:net";
+import { OnArrivalError } from "../../core/errors.ts";
+
+/** Whether an address is in the list. */
+export type NetworkCheck = (address: string) => boolean;
+
+const NOBODY: NetworkCheck = () => false;
+
+/** Throws CONFIG_INVALID, naming the setting, for what is no address or network. */
+export function networkCheck(networks: readonly string[], setting: string): NetworkCheck {
+  if (networks.length === 0) return NOBODY;
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = "", prefix] = network.split("/");
+    const family = isIPv6(address) ? "ipv6" : "ipv4";
+    try {
+      if (prefix === undefined) list.addAddress(address, family);
+      else list.addSubnet(address, Number(prefix), family);
+    } catch (cause) {
+      throw new OnArrivalError(
+        "CONFIG_INVALID",
+        `${setting}: ${JSON.stringify(network)} is no address or network`,
+        { cause },
+      );
+    }
+  }
+  return (address) => isIP(address) !== 0 && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+}
