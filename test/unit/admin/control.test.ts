@@ -43,6 +43,7 @@ function createAdmin(asked: string[]): QueueAdmin {
     list: () => [ENTRY],
     show: (id) => (id === ENTRY.id ? ENTRY : undefined),
     retry: act("retry"),
+    retryDomain: () => 0,
     hold: act("hold"),
     release: act("release"),
     remove: act("remove"),

@@ -65,6 +65,7 @@ async function serve(entries: readonly QueueEntry[], changed = 1): Promise<strin
     list: () => entries,
     show: (id: string) => entries.find((one) => one.id === id),
     retry: act,
+    retryDomain: () => 0,
     hold: act,
     release: act,
     remove: act,
