@@ -8,6 +8,8 @@ import { refuseWrite, toText } from "./member-names.ts";
 const NAMESPACE = "http://schemas.microsoft.com/cdo/configuration/";
 const TIME_ZONE = "urn:schemas:calendar:timezoneid";
 
+const INVALID_TIME_ZONE = 82;
+
 const CDO_DEFAULTS = -1;
 const CDO_IIS = 1;
 const CDO_OUTLOOK_EXPRESS = 2;
@@ -83,11 +85,26 @@ export class ConfigurationFields extends FieldsBase {
   protected override sourceOf(name: string): FieldSource | undefined {
     const key = name.toLowerCase();
     if (!this.#settings.has(key)) return undefined;
+    if (key === TIME_ZONE) return this.#timeZone();
     const like = DEFAULTS[key.slice(NAMESPACE.length)] ?? 0;
     return {
       read: () => this.#settings.get(key),
       check: (value) => void settingOf(key, value, like),
       write: (value) => void this.#settings.set(key, settingOf(key, value, like)),
+    };
+  }
+
+  /** A CdoTimeZoneId. A Date of JavaScript is an instant, so there is nothing that the zone would change. */
+  #timeZone(): FieldSource {
+    const zoneOf = (value: FieldValue): Setting => {
+      const zone = settingOf(TIME_ZONE, value, 0);
+      if (Number(zone) >= 0 && Number(zone) < INVALID_TIME_ZONE) return zone;
+      throw new CdoError("CDO_E_BAD_DATA", `${TIME_ZONE} ${zone} (give a CdoTimeZoneId, 0 to 81)`);
+    };
+    return {
+      read: () => this.#settings.get(TIME_ZONE),
+      check: (value) => void zoneOf(value),
+      write: (value) => void this.#settings.set(TIME_ZONE, zoneOf(value)),
     };
   }
 

@@ -117,9 +117,10 @@ declare module "cdo" {
     /** String, default `text/plain`. Type and subtype without parameters, case-insensitive. CDO reference 1.4.1. */
     ContentMediaType: string;
     /**
-     * String, default `7bit`: 7bit, 8bit, binary, quoted-printable, base64 or uuencode. An unknown one raises CDO_E_INVALID_ENCODING_TYPE;
-     * on a multipart all but 7bit, 8bit and binary raise CDO_E_INVALID_ENCODING_FOR_MULTIPART. CDO reference 1.4.1.
-     * @cdo differs: mac-binhex40 raises CDO_E_INVALID_ENCODING_TYPE; the content that is there is encoded anew.
+     * String, default `7bit`: 7bit, 8bit, binary, quoted-printable, base64, uuencode or mac-binhex40. An unknown one raises
+     * CDO_E_INVALID_ENCODING_TYPE; on a multipart all but 7bit, 8bit and binary raise CDO_E_INVALID_ENCODING_FOR_MULTIPART.
+     * CDO reference 1.4.1.
+     * @cdo differs: the content that is there is encoded anew. Of a BinHex file the data fork is the content.
      */
     ContentTransferEncoding: string;
     /** IDataSource, read-only. The binding object of this part. CDO reference 1.4.1. */
@@ -888,7 +889,7 @@ declare module "cdo" {
     /** Default True. Reply and Forward quote the original. CDO reference 2.6. */
     "http://schemas.microsoft.com/cdo/configuration/usemessageresponsetext": boolean;
     /**
-     * Long, default 0 (UTC). CDO reference 2.6.
+     * Long, default 0 (UTC): a CdoTimeZoneId, 0 to 81. Another number raises CDO_E_BAD_DATA. CDO reference 2.6.
      * @cdo differs: kept, without effect: a Date knows its instant.
      */
     "urn:schemas:calendar:timezoneid": number;
@@ -1568,11 +1569,55 @@ declare class TextEncoder {
   encode(input?: string): Uint8Array;
 }
 
-/** UTF-8 and latin1. */
+/** The encodings of the WHATWG Encoding standard by all their labels. An unknown label is a RangeError. */
 declare class TextDecoder {
-  constructor(label?: string);
+  constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
   readonly encoding: string;
-  decode(input?: ArrayBuffer | ArrayBufferView): string;
+  readonly fatal: boolean;
+  readonly ignoreBOM: boolean;
+  /** With `stream` more bytes follow. Invalid bytes are U+FFFD, or with `fatal` a TypeError. */
+  decode(input?: ArrayBuffer | ArrayBufferView, options?: { stream?: boolean }): string;
+}
+
+/** A URL of the WHATWG URL standard. What is none is a TypeError; a URL has at most 64 Ki characters. */
+declare class URL {
+  constructor(url: string | URL, base?: string | URL);
+  static canParse(url: string | URL, base?: string | URL): boolean;
+  static parse(url: string | URL, base?: string | URL): URL | null;
+  href: string;
+  readonly origin: string;
+  protocol: string;
+  username: string;
+  password: string;
+  host: string;
+  hostname: string;
+  port: string;
+  pathname: string;
+  search: string;
+  hash: string;
+  /** The query as names and values: what changes there changes the URL. */
+  readonly searchParams: URLSearchParams;
+  toString(): string;
+  toJSON(): string;
+}
+
+/** Names and values of a query, as application/x-www-form-urlencoded. */
+declare class URLSearchParams {
+  constructor(init?: string | Iterable<readonly [string, string]> | Readonly<Record<string, unknown>>);
+  readonly size: number;
+  append(name: string, value: unknown): void;
+  delete(name: string, value?: unknown): void;
+  get(name: string): string | null;
+  getAll(name: string): string[];
+  has(name: string, value?: unknown): boolean;
+  set(name: string, value: unknown): void;
+  sort(): void;
+  forEach(callback: (value: string, name: string, params: URLSearchParams) => void): void;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<string>;
+  entries(): IterableIterator<[string, string]>;
+  [Symbol.iterator](): IterableIterator<[string, string]>;
+  toString(): string;
 }
 
 declare function atob(input: string): string;

@@ -4,6 +4,7 @@ import { attachmentParts, htmlBodyPart, textBodyPart } from "../../mime/bodies.t
 import { MimeDocument } from "../../mime/document.ts";
 import type { MimePart } from "../../mime/part.ts";
 import { bufferSource } from "../../mime/source.ts";
+import { decodeBinHex, encodeBinHex } from "./binhex.ts";
 import { removePart } from "./tree-edits.ts";
 import { decodeUu, encodeUu } from "./uuencode.ts";
 
@@ -15,13 +16,27 @@ export function completeHeaders(root: MimePart): void {
   headers.ensureBlankLine();
 }
 
-/** The content of a leaf, uuencode included. */
+/** The content of a leaf, also in the encodings that are none of MIME. */
 export function decodedBytes(part: MimePart): Buffer {
-  return isUuencoded(part) ? decodeUu(part.rawBody()) : part.decodedBody();
+  switch (part.transferEncoding) {
+    case "uuencode":
+    case "x-uuencode":
+      return decodeUu(part.rawBody());
+    case "mac-binhex40":
+      return decodeBinHex(part.rawBody());
+    default:
+      return part.decodedBody();
+  }
 }
 
-export const isUuencoded = (part: MimePart): boolean =>
-  part.transferEncoding === "uuencode" || part.transferEncoding === "x-uuencode";
+/** Takes the bytes for the part's content in an encoding that is none of MIME. False: it is another one. */
+export function setForeignEncoded(part: MimePart, bytes: Buffer, encoding: string): boolean {
+  if (encoding === "mac-binhex40") part.setRawBody(encodeBinHex(bytes, part.fileName));
+  else if (encoding === "uuencode" || encoding === "x-uuencode")
+    part.setRawBody(encodeUu(bytes, part.fileName));
+  else return false;
+  return true;
+}
 
 /** One text with the attachments uuencoded behind it: what MimeFormatted = False meant. */
 export function flatten(mime: MimeDocument): Buffer {

@@ -2,7 +2,7 @@
 // Bytes cross as copies in buffers of exactly their length: a view would take the memory around it along.
 import { decodeCharset, encodeCharset } from "../../mime/charset.ts";
 import type { CallState } from "./call-state.ts";
-import { decodedBytes, isUuencoded } from "./compose.ts";
+import { decodedBytes, setForeignEncoded } from "./compose.ts";
 import type { LocatedPart } from "./documents.ts";
 import { raise } from "./asking.ts";
 import { warnOfSignature } from "./header-calls.ts";
@@ -10,7 +10,6 @@ import type { Operation } from "./host-calls.ts";
 import type { HostAnswer, HostValue } from "./isolate.ts";
 import { readFile } from "./resources.ts";
 import { embedMessage, replacePart } from "./tree-edits.ts";
-import { encodeUu } from "./uuencode.ts";
 
 const NOTHING = Buffer.alloc(0);
 const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -69,8 +68,7 @@ const withoutMark = (bytes: Buffer): Buffer =>
   bytes.subarray(0, UTF8_MARK.length).equals(UTF8_MARK) ? bytes.subarray(UTF8_MARK.length) : bytes;
 
 function setDecoded({ part }: LocatedPart, bytes: Buffer): void {
-  if (isUuencoded(part)) part.setRawBody(encodeUu(bytes, part.fileName));
-  else part.setDecodedBody(bytes);
+  if (!setForeignEncoded(part, bytes, part.transferEncoding)) part.setDecodedBody(bytes);
 }
 
 /** `open`: the target becomes the source, or the message that the source holds; `embed`: the target comes to hold it. */

@@ -3,14 +3,21 @@ import { htmlBodyPart, setHtmlBody, setTextBody, textBodyPart } from "../../mime
 import { decodeCharset } from "../../mime/charset.ts";
 import type { MimePart } from "../../mime/part.ts";
 import type { CallState } from "./call-state.ts";
-import { decodedBytes, removeHtml } from "./compose.ts";
+import { decodedBytes, removeHtml, setForeignEncoded } from "./compose.ts";
 import { warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
 import type { HostValue } from "./isolate.ts";
 import { addAttachment, containerIn, createPart, removePart } from "./tree-edits.ts";
-import { encodeUu } from "./uuencode.ts";
 
-const TRANSFER_ENCODINGS = new Set(["7bit", "8bit", "binary", "quoted-printable", "base64", "uuencode"]);
+const TRANSFER_ENCODINGS = new Set([
+  "7bit",
+  "8bit",
+  "binary",
+  "quoted-printable",
+  "base64",
+  "uuencode",
+  "mac-binhex40",
+]);
 const IDENTITY_ENCODINGS = new Set(["7bit", "8bit", "binary"]);
 const MEDIA_TYPE = /^[a-z0-9][\w!#$&^.+-]*\/[a-z0-9][\w!#$&^.+-]*$/i;
 const NOTHING = Buffer.alloc(0);
@@ -86,10 +93,9 @@ function setTransferEncoding(part: MimePart, encoding: string): void {
     const bytes = decodedBytes(part);
     // Nothing there yet: what comes is encoded so.
     if (bytes.length === 0) part.headers.set("Content-Transfer-Encoding", encoding);
-    else if (encoding === "uuencode") {
+    else if (setForeignEncoded(part, bytes, encoding))
       part.headers.set("Content-Transfer-Encoding", encoding);
-      part.setRawBody(encodeUu(bytes, part.fileName));
-    } else part.setDecodedBody(bytes, encoding);
+    else part.setDecodedBody(bytes, encoding);
   }
 }
 

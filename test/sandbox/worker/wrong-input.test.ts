@@ -111,6 +111,14 @@ describe("a value", () => {
       "const f = msg.Attachments(1).Fields; f(cdoContentDispositionType).Value = 'inline'; f(cdoContentMediaType).Value = 'text/'; f.Update()",
       "CDO_E_BAD_DATA",
     ],
+    [
+      "const f = msg.Configuration.Fields; f('urn:schemas:calendar:timezoneid').Value = 82; f.Update()",
+      "CDO_E_BAD_DATA",
+    ],
+    [
+      "const f = msg.Configuration.Fields; f('urn:schemas:calendar:timezoneid').Value = 'Berlin'; f.Update()",
+      "CDO_E_BAD_DATA",
+    ],
     ["msg.Fields(cdoHasAttachment).Value = true", "CDO_E_PROP_READONLY"],
     ["msg.Fields(cdoReceived).Value = 'x'", "CDO_E_PROP_READONLY"],
     ["msg.Attachments(1).FileName = 'x'", "CDO_E_PROP_READONLY"],
@@ -137,7 +145,7 @@ describe("a charset or an encoding", () => {
     ["msg.TextBodyPart.Charset = 'utf-8\\r\\nX: y'", "CDO_E_INVALID_CHARSET"],
     ["msg.TextBodyPart.ContentTransferEncoding = 'rot13'", "CDO_E_INVALID_ENCODING_TYPE"],
     ["msg.TextBodyPart.ContentTransferEncoding = ''", "CDO_E_INVALID_ENCODING_TYPE"],
-    ["msg.TextBodyPart.ContentTransferEncoding = 'mac-binhex40'", "CDO_E_INVALID_ENCODING_TYPE"],
+    ["msg.BodyPart.ContentTransferEncoding = 'mac-binhex40'", "CDO_E_INVALID_ENCODING_FOR_MULTIPART"],
     ["msg.BodyPart.ContentTransferEncoding = 'base64'", "CDO_E_INVALID_ENCODING_FOR_MULTIPART"],
     ["msg.BodyPart.ContentTransferEncoding = 'quoted-printable'", "CDO_E_INVALID_ENCODING_FOR_MULTIPART"],
   ])("%s raises %s", (code, error) => refused(code, error));

@@ -11,32 +11,16 @@ import {
   webUrl,
 } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { createTextDecoder } from "../../../runtime/text-decoder.ts";
 import { URLSearchParams as Params } from "../../../runtime/url-search-params.ts";
 import { createUrl } from "../../../runtime/url.ts";
 import { WebHost } from "../../../runtime/web-host.ts";
-import { CallState } from "../../../src/sandbox/worker/call-state.ts";
-import { createHostFunction } from "../../../src/sandbox/worker/host-calls.ts";
-import { JobDocument } from "../../../src/sandbox/worker/job-document.ts";
-import { bufferSource } from "../../../src/mime/source.ts";
+import { WebBudget } from "../../../src/sandbox/worker/web-calls.ts";
 
-const ENVELOPE = {
-  sender: "",
-  recipients: [],
-  arrivalTime: 0,
-  clientAddress: "",
-  pickupFileName: "",
-  status: 0,
-};
-const state = new CallState(
-  { ...DEFAULT_SCRIPT_LIMITS, hostCalls: 1e9, growthBytes: 1e9, copiedBytes: 1e9 },
-  new JobDocument(bufferSource(Buffer.from("\r\n"))),
-  ENVELOPE,
-  ENVELOPE,
+/** As a context of a script has it while it is being loaded, each time afresh. */
+const web = new WebHost((operation, a, b, c, _place, bytes) =>
+  new WebBudget().serve(operation, a, b, c, Buffer.from(bytes ?? new ArrayBuffer(0))),
 );
-const call = createHostFunction(() => state);
-const web = new WebHost((operation, a, b, c, place, bytes) => call(operation, a, b, c, place, bytes));
 const Decoder = createTextDecoder(web);
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what it claims to be is what is tested
 const Url = createUrl(web) as typeof URL;
