@@ -9,6 +9,7 @@ import { passwordCommand } from "./cli/password.ts";
 import { createProgram, runProgram } from "./cli/program.ts";
 import { queueCommand } from "./cli/queue.ts";
 import { runCommand } from "./cli/run.ts";
+import { scriptsCommand } from "./cli/scripts.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { typesCommand } from "./cli/types.ts";
 import { checkScripts } from "./composition/scripts.ts";
@@ -28,6 +29,7 @@ const program = createProgram(
     checkCommand(checkScripts),
     bindingsCommand,
     queueCommand,
+    scriptsCommand,
     explainCommand,
     passwordCommand(),
     typesCommand(),

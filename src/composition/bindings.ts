@@ -34,6 +34,8 @@ export interface ConfiguredBinding {
 export interface ChainParts {
   readonly configured: readonly ConfiguredBinding[];
   readonly scripts: ReadonlyMap<string, LiveScript>;
+  /** Scripts that are switched off: their bindings are not called. */
+  readonly disabled?: ReadonlySet<string>;
   readonly log: Logger;
   readonly nextMessageId: () => string;
 }
@@ -80,11 +82,46 @@ export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
   for (const name of [...parts.scripts.keys()].toSorted()) {
     if (!named.has(name)) addScript(name, undefined);
   }
-  const enabled = sinks.filter((sink) => sink.binding.enabled);
+  const isCalled = (sink: BoundSink<ScriptTarget>): boolean =>
+    sink.binding.enabled && !(sink.kind === "script" && parts.disabled?.has(sink.script.scriptName) === true);
   return new SinkChain(
-    placeShadows(enabled, shadows),
-    sinks.filter((sink) => !sink.binding.enabled),
+    placeShadows(sinks.filter(isCalled), shadows),
+    sinks.filter((sink) => !isCalled(sink)),
   );
+}
+
+/** A binding as people look for it. */
+export interface ShownBinding {
+  readonly displayName: string;
+  readonly id: string;
+  readonly event: string;
+  /** Absent: every message. */
+  readonly rule?: string | undefined;
+  readonly priority: number;
+  readonly mode: "live" | "shadow";
+  readonly enabled: boolean;
+}
+
+/** The bindings of each script, for people: also those that are not called. */
+export function listScriptBindings(
+  configured: readonly ConfiguredBinding[],
+  scripts: ReadonlyMap<string, LiveScript>,
+): Map<string, ShownBinding[]> {
+  const found = new Map<string, ShownBinding[]>();
+  const show = (name: string, settings: BindingSettings): void => {
+    const exported = scripts.get(name)?.binding ?? {};
+    const { displayName, id, event, rule, priority, enabled } = toBinding(settings, exported);
+    const mode = shadowWish(settings, exported) === undefined ? "live" : "shadow";
+    const shown = { displayName, id, event, rule, priority, mode, enabled } as const;
+    found.set(name, [...(found.get(name) ?? []), shown]);
+  };
+  for (const { settings } of configured) {
+    const name = scriptNameOf(settings);
+    if (name !== "") show(name, settings);
+  }
+  for (const [name, script] of scripts)
+    if (!found.has(name)) show(name, impliedEntry(name, script.binding.displayName));
+  return found;
 }
 
 /** "" for native sinks, which keep their order before scripts of the same priority. */

@@ -10,12 +10,13 @@ import { type MissingSecret, ServiceCapabilities } from "./service-capabilities.
 
 export function scriptHostOptions(config: Config, log: Logger, clock: Clock): ScriptHostOptions {
   const { workers, ...settings } = config.sandbox;
+  const { folder, secretsFile: _, ...reloading } = config.scripts;
   return {
-    folder: config.scripts.folder,
+    folder,
     stateFolder: path.join(config.mailroot, "Scripts"),
     log,
     clock,
-    settings: { processes: workers, ...settings },
+    settings: { processes: workers, ...settings, ...reloading },
     dropFolder: path.join(config.mailroot, "Drop"),
   };
 }

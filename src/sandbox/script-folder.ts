@@ -1,6 +1,6 @@
 // Watches the script folder and says which paths may have changed. Only a hint: what counts is the content, read by others.
 // A slow scan beside it catches what the kernel did not tell (overflow, network file systems, a replaced folder).
-import { type Dirent, type FSWatcher as PlainWatcher, watch as watchPlainly } from "node:fs";
+import { type FSWatcher as PlainWatcher, watch as watchPlainly } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
@@ -59,17 +59,8 @@ export class ScriptFolder {
   }
 
   /** Names of the sinks that are there now. */
-  async sinkNames(): Promise<string[]> {
-    return (await this.#names()).filter(isSinkName).sort();
-  }
-
-  async #names(): Promise<string[]> {
-    try {
-      const entries: Dirent[] = await readdir(this.#options.folder, { withFileTypes: true });
-      return entries.map((entry) => entry.name);
-    } catch {
-      return [];
-    }
+  sinkNames(): Promise<string[]> {
+    return listSinkNames(this.#options.folder);
   }
 
   async start(): Promise<void> {
@@ -184,7 +175,9 @@ export class ScriptFolder {
 
   async #findChanges(report: (path: string) => void): Promise<void> {
     const { folder } = this.#options;
-    const names = (await this.#names()).filter((name) => isSinkName(name) || testedStem(name) !== undefined);
+    const names = (await namesIn(folder)).filter(
+      (name) => isSinkName(name) || testedStem(name) !== undefined,
+    );
     const paths = new Set([
       ...[...names, ...PACKAGE_FILES].map((name) => join(folder, name)),
       ...this.#listener.watchedFiles(),
@@ -197,6 +190,18 @@ export class ScriptFolder {
       if (before.get(path) !== signature) report(path);
     }
     for (const path of before.keys()) if (!paths.has(path)) report(path);
+  }
+}
+
+export async function listSinkNames(folder: string): Promise<string[]> {
+  return (await namesIn(folder)).filter(isSinkName).sort();
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch {
+    return [];
   }
 }
 

@@ -1,0 +1,70 @@
+// Scripts as lines for people.
+import type { ShownDetails, ShownScript } from "../composition/script-overview.ts";
+import type { ScriptLogEntry } from "../sandbox/script-activity.ts";
+import { formatTable, printable } from "./output.ts";
+
+const timeOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+
+function stateOf({ disabled, suspended, broken, pinned, version }: ShownScript): string {
+  const states = [
+    ...(disabled ? ["disabled"] : []),
+    ...(suspended ? ["suspended"] : []),
+    ...(pinned ? ["rolled back"] : []),
+    ...(broken === undefined ? [] : ["broken"]),
+  ];
+  if (states.length > 0) return states.join(", ");
+  return version === undefined ? "never live" : "live";
+}
+
+const bindingOf = ({
+  displayName,
+  rule,
+  priority,
+  mode,
+  enabled,
+}: ShownScript["bindings"][number]): string => {
+  const marks = [...(mode === "live" ? [] : [mode]), ...(enabled ? [] : ["off"])];
+  return `${displayName} at ${priority}${marks.length === 0 ? "" : ` (${marks.join(", ")})`}: ${rule ?? "every message"}`;
+};
+
+/** One line per script, and below it why the newest edit is not live. */
+export function scriptTable(scripts: readonly ShownScript[]): string {
+  const rows = scripts.map((script) => [
+    script.name,
+    script.version ?? "-",
+    script.since === undefined ? "-" : timeOf(script.since),
+    stateOf(script),
+    String(script.calls),
+    String(script.faults),
+    script.bindings.map(bindingOf).join("; "),
+  ]);
+  const head = ["NAME", "VERSION", "SINCE", "STATE", "CALLS", "FAULTS", "BINDINGS"];
+  const problems = scripts.flatMap(({ broken }) =>
+    broken === undefined ? [] : [`not live: ${printable(broken)}`],
+  );
+  return [formatTable(head, rows), ...problems].join("\n");
+}
+
+export function describeScript(script: ShownDetails): string[] {
+  const { name, version, since, broken, source, imports, versions, bindings, running } = script;
+  const lines: [string, string][] = [
+    ["script", name],
+    ["state", `${stateOf(script)}${running ? "" : " (no service runs)"}`],
+    ["version", version === undefined ? "none was ever live" : `${version} since ${timeOf(since ?? 0)}`],
+    ...(broken === undefined ? [] : ([["not live", broken]] as [string, string][])),
+    ["source", source],
+    ...imports.map((path): [string, string] => ["rests on", path]),
+    ["calls", `${script.calls}, of which ${script.faults} failed, in this run of the service`],
+    ...bindings.map((binding): [string, string] => ["binding", bindingOf(binding)]),
+    ...versions.map((kept): [string, string] => [
+      "kept",
+      `${kept.version} of ${timeOf(kept.since)}${kept.version === version ? " (live)" : ""}`,
+    ]),
+  ];
+  return lines.map(([title, text]) => `${title.padEnd(10)}${printable(text)}`);
+}
+
+export function formatLogEntry({ time, level, text, version, message }: ScriptLogEntry): string {
+  const about = [version, message].filter((part) => part !== undefined).join(" ");
+  return printable(`${timeOf(time)} ${level.padEnd(5)} ${about === "" ? "" : `[${about}] `}${text}`);
+}
