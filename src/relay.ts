@@ -31,7 +31,6 @@ import { parseAddressList } from "./mime/addresses.ts";
 import { ProtocolChain } from "./events/protocol-chain.ts";
 import type { InboundCommandContext } from "./events/protocol-contexts.ts";
 import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
-import { AskedRequests } from "./sandbox/asked-requests.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
 import { ShadowRuns } from "./sandbox/shadow-runs.ts";
 import { type ScriptTarget, createRunScripts } from "./sandbox/script-sink.ts";
@@ -111,11 +110,9 @@ class RunningRelay implements Relay {
     this.#configured = await loadBindings(config.bindings);
     const capabilities = await ServiceCapabilities.open(config, this.#log, this.#clock);
     this.#capabilities = capabilities;
-    const asked = new AskedRequests(capabilities.broker);
     const scripts = createScriptHost({
       ...scriptHostOptions(config, this.#log, this.#clock),
       ...capabilities.hostOptions,
-      broker: asked,
     });
     this.#scripts = scripts;
     await scripts.start();
@@ -130,7 +127,7 @@ class RunningRelay implements Relay {
       config,
       store,
       scripts,
-      new EffectWriter(this.#effects, this.#clock, asked),
+      new EffectWriter(this.#effects, this.#clock, capabilities.asked),
     );
     this.#transport = transport;
     this.#scriptsChanged();

@@ -5,6 +5,7 @@ import { loadSecrets } from "../config/secrets.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Capabilities } from "../../runtime/contract.ts";
+import { AskedRequests } from "../sandbox/asked-requests.ts";
 import { type ServiceBroker, createCapabilityBroker } from "../sandbox/capability-broker.ts";
 import type { ScriptHostOptions } from "../sandbox/script-host.ts";
 import type { BindingGrant } from "../sandbox/script-needs.ts";
@@ -20,19 +21,22 @@ export interface MissingSecret {
 }
 
 export class ServiceCapabilities {
-  readonly broker: ServiceBroker;
+  readonly #broker: ServiceBroker;
+  /** The broker, and what it was asked for. */
+  readonly asked: AskedRequests;
   readonly secrets: Secrets;
   readonly #log: Logger;
   #bindings: readonly BindingSettings[];
 
   private constructor(config: Config, secrets: Secrets, clock: Clock, log: Logger) {
-    this.broker = createCapabilityBroker({
+    this.#broker = createCapabilityBroker({
       settings: brokerSettings(config),
       kvFolder: path.join(config.mailroot, "Scripts", "kv"),
       clock,
       log,
       userAgent: userAgent(),
     });
+    this.asked = new AskedRequests(this.#broker, (text) => secrets.redact(text));
     this.secrets = secrets;
     this.#log = log;
     this.#bindings = config.bindings;
@@ -47,7 +51,7 @@ export class ServiceCapabilities {
   /** For the script host. */
   get hostOptions(): Pick<ScriptHostOptions, "broker" | "secrets" | "grantsOf"> {
     return {
-      broker: this.broker,
+      broker: this.asked,
       secrets: this.secrets,
       grantsOf: (script) => grantsOf(this.#bindings, script),
     };
@@ -72,7 +76,7 @@ export class ServiceCapabilities {
   }
 
   close(): Promise<void> {
-    return this.broker.close();
+    return this.#broker.close();
   }
 
   #warn(): void {

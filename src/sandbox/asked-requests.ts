@@ -10,10 +10,13 @@ const NONE: readonly string[] = [];
 
 export class AskedRequests implements CapabilityBroker {
   readonly #broker: CapabilityBroker;
+  readonly #redact: (text: string) => string;
   readonly #asked = new Map<string, string[]>();
 
-  constructor(broker: CapabilityBroker) {
+  /** `redact` takes secrets out of what is kept. */
+  constructor(broker: CapabilityBroker, redact: (text: string) => string) {
     this.#broker = broker;
+    this.#redact = redact;
   }
 
   async perform(request: CapabilityRequest, body: Buffer, grant: CapabilityGrant): Promise<PerformedRequest> {
@@ -21,7 +24,10 @@ export class AskedRequests implements CapabilityBroker {
     const { answer } = performed;
     const result =
       answer.kind === "refused" ? "refused" : answer.kind === "fetch" ? answer.status : "answered";
-    this.#note(`${grant.messageId} ${grant.version}`, `${describe(request).slice(0, MAX_TEXT)}: ${result}`);
+    this.#note(
+      `${grant.messageId} ${grant.version}`,
+      `${this.#redact(describe(request)).slice(0, MAX_TEXT)}: ${result}`,
+    );
     return performed;
   }
 
