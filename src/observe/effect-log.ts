@@ -18,7 +18,7 @@ export interface EffectLogSettings {
 export const EFFECTS_FOLDER = "Effects";
 
 const BLOCKS = { blockBytes: 64 * 1024, flushMs: 100, maxPendingBytes: 16 * 1024 * 1024 };
-/** A file is deleted as a whole, so what is kept falls short of the bounds by at most one part in so many. */
+/** A file is deleted as a whole, so what is kept falls short of the bounds by a part or two in so many. */
 const FILES = 8;
 const HOUR_MS = 3_600_000;
 /** How soon a folder that could not be written is tried again. */
@@ -32,6 +32,7 @@ export interface ChainText {
 }
 
 interface OpenFile {
+  readonly name: string;
   readonly fd: number;
   readonly writer: BlockWriter;
   readonly openedAt: number;
@@ -106,8 +107,16 @@ export class EffectLog {
     try {
       mkdirSync(this.#folder, { recursive: true });
       // A file of its own for each run: the last line of an earlier one may be torn.
-      const fd = openSync(path.join(this.#folder, `effects-${String(now).padStart(13, "0")}.jsonl`), "a");
-      this.#file = { fd, writer: new BlockWriter(fd, BLOCKS), openedAt: now, chains: new Set(), chars: 0 };
+      const name = `effects-${String(now).padStart(13, "0")}.jsonl`;
+      const fd = openSync(path.join(this.#folder, name), "a");
+      this.#file = {
+        name,
+        fd,
+        writer: new BlockWriter(fd, BLOCKS),
+        openedAt: now,
+        chains: new Set(),
+        chars: 0,
+      };
     } catch (thrown) {
       this.#notBefore = now + REOPEN_MS;
       this.#log.error(
@@ -136,13 +145,15 @@ export class EffectLog {
     });
   }
 
-  /** Newest first: what lies beyond the time or the size goes. The open file may still grow by its part. */
+  /** Newest first: what lies beyond the time or the size goes. The open file, and the next one, may still grow by their parts. */
   async #removeOld(): Promise<void> {
+    await this.#closing;
     const names = await effectFiles(this.#folder);
     const { keepHours, maxSize } = this.#settings;
     const oldest = this.#clock.now() - keepHours * HOUR_MS;
-    let room = maxSize - maxSize / FILES;
-    for (const name of names.toReversed().slice(this.#file === undefined ? 0 : 1)) {
+    let room = maxSize - (2 * maxSize) / FILES;
+    for (const name of names.toReversed()) {
+      if (name === this.#file?.name) continue;
       const file = path.join(this.#folder, name);
       // oxlint-disable-next-line no-await-in-loop -- a few files an hour
       const found = await stat(file).catch(() => undefined);
