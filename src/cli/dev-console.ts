@@ -43,12 +43,19 @@ export class DevConsole implements Audience {
   }
 
   ran(request: RunRequest, answer: RunAnswer): void {
-    if (this.#waiting >= MAX_WAITING || this.#running.size >= MAX_WAITING) return;
+    if (this.#waiting >= MAX_WAITING) return;
+    if (this.#running.size >= MAX_WAITING) this.#forgetOldest();
     const calls = this.#running.get(request.messageId) ?? [];
     const seen = seenCalls(request, answer);
     // It is awaited when the message has ended; until then nobody looks at its failure.
     seen.catch(() => undefined);
     this.#running.set(request.messageId, [...calls, seen]);
+  }
+
+  /** A message whose run broke off never ends. */
+  #forgetOldest(): void {
+    const [oldest] = this.#running.keys();
+    if (oldest !== undefined) this.#running.delete(oldest);
   }
 
   ended(run: EffectRun<ScriptTarget>, end: RunEnd): void {
