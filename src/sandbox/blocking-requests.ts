@@ -171,6 +171,8 @@ export class BlockingRequests {
         signal: AbortSignal.any([this.#closing.signal, timeOver.signal]),
       });
       if (answer.kind === "fetch") return { answer, bytes };
+      if (timeOver.signal.aborted)
+        return refused("failed", "no answer before the time of the script is over (limits.timeoutMs)");
       return refused("failed", answer.kind === "refused" ? answer.message : "no answer to a fetch");
     } finally {
       cancel();
