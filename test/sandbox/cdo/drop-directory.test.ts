@@ -35,7 +35,7 @@ const say = async (code: string, allow = ALLOWED): Promise<readonly string[]> =>
   return said;
 };
 const left = async (): Promise<string[]> =>
-  (await readdir(drop)).filter((name) => /^0/.test(name)).toSorted();
+  (await readdir(drop)).filter((name) => name.startsWith("0")).toSorted();
 
 test("the messages that the service wrote are there, oldest first, as messages with their envelope lines", async () => {
   expect(
@@ -81,7 +81,7 @@ test("the folder may be named when it is the service's Drop", async () => {
 
 describe("refused", () => {
   test.each([
-    ["without the capability", `${OPEN}`, /^CDO_E_NOT_AVAILABLE .*allow: \{ drop: true \}/, {}],
+    ["without the capability", OPEN, /^CDO_E_NOT_AVAILABLE .*allow: \{ drop: true \}/, {}],
     [
       "another folder",
       `new CDO.DropDirectory().GetMessages("/etc")`,

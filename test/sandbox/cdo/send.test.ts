@@ -16,6 +16,7 @@ interface Sent {
   readonly sender: string;
   readonly recipients: readonly string[];
   readonly notify: number;
+  readonly nextHop?: string;
   readonly text: string;
 }
 
@@ -107,6 +108,51 @@ describe("Send", () => {
     ["a complete post", `${NEW} m.Newsgroups = "a.b"; m.Post()`, "CDO_E_INVALID_POST_OPTION"],
   ])("refuses %s as the original did", async (_what, body, name) => {
     expect(await fails(body)).toMatch(new RegExp(`^${name} ${CDO_ERRORS[name][0] | 0} `));
+  });
+
+  describe("with cdoSendUsingPort", () => {
+    const port = (more = "", server = "Hub.Example"): string =>
+      `${NEW} const f = m.Configuration.Fields; f(cdoSendUsingMethod).Value = cdoSendUsingPort; f(cdoSMTPServer).Value = "${server}"; ${more} f.Update(); m.Send()`;
+    const through = (...smtp: readonly string[]): JobOptions => ({ call: { allow: { smtp } } });
+
+    test("hands the message over with the server as its next hop, where allow.smtp names it", async () => {
+      const { sent } = await run(port(), through("other:25", "HUB.example:25"));
+      expect(sent).toMatchObject([{ nextHop: "hub.example:25", recipients: ["a@example.org"] }]);
+      const six = await run(
+        port("f(cdoSMTPServerPort).Value = 2525;", "2001:DB8::1"),
+        through("[2001:db8::1]:2525"),
+      );
+      expect(six.sent).toMatchObject([{ nextHop: "[2001:db8::1]:2525" }]);
+    });
+
+    test("needs no right to send by the routes of the service, and gives none", async () => {
+      expect(await fails(`${NEW} m.Send()`, through("hub.example:25"))).toMatch(
+        /^CDO_E_UNSAFE_OPERATION .*allow: \{ send/,
+      );
+    });
+
+    test.each<[string, string, CdoErrorName, RegExp, JobOptions?]>([
+      [
+        "another server",
+        port(),
+        "CDO_E_UNSAFE_OPERATION",
+        /smtp: \["hub\.example:25"\]/,
+        through("other:25"),
+      ],
+      ["another port", port("f(cdoSMTPServerPort).Value = 26;"), "CDO_E_UNSAFE_OPERATION", /hub\.example:26/],
+      ["port 0", port("f(cdoSMTPServerPort).Value = 0;"), "CDO_E_INVALID_SEND_OPTION", /smtpserverport 0/],
+      [
+        "credentials",
+        port("f(cdoSMTPAuthenticate).Value = cdoBasic;"),
+        "CDO_E_NOT_AVAILABLE",
+        /delivery\.auth/,
+      ],
+      ["TLS on connect", port("f(cdoSMTPUseSSL).Value = true;"), "CDO_E_NOT_AVAILABLE", /delivery\.startTls/],
+    ])("refuses %s", async (_what, body, name, words, options = through("hub.example:25")) => {
+      const said = await fails(body, options);
+      expect(said).toMatch(new RegExp(`^${name} `));
+      expect(said).toMatch(words);
+    });
   });
 
   test("of a script that fails afterwards sends nothing", async () => {

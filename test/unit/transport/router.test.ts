@@ -33,6 +33,20 @@ describe("an address", () => {
     expect(keys).toEqual(["far.example", "far.example", "far.example"]);
   });
 
+  test("goes where the message says, local ones too", () => {
+    expect(router(mx).routeOf("a@local.example", "hub.example:2525")).toEqual({
+      kind: "smart-host",
+      key: "hub.example:2525",
+      host: "hub.example",
+      port: 2525,
+    });
+    expect(router({ kind: "drop" }).routeOf("a@far.example", "[2001:db8::1]:25")).toMatchObject({
+      key: "[2001:db8::1]:25",
+      host: "2001:db8::1",
+      port: 25,
+    });
+  });
+
   test("goes to the smart host when there is one, local ones excepted", () => {
     const smart = router({ kind: "smart-host", host: "hub", port: 2525 });
     expect(smart.routeOf("a@far.example")).toMatchObject({ kind: "smart-host", key: "hub:2525" });
