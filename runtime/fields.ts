@@ -15,12 +15,16 @@ export interface FieldSource {
 }
 
 /** Taken over once, when it is assigned: later changes of the script's object do not reach the message. */
-function coerce(value: unknown): FieldValue {
+function coerce(value: unknown, name: string): FieldValue {
   if (value instanceof Date) return new Date(value.getTime());
   if (typeof value === "number" || typeof value === "boolean") return value;
   if (value === null || value === undefined) return undefined;
   if (value instanceof Field) return value.Value;
-  return toText(value);
+  // An object that has a text of its own stands for that; of others nobody wants "[object Object]" in a header.
+  const text = typeof value === "function" || typeof value === "symbol" ? "[object" : toText(value);
+  if (typeof value !== "string" && text.startsWith("[object"))
+    throw new CdoError("CDO_E_NO_SUPPORT_FOR_OBJECTS", name.slice(0, 200));
+  return text;
 }
 
 /** ADO DataTypeEnum of a value. */
@@ -72,7 +76,7 @@ export class Field {
 
   set Value(value: unknown) {
     if (this.#source.write === undefined) refuseWrite(this.#name);
-    this.#pending = coerce(value);
+    this.#pending = coerce(value, this.#name);
     this.#place = FieldsBase.placeOfEdit(this.#collection);
     if (this.#isPending) return;
     this.#isPending = true;

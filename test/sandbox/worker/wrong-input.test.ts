@@ -119,6 +119,10 @@ describe("a value", () => {
       "const f = msg.Configuration.Fields; f('urn:schemas:calendar:timezoneid').Value = 'Berlin'; f.Update()",
       "CDO_E_BAD_DATA",
     ],
+    ["msg.Fields(H('x-a')).Value = { a: 1 }", "CDO_E_NO_SUPPORT_FOR_OBJECTS"],
+    ["msg.Fields(H('x-a')).Value = () => 1", "CDO_E_NO_SUPPORT_FOR_OBJECTS"],
+    ["msg.Fields(H('x-a')).Value = msg", "CDO_E_NO_SUPPORT_FOR_OBJECTS"],
+    ["msg.EnvelopeFields(cdoRecipientList).Value = new Map()", "CDO_E_NO_SUPPORT_FOR_OBJECTS"],
     ["msg.Fields(cdoHasAttachment).Value = true", "CDO_E_PROP_READONLY"],
     ["msg.Fields(cdoReceived).Value = 'x'", "CDO_E_PROP_READONLY"],
     ["msg.Attachments(1).FileName = 'x'", "CDO_E_PROP_READONLY"],
@@ -148,6 +152,63 @@ describe("a charset or an encoding", () => {
     ["msg.BodyPart.ContentTransferEncoding = 'mac-binhex40'", "CDO_E_INVALID_ENCODING_FOR_MULTIPART"],
     ["msg.BodyPart.ContentTransferEncoding = 'base64'", "CDO_E_INVALID_ENCODING_FOR_MULTIPART"],
     ["msg.BodyPart.ContentTransferEncoding = 'quoted-printable'", "CDO_E_INVALID_ENCODING_FOR_MULTIPART"],
+  ])("%s raises %s", (code, error) => refused(code, error));
+});
+
+describe("a stream", () => {
+  const S = "const s = msg.GetStream();";
+  test.each<[string, CdoErrorName]>([
+    ["s.Position = -1", "adErrInvalidArgument"],
+    ["s.Position = 'x'", "adErrInvalidArgument"],
+    ["s.LineSeparator = 5", "adErrInvalidArgument"],
+    ["s.Type = 3", "adErrInvalidArgument"],
+    ["s.ReadText(-3)", "adErrInvalidArgument"],
+    ["s.ReadText('x')", "adErrInvalidArgument"],
+    ["s.WriteText('x', 7)", "adErrInvalidArgument"],
+    ["s.CopyTo({})", "adErrInvalidArgument"],
+    ["s.CopyTo(s)", "adErrInvalidArgument"],
+    ["s.Type = 1; s.Write('text')", "adErrInvalidArgument"],
+    ["s.Type = 1; s.Read(-2)", "adErrInvalidArgument"],
+    ["s.Read(1)", "adErrIllegalOperation"],
+    ["s.Write(new Uint8Array(1))", "adErrIllegalOperation"],
+    ["s.Type = 1; s.WriteText('x')", "adErrIllegalOperation"],
+    ["s.ReadText(1); s.Charset = 'utf-8'", "adErrIllegalOperation"],
+    ["s.ReadText(1); s.Type = 1", "adErrIllegalOperation"],
+    ["s.Open()", "adErrObjectOpen"],
+    ["s.Mode = 1", "adErrObjectOpen"],
+    ["s.Close(); s.ReadText()", "adErrObjectClosed"],
+    ["s.Close(); s.Flush()", "adErrObjectClosed"],
+    ["s.Charset = 'klingon'", "CDO_E_INVALID_CHARSET"],
+    ["s.Size = 1", "CDO_E_PROP_READONLY"],
+    ["s.EOS = true", "CDO_E_PROP_READONLY"],
+    ["s.State = 0", "CDO_E_PROP_READONLY"],
+    ["msg.BodyPart.GetDecodedContentStream()", "CDO_E_MULTIPART_NO_DATA"],
+    ["msg.BodyPart.GetEncodedContentStream()", "CDO_E_MULTIPART_NO_DATA"],
+  ])("%s raises %s", (code, error) => refused(`${S} ${code}`, error));
+});
+
+describe("a data source or a configuration", () => {
+  test.each<[string, CdoErrorName]>([
+    ["new CDO.Message().DataSource.Save()", "CDO_E_NOT_OPENED"],
+    ["msg.DataSource.OpenObject(msg, 'IUnknown')", "CDO_E_UNSUPPORTED_DATASOURCE"],
+    ["msg.DataSource.OpenObject({}, '_Stream')", "CDO_E_ARGUMENT1"],
+    ["msg.DataSource.OpenObject({}, 'IMessage')", "CDO_E_ARGUMENT1"],
+    ["msg.DataSource.SaveToObject(null, 'IBodyPart')", "CDO_E_ARGUMENT1"],
+    ["msg.DataSource.OpenObject(msg.Attachments(1), 'IMessage')", "CDO_E_ARGUMENT1"],
+    ["msg.DataSource.OpenObject(msg, 'IMessage')", "CDO_E_SELF_BINDING"],
+    ["msg.DataSource.SaveToObject(msg.Attachments(1), 'IBodyPart')", "CDO_E_SELF_BINDING"],
+    ["msg.DataSource.Source = msg", "CDO_E_PROP_READONLY"],
+    ["msg.DataSource.SourceURL", "CDO_E_NOT_AVAILABLE"],
+    ["msg.Configuration = {}", "CDO_E_BAD_DATA"],
+    ["msg.Configuration.Load(7)", "CDO_E_ARGUMENT1"],
+    ["msg.Configuration.Load(cdoOutlookExpress)", "CDO_E_NOT_AVAILABLE"],
+    ["msg.Configuration.GetInterface('IMessage')", "E_NOINTERFACE"],
+    ["msg.Configuration.Fields('urn:schemas:mailheader:to')", "CDO_E_INVALID_PROPERTYNAME"],
+    ["const f = msg.Configuration.Fields; f(cdoSMTPServerPort).Value = 'smtp'; f.Update()", "CDO_E_BAD_DATA"],
+    [
+      "const f = msg.Configuration.Fields; f(cdoSMTPServer).Value = 'h'; f(cdoSMTPServerPort).Value = 'x'; try { f.Update() } catch (e) { f.CancelUpdate(); if (f(cdoSMTPServer).Value === '') throw e }",
+      "CDO_E_BAD_DATA",
+    ],
   ])("%s raises %s", (code, error) => refused(code, error));
 });
 

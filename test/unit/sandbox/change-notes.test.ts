@@ -1,7 +1,9 @@
 // What a sandbox process claims to have changed goes into a log that people read: it is checked as input from an enemy.
+import { build } from "esbuild";
 import { expect, test } from "vitest";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { Content } from "../../../src/message/content.ts";
+import { LoadedScript } from "../../../src/sandbox/loaded-script.ts";
 import { checkDone } from "../../../src/sandbox/outcome-validation.ts";
 import type { CheckedOutcome, JobTask } from "../../../src/sandbox/tasks.ts";
 
@@ -51,4 +53,36 @@ test.each<[string, unknown, object]>([
   ["notes beside a fault", [note], { fault: { kind: "throw", message: "x" } }],
 ])("a violation: %s", (_what, changes, beside) => {
   expect(() => check(changes, beside)).toThrow(/malformed frame/);
+});
+
+test("the place of a note is found in the author's file", async () => {
+  const source =
+    "// a comment that the bundle drops\nexport default (msg: { Subject: string }): void => {\n  msg.Subject = 'new';\n};\n";
+  const built = await build({
+    stdin: { contents: source, sourcefile: "hook.ts", loader: "ts" },
+    bundle: true,
+    format: "iife",
+    sourcemap: "external",
+    outfile: "bundle.js",
+    write: false,
+  });
+  const [map = "", code = ""] = built.outputFiles.map((file) => file.text);
+  const script = new LoadedScript({
+    name: "hook.ts",
+    version: "v1",
+    since: 0,
+    entryPoint: "default",
+    binding: {},
+    code,
+    sourceMap: map,
+  });
+  const lines = code.split("\n");
+  const line = lines.findIndex((text) => text.includes("msg.Subject")) + 1;
+  const column = (lines[line - 1] ?? "").indexOf("msg.Subject") + "msg.".length + 1;
+  expect(script.placeOf({ what: "header Subject", line, column })).toMatchObject({
+    file: "hook.ts",
+    line: 3,
+  });
+  expect(script.placeOf({ what: "header Subject" })).toBeUndefined();
+  expect(script.placeOf({ what: "header Subject", line: 9999, column: 1 })?.line ?? 0).toBeLessThan(9999);
 });
