@@ -95,25 +95,29 @@ export type OutboundState =
   | "before-data"
   | "session-end";
 
-/** ISmtpOutCommandContext (REFERENCE 3.3). Commands are lines without CRLF. */
+/**
+ * ISmtpOutCommandContext (REFERENCE 3.3). Commands are lines without CRLF; what is no such line throws RangeError. A command that
+ * a sink sets is sent when the sink has answered: before the built-in one by sinks before it, behind its reply by sinks after it.
+ * With the answer `consumed` it is sent instead of the built-in command, and its reply counts as that one's.
+ */
 export interface OutboundCommandContext extends ProtocolSubject {
-  /** What is about to be sent; undefined before the built-in handler said what. */
+  /** What this sink has set to be sent. */
   readonly command: string | undefined;
-  /** What the built-in handler sends; undefined when it has nothing to send. */
-  readonly nativeCommand: string | undefined;
+  /** What the built-in handler sends, with what sinks have appended so far. */
+  readonly nativeCommand: string;
   readonly verb: string;
   /** Index into the recipients of this transaction; OnPerRecipient only. */
   readonly recipientIndex: number | undefined;
-  /** From a sink before the built-in handler: a command sent first. Afterwards: sent instead of it. */
   setCommand(line: string): void;
-  /** Appends to the command, as " XFOO=1". */
+  /** Appends to the command of this sink when it set one, else to the built-in command, as " XFOO=1". */
   appendCommand(text: string): void;
-  /** Bytes sent behind the command. */
+  /** Bytes sent behind the command of this sink. */
   setBlob(bytes: Buffer): void;
-  /** Calls this sink again for the same event when the command was answered (EXPE_REPEAT_COMMAND). */
+  /** Calls this sink again when its command was answered (EXPE_REPEAT_COMMAND). */
   repeat(): void;
   /** Goes on in another state (EXPE_CHANGE_STATE). */
   changeState(state: OutboundState): void;
+  /** Closes the connection at once. */
   dropSession(): void;
 }
 

@@ -9,8 +9,12 @@ import { ContentEncoder } from "./content-encoder.ts";
 import type { DeliveryOutcome, DestinationSettings, OutboundMessage } from "./destination.ts";
 import { envelopeCommands, type EnvelopeCommands } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, type PeerExtensions } from "./extensions.ts";
+import { isParameterError, judgeRcpt, plain } from "./judgement.ts";
+import { hasSinks, OutboundEvents, type OutboundProtocol } from "./outbound-events.ts";
+import { outboundSession } from "./outbound-session.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { OpenSession } from "./session-opening.ts";
+import { watchedQuit, WatchedTransaction } from "./watched-transaction.ts";
 import type { Wire, WireListener } from "./wire.ts";
 
 /** A message on its way and who waits for the outcome. */
@@ -30,9 +34,10 @@ export interface ConnectionOwner {
 
 /**
  * idle → envelope → content → end-of-data → idle; reset after any refusal; ended from everywhere.
+ * `watched`: sinks take part, and the transaction has a state machine of its own (watched-transaction.ts).
  * `discard`: the end of an empty message that a peer asked for after refusing all recipients.
  */
-type State = "idle" | "envelope" | "content" | "end-of-data" | "discard" | "reset" | "ended";
+type State = "idle" | "envelope" | "content" | "end-of-data" | "discard" | "reset" | "watched" | "ended";
 
 /** Content up to this size is written at once, larger content at the pace of the peer. */
 const WRITE_AT_ONCE_BYTES = 256 * 1024;
@@ -46,6 +51,8 @@ export class Connection implements WireListener {
   #logger: Logger;
   #clock: Clock;
   #owner: ConnectionOwner;
+  readonly #protocol: OutboundProtocol | undefined;
+  #events: OutboundEvents | undefined;
   #state: State = "idle";
   #started = 0;
 
@@ -75,6 +82,8 @@ export class Connection implements WireListener {
     this.#logger = logger;
     this.#clock = clock;
     this.#owner = owner;
+    this.#protocol = settings.protocol;
+    this.#events = session.events;
     this.idleSince = clock.now();
     this.wire.listener = this;
     this.wire.startStage("idle", Infinity);
@@ -82,13 +91,42 @@ export class Connection implements WireListener {
 
   send(job: Job): void {
     this.#started += 1;
-    this.#begin(job, this.#extensions);
+    const events = this.#watchers();
+    if (events === undefined) this.#begin(job, this.#extensions);
+    else void this.#sendWatched(job, events);
   }
 
   /** Ends an idle connection. */
   quit(): void {
     this.#end();
-    this.wire.quit(this.#settings.deadlines.quitMs);
+    const events = this.#watchers();
+    if (events === undefined) this.wire.quit(this.#settings.deadlines.quitMs);
+    else void watchedQuit(this.wire, events, this.#settings.deadlines.quitMs);
+  }
+
+  /** Undefined when no sink of an outbound event is bound. */
+  #watchers(): OutboundEvents | undefined {
+    const protocol = this.#protocol;
+    if (protocol === undefined || !hasSinks(protocol.chains())) return undefined;
+    return (this.#events ??= new OutboundEvents(protocol, this.wire, outboundSession(this.wire)));
+  }
+
+  async #sendWatched(job: Job, events: OutboundEvents): Promise<void> {
+    this.#state = "watched";
+    const { deadlines } = this.#settings;
+    const transaction = new WatchedTransaction(this.wire, events, job.message, this.#extensions, deadlines);
+    const { outcome, next, answered } = await transaction.run();
+    if (next === "lost") {
+      this.#end();
+      // A kept connection that the peer had given up: the message goes over another one.
+      if (!answered && this.#started > 1) this.#owner.onUnsent(job);
+      else job.resolve(outcome);
+      return;
+    }
+    this.wire.listener = this;
+    job.resolve(outcome);
+    if (next === "quit") this.quit();
+    else this.#ready();
   }
 
   onReply(answer: PeerReply): void {
@@ -105,6 +143,7 @@ export class Connection implements WireListener {
       case "idle":
         // Mostly 421, the peer's idle limit. Anything else is out of step: the connection is of no use either way.
         return this.wire.fail(`closed while idle: ${answer.code} ${answer.text}`);
+      case "watched":
       case "ended":
         return undefined;
     }
@@ -353,18 +392,4 @@ export class Connection implements WireListener {
     this.#state = "ended";
     this.#owner.onEnded(this);
   }
-}
-
-const plain = ({ code, detail, text }: PeerReply): Reply => reply(code, detail, text);
-
-/** RFC 5321 §4.5.3.1.10: 552 for too many recipients is to be read as 452; a full mailbox (5.2.2) is not meant. */
-function judgeRcpt(answer: PeerReply): Reply {
-  const tooMany = answer.code === 552 && (answer.detail === undefined || answer.detail === "5.3");
-  return tooMany ? reply(452, "5.3", answer.text) : plain(answer);
-}
-
-/** RFC 5321 §4.1.1.11: 555 parameter not recognised, 504 not implemented; 501 is also said of an address. */
-function isParameterError(refusal: Reply): boolean {
-  if (refusal.code === 555 || refusal.code === 504) return true;
-  return refusal.code === 501 && (refusal.detail === undefined || refusal.detail.startsWith("5."));
 }

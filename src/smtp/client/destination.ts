@@ -3,6 +3,7 @@
 import type { Envelope, Recipient } from "../../core/envelope.ts";
 import type { Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
+import type { OutboundProtocol } from "./outbound-events.ts";
 
 export interface OutboundMessage {
   readonly id: string;
@@ -97,6 +98,8 @@ export interface DestinationSettings {
   readonly pipelining: boolean;
   readonly tls: TlsPolicy;
   readonly credentials?: OutboundCredentials | undefined;
+  /** The sinks of outbound events. */
+  readonly protocol?: OutboundProtocol | undefined;
   readonly deadlines: StageDeadlines;
 }
 

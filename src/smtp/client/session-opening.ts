@@ -4,6 +4,8 @@ import type { Logger } from "../../core/logger.ts";
 import { isPermanent, reply, type Reply } from "../../core/reply.ts";
 import type { DestinationSettings, NextHop, OutboundCredentials } from "./destination.ts";
 import { NO_EXTENSIONS, parseExtensions, type PeerExtensions } from "./extensions.ts";
+import { hasSinks, OutboundEvents } from "./outbound-events.ts";
+import { NO_MESSAGE, outboundSession } from "./outbound-session.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import { Wire } from "./wire.ts";
 
@@ -11,6 +13,8 @@ export interface OpenSession {
   readonly kind: "open";
   readonly wire: Wire;
   readonly extensions: PeerExtensions;
+  /** What sinks of this session share; absent while none is bound. */
+  readonly events?: OutboundEvents | undefined;
 }
 
 export interface RefusedSession {
@@ -68,7 +72,7 @@ async function openHost(
     return abandon(wire, reply(451, "7.10", "TLS is required and the host does not offer it"));
   }
   const problem = await startTls(context, wire);
-  if (problem === undefined) return finish(context, await hello(context, wire));
+  if (problem === undefined) return finish(context, await hello(context, wire, clear));
   if (tls.mode === "opportunistic" && tls.clearAfterFailure) {
     context.logger.warn({ remote: wire.remote, problem }, "TLS failed, going on in clear");
     if (wire.lost === undefined) return finish(context, clear);
@@ -89,7 +93,16 @@ async function greet(context: OpeningContext, wire: Wire): Promise<OpenSession |
   return hello(context, wire);
 }
 
-async function hello(context: OpeningContext, wire: Wire): Promise<OpenSession | RefusedSession> {
+async function hello(
+  context: OpeningContext,
+  wire: Wire,
+  before?: OpenSession,
+): Promise<OpenSession | RefusedSession> {
+  const { protocol } = context.settings;
+  if (protocol !== undefined && hasSinks(protocol.chains())) {
+    const events = before?.events ?? new OutboundEvents(protocol, wire, outboundSession(wire));
+    return watchedHello(context, wire, events);
+  }
   const { heloName, deadlines } = context.settings;
   const ehlo = await wire.ask(`EHLO ${heloName}`, "EHLO", deadlines.commandMs);
   if (ehlo.code === 250) return { kind: "open", wire, extensions: parseExtensions(ehlo) };
@@ -98,6 +111,28 @@ async function hello(context: OpeningContext, wire: Wire): Promise<OpenSession |
   const helo = await wire.ask(`HELO ${heloName}`, "HELO", deadlines.commandMs);
   if (helo.code === 250) return { kind: "open", wire, extensions: NO_EXTENSIONS };
   return abandon(wire, asRefusal(helo, "HELO"));
+}
+
+/** OnSessionStart: EHLO, or what a sink says instead of it. */
+async function watchedHello(
+  context: OpeningContext,
+  wire: Wire,
+  events: OutboundEvents,
+): Promise<OpenSession | RefusedSession> {
+  const { heloName, deadlines } = context.settings;
+  const ehlo = {
+    event: "OnSessionStart",
+    verb: "EHLO",
+    line: `EHLO ${heloName}`,
+    argument: heloName,
+  } as const;
+  const limits = { stage: "EHLO", limitMs: deadlines.commandMs };
+  const { reply: answer, failed, state } = await events.perform({ ...ehlo, ...limits }, NO_MESSAGE);
+  if (failed === true) return abandon(wire, reply(451, "3.0", "A sink of the outbound events failed"));
+  if (state === "session-end") return abandon(wire, reply(451, "5.0", "A sink ended the session"));
+  if (answer === undefined) return { kind: "open", wire, extensions: NO_EXTENSIONS, events };
+  if (answer.code !== 250) return abandon(wire, asRefusal(answer, "EHLO"));
+  return { kind: "open", wire, extensions: parseExtensions(answer), events };
 }
 
 async function startTls(context: OpeningContext, wire: Wire): Promise<string | undefined> {

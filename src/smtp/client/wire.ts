@@ -59,6 +59,14 @@ export class Wire {
     return this.#lost;
   }
 
+  get localAddress(): string {
+    return this.#socket.localAddress ?? "";
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress ?? "";
+  }
+
   /** From now on the peer has `limitMs` for what is named. Measured from here, not from its last byte (FAULTS N01). */
   startStage(stage: string, limitMs: number): void {
     this.#stage = stage;
@@ -143,6 +151,14 @@ export class Wire {
     this.startStage("QUIT", limitMs);
     this.listener = { onReply: () => undefined, onLost: () => undefined };
     this.#socket.end("QUIT\r\n");
+  }
+
+  /** The dialogue is over; the peer has `limitMs` to close. */
+  end(limitMs: number): void {
+    if (this.#lost !== undefined) return;
+    this.startStage("close", limitMs);
+    this.listener = { onReply: () => undefined, onLost: () => undefined };
+    this.#socket.end();
   }
 
   fail(reason: string): void {

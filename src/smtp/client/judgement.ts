@@ -1,0 +1,39 @@
+// The class of a reply as sinks of OnServerResponse may see it otherwise than the peer (REFERENCE 3.4).
+import { reply, type Reply } from "../../core/reply.ts";
+import type { ServerResponseContext } from "../../events/protocol-contexts.ts";
+import type { PeerReply } from "./reply-reader.ts";
+
+export type Judgement = ServerResponseContext["judgement"];
+
+export function judgementOf({ code }: Pick<PeerReply, "code">): Judgement {
+  if (code >= 500) return "complete-failure";
+  return code >= 400 ? "transient-failure" : "success";
+}
+
+const CLASSES: Readonly<Record<Judgement, number>> = {
+  success: 2,
+  "transient-failure": 4,
+  "complete-failure": 5,
+};
+
+/** The reply in the class that it is judged to have; text and detail stay the peer's. */
+export function judgeReply(answer: PeerReply, judgement: Judgement): PeerReply {
+  if (judgementOf(answer) === judgement) return answer;
+  const code = CLASSES[judgement] * 100 + (answer.code % 100);
+  // RFC 5321 §4.2.1: a success that the peer did not mean has no code of its own.
+  return { ...answer, code: judgement === "success" ? 250 : code };
+}
+
+export const plain = ({ code, detail, text }: PeerReply): Reply => reply(code, detail, text);
+
+/** RFC 5321 §4.5.3.1.10: 552 for too many recipients is to be read as 452; a full mailbox (5.2.2) is not meant. */
+export function judgeRcpt(answer: PeerReply): Reply {
+  const tooMany = answer.code === 552 && (answer.detail === undefined || answer.detail === "5.3");
+  return tooMany ? reply(452, "5.3", answer.text) : plain(answer);
+}
+
+/** RFC 5321 §4.1.1.11: 555 parameter not recognised, 504 not implemented; 501 is also said of an address. */
+export function isParameterError(refusal: Reply): boolean {
+  if (refusal.code === 555 || refusal.code === 504) return true;
+  return refusal.code === 501 && (refusal.detail === undefined || refusal.detail.startsWith("5."));
+}

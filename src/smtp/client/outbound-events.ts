@@ -1,0 +1,195 @@
+// Commands to a next hop past the sinks of their events, and replies past those of OnServerResponse (REFERENCE 3.3, 3.4).
+// Used only where sinks are bound: everybody else's mail takes the pipelined way of connection.ts.
+import {
+  type ProtocolBound,
+  type ProtocolChain,
+  type ProtocolOutcome,
+  type ProtocolRunParts,
+  type VerbSinks,
+  runProtocolSinks,
+} from "../../events/protocol-chain.ts";
+import {
+  type OutboundCommandContext,
+  type OutboundState,
+  type ProtocolMessage,
+  type ProtocolServer,
+  type ProtocolSession,
+  type ServerResponseContext,
+  protocolResult,
+} from "../../events/protocol-contexts.ts";
+import { CommandDraft } from "./command-draft.ts";
+import { judgeReply, judgementOf } from "./judgement.ts";
+import type { PeerReply } from "./reply-reader.ts";
+import type { Wire } from "./wire.ts";
+
+export type OutboundEventName =
+  | "OnSessionStart"
+  | "OnMessageStart"
+  | "OnPerRecipient"
+  | "OnBeforeData"
+  | "OnSessionEnd";
+
+/** The sinks that are live now. */
+export interface OutboundChains {
+  readonly commands: Readonly<Record<OutboundEventName, ProtocolChain<OutboundCommandContext>>>;
+  readonly responses: ProtocolChain<ServerResponseContext>;
+}
+
+/** What the sinks of one next hop's connections need. */
+export interface OutboundProtocol extends ProtocolRunParts {
+  readonly chains: () => OutboundChains;
+  readonly server: ProtocolServer;
+  /** Commands that sinks may send in one session. */
+  readonly maxSinkCommands: number;
+}
+
+export const hasSinks = ({ commands, responses }: OutboundChains): boolean =>
+  responses.sinks.length > 0 || Object.values(commands).some((chain) => chain.sinks.length > 0);
+
+/** The built-in command of a step. */
+export interface NativeCommand {
+  readonly event: OutboundEventName;
+  readonly verb: string;
+  /** Without CRLF. */
+  readonly line: string;
+  /** What rules match: the address, the name, "" where there is none. */
+  readonly argument: string;
+  readonly recipientIndex?: number;
+  readonly stage: string;
+  readonly limitMs: number;
+}
+
+/** How a step ended. `reply` is that of the built-in command or of what was sent instead; absent: nothing was sent in its place. */
+export interface Step {
+  readonly reply: PeerReply | undefined;
+  /** Where a sink wants to go on. */
+  readonly state: OutboundState;
+  /** A sink failed and its binding does not say `continue`. */
+  readonly failed?: true;
+}
+
+interface Sent {
+  readonly reply: PeerReply;
+  readonly state: OutboundState;
+}
+
+export class OutboundEvents {
+  readonly #protocol: OutboundProtocol;
+  readonly #wire: Wire;
+  readonly #session: ProtocolSession;
+  #sinkCommands = 0;
+
+  constructor(protocol: OutboundProtocol, wire: Wire, session: ProtocolSession) {
+    this.#protocol = protocol;
+    this.#wire = wire;
+    this.#session = session;
+  }
+
+  async perform(native: NativeCommand, message: ProtocolMessage): Promise<Step> {
+    const sinks = this.#protocol.chains().commands[native.event].sinksOf(native.verb);
+    const draft = new CommandDraft(native, this.#protocol.server, this.#session, message);
+    const before = await this.#callRow(sinks?.before ?? [], draft);
+    if (before !== undefined) return before;
+    const answer = await this.send(draft.nativeCommand, native, message);
+    if (answer.state !== "default" || answer.reply.code >= 400) return answer;
+    const after = await this.#callRow(sinks?.after ?? [], draft);
+    return after === undefined || after.failed === true
+      ? (after ?? answer)
+      : { ...after, reply: answer.reply };
+  }
+
+  /** Sends a command and has its reply judged. */
+  async send(
+    line: string,
+    { verb, argument, stage, limitMs }: Pick<NativeCommand, "verb" | "argument" | "stage" | "limitMs">,
+    message: ProtocolMessage,
+    blob?: Buffer,
+  ): Promise<Sent> {
+    const pending = this.#wire.ask(line, stage, limitMs);
+    if (blob !== undefined) this.#wire.write(blob);
+    return this.judge(await pending, { line, verb, argument }, message);
+  }
+
+  /** A reply past the sinks of OnServerResponse. */
+  async judge(
+    reply: PeerReply,
+    { line, verb, argument }: { readonly line: string; readonly verb: string; readonly argument: string },
+    message: ProtocolMessage,
+  ): Promise<Sent> {
+    const sinks = this.#wire.lost === undefined ? this.#protocol.chains().responses.sinksOf(verb) : undefined;
+    if (sinks === undefined) return { reply, state: "default" };
+    let drops = false;
+    const context: ServerResponseContext = {
+      server: this.#protocol.server,
+      session: this.#session,
+      message,
+      command: line,
+      verb,
+      response: `${reply.code} ${reply.text}`,
+      statusCode: reply.code,
+      wasPipelined: false,
+      judgement: judgementOf(reply),
+      nextState: "default",
+      dropSession() {
+        drops = true;
+      },
+    };
+    await runProtocolSinks(this.#protocol, inOrder(sinks), context, verb, argument);
+    if (drops) this.#wire.fail("a sink dropped the session");
+    return { reply: judgeReply(reply, context.judgement), state: context.nextState };
+  }
+
+  /** Undefined: all were called, and the built-in command follows. */
+  async #callRow(
+    sinks: readonly ProtocolBound<OutboundCommandContext>[],
+    draft: CommandDraft,
+  ): Promise<Step | undefined> {
+    for (const sink of sinks) {
+      const step = await this.#callOne(sink, draft);
+      if (step !== undefined) return step;
+    }
+    return undefined;
+  }
+
+  async #callOne(
+    sink: ProtocolBound<OutboundCommandContext>,
+    draft: CommandDraft,
+  ): Promise<Step | undefined> {
+    const { verb, argument } = draft.native;
+    do {
+      draft.begin();
+      const outcome = await runProtocolSinks(this.#protocol, [sink], draft, verb, argument);
+      if (outcome === "faulted") return { reply: undefined, state: "default", failed: true };
+      if (draft.drops) this.#wire.fail("a sink dropped the session");
+      const sent = await this.#sendDraft(draft);
+      const step = this.#stepAfter(outcome, draft, sent);
+      if (step !== undefined) return step;
+    } while (draft.repeats);
+    return undefined;
+  }
+
+  /** FAULTS S28: a sink that repeats for ever ends with its session. */
+  async #sendDraft(draft: CommandDraft): Promise<Sent | undefined> {
+    if (draft.command === undefined || this.#wire.lost !== undefined) return undefined;
+    this.#sinkCommands += 1;
+    if (this.#sinkCommands > this.#protocol.maxSinkCommands) {
+      this.#wire.fail(`sinks sent more than ${this.#protocol.maxSinkCommands} commands`);
+      return undefined;
+    }
+    const { native, message, command, blob } = draft;
+    const verb = command.split(" ", 1)[0]?.toUpperCase() ?? "";
+    const argument = command.slice(verb.length + 1);
+    return this.send(command, { ...native, verb, argument }, message, blob);
+  }
+
+  #stepAfter(outcome: ProtocolOutcome, draft: CommandDraft, sent: Sent | undefined): Step | undefined {
+    if (this.#wire.lost !== undefined) return { reply: sent?.reply, state: "session-end" };
+    if (draft.state !== "default") return { reply: undefined, state: draft.state };
+    if (sent !== undefined && sent.state !== "default") return { reply: undefined, state: sent.state };
+    if (outcome === protocolResult.runNext) return undefined;
+    return { reply: sent?.reply, state: "default" };
+  }
+}
+
+const inOrder = <Context>({ before, after }: VerbSinks<Context>): readonly ProtocolBound<Context>[] =>
+  after.length === 0 ? before : [...before, ...after];
