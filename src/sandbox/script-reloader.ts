@@ -32,6 +32,8 @@ export interface ReloaderOptions {
 }
 
 const BUILDS_AT_ONCE = 8;
+/** The machine is short of something, or a volume is away: nothing of the file has to change for it to pass. */
+const MAY_PASS = /\b(?:EMFILE|ENFILE|ENOMEM|EAGAIN|EIO|ESTALE|ETIMEDOUT)\b/;
 /** While more scripts than these wait to be built, the world is told of changes together and not one by one. */
 const BURST = 16;
 const BURST_MS = 100;
@@ -179,7 +181,8 @@ export class ScriptReloader {
     try {
       await this.#attempt(slot);
     } catch (error) {
-      this.#fail(slot, `${slot.name}: ${describeError(error)}`);
+      // Of ours or of the machine, not of the script: without descriptors or memory not even the compiler starts.
+      this.#retryLater(slot, `${slot.name}: ${describeError(error)}`);
     }
   }
 
@@ -202,11 +205,11 @@ export class ScriptReloader {
       pinnedSources: this.#options.switches.pinOf(slot.name)?.sources,
     });
     if (this.#stopped) return;
-    if (built.kind === "unavailable") return this.#retryLater(slot, built.reason);
+    if (built.kind === "unavailable") return this.#retryLater(slot, `${slot.name}: ${built.reason}`);
     slot.sources = built.sources;
     slot.imports =
       built.kind === "failed" ? [...new Set([...slot.imports, ...built.imports])] : built.imports;
-    if (built.kind === "failed") return this.#fail(slot, built.message);
+    if (built.kind === "failed") return this.#refuse(slot, built.message);
     if (!(await this.#hasSettled(slot, file.hash))) {
       slot.force = true;
       slot.again = true;
@@ -328,9 +331,14 @@ export class ScriptReloader {
     this.#changed();
   }
 
-  #retryLater(slot: Slot, reason: string): void {
+  #refuse(slot: Slot, message: string): void {
+    if (MAY_PASS.test(message)) this.#retryLater(slot, message);
+    else this.#fail(slot, message);
+  }
+
+  #retryLater(slot: Slot, message: string): void {
     slot.hash = undefined;
-    this.#fail(slot, `${slot.name}: ${reason}`);
+    this.#fail(slot, message);
     slot.cancelTimer?.();
     slot.cancelTimer = this.#options.clock.after(this.#options.settings.retryMs, () => {
       this.#report(slot);
@@ -340,7 +348,7 @@ export class ScriptReloader {
 
   #withoutSource(slot: Slot, file: Exclude<ScriptFile, { kind: "source" }>): void {
     slot.hash = undefined;
-    if (file.kind === "refused") return this.#fail(slot, `${slot.name}: ${file.reason}`);
+    if (file.kind === "refused") return this.#refuse(slot, `${slot.name}: ${file.reason}`);
     slot.cancelTimer = this.#options.clock.after(
       this.#options.settings.removalMs,
       () => void this.#removeIfGone(slot),

@@ -31,6 +31,8 @@ const MAX_BACKOFF_MS = 30_000;
 const GIVE_UP_AFTER = 3;
 const LANE_IDLE_MS = 30_000;
 const UNKNOWN_COST_MICROS = 200;
+/** An isolate is made for it and thrown away. Many of them shall use all processes. */
+const INSPECT_MICROS = 5000;
 
 export class WorkerPool implements WorkerListener {
   #options: PoolOptions;
@@ -254,6 +256,7 @@ export class WorkerPool implements WorkerListener {
   // ---- what the pool learns ----
 
   #costOf(task: Task): number {
+    if (task.kind === "inspect") return INSPECT_MICROS;
     let sum = 0;
     for (const { version } of versionsOf(task)) sum += this.#micros.get(version) ?? UNKNOWN_COST_MICROS;
     return sum;
