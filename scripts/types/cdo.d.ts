@@ -24,7 +24,8 @@ declare module "cdo" {
     readonly Name: string;
     /**
      * Variant, the default member. A value waits until {@link Fields.Update}. A read-only field raises CDO_E_PROP_READONLY,
-     * a value that cannot be (a line break in a header) CDO_E_BAD_DATA. CDO reference 1.9.
+     * a value that cannot be (a line break in a header) CDO_E_BAD_DATA, an object without a text of its own
+     * CDO_E_NO_SUPPORT_FOR_OBJECTS. CDO reference 1.9.
      * @cdo differs: JavaScript has no default members for assignment: `Fields(name) = x` is written `Fields(name).Value = x`.
      */
     get Value(): any;
