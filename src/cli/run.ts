@@ -5,7 +5,10 @@ import { Command } from "commander";
 import { type RunReport, runScript } from "../composition/run-script.ts";
 import { openTrialBench } from "../composition/script-trial.ts";
 import { sourceFrame } from "../composition/source-frame.ts";
+import { openTrialCapabilities, trialAllow } from "../composition/trial-capabilities.ts";
+import { loadConfig } from "../config/load.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
+import type { Capabilities } from "../../runtime/contract.ts";
 import { CommandFailed, type Output, reportError } from "./output.ts";
 import { type Paint, createPaint } from "./paint.ts";
 import type { CommandFactory } from "./program.ts";
@@ -20,6 +23,11 @@ interface Options {
   readonly out?: string;
   readonly allowSend?: boolean;
   readonly allowRead?: readonly string[];
+  readonly allowFetch?: readonly string[];
+  readonly allowKv?: boolean;
+  readonly allowDns?: boolean;
+  readonly allowSecret?: readonly string[];
+  readonly config?: string;
   readonly watch?: boolean;
   readonly color: boolean;
 }
@@ -45,6 +53,18 @@ export function runCommand(): CommandFactory {
         "as with allow: { send: true }; what the script sends is shown and goes nowhere",
       )
       .option("--allow-read <pattern>", "as with allow: { read: [pattern] }, may be repeated", collect)
+      .option("--allow-fetch <url>", "as with allow: { fetch: [url] }, may be repeated", collect)
+      .option("--allow-kv", "as with allow: { kv: true }; the store begins empty and is gone afterwards")
+      .option("--allow-dns", "as with allow: { dns: true }")
+      .option(
+        "--allow-secret <name>",
+        "as with allow: { secrets: [name] }, from ONARRIVAL_SECRET_<name> or scripts.secretsFile; may be repeated",
+        collect,
+      )
+      .option(
+        "-c, --config <file>",
+        "grant what the script's binding in this configuration grants, with its settings",
+      )
       .option("--out <file>", "write the message as the script left it")
       .option("--no-color", "no colours (also: NO_COLOR in the environment, or output to a file)")
       .option("--json", "answer as JSON")
@@ -90,7 +110,9 @@ async function run(parts: RunParts): Promise<void> {
 async function runOnce(parts: RunParts, files?: Set<string>): Promise<RunReport> {
   const { output, script, message, options, paint } = parts;
   const bytes = await readMessage(message);
-  const bench = await openTrialBench(script);
+  const config = await loadConfig(options.config === undefined ? undefined : path.resolve(options.config));
+  await using capabilities = await openTrialCapabilities(config);
+  const bench = await openTrialBench(script, false, capabilities.hostOptions);
   try {
     for (const file of bench.files) files?.add(file);
     const report = await runScript(bench, {
@@ -98,7 +120,7 @@ async function runOnce(parts: RunParts, files?: Set<string>): Promise<RunReport>
       sender: options.from,
       recipients: options.to,
       clientAddress: options.clientIp,
-      allow: { send: options.allowSend ?? false, read: options.allowRead ?? [] },
+      allow: trialAllow(config, script, flagged(options)),
     });
     if (options.out !== undefined) await writeFile(options.out, report.content);
     const { content: _, ...shown } = report;
@@ -118,6 +140,15 @@ async function runOnce(parts: RunParts, files?: Set<string>): Promise<RunReport>
     await bench.close();
   }
 }
+
+const flagged = (options: Options): Capabilities => ({
+  send: options.allowSend ?? false,
+  read: options.allowRead ?? [],
+  fetch: options.allowFetch ?? [],
+  kv: options.allowKv ?? false,
+  dns: options.allowDns ?? false,
+  secrets: options.allowSecret ?? [],
+});
 
 const frameOf = async (script: string, message: string | undefined): Promise<readonly string[]> =>
   message === undefined ? [] : sourceFrame(path.dirname(script), message);

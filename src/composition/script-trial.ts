@@ -20,6 +20,7 @@ import {
   createScriptHost,
 } from "../sandbox/script-host.ts";
 import { toCrlf } from "./message-differences.ts";
+import type { TrialCapabilities } from "./trial-capabilities.ts";
 
 export interface TrialInput {
   readonly message: Buffer;
@@ -57,7 +58,11 @@ export interface TrialBench {
 }
 
 /** `script` is an absolute path. With `runsCases` it has to pass the tests beside it first, as in the service. */
-export async function openTrialBench(script: string, runsCases = false): Promise<TrialBench> {
+export async function openTrialBench(
+  script: string,
+  runsCases = false,
+  capabilities: TrialCapabilities["hostOptions"] = {},
+): Promise<TrialBench> {
   const name = path.basename(script);
   const host = createScriptHost({
     folder: path.dirname(script),
@@ -67,6 +72,7 @@ export async function openTrialBench(script: string, runsCases = false): Promise
     log: silentLogger,
     clock: systemClock,
     settings: { processes: 1 },
+    ...capabilities,
   });
   try {
     await host.start();

@@ -80,9 +80,10 @@ export class ServiceCapabilities {
   }
 
   #warn(): void {
-    for (const missing of this.missingSecrets())
+    for (const { script, binding, secret } of this.missingSecrets())
       this.#log.warn(
-        { ...missing },
+        // The log leaves out what stands under "secret".
+        { script, binding, name: secret },
         "a binding grants a secret that is not defined: set ONARRIVAL_SECRET_<name> or name it in scripts.secretsFile",
       );
   }

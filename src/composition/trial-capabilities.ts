@@ -1,0 +1,56 @@
+// What a script that is only tried may do: what its binding would grant, with a key-value store that is gone afterwards.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { Config } from "../config/schema.ts";
+import { systemClock } from "../core/clock.ts";
+import { silentLogger } from "../core/logger.ts";
+import type { Capabilities } from "../../runtime/contract.ts";
+import type { ScriptHostOptions } from "../sandbox/script-host.ts";
+import { ServiceCapabilities, grantsOf } from "./service-capabilities.ts";
+
+export interface TrialCapabilities extends AsyncDisposable {
+  readonly hostOptions: Pick<ScriptHostOptions, "broker" | "secrets">;
+}
+
+/** The store of the running service stays untouched: one that was tried on must not remember it. */
+export async function openTrialCapabilities(config: Config): Promise<TrialCapabilities> {
+  const folder = await mkdtemp(path.join(tmpdir(), "onarrival-run-"));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const capabilities = await ServiceCapabilities.open(
+      { ...config, mailroot: folder },
+      silentLogger,
+      systemClock,
+    );
+    const { broker, secrets } = capabilities.hostOptions;
+    return {
+      hostOptions: { broker, secrets },
+      async [Symbol.asyncDispose]() {
+        await capabilities.close();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** What the first binding of the script in the configuration grants, and what is granted beside it. */
+export function trialAllow(config: Config, script: string, beside: Capabilities): Capabilities {
+  const granted = grantsOf(config.bindings, path.basename(script))[0]?.allow ?? {};
+  const joined = (name: "fetch" | "secrets" | "read"): readonly string[] => [
+    ...(granted[name] ?? []),
+    ...(beside[name] ?? []),
+  ];
+  return {
+    ...granted,
+    send: granted.send === true || beside.send === true,
+    kv: granted.kv === true || beside.kv === true,
+    dns: granted.dns === true || beside.dns === true,
+    fetch: joined("fetch"),
+    secrets: joined("secrets"),
+    read: joined("read"),
+  };
+}

@@ -1,0 +1,148 @@
+// Scripts that wait: fetch, the key-value store and secrets on a running service, with the grants of the configuration.
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { type Service, startService } from "../support/service.ts";
+import { serviceConfig } from "../support/service-config.ts";
+import { plainMessage, send } from "../support/smtp-client.ts";
+
+const SECRET = "correct horse battery";
+
+interface Scores extends AsyncDisposable {
+  readonly url: string;
+  /** "path authorization" of each request. */
+  readonly asked: readonly string[];
+}
+
+/** What a script would ask: it answers a score, after a while. */
+async function startScores(delayMs = 20): Promise<Scores> {
+  const asked: string[] = [];
+  const server: Server = createServer((request, response) => {
+    asked.push(`${request.url} ${request.headers.authorization ?? "-"}`);
+    setTimeout(() => response.end(JSON.stringify({ score: 7 })), delayMs);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/`,
+    asked,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+const SCORE = `import { fetch, kv, secret } from "cdo";
+const key = secret("API_KEY");
+export default async function onArrival(msg) {
+  const seen = Number((await kv.get("seen")) ?? 0) + 1;
+  await kv.set("seen", String(seen));
+  console.log("asking with " + key);
+  const answer = await fetch("URLscore?n=" + seen, { headers: { authorization: key } });
+  const { score } = await answer.json();
+  msg.Fields("urn:schemas:mailheader:X-Score").Value = score + " of message " + seen;
+  msg.Fields.Update();
+  msg.DataSource.Save();
+}
+`;
+
+const binding = (script: string, allow: object | undefined): Record<string, unknown> => ({
+  event: "OnArrival",
+  sinkClass: "CDO.SS_SMTPOnArrivalSink",
+  displayName: "scores",
+  sinkProperties: { ScriptName: script },
+  ...(allow === undefined ? {} : { allow }),
+});
+
+async function scoresOf(service: Service, messages: number): Promise<string[]> {
+  const files = await service.dropped(messages);
+  return files
+    .map(({ content }) => /^X-Score: (.*)\r$/m.exec(content.toString("latin1"))?.[1] ?? "none")
+    .toSorted();
+}
+
+test("an async script fetches, remembers over a kill, and its secret is in no log", async () => {
+  await using scores = await startScores();
+  const allow = { fetch: [scores.url], kv: true, secrets: ["API_KEY"] };
+  await using service = await startService({
+    config: serviceConfig({ bindings: [binding("score.js", allow)] }),
+    scripts: { "score.js": SCORE.replace("URL", scores.url) },
+    env: { ONARRIVAL_SECRET_API_KEY: SECRET },
+  });
+  await send(service.port, { data: plainMessage("one") });
+  expect(await scoresOf(service, 1)).toEqual(["7 of message 1"]);
+  await service.restart("SIGKILL");
+  await send(service.port, { data: plainMessage("two") });
+  expect(await scoresOf(service, 2)).toEqual(["7 of message 1", "7 of message 2"]);
+  expect(scores.asked).toEqual([`/v1/score?n=1 ${SECRET}`, `/v1/score?n=2 ${SECRET}`]);
+  await service.logged(/asking with \[secret API_KEY\]/);
+  expect(service.log.join("\n")).not.toContain(SECRET);
+});
+
+test("what the configuration does not grant keeps a script from going live; granting it by SIGHUP is enough", async () => {
+  await using scores = await startScores();
+  const secretsFile = { scripts: { secretsFile: "secrets" } };
+  const configOf = (allow: object | undefined): Record<string, unknown> =>
+    serviceConfig({ bindings: [binding("score.js", allow)], file: secretsFile });
+  await using service = await startService({
+    config: serviceConfig(),
+    scripts: { "score.js": SCORE.replace("URL", scores.url) },
+  });
+  await service.logged(/asks for kv, which nothing grants.*allow: \{ kv: true \}/);
+  await writeFile(join(service.folder, "secrets"), `API_KEY=${SECRET}\n`);
+
+  await service.writeConfig(configOf({ fetch: [scores.url], kv: true, secrets: ["OTHER"] }));
+  await chmod(join(service.folder, "secrets"), 0o644);
+  await service.kill("SIGHUP");
+  await service.logged(/everybody on this machine has rights/);
+  await chmod(join(service.folder, "secrets"), 0o600);
+  await service.kill("SIGHUP");
+  await service.logged(/asks for secret API_KEY, which its binding .*scores.* does not grant/);
+  const { code, stdout } = await service.command("check");
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/score\.js: .*secrets: \["API_KEY"\]/);
+  expect(stdout).toMatch(/score\.js: .*grants the secret OTHER, which is not defined/);
+
+  await service.writeConfig(configOf({ fetch: [scores.url], kv: true, secrets: ["API_KEY", "OTHER"] }));
+  await service.kill("SIGHUP");
+  await service.logged(/"name":"OTHER".*grants a secret that is not defined/);
+  await service.logged(/"script":"score\.js".*script live/);
+  await eventually(async () => {
+    await send(service.port, { data: plainMessage("granted") });
+    return (await scoresOf(service, 1)).includes("7 of message 1");
+  });
+});
+
+test("while a script waits, others run, and an answer that comes too late is a fault", async () => {
+  await using scores = await startScores(30_000);
+  await using service = await startService({
+    config: serviceConfig({
+      bindings: [
+        {
+          ...binding("slow.js", { fetch: [scores.url] }),
+          sourceProperties: { rule: "RCPT TO=slow@localhost" },
+          limits: { timeoutMs: 1500 },
+          onError: "continue",
+        },
+      ],
+      file: { sandbox: { workers: 1 } },
+    }),
+    scripts: {
+      "slow.js": `import { fetch } from "cdo";
+export default async function onArrival() { await fetch("${scores.url}"); }\n`,
+    },
+  });
+  await send(service.port, { to: ["slow@localhost"], data: plainMessage("slow") });
+  await eventually(() => scores.asked.length === 1);
+  await send(service.port, { to: ["fast@localhost"], data: plainMessage("fast") });
+  const [first] = await service.dropped(1);
+  expect(first?.content.toString()).toContain("Subject: fast");
+  await service.dropped(2);
+  await service.logged(/slow\.js.*timeout|timeout.*slow\.js/);
+});

@@ -1,0 +1,69 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openTrialBench } from "../../../src/composition/script-trial.ts";
+import { openTrialCapabilities, trialAllow } from "../../../src/composition/trial-capabilities.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+const CONFIG = `
+scripts: { secretsFile: secrets }
+bindings:
+  - event: OnArrival
+    sinkClass: CDO.SS_SMTPOnArrivalSink
+    sinkProperties: { ScriptName: count.js }
+    allow: { kv: true, fetch: ["https://a.test/"], smtp: ["mail.test:25"] }
+`;
+
+const COUNT = `import { kv, secret } from "cdo";
+export default async function onArrival() {
+  const count = Number((await kv.get("count")) ?? 0) + 1;
+  await kv.set("count", String(count));
+  console.log(count + " with " + secret("KEY"));
+}
+`;
+
+test("what is tried may do what its binding grants and what is granted beside it, and its store is gone afterwards", async () => {
+  await using folder = await tempFolder();
+  const script = join(folder.path, "count.js");
+  await writeFile(join(folder.path, "onarrival.yaml"), CONFIG);
+  await writeFile(join(folder.path, "secrets"), "KEY=hunter2!\n", { mode: 0o600 });
+  await writeFile(script, COUNT);
+  const config = await loadConfig(join(folder.path, "onarrival.yaml"));
+  const allow = trialAllow(config, script, { secrets: ["KEY"], fetch: ["https://b.test/"] });
+  expect(allow).toMatchObject({
+    kv: true,
+    dns: false,
+    send: false,
+    secrets: ["KEY"],
+    fetch: ["https://a.test/", "https://b.test/"],
+    smtp: ["mail.test:25"],
+  });
+
+  const lines: string[] = [];
+  for (let round = 0; round < 2; round += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other is what is shown
+    await using capabilities = await openTrialCapabilities(config);
+    // oxlint-disable-next-line no-await-in-loop
+    const bench = await openTrialBench(script, false, capabilities.hostOptions);
+    // oxlint-disable-next-line no-await-in-loop
+    const { outcome } = await bench.run({ message: Buffer.from("Subject: x\r\n\r\n"), allow });
+    lines.push(...outcome.logs.map(({ text }) => text), outcome.fault?.message ?? "no fault");
+    // oxlint-disable-next-line no-await-in-loop
+    await bench.close();
+  }
+  expect(lines).toEqual(["1 with [secret KEY]", "no fault", "1 with [secret KEY]", "no fault"]);
+  expect(existsSync(join(folder.path, "mailroot"))).toBe(false);
+});
+
+test("a configuration that does not mention the script grants nothing", async () => {
+  expect(trialAllow(await loadConfig(undefined), "/scripts/other.js", {})).toEqual({
+    send: false,
+    kv: false,
+    dns: false,
+    fetch: [],
+    secrets: [],
+    read: [],
+  });
+});
