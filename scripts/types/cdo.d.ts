@@ -156,7 +156,10 @@ declare module "cdo" {
     GetInterface(name: "_Stream"): Stream;
     /** Headers, content and all parts below, as text of US-ASCII. CDO reference 1.4.2. */
     GetStream(): Stream;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Scripts write no files. CDO reference 1.4.2. */
+    /**
+     * Writes the decoded content to a file, over what is there. A multipart raises CDO_E_MULTIPART_NO_DATA. CDO reference 1.4.2.
+     * @cdo differs: the files are those of {@link Stream.SaveToFile}, with its errors.
+     */
     SaveToFile(fileName: string): void;
   }
 
@@ -292,15 +295,17 @@ declare module "cdo" {
     /** String, default `""`. Comma-separated; a trailing comma is dropped, so `msg.To += "," + more` is safe. CDO reference 1.3.1. */
     To: string;
     /**
-     * Appends a file as an attachment: base64, type and name by its extension. A `file://` URL or a path. A missing file raises
-     * CDO_E_HTTP_NOT_FOUND, one beyond limits.growthBytes CDO_E_HTTP_FAILED. CDO reference 1.3.2.
-     * @cdo differs: a file below the script folder (paths are relative to it) that `allow: { read: ["assets/**"] }` of the binding covers, else CDO_E_UNSAFE_OPERATION; http, https and ftp raise CDO_E_NOT_AVAILABLE.
+     * Appends a file or a page of the network as an attachment: base64, type and name by its extension or as the server says. A
+     * `file://`, http or https URL or a path; user name and password are for http and https. What is missing raises
+     * CDO_E_HTTP_NOT_FOUND, what the server refuses CDO_E_HTTP_FORBIDDEN, any other failure and a file beyond limits.growthBytes
+     * CDO_E_HTTP_FAILED. CDO reference 1.3.2.
+     * @cdo differs: a file below the script folder (paths are relative to it) that `allow: { read: ["assets/**"] }` of the binding covers, or a URL that begins with one of its `allow: { fetch: ["https://host/path/"] }`, else CDO_E_UNSAFE_OPERATION; without any `allow.fetch` http and https raise CDO_E_NOT_AVAILABLE, and ftp does always. The script waits for the page, within limits.timeoutMs, limits.requests and limits.requestBytes.
      */
     AddAttachment(url: string, userName?: string, password?: string): BodyPart;
     /**
      * Adds a file beside the HTML under multipart/related, named by cdoRefTypeId (Content-ID) or cdoRefTypeLocation
      * (Content-Location). Without HTML it raises CDO_E_BAD_DATA. CDO reference 1.3.2 and 1.3.3.
-     * @cdo differs: the files are those of {@link Message.AddAttachment}.
+     * @cdo differs: the files and pages are those of {@link Message.AddAttachment}.
      */
     AddRelatedBodyPart(
       url: string,
@@ -309,7 +314,17 @@ declare module "cdo" {
       userName?: string,
       password?: string,
     ): BodyPart;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Scripts fetch nothing from the network. CDO reference 1.3.2. */
+    /**
+     * The page becomes the body, with the images, sounds, frames, objects and style sheets that it refers to as related parts, each
+     * named by its Content-Location. `flags` is a sum of CdoMHTMLFlags of what stays outside; those and what cannot be fetched are
+     * referred to by absolute URLs. AutoGenerateTextBody makes the plain text of it, else there is none; attachments stay. What is
+     * no HTML raises CDO_E_INVALID_CONTENT_TYPE, other flags CDO_E_ARGUMENT2. CDO reference 1.3.2 and 1.3.3.
+     *
+     * @example
+     * msg.CreateMHTMLBody("https://intranet.example.com/news.html", cdoSuppressFrames + cdoSuppressObjects);
+     * msg.DataSource.Save();
+     * @cdo differs: files and pages are those of {@link Message.AddAttachment}, with its errors; a page of the network embeds no files. A resource that is not granted, fails, or comes after limits.requests is left outside, with a warning in the log. User name and password go to the server of the page only.
+     */
     CreateMHTMLBody(url: string, flags?: number, userName?: string, password?: string): void;
     /** A new message with the text and the attachments of this one, no recipients, and `FW: ` before the subject. CDO reference 1.3.2. */
     Forward(): Message;
@@ -334,7 +349,7 @@ declare module "cdo" {
     /**
      * Sends the message. No To, CC and BCC raise CDO_E_RECIPIENT_MISSING, neither From nor Sender CDO_E_FROM_MISSING.
      * CDO reference 1.3.2.
-     * @cdo differs: needs `allow: { send: true }` of the binding, else CDO_E_UNSAFE_OPERATION; it goes into the queue when the script has ended without a fault; sendusing 2 raises CDO_E_NOT_AVAILABLE.
+     * @cdo differs: needs `allow: { send: true }` of the binding, else CDO_E_UNSAFE_OPERATION; it goes into the queue when the script has ended without a fault. With sendusing 2 it needs `allow: { smtp: ["host:port"] }` instead, and the queue delivers it to that server: CDO_E_NOT_AVAILABLE without any such grant, CDO_E_UNSAFE_OPERATION for another server.
      */
     Send(): void;
   }
@@ -398,7 +413,14 @@ declare module "cdo" {
     Flush(): void;
     /** Ends an operation that is under way: there is none here, so it does nothing. CDO reference 1.10. */
     Cancel(): void;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. Scripts write no files. CDO reference 1.10. */
+    /**
+     * Writes the whole content to a file; Position is 0 afterwards. adSaveCreateNotExist (1, default) raises adErrWriteFile when the
+     * file is there, adSaveCreateOverWrite (2) replaces it; other options raise adErrInvalidArgument. CDO reference 1.10.
+     *
+     * @example
+     * msg.GetStream().SaveToFile("archive/last.eml", adSaveCreateOverWrite);
+     * @cdo differs: a file below the script folder (paths are relative to it) that `allow: { write: ["archive/**"] }` of the binding covers, else CDO_E_UNSAFE_OPERATION; without any `allow.write` it raises CDO_E_NOT_AVAILABLE. Folders are not made; scripts, packages and hidden files are never written. The file is written at once, also when the script fails later.
+     */
     SaveToFile(fileName: string, options?: number): void;
     /**
      * The content of a file, from Position 0. CDO reference 1.10.
@@ -408,25 +430,38 @@ declare module "cdo" {
   }
 
   /**
-   * The messages of a folder. CDO reference 1.8. `new ActiveXObject("CDO.DropDirectory")` raises CDO_E_NOT_AVAILABLE.
+   * The messages of the service's Drop folder. CDO reference 1.8.
+   *
+   * @example
+   * const messages = new CDO.DropDirectory().GetMessages();
+   * for (const message of messages) console.log(messages.FileName(message), message.Subject);
    */
   export interface DropDirectory {
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    /**
+     * The messages that are there now, oldest first. CDO reference 1.8.
+     * @cdo differs: needs `allow: { drop: true }` of the binding, else CDO_E_NOT_AVAILABLE; a folder other than the service's Drop raises CDO_E_UNSAFE_OPERATION, no service around (`onarrival run`) CDO_E_NO_DEFAULT_DROP_DIR. At most sandbox.maxDropMessages are listed, and files that the service has not written are not.
+     */
     GetMessages(folder?: string): Messages;
   }
 
   /** The messages of a {@link DropDirectory}. CDO reference 1.8. */
   export interface Messages {
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    /** Messages: `messages(1)` is `messages.Item(1)`. CDO reference 1.8. */
+    (index: number): Message;
+    /** Long, read-only. CDO reference 1.8. */
     readonly Count: number;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    /**
+     * The message at a place from 1; any other raises CDO_E_NOT_FOUND, and so does a file that is gone. CDO reference 1.8.
+     * @cdo differs: it is read when it is asked for, within limits.messages, limits.requests and limits.requestBytes, and bound to no file: `DataSource.Save()` raises CDO_E_NOT_OPENED.
+     */
     Item(index: number): Message;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    /** The name of its file, without the folder. CDO reference 1.8. */
     FileName(which: number | Message): string;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
-    Delete(index: number): void;
-    /** @deprecated not served: raises CDO_E_NOT_AVAILABLE. CDO reference 1.8. */
+    /** Deletes the file; the messages behind it move up by one. CDO reference 1.8. */
+    Delete(which: number | Message): void;
+    /** Deletes all files of the collection. What is left raises CDO_E_NOT_ALL_DELETED. CDO reference 1.8. */
     DeleteAll(): void;
+    [Symbol.iterator](): Iterator<Message>;
   }
 
   /**
@@ -837,7 +872,7 @@ declare module "cdo" {
     "http://schemas.microsoft.com/cdo/configuration/sendpassword": string;
     /**
      * Default cdoSendUsingPickup. Any value but 1 and 2 makes Send raise CDO_E_INVALID_SEND_OPTION. CDO reference 2.6.
-     * @cdo differs: Pickup is the own queue; cdoSendUsingPort makes Send raise CDO_E_NOT_AVAILABLE.
+     * @cdo differs: Pickup is the own queue; cdoSendUsingPort is the own queue with smtpserver and smtpserverport as the next hop, where `allow.smtp` of the binding names them.
      */
     "http://schemas.microsoft.com/cdo/configuration/sendusing": number;
     /**
@@ -847,7 +882,7 @@ declare module "cdo" {
     "http://schemas.microsoft.com/cdo/configuration/smtpaccountname": string;
     /**
      * Default 0. CDO reference 2.6.
-     * @cdo differs: kept, without effect.
+     * @cdo differs: with cdoSendUsingPort any value but cdoAnonymous makes Send raise CDO_E_NOT_AVAILABLE: the queue keeps no passwords, `delivery.auth` of the configuration does.
      */
     "http://schemas.microsoft.com/cdo/configuration/smtpauthenticate": number;
     /**
@@ -857,10 +892,7 @@ declare module "cdo" {
     "http://schemas.microsoft.com/cdo/configuration/smtpconnectiontimeout": number;
     /** Default `""`. With cdoSendUsingPort and without a server Send raises CDO_E_SMTP_SERVER_REQUIRED. CDO reference 2.6. */
     "http://schemas.microsoft.com/cdo/configuration/smtpserver": string;
-    /**
-     * Default 25. CDO reference 2.6.
-     * @cdo differs: kept, without effect.
-     */
+    /** Default 25. The port of smtpserver. CDO reference 2.6. */
     "http://schemas.microsoft.com/cdo/configuration/smtpserverport": number;
     /**
      * Default `""`. CDO reference 2.6.
@@ -869,7 +901,7 @@ declare module "cdo" {
     "http://schemas.microsoft.com/cdo/configuration/smtpserverpickupdirectory": string;
     /**
      * Default False. CDO reference 2.6.
-     * @cdo differs: kept, without effect.
+     * @cdo differs: with cdoSendUsingPort True makes Send raise CDO_E_NOT_AVAILABLE: STARTTLS is used as `delivery.startTls` of the configuration says.
      */
     "http://schemas.microsoft.com/cdo/configuration/smtpusessl": boolean;
     /**
@@ -1541,10 +1573,11 @@ declare class Enumerator<T = unknown> {
   moveNext(): void;
 }
 
-/** Serves "CDO.Message", "CDO.Configuration", "ADODB.Stream" and "Scripting.Dictionary". Other ProgIDs raise an error that names them. */
+/** Serves "CDO.Message", "CDO.Configuration", "CDO.DropDirectory", "ADODB.Stream" and "Scripting.Dictionary". Other ProgIDs raise an error that names them. */
 declare const ActiveXObject: {
   new (progId: "CDO.Message"): import("cdo").Message;
   new (progId: "CDO.Configuration"): import("cdo").Configuration;
+  new (progId: "CDO.DropDirectory"): import("cdo").DropDirectory;
   new (progId: "ADODB.Stream"): import("cdo").Stream;
   new (progId: string): any;
 };
@@ -1553,6 +1586,7 @@ declare const ActiveXObject: {
 declare const CDO: {
   readonly Message: new () => import("cdo").Message;
   readonly Configuration: new () => import("cdo").Configuration;
+  readonly DropDirectory: new () => import("cdo").DropDirectory;
 };
 
 /** Goes to the service's log, within the limits of the binding. */

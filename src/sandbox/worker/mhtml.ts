@@ -1,5 +1,5 @@
 // Host operation behind CreateMHTMLBody (REFERENCE 1.3.2, 1.3.3): a page becomes the body, with the resources that it refers to
-// as related parts that their Content-Location names (RFC 2557).
+// as related parts that their Content-Location names (RFC 2557 §4.2).
 import { addRelatedPart, htmlBodyPart, setHtmlBody, textBodyPart } from "../../mime/bodies.ts";
 import { decodeCharset } from "../../mime/charset.ts";
 import type { MimeDocument } from "../../mime/document.ts";
