@@ -52,11 +52,10 @@ test("R: a flood of them while loading ends, and in a call counts as host calls 
 });
 
 test("X: a script that patches what is below them reaches nothing of the host", async () => {
-  expect(
-    await said(
-      script(`String.prototype.split = function () { return ["x"] }; Array.prototype.slice = () => 1;
-      Object.defineProperty(Object.prototype, "get", { value: 1, configurable: true });
-      try { console.log(typeof new URL("https://h.example").href, Object.isFrozen(URL.prototype)) } catch (e) { console.log("string", e.name) }`),
-    ),
-  ).toEqual([expect.stringMatching(/^string/)]);
+  const [told] = await said(
+    script(`String.prototype.split = function () { return ["x"] }; Array.prototype.slice = () => 1;
+    Object.defineProperty(Object.prototype, "get", { value: 1, configurable: true });
+    try { console.log(typeof new URL("https://h.example").href, Object.isFrozen(URL.prototype)) } catch (e) { console.log("string", e.name) }`),
+  );
+  expect(told).toMatch(/^string/);
 });
