@@ -505,6 +505,10 @@ declare module "cdo" {
     readonly onError?: "hold" | "continue" | "badmail";
     /** false: nothing of the script survives from one message to the next. Default true. */
     readonly cacheable?: boolean;
+    /** shadow: runs on live mail, and what it would have done is recorded and not applied. Default live. */
+    readonly mode?: "live" | "shadow";
+    /** Of a shadow: display name or file name of the live script that it is compared with; default: the same name without `.next`. */
+    readonly compareWith?: string;
     readonly limits?: {
       /** Wall time per message, ms; default 1000. */
       readonly timeoutMs?: number;

@@ -93,7 +93,7 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
     if (known !== undefined) return known;
     const bindings = JSON.stringify([
       ...chain.sinks.map((sink) => bindingLine(sink, chain)),
-      ...chain.disabled.map((sink) => bindingLine(sink, chain)),
+      ...chain.disabled.map((sink) => ({ ...bindingLine(sink, chain), disabled: true })),
     ]);
     const id = createHash("sha256").update(bindings).digest("hex").slice(0, ID_DIGITS);
     const text = { id, line: `{"chain":"${id}","bindings":${bindings}}\n` };
@@ -103,7 +103,7 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
 }
 
 function bindingLine(sink: BoundSink<ScriptTarget>, chain: SinkChain<ScriptTarget>): BindingLine {
-  const { displayName: name, sinkClass, rule, priority, onError, enabled } = sink.binding;
+  const { displayName: name, sinkClass, rule, priority, onError } = sink.binding;
   const isScript = sink.kind === "script";
   const target = isScript && sink.shadowOf !== undefined ? chain.comparedWith(sink) : undefined;
   return {
@@ -113,7 +113,6 @@ function bindingLine(sink: BoundSink<ScriptTarget>, chain: SinkChain<ScriptTarge
     rule,
     priority,
     onError,
-    disabled: enabled ? undefined : true,
     shadowOf:
       isScript && sink.shadowOf !== undefined
         ? (chain.sinks[target ?? -1]?.binding.displayName ?? "")
