@@ -20,6 +20,8 @@ export interface ServiceOptions {
   readonly scripts?: Record<string, string>;
   readonly args?: readonly string[];
   readonly env?: Record<string, string>;
+  /** Command line that starts the service, as `["unshare", "-r"]`. */
+  readonly through?: readonly string[];
   /** false: do not wait for the ready line (a start that is expected to fail). */
   readonly waitForReady?: boolean;
   /** Another mailroot than the one in the temporary folder. */
@@ -155,7 +157,8 @@ export class Service implements AsyncDisposable {
       this.scriptsFolder,
       ...(this.#options.args ?? []),
     ];
-    const child = spawn(NODE, args, {
+    const [program = NODE, ...before] = [...(this.#options.through ?? []), NODE];
+    const child = spawn(program, [...before, ...args], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...this.#options.env },
