@@ -1,6 +1,7 @@
 // What scripts find in their global scope beside the language: constants, console, text coding. No timers, no I/O.
 import { BodyPart, BodyParts } from "./body-parts.ts";
 import { narrowBuiltIns } from "./built-ins.ts";
+import type { CapabilityName } from "./capabilities.ts";
 import { Collection, Dictionary, Enumerator } from "./collections.ts";
 import { Configuration, ConfigurationFields } from "./configuration.ts";
 import * as constants from "./constants.ts";
@@ -13,6 +14,7 @@ import { Field, Fields, FieldsBase } from "./fields.ts";
 import type { Host } from "./host.ts";
 import { resolveAnyCase, toText } from "./member-names.ts";
 import { Message } from "./message.ts";
+import { Headers, Response } from "./responses.ts";
 import { Stream } from "./stream.ts";
 import { structuredClone } from "./structured-clone.ts";
 import { atob, btoa, TextEncoder } from "./text-coding.ts";
@@ -86,6 +88,7 @@ export function installGlobals(
   randomUuid: () => string,
   currentHost: CurrentHost,
   webHost: WebHost,
+  capabilities: Readonly<Record<CapabilityName, unknown>>,
 ): void {
   removeDangers();
   const web = { TextDecoder: createTextDecoder(webHost), URL: createUrl(webHost) };
@@ -113,7 +116,7 @@ export function installGlobals(
     Object.freeze(type.prototype);
     Object.freeze(type);
   }
-  for (const type of [TextEncoder, URLSearchParams]) Object.freeze(type.prototype);
+  for (const type of [TextEncoder, URLSearchParams, Headers, Response]) Object.freeze(type.prototype);
   for (const { prototype } of Object.values(web)) {
     Object.freeze(Reflect.getPrototypeOf(prototype));
     Object.freeze(prototype);
@@ -131,6 +134,7 @@ export function installGlobals(
     atob,
     btoa,
     structuredClone,
+    ...capabilities,
   };
   for (const [name, value] of Object.entries(values)) define(name, value);
   define("crypto", Object.freeze({ randomUUID: randomUuid }));

@@ -1,7 +1,11 @@
 // Between the worker and the script: loads it, calls it, and turns whatever comes out into one bounded text or number.
 // Everything here runs under the timeout of the call, and with functions taken before the script could replace them.
 /* oxlint-disable typescript/no-unsafe-type-assertion, typescript/unbound-method, no-eval -- taken apart on purpose; the script is of unknown shape */
-import { createConsole } from "./console.ts";
+import { answerBytes, createCapabilities, OpenRequests } from "./capabilities.ts";
+import { type BuiltInCheck, createBuiltInCheck } from "./built-in-check.ts";
+import { CapabilityNeeds } from "./capability-needs.ts";
+import { createConsole, type ScriptConsole } from "./console.ts";
+import { CdoError } from "./errors.ts";
 import { EventStatus } from "./event-status.ts";
 import { installGlobals } from "./globals.ts";
 import { Host, type HostFunction } from "./host.ts";
@@ -12,7 +16,7 @@ import { WebHost } from "./web-host.ts";
 const MAX_MESSAGE_CHARS = 1000;
 const MAX_STACK_CHARS = 8000;
 const MAX_BINDING_CHARS = 64 * 1024;
-/** Answer of run() when the script answered a promise: settle() tells what became of it. */
+/** Answer of run() when the script answered a promise, and of settle() while the promise waits for an answer. */
 const PENDING = 2;
 
 const { apply } = Reflect;
@@ -46,6 +50,7 @@ type EntryPoint = (message: Message, status: EventStatus, event: object) => unkn
 
 interface Call {
   readonly host: Host;
+  readonly requests: OpenRequests;
   readonly status: EventStatus;
   settled: boolean;
   failed: boolean;
@@ -54,10 +59,13 @@ interface Call {
 
 /** What the worker calls. Every answer is a number or a text of bounded length. */
 export interface Glue {
-  /** "ok\0entry point\0binding as JSON", or a fault. */
+  /** "ok\0entry point\0binding as JSON\0capabilities that it names, a line each", or a fault. */
   load(source: string): string;
   run(growthBytes: number, bindingName: string, messageId: string, properties: string): number | string;
-  settle(): number | string;
+  /** What became of the promise; with open requests it may still be pending. */
+  settle(openRequests: number): number | string;
+  /** The answer to a request: what waits for it runs when this has returned. A text is a fault. */
+  resume(request: number, answer: string, bytes: unknown): number | string;
 }
 
 /** `kind\0message\0stack`. Reading a thrown value may run code of the script; whatever that does, the timeout covers it. */
@@ -110,69 +118,125 @@ function find(source: string): { entry: EntryPoint; name: string; binding: strin
   }
 }
 
-export function createGlue(hostFunction: HostFunction): Glue {
-  const scriptConsole = createConsole({ write: (level, text) => hostFunction("log", level, text) === 1 });
-  let entry: EntryPoint | undefined;
-  let current: Call | undefined;
-  const place = takeStackHook();
-  const randomUuid = (): string => toStringOf(hostFunction("uuid"));
-  installGlobals(scriptConsole.console, randomUuid, () => current?.host, new WebHost(hostFunction));
+/** What one context has. */
+interface ScriptContext {
+  readonly host: HostFunction;
+  readonly console: ScriptConsole;
+  readonly builtIns: BuiltInCheck;
+  /** Where the script stands. */
+  readonly place: () => number;
+  entry: EntryPoint | undefined;
+  current: Call | undefined;
+}
 
-  /** The end of a call: tells the host what was never committed, and closes the objects that the script may have kept. */
-  const finish = (call: Call): number | string => {
-    current = undefined;
-    try {
-      const dropped = scriptConsole.takeDropped();
-      if (dropped > 0) hostFunction("logsDropped", dropped);
-      if (call.failed) return describeFault("throw", call.answer);
-      const names = call.host.uncommitted();
-      if (names.length > 0) hostFunction("uncommitted", bounded(names.join("; "), MAX_MESSAGE_CHARS));
-      return verdictOf(call);
-    } catch (error) {
-      return describeFault("throw", error);
-    } finally {
-      call.host.close();
-    }
+export function createGlue(host: HostFunction): Glue {
+  const context: ScriptContext = {
+    host,
+    console: createConsole({ write: (level, text) => host("log", level, text) === 1 }),
+    builtIns: createBuiltInCheck(),
+    place: takeStackHook(),
+    entry: undefined,
+    current: undefined,
   };
-
+  const needs = new CapabilityNeeds(host);
+  const capabilities = createCapabilities(
+    () => context.current ?? outsideOfMessage(),
+    (name) => context.current?.host.secret(name) ?? needs.secret(name) ?? outsideOfMessage(),
+  );
+  installGlobals(
+    context.console.console,
+    () => toStringOf(host("uuid")),
+    () => context.current?.host,
+    new WebHost(host),
+    capabilities,
+  );
   return {
     load(source): string {
+      needs.begin(capabilities);
       const found = find(source);
+      const needed = needs.end();
       if (typeof found === "string") return found;
-      entry = found.entry;
-      return `ok\0${found.name}\0${found.binding}`;
+      context.entry = found.entry;
+      context.builtIns.remember();
+      return `ok\0${found.name}\0${found.binding}\0${needed}`;
     },
-
-    run(growthBytes, bindingName, messageId, properties): number | string {
-      scriptConsole.reset();
-      const call: Call = {
-        host: new Host(hostFunction, growthBytes, place),
-        status: new EventStatus(),
-        settled: false,
-        failed: false,
-        answer: undefined,
-      };
-      current = call;
+    run: (growthBytes, bindingName, messageId, properties) =>
+      run(context, growthBytes, { bindingName, messageId, properties }),
+    settle: (openRequests) => settle(context, openRequests),
+    resume(request, answer, bytes): number | string {
       try {
-        const event = freeze({ bindingName, messageId, properties: freeze(parse(properties)) as object });
-        const answer = entry?.(new Message(call.host), call.status, event);
-        if (isObject(answer) && watchPromise(answer, call)) return PENDING;
-        call.answer = answer;
+        context.current?.requests.settle(request, answer, answerBytes(bytes));
+        return 0;
       } catch (error) {
-        call.failed = true;
-        call.answer = error;
+        return describeFault("throw", error);
       }
-      return finish(call);
-    },
-
-    settle(): number | string {
-      const call = current;
-      if (call === undefined) return "invalid\0there is no call to settle\0";
-      if (call.settled) return finish(call);
-      finish(call);
-      return "invalid\0the script answered a promise that can never settle: nothing is left that could resolve it (there are no timers)\0";
     },
   };
+}
+
+interface EventTexts {
+  readonly bindingName: string;
+  readonly messageId: string;
+  /** JSON */
+  readonly properties: string;
+}
+
+function run(context: ScriptContext, growthBytes: number, event: EventTexts): number | string {
+  context.console.reset();
+  // Not called as a member: it would find itself in `this`.
+  const { entry } = context;
+  const call: Call = {
+    host: new Host(context.host, growthBytes, context.place),
+    requests: new OpenRequests(),
+    status: new EventStatus(),
+    settled: false,
+    failed: false,
+    answer: undefined,
+  };
+  context.current = call;
+  try {
+    const { bindingName, messageId, properties } = event;
+    const shown = freeze({ bindingName, messageId, properties: freeze(parse(properties)) as object });
+    const answer = entry?.(new Message(call.host), call.status, shown);
+    if (isObject(answer) && watchPromise(answer, call)) return PENDING;
+    call.answer = answer;
+  } catch (error) {
+    call.failed = true;
+    call.answer = error;
+  }
+  return finish(context, call);
+}
+
+function settle(context: ScriptContext, openRequests: number): number | string {
+  const call = context.current;
+  if (call === undefined) return "invalid\0there is no call to settle\0";
+  if (call.settled) return finish(context, call);
+  if (openRequests > 0) return PENDING;
+  finish(context, call);
+  return "invalid\0the script answered a promise that can never settle: nothing is left that could resolve it (there are no timers)\0";
+}
+
+/** The end of a call: tells the host what was never committed, and closes the objects that the script may have kept. */
+function finish(context: ScriptContext, call: Call): number | string {
+  const { host } = context;
+  context.current = undefined;
+  try {
+    const dropped = context.console.takeDropped();
+    if (dropped > 0) host("logsDropped", dropped);
+    if (call.failed) return describeFault("throw", call.answer);
+    const names = call.host.uncommitted();
+    if (names.length > 0) host("uncommitted", bounded(names.join("; "), MAX_MESSAGE_CHARS));
+    return verdictOf(call);
+  } catch (error) {
+    return describeFault("throw", error);
+  } finally {
+    call.host.close();
+    if (!context.builtIns.areUntouched()) host("changedBuiltIns");
+  }
+}
+
+function outsideOfMessage(): never {
+  throw new CdoError("CDO_E_NOT_AVAILABLE", "outside of a message (use capabilities inside onArrival)");
 }
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;

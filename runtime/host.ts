@@ -357,6 +357,17 @@ export class Host {
     this.#invoke("refer", original, answer);
   }
 
+  /** Opens a request, which is answered in a later turn. Its number. */
+  request(json: string, body: Bytes | undefined): number {
+    const buffer = body === undefined ? undefined : exactBuffer(body);
+    const number = this.#invoke("request", undefined, json, undefined, buffer);
+    return typeof number === "number" ? number : 0;
+  }
+
+  secret(name: string): string {
+    return this.#text("secret", name) ?? "";
+  }
+
   isDirty(root: number): boolean {
     return this.#invoke("isDirty", root) === 1;
   }

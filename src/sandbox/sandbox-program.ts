@@ -11,7 +11,7 @@ const MODULE_ENDING = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 /** Entry of the object model that runs inside the isolates, bundled at start. */
 export const RUNTIME_ENTRY = inRoot("runtime/index.ts");
 /** Source of the virtual module "cdo" that scripts import. */
-export const CDO_MODULE = inRoot("runtime/constants.ts");
+export const CDO_MODULE = inRoot("runtime/cdo-module.ts");
 
 /**
  * isolated-vm gives an isolate a young generation of about 1 MB, so a script on every message is interrupted by a collection

@@ -42,6 +42,9 @@ export interface SandboxSettings extends ReloadSettings, ActivitySettings {
   readonly processMemoryMb: number;
   readonly windowJobs: number;
   readonly windowMicros: number;
+  /** Jobs that wait for answers in one process, and bytes of their messages. */
+  readonly waitingJobs: number;
+  readonly waitingBytes: number;
   readonly respawnBackoffMs: number;
   /** Messages up to this size go whole to scripts that read the body. */
   readonly wholeContentBytes: number;
@@ -70,6 +73,8 @@ export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
   processMemoryMb: 1024,
   windowJobs: 32,
   windowMicros: 20_000,
+  waitingJobs: 500,
+  waitingBytes: 256 * 1024 * 1024,
   respawnBackoffMs: 100,
   wholeContentBytes: 1024 * 1024,
   strikes: 5,
@@ -115,12 +120,12 @@ export interface ScriptHost {
   readonly scripts: ReadonlyMap<string, LiveScript>;
   /** What is wrong with the newest edit, by file name; also of scripts that were never live. */
   readonly broken: ReadonlyMap<string, string>;
+  /** Absolute paths of the scripts and of everything in the folder that they import. */
+  readonly files: readonly string[];
   /** Names of scripts that are switched off: their bindings are not to be called. */
   readonly disabled: ReadonlySet<string>;
   /** For people; undefined before start(). */
   readonly control: ScriptControl | undefined;
-  /** Absolute paths of the scripts and of everything in the folder that they import. */
-  readonly files: readonly string[];
   /** Process ids of the sandbox. */
   readonly pids: readonly number[];
   /** The answers of `grantsOf` changed: what could not go live may do so now. */
@@ -177,16 +182,16 @@ class FolderScriptHost implements ScriptHost {
     return this.#parts?.reloader.broken ?? new Map<string, string>();
   }
 
+  get files(): readonly string[] {
+    return [...(this.#parts?.reloader.watchedFiles() ?? [])];
+  }
+
   get disabled(): ReadonlySet<string> {
     return this.#switches.disabled;
   }
 
   get control(): ScriptControl | undefined {
     return this.#control;
-  }
-
-  get files(): readonly string[] {
-    return [...(this.#parts?.reloader.watchedFiles() ?? [])];
   }
 
   get pids(): readonly number[] {

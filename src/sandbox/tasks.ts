@@ -3,6 +3,7 @@ import type { Splice } from "../core/splice.ts";
 import type { Content } from "../message/content.ts";
 import type {
   CallOutcome,
+  Capabilities,
   JobEnvelope,
   LoadedFrame,
   ScriptCall,
@@ -62,10 +63,15 @@ export function versionsOf(task: Task): readonly Bundle[] {
   return task.kind === "job" ? task.bundles : [task.bundle];
 }
 
-/** What the script may take at most before the process counts as stuck. */
+/** What one turn of the scripts may take at most before the process counts as stuck. */
 export function timeBudgetMs(task: Task): number {
   if (task.kind === "inspect") return task.limits.timeoutMs;
   let sum = 0;
-  for (const call of task.calls) sum += call.limits.timeoutMs;
+  for (const { limits, allow } of task.calls)
+    sum += standsStill(allow) ? limits.timeoutMs : Math.min(limits.cpuMs, limits.timeoutMs);
   return sum;
 }
+
+/** Whether the object model may wait for the relay within a turn: saving files, the Drop folder, pages to attach. */
+const standsStill = ({ write, drop, fetch }: Capabilities): boolean =>
+  write !== undefined || drop === true || fetch !== undefined;

@@ -1,17 +1,27 @@
 // One sandbox process: its start, its frames and its end. SIGKILL is the only end: after a fault of V8 nothing else works.
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
-import { encodeFrame, FrameReader } from "../core/frames.ts";
-import { CONTENT_FD, FRAME_FD, type RelayFrame, type ScriptLimits } from "../../runtime/contract.ts";
+import { FrameReader } from "../core/frames.ts";
+import type { Logger } from "../core/logger.ts";
+import {
+  type AbandonFrame,
+  CONTENT_FD,
+  FRAME_FD,
+  type ResumeFrame,
+  type ScriptLimits,
+} from "../../runtime/contract.ts";
 import { type BlockingParts, BlockingRequests, blockingBytesOf } from "./blocking-requests.ts";
 import { ContentChannel } from "./content-channel.ts";
+import { FrameOutbox } from "./frame-outbox.ts";
 import { readGrantedFile } from "./granted-files.ts";
+import { bytesToSend, type ContentSending, jobFrame } from "./job-frame.ts";
 import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-validation.ts";
+import { becomeFirstVictim, rssBytes, yieldToOthers } from "./process-standing.ts";
 import { nodeArguments, type SandboxProgram } from "./sandbox-program.ts";
 import { type Bundle, type JobTask, type Task, type TaskAnswer, timeBudgetMs, versionsOf } from "./tasks.ts";
+import { WaitingJobs } from "./waiting-jobs.ts";
 
 /** A task on its way through the pool. */
 export interface Entry {
@@ -21,18 +31,20 @@ export interface Entry {
   readonly cost: number;
   /** Runs although its version is suspended, to find out whether it still has to be. */
   readonly probe: boolean;
+  /** It waited in a process that ended: the next time it is a suspect. */
+  wasBystander: boolean;
+  /** Processes that ended while they worked on it. */
+  deaths: number;
 }
 
-export interface WorkerOptions {
+export interface WorkerOptions extends ContentSending {
   readonly program: SandboxProgram;
   readonly runtimeBundle: Buffer;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly killGraceMs: number;
   readonly startTimeoutMs: number;
   readonly maxRssBytes: number;
-  /** Whether the whole content goes with a job of this version, and up to which size. */
-  readonly readsBody: (version: string) => boolean;
-  readonly wholeContentBytes: number;
   /** Also what `allow.read` is relative to. */
   readonly blocking: BlockingParts;
 }
@@ -40,8 +52,10 @@ export interface WorkerOptions {
 export interface WorkerListener {
   ready(worker: WorkerProcess): void;
   answered(worker: WorkerProcess, entry: Entry, answer: TaskAnswer): void;
-  /** Once, when the process is gone. `unanswered` in the order in which they were sent. */
-  ended(worker: WorkerProcess, reason: string, unanswered: readonly Entry[]): void;
+  /** The task waits: until its next turn the process has nothing to do for it. */
+  waits(worker: WorkerProcess, version: string): void;
+  /** Once, when the process is gone. `unanswered` in the order in which they were sent; `waiting` were between two turns. */
+  ended(worker: WorkerProcess, reason: string, unanswered: readonly Entry[], waiting: readonly Entry[]): void;
 }
 
 /** An answer that the process owes us, in the order of the requests. */
@@ -50,30 +64,24 @@ type Expected =
   | { readonly kind: "task"; readonly entry: Entry; readonly job: number; readonly budgetMs: number };
 
 const STDERR_KEPT_CHARS = 2000;
-const JOIN_BELOW_BYTES = 256 * 1024;
-const PAGE_BYTES = 4096;
-/** How long a task waits for a busy process to answer before it is written all the same. */
-const HOLD_MS = 2;
 
 export class WorkerProcess {
   readonly options: WorkerOptions;
   /** Sum of the estimated costs of what is outstanding. */
   load = 0;
   outstanding = 0;
+  readonly #waiting: WaitingJobs<Entry>;
+  /** No longer live, but jobs that wait go on with them. */
+  #toUnload = new Set<string>();
   /** Tasks that this process answered in its life. */
   answers = 0;
   isReady = false;
   #listener: WorkerListener;
   #child: ChildProcess | undefined;
-  #frames: Socket | undefined;
   #reader = new FrameReader();
   #expected: Expected[] = [];
   #loaded = new Set<string>();
-  #out: Buffer[] = [];
-  #outBytes = 0;
-  /** Answers that are owed for what was written. */
-  #onWire = 0;
-  #cancelHold: (() => void) | undefined;
+  readonly #outbox: FrameOutbox;
   #nextJob = 1;
   #headSince: number;
   #overdue = false;
@@ -88,6 +96,12 @@ export class WorkerProcess {
     this.#blocking = new BlockingRequests(options.blocking);
     this.#listener = listener;
     this.#headSince = options.clock.now();
+    const { clock, log } = options;
+    this.#outbox = new FrameOutbox(clock, () => this.#expected.length);
+    this.#waiting = new WaitingJobs(
+      { broker: options.blocking.broker, clock, log },
+      (entry, job, frame, bytes) => this.#sendTurn(entry, job, frame, bytes),
+    );
     try {
       this.#start();
     } catch (error) {
@@ -102,6 +116,23 @@ export class WorkerProcess {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  yieldToOthers(): void {
+    yieldToOthers(this.pid);
+  }
+
+  /** Tasks that it has to do something for. */
+  get atWork(): number {
+    return this.outstanding - this.#waiting.count;
+  }
+
+  get waitingJobs(): number {
+    return this.#waiting.count;
+  }
+
+  get waitingBytes(): number {
+    return this.#waiting.bytes;
   }
 
   #start(): void {
@@ -127,7 +158,7 @@ export class WorkerProcess {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a pipe is a Socket
     const content = child.stdio?.[CONTENT_FD] as Socket | undefined;
     if (frames === undefined || content === undefined) return;
-    this.#frames = frames;
+    this.#outbox.open(frames);
     child.stderr?.on("data", (chunk: Buffer) => {
       if (this.#stderr.length < STDERR_KEPT_CHARS)
         this.#stderr += chunk.toString("latin1").slice(0, STDERR_KEPT_CHARS);
@@ -156,18 +187,8 @@ export class WorkerProcess {
       },
     };
     void new ContentChannel(content, contentSource);
-    this.#becomeFirstVictim(child.pid);
-    this.#write({ type: "init" }, [runtimeBundle]);
-  }
-
-  /** When memory runs out, the kernel shall take a sandbox and not the mail. */
-  #becomeFirstVictim(pid: number | undefined): void {
-    if (process.platform !== "linux" || pid === undefined) return;
-    try {
-      writeFileSync(`/proc/${pid}/oom_score_adj`, "1000");
-    } catch {
-      // Some containers forbid it: the other limits hold all the same.
-    }
+    becomeFirstVictim(child.pid);
+    this.#outbox.write({ type: "init" }, [runtimeBundle]);
   }
 
   #stderrHint(): string {
@@ -176,6 +197,8 @@ export class WorkerProcess {
   }
 
   #taskOf(job: number): JobTask | undefined {
+    const waiting = this.#waiting.taskOf(job);
+    if (waiting !== undefined) return waiting;
     const found = this.#expected.find((one) => one.kind === "task" && one.job === job);
     return found?.kind === "task" && found.entry.task.kind === "job" ? found.entry.task : undefined;
   }
@@ -185,22 +208,40 @@ export class WorkerProcess {
   send(entry: Entry): void {
     if (this.#expected.length === 0) this.#startHead();
     this.outstanding += 1;
-    this.load += entry.cost;
     const { task } = entry;
-    const budgetMs = timeBudgetMs(task) + this.options.killGraceMs;
     const job = this.#nextJob;
     this.#nextJob = (this.#nextJob + 1) >>> 0;
     if (task.kind === "inspect") {
       this.#writeLoad(task.bundle, task.limits, true);
     } else {
       task.bundles.forEach((bundle, index) => this.#ensureLoaded(bundle, task.calls[index]?.limits));
-      this.#writeJob(task, job);
+      this.#outbox.write(jobFrame(task, job), bytesToSend(task, this.options));
     }
+    this.#expectTurn(entry, job);
+  }
+
+  #sendTurn(entry: Entry, job: number, frame: ResumeFrame | AbandonFrame, bytes: Buffer): void {
+    if (this.isEnding) return;
+    if (this.#expected.length === 0) this.#startHead();
+    this.#outbox.write(frame, [bytes]);
+    this.#expectTurn(entry, job);
+  }
+
+  #expectTurn(entry: Entry, job: number): void {
+    const budgetMs = timeBudgetMs(entry.task) + this.options.killGraceMs;
+    this.load += entry.cost;
     this.#expected.push({ kind: "task", entry, job, budgetMs });
   }
 
   unload(version: string): void {
-    if (this.#loaded.delete(version)) this.#write({ type: "unload", version }, []);
+    if (this.#waiting.holdsVersion(version)) this.#toUnload.add(version);
+    else if (this.#loaded.delete(version)) this.#outbox.write({ type: "unload", version }, []);
+  }
+
+  #unloadLeft(): void {
+    const versions = [...this.#toUnload];
+    this.#toUnload.clear();
+    for (const version of versions) this.unload(version);
   }
 
   #ensureLoaded(bundle: Bundle, limits: ScriptLimits | undefined): void {
@@ -211,69 +252,10 @@ export class WorkerProcess {
   }
 
   #writeLoad(bundle: Bundle, limits: ScriptLimits, inspectOnly: boolean): void {
-    this.#write(
+    this.#outbox.write(
       { type: "load", version: bundle.version, scriptName: bundle.scriptName, inspectOnly, limits },
       [bundle.code],
     );
-  }
-
-  #writeJob(task: JobTask, job: number): void {
-    const { content, messageId, envelope, calls } = task;
-    const head: RelayFrame = {
-      type: "job",
-      job,
-      messageId,
-      envelope,
-      contentSize: content.size,
-      headerBytes: content.header.length,
-      calls,
-      ...(task.measureHeap === true ? { measureHeap: true } : {}),
-    };
-    this.#write(head, this.#bytesToSend(task));
-  }
-
-  /** The header block is what most scripts look at; the rest is fetched by those that want it. */
-  #bytesToSend({ content, calls }: JobTask): readonly Buffer[] {
-    const { readsBody, wholeContentBytes } = this.options;
-    const isSmall = content.size <= wholeContentBytes && content.inMemory;
-    if (!isSmall || !calls.some((call) => readsBody(call.version))) return [content.header];
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- content.inMemory says so
-    return content.pieces as readonly Buffer[];
-  }
-
-  /**
-   * Frames of one turn of the event loop leave in one write. While the process is at work they wait for its next answer,
-   * or a little: it takes several tasks as cheaply as one.
-   */
-  #write(head: RelayFrame, bytes: readonly Buffer[]): void {
-    if (this.#out.length === 0) {
-      if (this.#onWire === 0) setImmediate(() => this.#flush());
-      else this.#cancelHold = this.options.clock.after(HOLD_MS, () => this.#flush());
-    }
-    for (const part of encodeFrame(head, bytes)) {
-      this.#out.push(part);
-      this.#outBytes += part.length;
-    }
-  }
-
-  #flush(): void {
-    const parts = this.#out;
-    if (parts.length === 0) return;
-    this.#cancelHold?.();
-    this.#cancelHold = undefined;
-    this.#onWire = this.#expected.length;
-    const bytes = this.#outBytes;
-    this.#out = [];
-    this.#outBytes = 0;
-    const frames = this.#frames;
-    if (frames === undefined || this.isEnding) return;
-    if (bytes <= JOIN_BELOW_BYTES) {
-      frames.write(Buffer.concat(parts, bytes));
-      return;
-    }
-    frames.cork();
-    for (const part of parts) frames.write(part);
-    frames.uncork();
   }
 
   // ---- from the process ----
@@ -286,7 +268,7 @@ export class WorkerProcess {
         if (head.type === "ready") this.#becameReady();
         else this.#answered(head, frame.bytes);
       }
-      if (this.#onWire === 0) this.#flush();
+      this.#outbox.flushIfIdle();
     } catch (error) {
       this.kill(describeError(error));
     }
@@ -309,12 +291,27 @@ export class WorkerProcess {
       return;
     }
     const { entry, job } = expected;
+    if (head.type === "waiting") {
+      this.#turnEnded(entry, job, head, bytes);
+      return;
+    }
     const answer = this.#readAnswer(entry.task, job, head, bytes);
     this.#shift();
+    this.#waiting.ended(job);
+    if (this.#toUnload.size > 0) this.#unloadLeft();
     this.outstanding -= 1;
     this.load -= entry.cost;
     this.answers += 1;
     this.#listener.answered(this, entry, answer);
+  }
+
+  #turnEnded(entry: Entry, job: number, head: Record<string, unknown>, bytes: Buffer): void {
+    const { task } = entry;
+    if (task.kind !== "job" || head["job"] !== job) throw new FrameViolation("another job waits");
+    this.#shift();
+    this.load -= entry.cost;
+    this.#waiting.waits(job, task, entry, head, bytes);
+    this.#listener.waits(this, task.calls[Number(head["call"])]?.version ?? "");
   }
 
   #readAnswer(
@@ -333,7 +330,7 @@ export class WorkerProcess {
 
   #shift(): void {
     this.#expected.shift();
-    if (this.#onWire > 0) this.#onWire -= 1;
+    this.#outbox.answered();
     this.#startHead();
   }
 
@@ -356,34 +353,26 @@ export class WorkerProcess {
     if (this.isEnding) return;
     const head = this.#expected[0];
     const budgetMs = this.isReady ? head?.budgetMs : this.options.startTimeoutMs;
-    if (budgetMs === undefined) return;
-    if (this.options.clock.now() - this.#headSince > budgetMs) {
+    if (budgetMs !== undefined && this.options.clock.now() - this.#headSince > budgetMs) {
       // Twice in a row: when the relay itself was held up, the answer may lie unread in the pipe.
       if (this.#overdue)
         this.kill(this.isReady ? `no answer within ${budgetMs} ms` : `not ready within ${budgetMs} ms`);
       this.#overdue = true;
     }
-    if (this.#rssBytes() > this.options.maxRssBytes)
+    if (rssBytes(this.pid) > this.options.maxRssBytes)
       this.kill(`more than ${Math.round(this.options.maxRssBytes / 1024 / 1024)} MB of memory`);
-  }
-
-  #rssBytes(): number {
-    if (process.platform !== "linux" || this.pid === undefined) return 0;
-    try {
-      return Number(readFileSync(`/proc/${this.pid}/statm`, "latin1").split(" ")[1]) * PAGE_BYTES;
-    } catch {
-      return 0;
-    }
   }
 
   kill(reason: string): void {
     this.#endReason ??= reason;
+    this.#outbox.close();
     this.#child?.kill("SIGKILL");
   }
 
   #gone(): void {
     if (this.#isGone) return;
     this.#isGone = true;
+    this.#outbox.close();
     this.#blocking.close();
     const unanswered: Entry[] = [];
     for (const one of this.#expected) {
@@ -392,6 +381,6 @@ export class WorkerProcess {
       if (unreadable === undefined) unanswered.push(one.entry);
       else one.entry.settle({ kind: "unavailable", reason: unreadable });
     }
-    this.#listener.ended(this, this.#endReason ?? "ended", unanswered);
+    this.#listener.ended(this, this.#endReason ?? "ended", unanswered, this.#waiting.close());
   }
 }

@@ -58,7 +58,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
 const PURE_ROOMS = ["src/core/", "src/mime/"];
 const IMPURE = /^node:(?:fs|net|tls|dgram|dns|http|https|child_process|worker_threads|cluster)(?:\/|$)/;
 const DEFAULT_EXPORT_ROOMS = ["src/sinks/", "scripts/"];
-const BARRELS = ["src/index.ts"];
+const BARRELS = ["src/index.ts", "runtime/cdo-module.ts"];
 
 const roomOf = (file: string): string | undefined =>
   Object.keys(ROOMS)

@@ -41,7 +41,9 @@ export function ask(call: CallState, request: BlockingRequestBody, bytes: Buffer
   if (perform === undefined) return failure("CDO_E_NOT_AVAILABLE", "nobody is there to be asked");
   const over = countRequest(call, bytes.length);
   if (over !== undefined) return over;
-  const waitMs = Math.min(Math.max(0, call.deadline - performance.now()), call.limits.timeoutMs);
+  const asked = performance.now();
+  const waitMs = Math.min(Math.max(0, call.waitingMs(asked)), call.limits.timeoutMs);
   const reply = perform(request, waitMs, bytes);
+  call.stoodStill(performance.now() - asked);
   return countBytes(call, reply.bytes.length) ?? { kind: "answered", ...reply };
 }

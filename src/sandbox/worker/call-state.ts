@@ -12,6 +12,7 @@ import type { Perform, ReadFile } from "./content-channel.ts";
 import { ChangeNotes } from "./change-notes.ts";
 import { Documents } from "./documents.ts";
 import type { JobDocument } from "./job-document.ts";
+import { OpenRequests, type RequestNumbers } from "./open-requests.ts";
 import { oneLine } from "./one-line.ts";
 import { DEFAULT_WORKER_SETTINGS, type WorkerSettings } from "./settings.ts";
 
@@ -45,12 +46,19 @@ export class CallState {
   readonly received: JobEnvelope;
   /** Committed by this call, on top of what the job had before. */
   readonly envelope: EnvelopeState;
-  /** On the clock of performance.now(). Loading the script does not count, so it is set when the call starts. */
+  /** Of the turn, on the clock of performance.now(). Loading the script does not count, so it is set when the call starts. */
   deadline = Number.POSITIVE_INFINITY;
+  /** Of the call, with its waiting. */
+  #wallDeadline = Number.POSITIVE_INFINITY;
+  #turnStarted = 0;
+  /** What is left of limits.cpuMs at the start of the turn. */
+  #cpuLeftMs = 0;
   fault: ScriptFault | undefined;
   readonly logs: LogLine[] = [];
   logsDropped = 0;
   uncommitted = "";
+  /** The script changed String.prototype or the like while it ran: its context must not see another message. */
+  changedBuiltIns = false;
   committed: StagedEnvelope = {};
   staged: StagedEnvelope = {};
   /** Why the last host call failed: an error name of the object model and a detail. */
@@ -63,7 +71,10 @@ export class CallState {
   perform: Perform | undefined;
   /** Of the limits of the same names. */
   readonly used = { requests: 0, requestBytes: 0 };
+  secrets: Readonly<Record<string, string>> | undefined;
+  #requests: OpenRequests | undefined;
   readonly sent: SentMail[] = [];
+  readonly #numbers: RequestNumbers;
   readonly #sizeBefore: number;
   readonly #recipientsBefore: readonly string[];
   #hostCalls = 0;
@@ -71,8 +82,15 @@ export class CallState {
   #copiedBytes = 0;
   #logBytes = 0;
 
-  constructor(limits: ScriptLimits, document: JobDocument, received: JobEnvelope, envelope: EnvelopeState) {
+  constructor(
+    limits: ScriptLimits,
+    document: JobDocument,
+    received: JobEnvelope,
+    envelope: EnvelopeState,
+    numbers: RequestNumbers,
+  ) {
     this.limits = limits;
+    this.#numbers = numbers;
     this.document = document;
     this.documents = new Documents(document);
     document.watch(this.changes);
@@ -83,7 +101,46 @@ export class CallState {
   }
 
   start(now: number): void {
-    this.deadline = now + this.limits.timeoutMs;
+    this.#wallDeadline = now + this.limits.timeoutMs;
+    this.#cpuLeftMs = this.limits.cpuMs;
+    this.startTurn(now);
+  }
+
+  startTurn(now: number): void {
+    this.#turnStarted = now;
+    this.deadline = Math.min(this.#wallDeadline, now + this.#cpuLeftMs);
+  }
+
+  endTurn(now: number): void {
+    this.#cpuLeftMs -= now - this.#turnStarted;
+  }
+
+  /** The script stood still for so long, for the answer to a blocking request: that is no running time. */
+  stoodStill(ms: number): void {
+    this.#cpuLeftMs += ms;
+    this.deadline = Math.min(this.#wallDeadline, this.deadline + ms);
+  }
+
+  /** The longest that a blocking request may take. */
+  waitingMs(now: number): number {
+    return this.#wallDeadline - now;
+  }
+
+  get timeoutMessage(): string {
+    const { timeoutMs, cpuMs } = this.limits;
+    return this.deadline < this.#wallDeadline
+      ? `the script ran longer than ${cpuMs} ms (cpuMs)`
+      : `the script did not end within ${timeoutMs} ms`;
+  }
+
+  /** Made at the first request: most scripts have none. */
+  get requests(): OpenRequests {
+    this.#requests ??= new OpenRequests(this.#numbers);
+    return this.#requests;
+  }
+
+  get openRequests(): number {
+    return this.#requests?.count ?? 0;
   }
 
   /** Counts one host call and the text or bytes that it brings in. False: the call must not be served. */
@@ -92,7 +149,7 @@ export class CallState {
     this.#textBytes += textLength;
     // Time in the host does not count towards isolated-vm's own timeout, so a flood of calls is ended here.
     if (performance.now() > this.deadline)
-      return this.#end({ kind: "timeout", message: timeoutMessage(this.limits) });
+      return this.#end({ kind: "timeout", message: this.timeoutMessage });
     if (this.#hostCalls > this.limits.hostCalls) return this.exceeded("hostCalls", this.limits.hostCalls);
     // Rewriting a body several times is legitimate; passing text without end is not.
     if (this.#textBytes > 4 * this.limits.growthBytes)
@@ -164,9 +221,6 @@ export class CallState {
     return this.changes.count <= changes || this.exceeded("changes", changes);
   }
 }
-
-export const timeoutMessage = (limits: ScriptLimits): string =>
-  `the script did not end within ${limits.timeoutMs} ms`;
 
 function addedRecipients(before: readonly string[], after: readonly string[]): number {
   if (after.length <= 16 && before.length <= 16)

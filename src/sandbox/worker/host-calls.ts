@@ -9,6 +9,7 @@ import { headerOperations } from "./header-calls.ts";
 import type { HostAnswer, HostFunction, HostValue } from "./isolate.ts";
 import { mhtmlOperations } from "./mhtml.ts";
 import { partOperations } from "./part-calls.ts";
+import { requestOperations, secretNotGranted } from "./request-calls.ts";
 import { sendOperations } from "./send-calls.ts";
 import { WebBudget, webOperations } from "./web-calls.ts";
 import { formatRecipientList, formatSender, parseRecipientList, parseSender } from "./recipient-list.ts";
@@ -91,6 +92,10 @@ const reportOperations: Readonly<Record<string, Operation>> = {
     call.logsDropped += Number(count);
     return true;
   },
+  changedBuiltIns: (call) => {
+    call.changedBuiltIns = true;
+    return true;
+  },
   uncommitted: (call, names) => {
     call.uncommitted = String(names);
     return true;
@@ -108,10 +113,19 @@ const OPERATIONS = new Map<string, Operation>(
     ...fileOperations,
     ...dropOperations,
     ...mhtmlOperations,
+    ...requestOperations,
     ...webOperations,
   }),
 );
 const REPORTS = new Map<string, Operation>(Object.entries(reportOperations));
+
+function outsideOfCall(side: HostSide, operation: string, a: HostValue): HostValue {
+  if (operation === "secretAtLoad") {
+    const value = side.secretAtLoad(String(a));
+    return value === undefined ? `!${secretNotGranted(String(a))}` : `=${value}`;
+  }
+  return operation === "error" ? "CDO_E_NOT_AVAILABLE outside of a message" : false;
+}
 
 /** What comes out of the isolate was copied on the way: nobody else holds it. */
 const bytesOf = (received: unknown): Buffer =>
@@ -119,15 +133,23 @@ const bytesOf = (received: unknown): Buffer =>
 
 const textLength = (value: HostValue): number => (typeof value === "string" ? value.length : 0);
 
-/** The function that a context gets. `current` is the call that is running in it; between calls there is none. */
-export function createHostFunction(current: () => CallState | undefined): HostFunction {
+/** What a context has behind it. */
+export interface HostSide {
+  /** The call whose turn it is; between turns there is none. */
+  readonly state: CallState | undefined;
+  /** A secret for a script that is being loaded; undefined: not granted, or it is not being loaded. */
+  secretAtLoad(name: string): string | undefined;
+}
+
+/** The function that a context gets. */
+export function createHostFunction(side: HostSide): HostFunction {
   const outside = new WebBudget();
   return (operation, a, b, c, place, received) => {
-    const call = current();
-    if (call === undefined) {
-      if (outside.serves(operation)) return outside.serve(operation, a, b, c, bytesOf(received));
-      return operation === "error" ? "CDO_E_NOT_AVAILABLE outside of a message" : false;
-    }
+    const call = side.state;
+    if (call === undefined)
+      return outside.serves(operation)
+        ? outside.serve(operation, a, b, c, bytesOf(received))
+        : outsideOfCall(side, operation, a);
     const report = REPORTS.get(operation);
     const bytes = bytesOf(received);
     if (report === undefined && !call.admit(textLength(b) + textLength(c) + bytes.length)) return false;

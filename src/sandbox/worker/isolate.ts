@@ -22,7 +22,8 @@ export type CallResult =
   | { readonly kind: "memory" }
   | { readonly kind: "broken"; readonly message: string };
 
-type Entry = ivm.Reference<(...values: (string | number)[]) => string | number>;
+type Argument = string | number | ivm.Copy<unknown>;
+type Entry = ivm.Reference<(...values: unknown[]) => string | number>;
 
 const RUNTIME_TIMEOUT_MS = 5000;
 const HOST_GLOBAL = "__onarrivalHost";
@@ -54,6 +55,7 @@ export class ScriptContext {
   readonly #load: Entry;
   readonly #run: Entry;
   readonly #settle: Entry;
+  readonly #resume: Entry;
 
   constructor(isolate: ivm.Isolate, runtime: ivm.Script, host: HostFunction) {
     this.#isolate = isolate;
@@ -66,6 +68,7 @@ export class ScriptContext {
     this.#load = entry("load");
     this.#run = entry("run");
     this.#settle = entry("settle");
+    this.#resume = entry("resume");
     global.deleteSync(GLUE_GLOBAL);
     glue.release();
   }
@@ -84,11 +87,18 @@ export class ScriptContext {
     return this.#call(this.#run, [growthBytes, bindingName, messageId, properties], timeoutMs);
   }
 
-  settle(timeoutMs: number): CallResult {
-    return this.#call(this.#settle, [], timeoutMs);
+  settle(openRequests: number, timeoutMs: number): CallResult {
+    return this.#call(this.#settle, [openRequests], timeoutMs);
   }
 
-  #call(entry: Entry, values: (string | number)[], timeoutMs: number): CallResult {
+  /** Gives the script the answer to a request, and lets it run until it waits again. */
+  resume(request: number, answer: string, bytes: Buffer, timeoutMs: number): CallResult {
+    const { buffer, byteOffset, byteLength } = bytes;
+    const copy = new ivm.ExternalCopy(buffer.slice(byteOffset, byteOffset + byteLength));
+    return this.#call(this.#resume, [request, answer, copy.copyInto({ release: true })], timeoutMs);
+  }
+
+  #call(entry: Entry, values: Argument[], timeoutMs: number): CallResult {
     try {
       const answer: unknown = entry.applySync(undefined, values, {
         timeout: Math.max(1, Math.ceil(timeoutMs)),
@@ -106,7 +116,7 @@ export class ScriptContext {
 
   release(): void {
     if (this.#isolate.isDisposed) return;
-    for (const entry of [this.#load, this.#run, this.#settle]) entry.release();
+    for (const entry of [this.#load, this.#run, this.#settle, this.#resume]) entry.release();
     this.#context.release();
   }
 }

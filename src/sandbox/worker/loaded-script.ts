@@ -1,17 +1,30 @@
-// One script version: its text always, its isolate and warm context while in use.
-import type { LoadedFrame, LoadFrame, ScriptCall, ScriptFault } from "../../../runtime/contract.ts";
-import { type CallState, timeoutMessage } from "./call-state.ts";
-import { createHostFunction } from "./host-calls.ts";
-import { type CallResult, type RuntimeSource, type ScriptContext, ScriptIsolate } from "./isolate.ts";
+// One script version: its text always, isolates and warm contexts while in use. Calls that wait keep their context, so one
+// isolate holds several calls; they share its heap and nothing else.
+import type {
+  CapabilityAnswer,
+  LoadedFrame,
+  LoadFrame,
+  ScriptCall,
+  ScriptFault,
+} from "../../../runtime/contract.ts";
+import type { CallState } from "./call-state.ts";
+import type { CallResult, RuntimeSource } from "./isolate.ts";
 import { parseFault, scriptFault, traceName } from "./script-fault.ts";
+import { Room, ScriptHome } from "./script-home.ts";
 import type { WorkerSettings } from "./settings.ts";
 
-/** Answer of the glue when the script answered a promise. */
+/** Answer of the glue when the script answered a promise that is still open. */
 const PENDING = 2;
 
-type Loaded =
-  | { readonly context: ScriptContext; readonly entryPoint: string; readonly binding: string }
-  | { readonly fault: ScriptFault };
+/** `displaced`: the isolate ran out of memory with several calls in it. Nobody knows whose fault it is: to be run alone. */
+export type CallEnd = 0 | 1 | ScriptFault | WaitingCall | "displaced";
+
+interface Loaded {
+  readonly room: Room;
+  readonly entryPoint: string;
+  readonly binding: string;
+  readonly needs: string;
+}
 
 export class LoadedScript {
   readonly #runtime: RuntimeSource;
@@ -19,11 +32,8 @@ export class LoadedScript {
   readonly #memoryMb: number;
   readonly #name: string;
   readonly #source: string;
-  #isolate: ScriptIsolate | undefined;
-  #warm: ScriptContext | undefined;
-  #uses = 0;
-  #contexts = 0;
-  #current: CallState | undefined;
+  #homes: ScriptHome[] = [];
+  #isChecked = false;
   /** When it was last called, on the clock of performance.now(). */
   lastUsed = 0;
 
@@ -35,125 +45,235 @@ export class LoadedScript {
     this.#source = `${source}\n//# sourceURL=${this.#name}`;
   }
 
-  get hasIsolate(): boolean {
-    return this.#isolate !== undefined;
+  get isolates(): number {
+    return this.#homes.length;
+  }
+
+  get isWaiting(): boolean {
+    return this.#homes.some(({ calls }) => calls > 0);
   }
 
   /** Undefined after a fault that ended the isolate. */
   get heapBytes(): number | undefined {
-    return this.#isolate?.isDisposed === false ? this.#isolate.heapBytes() : undefined;
+    const home = this.#homes.find(({ isGone }) => !isGone);
+    return home?.isolate.heapBytes();
   }
 
   /** Loads the script to see what it is, then forgets the isolate. */
   inspect(version: string): LoadedFrame {
-    const loaded = this.#load();
+    const loaded = this.#load(this.#newHome(true), "inspection");
     this.disposeIsolate();
-    if ("fault" in loaded) return { type: "loaded", version, fault: loaded.fault };
+    if ("kind" in loaded) return { type: "loaded", version, fault: loaded };
     const binding: unknown = loaded.binding === "" ? undefined : JSON.parse(loaded.binding);
     return {
       type: "loaded",
       version,
       entryPoint: loaded.entryPoint,
       ...(binding === undefined ? {} : { binding }),
+      ...(loaded.needs === "" ? {} : { needs: loaded.needs.split("\n") }),
     };
   }
 
   /** One message through the script: its verdict, or its fault. The state holds everything else that happened. */
-  run(state: CallState, call: ScriptCall, messageId: string): 0 | 1 | ScriptFault {
-    this.#recycle(call.cacheable);
-    this.#current = state;
-    try {
-      const context = call.cacheable ? this.#warm : undefined;
-      const loaded: Loaded = context === undefined ? this.#load() : { context, entryPoint: "", binding: "" };
-      if ("fault" in loaded) return loaded.fault;
-      if (call.cacheable) this.#warm = loaded.context;
-      const verdict = this.#call(loaded.context, state, call, messageId);
-      if (!call.cacheable) loaded.context.release();
-      return verdict;
-    } finally {
-      this.#current = undefined;
+  run(state: CallState, call: ScriptCall, messageId: string, alone: boolean): CallEnd {
+    const home = this.#homeFor(call, alone);
+    let room = call.cacheable ? home.take(call) : undefined;
+    if (room === undefined) {
+      const loaded = this.#load(home, call);
+      if ("kind" in loaded) return loaded;
+      room = loaded.room;
     }
-  }
-
-  disposeIsolate(): void {
-    this.#isolate?.dispose();
-    this.#isolate = undefined;
-    this.#warm = undefined;
-    this.#uses = 0;
-    this.#contexts = 0;
-  }
-
-  #call(context: ScriptContext, state: CallState, call: ScriptCall, messageId: string): 0 | 1 | ScriptFault {
+    home.calls += 1;
     state.start(performance.now());
-    const properties = JSON.stringify(call.sinkProperties);
-    let result = context.run(
+    room.state = state;
+    const result = room.context.run(
       state.limits.growthBytes,
       call.bindingName,
       messageId,
-      properties,
-      state.limits.timeoutMs,
+      JSON.stringify(call.sinkProperties),
+      state.deadline - performance.now(),
     );
-    // Microtasks ran when the call returned; a promise that is open still has nobody left to settle it.
-    if (result.kind === "answer" && result.answer === PENDING)
-      result = context.settle(state.deadline - performance.now());
-    if (result.kind !== "answer") return this.#failure(result, state);
+    return this.turnEnded(room, state, call, result);
+  }
+
+  /** Microtasks ran when the context returned; with no open request nobody is left to settle an open promise. */
+  turnEnded(room: Room, state: CallState, call: ScriptCall, returned: CallResult): CallEnd {
+    let result = returned;
+    if (isPending(result)) {
+      // A call that broke a limit waits for nothing any more.
+      const open = state.fault === undefined ? state.openRequests : 0;
+      result = room.context.settle(open, state.deadline - performance.now());
+    }
+    room.state = undefined;
+    if (isPending(result)) {
+      state.endTurn(performance.now());
+      return new WaitingCall(this, room, state, call);
+    }
+    if (result.kind !== "answer") return this.#failed(room, result, state);
+    if (state.changedBuiltIns) state.warn(CHANGED_BUILT_INS);
+    this.#leave(room, call.cacheable && state.fault === undefined && !state.changedBuiltIns);
     if (typeof result.answer === "string") return parseFault(result.answer, this.#name);
     return result.answer === 1 ? 1 : 0;
   }
 
-  /** After any of these nobody knows what state the isolate is in (open microtasks, half-made objects): it goes. */
-  #failure(result: Exclude<CallResult, { kind: "answer" }>, state: CallState | undefined): ScriptFault {
-    this.disposeIsolate();
-    if (result.kind === "timeout") {
-      const message =
-        state === undefined ? "the script did not end loading in time" : timeoutMessage(state.limits);
-      return scriptFault("timeout", message, "", this.#name);
-    }
+  /** The context of a call that ended while it waited is not used again: its promises are still in it. */
+  abandoned(room: Room): void {
+    this.#leave(room, false);
+  }
+
+  /** Isolates that hold waiting calls go with the last of these. */
+  disposeIsolate(): void {
+    for (const home of this.#homes) home.retire();
+    this.#homes = [];
+  }
+
+  #leave(room: Room, isReusable: boolean): void {
+    const { home } = room;
+    home.leave(room, isReusable);
+    if (home.calls > 0 || (home === this.#homes[0] && !home.isPrivate)) return;
+    // A further isolate was for a crowd, or for one call alone.
+    home.retire();
+    this.#forget(home);
+  }
+
+  #forget(home: ScriptHome): void {
+    this.#homes = this.#homes.filter((one) => one !== home);
+  }
+
+  #newHome(isPrivate: boolean): ScriptHome {
+    const home = new ScriptHome(this.#runtime, this.#memoryMb, isPrivate);
+    this.#homes.push(home);
+    return home;
+  }
+
+  #homeFor(call: ScriptCall, alone: boolean): ScriptHome {
+    if (alone) return this.#newHome(true);
+    const found = this.#homes.find((home) => !home.isPrivate && (home.calls === 0 || this.#hasRoom(home)));
+    if (found === undefined) return this.#newHome(false);
+    found.uses += 1;
+    if (!this.#isSpent(found, call.cacheable)) return found;
+    found.retire();
+    this.#forget(found);
+    return this.#newHome(false);
+  }
+
+  #isSpent(home: ScriptHome, cacheable: boolean): boolean {
+    const { isolateMaxUses, isolateMaxContexts, heapSampleEvery } = this.#settings;
+    if (home.isGone || home.uses >= isolateMaxUses) return true;
+    if (home.contexts >= isolateMaxContexts && (!cacheable || home.calls === 0)) return true;
+    return home.uses % heapSampleEvery === 0 && this.#isHeapFull(home);
+  }
+
+  /** For one more call, beside those that wait. */
+  #hasRoom(home: ScriptHome): boolean {
+    return !home.isGone && home.calls < this.#settings.isolateMaxCalls && !this.#isHeapFull(home);
+  }
+
+  #isHeapFull({ isolate }: ScriptHome): boolean {
+    return isolate.heapBytes() > this.#settings.heapRecycleShare * this.#memoryMb * 1024 * 1024;
+  }
+
+  /** After any of these nobody knows what state the context is in (open microtasks, half-made objects): it goes. */
+  #failed(
+    room: Room,
+    result: Exclude<CallResult, { kind: "answer" }>,
+    state: CallState,
+  ): ScriptFault | "displaced" {
+    const { home } = room;
+    const hadCompany = home.calls > 1;
+    const fault = this.#failure(home, result, state.timeoutMessage);
+    home.leave(room, false);
+    return fault.kind === "memory" && hadCompany ? "displaced" : fault;
+  }
+
+  /** The isolate goes, too: at once when its memory is used up, else when those who wait in it have left. */
+  #failure(
+    home: ScriptHome,
+    result: Exclude<CallResult, { kind: "answer" }>,
+    timeoutMessage: string,
+  ): ScriptFault {
+    if (result.kind === "memory") home.dispose();
+    else home.retire();
+    this.#forget(home);
+    const fault = (kind: ScriptFault["kind"], message: string): ScriptFault =>
+      scriptFault(kind, message, "", this.#name);
+    if (result.kind === "timeout") return fault("timeout", timeoutMessage);
     if (result.kind === "memory")
-      return scriptFault(
-        "memory",
-        `the script needed more than its ${this.#memoryMb} MB of memory`,
-        "",
-        this.#name,
-      );
+      return fault("memory", `the script needed more than its ${this.#memoryMb} MB of memory`);
     // The one thing that isolated-vm throws for a script beside time and memory.
-    return scriptFault(
-      "throw",
-      `a promise was rejected and nobody handled it: ${result.message}`,
-      "",
-      this.#name,
+    return fault("throw", `a promise was rejected and nobody handled it: ${result.message}`);
+  }
+
+  #load(home: ScriptHome, loadedFor: ScriptCall | "inspection"): Loaded | ScriptFault {
+    if (!this.#isChecked) {
+      const syntax = home.isolate.syntaxError(this.#source, this.#name);
+      if (syntax !== undefined) {
+        home.retire();
+        this.#forget(home);
+        return scriptFault("load", syntax, "", this.#name);
+      }
+      this.#isChecked = true;
+    }
+    home.contexts += 1;
+    const room = new Room(home, loadedFor);
+    const result = room.context.load(this.#source, this.#settings.loadTimeoutMs);
+    room.loaded();
+    if (result.kind !== "answer")
+      return this.#failure(home, result, "the script did not end loading in time");
+    const [kind, entryPoint = "", binding = "", needs = ""] = String(result.answer).split("\0");
+    if (kind === "ok") return { room, entryPoint, binding, needs };
+    home.retire();
+    this.#forget(home);
+    return parseFault(String(result.answer), this.#name);
+  }
+}
+
+/** The next message shall not work with what this one made of the language. */
+const CHANGED_BUILT_INS =
+  "changed built-in objects of the language; the next message starts in a fresh context";
+
+const isPending = (result: CallResult): boolean => result.kind === "answer" && result.answer === PENDING;
+
+/** A call between two turns. */
+export class WaitingCall {
+  readonly #script: LoadedScript;
+  readonly #room: Room;
+  readonly #state: CallState;
+  readonly #call: ScriptCall;
+
+  constructor(script: LoadedScript, room: Room, state: CallState, call: ScriptCall) {
+    this.#script = script;
+    this.#room = room;
+    this.#state = state;
+    this.#call = call;
+  }
+
+  /** Another call of the same isolate used up its memory. */
+  get isLost(): boolean {
+    return this.#room.home.isolate.isDisposed;
+  }
+
+  resume(request: number, answer: CapabilityAnswer, bytes: Buffer): CallEnd {
+    const state = this.#state;
+    const room = this.#room;
+    state.startTurn(performance.now());
+    room.state = state;
+    const result = room.context.resume(
+      request,
+      JSON.stringify(answer),
+      bytes,
+      state.deadline - performance.now(),
+    );
+    const isOpen = result.kind === "answer" && result.answer === 0;
+    return this.#script.turnEnded(
+      room,
+      state,
+      this.#call,
+      isOpen ? { kind: "answer", answer: PENDING } : result,
     );
   }
 
-  #recycle(cacheable: boolean): void {
-    if (this.#isolate === undefined) return;
-    this.#uses += 1;
-    const { isolateMaxUses, isolateMaxContexts, heapSampleEvery, heapRecycleShare } = this.#settings;
-    const spent =
-      this.#isolate.isDisposed ||
-      this.#uses >= isolateMaxUses ||
-      (!cacheable && this.#contexts >= isolateMaxContexts);
-    const maxHeap = heapRecycleShare * this.#memoryMb * 1024 * 1024;
-    if (spent || (this.#uses % heapSampleEvery === 0 && this.#isolate.heapBytes() > maxHeap))
-      this.disposeIsolate();
-  }
-
-  #load(): Loaded {
-    const isolate = (this.#isolate ??= new ScriptIsolate(this.#runtime, this.#memoryMb));
-    if (this.#contexts === 0) {
-      const syntax = isolate.syntaxError(this.#source, this.#name);
-      if (syntax !== undefined) {
-        this.disposeIsolate();
-        return { fault: scriptFault("load", syntax, "", this.#name) };
-      }
-    }
-    this.#contexts += 1;
-    const context = isolate.createContext(createHostFunction(() => this.#current));
-    const result = context.load(this.#source, this.#settings.loadTimeoutMs);
-    if (result.kind !== "answer") return { fault: this.#failure(result, undefined) };
-    const [kind, entryPoint = "", binding = ""] = String(result.answer).split("\0");
-    if (kind === "ok") return { context, entryPoint, binding };
-    this.disposeIsolate();
-    return { fault: parseFault(String(result.answer), this.#name) };
+  abandon(): void {
+    if (!this.isLost) this.#script.abandoned(this.#room);
   }
 }

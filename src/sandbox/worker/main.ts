@@ -1,17 +1,13 @@
 // The sandbox process. The relay starts it without file, network or child-process rights; it runs scripts on messages.
-// Jobs are taken in order, one at a time and synchronously; while a script runs, nothing else happens here.
+// Jobs are taken in order, one turn at a time and synchronously; while a script runs, nothing else happens here. While one
+// waits for an answer of the relay, others run.
 import { Socket } from "node:net";
 import { encodeFrame, type Frame, FrameReader } from "../../core/frames.ts";
-import {
-  CONTENT_FD,
-  FRAME_FD,
-  type JobFrame,
-  type RelayFrame,
-  type WorkerFrame,
-} from "../../../runtime/contract.ts";
+import { CONTENT_FD, FRAME_FD, type RelayFrame, type WorkerFrame } from "../../../runtime/contract.ts";
 import { ContentChannel } from "./content-channel.ts";
 import { RuntimeSource } from "./isolate.ts";
-import { runJob } from "./run-job.ts";
+import { Jobs } from "./jobs.ts";
+import type { JobAnswer } from "./run-job.ts";
 import { ScriptStore } from "./script-store.ts";
 import { readWorkerSettings } from "./settings.ts";
 
@@ -20,7 +16,7 @@ const IDLE_SWEEP_MS = 5000;
 function serve(socket: Socket): void {
   const settings = readWorkerSettings(process.argv[2]);
   const scripts = new ScriptStore(settings);
-  const content = new ContentChannel(CONTENT_FD);
+  const jobs = new Jobs(scripts, settings, new ContentChannel(CONTENT_FD));
   const reader = new FrameReader();
 
   let batch: Buffer[] = [];
@@ -35,8 +31,7 @@ function serve(socket: Socket): void {
     batchStarted = performance.now();
   };
 
-  const runAndAnswer = (job: JobFrame, sent: Buffer): void => {
-    const { head, bytes } = runJob(job, sent, scripts, settings, content.asksOf(job.job));
+  const answer = ({ head, bytes }: JobAnswer): void => {
     send(head, bytes);
     // Answers that are ready must not wait behind a slow job: were we ended in it, the relay would suspect the wrong one.
     if (performance.now() - batchStarted > settings.flushAfterMs) flush();
@@ -56,7 +51,9 @@ function serve(socket: Socket): void {
         scripts.unload(frame.version);
         break;
       case "job":
-        runAndAnswer(frame, bytes);
+      case "resume":
+      case "abandon":
+        answer(jobs.answer(frame, bytes));
         break;
     }
   };

@@ -1,97 +1,264 @@
-// One message through a run of scripts: each call's outcome, all or nothing, and where the run ends.
+// One message through a run of scripts, in one turn or in several: each call's outcome, all or nothing, and where the run ends.
 import { MAX_FRAME_BYTES } from "../../core/frames.ts";
 import type { Splice } from "../../core/splice.ts";
-import type { CallOutcome, DoneFrame, JobFrame, ScriptCall, ScriptFault } from "../../../runtime/contract.ts";
+import type {
+  CallOutcome,
+  CapabilityAnswer,
+  DoneFrame,
+  JobFrame,
+  ScriptCall,
+  ScriptFault,
+  WaitingFrame,
+} from "../../../runtime/contract.ts";
+import { countBytes, raise } from "./asking.ts";
 import { CallState, type EnvelopeState } from "./call-state.ts";
 import { type JobAsks, JobSource } from "./content-channel.ts";
 import { JobDocument } from "./job-document.ts";
+import { type CallEnd, type LoadedScript, WaitingCall } from "./loaded-script.ts";
+import { RequestNumbers } from "./open-requests.ts";
 import type { ScriptStore } from "./script-store.ts";
 import type { WorkerSettings } from "./settings.ts";
 
 /** What an answer may carry beside its bytes: envelope and logs of the calls. */
 const ANSWER_RESERVE_BYTES = 4 * 1024 * 1024;
 
+/** The answer to a frame about the job: it waits, or it is done. */
 export interface JobAnswer {
-  readonly head: DoneFrame;
+  readonly head: DoneFrame | WaitingFrame;
   readonly bytes: readonly Buffer[];
 }
 
-interface Run {
-  readonly job: JobFrame;
-  readonly source: JobSource;
-  readonly document: JobDocument;
-  readonly settings: WorkerSettings;
-  readonly asks: JobAsks;
-  readonly bytes: Buffer[];
-  room: number;
-  envelope: EnvelopeState;
+/** A call on its way: what it started from, and what it has used up. */
+interface RunningCall {
+  readonly call: ScriptCall;
+  readonly savedBefore: readonly Splice[];
+  state: CallState;
+  script: LoadedScript | undefined;
+  waiting: WaitingCall | undefined;
+  /** Running time of the turns so far. */
+  ranMs: number;
 }
 
-export function runJob(
-  job: JobFrame,
-  sent: Buffer,
-  scripts: ScriptStore,
-  settings: WorkerSettings,
-  asks: JobAsks,
-): JobAnswer {
-  const source = new JobSource(sent, job.contentSize, job.headerBytes, asks.fetch, settings.wholeRestBytes);
-  const { sender, recipients, status } = job.envelope;
-  const run: Run = {
-    job,
-    source,
-    document: new JobDocument(source),
-    settings,
-    asks,
-    bytes: [],
-    room: MAX_FRAME_BYTES - ANSWER_RESERVE_BYTES,
-    envelope: { sender, recipients, status },
-  };
-  const outcomes: CallOutcome[] = [];
-  for (const call of job.calls) {
-    const outcome = runCall(run, call, scripts);
-    outcomes.push(outcome);
-    if (endsRun(outcome, call)) break;
+export class JobRun {
+  readonly #job: JobFrame;
+  readonly #source: JobSource;
+  readonly #document: JobDocument;
+  readonly #scripts: ScriptStore;
+  readonly #settings: WorkerSettings;
+  readonly #asks: JobAsks;
+  readonly #numbers = new RequestNumbers();
+  readonly #outcomes: CallOutcome[] = [];
+  readonly #bytes: Buffer[] = [];
+  #room = MAX_FRAME_BYTES - ANSWER_RESERVE_BYTES;
+  #envelope: EnvelopeState;
+  #current: RunningCall | undefined;
+
+  constructor(job: JobFrame, sent: Buffer, scripts: ScriptStore, settings: WorkerSettings, asks: JobAsks) {
+    this.#job = job;
+    this.#scripts = scripts;
+    this.#settings = settings;
+    this.#asks = asks;
+    this.#source = new JobSource(sent, job.contentSize, job.headerBytes, asks.fetch, settings.wholeRestBytes);
+    this.#document = new JobDocument(this.#source);
+    const { sender, recipients, status } = job.envelope;
+    this.#envelope = { sender, recipients, status };
   }
-  return { head: { type: "done", job: job.job, outcomes }, bytes: run.bytes };
+
+  start(): JobAnswer {
+    return this.#callFrom(0);
+  }
+
+  /** The answer to one request of the call that waits. One that the call no longer waits for changes nothing. */
+  resume(request: number, answer: CapabilityAnswer, bytes: Buffer): JobAnswer {
+    const { current, waiting } = this.#waitingCall();
+    const { state } = current;
+    // Its isolate is gone through no fault of its own: it starts again, alone, and asks again.
+    if (waiting.isLost) return this.#continue(current, this.#again(current));
+    if (!state.requests.close(request)) return this.#waitingFrame(current);
+    const size = JSON.stringify(answer).length + bytes.length;
+    const over = countBytes(state, size);
+    if (over !== undefined) {
+      raise(state, over);
+      return this.#continue(current, this.#ended(current));
+    }
+    return this.#continue(
+      current,
+      this.#turn(current, () => waiting.resume(request, answer, bytes)),
+    );
+  }
+
+  /** The wall time of the call that waits is over. */
+  abandon(): JobAnswer {
+    const { current } = this.#waitingCall();
+    const { state } = current;
+    state.fault ??= {
+      kind: "timeout",
+      message: `the script did not end within ${state.limits.timeoutMs} ms; it was waiting for ${state.requests.kinds}`,
+    };
+    return this.#continue(current, this.#ended(current));
+  }
+
+  #waitingCall(): { current: RunningCall; waiting: WaitingCall } {
+    const current = this.#current;
+    if (current?.waiting === undefined) throw new Error(`job ${this.#job.job} does not wait`);
+    return { current, waiting: current.waiting };
+  }
+
+  #callFrom(first: number): JobAnswer {
+    for (const call of first === 0 ? this.#job.calls : this.#job.calls.slice(first)) {
+      const current = this.#startCall(call);
+      const end = this.#firstTurn(current, false);
+      if (end instanceof WaitingCall) return this.#suspend(current, end);
+      const outcome = this.#outcomeOf(current, end);
+      this.#outcomes.push(outcome);
+      if (endsRun(outcome, call)) break;
+    }
+    return { head: { type: "done", job: this.#job.job, outcomes: this.#outcomes }, bytes: this.#bytes };
+  }
+
+  #continue(current: RunningCall, end: Ended | WaitingCall): JobAnswer {
+    this.#current = undefined;
+    if (end instanceof WaitingCall) return this.#suspend(current, end);
+    const outcome = this.#outcomeOf(current, end);
+    this.#outcomes.push(outcome);
+    return this.#callFrom(endsRun(outcome, current.call) ? this.#job.calls.length : this.#outcomes.length);
+  }
+
+  #suspend(current: RunningCall, waiting: WaitingCall): JobAnswer {
+    current.waiting = waiting;
+    this.#current = current;
+    return this.#waitingFrame(current);
+  }
+
+  #waitingFrame(current: RunningCall): JobAnswer {
+    const untold = current.state.requests.takeUntold();
+    return {
+      head: {
+        type: "waiting",
+        job: this.#job.job,
+        call: this.#outcomes.length,
+        requests: untold.map(({ request, body, bytes }) => ({ request, body, length: bytes.length })),
+      },
+      bytes: untold.map(({ bytes }) => bytes),
+    };
+  }
+
+  #startCall(call: ScriptCall): RunningCall {
+    const savedBefore = this.#document.startCall();
+    this.#source.bodyWasRead = false;
+    return {
+      call,
+      savedBefore,
+      state: this.#stateFor(call),
+      script: undefined,
+      waiting: undefined,
+      ranMs: 0,
+    };
+  }
+
+  #stateFor(call: ScriptCall): CallState {
+    const { envelope } = this.#job;
+    const state = new CallState(call.limits, this.#document, envelope, this.#envelope, this.#numbers);
+    state.allow = call.allow;
+    state.secrets = call.secrets;
+    state.readFile = this.#asks.readFile;
+    state.perform = (request, waitMs, bytes) =>
+      this.#asks.perform({ call: this.#outcomes.length, waitMs, request }, bytes);
+    state.settings = this.#settings;
+    return state;
+  }
+
+  #firstTurn(current: RunningCall, alone: boolean): Ended | WaitingCall {
+    const { call, state } = current;
+    const started = performance.now();
+    const script = (current.script = this.#scripts.use(call.version, started));
+    if (script === undefined) return unknownVersion(call);
+    const end = script.run(state, call, this.#job.messageId, alone);
+    current.ranMs += performance.now() - started;
+    return end === "displaced" ? this.#again(current) : end;
+  }
+
+  #turn(current: RunningCall, run: () => CallEnd): Ended | WaitingCall {
+    const started = performance.now();
+    const end = run();
+    current.ranMs += performance.now() - started;
+    return end === "displaced" ? this.#again(current) : end;
+  }
+
+  /** From the start, as if it had never run, in an isolate of its own. */
+  #again(current: RunningCall): Ended | WaitingCall {
+    this.#document.rollBackTo(current.savedBefore);
+    current.state = this.#stateFor(current.call);
+    current.waiting = undefined;
+    return this.#firstTurn(current, true);
+  }
+
+  /** A call that ends while it waits: the fault is in its state. */
+  #ended({ waiting, state }: RunningCall): Ended {
+    waiting?.abandon();
+    return state.fault ?? 0;
+  }
+
+  #outcomeOf({ state, savedBefore, script, ranMs }: RunningCall, result: Ended): CallOutcome {
+    const document = this.#document;
+    const fault = state.fault ?? (typeof result === "number" ? this.#tooLarge(savedBefore, state) : result);
+    if (fault === undefined) warnOfDropped(state);
+    document.rollBackTo(fault === undefined ? document.saved : savedBefore);
+    const heapBytes = this.#job.measureHeap === true ? script?.heapBytes : undefined;
+    const common = {
+      logs: state.logs,
+      logsDropped: state.logsDropped,
+      micros: Math.round(ranMs * 1000),
+      readBody: this.#source.bodyWasRead,
+      ...(heapBytes === undefined ? {} : { heapBytes }),
+    };
+    if (fault !== undefined || typeof result !== "number")
+      return { verdict: 0, ...common, ...(fault === undefined ? {} : { fault }) };
+    this.#envelope = state.envelope;
+    return {
+      verdict: result,
+      ...state.committed,
+      ...takeChanges(state, isChanged(document.saved, savedBefore)),
+      ...this.#takeSplices(savedBefore),
+      ...this.#takeSent(state),
+      ...common,
+    };
+  }
+
+  #tooLarge(savedBefore: readonly Splice[], { sent }: CallState): ScriptFault | undefined {
+    const { saved } = this.#document;
+    const changed = isChanged(saved, savedBefore) ? saved : [];
+    if (changed.length + sent.length === 0) return undefined;
+    const length = [...changed, ...sent].reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return length <= this.#room
+      ? undefined
+      : { kind: "limit", message: `the changed message needs ${length} bytes in one answer` };
+  }
+
+  #takeSplices(savedBefore: readonly Splice[]): Pick<CallOutcome, "splices"> {
+    const { saved } = this.#document;
+    if (!isChanged(saved, savedBefore)) return {};
+    for (const { bytes } of saved) this.#take(bytes);
+    return { splices: saved.map(({ start, end, bytes }) => ({ start, end, length: bytes.length })) };
+  }
+
+  #takeSent({ sent }: CallState): Pick<CallOutcome, "sent"> {
+    if (sent.length === 0) return {};
+    return {
+      sent: sent.map(({ bytes, ...head }) => {
+        this.#take(bytes);
+        return { ...head, length: bytes.length };
+      }),
+    };
+  }
+
+  #take(bytes: Buffer): void {
+    this.#bytes.push(bytes);
+    this.#room -= bytes.length;
+  }
 }
 
-function runCall(run: Run, call: ScriptCall, scripts: ScriptStore): CallOutcome {
-  const { document, source, job } = run;
-  const savedBefore = document.startCall();
-  source.bodyWasRead = false;
-  const state = new CallState(call.limits, document, job.envelope, run.envelope);
-  state.allow = call.allow;
-  state.readFile = run.asks.readFile;
-  state.perform = (request, waitMs, bytes) =>
-    run.asks.perform({ call: job.calls.indexOf(call), waitMs, request }, bytes);
-  state.settings = run.settings;
-  const started = performance.now();
-  const script = scripts.use(call.version, started);
-  const result = script === undefined ? unknownVersion(call) : script.run(state, call, job.messageId);
-  const fault = state.fault ?? (typeof result === "number" ? tooLarge(run, savedBefore, state) : result);
-  const micros = Math.round((performance.now() - started) * 1000);
-  if (fault === undefined) warnOfDropped(state);
-  document.rollBackTo(fault === undefined ? document.saved : savedBefore);
-  const heapBytes = job.measureHeap === true ? script?.heapBytes : undefined;
-  const common = {
-    logs: state.logs,
-    logsDropped: state.logsDropped,
-    micros,
-    readBody: source.bodyWasRead,
-    ...(heapBytes === undefined ? {} : { heapBytes }),
-  };
-  if (fault !== undefined || typeof result !== "number")
-    return { verdict: 0, ...common, ...(fault === undefined ? {} : { fault }) };
-  run.envelope = state.envelope;
-  return {
-    verdict: result,
-    ...state.committed,
-    ...takeChanges(state, isChanged(document.saved, savedBefore)),
-    ...takeSplices(run, savedBefore),
-    ...takeSent(run, state),
-    ...common,
-  };
-}
+type Ended = 0 | 1 | ScriptFault;
 
 const unknownVersion = (call: ScriptCall): ScriptFault => ({
   kind: "load",
@@ -102,41 +269,10 @@ const unknownVersion = (call: ScriptCall): ScriptFault => ({
 const isChanged = (saved: readonly Splice[], before: readonly Splice[]): boolean =>
   saved !== before && saved.length + before.length > 0;
 
-function tooLarge(run: Run, savedBefore: readonly Splice[], { sent }: CallState): ScriptFault | undefined {
-  const { saved } = run.document;
-  const changed = isChanged(saved, savedBefore) ? saved : [];
-  if (changed.length + sent.length === 0) return undefined;
-  const length = [...changed, ...sent].reduce((sum, { bytes }) => sum + bytes.length, 0);
-  return length <= run.room
-    ? undefined
-    : { kind: "limit", message: `the changed message needs ${length} bytes in one answer` };
-}
-
 function takeChanges({ changes }: CallState, isContentChanged: boolean): Pick<CallOutcome, "changes"> {
   if (changes.count === 0) return {};
   const notes = changes.committed(isContentChanged);
   return notes.length === 0 ? {} : { changes: notes };
-}
-
-function takeSplices(run: Run, savedBefore: readonly Splice[]): Pick<CallOutcome, "splices"> {
-  const { saved } = run.document;
-  if (!isChanged(saved, savedBefore)) return {};
-  for (const { bytes } of saved) {
-    run.bytes.push(bytes);
-    run.room -= bytes.length;
-  }
-  return { splices: saved.map(({ start, end, bytes }) => ({ start, end, length: bytes.length })) };
-}
-
-function takeSent(run: Run, { sent }: CallState): Pick<CallOutcome, "sent"> {
-  if (sent.length === 0) return {};
-  return {
-    sent: sent.map(({ bytes, ...head }) => {
-      run.bytes.push(bytes);
-      run.room -= bytes.length;
-      return { ...head, length: bytes.length };
-    }),
-  };
 }
 
 /** Nothing is dropped silently: what a script set and did not commit is named. */

@@ -37,21 +37,26 @@ export class ScriptStore {
     const script = this.#scripts.get(version);
     if (script === undefined) return undefined;
     script.lastUsed = now;
-    if (!script.hasIsolate) this.#makeRoom();
+    if (script.isolates === 0) this.#makeRoom();
     return script;
   }
 
   disposeIdle(now: number): void {
     for (const script of this.#scripts.values()) {
-      if (script.hasIsolate && now - script.lastUsed > this.#settings.isolateIdleMs) script.disposeIsolate();
+      const isIdle = script.isolates > 0 && !script.isWaiting;
+      if (isIdle && now - script.lastUsed > this.#settings.isolateIdleMs) script.disposeIsolate();
     }
   }
 
   #makeRoom(): void {
-    const holders = [...this.#scripts.values()].filter((script) => script.hasIsolate);
-    if (holders.length < this.#settings.maxIsolates) return;
-    holders
-      .reduce((oldest, script) => (script.lastUsed < oldest.lastUsed ? script : oldest))
-      .disposeIsolate();
+    let isolates = 0;
+    let oldest: LoadedScript | undefined;
+    for (const script of this.#scripts.values()) {
+      isolates += script.isolates;
+      // Isolates of calls that wait cannot go; how many of these a process gets is the relay's to say.
+      if (script.isolates === 0 || script.isWaiting) continue;
+      if (oldest === undefined || script.lastUsed < oldest.lastUsed) oldest = script;
+    }
+    if (isolates >= this.#settings.maxIsolates) oldest?.disposeIsolate();
   }
 }

@@ -5,6 +5,8 @@ export interface WorkerSettings {
   readonly maxIsolates: number;
   /** An isolate unused for so long is disposed; its script stays loaded as text. */
   readonly isolateIdleMs: number;
+  /** Calls that one isolate holds at a time, all but one of them waiting; for more a further isolate is made. */
+  readonly isolateMaxCalls: number;
   /** Calls after which an isolate is replaced: what leaks in V8 is bounded by it. */
   readonly isolateMaxUses: number;
   /** Fresh contexts (cacheable: false) after which an isolate is replaced: contexts are freed late. */
@@ -26,6 +28,7 @@ export interface WorkerSettings {
 export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
   maxIsolates: 64,
   isolateIdleMs: 60_000,
+  isolateMaxCalls: 16,
   isolateMaxUses: 50_000,
   isolateMaxContexts: 50,
   heapSampleEvery: 200,

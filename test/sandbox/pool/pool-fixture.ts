@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
+import type { CapabilityBroker } from "../../../src/sandbox/capability-broker-contract.ts";
 import { CallRunner, type RunCall, type RunRequest } from "../../../src/sandbox/call-runner.ts";
 import { LoadedScript } from "../../../src/sandbox/loaded-script.ts";
 import type { SandboxProgram } from "../../../src/sandbox/sandbox-program.ts";
@@ -32,6 +33,8 @@ export function createFixture(
     strikes?: number;
     probeMs?: number;
     maxRssMb?: number;
+    waitingJobs?: number;
+    broker?: CapabilityBroker;
   } = {},
 ): Fixture {
   const strikes = new Strikes(options.strikes ?? 100, options.probeMs ?? 60_000, systemClock);
@@ -39,6 +42,8 @@ export function createFixture(
     processes: options.processes ?? 1,
     windowJobs: 16,
     windowMicros: 1_000_000,
+    waitingJobs: options.waitingJobs ?? 500,
+    waitingBytes: 256 * 1024 * 1024,
     respawnBackoffMs: 20,
     clock: systemClock,
     log: silentLogger,
@@ -51,7 +56,7 @@ export function createFixture(
       startTimeoutMs: 10_000,
       maxRssBytes: (options.maxRssMb ?? 1024) * 1024 * 1024,
       wholeContentBytes: 1024 * 1024,
-      blocking: { scriptFolder: "/", drop: undefined, broker: undefined, clock: systemClock },
+      blocking: { scriptFolder: "/", drop: undefined, broker: options.broker, clock: systemClock },
     },
   });
   return {

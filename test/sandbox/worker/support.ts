@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import {
   type CallOutcome,
+  type CapabilityAnswer,
+  type CapabilityRequest,
   DEFAULT_SCRIPT_LIMITS,
   type DoneFrame,
   EXPORTS_GLOBAL,
@@ -14,6 +16,7 @@ import {
   type LoadedFrame,
   type ScriptCall,
   type ScriptLimits,
+  type WaitingFrame,
   type WorkerFrame,
 } from "../../../runtime/contract.ts";
 import { encodeFrame, FrameReader } from "../../../src/core/frames.ts";
@@ -22,7 +25,7 @@ import { headerBlockLength } from "../../../src/message/content.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const runtimeEntry = `${root}runtime/index.ts`;
-const constants = `${root}runtime/constants.ts`;
+const cdoModule = `${root}runtime/cdo-module.ts`;
 
 async function bundle(options: { entry?: string; source?: string; globalName?: string }): Promise<string> {
   const result = await build({
@@ -36,7 +39,7 @@ async function bundle(options: { entry?: string; source?: string; globalName?: s
     platform: "neutral",
     target: "es2024",
     write: false,
-    alias: { cdo: constants },
+    alias: { cdo: cdoModule },
   });
   return result.outputFiles[0]?.text ?? "";
 }
@@ -56,6 +59,19 @@ export interface JobOptions {
   readonly envelope?: Partial<JobEnvelope>;
   readonly limits?: Partial<ScriptLimits>;
   readonly call?: Partial<ScriptCall>;
+  /** Answers what the scripts ask for while they wait. */
+  readonly perform?: (request: CapabilityRequest, bytes: Buffer) => Promise<Performed> | Performed;
+}
+
+export interface Performed {
+  readonly answer: CapabilityAnswer;
+  readonly bytes?: Buffer;
+}
+
+/** The frame that answers a job, a resume or an abandon. */
+export interface Turn {
+  readonly head: DoneFrame | WaitingFrame;
+  readonly bytes: Buffer;
 }
 
 export interface JobResult {
@@ -228,11 +244,42 @@ export class WorkerUnderTest {
 
   /** Runs the scripts, one call each, on one message. */
   async run(sources: string | readonly string[], options: JobOptions = {}): Promise<JobResult> {
-    const limits = { ...DEFAULT_SCRIPT_LIMITS, ...options.limits };
+    const calls = await this.calls(typeof sources === "string" ? [sources] : sources, options);
+    const message = Buffer.from(options.message ?? MESSAGE);
+    const { head, bytes } = await this.job(message, calls, options);
+    return resultOf(message, head, bytes);
+  }
+
+  async job(
+    message: Buffer,
+    calls: readonly ScriptCall[],
+    options: JobOptions = {},
+  ): Promise<{ head: DoneFrame; bytes: Buffer }> {
+    let turn = await this.start(message, calls, options);
+    const open: { request: number; body: CapabilityRequest; bytes: Buffer }[] = [];
+    for (;;) {
+      const { head, bytes } = turn;
+      if (head.type === "done") return { head, bytes };
+      open.push(...requestsOf({ head, bytes }));
+      const next = open.shift();
+      if (next === undefined || options.perform === undefined) throw new Error("the job waits for nothing");
+      // oxlint-disable-next-line no-await-in-loop -- one turn after the other
+      const performed = await options.perform(next.body, next.bytes);
+      // oxlint-disable-next-line no-await-in-loop -- one turn after the other
+      turn = await this.resume(head.job, next.request, performed);
+    }
+  }
+
+  /** The scripts of the sources, as one call each. */
+  async calls(sources: readonly string[], options: JobOptions = {}): Promise<ScriptCall[]> {
+    // Tests that give a script time mean running time.
+    const cpuMs = options.limits?.timeoutMs ?? DEFAULT_SCRIPT_LIMITS.cpuMs;
+    const limits = { ...DEFAULT_SCRIPT_LIMITS, cpuMs, ...options.limits };
     const calls: ScriptCall[] = [];
-    for (const source of typeof sources === "string" ? [sources] : sources) {
+    for (const source of sources) {
       const key = `${source}${JSON.stringify(options.limits ?? {})}`;
       if (!this.#versions.has(key))
+        // oxlint-disable-next-line no-await-in-loop -- one frame after the other
         await this.load(source, options.limits === undefined ? {} : { limits: options.limits });
       calls.push({
         version: this.#versions.get(key) ?? "",
@@ -245,19 +292,13 @@ export class WorkerUnderTest {
         ...options.call,
       });
     }
-    const message = Buffer.from(options.message ?? MESSAGE);
-    const { head, bytes } = await this.job(message, calls, options);
-    return resultOf(message, head, bytes);
+    return calls;
   }
 
-  async job(
-    message: Buffer,
-    calls: readonly ScriptCall[],
-    options: JobOptions = {},
-  ): Promise<{ head: DoneFrame; bytes: Buffer }> {
+  /** The first turn of a job. */
+  async start(message: Buffer, calls: readonly ScriptCall[], options: JobOptions = {}): Promise<Turn> {
     const job = (this.#job += 1);
     this.#messages.set(job, message);
-    const answer = this.#next();
     const head = {
       type: "job",
       job,
@@ -267,9 +308,22 @@ export class WorkerUnderTest {
       headerBytes: headerBlockLength(message),
       calls,
     };
-    this.#send(head, message.subarray(0, options.sentBytes ?? message.length));
-    const done = await answer;
-    return { head: done.head as DoneFrame, bytes: done.bytes };
+    return this.#turn(head, message.subarray(0, options.sentBytes ?? message.length));
+  }
+
+  resume(job: number, request: number, { answer, bytes }: Performed): Promise<Turn> {
+    return this.#turn({ type: "resume", job, request, answer }, bytes);
+  }
+
+  abandon(job: number): Promise<Turn> {
+    return this.#turn({ type: "abandon", job });
+  }
+
+  async #turn(head: object, bytes?: Buffer): Promise<Turn> {
+    const answer = this.#next();
+    this.#send(head, bytes);
+    const frame = await answer;
+    return { head: frame.head as Turn["head"], bytes: frame.bytes };
   }
 
   unload(source: string): void {
@@ -280,6 +334,25 @@ export class WorkerUnderTest {
     this.child.kill("SIGKILL");
     await this.exited;
   }
+}
+
+/** What a waiting frame asks for. */
+export function requestsOf({
+  head,
+  bytes,
+}: Turn): { request: number; body: CapabilityRequest; bytes: Buffer }[] {
+  if (head.type !== "waiting") throw new Error(`the job is done: ${JSON.stringify(head.outcomes)}`);
+  let at = 0;
+  return head.requests.map(({ request, body, length }) => {
+    at += length;
+    return { request, body, bytes: bytes.subarray(at - length, at) };
+  });
+}
+
+/** The outcomes of a job that is done. */
+export function outcomesOf({ head }: Turn): readonly CallOutcome[] {
+  if (head.type === "done") return head.outcomes;
+  throw new Error(`the job waits for ${JSON.stringify(head.requests)}`);
 }
 
 function applySplices(message: Buffer, splices: readonly Splice[]): Buffer {

@@ -3,6 +3,7 @@ import { assert, constantFrom, integer, nat, property, array, string } from "fas
 import { expect, test } from "vitest";
 import { Host } from "../../../runtime/host.ts";
 import { Stream } from "../../../runtime/stream.ts";
+import { RequestNumbers } from "../../../src/sandbox/worker/open-requests.ts";
 import { createHostFunction } from "../../../src/sandbox/worker/host-calls.ts";
 import { CallState } from "../../../src/sandbox/worker/call-state.ts";
 import { JobDocument } from "../../../src/sandbox/worker/job-document.ts";
@@ -25,8 +26,9 @@ function openStream(charset: string): Stream {
     document,
     ENVELOPE,
     ENVELOPE,
+    new RequestNumbers(),
   );
-  const call = createHostFunction(() => state);
+  const call = createHostFunction({ state, secretAtLoad: () => undefined });
   const host = new Host(
     (operation, a, b, c, place, bytes) => call(operation, a, b, c, place, bytes),
     1e9,

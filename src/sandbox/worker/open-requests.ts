@@ -1,0 +1,56 @@
+// The requests that one call has open, and those that the relay has not been told of yet.
+import type { CapabilityRequest } from "../../../runtime/contract.ts";
+
+export interface NewRequest {
+  readonly request: number;
+  readonly body: CapabilityRequest;
+  readonly bytes: Buffer;
+}
+
+/** Numbers are unique within a job, also over calls that are run a second time. */
+export class RequestNumbers {
+  #next = 1;
+
+  take(): number {
+    const number = this.#next;
+    this.#next += 1;
+    return number;
+  }
+}
+
+export class OpenRequests {
+  readonly #numbers: RequestNumbers;
+  readonly #open = new Map<number, CapabilityRequest["kind"]>();
+  #untold: NewRequest[] = [];
+
+  constructor(numbers: RequestNumbers) {
+    this.#numbers = numbers;
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** What is waited for, for people: "fetch, kv". */
+  get kinds(): string {
+    return [...new Set(this.#open.values())].join(", ");
+  }
+
+  add(body: CapabilityRequest, bytes: Buffer): number {
+    const request = this.#numbers.take();
+    this.#open.set(request, body.kind);
+    this.#untold.push({ request, body, bytes });
+    return request;
+  }
+
+  /** Whether it was open. */
+  close(request: number): boolean {
+    return this.#open.delete(request);
+  }
+
+  takeUntold(): readonly NewRequest[] {
+    const untold = this.#untold;
+    this.#untold = [];
+    return untold;
+  }
+}

@@ -1,0 +1,94 @@
+// One isolate of a script version with its contexts: each holds one call, from its start to its end, also while it waits.
+import type { ScriptCall } from "../../../runtime/contract.ts";
+import type { CallState } from "./call-state.ts";
+import { createHostFunction, type HostSide } from "./host-calls.ts";
+import type { RuntimeSource, ScriptContext } from "./isolate.ts";
+import { ScriptIsolate } from "./isolate.ts";
+import { findSecret } from "./request-calls.ts";
+
+/** For whom a script is loaded: a call, or an inspection, which has no secrets and sees empty ones. */
+type LoadedFor = ScriptCall | "inspection";
+
+/** A context and the call whose turn it is. Between turns what runs in it (a finalizer) reaches nothing. */
+export class Room implements HostSide {
+  readonly home: ScriptHome;
+  readonly context: ScriptContext;
+  state: CallState | undefined;
+  #loadingFor: LoadedFor | undefined;
+  /** What the top level of the script read: a call that would see other values needs another context. */
+  #secrets: Map<string, string> | undefined;
+
+  constructor(home: ScriptHome, loadingFor: LoadedFor) {
+    this.home = home;
+    this.#loadingFor = loadingFor;
+    this.context = home.isolate.createContext(createHostFunction(this));
+  }
+
+  secretAtLoad(name: string): string | undefined {
+    if (this.#loadingFor === "inspection") return "";
+    const value = findSecret(this.#loadingFor?.secrets, name);
+    if (value !== undefined) (this.#secrets ??= new Map()).set(name, value);
+    return value;
+  }
+
+  loaded(): void {
+    this.#loadingFor = undefined;
+  }
+
+  suits({ secrets }: ScriptCall): boolean {
+    if (this.#secrets === undefined) return true;
+    return [...this.#secrets].every(([name, value]) => findSecret(secrets, name) === value);
+  }
+}
+
+export class ScriptHome {
+  readonly isolate: ScriptIsolate;
+  /** For a call that must have no company: nobody else gets in. */
+  readonly isPrivate: boolean;
+  /** Calls that are in it, most of them waiting. */
+  calls = 0;
+  uses = 0;
+  contexts = 0;
+  #idle: Room[] = [];
+  #isRetired = false;
+
+  constructor(runtime: RuntimeSource, memoryMb: number, isPrivate: boolean) {
+    this.isolate = new ScriptIsolate(runtime, memoryMb);
+    this.isPrivate = isPrivate;
+  }
+
+  get isGone(): boolean {
+    return this.#isRetired || this.isolate.isDisposed;
+  }
+
+  /** A loaded context for the call, if there is one. */
+  take(call: ScriptCall): Room | undefined {
+    const last = this.#idle.pop();
+    if (last === undefined || last.suits(call)) return last;
+    this.#idle.push(last);
+    const index = this.#idle.findIndex((room) => room.suits(call));
+    return index < 0 ? undefined : this.#idle.splice(index, 1)[0];
+  }
+
+  /** The call has left; its context serves the next one, if it can. */
+  leave(room: Room, isReusable: boolean): void {
+    this.calls -= 1;
+    if (isReusable && !this.isGone) this.#idle.push(room);
+    else room.context.release();
+    if (this.#isRetired && this.calls === 0) this.isolate.dispose();
+  }
+
+  /** No new calls; those that wait in it end in it. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#idle = [];
+    if (this.calls === 0) this.isolate.dispose();
+  }
+
+  /** With everything that is in it. */
+  dispose(): void {
+    this.#isRetired = true;
+    this.#idle = [];
+    this.isolate.dispose();
+  }
+}
