@@ -1,0 +1,89 @@
+// Which script versions may share a process with others. A version proves itself on the suspects' lane, one message at a time;
+// running out of time or memory, or ending a process, sends it back there. So a hostile script never has company to lose.
+import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
+import type { Entry } from "./worker-process.ts";
+
+/** Faults that cost others their time or their process. */
+const OFFENCES: ReadonlySet<string> = new Set(["timeout", "memory"]);
+
+interface Trial {
+  /** The one message that is on its way. */
+  readonly entry: Entry;
+  /** Those behind it: what becomes of them depends on its end. */
+  readonly waiting: Entry[];
+}
+
+export class Probation {
+  #proven = new Set<string>();
+  /** Proved itself once, and then offended: perhaps by no fault of its own. */
+  #lapsed = new Set<string>();
+  #offended = new Set<string>();
+  #trials = new Map<string, Trial>();
+
+  /** The version of the task that has to prove itself. An inspection runs nothing of the message: it needs no proof. */
+  unprovenOf(task: Task): string | undefined {
+    if (task.kind === "inspect") return undefined;
+    for (const { version } of task.calls) if (!this.#proven.has(version)) return version;
+    return undefined;
+  }
+
+  /** Whether this task is the trial of the version; else it waits for the end of the one that runs. */
+  begin(version: string, entry: Entry): boolean {
+    const trial = this.#trials.get(version);
+    if (trial === undefined) this.#trials.set(version, { entry, waiting: [] });
+    else trial.waiting.push(entry);
+    return trial === undefined;
+  }
+
+  /** The task has its answer. Those that waited for it are to be looked at again. */
+  end(entry: Entry): readonly Entry[] {
+    for (const [version, trial] of this.#trials) {
+      if (trial.entry !== entry) continue;
+      this.#trials.delete(version);
+      return trial.waiting;
+    }
+    return [];
+  }
+
+  /** `mayWait`: a time-out of such a version says nothing, since it may have passed in waiting. */
+  learn(entry: Entry, answer: TaskAnswer, mayWait: (version: string) => boolean): void {
+    if (answer.kind !== "outcomes") return;
+    for (const [index, { fault }] of answer.outcomes.entries()) {
+      const version = versionsOf(entry.task)[index]?.version;
+      if (version === undefined) continue;
+      if (fault === undefined || !OFFENCES.has(fault.kind) || (fault.kind === "timeout" && mayWait(version)))
+        this.prove(version);
+      else this.suspect(version);
+    }
+  }
+
+  prove(version: string): void {
+    if (this.#proven.has(version)) return;
+    this.#proven.add(version);
+    this.#lapsed.delete(version);
+    this.#offended.delete(version);
+  }
+
+  suspect(version: string): void {
+    if (this.#proven.delete(version)) this.#lapsed.add(version);
+    else this.#offended.add(version);
+  }
+
+  /** Who goes first on the lane: who was good before, then who is new, then who offended. */
+  rankOf(task: Task): number {
+    const version = this.unprovenOf(task);
+    if (version === undefined || this.#lapsed.has(version)) return 0;
+    return this.#offended.has(version) ? 2 : 1;
+  }
+
+  forget(version: string): void {
+    for (const set of [this.#proven, this.#lapsed, this.#offended]) set.delete(version);
+  }
+
+  /** All that wait, when nobody will run them. */
+  drain(): Entry[] {
+    const entries = [...this.#trials.values()].flatMap(({ waiting }) => waiting);
+    this.#trials.clear();
+    return entries;
+  }
+}
