@@ -1,5 +1,9 @@
 // What one call asks of the relay while it stands still, within limits.requests and limits.requestBytes.
-import type { BlockingAnswer, BlockingRequestBody } from "../../../runtime/contract.ts";
+import {
+  type BlockingAnswer,
+  type BlockingRequestBody,
+  MAX_BLOCKING_HEAD_BYTES,
+} from "../../../runtime/contract.ts";
 import type { CallState } from "./call-state.ts";
 
 /** Why there is no answer: an error of the object model and what to say, or a limit that is used up. */
@@ -12,6 +16,8 @@ export type Asked =
   | Failure;
 
 const NO_BYTES = Buffer.alloc(0);
+/** What stands around the body of a request. */
+const FRAME_BYTES = 200;
 
 export const failure = (error: string, detail: string): Failure => ({ kind: "failed", error, detail });
 
@@ -39,6 +45,9 @@ export function countBytes({ used, limits }: CallState, bytes: number): Failure 
 export function ask(call: CallState, request: BlockingRequestBody, bytes: Buffer = NO_BYTES): Asked {
   const { perform } = call;
   if (perform === undefined) return failure("CDO_E_NOT_AVAILABLE", "nobody is there to be asked");
+  // The relay would take a longer one for a process that has gone mad, and end it.
+  if (Buffer.byteLength(JSON.stringify(request)) > MAX_BLOCKING_HEAD_BYTES - FRAME_BYTES)
+    return failure("CDO_E_ARGUMENT1", "the name is too long");
   const over = countRequest(call, bytes.length);
   if (over !== undefined) return over;
   const asked = performance.now();

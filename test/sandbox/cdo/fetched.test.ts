@@ -158,6 +158,17 @@ describe("AddAttachment of a page", () => {
     expect(message).toBe(MESSAGE);
   });
 
+  test("a URL that no request can hold is refused, and its process goes on", async () => {
+    const { said } = await host.run(
+      `const first = (f) => { try { f() } catch (e) { console.log(e.name) } };
+       first(() => msg.AddAttachment("${site}" + "\\u0001".repeat(20000)));
+       first(() => new CDO.DropDirectory().GetMessages("\\u0001".repeat(20000)))`,
+      { ...allow, drop: true },
+    );
+    // There is no service around this host, and so no Drop.
+    expect(said).toEqual(["CDO_E_ARGUMENT1", "CDO_E_NO_DEFAULT_DROP_DIR"]);
+  });
+
   test("a server that does not answer ends with the time of the script", async () => {
     const started = performance.now();
     const { said, message } = await host.run(`msg.AddAttachment("${site}slow")`, allow, {

@@ -69,8 +69,8 @@ test("base and charset of a page", () => {
   expect(declaredCharset("<p>charset=x")).toBeUndefined();
 });
 
-describe("a page of a megabyte takes no longer than its length allows", () => {
-  const MEGABYTE = 1024 * 1024;
+describe("a long page takes no longer than its length allows", () => {
+  const LENGTH = 512 * 1024;
   test.each([
     "<",
     "<a ",
@@ -84,7 +84,7 @@ describe("a page of a megabyte takes no longer than its length allows", () => {
     "<base ",
     "<meta ",
   ])("%s", (piece) => {
-    const text = piece.repeat(MEGABYTE / piece.length);
+    const text = piece.repeat(LENGTH / piece.length);
     const started = performance.now();
     rewriteHtml(text, () => "");
     rewriteCss(text, () => "");
