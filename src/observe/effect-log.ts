@@ -48,6 +48,7 @@ export class EffectLog {
   #settings: EffectLogSettings;
   #file: OpenFile | undefined;
   #notBefore = 0;
+  #closed = false;
   #closing: Promise<unknown> = Promise.resolve();
   #cancelSweep: (() => void) | undefined;
 
@@ -82,6 +83,7 @@ export class EffectLog {
 
   /** Everything written before is on its way to the file when it returns. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#cancelSweep?.();
     this.#rotate();
     await this.#closing;
@@ -100,7 +102,8 @@ export class EffectLog {
       this.#rotate();
       this.#sweep();
     }
-    return now < this.#notBefore ? undefined : this.#open(now);
+    // A shadow run may end after the service did.
+    return this.#closed || now < this.#notBefore ? undefined : this.#open(now);
   }
 
   #open(now: number): OpenFile | undefined {

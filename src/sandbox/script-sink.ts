@@ -22,7 +22,7 @@ export interface ScriptRunner {
 }
 
 /** Asking for the size of the heap costs more than an idle call: done for the first of so many jobs. */
-const HEAP_SAMPLE = 256;
+export const HEAP_SAMPLE = 256;
 const NOTHING_SENT: readonly string[] = [];
 
 /** Without `sending` no script can send mail. */

@@ -13,7 +13,7 @@ import type { ScriptBound } from "../events/sink.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Capabilities } from "../../runtime/contract.ts";
 import type { RunAnswer, RunRequest, ScriptOutcome } from "./script-host.ts";
-import { type ScriptTarget, jobEnvelope, writeLogs } from "./script-sink.ts";
+import { HEAP_SAMPLE, type ScriptTarget, jobEnvelope, writeLogs } from "./script-sink.ts";
 
 export interface ShadowResult {
   /** Of the message. */
@@ -45,6 +45,7 @@ export interface ShadowParts {
 export class ShadowRuns implements ShadowStarter<ScriptTarget> {
   readonly #parts: ShadowParts;
   #running = 0;
+  #started = 0;
 
   constructor(parts: ShadowParts) {
     this.#parts = parts;
@@ -53,13 +54,14 @@ export class ShadowRuns implements ShadowStarter<ScriptTarget> {
   start(sink: ScriptBound<ScriptTarget>, msg: MailMsg): ShadowRun<ScriptTarget> | undefined {
     const { recorder, atOnce, host, log } = this.#parts;
     if (!recorder.recording || this.#running >= atOnce) return undefined;
-    const request = requestOf(sink, msg);
+    const request = requestOf(sink, msg, this.#started % HEAP_SAMPLE === 0);
     if (request === undefined) return undefined;
     const place = placeOf(msg);
     const { promise: live, resolve: compareWith } = Promise.withResolvers<
       LiveCall<ScriptTarget> | undefined
     >();
     this.#running += 1;
+    this.#started += 1;
     const run = async (): Promise<void> => {
       const outcome = (await host.runShadow(request)).outcomes[0];
       if (outcome === undefined) return;
@@ -84,13 +86,14 @@ export class ShadowRuns implements ShadowStarter<ScriptTarget> {
 function requestOf(
   { binding, script: target }: ScriptBound<ScriptTarget>,
   msg: MailMsg,
+  measureHeap: boolean,
 ): RunRequest | undefined {
   if (target.script === undefined) return undefined;
   return {
     messageId: msg.id,
     content: msg.content,
     envelope: jobEnvelope(msg),
-    measureHeap: true,
+    measureHeap,
     calls: [
       {
         script: target.script,

@@ -44,6 +44,7 @@ test("a file holds each chain once, before the first message that names it", asy
   log.write(messageLine("A1"), clock.now(), CHAIN);
   log.write(messageLine("A2"), clock.now(), CHAIN);
   await log.close();
+  log.write(messageLine("A3"), clock.now(), CHAIN);
   expect(await written(folder.path)).toEqual([CHAIN.line + messageLine("A1") + messageLine("A2")]);
 });
 
