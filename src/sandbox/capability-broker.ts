@@ -48,7 +48,7 @@ export function createCapabilityBroker(parts: BrokerParts): ServiceBroker {
   return new Broker(
     createFetcher({ settings: settings.fetch, clock, userAgent, ...(resolveHost && { resolveHost }) }),
     createKeyValueStores({ folder: kvFolder, settings: settings.kv, clock, log }),
-    createDnsLookup(settings.dns, dnsResolver),
+    createDnsLookup(settings.dns, clock, dnsResolver),
     log,
   );
 }

@@ -1,6 +1,7 @@
 // DNS for scripts: one name, one type of record, within bounds. What is not there is an empty answer, not an error.
 import { promises as dns } from "node:dns";
 import { isIP } from "node:net";
+import type { Clock } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
 import { Turns, unlessAborted } from "./capability-turns.ts";
 
@@ -54,7 +55,7 @@ const NOT_THERE: ReadonlySet<unknown> = new Set(["ENOTFOUND", "ENODATA"]);
 /** RFC 1035 §2.3.4, as text without the root. */
 const MAX_NAME_CHARS = 253;
 
-export function createDnsLookup(settings: DnsSettings, resolver?: DnsResolver): DnsLookup {
+export function createDnsLookup(settings: DnsSettings, clock: Clock, resolver?: DnsResolver): DnsLookup {
   const asked = resolver ?? new dns.Resolver({ timeout: settings.timeoutMs, tries: 1 });
   const turns = new Turns(settings.maxConcurrent);
   return {
@@ -65,7 +66,9 @@ export function createDnsLookup(settings: DnsSettings, resolver?: DnsResolver): 
           `the type ${type.slice(0, 20)} is not served, only ${Object.keys(QUESTIONS).join(", ")}`,
         );
       if (name === "" || name.length > MAX_NAME_CHARS) return refused("the name has 1 to 253 characters");
-      const bounded = AbortSignal.any([signal, AbortSignal.timeout(settings.timeoutMs)]);
+      const timeOver = new AbortController();
+      const cancel = clock.after(settings.timeoutMs, () => timeOver.abort());
+      const bounded = AbortSignal.any([signal, timeOver.signal]);
       try {
         const records = await turns.take(bounded, () => unlessAborted(bounded, question(asked, name)));
         return { kind: "records", records: records.slice(0, settings.maxRecords) };
@@ -73,6 +76,8 @@ export function createDnsLookup(settings: DnsSettings, resolver?: DnsResolver): 
         if (NOT_THERE.has(codeOf(error))) return { kind: "records", records: [] };
         const why = bounded.aborted ? `no answer within ${settings.timeoutMs} ms` : describeError(error);
         return refused(`${type} of ${name}: ${why}`);
+      } finally {
+        cancel();
       }
     },
   };

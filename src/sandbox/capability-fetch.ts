@@ -86,6 +86,7 @@ const OUR_HEADERS =
 const HARMLESS_HEADERS = /^(?:accept|accept-language|content-type|content-language|user-agent)$/;
 const MAX_HEADERS = 100;
 
+/** Lookups block threads that the store needs, too; libuv gives them half of its threads at most. */
 const systemResolver: ResolveHost = (host) => dns.lookup(host, { all: true });
 
 export function createFetcher(parts: FetchParts): Fetcher {

@@ -59,10 +59,15 @@ export async function requestOnce(parts: HttpParts, hop: HttpHop): Promise<HttpA
       request.destroy();
     };
     request.on("error", fail);
-    request.on("close", () => fail(new Error("the connection was closed before the answer was complete")));
     request.on("socket", (socket) => checkPeer(socket, mayReach, host, fail));
     boundInformational(request, fail);
+    // Once there is an answer its stream knows whether it is complete; the connection may be gone before all of it was read.
+    let isAnswered = false;
+    request.on("close", () => {
+      if (!isAnswered) fail(new Error("the connection was closed before there was an answer"));
+    });
     request.on("response", (response) => {
+      isAnswered = true;
       collect(response, hop).then(resolve, fail);
     });
     request.end(hop.body);

@@ -147,6 +147,16 @@ describe("a request", () => {
     expect(requests).toBe(0);
   });
 
+  test("brings a long body whole, also when the server has closed before it is read", async () => {
+    const body = Buffer.alloc(1_000_000, "0123456789");
+    const origin = await serve((_request, response) => response.end(body));
+    const fetcher = fetcherOf();
+    const all = await Promise.all(
+      Array.from({ length: 20 }, () => answer(fetcher, `${origin}/`, `${origin}/`)),
+    );
+    expect(all.every((found) => found.kind === "response" && found.body.equals(body))).toBe(true);
+  });
+
   test("to where nobody listens is refused with the reason", async () => {
     expect(refusalOf(await answer(fetcherOf(), "http://127.0.0.1:1/", "http://127.0.0.1:1/"))).toMatch(
       /ECONNREFUSED/,
