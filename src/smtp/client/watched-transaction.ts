@@ -90,7 +90,7 @@ export class WatchedTransaction {
   }
 
   async #messageStart(commands: EnvelopeCommands): Promise<OutboundState> {
-    if (this.#restarts++ > MAX_RESTARTS) return this.#give(ENDED_BY_SINK, "session-end");
+    if (this.#restarts++ > MAX_RESTARTS) return "session-end";
     if (this.#isOpen) await this.#reset();
     this.#replies = this.#message.recipients.map((_, place) => commands.refused.get(place));
     const step = await this.#events.perform(
@@ -105,6 +105,8 @@ export class WatchedTransaction {
       this.#view,
     );
     this.#isOpen = true;
+    // The peer gave the connection up, perhaps before it saw the message.
+    if (step.reply?.code === 421) this.#wire.fail(`${step.reply.code} ${step.reply.text}`);
     this.#answered ||= this.#wire.lost === undefined;
     return this.#after(step, "per-recipient");
   }
@@ -153,7 +155,8 @@ export class WatchedTransaction {
     this.#isDotPending = false;
     const judged = await this.#events.judge(final, { line: ".", verb: "_EOD", argument: "" }, this.#view);
     this.#isOpen = !isPositive(judged.reply);
-    return this.#give(plain(judged.reply), judged.state);
+    this.#final = plain(judged.reply);
+    return judged.state === "session-end" ? "session-end" : "default";
   }
 
   /** The reply to the end of data; undefined when the connection broke. */
@@ -192,17 +195,17 @@ export class WatchedTransaction {
     return undefined;
   }
 
-  /** Where to go after a step: as its reply and the sinks say. */
+  /** Where to go after a step, as its reply and the sinks say. Only the end of data makes a success of the message. */
   #after(step: Step, next: OutboundState): OutboundState {
-    if (step.failed === true) return this.#give(SINK_FAILED, "default");
-    if (step.state !== "default")
-      return this.#give(step.reply === undefined ? undefined : plain(step.reply), step.state);
-    if (step.reply === undefined) return next;
-    return isPositive(step.reply) ? next : this.#give(plain(step.reply), "default");
+    if (this.#wire.lost !== undefined) return "session-end";
+    if (step.failed === true) return this.#refused(SINK_FAILED, "default");
+    const refusal = step.reply === undefined || isPositive(step.reply) ? undefined : plain(step.reply);
+    if (step.state !== "default") return this.#refused(refusal, step.state);
+    return refusal === undefined ? next : this.#refused(refusal, "default");
   }
 
-  #give(final: Reply | undefined, state: OutboundState): OutboundState {
-    if (final !== undefined && (state === "default" || state === "session-end")) this.#final = final;
+  #refused(why: Reply | undefined, state: OutboundState): OutboundState {
+    if (why !== undefined && (state === "default" || state === "session-end")) this.#final = why;
     return state;
   }
 

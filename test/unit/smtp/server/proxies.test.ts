@@ -17,10 +17,7 @@ function binaryHeader(family: number, addresses: Buffer, command = 1): Buffer {
 }
 
 const V4 = Buffer.from([192, 0, 2, 7, 198, 51, 100, 1, 0x30, 0x39, 0, 25]);
-const V6 = Buffer.from(
-  "20010db8000000000000000000000007" + "20010db8000000000000000000000001" + "30390019",
-  "hex",
-);
+const V6 = Buffer.from("20010db800000000000000000000000720010db800000000000000000000000130390019", "hex");
 
 const trusting = { trust: { proxy: ["127.0.0.0/8"], xclient: [], xforward: [] } };
 const xtrusting = { trust: { proxy: [], xclient: ["127.0.0.1"], xforward: ["127.0.0.1"] } };
