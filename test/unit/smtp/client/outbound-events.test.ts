@@ -346,7 +346,7 @@ describe("a next hop that misbehaves while sinks watch", () => {
     expect(unreachableOf(await destination.deliver(TWO)).mayDuplicate).toBe(true);
   });
 
-  test.each([DROP, "421 4.4.2 idle too long"])(
+  test.each<Said>([DROP, "421 4.4.2 idle too long"])(
     "had given up the kept connection: the message goes over another one",
     async (farewell) => {
       await using peer = await startPeer({
