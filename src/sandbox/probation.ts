@@ -45,16 +45,21 @@ export class Probation {
     return [];
   }
 
-  /** `mayWait`: a time-out of such a version says nothing, since it may have passed in waiting. */
-  learn(entry: Entry, answer: TaskAnswer, mayWait: (version: string) => boolean): void {
-    if (answer.kind !== "outcomes") return;
+  /** Whether nothing of it was an offence. `mayWait`: a time-out of such a version says nothing, since it may have passed in waiting. */
+  learn(entry: Entry, answer: TaskAnswer, mayWait: (version: string) => boolean): boolean {
+    if (answer.kind !== "outcomes") return true;
+    let isGood = true;
     for (const [index, { fault }] of answer.outcomes.entries()) {
       const version = versionsOf(entry.task)[index]?.version;
       if (version === undefined) continue;
       if (fault === undefined || !OFFENCES.has(fault.kind) || (fault.kind === "timeout" && mayWait(version)))
         this.prove(version);
-      else this.suspect(version);
+      else {
+        this.suspect(version);
+        isGood = false;
+      }
     }
+    return isGood;
   }
 
   prove(version: string): void {

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 
 const PAGE_BYTES = 4096;
-const LANE_NICENESS = 10;
+const LANE_NICENESS = 5;
 
 /** When memory runs out, the kernel shall take a sandbox and not the mail. */
 export function becomeFirstVictim(pid: number | undefined): void {
@@ -15,7 +15,7 @@ export function becomeFirstVictim(pid: number | undefined): void {
   }
 }
 
-/** Below ordinary work: whatever spins in it takes only the time that nobody else wants. */
+/** Below ordinary work: whatever spins in it gets a third of the time that another process gets. */
 export function yieldToOthers(pid: number | undefined): void {
   if (pid === undefined) return;
   try {

@@ -3,6 +3,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { CallCosts } from "./call-costs.ts";
+import { LaneRest } from "./lane-rest.ts";
 import { Probation } from "./probation.ts";
 import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
 import { type Entry, type WorkerListener, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
@@ -51,6 +52,7 @@ export class WorkerPool implements WorkerListener {
   #parked: Entry[] = [];
   #waits = new Set<string>();
   #probation = new Probation();
+  #rest: LaneRest;
   #costs = new CallCosts();
   #startFailures = 0;
   #mayStart = true;
@@ -62,6 +64,7 @@ export class WorkerPool implements WorkerListener {
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#rest = new LaneRest(options.clock);
     const { worker, log } = options;
     this.#workerOptions = { ...worker, log, readsBody: (version) => this.#costs.readsBody(version) };
   }
@@ -115,6 +118,7 @@ export class WorkerPool implements WorkerListener {
     this.#stopped = true;
     this.#cancelSweep?.();
     this.#cancelTrim?.();
+    this.#rest.stop();
     this.#refuseWaiting("the service is stopping");
     const all = [...this.#workers, ...this.#lane];
     for (const worker of all) worker.kill("the service is stopping");
@@ -134,8 +138,11 @@ export class WorkerPool implements WorkerListener {
     this.#startFailures = 0;
     if (answer.kind === "outcomes" && entry.task.kind === "job")
       this.#costs.learn(entry.task.calls, answer.outcomes);
-    this.#probation.learn(entry, answer, (version) => this.#waits.has(version));
-    if (this.#lane.includes(worker)) this.#trimLaneLater();
+    const isGood = this.#probation.learn(entry, answer, (version) => this.#waits.has(version));
+    if (this.#lane.includes(worker)) {
+      if (!isGood) this.#rest.offended(worker);
+      this.#trimLaneLater();
+    }
     entry.settle(answer);
     this.#dispatch();
   }
@@ -167,6 +174,7 @@ export class WorkerPool implements WorkerListener {
       "a sandbox process ended",
     );
     for (const { version } of worker.headVersions()) this.#probation.suspect(version);
+    if (wasAlone) this.#rest.offended(worker);
     this.#blame(unanswered, waiting, wasAlone ? reason : undefined);
     const didNothing = unanswered.length + waiting.length === 0 && worker.answers === 0;
     if (!worker.isReady || didNothing) this.#startFailed(reason);
@@ -298,6 +306,9 @@ export class WorkerPool implements WorkerListener {
             this.#grow(this.#lane);
           return;
         }
+        // Who was good before needs not wait.
+        if (this.#probation.rankOf(entry.task) > 0 && this.#rest.rests(() => this.#dispatch())) return;
+        this.#rest.started(idle);
         idle.send(entry);
       }
       this.#suspects.shift();

@@ -6,18 +6,23 @@ import { Wall } from "./wall.ts";
 const LIMITS = { timeoutMs: 60, cpuMs: 60, memoryMb: 32, hostCalls: 20_000, growthBytes: 4 * 1024 * 1024 };
 const INNOCENT = `msg.Fields.Item("urn:schemas:mailheader:x-seen").Value = "yes"; msg.Fields.Update(); msg.DataSource.Save();`;
 
+/** Two of each case; test/long runs them all. */
+const CASES = CONTAINED.filter(({ id }, index) => CONTAINED[index - 2]?.id !== id);
+
 let wall: Wall;
 beforeAll(async () => {
-  const scripts = Object.fromEntries(CONTAINED.map(({ body }, index) => [`h${index}`, body]));
+  const scripts = Object.fromEntries(CASES.map(({ body }, index) => [`h${index}`, body]));
   wall = await Wall.start({ ...scripts, innocent: INNOCENT }, LIMITS);
+  await wall.run("innocent");
+  await wall.run("innocent");
 });
 afterAll(() => wall.stop());
 
 describe("a hostile script", () => {
-  test.each(CONTAINED.map((script, index) => ({ ...script, index })))(
+  test.each(CASES.map((script, index) => ({ ...script, index })))(
     "$id $title ends in a bounded outcome without effect, and its process goes on",
     async ({ index, ends }) => {
-      const [pid] = wall.host.pids;
+      const pids = [...wall.host.pids];
       const outcome = await wall.run(`h${index}`);
       expect(outcome.fault?.kind ?? "none").toMatch(new RegExp(`^(?:timeout|${ends})$`));
       expect(outcome).toMatchObject({ verdict: 0 });
@@ -28,7 +33,7 @@ describe("a hostile script", () => {
       const next = await wall.run("innocent");
       expect(next.fault).toBeUndefined();
       expect(next.splices?.[0]?.bytes.toString()).toMatch(/x-seen: yes/i);
-      expect(wall.host.pids).toEqual([pid]);
+      expect(wall.host.pids).toEqual(pids);
     },
   );
 });

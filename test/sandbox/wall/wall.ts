@@ -56,7 +56,7 @@ export class Wall {
     for (const [name, source] of Object.entries(scripts))
       await writeFile(join(folder, `${name}.js`), source.includes("onArrival") ? source : scriptOf(source));
     // Nothing is suspended here: each case is to show what it does by itself.
-    const common = { processes: 1, strikes: 1000, killGraceMs: 200 };
+    const common = { processes: 1, strikes: 1000, killGraceMs: 1000 };
     const host = createScriptHost({
       folder,
       log: silentLogger,
