@@ -147,7 +147,7 @@ describe("a request", () => {
     expect(requests).toBe(0);
   });
 
-  test("brings a long body whole, also when the server has closed before it is read", async () => {
+  test("brings long bodies whole from servers that close behind them", async () => {
     const body = Buffer.alloc(1_000_000, "0123456789");
     const origin = await serve((_request, response) => response.end(body));
     const fetcher = fetcherOf();
