@@ -1,7 +1,6 @@
 // What the object model has the relay do while a script stands still: saving files, the Drop folder, fetching. Requests are
 // input from an enemy: their form is checked, and they are counted against the limits of the call that they name.
 import type { Clock } from "../core/clock.ts";
-import { describeError } from "../core/errors.ts";
 import {
   type BlockingAnswer,
   type BlockingRequest,
@@ -14,6 +13,7 @@ import type { CapabilityBroker } from "./capability-broker-contract.ts";
 import { checkUrl } from "./capability-urls.ts";
 import type { BlockingReply } from "./content-channel.ts";
 import { type DropFolder, deleteDropped, listDropped, readDropped } from "./drop-folder.ts";
+import { codeOf } from "./file-error.ts";
 import { saveGrantedFile } from "./saved-files.ts";
 import type { JobTask } from "./tasks.ts";
 
@@ -117,7 +117,7 @@ export class BlockingRequests {
           return await this.#fetch(asked, request);
       }
     } catch (error) {
-      return refused("failed", describeError(error));
+      return refused("failed", `it cannot be done (${codeOf(error)})`);
     }
   }
 
@@ -133,7 +133,7 @@ export class BlockingRequests {
       case "list": {
         const names = await listDropped(drop, request.folder);
         return names === undefined
-          ? refused("denied", `only the Drop folder of the service can be opened, which is ${drop.folder}`)
+          ? refused("denied", "only the Drop folder of the service can be opened: leave the folder out")
           : done(Buffer.from(names.join("\n")));
       }
       case "read": {

@@ -3,6 +3,7 @@
 import { constants } from "node:fs";
 import { open, opendir, unlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { codeOf } from "./file-error.ts";
 
 export interface DropFolder {
   readonly folder: string;
@@ -62,8 +63,7 @@ export async function deleteDropped(
         await unlink(join(folder, name));
         continue;
       } catch (error) {
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
+        if (codeOf(error) === "ENOENT") continue;
       }
     }
     left.push(name);

@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { link, lstat, open, realpath, rename, unlink } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, matchesGlob, relative, sep } from "node:path";
-import { describeError } from "../core/errors.ts";
 import type { Capabilities } from "../../runtime/contract.ts";
+import { codeOf } from "./file-error.ts";
 
 export interface SaveRequest {
   /** Relative to the script folder, or absolute and below it. */
@@ -79,10 +79,10 @@ async function place(target: string, replace: boolean, bytes: Buffer): Promise<S
     return undefined;
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
-    return (error as NodeJS.ErrnoException).code === "EEXIST"
+    const code = codeOf(error);
+    return code === "EEXIST"
       ? refusal("exists", "it is there already")
-      : refusal("failed", describeError(error));
+      : refusal("failed", `it cannot be written (${code})`);
   }
 }
 

@@ -90,6 +90,11 @@ describe("refused, and nothing is written", () => {
     ["a folder", "out/deep", FAILED],
     ["a name with NUL", "out/a\0b", NOT_COVERED],
     ["a name that is too long", `out/${"x".repeat(2000)}`, FAILED],
+    [
+      "what the disk refuses, in words without paths of the machine",
+      `out/${"x".repeat(300)}`,
+      /^adErrWriteFile -\d+ "[^"]*": it cannot be written \(ENAMETOOLONG\): the/,
+    ],
     ["a URL", "https://example.com/x", /^CDO_E_NOT_AVAILABLE /],
     ["no name", "", /^CDO_E_ARGUMENT1 /],
   ])("%s", async (_what, name, expected, allow = ALLOWED) => {
