@@ -1,5 +1,12 @@
 // The package as authors of native sinks import it: `import { defineSink } from "onarrival"`.
 export { defineSink } from "./events/sink.ts";
 export { messageStatus, sinkResult } from "./core/status.ts";
+export { protocolResult } from "./events/protocol-contexts.ts";
 export type { SinkAnswer, SinkContext } from "./events/sink.ts";
+export type {
+  InboundCommandContext,
+  OutboundCommandContext,
+  ProtocolAnswer,
+  ServerResponseContext,
+} from "./events/protocol-contexts.ts";
 export type { MailMsg } from "./message/mail-msg.ts";

@@ -9,13 +9,12 @@ import { type ConfiguredBinding, buildChain, loadBindings } from "./composition/
 import { EffectWriter } from "./composition/effect-recorder.ts";
 import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
-import { buildProtocolChain } from "./composition/protocol-chains.ts";
+import { ProtocolSinks } from "./composition/protocol-sinks.ts";
 import { createRemoteCouriers } from "./composition/remote-couriers.ts";
 import { scriptMethods } from "./composition/script-methods.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
 import { ServiceCapabilities } from "./composition/service-capabilities.ts";
 import {
-  defaultDomainOf,
   hostNameOf,
   primaryServer,
   retrySettings,
@@ -28,8 +27,6 @@ import { OnArrivalError, describeError } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
 import { type SinkChain, createDispatcher } from "./events/dispatcher.ts";
 import { parseAddressList } from "./mime/addresses.ts";
-import { ProtocolChain } from "./events/protocol-chain.ts";
-import type { InboundCommandContext } from "./events/protocol-contexts.ts";
 import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
 import { ShadowRuns } from "./sandbox/shadow-runs.ts";
@@ -82,7 +79,7 @@ class RunningRelay implements Relay {
   #config: Config | undefined;
   #configured: readonly ConfiguredBinding[] = [];
   #chain: SinkChain<ScriptTarget> | undefined;
-  #inboundChain = new ProtocolChain<InboundCommandContext>([]);
+  readonly #protocolSinks: ProtocolSinks;
   #store: SegmentStore | undefined;
   #capabilities: ServiceCapabilities | undefined;
   #scripts: ScriptHost | undefined;
@@ -98,6 +95,7 @@ class RunningRelay implements Relay {
   constructor(log: Logger, clock: Clock, audience: Audience | undefined) {
     this.#log = log;
     this.#clock = clock;
+    this.#protocolSinks = new ProtocolSinks(log, clock);
     this.#audience = audience;
   }
 
@@ -243,7 +241,12 @@ class RunningRelay implements Relay {
     return {
       router: routerSettings(server),
       retry: createRetryPolicy(retrySettings(server)),
-      remoteCourier: createRemoteCouriers(server, this.#log, this.#clock),
+      remoteCourier: createRemoteCouriers(
+        server,
+        this.#log,
+        this.#clock,
+        this.#protocolSinks.outbound(server),
+      ),
     };
   }
 
@@ -262,7 +265,7 @@ class RunningRelay implements Relay {
       nextMessageId: () => this.#store?.nextId() ?? "",
     };
     this.#chain = buildChain(parts);
-    this.#inboundChain = buildProtocolChain(parts, "OnInboundCommand");
+    this.#protocolSinks.use(parts);
   }
 
   /** The next message runs the new versions; what the old ones held is tried again. */
@@ -319,13 +322,7 @@ class RunningRelay implements Relay {
         logger: this.#log,
         clock: this.#clock,
         startQueue: (domain) => transport.admin.retryDomain(domain),
-        protocol: {
-          chain: () => this.#inboundChain,
-          server: { name: server.name, defaultDomain: defaultDomainOf(server), properties: new Map() },
-          sinkDeadlineMs: server.limits.sinkTimeoutMs,
-          clock: this.#clock,
-          log: this.#log,
-        },
+        protocol: this.#protocolSinks.inbound(server),
       });
       this.#listeners.push(listener);
       for (const { host, port } of await listener.listen()) {

@@ -1,14 +1,39 @@
 // The rows of native sinks of the protocol events (DESIGN 4, steps 1 and 9), made of the metabase.
 import type { EventName, EventSubject } from "../events/catalog.ts";
 import { type ProtocolBound, ProtocolChain } from "../events/protocol-chain.ts";
+import type { InboundCommandContext } from "../events/protocol-contexts.ts";
 import type { AnyNativeSink, NativeSink } from "../events/sink.ts";
 import { parseVerbRule, type VerbRule } from "../events/verb-rule.ts";
+import type { OutboundChains } from "../smtp/client/outbound-events.ts";
 import { type ChainParts, bindingOf, sinkContext } from "./bindings.ts";
 
-type Parts = Pick<ChainParts, "configured" | "log" | "nextMessageId">;
+export type ProtocolChainParts = Pick<ChainParts, "configured" | "log" | "nextMessageId">;
+type Parts = ProtocolChainParts;
+
+export interface ProtocolChains {
+  readonly inbound: ProtocolChain<InboundCommandContext>;
+  readonly outbound: OutboundChains;
+}
+
+export const buildProtocolChains = (parts: Parts): ProtocolChains => ({
+  inbound: buildProtocolChain(parts, "OnInboundCommand"),
+  outbound: buildOutboundChains(parts),
+});
+
+/** The sinks of everything that is said to next hops. */
+const buildOutboundChains = (parts: Parts): OutboundChains => ({
+  commands: {
+    OnSessionStart: buildProtocolChain(parts, "OnSessionStart"),
+    OnMessageStart: buildProtocolChain(parts, "OnMessageStart"),
+    OnPerRecipient: buildProtocolChain(parts, "OnPerRecipient"),
+    OnBeforeData: buildProtocolChain(parts, "OnBeforeData"),
+    OnSessionEnd: buildProtocolChain(parts, "OnSessionEnd"),
+  },
+  responses: buildProtocolChain(parts, "OnServerResponse"),
+});
 
 /** Equal priorities keep the order of the metabase. */
-export function buildProtocolChain<Name extends EventName>(
+function buildProtocolChain<Name extends EventName>(
   parts: Parts,
   event: Name,
 ): ProtocolChain<EventSubject<Name>> {

@@ -3,6 +3,7 @@ import type { VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { createDestination } from "../smtp/client/connection-pool.ts";
+import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
 import { createMxLookup, defaultResolver } from "../transport/mx.ts";
 import type { Courier } from "../transport/destination-queue.ts";
 import { MxCourier } from "../transport/mx-courier.ts";
@@ -13,6 +14,7 @@ export function createRemoteCouriers(
   server: VirtualServerSettings,
   log: Logger,
   clock: Clock,
+  protocol: OutboundProtocol | undefined,
 ): (route: Exclude<Route, { kind: "local" }>) => Courier {
   const lookup = createMxLookup(
     { port: server.delivery.port, ownHosts: [hostNameOf(server)] },
@@ -23,7 +25,7 @@ export function createRemoteCouriers(
   return (route) => {
     if (route.kind === "smart-host") {
       const { host, port } = route;
-      const settings = destinationSettings(server, [{ host, port }]);
+      const settings = { ...destinationSettings(server, [{ host, port }]), protocol };
       // A server that a script names never gets the credentials that are meant for the smart host.
       const isSmartHost = remote.kind === "smart-host" && remote.host === host && remote.port === port;
       const credentials = isSmartHost ? settings.credentials : undefined;
@@ -33,7 +35,8 @@ export function createRemoteCouriers(
       domain: route.domain,
       maxConnections: server.outbound.maxConnectionsPerDestination,
       lookup,
-      connect: (nextHops) => createDestination(destinationSettings(server, nextHops), log, clock),
+      connect: (nextHops) =>
+        createDestination({ ...destinationSettings(server, nextHops), protocol }, log, clock),
     });
   };
 }

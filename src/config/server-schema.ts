@@ -189,6 +189,16 @@ const outbound = z.strictObject({
   reopenPauseMs: milliseconds()
     .default(60_000)
     .meta(live("Pause after a next hop that could not be reached.", { unit: "ms" })),
+  sinkTimeoutMs: milliseconds(1)
+    .default(30_000)
+    .meta(
+      live("How long a sink of an outbound event may keep a session waiting; then the message waits.", {
+        unit: "ms",
+      }),
+    ),
+  sinkCommands: count(1)
+    .default(100)
+    .meta(live("Commands that sinks may send in one session.", { unit: "commands" })),
   maxAddresses: count(1, 100)
     .default(10)
     .meta(live("Addresses of one next hop that are tried.", { unit: "addresses" })),

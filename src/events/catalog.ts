@@ -47,8 +47,8 @@ const outbound = <Subject = OutboundCommandContext>(raised: string): Declared<Su
   rule: "verb",
   scriptable: false,
   statusChecked: false,
-  onFault: "next-sink",
-  raisedNow: false,
+  onFault: "binding",
+  raisedNow: true,
 });
 
 const system = (step: number, raised: string, sinksMay: string): Declared<unknown> => ({

@@ -1,0 +1,58 @@
+// The native sinks of protocol events as listeners and connections to next hops ask for them: always those that are live now.
+import type { VirtualServerSettings } from "../config/schema.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { ProtocolServer } from "../events/protocol-contexts.ts";
+import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
+import type { InboundProtocol } from "../smtp/server/command-run.ts";
+import { type ProtocolChains, buildProtocolChains, type ProtocolChainParts } from "./protocol-chains.ts";
+import { defaultDomainOf } from "./settings.ts";
+
+export class ProtocolSinks {
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  /** The property bag of a virtual server outlives every reload. */
+  readonly #servers = new Map<string, ProtocolServer>();
+  #chains: ProtocolChains;
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#chains = buildProtocolChains({ configured: [], log, nextMessageId: () => "" });
+  }
+
+  /** Takes over other bindings: from the next command on. */
+  use(parts: ProtocolChainParts): void {
+    this.#chains = buildProtocolChains(parts);
+  }
+
+  inbound(server: VirtualServerSettings): InboundProtocol {
+    return {
+      chain: () => this.#chains.inbound,
+      server: this.#serverOf(server),
+      sinkDeadlineMs: server.limits.sinkTimeoutMs,
+      clock: this.#clock,
+      log: this.#log,
+    };
+  }
+
+  outbound(server: VirtualServerSettings): OutboundProtocol {
+    return {
+      chains: () => this.#chains.outbound,
+      server: this.#serverOf(server),
+      sinkDeadlineMs: server.outbound.sinkTimeoutMs,
+      maxSinkCommands: server.outbound.sinkCommands,
+      clock: this.#clock,
+      log: this.#log,
+    };
+  }
+
+  #serverOf(server: VirtualServerSettings): ProtocolServer {
+    const known = this.#servers.get(server.name);
+    const current = { name: server.name, defaultDomain: defaultDomainOf(server) };
+    const bag = known?.properties ?? new Map<string, unknown>();
+    const described: ProtocolServer = { ...current, properties: bag };
+    this.#servers.set(server.name, described);
+    return described;
+  }
+}
