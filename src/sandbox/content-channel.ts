@@ -113,7 +113,7 @@ export class ContentChannel {
   }
 
   async #perform(job: number, request: Buffer): Promise<void> {
-    const reply = await this.#source.perform(job, request);
+    const reply = request.length === 0 ? undefined : await this.#source.perform(job, request);
     if (reply === undefined) {
       this.#source.violated("asked for what its job cannot ask for");
       return;

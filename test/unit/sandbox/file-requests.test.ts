@@ -3,12 +3,15 @@ import { once } from "node:events";
 import { createServer, connect, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
+  BLOCKING_REQUEST,
   CONTENT_REQUEST_BYTES,
   FILE_DENIED,
   FILE_REQUEST,
   MAX_FILE_NAME_BYTES,
 } from "../../../runtime/contract.ts";
 import { ContentChannel } from "../../../src/sandbox/content-channel.ts";
+
+const MAX_BLOCKING_BYTES = 1024 * 1024;
 
 let worker: Socket;
 let relay: Socket;
@@ -34,8 +37,11 @@ beforeEach(async () => {
     contentOf: () => undefined,
     fileOf: (job, name) =>
       job === 1 ? Promise.resolve(name === "ä.txt" ? Buffer.from("file") : FILE_DENIED) : undefined,
-    blockingBytes: () => undefined,
-    perform: () => undefined,
+    blockingBytes: (job) => (job === 1 ? MAX_BLOCKING_BYTES : undefined),
+    perform: (_job, asked) =>
+      asked.includes("bad")
+        ? undefined
+        : Promise.resolve({ answer: { kind: "done" }, bytes: Buffer.from(String(asked.length)) }),
     violated: (reason) => void violations.push(reason),
     unreadable: () => undefined,
   });
@@ -51,6 +57,14 @@ function request(job: number, name: string, length = Buffer.byteLength(name)): B
   head.writeUInt32LE(FILE_REQUEST, 4);
   head.writeDoubleLE(length, 8);
   return Buffer.concat([head, Buffer.from(name)]);
+}
+
+function blockingRequest(job: number, text: string, length = text.length): Buffer {
+  const head = Buffer.alloc(CONTENT_REQUEST_BYTES);
+  head.writeUInt32LE(job, 0);
+  head.writeUInt32LE(BLOCKING_REQUEST, 4);
+  head.writeDoubleLE(length, 8);
+  return Buffer.concat([head, Buffer.from(text)]);
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -75,7 +89,23 @@ test("a request that comes in pieces is answered once, and the next one after it
   expect(violations).toEqual([]);
 });
 
+test("a blocking request is performed when all of it is there, and its answer comes with its bytes", async () => {
+  const size = 300_000;
+  worker.write(blockingRequest(1, "x".repeat(size)));
+  const answer = JSON.stringify({ kind: "done" });
+  await until(() => received.length >= 8 + answer.length + 6);
+  expect(received.readUInt32LE(0)).toBe(answer.length);
+  expect(received.toString("utf8", 4, 4 + answer.length)).toBe(answer);
+  expect(received.readUInt32LE(4 + answer.length)).toBe(6);
+  expect(received.subarray(8 + answer.length).toString()).toBe(String(size));
+  expect(violations).toEqual([]);
+});
+
 test.each([
+  ["a blocking request of a job that is not in hand", blockingRequest(2, "x")],
+  ["a blocking request that is too long", blockingRequest(1, "", MAX_BLOCKING_BYTES + 1)],
+  ["a blocking request without length", blockingRequest(1, "", Number.NaN)],
+  ["a blocking request that is none", blockingRequest(1, "bad")],
   ["a job that is not in hand", request(2, "ä.txt")],
   ["a name without length", request(1, "", 0)],
   ["a name that is too long", request(1, "", MAX_FILE_NAME_BYTES + 1)],
