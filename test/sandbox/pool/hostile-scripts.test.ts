@@ -59,7 +59,7 @@ function run(name: string): Promise<RunAnswer> {
 }
 
 describe("scripts that end their process", () => {
-  test.each(Object.keys(HOSTILE))("lose only their own message: %s", async (name) => {
+  test.each(Object.keys(HOSTILE))("X04 X06 X10 lose only their own message: %s", async (name) => {
     const innocents = Array.from({ length: 12 }, () => run("innocent.js"));
     const guilty = run(name);
     const more = Array.from({ length: 12 }, () => run("innocent.js"));

@@ -9,7 +9,7 @@ const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => make(index));
 
 describe("innocent messages", () => {
-  test("all get their outcome when one of the batch kills the process", async () => {
+  test("X34 all get their outcome when one of the batch kills the process", async () => {
     await using fixture = createFixture();
     const answers = await Promise.all(
       times(40, (index) =>
@@ -24,7 +24,7 @@ describe("innocent messages", () => {
   });
 
   test.each(["hang", "stop", "die", "swell"])(
-    "of other scripts go on beside a script that does: %s",
+    "X04 X08 X40 of other scripts go on beside a script that does: %s",
     async (behaviour) => {
       await using fixture = createFixture({ processes: 2, maxRssMb: 300 });
       const bad = fixture.runner.run(requestOf([callOf(behaviour)]));
@@ -34,7 +34,7 @@ describe("innocent messages", () => {
     },
   );
 
-  test("are answered when the process is killed from outside", async () => {
+  test("X37 are answered when the process is killed from outside", async () => {
     await using fixture = createFixture();
     await fixture.runner.run(requestOf([callOf("slow")]));
     const running = times(5, () => fixture.runner.run(requestOf([callOf("slow")])));
@@ -77,7 +77,7 @@ describe("a process that lies", () => {
     "read-other",
     "read-beyond",
   ];
-  test.each(lies)("is ended: %s", async (lie) => {
+  test.each(lies)("X38 X39 is ended: %s", async (lie) => {
     const answer = await liars.pool.run(taskOf([callOf(lie)]), true);
     expect(answer.kind).toBe("crash");
     expect(await liars.pool.run(taskOf([callOf("echo")]))).toMatchObject({ kind: "outcomes" });
@@ -135,7 +135,7 @@ describe("without a sandbox", () => {
   test.each([
     ["a program that is missing", { ...fakeProgram, file: join(tmpdir(), "missing.ts") }],
     ["a program that may not read itself", { ...fakeProgram, readable: [] }],
-  ])("every message is answered: %s", async (_title, program) => {
+  ])("X36 every message is answered: %s", async (_title, program) => {
     await using fixture = createFixture({ program });
     const answers = await Promise.all(times(20, () => fixture.runner.run(requestOf([callOf("echo")]))));
     expect(new Set(answers.map(({ outcomes }) => outcomes[0]?.fault?.kind))).toEqual(
@@ -153,7 +153,7 @@ describe("without a sandbox", () => {
 });
 
 describe("the circuit breaker", () => {
-  test("suspends a version after strikes in a row, and answers waiting messages without running them", async () => {
+  test("X35 suspends a version after strikes in a row, and answers waiting messages without running them", async () => {
     await using fixture = createFixture({ strikes: 3 });
     const answers = await Promise.all(times(30, () => fixture.runner.run(requestOf([callOf("die")]))));
     const kinds = answers.map(({ outcomes }) => outcomes[0]?.fault?.kind);
