@@ -349,7 +349,7 @@ export interface CallOutcome {
   /** Console lines beyond the limits. */
   readonly logsDropped: number;
   readonly fault?: ScriptFault;
-  /** Wall time in microseconds. */
+  /** Microseconds in which it ran; waiting for capabilities is not counted. */
   readonly micros: number;
   /** Heap of the isolate after the call; measured when the job asks for it. */
   readonly heapBytes?: number;

@@ -77,7 +77,10 @@ class TypesReader {
     for (const statement of this.#body) {
       const declaration = child(statement, "declaration");
       if (declaration?.type === "TSInterfaceDeclaration") classes.push(this.#class(statement, declaration));
-      if (declaration?.type === "VariableDeclaration") constants.push(this.#constant(statement, declaration));
+      if (declaration?.type !== "VariableDeclaration") continue;
+      const constant = this.#constant(statement, declaration);
+      // The others are objects, described by their types.
+      if (/^["\d-]/.test(constant.signature)) constants.push(constant);
     }
     return { classes, constants };
   }

@@ -1354,6 +1354,98 @@ declare module "cdo" {
   export const adSaveCreateNotExist: 1;
   /** SaveOptionsEnum 2: replace. CDO reference 1.10. */
   export const adSaveCreateOverWrite: 2;
+
+  /** The header fields of a {@link Response}. Names are found without regard to case. */
+  export interface Headers extends Iterable<[string, string]> {
+    /** @cdo extension: the value; several of one name are joined by a comma. */
+    get(name: string): string | null;
+    /** @cdo extension: whether there is one. */
+    has(name: string): boolean;
+    /** @cdo extension: the names, in lower case. */
+    keys(): Iterable<string>;
+    /** @cdo extension: the values. */
+    values(): Iterable<string>;
+    /** @cdo extension: names and values. */
+    entries(): Iterable<[string, string]>;
+    /** @cdo extension: calls the function with each value and name. */
+    forEach(visit: (value: string, name: string) => void): void;
+  }
+
+  /** What `fetch` answers. The body is there as a whole, and may be read more than once. */
+  export interface Response {
+    /** @cdo extension: the status code, as 200. */
+    readonly status: number;
+    /** @cdo extension: whether the status is 200 to 299. */
+    readonly ok: boolean;
+    /** @cdo extension: the words behind the status code. */
+    readonly statusText: string;
+    /** @cdo extension: the URL that answered, after redirects. */
+    readonly url: string;
+    /** @cdo extension: the header fields. */
+    readonly headers: Headers;
+    /** @cdo extension: the body as UTF-8. */
+    text(): Promise<string>;
+    /** @cdo extension: the body, parsed as JSON. */
+    json(): Promise<any>;
+    /** @cdo extension: the body. */
+    bytes(): Promise<Uint8Array>;
+    /** @cdo extension: the body. */
+    arrayBuffer(): Promise<ArrayBuffer>;
+  }
+
+  /** What `fetch` may be given beside the URL. */
+  export interface RequestInit {
+    /** @cdo extension: GET when absent. */
+    method?: string;
+    /** @cdo extension: names and values. */
+    headers?: Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
+    /** @cdo extension: a text goes as UTF-8. */
+    body?: string | Uint8Array | ArrayBuffer | null;
+  }
+
+  /**
+   * Asks a web server: one of those whose URLs begin as `allow: { fetch: ["https://host/path/"] }` of the binding says. The
+   * message waits, the service goes on. Also a global. What is refused, and what fails, rejects.
+   *
+   * @example
+   * const answer = await fetch("https://scores.example/v1/score", { method: "POST", body: msg.TextBody });
+   * if ((await answer.json()).spam) status.Value = cdoSkipRemainingSinks;
+   */
+  export function fetch(url: string, init?: RequestInit): Promise<Response>;
+
+  /** The durable store of the script; needs `allow: { kv: true }`. Messages at the same time see each other's values. */
+  export interface KeyValueStore {
+    /** @cdo extension: the value as text; undefined when there is none. */
+    get(key: string): Promise<string | undefined>;
+    /** @cdo extension: the value as bytes. */
+    getBytes(key: string): Promise<Uint8Array | undefined>;
+    /** @cdo extension: the value, parsed as JSON. */
+    getJson(key: string): Promise<any>;
+    /** @cdo extension: with `ttlMs` the value is forgotten after so many milliseconds. */
+    set(key: string, value: string | Uint8Array | ArrayBuffer, options?: { ttlMs?: number }): Promise<void>;
+    /** @cdo extension: the value as JSON. */
+    setJson(key: string, value: unknown, options?: { ttlMs?: number }): Promise<void>;
+    /** @cdo extension: whether there was one. */
+    delete(key: string): Promise<boolean>;
+  }
+
+  /** {@link KeyValueStore}. Also a global. */
+  export const kv: KeyValueStore;
+
+  /** The DNS; needs `allow: { dns: true }`. */
+  export interface NameSystem {
+    /** @cdo extension: the records of a type, A when absent: texts for A, AAAA, PTR; objects or lists for others. */
+    resolve(name: string, type?: string): Promise<any[]>;
+  }
+
+  /** {@link NameSystem}. Also a global. */
+  export const dns: NameSystem;
+
+  /**
+   * A secret that `allow: { secrets: ["NAME"] }` of the binding names and the configuration gives. Read at the top level, a
+   * missing one is told when the script is loaded. Also a global.
+   */
+  export function secret(name: string): string;
 }
 
 declare const cdoNSMailHeader: "urn:schemas:mailheader:";
@@ -1663,3 +1755,8 @@ declare function atob(input: string): string;
 declare function btoa(input: string): string;
 declare function structuredClone<T>(value: T): T;
 declare const crypto: { randomUUID(): string };
+
+declare const fetch: typeof import("cdo").fetch;
+declare const kv: import("cdo").KeyValueStore;
+declare const dns: import("cdo").NameSystem;
+declare const secret: typeof import("cdo").secret;

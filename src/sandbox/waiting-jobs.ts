@@ -83,9 +83,10 @@ export class WaitingJobs<T> {
     const requests = checkWaiting(head, bytes, task, waiting.asked);
     if (waiting.asked.call > before) this.#callBegins(waiting);
     else if (waiting.isOverdue) throw new FrameViolation("waiting: beyond its time");
+    if (waiting.open + waiting.ready.length + requests.length === 0)
+      throw new FrameViolation("waiting: for nothing");
     waiting.isInTurn = false;
     for (const request of requests) this.#perform(waiting, request);
-    if (waiting.open + waiting.ready.length === 0) throw new FrameViolation("waiting: for nothing");
     this.#next(waiting);
   }
 
@@ -116,7 +117,7 @@ export class WaitingJobs<T> {
       ready: [],
       ending: new AbortController(),
       cancelDeadline: () => undefined,
-      isInTurn: false,
+      isInTurn: true,
       isOverdue: false,
     };
     this.#jobs.set(job, waiting);

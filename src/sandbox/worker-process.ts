@@ -308,9 +308,10 @@ export class WorkerProcess {
   #turnEnded(entry: Entry, job: number, head: Record<string, unknown>, bytes: Buffer): void {
     const { task } = entry;
     if (task.kind !== "job" || head["job"] !== job) throw new FrameViolation("another job waits");
+    // First, so that a frame that breaks the contract finds its task where the suspects are looked for.
+    this.#waiting.waits(job, task, entry, head, bytes);
     this.#shift();
     this.load -= entry.cost;
-    this.#waiting.waits(job, task, entry, head, bytes);
     this.#listener.waits(this, task.calls[Number(head["call"])]?.version ?? "");
   }
 

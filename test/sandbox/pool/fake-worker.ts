@@ -2,7 +2,13 @@
 /* oxlint-disable typescript/no-unsafe-type-assertion -- the relay is trusted; this program is not */
 import { readSync, writeSync } from "node:fs";
 import { encodeFrame, FrameReader } from "../../../src/core/frames.ts";
-import { CONTENT_FD, FRAME_FD, type JobFrame, type RelayFrame } from "../../../runtime/contract.ts";
+import {
+  CONTENT_FD,
+  FRAME_FD,
+  type JobFrame,
+  type LoadFrame,
+  type RelayFrame,
+} from "../../../runtime/contract.ts";
 
 const behaviours = new Map<string, string>();
 const reader = new FrameReader();
@@ -109,6 +115,41 @@ const BEHAVE: Record<string, Behave> = {
   flood: () => ({ ...outcome, logs: Array.from({ length: 5000 }, () => ({ level: "info", text: "x" })) }),
 };
 
+const KV = { kind: "kv", operation: "get", key: "k" };
+const ask = (job: number, request: number, more: object = {}): object => ({
+  type: "waiting",
+  job,
+  call: 0,
+  requests: [{ request, body: KV, length: 0 }],
+  ...more,
+});
+
+/** What it sends when a job begins, and at each answer. */
+const WAITING: Record<string, (job: number, turn: number) => object> = {
+  waits: (job) => ask(job, 1),
+  "waits-for-nothing": (job) => ask(job, 1, { requests: [] }),
+  "waits-other-job": (job) => ask(job + 9, 1),
+  "waits-in-other-call": (job) => ask(job, 1, { call: 5 }),
+  "waits-malformed": (job) => ask(job, 1, { requests: [{ request: 1, body: { ...KV, key: 7 }, length: 0 }] }),
+  "waits-twice-the-number": (job) => ask(job, 1),
+  "waits-too-often": (job, turn) => ask(job, turn),
+  "waits-with-bytes": (job) => ask(job, 1, { requests: [{ request: 1, body: KV, length: 50 }] }),
+  "waits-for-ever": (job, turn) =>
+    ask(job, turn, { requests: turn === 1 ? [{ request: 1, body: KV, length: 0 }] : [] }),
+};
+const waiting = new Map<number, { behaviour: string; turn: number }>();
+
+function nextTurn(job: number, frame: RelayFrame): void {
+  const { behaviour, turn } = waiting.get(job) ?? { behaviour: "waits", turn: 1 };
+  if (behaviour === "waits") {
+    const answer = frame.type === "resume" && "message" in frame.answer ? frame.answer.message : "served";
+    send({ type: "done", job, outcomes: [{ ...outcome, logs: [{ level: "info", text: answer }] }] });
+    return;
+  }
+  waiting.set(job, { behaviour, turn: turn + 1 });
+  send(WAITING[behaviour]?.(job, turn + 1));
+}
+
 function inserted(outcomes: readonly object[]): Buffer {
   const splices = outcomes.flatMap((one) => ("splices" in one ? (one.splices as { length: number }[]) : []));
   return Buffer.alloc(
@@ -117,30 +158,47 @@ function inserted(outcomes: readonly object[]): Buffer {
   );
 }
 
+function begin(frame: JobFrame, bytes: Buffer): void {
+  const behaviour = behaviours.get(frame.calls[0]?.version ?? "") ?? "";
+  const wait = WAITING[behaviour];
+  if (wait !== undefined) {
+    waiting.set(frame.job, { behaviour, turn: 1 });
+    send(wait(frame.job, 1));
+    return;
+  }
+  const outcomes = frame.calls.map((call) =>
+    (BEHAVE[behaviours.get(call.version) ?? ""] ?? BEHAVE["echo"] ?? loop)(frame, bytes),
+  );
+  send({ type: "done", job: frame.job, outcomes }, [inserted(outcomes)]);
+}
+
+function load(frame: LoadFrame, bytes: Buffer): void {
+  const code = bytes.toString();
+  if (code.includes("DIE AT LOAD")) process.abort();
+  if (!frame.inspectOnly) behaviours.set(frame.version, code);
+  const fault = code.includes("THROW AT LOAD")
+    ? { kind: "load", message: "no", line: 1, column: 1 }
+    : undefined;
+  const binding = /BINDING (\{.*?\}) END/.exec(code)?.[1];
+  const entryPoint = code.includes("onArrival") ? "onArrival" : undefined;
+  send({
+    type: "loaded",
+    version: frame.version,
+    fault,
+    entryPoint,
+    binding: binding === undefined ? undefined : JSON.parse(binding),
+  });
+}
+
 function handle(frame: RelayFrame, bytes: Buffer): void {
   if (frame.type === "load") {
-    const code = bytes.toString();
-    if (code.includes("DIE AT LOAD")) process.abort();
-    if (!frame.inspectOnly) behaviours.set(frame.version, code);
-    const fault = code.includes("THROW AT LOAD")
-      ? { kind: "load", message: "no", line: 1, column: 1 }
-      : undefined;
-    const binding = /BINDING (\{.*?\}) END/.exec(code)?.[1];
-    const entryPoint = code.includes("onArrival") ? "onArrival" : undefined;
-    send({
-      type: "loaded",
-      version: frame.version,
-      fault,
-      entryPoint,
-      binding: binding === undefined ? undefined : JSON.parse(binding),
-    });
+    load(frame, bytes);
   } else if (frame.type === "unload") {
     behaviours.delete(frame.version);
+  } else if (frame.type === "resume" || frame.type === "abandon") {
+    nextTurn(frame.job, frame);
   } else if (frame.type === "job") {
-    const outcomes = frame.calls.map((call) =>
-      (BEHAVE[behaviours.get(call.version) ?? ""] ?? BEHAVE["echo"] ?? loop)(frame, bytes),
-    );
-    send({ type: "done", job: frame.job, outcomes }, [inserted(outcomes)]);
+    begin(frame, bytes);
   }
 }
 

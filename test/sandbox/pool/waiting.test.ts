@@ -1,0 +1,267 @@
+// Scripts that wait, in real sandbox processes behind a real pool; what they ask for is fetched from a real HTTP server.
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { silentLogger } from "../../../src/core/logger.ts";
+import type { RunCall } from "../../../src/sandbox/call-runner.ts";
+import { type CapabilityBroker, refuse } from "../../../src/sandbox/capability-broker-contract.ts";
+import { createScriptHost, type RunAnswer, type ScriptHost } from "../../../src/sandbox/script-host.ts";
+import { DEFAULT_SCRIPT_LIMITS, type ScriptLimits } from "../../../runtime/contract.ts";
+import { eventually } from "../../support/eventually.ts";
+import { callOf, createFixture, requestOf, taskOf } from "./pool-fixture.ts";
+
+const SCRIPTS: Record<string, string> = {
+  "fetching.js": `export default async function onArrival(msg, status, { messageId }) {
+    const r = await fetch("/" + messageId); console.log(messageId, await r.text()) }`,
+  "quick.js": "export default function onArrival(msg, status, { messageId }) { console.log(messageId) }",
+  "never.js": "export default async () => { await new Promise(() => {}) }",
+  "spinning.js": 'export default async () => { await fetch("/now"); for (;;); }',
+  "dying.js": `export default async (msg, status, { messageId }) => {
+    if (messageId === "die") Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 0) }`,
+  "defect.js": 'export default async () => { await dns.resolve("a.example") }',
+};
+
+/** Answers "/now…" at once and keeps the others until they are released. */
+class Pages {
+  readonly held = new Map<string, ServerResponse>();
+  readonly asked: string[] = [];
+  closed = 0;
+  readonly #server: Server = createServer((request, response) => {
+    const path = request.url ?? "";
+    this.asked.push(path);
+    response.on("close", () => {
+      if (!response.writableEnded) this.closed += 1;
+    });
+    if (path.startsWith("/now")) response.end("now");
+    else this.held.set(path, response);
+  });
+  base = "";
+
+  async start(): Promise<void> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
+    this.base = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  holds(path: string): Promise<ServerResponse> {
+    return eventually(() => this.held.get(path), { what: `a request for ${path}` });
+  }
+
+  async release(path: string): Promise<void> {
+    (await this.holds(path)).end(`text of ${path}`);
+    this.held.delete(path);
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+}
+
+const pages = new Pages();
+const broker: CapabilityBroker = {
+  async perform(request, _body, { signal }) {
+    if (request.kind !== "fetch") throw new Error("a defect of the broker");
+    if (request.url === "/refused") return refuse("not that one");
+    const response = await fetch(pages.base + request.url, { signal });
+    const bytes = Buffer.from(await response.arrayBuffer());
+    const { status, statusText, url } = response;
+    return { answer: { kind: "fetch", status, statusText, url, headers: [...response.headers] }, bytes };
+  },
+};
+
+let folder: string;
+let host: ScriptHost;
+
+beforeAll(async () => {
+  await pages.start();
+  folder = await mkdtemp(join(tmpdir(), "waiting-"));
+  for (const [name, code] of Object.entries(SCRIPTS)) await writeFile(join(folder, name), code);
+  const settings = { processes: 1, killGraceMs: 200 };
+  host = createScriptHost({ folder, log: silentLogger, watch: false, settings, broker });
+  await host.start();
+  // Each version has proved itself before the tests begin.
+  await Promise.all([run("fetching.js", "now-first"), run("quick.js", "q"), run("dying.js", "live")]);
+});
+
+afterAll(async () => {
+  await host.stop();
+  await pages.stop();
+  await rm(folder, { recursive: true });
+});
+
+function call(name: string, limits: Partial<ScriptLimits> = {}): RunCall {
+  const script = host.scripts.get(name);
+  if (script === undefined) throw new Error(`${name}: ${host.broken.get(name)}`);
+  return {
+    script,
+    bindingName: name,
+    sinkProperties: {},
+    limits: { ...DEFAULT_SCRIPT_LIMITS, timeoutMs: 20_000, ...limits },
+    allow: { fetch: ["/"], dns: true },
+    cacheable: true,
+    continueOnFault: false,
+  };
+}
+
+const run = (name: string, messageId: string, limits: Partial<ScriptLimits> = {}): Promise<RunAnswer> =>
+  host.run(requestOf([call(name, limits)], { messageId }));
+const logOf = ({ outcomes }: RunAnswer): string | undefined =>
+  outcomes[0]?.logs[0]?.text ?? outcomes[0]?.fault?.message;
+const faultOf = ({ outcomes }: RunAnswer): object | undefined => outcomes[0]?.fault;
+
+describe("while a script waits", () => {
+  test("100 other messages of the same script and of another pass through the same process", async () => {
+    const slow = run("fetching.js", "slow");
+    const held = await pages.holds("/slow");
+    const others = await Promise.all(
+      Array.from({ length: 100 }, (_, i) =>
+        i % 2 === 0 ? run("fetching.js", `now${i}`) : run("quick.js", `q${i}`),
+      ),
+    );
+    expect(others.map(logOf)).toEqual(others.map((_, i) => (i % 2 === 0 ? `now${i} now` : `q${i}`)));
+    expect(held.writableEnded).toBe(false);
+    await pages.release("/slow");
+    expect(logOf(await slow)).toBe("slow text of /slow");
+  });
+
+  test("many wait in one process, and each gets its own answer", async () => {
+    const ids = Array.from({ length: 40 }, (_, i) => `many${i}`);
+    const waiting = ids.map((id) => run("fetching.js", id));
+    await Promise.all(ids.map((id) => pages.holds(`/${id}`)));
+    // Backwards, so that none is answered in the order in which it asked.
+    for (const id of ids.toReversed()) await pages.release(`/${id}`);
+    expect((await Promise.all(waiting)).map(logOf)).toEqual(ids.map((id) => `${id} text of /${id}`));
+  });
+
+  test("X03 its wall time ends: the call fails, the request is ended, and the next message is served", async () => {
+    const closed = pages.closed;
+    expect(faultOf(await run("fetching.js", "late", { timeoutMs: 150 }))).toMatchObject({
+      kind: "timeout",
+      message: expect.stringContaining("waiting for fetch"),
+    });
+    await eventually(() => pages.closed > closed, { what: "the end of the request" });
+    expect(logOf(await run("fetching.js", "now-after"))).toBe("now-after now");
+  });
+
+  test("X03 a promise that nothing can settle ends at once", async () => {
+    expect(faultOf(await run("never.js", "n"))).toMatchObject({ kind: "invalid" });
+  });
+
+  test("X02 running behind an answer is running time", async () => {
+    const fault = faultOf(await run("spinning.js", "s", { cpuMs: 100 }));
+    expect(fault).toMatchObject({ kind: "timeout", message: expect.stringContaining("100 ms (cpuMs)") });
+  });
+
+  test("a refusal and a defect of who performs it are errors of the script", async () => {
+    expect(faultOf(await run("fetching.js", "refused"))).toMatchObject({ message: /not that one/ });
+    expect(faultOf(await run("defect.js", "d"))).toMatchObject({ message: /its log says why/ });
+  });
+
+  test("a version that is no longer live stays in the process until its waiting messages are done", async () => {
+    const first = call("fetching.js");
+    const last = call("quick.js");
+    const waiting = host.run(requestOf([first, last], { messageId: "retired" }));
+    await pages.holds("/retired");
+    await pages.release("/retired");
+    expect((await waiting).outcomes.map(({ fault }) => fault)).toEqual([undefined, undefined]);
+  });
+});
+
+describe("when the process ends", () => {
+  test("messages that wait are run again, and their open requests are ended", async () => {
+    const closed = pages.closed;
+    const waiting = ["again1", "again2", "again3"].map((id) => run("fetching.js", id));
+    for (const id of [1, 2, 3]) await pages.holds(`/again${id}`);
+    pages.held.clear();
+    for (const pid of host.pids) process.kill(pid, "SIGKILL");
+    for (const id of [1, 2, 3]) await pages.release(`/again${id}`);
+    expect((await Promise.all(waiting)).map(logOf)).toEqual(
+      [1, 2, 3].map((id) => `again${id} text of /again${id}`),
+    );
+    expect(pages.closed - closed).toBeGreaterThanOrEqual(3);
+    expect(pages.asked.filter((path) => path === "/again1")).toHaveLength(2);
+  });
+
+  test("because of another script, those that wait lose nothing but time", async () => {
+    const waiting = run("fetching.js", "bystander");
+    await pages.holds("/bystander");
+    pages.held.clear();
+    const guilty = run("dying.js", "die", { timeoutMs: 200, cpuMs: 200 });
+    await pages.release("/bystander");
+    expect(logOf(await waiting)).toBe("bystander text of /bystander");
+    expect(faultOf(await guilty)).toMatchObject({ kind: expect.stringMatching(/crash|timeout/) });
+  });
+});
+
+describe("a process that lies about waiting", () => {
+  const answering: CapabilityBroker = {
+    perform: () => Promise.resolve({ answer: { kind: "kv", found: false }, bytes: Buffer.alloc(0) }),
+  };
+  const liars = createFixture({ broker: answering });
+  afterAll(() => liars.pool.stop());
+  const lies = [
+    "waits-for-nothing",
+    "waits-other-job",
+    "waits-in-other-call",
+    "waits-malformed",
+    "waits-twice-the-number",
+    "waits-too-often",
+    "waits-with-bytes",
+    "waits-for-ever",
+  ];
+  test.each(lies)("is ended: %s", async (lie) => {
+    const limits = { ...callOf(lie).limits, requests: 3, requestBytes: 1000 };
+    const answer = await liars.pool.run(taskOf([callOf(lie, { limits })]), true);
+    expect(answer.kind).toBe("crash");
+    expect(await liars.pool.run(taskOf([callOf("echo")]))).toMatchObject({ kind: "outcomes" });
+  });
+
+  test("and one that waits as it should is served", async () => {
+    expect(await liars.pool.run(taskOf([callOf("waits")]))).toMatchObject({ kind: "outcomes" });
+  });
+
+  test("without anybody who serves capabilities the request is refused", async () => {
+    await using fixture = createFixture();
+    expect(await fixture.pool.run(taskOf([callOf("waits")]))).toMatchObject({
+      outcomes: [{ logs: [{ text: expect.stringContaining("no capability is served here") }] }],
+    });
+  });
+});
+
+describe("how many may wait", () => {
+  test("is bounded; those in excess wait for their turn, and scripts that do not wait pass", async () => {
+    const open: (() => void)[] = [];
+    const holding: CapabilityBroker = {
+      perform: () =>
+        new Promise((resolve) => {
+          open.push(() => resolve({ answer: { kind: "kv", found: false }, bytes: Buffer.alloc(0) }));
+        }),
+    };
+    await using fixture = createFixture({ waitingJobs: 2, broker: holding });
+    const limits = { ...callOf("waits").limits, timeoutMs: 60_000 };
+    const wait = () => fixture.pool.run(taskOf([callOf("waits", { limits })]));
+    const first = wait();
+    await eventually(() => open.length === 1, { what: "the first request" });
+    open.shift()?.();
+    await first;
+    const more = [wait(), wait()];
+    await eventually(() => open.length === 2, { what: "two requests" });
+    more.push(wait(), wait());
+    expect(await fixture.pool.run(taskOf([callOf("echo")]))).toMatchObject({ kind: "outcomes" });
+    expect(open).toHaveLength(2);
+    let served = 0;
+    while (served < 4) {
+      await eventually(() => open.length > 0, { what: "a request" });
+      open.shift()?.();
+      served += 1;
+    }
+    for (const answer of await Promise.all(more)) expect(answer.kind).toBe("outcomes");
+  });
+});
