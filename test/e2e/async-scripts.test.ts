@@ -1,6 +1,6 @@
 // Scripts that wait: fetch, the key-value store and secrets on a running service, with the grants of the configuration.
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,20 +16,26 @@ interface Scores extends AsyncDisposable {
   readonly url: string;
   /** "path authorization" of each request. */
   readonly asked: readonly string[];
+  /** Answers what is held. */
+  release(): void;
 }
 
-/** What a script would ask: it answers a score, after a while. */
-async function startScores(delayMs = 20): Promise<Scores> {
+/** What a script would ask. */
+async function startScores(answers: "at once" | "held"): Promise<Scores> {
   const asked: string[] = [];
+  const held: ServerResponse[] = [];
+  const answer = (response: ServerResponse): unknown => response.end(JSON.stringify({ score: 7 }));
   const server: Server = createServer((request, response) => {
     asked.push(`${request.url} ${request.headers.authorization ?? "-"}`);
-    setTimeout(() => response.end(JSON.stringify({ score: 7 })), delayMs);
+    if (answers === "held") held.push(response);
+    else answer(response);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/`,
     asked,
+    release: () => held.splice(0).forEach(answer),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
@@ -75,7 +81,7 @@ async function scoreOf(service: Service, subject: string): Promise<string> {
 }
 
 test("an async script fetches, remembers over a kill, and its secret is in no log", async () => {
-  await using scores = await startScores();
+  await using scores = await startScores("at once");
   const allow = { fetch: [scores.url], kv: true, secrets: ["API_KEY"] };
   await using service = await startService({
     config: serviceConfig({ bindings: [binding("score.js", allow)] }),
@@ -94,7 +100,7 @@ test("an async script fetches, remembers over a kill, and its secret is in no lo
 });
 
 test("what the configuration does not grant keeps a script from going live; granting it by SIGHUP is enough", async () => {
-  await using scores = await startScores();
+  await using scores = await startScores("at once");
   const secretsFile = { scripts: { secretsFile: "secrets" } };
   const configOf = (allow: object | undefined): Record<string, unknown> =>
     serviceConfig({ bindings: [binding("score.js", allow)], file: secretsFile });
@@ -125,30 +131,40 @@ test("what the configuration does not grant keeps a script from going live; gran
   expect(await scoreOf(service, "granted")).toBe("7 of message 1");
 });
 
-test("while a script waits, others run, and an answer that comes too late is a fault", async () => {
-  await using scores = await startScores(30_000);
+test("while a script waits, others run; an answer that comes too late is a fault", async () => {
+  await using scores = await startScores("held");
+  const waiting = (script: string, rule: string, timeoutMs: number): Record<string, unknown> => ({
+    ...binding(script, { fetch: [scores.url] }),
+    displayName: script,
+    sourceProperties: { rule },
+    limits: { timeoutMs },
+    onError: "continue",
+  });
+  const source = `import { fetch } from "cdo";
+export default async function onArrival(msg) {
+  await fetch("${scores.url}");
+  msg.Fields("urn:schemas:mailheader:X-Score").Value = "answered";
+  msg.Fields.Update();
+  msg.DataSource.Save();
+}\n`;
   await using service = await startService({
     config: serviceConfig({
       bindings: [
-        {
-          ...binding("slow.js", { fetch: [scores.url] }),
-          sourceProperties: { rule: "RCPT TO=slow@localhost" },
-          limits: { timeoutMs: 3000 },
-          onError: "continue",
-        },
+        waiting("slow.js", "RCPT TO=slow@localhost", 20_000),
+        waiting("late.js", "RCPT TO=late@localhost", 500),
       ],
       file: { sandbox: { workers: 1 } },
     }),
-    scripts: {
-      "slow.js": `import { fetch } from "cdo";
-export default async function onArrival() { await fetch("${scores.url}"); }\n`,
-    },
+    scripts: { "slow.js": source, "late.js": source },
   });
-  await send(service.port, { to: ["slow@localhost"], data: plainMessage("slow") });
+  await send(service.port, { to: "slow@localhost", data: plainMessage("slow") });
   await eventually(() => scores.asked.length === 1);
-  await send(service.port, { to: ["fast@localhost"], data: plainMessage("fast") });
-  const [first] = await service.dropped(1);
-  expect(first?.content.toString()).toContain("Subject: fast");
-  await service.dropped(2);
-  await service.logged(/slow\.js.*timeout|timeout.*slow\.js/);
+  await send(service.port, { to: "fast@localhost", data: plainMessage("fast") });
+  expect(await scoreOf(service, "fast")).toBe("none");
+  expect(await service.drop()).toHaveLength(1);
+  scores.release();
+  expect(await scoreOf(service, "slow")).toBe("answered");
+  await send(service.port, { to: "late@localhost", data: plainMessage("late") });
+  expect(await scoreOf(service, "late")).toBe("none");
+  await service.logged(/late\.js.*timeout|timeout.*late\.js/);
 });
