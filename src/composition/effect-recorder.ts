@@ -12,7 +12,16 @@ import type { AskedRequests } from "../sandbox/asked-requests.ts";
 import { ChangePlaces } from "../sandbox/change-places.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import type { ShadowResult, ShadowRecorder } from "../sandbox/shadow-runs.ts";
-import { askedText, callText, effectText, envelopeText, messageIdOf, quote } from "./effect-text.ts";
+import {
+  addressesText,
+  askedText,
+  callText,
+  effectText,
+  envelopeText,
+  firstOf,
+  messageIdOf,
+  quote,
+} from "./effect-text.ts";
 
 const ID_DIGITS = 16;
 
@@ -76,7 +85,7 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
     let line = `{"id":"${id}","time":${now},"shadow":{"name":${quote(sink.binding.displayName)}`;
     line += `,"script":${quote(scriptName)},${effectText(effect, script, this.#places)}`;
     line += askedText(script === undefined ? undefined : this.#asked?.take(id, script.version));
-    if (wouldSend.length > 0) line += `,"wouldSend":${JSON.stringify(wouldSend)}`;
+    if (wouldSend.length > 0) line += `,"wouldSend":[${firstOf(wouldSend).map(addressesText).join(",")}]`;
     line += "}";
     if (live !== undefined) {
       const { sink: compared, effect: did, sent } = live;

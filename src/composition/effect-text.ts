@@ -21,12 +21,17 @@ export function quote(text: string, most = MAX_TEXT): string {
 
 const list = (texts: readonly string[]): string => `[${texts.map((text) => quote(text)).join(",")}]`;
 
+/** As many addresses, or messages, as a record holds. */
+export const firstOf = <T>(items: readonly T[]): readonly T[] => items.slice(0, MAX_ADDRESSES);
+
+export const addressesText = (addresses: readonly string[]): string => list(firstOf(addresses));
+
 /** The envelope's fields of a message line. */
 export function envelopeText({ sender, recipients }: Envelope): string {
   const only = recipients[0];
   if (recipients.length === 1 && only !== undefined)
     return `"from":${quote(sender)},"to":[${quote(only.address)}]`;
-  const first = list(recipients.slice(0, MAX_ADDRESSES).map(({ address }) => address));
+  const first = list(firstOf(recipients).map(({ address }) => address));
   const more = recipients.length > MAX_ADDRESSES ? `,"recipients":${recipients.length}` : "";
   return `"from":${quote(sender)},"to":${first}${more}`;
 }
@@ -72,7 +77,7 @@ export function effectText(
   if (fault !== undefined) return text + faultText(fault);
   if (sender !== undefined) text += `,"sender":${quote(sender)}`;
   if (recipients !== undefined)
-    text += `,"recipients":${list(recipients.slice(0, MAX_ADDRESSES))},"recipientCount":${recipients.length}`;
+    text += `,"recipients":${addressesText(recipients)},"recipientCount":${recipients.length}`;
   return changes === undefined || changes.length === 0 ? text : text + changesText(changes, script, places);
 }
 
