@@ -59,11 +59,11 @@ export class LoadedScript {
     return home?.isolate.heapBytes();
   }
 
-  /** Loads the script to see what it is, then forgets the isolate. */
-  inspect(version: string): LoadedFrame {
-    const loaded = this.#load(this.#newHome(true), "inspection");
-    this.disposeIsolate();
+  /** Loads the script to see what it is, in an isolate that is lent for it. */
+  inspect(version: string, home: ScriptHome): LoadedFrame {
+    const loaded = this.#load(home, "inspection");
     if ("kind" in loaded) return { type: "loaded", version, fault: loaded };
+    loaded.room.context.release();
     const binding: unknown = loaded.binding === "" ? undefined : JSON.parse(loaded.binding);
     return {
       type: "loaded",

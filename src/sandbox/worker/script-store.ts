@@ -2,12 +2,17 @@
 import type { LoadedFrame, LoadFrame } from "../../../runtime/contract.ts";
 import type { RuntimeSource } from "./isolate.ts";
 import { LoadedScript } from "./loaded-script.ts";
+import { ScriptHome } from "./script-home.ts";
 import type { WorkerSettings } from "./settings.ts";
+
+const INSPECTIONS_IDLE_MS = 1000;
 
 export class ScriptStore {
   readonly #settings: WorkerSettings;
   readonly #scripts = new Map<string, LoadedScript>();
   #runtime: RuntimeSource | undefined;
+  #inspections: ScriptHome | undefined;
+  #inspectedAt = 0;
 
   constructor(settings: WorkerSettings) {
     this.#settings = settings;
@@ -21,10 +26,27 @@ export class ScriptStore {
   load(frame: LoadFrame, source: string): LoadedFrame {
     if (this.#runtime === undefined) throw new Error("load before init");
     const script = new LoadedScript(this.#runtime, this.#settings, frame, source);
-    if (frame.inspectOnly) return script.inspect(frame.version);
+    if (frame.inspectOnly) return this.#inspect(script, frame, this.#runtime);
     this.#scripts.get(frame.version)?.disposeIsolate();
     this.#scripts.set(frame.version, script);
     return { type: "loaded", version: frame.version };
+  }
+
+  /**
+   * An isolate costs several times what a context does, and a thousand scripts may come at once: inspections share one, each
+   * in a context of its own. What is wrong with a script is found out in a fresh one: another may have spoilt the first.
+   */
+  #inspect(script: LoadedScript, { version, limits }: LoadFrame, runtime: RuntimeSource): LoadedFrame {
+    this.#inspectedAt = performance.now();
+    const shared = this.#inspections;
+    if (shared !== undefined && !shared.isGone && shared.contexts < this.#settings.isolateMaxContexts) {
+      const found = script.inspect(version, shared);
+      // Time cannot be another's doing, as nothing of it runs any more; and twice of it would look like a stuck process.
+      if (found.fault === undefined || found.fault.kind === "timeout") return found;
+    }
+    shared?.dispose();
+    this.#inspections = new ScriptHome(runtime, limits.memoryMb, true);
+    return script.inspect(version, this.#inspections);
   }
 
   unload(version: string): void {
@@ -42,6 +64,10 @@ export class ScriptStore {
   }
 
   disposeIdle(now: number): void {
+    if (now - this.#inspectedAt > INSPECTIONS_IDLE_MS) {
+      this.#inspections?.dispose();
+      this.#inspections = undefined;
+    }
     for (const script of this.#scripts.values()) {
       const isIdle = script.isolates > 0 && !script.isWaiting;
       if (isIdle && now - script.lastUsed > this.#settings.isolateIdleMs) script.disposeIsolate();

@@ -76,6 +76,16 @@ describe("a broken edit", () => {
   });
 });
 
+test("R03: scripts that are looked at one after the other do not spoil it for each other", async () => {
+  const spoilt = `Array.prototype.map = null;
+globalThis.kept = Array.from({ length: 1e6 }, () => ({}));
+Promise.resolve().then(() => { for (;;); });
+${SCRIPT}`;
+  const files = Object.fromEntries(["b", "d"].map((name) => [`${name}.ts`, OTHER]));
+  await using reloading = await startReloading({ ...files, "c.ts": spoilt });
+  for (const name of Object.keys(files)) expect(await verdict(reloading, name)).toBe(1);
+});
+
 describe("ways to save", () => {
   const ways: readonly (readonly [
     name: string,
