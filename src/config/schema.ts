@@ -52,6 +52,22 @@ const sandbox = z.strictObject({
     .optional()
     .transform((workers) => workers ?? Math.max(2, availableParallelism()))
     .meta(restart("Sandbox processes.", { unit: "processes", defaultText: "one per processor, at least 2" })),
+  jitless: z
+    .boolean()
+    .default(false)
+    .meta(
+      restart(
+        "Interpret scripts: V8's compilers of machine code are off in sandbox processes (see security.md).",
+      ),
+    ),
+  wrapper: z
+    .array(z.string().min(1))
+    .default([])
+    .meta(
+      restart(
+        "Command line put before that of each sandbox process, as [/usr/bin/setpriv, --no-new-privs, …]; it must exec, keeping its process id.",
+      ),
+    ),
   killGraceMs: milliseconds(1)
     .default(500)
     .meta(restart("Time beyond a script's own limit before its process is killed.", { unit: "ms" })),

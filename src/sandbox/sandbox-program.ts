@@ -19,6 +19,9 @@ export const CDO_MODULE = inRoot("runtime/cdo-module.ts");
  */
 const YOUNG_GENERATION = ["--min-semi-space-size=4", "--max-semi-space-size=4", "--single-threaded-gc"];
 
+/** Not --jitless: it takes away WebAssembly, by which Node reads our own TypeScript. Isolates of scripts never have that. */
+const INTERPRETED = ["--no-turbofan", "--no-maglev", "--no-sparkplug", "--regexp-interpret-all"];
+
 /** The loader of isolated-vm looks whether it is there, to tell musl from glibc. */
 const LIBC_MARK = "/etc/alpine-release";
 
@@ -26,6 +29,14 @@ export interface SandboxProgram {
   readonly file: string;
   /** The only files and folders that the process may read. */
   readonly readable: readonly string[];
+}
+
+/** Further walls around it, as the operator wants them. */
+export interface ProcessHardening {
+  /** Scripts are interpreted: the compilers of machine code, the part of V8 with most flaws, are off. */
+  readonly jitless: boolean;
+  /** A command line put before Node's, that becomes it by exec, as setpriv or prlimit do: its process id has to stay. */
+  readonly wrapper: readonly string[];
 }
 
 function moduleFolders(): string[] {
@@ -44,7 +55,7 @@ export function defaultProgram(): SandboxProgram {
  * --no-node-snapshot: isolated-vm needs it. --permission: no file, network, child process or worker beyond what is listed;
  * --allow-addons: isolated-vm is one.
  */
-export function nodeArguments(program: SandboxProgram): string[] {
+function nodeArguments(program: SandboxProgram): string[] {
   const paths = new Set(
     program.readable.filter((path) => existsSync(path)).flatMap((path) => [path, realpathSync(path)]),
   );
@@ -58,4 +69,13 @@ export function nodeArguments(program: SandboxProgram): string[] {
     ...rights,
     program.file,
   ];
+}
+
+export function sandboxCommand(
+  program: SandboxProgram,
+  { jitless, wrapper }: ProcessHardening,
+): { readonly file: string; readonly args: readonly string[] } {
+  const node = [process.execPath, ...(jitless ? INTERPRETED : []), ...nodeArguments(program)];
+  const [file = process.execPath, ...args] = [...wrapper, ...node];
+  return { file, args };
 }

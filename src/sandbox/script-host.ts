@@ -34,6 +34,10 @@ export type RunFault = NonNullable<ScriptOutcome["fault"]>;
 export interface SandboxSettings extends ReloadSettings, ActivitySettings {
   /** Sandbox processes. */
   readonly processes: number;
+  /** Sandbox processes without the compiler of machine code. */
+  readonly jitless: boolean;
+  /** Command line put before that of a sandbox process. */
+  readonly wrapper: readonly string[];
   /** Time beyond the limits of a script before its process is killed. */
   readonly killGraceMs: number;
   /** Time in which a process must have started. */
@@ -68,6 +72,8 @@ export interface SandboxSettings extends ReloadSettings, ActivitySettings {
 export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
   ...DEFAULT_RELOAD_SETTINGS,
   processes: Math.max(2, availableParallelism()),
+  jitless: false,
+  wrapper: [],
   killGraceMs: 500,
   startTimeoutMs: 10_000,
   processMemoryMb: 1024,
@@ -269,7 +275,8 @@ class FolderScriptHost implements ScriptHost {
   }
 
   async #createPool(strikes: Strikes, log: Logger, kind: "live" | "shadow"): Promise<WorkerPool> {
-    const { killGraceMs, startTimeoutMs, processMemoryMb, wholeContentBytes } = this.#settings;
+    const { jitless, wrapper, killGraceMs, startTimeoutMs, processMemoryMb, wholeContentBytes } =
+      this.#settings;
     const { program = defaultProgram(), broker: full } = this.#options;
     const broker = kind === "live" || full === undefined ? full : createReadingBroker(full);
     const clock = this.#clock;
@@ -279,6 +286,7 @@ class FolderScriptHost implements ScriptHost {
       program,
       runtimeBundle,
       clock,
+      hardening: { jitless, wrapper },
       killGraceMs,
       startTimeoutMs,
       maxRssBytes,

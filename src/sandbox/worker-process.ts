@@ -19,7 +19,7 @@ import { readGrantedFile } from "./granted-files.ts";
 import { bytesToSend, type ContentSending, jobFrame } from "./job-frame.ts";
 import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-validation.ts";
 import { becomeFirstVictim, rssBytes, yieldToOthers } from "./process-standing.ts";
-import { nodeArguments, type SandboxProgram } from "./sandbox-program.ts";
+import { type ProcessHardening, sandboxCommand, type SandboxProgram } from "./sandbox-program.ts";
 import { type Bundle, type JobTask, type Task, type TaskAnswer, timeBudgetMs, versionsOf } from "./tasks.ts";
 import { WaitingJobs } from "./waiting-jobs.ts";
 
@@ -39,6 +39,7 @@ export interface Entry {
 
 export interface WorkerOptions extends ContentSending {
   readonly program: SandboxProgram;
+  readonly hardening: ProcessHardening;
   readonly runtimeBundle: Buffer;
   readonly clock: Clock;
   readonly log: Logger;
@@ -136,8 +137,9 @@ export class WorkerProcess {
   }
 
   #start(): void {
-    const { program, runtimeBundle } = this.options;
-    const child = spawn(process.execPath, nodeArguments(program), {
+    const { program, hardening, runtimeBundle } = this.options;
+    const { file, args } = sandboxCommand(program, hardening);
+    const child = spawn(file, args, {
       cwd: "/",
       env: {},
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],

@@ -50,6 +50,7 @@ export function createFixture(
     isSuspended: (version) => strikes.isSuspended(version),
     worker: {
       program: options.program ?? fakeProgram,
+      hardening: { jitless: false, wrapper: [] },
       runtimeBundle: Buffer.from("// no runtime"),
       clock: systemClock,
       killGraceMs: 200,
