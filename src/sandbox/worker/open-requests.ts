@@ -1,5 +1,9 @@
 // The requests that one call has open, and those that the relay has not been told of yet.
+import { MAX_FRAME_BYTES } from "../../core/frames.ts";
 import type { CapabilityRequest } from "../../../runtime/contract.ts";
+
+/** The rest of the frame is for the heads of the requests. */
+const MAX_TURN_BYTES = MAX_FRAME_BYTES / 2;
 
 export interface NewRequest {
   readonly request: number;
@@ -22,6 +26,7 @@ export class OpenRequests {
   readonly #numbers: RequestNumbers;
   readonly #open = new Map<number, CapabilityRequest["kind"]>();
   #untold: NewRequest[] = [];
+  #untoldBytes = 0;
 
   constructor(numbers: RequestNumbers) {
     this.#numbers = numbers;
@@ -36,10 +41,16 @@ export class OpenRequests {
     return [...new Set(this.#open.values())].join(", ");
   }
 
+  /** Whether a request with so many bytes still goes into the frame of this turn. */
+  hasRoom(bytes: number): boolean {
+    return this.#untoldBytes + bytes <= MAX_TURN_BYTES;
+  }
+
   add(body: CapabilityRequest, bytes: Buffer): number {
     const request = this.#numbers.take();
     this.#open.set(request, body.kind);
     this.#untold.push({ request, body, bytes });
+    this.#untoldBytes += bytes.length;
     return request;
   }
 
@@ -51,6 +62,7 @@ export class OpenRequests {
   takeUntold(): readonly NewRequest[] {
     const untold = this.#untold;
     this.#untold = [];
+    this.#untoldBytes = 0;
     return untold;
   }
 }

@@ -28,6 +28,8 @@ function openRequest(call: CallState, json: string, bytes: Buffer): HostValue {
     const how = HOW_TO_GRANT[request.kind];
     return call.fail("", `${request.kind} is not granted: it needs ${how} in the script's binding`);
   }
+  if (!call.requests.hasRoom(json.length + bytes.length))
+    return call.fail("", `${request.kind}: too many bytes in requests at once; await some of them first`);
   const over = countRequest(call, json.length + bytes.length);
   return over === undefined ? call.requests.add(request, bytes) : raise(call, over);
 }

@@ -164,13 +164,30 @@ describe("while a script waits", () => {
     expect(faultOf(await run("defect.js", "d"))).toMatchObject({ message: /its log says why/ });
   });
 
-  test("a version that is no longer live stays in the process until its waiting messages are done", async () => {
-    const first = call("fetching.js");
-    const last = call("quick.js");
-    const waiting = host.run(requestOf([first, last], { messageId: "retired" }));
-    await pages.holds("/retired");
-    await pages.release("/retired");
-    expect((await waiting).outcomes.map(({ fault }) => fault)).toEqual([undefined, undefined]);
+  test("the versions of its run stay in the process, although they are no longer live", async () => {
+    const settings = { processes: 1, settleMs: 5 };
+    const watching = createScriptHost({ folder, log: silentLogger, settings, broker });
+    await watching.start();
+    try {
+      const [first, second] = ["fetching.js", "quick.js"].map((name) => {
+        const script = watching.scripts.get(name);
+        return script === undefined ? call(name) : { ...call(name), script };
+      });
+      if (first === undefined || second === undefined) throw new Error("two scripts are needed");
+      const waiting = watching.run(requestOf([first, second], { messageId: "retired" }));
+      await pages.holds("/retired");
+      await writeFile(join(folder, "quick.js"), "export default () => 1");
+      await eventually(() => watching.scripts.get("quick.js")?.version !== second.script.version, {
+        what: "the new version",
+      });
+      await pages.release("/retired");
+      expect((await waiting).outcomes.map(({ fault, verdict }) => [fault, verdict])).toEqual([
+        [undefined, 0],
+        [undefined, 0],
+      ]);
+    } finally {
+      await watching.stop();
+    }
   });
 });
 

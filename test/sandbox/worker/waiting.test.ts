@@ -354,6 +354,19 @@ describe("limits and late effects", () => {
     expect(answered.outcome.fault).toMatchObject({ kind: "limit" });
   });
 
+  test("more bytes than a frame holds are refused to the script, and not by the end of the process", async () => {
+    const large = asyncScript(
+      'const b = new Uint8Array(20e6); kv.set("a", b); try { await kv.set("b", b) } catch (e) { console.log(e.message) }',
+    );
+    const { outcome } = await worker.run(large, {
+      ...granted,
+      limits: { requestBytes: 1e9, growthBytes: 1e9, memoryMb: 200, timeoutMs: 10_000 },
+      perform: () => ({ answer: { kind: "kv", found: false } }),
+    });
+    expect(outcome.fault).toBeUndefined();
+    expect(outcome.logs[0]?.text).toContain("too many bytes in requests at once");
+  });
+
   test("X30 what goes on after the verdict changes nothing, in this message and in the next", async () => {
     const late = `let last; let first = true;
       export default function onArrival(msg) {
