@@ -95,6 +95,7 @@ async function show(output: Output, id: string, options: Options): Promise<void>
     ["queue", entry.queue],
     ["state", entry.state],
     ["reason", entry.reason ?? "-"],
+    ...(entry.advice === undefined ? [] : [["what to do", entry.advice]]),
     ["sender", `<${entry.sender}>`],
     ["size", `${entry.size} bytes`],
     ["arrived", formatTime(entry.arrivalTime)],

@@ -153,7 +153,7 @@ export class CallRunner {
         if (found.kind === "answer") return this.#recover(run, active, found.answer);
         const index = active[found.position] ?? 0;
         noteFault(run, index, "crash", `ended its sandbox process: ${found.reason}`);
-        this.#strike(calls[index]);
+        this.#strike(calls[index], found.reason);
         return undefined;
       }
     }
@@ -172,12 +172,12 @@ export class CallRunner {
     return { kind: "answer", answer };
   }
 
-  #strike(call: RunCall | undefined): void {
+  #strike(call: RunCall | undefined, cause: string): void {
     if (call === undefined) return;
     const { name, version } = call.script;
     if (!this.#strikes.strike(version)) return;
     this.#log.error(
-      { script: name, version },
+      { script: name, version, cause },
       "script suspended after too many timeouts or crashes in a row; save a corrected version",
     );
   }
@@ -222,7 +222,7 @@ export class CallRunner {
     const { fault: _raw, ...rest } = outcome;
     if (call === undefined) return rest;
     const { script } = call;
-    if (STRIKING.has(fault.kind)) this.#strike(call);
+    if (STRIKING.has(fault.kind)) this.#strike(call, fault.message);
     else this.#strikes.clear(script.version);
     const message =
       script instanceof LoadedScript ? locateFault(fault, script.name, script.positions) : fault.message;

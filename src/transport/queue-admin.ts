@@ -98,6 +98,7 @@ function entryOf<Script>(
     state: stateOf(message, deliveries, waiting),
     reason:
       message.held?.text ?? waiting.reasonOf(message)?.text ?? lastReplyOf(message) ?? whyBlocked(deliveries),
+    advice: adviceFor(message),
     sender: message.envelope.sender,
     recipients: recipientsOf(message),
     size: message.size,
@@ -106,6 +107,17 @@ function entryOf<Script>(
     nextAttempt:
       message.nextAttempt ?? deliveries.map(({ queue }) => queue.blockedUntil).find((until) => until > 0),
   };
+}
+
+function adviceFor({ id, held }: QueuedMessage): string | undefined {
+  if (held === undefined) return undefined;
+  const release = `onarrival queue release ${id}`;
+  if (held.by === "operator") return release;
+  if (held.scriptName === undefined) return `correct the sink; tried again by itself, or now: ${release}`;
+  const correct = `save a corrected ${held.scriptName} and it goes on by itself`;
+  return held.poison === true
+    ? `${correct}; it ended two sandbox processes, so otherwise it waits for: ${release}`
+    : `${correct}; tried again by itself, or now: ${release}`;
 }
 
 function stateOf(

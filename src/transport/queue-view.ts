@@ -23,6 +23,8 @@ export interface QueueEntry {
   readonly state: "active" | "retry" | "held";
   /** Why it is held or retried: script and version, line, cause, and what to do. */
   readonly reason?: string | undefined;
+  /** Of a held message: what lets it go on. */
+  readonly advice?: string | undefined;
   readonly sender: string;
   readonly recipients: readonly RecipientView[];
   readonly size: number;
