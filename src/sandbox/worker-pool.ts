@@ -147,9 +147,11 @@ export class WorkerPool implements WorkerListener {
     this.#dispatch();
   }
 
-  waits(_worker: WorkerProcess, version: string): void {
+  waits(_worker: WorkerProcess, entry: Entry, version: string): void {
     this.#waits.add(version);
     this.#probation.prove(version);
+    // Those that wait for the end of its trial would wait for what it waits for.
+    this.#endTrial(entry);
     this.#dispatch();
   }
 

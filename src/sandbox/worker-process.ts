@@ -54,7 +54,7 @@ export interface WorkerListener {
   ready(worker: WorkerProcess): void;
   answered(worker: WorkerProcess, entry: Entry, answer: TaskAnswer): void;
   /** The task waits: until its next turn the process has nothing to do for it. */
-  waits(worker: WorkerProcess, version: string): void;
+  waits(worker: WorkerProcess, entry: Entry, version: string): void;
   /** Once, when the process is gone. `unanswered` in the order in which they were sent; `waiting` were between two turns. */
   ended(worker: WorkerProcess, reason: string, unanswered: readonly Entry[], waiting: readonly Entry[]): void;
 }
@@ -314,7 +314,7 @@ export class WorkerProcess {
     this.#waiting.waits(job, task, entry, head, bytes);
     this.#shift();
     this.load -= entry.cost;
-    this.#listener.waits(this, task.calls[Number(head["call"])]?.version ?? "");
+    this.#listener.waits(this, entry, task.calls[Number(head["call"])]?.version ?? "");
   }
 
   #readAnswer(

@@ -17,6 +17,8 @@ import { callOf, createFixture, requestOf, taskOf } from "./pool-fixture.ts";
 const SCRIPTS: Record<string, string> = {
   "fetching.js": `export default async function onArrival(msg, status, { messageId }) {
     const r = await fetch("/" + messageId); console.log(messageId, await r.text()) }`,
+  "fresh.js": `export default async function onArrival(msg, status, { messageId }) {
+    console.log(messageId, await (await fetch("/" + messageId)).text()) }`,
   "quick.js": "export default function onArrival(msg, status, { messageId }) { console.log(messageId) }",
   "never.js": "export default async () => { await new Promise(() => {}) }",
   "spinning.js": 'export default async () => { await fetch("/now"); for (;;); }',
@@ -129,6 +131,15 @@ describe("while a script waits", () => {
     expect(held.writableEnded).toBe(false);
     await pages.release("/slow");
     expect(logOf(await slow)).toBe("slow text of /slow");
+  });
+
+  test("also when the message that waits is the first of its version", async () => {
+    const slow = run("fresh.js", "fresh");
+    const others = [run("fresh.js", "now-1"), run("fresh.js", "now-2")];
+    await pages.holds("/fresh");
+    expect((await Promise.all(others)).map(logOf)).toEqual(["now-1 now", "now-2 now"]);
+    await pages.release("/fresh");
+    expect(logOf(await slow)).toBe("fresh text of /fresh");
   });
 
   test("many wait in one process, and each gets its own answer", async () => {
