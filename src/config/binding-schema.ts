@@ -30,10 +30,15 @@ const limits = z.strictObject({
     ),
   memoryMb: count(8, 4096)
     .optional()
-    .meta(live("JavaScript heap of the script.", { unit: "MiB", default: 64 })),
+    .meta(live("JavaScript heap and buffers of the script, together.", { unit: "MiB", default: 64 })),
   externalMb: count(1, 4096)
     .optional()
-    .meta(live("Memory of the script's buffers outside of the heap.", { unit: "MiB", default: 64 })),
+    .meta(
+      live(
+        "Meant for buffers alone; the engine counts them within memoryMb, and this bounds nothing further yet.",
+        { unit: "MiB", default: 64 },
+      ),
+    ),
   logLines: count(0, 1_000_000)
     .optional()
     .meta(
