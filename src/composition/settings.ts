@@ -43,6 +43,7 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
       allowPlaintext: server.auth.allowPlaintext,
       maxFailures: server.auth.maxFailures,
       failureDelayMs: server.auth.failureDelayMs,
+      lockout: server.auth.lockout,
     },
     protocol: server.protocol,
     keywords: server.keywords,

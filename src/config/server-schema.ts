@@ -150,6 +150,21 @@ const auth = z.strictObject({
   failureDelayMs: milliseconds()
     .default(1000)
     .meta(live("How long the reply to a failed attempt is held back.", { unit: "ms" })),
+  lockout: z
+    .strictObject({
+      failures: count(0, 10_000)
+        .default(20)
+        .meta(
+          live(
+            "Failed attempts of one address (of IPv6: one /64) within `minutes` after which AUTH is refused to it with 454; 0 never locks.",
+            { unit: "attempts" },
+          ),
+        ),
+      minutes: count(1, 1440)
+        .default(15)
+        .meta(live("How long failed attempts count, and how long the lock lasts.", { unit: "minutes" })),
+    })
+    .prefault({}),
 });
 
 const timeouts = z.strictObject({

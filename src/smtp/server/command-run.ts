@@ -17,7 +17,7 @@ import {
 } from "../../events/protocol-contexts.ts";
 import type { Command } from "./command-handlers.ts";
 import { takeParameter } from "./path-command.ts";
-import { LOCAL_FAULT, UNRECOGNIZED } from "./replies.ts";
+import { LOCAL_FAULT, START_INPUT, UNRECOGNIZED } from "./replies.ts";
 import { formatReplyText, parseReplyLine, parseReplyText, type ReplyText } from "./reply-text.ts";
 import { type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
 
@@ -41,13 +41,14 @@ const DEFAULT_REPLIES: Readonly<Record<CommandStatus, Reply>> = {
   "complete-failure": reply(550, "7.1", "Command refused"),
 };
 
+const GO_AHEAD: Readonly<Record<string, number>> = { DATA: START_INPUT.code, STARTTLS: 220 };
+
 export class CommandRun implements InboundCommandContext {
   readonly server: ProtocolServer;
   readonly session: ProtocolSession;
   readonly message: ProtocolMessage;
   readonly verb: string;
   readonly argument: string;
-  readonly nextLine: (reply: string) => Promise<Buffer | undefined>;
   status: CommandStatus = "unhandled";
   statusCode: number | undefined;
   #line: string;
@@ -57,6 +58,8 @@ export class CommandRun implements InboundCommandContext {
   #isNativeChanged = false;
   #protocolError: boolean | undefined;
   #drops = false;
+  #isOver = false;
+  readonly #nextLine: CommandSubject["nextLine"];
   readonly #protocol: InboundProtocol;
   readonly #sinks: VerbSinks<InboundCommandContext>;
   readonly #handle: (command: Command) => PendingVerdict;
@@ -71,7 +74,7 @@ export class CommandRun implements InboundCommandContext {
     this.server = protocol.server;
     this.session = subject.session;
     this.message = subject.message;
-    this.nextLine = subject.nextLine;
+    this.#nextLine = subject.nextLine;
     this.verb = command.verb;
     this.argument = command.argument;
     this.#line = command.line;
@@ -125,12 +128,19 @@ export class CommandRun implements InboundCommandContext {
   }
 
   #conclude(outcome: ProtocolOutcome): Verdict {
+    this.#isOver = true;
     const native = this.#nativeVerdict;
     if (outcome === "faulted" && !isDone(native)) return { ...verdict(LOCAL_FAULT), ends: this.#drops };
     const text = this.#response ?? this.#native;
     if (text === undefined) return { ...verdict(DEFAULT_REPLIES[this.status]), ends: this.#drops };
+    return this.#answerWith(text, native);
+  }
+
+  #answerWith(text: ReplyText, native: Verdict | undefined): Verdict {
     const isNative = this.#response === undefined && native !== undefined;
     const fails = this.#fails(text.code);
+    if (native?.isDurable === true && text.code >= 400) return { ...native, ends: this.#drops };
+    if (this.#isOutOfStep(text.code, fails)) return { ...verdict(LOCAL_FAULT), ends: this.#drops };
     return {
       code: this.statusCode ?? text.code,
       text: isNative && !this.#isNativeChanged ? native.text : formatReplyText(text),
@@ -138,6 +148,22 @@ export class CommandRun implements InboundCommandContext {
       ends: this.#drops || endOf(native, fails),
       isError: this.#protocolError ?? (isNative ? native.isError : text.code >= 500),
     };
+  }
+
+  /**
+   * What the client does next hangs on the reply to DATA and STARTTLS: content and handshakes must be awaited by both sides or
+   * by none, else content runs as commands (FAULTS S06). No other command ends with a reply of class 3.
+   */
+  #isOutOfStep(code: number, fails: boolean): boolean {
+    const go = GO_AHEAD[this.verb];
+    const isGo = go === undefined ? code >= 300 && code < 400 : code < 400;
+    const goesOn = go !== undefined && !fails && this.#nativeVerdict?.code === go && code === go;
+    if (!isGo || goesOn) return false;
+    this.#protocol.log.error(
+      { verb: this.verb, code },
+      "reply of a protocol sink refused: it would be out of step",
+    );
+    return true;
   }
 
   #fails(replyCode: number): boolean {
@@ -191,6 +217,11 @@ export class CommandRun implements InboundCommandContext {
     if (taken === undefined) return undefined;
     this.#line = taken.line;
     return taken.value;
+  }
+
+  /** A sink that comes too late finds its command over: the next line belongs to another one. */
+  nextLine(text: string): Promise<Buffer | undefined> {
+    return this.#isOver ? Promise.resolve(undefined) : this.#nextLine(text);
   }
 
   dropSession(): void {

@@ -6,19 +6,20 @@ import { parseChunk } from "./chunk-command.ts";
 import { type Command, CommandHandlers } from "./command-handlers.ts";
 import { CommandRun, type CommandSubject } from "./command-run.ts";
 import { isUnsafe } from "./line-checks.ts";
-import { FAULT_REPLIES, FOREIGN, LOCAL_FAULT, SHUTTING_DOWN, UNSAFE_LINE } from "./replies.ts";
+import { FAULT_REPLIES, FOREIGN, LOCAL_FAULT, SHUTTING_DOWN, START_INPUT, UNSAFE_LINE } from "./replies.ts";
 import { formatReplyText, parseReplyText } from "./reply-text.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { SessionState } from "./session-state.ts";
 import { messageView, sessionView } from "./session-view.ts";
 import type { BareLineEnding, FramingFault } from "./stream-parser.ts";
-import { type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
+import { lastVerdict, type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
 import type { Conversation, Wire } from "./wire.ts";
 
 type Handle = (command: Command) => PendingVerdict;
 
 /** Commands that move a message on; all others are harmless one by one and a load by the thousand (FAULTS S05). */
 const MOVING = new Set(["MAIL", "RCPT", "DATA", "BDAT", "EHLO", "HELO", "LHLO", "QUIT", "STARTTLS", "AUTH"]);
+const TOO_EARLY = lastVerdict(reply(554, "5.0", "Data sent before it was asked for"));
 const END_OF_DATA: Command = { verb: "_EOD", line: "", argument: "" };
 
 export class SmtpConversation implements Conversation {
@@ -38,9 +39,13 @@ export class SmtpConversation implements Conversation {
   #awaited: ((line: string | undefined) => void) | undefined;
   /** The command in hand is the end of data: so many replies, and whatever they say, the transaction is over. */
   #dataReplies = 0;
+  /** Of the command in hand. */
+  #verb = "";
   /** Bytes of a chunk that nobody has taken yet. */
   #unread = 0;
   #isSkipping = false;
+  /** The chunk of the command in hand was skipped. */
+  #hasSkipped = false;
   /** Counted content is being read. */
   #onBytes: (() => void) | undefined;
   #errors = 0;
@@ -134,6 +139,7 @@ export class SmtpConversation implements Conversation {
     if (verb === "MAIL") this.#junk = 0;
     else if (!MOVING.has(verb) && this.#isOneTooMany()) return;
     const argument = space < 0 ? "" : text.slice(space + 1);
+    this.#verb = verb;
     if (verb === "BDAT") this.#unread = parseChunk(argument)?.size ?? 0;
     this.#settle(this.#run({ verb, line: text, argument }, this.#handle));
   }
@@ -182,17 +188,32 @@ export class SmtpConversation implements Conversation {
 
   #conclude(settled: Verdict): void {
     this.#continueWith(undefined);
+    // What is already here may be the content of a message: it must never run as commands (FAULTS S06).
+    if (this.#verb === "DATA" && settled.code !== START_INPUT.code && this.#wire.hasPendingInput)
+      return this.#finish(TOO_EARLY);
     // The bytes of a chunk that was refused are on their way all the same: they are no commands.
     if (this.#unread > 0 && !this.#isClosed && settled.ends !== true)
-      return void this.#readBytes(this.#unread, true).then(() => this.#conclude(settled));
+      return void this.#readBytes(this.#unread, true).then(() => this.#finish(settled));
+    this.#finish(settled);
+  }
+
+  #finish(settled: Verdict): void {
     if (!this.#isClosed) this.#say(settled);
     if (!this.#isClosed) settled.effect?.();
-    if (this.#dataReplies > 0) this.#state.reset();
+    if (this.#dataReplies > 0 || this.#lacksChunk(settled)) this.#state.reset();
     this.#dataReplies = 0;
+    this.#hasSkipped = false;
     if (settled.ends === true) this.#end();
     else if (typeof settled.ends === "object") this.#sayLast(settled.ends);
     this.#endIfAsked();
     this.#letGo();
+  }
+
+  /** RFC 3030 §2: a message of which a chunk was refused is none. */
+  #lacksChunk({ code }: Verdict): boolean {
+    const { transaction } = this.#state;
+    if (this.#verb !== "BDAT" || transaction === undefined) return false;
+    return (code >= 400 || this.#hasSkipped) && transaction.hasRecipients && !transaction.isOversize;
   }
 
   // ---- the client's next line, for commands of several steps ----
@@ -235,6 +256,7 @@ export class SmtpConversation implements Conversation {
     this.#unread = 0;
     if (this.#isClosed) return Promise.resolve();
     this.#isSkipping = isSkipped;
+    this.#hasSkipped ||= isSkipped;
     this.#wire.expectBytes(count);
     return new Promise((resolve) => {
       this.#onBytes = resolve;
@@ -254,6 +276,7 @@ export class SmtpConversation implements Conversation {
   onDataEnd(bare: BareLineEnding | undefined): void {
     const onBytes = this.#onBytes;
     if (onBytes === undefined) {
+      this.#verb = END_OF_DATA.verb;
       if (this.#state.transaction !== undefined) this.#settle(this.#endOfData(bare));
       return;
     }

@@ -2,6 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { CheckCredentials } from "./authentication.ts";
+import type { AuthLockout } from "./auth-lockout.ts";
 import type { InboundProtocol } from "./command-run.ts";
 import type { Intake } from "./intake.ts";
 import type { Keyword } from "../../core/esmtp-keywords.ts";
@@ -21,6 +22,7 @@ export interface SessionParts {
   readonly mayXforward: NetworkCheck;
   readonly startQueue: ((domain: string) => number) | undefined;
   readonly checkCredentials: CheckCredentials;
+  readonly lockout: AuthLockout;
   /** Never rejects. Absent when names are not looked up. */
   readonly lookUpName: ((address: string) => Promise<string | undefined>) | undefined;
   /** The date of a trace field. */

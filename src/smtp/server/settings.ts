@@ -1,4 +1,5 @@
 // The settings of one inbound virtual server, with their defaults. The configuration room fills them in.
+import type { LockoutSettings } from "./auth-lockout.ts";
 import type { BareLineEndingPolicy } from "./data-collector.ts";
 import { DEFAULT_KEYWORDS, type Keyword } from "../../core/esmtp-keywords.ts";
 
@@ -26,6 +27,8 @@ export interface AuthSettings {
   readonly maxFailures: number;
   /** How long the reply to a failed attempt is held back. */
   readonly failureDelayMs: number;
+  /** Of one address, over all its sessions. */
+  readonly lockout: LockoutSettings;
 }
 
 /** Addresses and networks of the programs in front of us. */
@@ -101,7 +104,13 @@ export const defaultSmtpServerSettings: SmtpServerSettings = {
   keywords: DEFAULT_KEYWORDS,
   listen: [],
   tls: undefined,
-  auth: { users: {}, allowPlaintext: false, maxFailures: 3, failureDelayMs: 1000 },
+  auth: {
+    users: {},
+    allowPlaintext: false,
+    maxFailures: 3,
+    failureDelayMs: 1000,
+    lockout: { failures: 20, minutes: 15 },
+  },
   localDomains: [],
   defaultDomain: "localhost",
   relayNetworks: [],

@@ -6,6 +6,7 @@ import { describeError, OnArrivalError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { createMailDates } from "../../core/mail-date.ts";
 import { reply, type Reply } from "../../core/reply.ts";
+import { AuthLockout } from "./auth-lockout.ts";
 import { createCredentialCheck } from "./authentication.ts";
 import type { InboundProtocol } from "./command-run.ts";
 import { SmtpConversation } from "./conversation.ts";
@@ -75,6 +76,7 @@ export function createSmtpListener({
   protocol,
   startQueue,
 }: SmtpListenerParts): SmtpListener {
+  const lockout = new AuthLockout();
   const createParts = (wanted: SmtpServerSettings): SessionParts => {
     if (wanted.tls !== undefined) checkCertificate(wanted.tls);
     return {
@@ -88,6 +90,7 @@ export function createSmtpListener({
       mayXforward: networkCheck(wanted.trust.xforward, "trust.xforward"),
       startQueue,
       checkCredentials: createCredentialCheck(wanted.auth.users),
+      lockout,
       traceDate: createMailDates(),
       lookUpName: wanted.reverseLookup ? boundedLookup(lookUp, clock) : undefined,
       keywords: new Set(wanted.keywords),

@@ -83,8 +83,9 @@ export class StreamParser extends Writable {
     this.#holds++;
   }
 
+  /** A hold of the parser that STARTTLS retired may be released on the new one, which has none. */
   release(): void {
-    this.#holds--;
+    this.#holds = Math.max(0, this.#holds - 1);
     this.#run();
   }
 

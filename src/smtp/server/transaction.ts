@@ -1,7 +1,7 @@
 // One mail transaction (RFC 5321 §3.3): from MAIL to the reply to the end of data.
 import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
 import { describeError, OnArrivalError } from "../../core/errors.ts";
-import { reply, type Reply } from "../../core/reply.ts";
+import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import { headerBlockLength } from "../../message/content.ts";
 import type { PropertyValue } from "../../message/mail-msg.ts";
 import { BareLineEndingScan } from "./bare-line-endings.ts";
@@ -158,7 +158,8 @@ export class Transaction {
 
   /** Hands the message over. The answer is positive only when it is durable. */
   async submit(properties: ReadonlyMap<string, PropertyValue> | undefined): Promise<Verdict> {
-    return verdict(await this.#handOver(properties));
+    const answer = await this.#handOver(properties);
+    return { ...verdict(answer), isDurable: isPositive(answer) };
   }
 
   async #handOver(properties: ReadonlyMap<string, PropertyValue> | undefined): Promise<Reply> {

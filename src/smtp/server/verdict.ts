@@ -9,6 +9,8 @@ export interface Verdict {
   readonly effect?: (() => void) | undefined;
   /** The session ends behind the reply, or behind this one more. */
   readonly ends?: boolean | Reply | undefined;
+  /** The message is in the store: whatever sinks say or do behind it, it is accepted. */
+  readonly isDurable?: boolean | undefined;
   /** Counts against the limit of errors. */
   readonly isError: boolean;
 }
