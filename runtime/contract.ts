@@ -32,10 +32,8 @@ export interface ScriptLimits {
   readonly timeoutMs: number;
   /** Time in which the script itself runs; waiting for a capability is not counted. */
   readonly cpuMs: number;
-  /** V8 heap of the isolate. */
+  /** Heap of the isolate and buffers outside of it, together. */
   readonly memoryMb: number;
-  /** Memory of buffers outside the V8 heap. */
-  readonly externalMb: number;
   /** Lines and bytes that console may write per message; more is counted and dropped. */
   readonly logLines: number;
   readonly logBytes: number;
@@ -68,7 +66,6 @@ export const DEFAULT_SCRIPT_LIMITS: ScriptLimits = {
   timeoutMs: 1000,
   cpuMs: 1000,
   memoryMb: 64,
-  externalMb: 64,
   logLines: 100,
   logBytes: 16 * 1024,
   hostCalls: 100_000,

@@ -31,14 +31,6 @@ const limits = z.strictObject({
   memoryMb: count(8, 4096)
     .optional()
     .meta(live("JavaScript heap and buffers of the script, together.", { unit: "MiB", default: 64 })),
-  externalMb: count(1, 4096)
-    .optional()
-    .meta(
-      live(
-        "Meant for buffers alone; the engine counts them within memoryMb, and this bounds nothing further yet.",
-        { unit: "MiB", default: 64 },
-      ),
-    ),
   logLines: count(0, 1_000_000)
     .optional()
     .meta(
@@ -187,6 +179,14 @@ export const bindingSchema = z.strictObject({
       live(
         "CDO.SS_SMTPOnArrivalSink for a script, or the path of a native sink module, relative to this file.",
       ),
+    ),
+  server: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta(
+      live("Name of the virtual server whose mail and sessions it sees.", { defaultText: "all of them" }),
     ),
   enabled: z
     .boolean()

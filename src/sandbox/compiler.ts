@@ -43,6 +43,8 @@ const ENTRY_POINTS = [
   "IEventSink_OnArrival",
   "ISmtpOnArrival_OnArrival",
 ];
+/** esbuild takes every plain script with a direct eval for CommonJS; scripts of JScript use it. */
+const COMMON_JS = /\bmodule\s*\.\s*exports\b|\bexports\s*[.[]|\brequire\s*\(/;
 const TARGET = "es2024";
 const MAX_NAMED_LINES = 5;
 const COM_ONLY = Object.fromEntries(
@@ -54,7 +56,7 @@ export async function compileScript(source: ScriptSource): Promise<CompileAnswer
   try {
     const bundled = await bundle(source, text);
     const format = bundled.metafile.inputs[source.name]?.format;
-    if (format === "cjs")
+    if (format === "cjs" && COMMON_JS.test(text))
       return failed(
         `${source.name}: CommonJS (module.exports, require) is not served; use export default and import`,
         bundled,

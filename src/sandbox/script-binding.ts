@@ -31,7 +31,6 @@ const LIMIT_CEILINGS: ScriptLimits = {
   timeoutMs: 60_000,
   cpuMs: 60_000,
   memoryMb: 512,
-  externalMb: 512,
   logLines: 10_000,
   logBytes: 1024 * 1024,
   hostCalls: 10_000_000,

@@ -1,18 +1,7 @@
-// Scripts that attack their sandbox. Those that the worker contains itself; the others are the relay's to end (endsProcess).
-import { readFileSync } from "node:fs";
+// Scripts that attack their sandbox. and are contained by the worker itself; the others are in test/sandbox/wall.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { script, WorkerUnderTest } from "./support.ts";
 
-interface Hostile {
-  readonly id: string;
-  readonly code: string;
-  readonly endsProcess: boolean;
-}
-
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own fixture
-const hostile = JSON.parse(
-  readFileSync(new URL("../../fixtures/hostile.json", import.meta.url), "utf8"),
-) as Hostile[];
 const limits = { timeoutMs: 200, memoryMb: 32 };
 
 let worker: WorkerUnderTest;
@@ -20,23 +9,6 @@ beforeAll(async () => {
   worker = await WorkerUnderTest.start();
 });
 afterAll(() => worker.stop());
-
-/** Code that throws stands in the function itself; the value of any other is what the script answers. */
-const asScript = ({ id, code }: Hostile): string => {
-  const isStatement = id.startsWith("throw_") || id === "preparestack_loop";
-  return script(isStatement ? code : `const cb = (n) => msg.Subject; return eval(${JSON.stringify(code)})`);
-};
-
-test.each(hostile.filter((entry) => !entry.endsProcess))(
-  "$id ends in a bounded outcome, and the next message is served",
-  async (entry) => {
-    const { outcome } = await worker.run(asScript(entry), { limits });
-    expect(outcome.splices).toBeUndefined();
-    expect(outcome.fault?.message.length ?? 0).toBeLessThanOrEqual(1000);
-    expect(JSON.stringify(outcome)).not.toMatch(/node_modules|src\/sandbox|file:\/\//);
-    expect((await worker.run(script("return 1"))).outcome.verdict).toBe(1);
-  },
-);
 
 test.each([
   ["a 128 MB message", "throw new Error('x'.repeat(2 ** 27))", "throw|memory"],

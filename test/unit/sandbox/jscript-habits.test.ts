@@ -60,3 +60,16 @@ describe("left alone", () => {
     expect(await refusal(text)).toBe("compiled");
   });
 });
+
+describe("eval and CommonJS are told apart", () => {
+  test("a plain script with eval compiles as it is", async () => {
+    expect(await refusal('function onArrival(msg) { eval("msg.Subject = 1"); }')).toBe("compiled");
+  });
+
+  test.each(["module.exports = function () {};", "exports.onArrival = () => 0;", 'var fs = require("fs");'])(
+    "%s is refused with the way that is served",
+    async (line) => {
+      expect(await refusal(`${line}\nfunction onArrival(msg) {}`)).toMatch(/CommonJS .*use export default/);
+    },
+  );
+});
