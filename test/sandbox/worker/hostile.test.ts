@@ -1,4 +1,4 @@
-// Scripts that attack their sandbox. and are contained by the worker itself; the others are in test/sandbox/wall.
+// Scripts that attack their sandbox and are contained by the worker itself; the others are in test/sandbox/wall.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { script, WorkerUnderTest } from "./support.ts";
 
