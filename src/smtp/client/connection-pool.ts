@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import { isPermanent, reply, type Reply } from "../../core/reply.ts";
-import { Connection, type ConnectionOwner, type Job } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import {
   DEFAULT_DESTINATION_SETTINGS,
   type DeliveryOutcome,
@@ -11,6 +11,7 @@ import {
   type NextHop,
   type OutboundMessage,
 } from "./destination.ts";
+import type { ConnectionOwner, Job } from "./outbound-job.ts";
 import { openSession, type RefusedSession } from "./session-opening.ts";
 import { Wire } from "./wire.ts";
 
@@ -29,7 +30,7 @@ const CLOSING = reply(451, "3.2", "The service is shutting down");
 const LONGEST_TICK_MS = 1_000;
 const SHORTEST_TICK_MS = 5;
 
-class ConnectionPool implements Destination, ConnectionOwner {
+class ConnectionPool implements Destination, ConnectionOwner<Connection> {
   #settings: DestinationSettings;
   #logger: Logger;
   #clock: Clock;
@@ -119,8 +120,7 @@ class ConnectionPool implements Destination, ConnectionOwner {
   }
 
   async #open(): Promise<void> {
-    const makeWire = (host: string, address: string, port: number): Wire =>
-      this.#makeWire(host, address, port);
+    const makeWire = (hop: NextHop, address: string): Wire => this.#makeWire(hop, address);
     const opening = await openSession({
       settings: this.#settings,
       makeWire,
@@ -149,8 +149,9 @@ class ConnectionPool implements Destination, ConnectionOwner {
     this.#settleClose();
   }
 
-  #makeWire(host: string, address: string, port: number): Wire {
-    const wire: Wire = new Wire(host, address, port, this.#settings.deadlines, this.#clock, () => {
+  #makeWire(hop: NextHop, address: string): Wire {
+    const { deadlines, tls } = this.#settings;
+    const wire: Wire = new Wire(hop, address, tls, deadlines, this.#clock, () => {
       this.#wires.delete(wire);
       this.#settleClose();
     });

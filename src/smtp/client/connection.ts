@@ -5,43 +5,39 @@ import { describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
-import { ContentEncoder } from "./content-encoder.ts";
-import type { DeliveryOutcome, DestinationSettings, OutboundMessage } from "./destination.ts";
-import { envelopeCommands, type EnvelopeCommands } from "./envelope-commands.ts";
-import { NO_EXTENSIONS, type PeerExtensions } from "./extensions.ts";
-import { isParameterError, judgeRcpt, plain } from "./judgement.ts";
+import { chunkCommand, type ContentForm, formOf, streamContent } from "./content-writer.ts";
+import type { DestinationSettings, OutboundMessage } from "./destination.ts";
+import { envelopeCommands } from "./envelope-commands.ts";
+import { NO_EXTENSIONS, type PeerExtensions, withoutChunks } from "./extensions.ts";
+import { isParameterError, isUnknownCommand, plain } from "./judgement.ts";
 import { hasSinks, OutboundEvents, type OutboundProtocol } from "./outbound-events.ts";
+import type { ConnectionOwner, Job } from "./outbound-job.ts";
 import { outboundSession } from "./outbound-session.ts";
+import { prepare } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { OpenSession } from "./session-opening.ts";
+import { TransactionPlan } from "./transaction-plan.ts";
 import { watchedQuit, WatchedTransaction } from "./watched-transaction.ts";
 import type { Wire, WireListener } from "./wire.ts";
 
-/** A message on its way and who waits for the outcome. */
-export interface Job {
-  readonly message: OutboundMessage;
-  readonly resolve: (outcome: DeliveryOutcome) => void;
-}
-
-export interface ConnectionOwner {
-  /** Free for the next message. */
-  onReady(connection: Connection): void;
-  /** The peer had closed a kept connection before it saw the message: not a failure, it goes over another one. */
-  onUnsent(job: Job): void;
-  /** Takes no more messages. */
-  onEnded(connection: Connection): void;
-}
-
 /**
- * idle → envelope → content → end-of-data → idle; reset after any refusal; ended from everywhere.
+ * idle → (preparing →) envelope → content → end-of-data → idle; reset after any refusal; ended from everywhere.
  * `watched`: sinks take part, and the transaction has a state machine of its own (watched-transaction.ts).
  * `discard`: the end of an empty message that a peer asked for after refusing all recipients.
  */
-type State = "idle" | "envelope" | "content" | "end-of-data" | "discard" | "reset" | "watched" | "ended";
+type State =
+  | "idle"
+  | "preparing"
+  | "envelope"
+  | "content"
+  | "end-of-data"
+  | "discard"
+  | "reset"
+  | "watched"
+  | "ended";
 
 /** Content up to this size is written at once, larger content at the pace of the peer. */
 const WRITE_AT_ONCE_BYTES = 256 * 1024;
-const STREAM_SLICE_BYTES = 64 * 1024;
 
 export class Connection implements WireListener {
   readonly wire: Wire;
@@ -50,7 +46,7 @@ export class Connection implements WireListener {
   #settings: DestinationSettings;
   #logger: Logger;
   #clock: Clock;
-  #owner: ConnectionOwner;
+  #owner: ConnectionOwner<Connection>;
   readonly #protocol: OutboundProtocol | undefined;
   #events: OutboundEvents | undefined;
   #state: State = "idle";
@@ -59,12 +55,9 @@ export class Connection implements WireListener {
   // Of the transaction in hand.
   #job: Job | undefined;
   #offered: PeerExtensions = NO_EXTENSIONS;
-  #commands: EnvelopeCommands | undefined;
-  /** Which reply comes next: 0 MAIL, 1 to n RCPT, n + 1 DATA. */
+  #plan: TransactionPlan | undefined;
+  /** Which reply comes next: below 0 XFORWARD, 0 MAIL, 1 to n RCPT, n + 1 DATA. */
   #step = 0;
-  #mailRefusal: Reply | undefined;
-  #rcptReplies: Reply[] = [];
-  #accepted = 0;
   #contentAfterChunk = 0;
   /** The job to repeat without parameters after RSET. */
   #again: Job | undefined;
@@ -74,7 +67,7 @@ export class Connection implements WireListener {
     settings: DestinationSettings,
     logger: Logger,
     clock: Clock,
-    owner: ConnectionOwner,
+    owner: ConnectionOwner<Connection>,
   ) {
     this.wire = session.wire;
     this.#extensions = session.extensions;
@@ -92,8 +85,9 @@ export class Connection implements WireListener {
   send(job: Job): void {
     this.#started += 1;
     const events = this.#watchers();
-    if (events === undefined) this.#begin(job, this.#extensions);
-    else void this.#sendWatched(job, events);
+    const offered = job.noChunks === true ? withoutChunks(this.#extensions) : this.#extensions;
+    if (events === undefined) this.#prepare(job, offered);
+    else void this.#sendWatched(job, events, offered);
   }
 
   /** Ends an idle connection. */
@@ -111,15 +105,15 @@ export class Connection implements WireListener {
     return (this.#events ??= new OutboundEvents(protocol, this.wire, outboundSession(this.wire)));
   }
 
-  async #sendWatched(job: Job, events: OutboundEvents): Promise<void> {
+  async #sendWatched(job: Job, events: OutboundEvents, offered: PeerExtensions): Promise<void> {
     this.#state = "watched";
-    const { deadlines } = this.#settings;
-    const transaction = new WatchedTransaction(this.wire, events, job.message, this.#extensions, deadlines);
+    const transaction = new WatchedTransaction(this.wire, events, job.message, offered, this.#settings);
     const { outcome, next, answered } = await transaction.run();
-    if (next === "lost") {
+    if (next === "lost" || next === "without-chunks") {
       this.#end();
+      if (next === "without-chunks") this.#owner.onUnsent({ ...job, noChunks: true });
       // A kept connection that the peer had given up: the message goes over another one.
-      if (!answered && this.#started > 1) this.#owner.onUnsent(job);
+      else if (!answered && this.#started > 1) this.#owner.onUnsent(job);
       else job.resolve(outcome);
       return;
     }
@@ -143,6 +137,7 @@ export class Connection implements WireListener {
       case "idle":
         // Mostly 421, the peer's idle limit. Anything else is out of step: the connection is of no use either way.
         return this.wire.fail(`closed while idle: ${answer.code} ${answer.text}`);
+      case "preparing":
       case "watched":
       case "ended":
         return undefined;
@@ -156,45 +151,67 @@ export class Connection implements WireListener {
     if (job === undefined) return;
     this.#job = undefined;
     this.#again = undefined;
-    const kept = this.#started > 1 && state === "envelope" && this.#step === 0;
-    if (kept) return this.#owner.onUnsent(job);
+    const unseen = this.#started > 1 && state === "envelope" && this.#isFirstStep;
+    if (unseen || state === "preparing") return this.#owner.onUnsent(job);
     const mayDuplicate = state === "end-of-data";
+    const { remote } = this.wire;
     if (mayDuplicate)
-      this.#logger.warn(
-        { message: job.message.id, remote: this.wire.remote, reason },
-        "no reply to end of data",
-      );
-    this.#unreachable(job, reply(451, "4.2", reason), mayDuplicate);
+      this.#logger.warn({ message: job.message.id, remote, reason }, "no reply to end of data");
+    const lost = reply(451, "4.2", reason);
+    if (this.#plan?.replies.hasFinals !== true || !mayDuplicate)
+      return this.#unreachable(job, lost, mayDuplicate);
+    // LMTP: those that have their answer keep it.
+    this.#job = job;
+    return this.#reportAll(lost);
   }
 
-  #begin(job: Job, offered: PeerExtensions): void {
-    const commands = envelopeCommands(job.message, offered);
+  /** Most messages go out as they are, and in the same turn. */
+  #prepare(job: Job, offered: PeerExtensions, accepts: PeerExtensions = offered): void {
     this.#job = job;
+    const prepared = prepare(job.message, accepts, this.#settings);
+    if (!(prepared instanceof Promise)) return this.#begin(prepared, offered);
+    this.#state = "preparing";
+    prepared.then(
+      (message) => (this.#state === "preparing" ? this.#begin(message, offered) : undefined),
+      (thrown: unknown) => this.#unreadable(job, thrown),
+    );
+    return undefined;
+  }
+
+  #begin(message: OutboundMessage | Reply, offered: PeerExtensions): void {
     this.#offered = offered;
-    this.#mailRefusal = undefined;
-    this.#rcptReplies = [];
-    this.#accepted = 0;
-    this.#step = 0;
-    if ("code" in commands) {
-      this.#report(job.message.recipients.map(() => commands));
+    if ("code" in message) return this.#refusedHere(message);
+    const commands = envelopeCommands(message, offered);
+    if ("code" in commands) return this.#refusedHere(commands);
+    const plan = new TransactionPlan(message, commands, offered, this.#settings);
+    this.#plan = plan;
+    if (plan.rcpts === 0) {
+      this.#reportAll();
       return this.#ready();
     }
-    this.#commands = commands;
-    if (commands.rcpts.length === 0) {
-      this.#report(this.#repliesWith(undefined));
-      return this.#ready();
-    }
-    if (job.message.envelope.body === "8BITMIME" && !offered.eightBitMime) {
-      this.#logger.debug(
-        { message: job.message.id, remote: this.wire.remote },
-        "8-bit content sent without 8BITMIME",
-      );
-    }
+    this.#step = plan.firstStep;
     this.#state = "envelope";
     this.wire.startStage("MAIL", this.#settings.deadlines.commandMs);
-    // RFC 2920 §3.1: all three in one group. The replies are judged when they come.
-    if (this.#pipelines) this.wire.write(`${commands.mail}${commands.rcpts.join("")}DATA\r\n`);
-    else this.wire.write(commands.mail);
+    // The replies are judged when they come.
+    this.wire.write(this.#pipelines ? plan.group() : plan.line(plan.firstStep));
+    return undefined;
+  }
+
+  /** The peer is not asked. */
+  #refusedHere(refusal: Reply): void {
+    this.#report(this.#job?.message.recipients.map(() => refusal) ?? []);
+    return this.#ready();
+  }
+
+  #unreadable(job: Job, thrown: unknown): void {
+    this.#job = undefined;
+    this.#unreachable(job, reply(451, "3.0", `the content cannot be read: ${describeError(thrown)}`), false);
+    if (this.#state === "preparing") this.#ready();
+  }
+
+  /** Nothing was answered yet. */
+  get #isFirstStep(): boolean {
+    return this.#step === this.#plan?.firstStep;
   }
 
   get #pipelines(): boolean {
@@ -202,34 +219,32 @@ export class Connection implements WireListener {
   }
 
   #onEnvelopeReply(answer: PeerReply): void {
+    const plan = this.#plan;
+    if (plan === undefined) return undefined;
     if (answer.code === 421) return this.#onClosing(answer);
-    const rcpts = this.#commands?.rcpts.length ?? 0;
     const step = this.#step;
-    if (step > rcpts) return this.#onDataReply(answer);
+    if (step > plan.rcpts) return this.#onDataReply(answer);
     // FAULTS N04: a 354 in the place of another reply means that one is missing.
     if (answer.code >= 300 && answer.code < 400)
       return this.wire.fail(`out of step: ${answer.code} ${answer.text}`);
     this.#step = step + 1;
-    if (step === 0) {
-      if (!isPositive(answer)) this.#mailRefusal = plain(answer);
-    } else {
-      this.#rcptReplies.push(judgeRcpt(answer));
-      if (isPositive(answer)) this.#accepted += 1;
-    }
-    this.#next(rcpts);
+    // Below 0: what the peer makes of XFORWARD is its own affair, the mail goes on.
+    if (step > 0) plan.replies.addRcpt(answer);
+    else if (step === 0 && !isPositive(answer)) plan.replies.mailRefusal = plain(answer);
+    return this.#next(plan);
   }
 
   /** Sends what follows, unless it is on the wire already. */
-  #next(rcpts: number): void {
+  #next(plan: TransactionPlan): void {
     const { commandMs, dataInitiationMs } = this.#settings.deadlines;
-    const step = this.#step;
-    if (step <= rcpts) this.wire.startStage("RCPT", commandMs);
-    else this.wire.startStage("DATA", dataInitiationMs);
+    const isDataNext = this.#step > plan.rcpts;
+    if (isDataNext && plan.isChunk)
+      return plan.replies.isRefused ? this.#refused(undefined) : this.#sendContent();
+    this.wire.startStage(isDataNext ? "DATA" : "RCPT", isDataNext ? dataInitiationMs : commandMs);
     if (this.#pipelines) return undefined;
-    if (this.#mailRefusal !== undefined) return this.#refused(undefined);
-    if (step <= rcpts) this.wire.write(this.#commands?.rcpts[step - 1] ?? "");
-    else if (this.#accepted > 0) this.wire.write("DATA\r\n");
-    else return this.#refused(undefined);
+    const isOver = plan.replies.mailRefusal !== undefined || (isDataNext && plan.replies.isRefused);
+    if (isOver) return this.#refused(undefined);
+    this.wire.write(plan.line(this.#step));
     return undefined;
   }
 
@@ -237,9 +252,9 @@ export class Connection implements WireListener {
     if (isPositive(answer) && answer.code !== 354)
       return this.wire.fail(`out of step: ${answer.code} ${answer.text}`);
     if (answer.code !== 354) return this.#refused(answer);
-    if (this.#mailRefusal === undefined && this.#accepted > 0) return this.#sendContent();
-    const nobody = this.#accepted === 0;
-    this.#report(this.#repliesWith(undefined));
+    if (this.#plan?.replies.isRefused === false) return this.#sendContent();
+    const nobody = this.#plan?.replies.accepted === 0;
+    this.#reportAll();
     // It refused the sender and would take an empty message all the same: without the dot it gets none.
     if (!nobody) return this.wire.fail("DATA accepted after a refused MAIL");
     // RFC 2920 §3.1: recipients refused, DATA accepted: a lone dot ends it.
@@ -250,51 +265,42 @@ export class Connection implements WireListener {
   }
 
   #sendContent(): void {
-    const content = this.#job?.message.content;
-    if (content === undefined) return;
-    const encoder = new ContentEncoder(this.#job?.message.crlfOnly);
+    if (this.#plan === undefined) return;
+    const { message, isChunk } = this.#plan;
+    const { content } = message;
+    const form = formOf(message, isChunk);
     this.#contentAfterChunk = this.wire.chunks;
+    if (isChunk) this.wire.write(`${chunkCommand(message)}\r\n`);
     if (content.size > WRITE_AT_ONCE_BYTES || !content.inMemory) {
       this.#state = "content";
-      void this.#stream(content, encoder);
+      void this.#stream(content, form);
       return;
     }
     this.#state = "end-of-data";
     this.wire.startStage("end of data", this.#settings.deadlines.endOfDataMs);
     const encoded: Buffer[] = [];
-    for (const piece of content.pieces) if (Buffer.isBuffer(piece)) encoded.push(encoder.encode(piece));
-    this.wire.writeAll(encoded, encoder.end());
+    for (const piece of content.pieces) if (Buffer.isBuffer(piece)) encoded.push(form.encode(piece));
+    this.wire.writeAll(encoded, form.end());
   }
 
-  async #stream(content: Content, encoder: ContentEncoder): Promise<void> {
+  async #stream(content: Content, form: ContentForm): Promise<void> {
     const { dataBlockMs, endOfDataMs } = this.#settings.deadlines;
-    try {
-      for await (const chunk of content.chunks()) {
-        for (let at = 0; at < chunk.length; at += STREAM_SLICE_BYTES) {
-          if (this.#state !== "content") return;
-          this.wire.startStage("data block", dataBlockMs);
-          const room = this.wire.write(encoder.encode(chunk.subarray(at, at + STREAM_SLICE_BYTES)));
-          if (!room) await this.wire.drained();
-        }
-      }
-    } catch (error) {
-      // Without the dot the peer has nothing: a message cut short is never taken for a whole one.
-      this.wire.fail(`the content cannot be read: ${describeError(error)}`);
-      return;
-    }
-    if (this.#state !== "content") return;
+    const isWanted = (): boolean => this.#state === "content";
+    if (!(await streamContent(this.wire, content, form, dataBlockMs, isWanted))) return;
     this.#state = "end-of-data";
     this.wire.startStage("end of data", endOfDataMs);
-    this.wire.write(encoder.end());
+    this.wire.write(form.end());
   }
 
   #onFinalReply(answer: PeerReply): void {
+    if (this.#plan?.isChunk === true && isUnknownCommand(answer)) return this.#withoutChunks();
     const early = this.#state === "content" || this.wire.chunks === this.#contentAfterChunk;
     if (answer.code < 400 && (early || answer.code >= 300)) {
       // A surplus reply, which would have confirmed a message that the peer has not read yet.
       return this.wire.fail(`out of step: ${answer.code} ${answer.text}`);
     }
-    this.#report(this.#repliesWith(plain(answer)));
+    if (!early && this.#isOneOfMany(answer)) return undefined;
+    this.#reportAll(plain(answer));
     // Refused before it was read: what is still on the way would be taken for commands.
     if (early) return this.wire.fail("the peer refused the content before its end");
     if (answer.code === 421) return this.wire.fail("the peer closes the channel");
@@ -304,11 +310,11 @@ export class Connection implements WireListener {
   /** The transaction ends before the content: MAIL, all recipients, or DATA were refused. */
   #refused(data: PeerReply | undefined): void {
     const job = this.#job;
-    const refusal = this.#mailRefusal;
+    const refusal = this.#plan?.replies.mailRefusal;
     // FAULTS N05: the peer offered what it does not know. Once more, with bare commands.
     if (
       job !== undefined &&
-      this.#commands?.parameters === true &&
+      this.#plan?.commands.parameters === true &&
       refusal !== undefined &&
       isParameterError(refusal)
     ) {
@@ -317,7 +323,7 @@ export class Connection implements WireListener {
       this.#job = undefined;
       return this.#reset();
     }
-    this.#report(this.#repliesWith(data === undefined ? undefined : plain(data)));
+    this.#reportAll(data === undefined ? undefined : plain(data));
     return this.#reset();
   }
 
@@ -332,13 +338,15 @@ export class Connection implements WireListener {
     const again = this.#again;
     this.#again = undefined;
     if (again === undefined) return this.#ready();
-    return this.#begin(again, { ...NO_EXTENSIONS, pipelining: this.#extensions.pipelining });
+    const { pipelining, eightBitMime } = this.#extensions;
+    // It did offer 8BITMIME, whatever it thinks of the parameter: what was 8-bit stays so.
+    return this.#prepare(again, { ...NO_EXTENSIONS, pipelining }, { ...NO_EXTENSIONS, eightBitMime });
   }
 
   #onClosing(answer: PeerReply): void {
     const job = this.#job;
     // The first reply on a kept connection: the peer gave it up in between, as if it had closed silently.
-    const unseen = this.#started > 1 && this.#step === 0;
+    const unseen = this.#started > 1 && this.#isFirstStep;
     if (job !== undefined && !unseen) {
       this.#job = undefined;
       this.#unreachable(job, plain(answer), false);
@@ -346,26 +354,22 @@ export class Connection implements WireListener {
     this.wire.fail(`${answer.code} ${answer.text}`);
   }
 
-  /** Per recipient: its own refusal, or that of MAIL, or the reply to DATA or the end of data. */
-  #repliesWith(data: Reply | undefined): Reply[] {
-    const commands = this.#commands;
-    const replies: Reply[] = [];
-    let asked = 0;
-    const count = this.#job?.message.recipients.length ?? 0;
-    for (let place = 0; place < count; place += 1) {
-      const local = commands?.refused.get(place);
-      if (local !== undefined) {
-        replies.push(local);
-        continue;
-      }
-      const rcpt = this.#rcptReplies[asked];
-      asked += 1;
-      const own = rcpt !== undefined && !isPositive(rcpt) ? rcpt : data;
-      replies.push(
-        this.#mailRefusal ?? own ?? reply(451, "5.0", "No reply of the next host for this recipient"),
-      );
-    }
-    return replies;
+  /** RFC 2033 §4.2: after the content, LMTP has one reply for each accepted recipient; whether more are to come. */
+  #isOneOfMany(answer: PeerReply): boolean {
+    if (this.#settings.dialect !== "lmtp" || answer.code === 421) return false;
+    return this.#plan?.replies.addFinal(answer) === false;
+  }
+
+  /** FAULTS N05: CHUNKING was offered and BDAT is not known, so the content was read as commands. */
+  #withoutChunks(): void {
+    const job = this.#job;
+    this.#job = undefined;
+    this.wire.fail("BDAT was offered and is not known");
+    if (job !== undefined) this.#owner.onUnsent({ ...job, noChunks: true });
+  }
+
+  #reportAll(rest?: Reply): void {
+    this.#report(this.#plan?.replies.all(rest) ?? []);
   }
 
   #report(replies: readonly Reply[]): void {

@@ -1,6 +1,6 @@
 // The contract of the outbound client: who has mail for a next hop calls deliver() and learns each recipient's reply.
 // Order: createDestination(), any number of deliver() (at most `capacity` at a time run at once, more wait), close().
-import type { Envelope, Recipient } from "../../core/envelope.ts";
+import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
 import type { Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
 import type { OutboundProtocol } from "./outbound-events.ts";
@@ -16,6 +16,8 @@ export interface OutboundMessage {
   readonly content: Content;
   /** Promises that every line ends in CRLF and no CR or LF stands alone, which saves one scan of the bytes. */
   readonly crlfOnly?: boolean | undefined;
+  /** Where the message came from, for XFORWARD. */
+  readonly origin?: Origin | undefined;
 }
 
 export interface DeliveryReport {
@@ -48,25 +50,51 @@ export interface NextHop {
   readonly port: number;
   /** IP addresses to try in this order. */
   readonly addresses?: readonly string[] | undefined;
+  /** The file name of a Unix domain socket; then host and port are for logs only. */
+  readonly socketPath?: string | undefined;
 }
 
 export interface TlsPolicy {
   /** `opportunistic`: STARTTLS when offered, in clear otherwise. `required`: never in clear. */
   readonly mode: "none" | "opportunistic" | "required";
+  /** TLS from the first byte (RFC 8314 §3), whatever `mode` says. */
+  readonly implicit?: boolean | undefined;
   /** Whether the certificate must be trusted and name the host. */
   readonly verify: boolean;
   /** Opportunistic only: whether a failed TLS negotiation is followed by a connection in clear. */
   readonly clearAfterFailure: boolean;
   /** PEM of the authorities to trust instead of the built-in ones. */
   readonly authorities?: string | undefined;
+  /** Names of which the certificate must carry one, instead of the host's. */
+  readonly names?: readonly string[] | undefined;
+  /** SHA-256 of certificates or of their public keys, lower-case hex: one must match, and no authority is asked. */
+  readonly pins?: readonly string[] | undefined;
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
 }
+
+export const AUTH_MECHANISMS = ["XOAUTH2", "CRAM-MD5", "PLAIN", "LOGIN"] as const;
+export type AuthMechanism = (typeof AUTH_MECHANISMS)[number];
 
 export interface OutboundCredentials {
   readonly user: string;
-  readonly password: string;
+  readonly password?: string | undefined;
+  /** The bearer token of XOAUTH2, asked for anew at each authentication because it expires. */
+  readonly token?: (() => Promise<string>) | undefined;
+  /** The only one to use; otherwise the strongest that is offered. */
+  readonly mechanism?: AuthMechanism | undefined;
   /** Whether they may be sent without TLS. */
   readonly allowInClear: boolean;
 }
+
+/**
+ * Content that the peer takes, or the reply for all recipients when there is none (decision 0020).
+ * `isBinary`: the message is declared BINARYMIME.
+ */
+export type ConvertBody = (
+  content: Content,
+  target: "7bit" | "8bit",
+  isBinary: boolean,
+) => Promise<Content | Reply>;
 
 /** RFC 5321 §4.5.3.2: how long each stage may take, in ms. */
 export interface StageDeadlines {
@@ -82,6 +110,8 @@ export interface StageDeadlines {
 export interface DestinationSettings {
   /** Hosts in the order to try. */
   readonly nextHops: readonly NextHop[];
+  /** LMTP (RFC 2033): LHLO, and a reply for each recipient at the end of data. */
+  readonly dialect: "smtp" | "lmtp";
   /** Argument of EHLO. */
   readonly heloName: string;
   /** Connections at a time. */
@@ -96,6 +126,12 @@ export interface DestinationSettings {
   readonly maxAddresses: number;
   /** Whether PIPELINING is used when offered (ShouldPipelineOut). */
   readonly pipelining: boolean;
+  /** BDAT (RFC 3030) where CHUNKING is offered: for BINARYMIME alone, or for all whose lines are known to end in CRLF. */
+  readonly chunking: "never" | "when-needed" | "always";
+  /** Absent: 8-bit content goes out as it is, BINARYMIME only to hosts that take it. */
+  readonly convertBody?: ConvertBody | undefined;
+  /** Tell the next hop of the client behind us, when it offers XFORWARD. */
+  readonly xforward: boolean;
   readonly tls: TlsPolicy;
   readonly credentials?: OutboundCredentials | undefined;
   /** The sinks of outbound events. */
@@ -120,6 +156,9 @@ export const DEFAULT_DESTINATION_SETTINGS: Omit<DestinationSettings, "nextHops" 
   reopenPauseMs: 60_000,
   maxAddresses: 10,
   pipelining: true,
+  dialect: "smtp",
+  chunking: "when-needed",
+  xforward: false,
   tls: { mode: "opportunistic", verify: false, clearAfterFailure: true },
   deadlines: DEFAULT_DEADLINES,
 };

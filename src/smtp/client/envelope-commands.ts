@@ -1,5 +1,7 @@
 // MAIL and RCPT of one transaction, with the parameters that the peer offers, and what is refused without asking it.
-import { isAscii, isMailbox, isNullSender } from "../../core/address.ts";
+import { isAscii as isAsciiBytes } from "node:buffer";
+import { domainToASCII } from "node:url";
+import { domainOf, isAscii, isMailbox, isNullSender, localPartOf } from "../../core/address.ts";
 import type { Recipient } from "../../core/envelope.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import type { OutboundMessage } from "./destination.ts";
@@ -20,10 +22,11 @@ export interface EnvelopeCommands {
 export const BAD_SENDER = reply(553, "1.7", "The sender address cannot be sent over SMTP");
 export const BAD_RECIPIENT = reply(553, "1.3", "The recipient address cannot be sent over SMTP");
 export const NEEDS_UTF8 = reply(550, "6.7", "The message needs SMTPUTF8, which the next host does not offer");
-export const NEEDS_BINARY = reply(
-  554,
-  "6.3",
-  "The message is declared BINARYMIME and cannot be sent with DATA",
+/** RFC 8689 §4.2.1 */
+export const NEEDS_TLS = reply(
+  550,
+  "7.30",
+  "REQUIRETLS support required, and the next host has none to rely on",
 );
 export const tooLarge = (size: number, limit: number): Reply =>
   reply(552, "3.4", `The message has ${size} bytes, the next host takes ${limit}`);
@@ -39,14 +42,16 @@ export function envelopeCommands(
   message: OutboundMessage,
   offered: PeerExtensions,
 ): EnvelopeCommands | Reply {
-  const { sender, envelope, content } = message;
-  if (!isNullSender(sender) && !canBeSent(sender)) return BAD_SENDER;
-  if (envelope.body === "BINARYMIME") return NEEDS_BINARY;
+  const { envelope, content } = message;
+  if (!isNullSender(message.sender) && !canBeSent(message.sender)) return BAD_SENDER;
+  if (envelope.requireTls === true && !offered.requireTls) return NEEDS_TLS;
   if (offered.maxSize !== undefined && offered.maxSize > 0 && content.size > offered.maxSize) {
     return tooLarge(content.size, offered.maxSize);
   }
-  const utf8 = needsUtf8(message);
-  if (utf8 && !offered.smtpUtf8 && !onlyRecipientsNeedUtf8(message)) return NEEDS_UTF8;
+  const sender = offered.smtpUtf8 ? message.sender : asciiAddress(message.sender);
+  // RFC 6531 §3.5: a relay does not downgrade header fields; the message goes back.
+  if (sender === undefined || (!offered.smtpUtf8 && headerNeedsUtf8(message))) return NEEDS_UTF8;
+  const utf8 = offered.smtpUtf8 && needsUtf8(message);
   const path = `MAIL FROM:<${sender}>`;
   const mail = path + mailParameters(message, offered, utf8);
   return recipientCommands(message, offered, mail, mail.length > path.length);
@@ -63,46 +68,53 @@ function recipientCommands(
   let refused: Map<number, Reply> | undefined;
   let parameters = mailHasParameters;
   for (const [place, recipient] of message.recipients.entries()) {
-    const refusal = refusalOf(recipient.address, offered);
-    if (refusal !== undefined) {
+    const address = forwardPath(recipient.address, offered);
+    if (typeof address !== "string") {
       refused ??= new Map();
-      refused.set(place, refusal);
+      refused.set(place, address);
       continue;
     }
     const extra = offered.dsn ? recipientParameters(recipient) : "";
     parameters ||= extra.length > 0;
-    rcpts.push(`RCPT TO:<${recipient.address}>${extra}\r\n`);
+    rcpts.push(`RCPT TO:<${address}>${extra}\r\n`);
     places.push(place);
   }
   return { mail: `${mail}\r\n`, rcpts, places, refused: refused ?? NONE_REFUSED, parameters };
 }
 
-function refusalOf(address: string, offered: PeerExtensions): Reply | undefined {
+/** The address as it is written to this peer, or why it is not. */
+function forwardPath(address: string, offered: PeerExtensions): string | Reply {
   // FAULTS H03: an address that breaks out of its brackets is never written.
-  if (PLAIN_ADDRESS.test(address)) return undefined;
+  if (PLAIN_ADDRESS.test(address)) return address;
   if (!isMailbox(address)) return BAD_RECIPIENT;
-  return offered.smtpUtf8 || isAscii(address) ? undefined : NEEDS_UTF8;
+  return offered.smtpUtf8 ? address : (asciiAddress(address) ?? NEEDS_UTF8);
+}
+
+/** RFC 6531 §3.2: a domain has an ASCII form (A-labels), a local part has none. */
+function asciiAddress(address: string): string | undefined {
+  if (PLAIN_ADDRESS.test(address) || isAscii(address)) return address;
+  const local = localPartOf(address);
+  const domain = domainToASCII(domainOf(address));
+  return isAscii(local) && domain !== "" ? `${local}@${domain}` : undefined;
 }
 
 function needsUtf8(message: OutboundMessage): boolean {
-  if (message.envelope.smtpUtf8 === true && hasHighByte(message.content.header)) return true;
+  if (headerNeedsUtf8(message)) return true;
   if (!PLAIN_ADDRESS.test(message.sender) && !isAscii(message.sender)) return true;
   return message.recipients.some(({ address }) => !PLAIN_ADDRESS.test(address) && !isAscii(address));
 }
 
-function onlyRecipientsNeedUtf8(message: OutboundMessage): boolean {
-  return (
-    isAscii(message.sender) && !(message.envelope.smtpUtf8 === true && hasHighByte(message.content.header))
-  );
-}
-
-const hasHighByte = (bytes: Buffer): boolean => bytes.some((byte) => byte > 0x7f);
+/** 8-bit header fields of a message that was not declared SMTPUTF8 are old mail, not UTF-8: they go as they came. */
+const headerNeedsUtf8 = ({ envelope, content }: OutboundMessage): boolean =>
+  envelope.smtpUtf8 === true && !isAsciiBytes(content.header);
 
 function mailParameters(message: OutboundMessage, offered: PeerExtensions, utf8: boolean): string {
   const { envelope, content } = message;
   let text = offered.maxSize === undefined ? "" : ` SIZE=${content.size}`;
   if (offered.eightBitMime && envelope.body === "8BITMIME") text += " BODY=8BITMIME";
-  if (utf8 && offered.smtpUtf8) text += " SMTPUTF8";
+  else if (envelope.body === "BINARYMIME") text += " BODY=BINARYMIME";
+  if (utf8) text += " SMTPUTF8";
+  if (envelope.requireTls === true) text += " REQUIRETLS";
   if (!offered.dsn) return text;
   if (envelope.returnContent !== undefined) text += ` RET=${envelope.returnContent}`;
   if (envelope.envelopeId !== undefined) text += ` ENVID=${xtext(envelope.envelopeId)}`;

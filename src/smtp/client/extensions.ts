@@ -8,6 +8,13 @@ export interface PeerExtensions {
   readonly eightBitMime: boolean;
   readonly smtpUtf8: boolean;
   readonly dsn: boolean;
+  /** RFC 3030: BDAT, and with it bodies of any bytes. */
+  readonly chunking: boolean;
+  readonly binaryMime: boolean;
+  /** RFC 8689 §4: offered, and over TLS to a host that is proven to be the one meant. */
+  readonly requireTls: boolean;
+  /** Attributes that XFORWARD may carry. */
+  readonly xforward: readonly string[];
   readonly startTls: boolean;
   /** SASL mechanisms in upper case. */
   readonly auth: readonly string[];
@@ -20,11 +27,22 @@ export const NO_EXTENSIONS: PeerExtensions = {
   eightBitMime: false,
   smtpUtf8: false,
   dsn: false,
+  chunking: false,
+  binaryMime: false,
+  requireTls: false,
+  xforward: [],
   startTls: false,
   auth: [],
 };
 
-export function parseExtensions(ehlo: PeerReply): PeerExtensions {
+/** The same without what only looked like chunks. */
+export const withoutChunks = (offered: PeerExtensions): PeerExtensions => ({
+  ...offered,
+  chunking: false,
+  binaryMime: false,
+});
+
+export function parseExtensions(ehlo: PeerReply, isVerified = false): PeerExtensions {
   const offered = new Map<string, string[]>();
   for (const line of ehlo.lines.slice(1)) {
     // "AUTH=LOGIN" is the spelling of old peers.
@@ -37,6 +55,10 @@ export function parseExtensions(ehlo: PeerReply): PeerExtensions {
     eightBitMime: offered.has("8BITMIME"),
     smtpUtf8: offered.has("SMTPUTF8"),
     dsn: offered.has("DSN"),
+    chunking: offered.has("CHUNKING"),
+    binaryMime: offered.has("BINARYMIME"),
+    requireTls: isVerified && offered.has("REQUIRETLS"),
+    xforward: offered.get("XFORWARD") ?? [],
     startTls: offered.has("STARTTLS"),
     auth: offered.get("AUTH") ?? [],
   };

@@ -37,3 +37,7 @@ export function isParameterError(refusal: Reply): boolean {
   if (refusal.code === 555 || refusal.code === 504) return true;
   return refusal.code === 501 && (refusal.detail === undefined || refusal.detail.startsWith("5."));
 }
+
+/** RFC 5321 §4.2.4, of a command whose keyword the peer offered. */
+export const isUnknownCommand = ({ code }: Pick<Reply, "code">): boolean =>
+  code === 500 || code === 502 || code === 503 || code === 504;

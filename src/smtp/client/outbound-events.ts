@@ -57,6 +57,8 @@ export interface NativeCommand {
   readonly recipientIndex?: number;
   readonly stage: string;
   readonly limitMs: number;
+  /** Writes what goes out right behind the command: the content of a chunk. */
+  readonly follow?: () => void;
 }
 
 /** How a step ended. `reply` is that of the built-in command or of what was sent instead; absent: nothing was sent in its place. */
@@ -90,7 +92,7 @@ export class OutboundEvents {
     const draft = new CommandDraft(native, this.#protocol.server, this.#session, message);
     const before = await this.#callRow(sinks?.before ?? [], draft);
     if (before !== undefined) return before;
-    const answer = await this.send(draft.nativeCommand, native, message);
+    const answer = await this.send(draft.nativeCommand, native, message, native.follow);
     if (answer.state !== "default" || answer.reply.code >= 400) return answer;
     const after = await this.#callRow(sinks?.after ?? [], draft);
     return after === undefined || after.failed === true
@@ -103,10 +105,10 @@ export class OutboundEvents {
     line: string,
     { verb, argument, stage, limitMs }: Pick<NativeCommand, "verb" | "argument" | "stage" | "limitMs">,
     message: ProtocolMessage,
-    blob?: Buffer,
+    follow?: () => void,
   ): Promise<Sent> {
     const pending = this.#wire.ask(line, stage, limitMs);
-    if (blob !== undefined) this.#wire.write(blob);
+    follow?.();
     return this.judge(await pending, { line, verb, argument }, message);
   }
 
@@ -179,7 +181,8 @@ export class OutboundEvents {
     const { native, message, command, blob } = draft;
     const verb = command.split(" ", 1)[0]?.toUpperCase() ?? "";
     const argument = command.slice(verb.length + 1);
-    return this.send(command, { ...native, verb, argument }, message, blob);
+    const follow = blob === undefined ? undefined : (): boolean => this.#wire.write(blob);
+    return this.send(command, { ...native, verb, argument }, message, follow);
   }
 
   #stepAfter(outcome: ProtocolOutcome, draft: CommandDraft, sent: Sent | undefined): Step | undefined {

@@ -2,7 +2,8 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import { isPermanent, reply, type Reply } from "../../core/reply.ts";
-import type { DestinationSettings, NextHop, OutboundCredentials } from "./destination.ts";
+import { authenticate } from "./authentication.ts";
+import type { DestinationSettings, NextHop } from "./destination.ts";
 import { NO_EXTENSIONS, parseExtensions, type PeerExtensions } from "./extensions.ts";
 import { hasSinks, OutboundEvents } from "./outbound-events.ts";
 import { NO_MESSAGE, outboundSession } from "./outbound-session.ts";
@@ -25,7 +26,7 @@ export interface RefusedSession {
 }
 
 /** Makes a wire; the caller sees to its deadlines until it is closed. */
-export type WireMaker = (host: string, address: string, port: number) => Wire;
+export type WireMaker = (hop: NextHop, address: string) => Wire;
 
 export interface OpeningContext {
   readonly settings: DestinationSettings;
@@ -64,9 +65,9 @@ async function openHost(
   address: string,
 ): Promise<OpenSession | RefusedSession> {
   const { tls } = context.settings;
-  const wire = context.makeWire(hop.host, address, hop.port);
+  const wire = context.makeWire(hop, address);
   const clear = await greet(context, wire);
-  if (clear.kind === "refused" || tls.mode === "none") return finish(context, clear);
+  if (clear.kind === "refused" || tls.mode === "none" || wire.encrypted) return finish(context, clear);
   if (!clear.extensions.startTls) {
     if (tls.mode === "opportunistic") return finish(context, clear);
     return abandon(wire, reply(451, "7.10", "TLS is required and the host does not offer it"));
@@ -77,7 +78,7 @@ async function openHost(
     context.logger.warn({ remote: wire.remote, problem }, "TLS failed, going on in clear");
     if (wire.lost === undefined) return finish(context, clear);
     // A negotiation that broke off takes its connection with it.
-    return finish(context, await greet(context, context.makeWire(hop.host, address, hop.port)));
+    return finish(context, await greet(context, context.makeWire(hop, address)));
   }
   return abandon(wire, reply(451, "7.5", `TLS failed: ${problem}`));
 }
@@ -103,15 +104,19 @@ async function hello(
     const events = before?.events ?? new OutboundEvents(protocol, wire, outboundSession(wire));
     return watchedHello(context, wire, events);
   }
-  const { heloName, deadlines } = context.settings;
-  const ehlo = await wire.ask(`EHLO ${heloName}`, "EHLO", deadlines.commandMs);
-  if (ehlo.code === 250) return { kind: "open", wire, extensions: parseExtensions(ehlo) };
-  if (!isPermanent(ehlo)) return abandon(wire, asRefusal(ehlo, "EHLO"));
+  const { heloName, deadlines, dialect } = context.settings;
+  const verb = HELLO[dialect];
+  const ehlo = await wire.ask(`${verb} ${heloName}`, verb, deadlines.commandMs);
+  if (ehlo.code === 250) return { kind: "open", wire, extensions: parseExtensions(ehlo, wire.verified) };
+  // RFC 2033 §4.1: LMTP has neither EHLO nor HELO.
+  if (dialect === "lmtp" || !isPermanent(ehlo)) return abandon(wire, asRefusal(ehlo, verb));
   // RFC 5321 §3.2: a peer from before 1995.
   const helo = await wire.ask(`HELO ${heloName}`, "HELO", deadlines.commandMs);
   if (helo.code === 250) return { kind: "open", wire, extensions: NO_EXTENSIONS };
   return abandon(wire, asRefusal(helo, "HELO"));
 }
+
+const HELLO = { smtp: "EHLO", lmtp: "LHLO" } as const;
 
 /** OnSessionStart: EHLO, or what a sink says instead of it. */
 async function watchedHello(
@@ -119,20 +124,16 @@ async function watchedHello(
   wire: Wire,
   events: OutboundEvents,
 ): Promise<OpenSession | RefusedSession> {
-  const { heloName, deadlines } = context.settings;
-  const ehlo = {
-    event: "OnSessionStart",
-    verb: "EHLO",
-    line: `EHLO ${heloName}`,
-    argument: heloName,
-  } as const;
-  const limits = { stage: "EHLO", limitMs: deadlines.commandMs };
+  const { heloName, deadlines, dialect } = context.settings;
+  const verb = HELLO[dialect];
+  const ehlo = { event: "OnSessionStart", verb, line: `${verb} ${heloName}`, argument: heloName } as const;
+  const limits = { stage: verb, limitMs: deadlines.commandMs };
   const { reply: answer, failed, state } = await events.perform({ ...ehlo, ...limits }, NO_MESSAGE);
   if (failed === true) return abandon(wire, reply(451, "3.0", "A sink of the outbound events failed"));
   if (state === "session-end") return abandon(wire, reply(451, "5.0", "A sink ended the session"));
   if (answer === undefined) return { kind: "open", wire, extensions: NO_EXTENSIONS, events };
-  if (answer.code !== 250) return abandon(wire, asRefusal(answer, "EHLO"));
-  return { kind: "open", wire, extensions: parseExtensions(answer), events };
+  if (answer.code !== 250) return abandon(wire, asRefusal(answer, verb));
+  return { kind: "open", wire, extensions: parseExtensions(answer, wire.verified), events };
 }
 
 async function startTls(context: OpeningContext, wire: Wire): Promise<string | undefined> {
@@ -161,25 +162,6 @@ async function finish(
   );
   // Ours to mend, so the mail waits, whatever class the reply has.
   return abandon(wire, reply(454, "7.0", `Authentication failed: ${answer.code} ${answer.text}`));
-}
-
-const base64 = (text: string): string => Buffer.from(text).toString("base64");
-
-/** RFC 4954; PLAIN is RFC 4616. */
-async function authenticate(
-  wire: Wire,
-  mechanisms: readonly string[],
-  credentials: OutboundCredentials,
-  limitMs: number,
-): Promise<PeerReply | Reply> {
-  const { user, password } = credentials;
-  if (mechanisms.includes("PLAIN"))
-    return wire.ask(`AUTH PLAIN ${base64(`\0${user}\0${password}`)}`, "AUTH", limitMs);
-  if (!mechanisms.includes("LOGIN")) return reply(504, "5.4", "Neither AUTH PLAIN nor LOGIN is offered");
-  let answer = await wire.ask("AUTH LOGIN", "AUTH", limitMs);
-  if (answer.code === 334) answer = await wire.ask(base64(user), "AUTH", limitMs);
-  if (answer.code === 334) answer = await wire.ask(base64(password), "AUTH", limitMs);
-  return answer;
 }
 
 /** Why there is no session: a refusal as it is, anything else as a transient fault of the protocol. */

@@ -4,25 +4,26 @@ import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import type { OutboundState, ProtocolMessage } from "../../events/protocol-contexts.ts";
 import type { PropertyValue } from "../../message/mail-msg.ts";
 import { describeError } from "../../core/errors.ts";
-import { ContentEncoder } from "./content-encoder.ts";
-import type { DeliveryOutcome, OutboundMessage, StageDeadlines } from "./destination.ts";
+import { AS_IT_IS, chunkCommand, type ContentForm, formOf, streamContent } from "./content-writer.ts";
+import type { DeliveryOutcome, DestinationSettings, OutboundMessage } from "./destination.ts";
 import { type EnvelopeCommands, envelopeCommands } from "./envelope-commands.ts";
 import type { PeerExtensions } from "./extensions.ts";
-import { judgeRcpt, plain } from "./judgement.ts";
+import { isUnknownCommand, judgeRcpt, plain } from "./judgement.ts";
 import type { OutboundEvents, Step } from "./outbound-events.ts";
 import { NO_MESSAGE } from "./outbound-session.ts";
+import { prepare, usesChunks } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { Wire } from "./wire.ts";
+import { xforwardCommands } from "./xforward.ts";
 
 /** How the transaction ended, and what the connection is good for afterwards. */
 export interface TransactionEnd {
   readonly outcome: DeliveryOutcome;
-  readonly next: "ready" | "quit" | "lost";
+  readonly next: "ready" | "quit" | "lost" | "without-chunks";
   /** The peer answered something: the connection was alive when the transaction began. */
   readonly answered: boolean;
 }
 
-const STREAM_SLICE_BYTES = 64 * 1024;
 /** A sink that sends the dialogue back to its start for ever must not keep the message for ever. */
 const MAX_RESTARTS = 3;
 
@@ -32,11 +33,13 @@ const ENDED_BY_SINK = reply(451, "5.0", "A sink ended the session");
 export class WatchedTransaction {
   readonly #wire: Wire;
   readonly #events: OutboundEvents;
-  readonly #message: OutboundMessage;
+  /** As this peer takes it, once that is known. */
+  #message: OutboundMessage;
   readonly #offered: PeerExtensions;
-  readonly #deadlines: StageDeadlines;
+  readonly #settings: DestinationSettings;
   readonly #view: ProtocolMessage;
-  readonly #commands: EnvelopeCommands | Reply;
+  #isChunk = false;
+  #lacksChunks = false;
   #replies: (Reply | undefined)[] = [];
   #final: Reply | undefined;
   #isOpen = false;
@@ -44,34 +47,63 @@ export class WatchedTransaction {
   #answered = false;
   /** The dot is out, and no reply has come. */
   #isDotPending = false;
+  /** All bytes of the content are out. */
+  #isWhole = false;
 
   constructor(
     wire: Wire,
     events: OutboundEvents,
     message: OutboundMessage,
     offered: PeerExtensions,
-    deadlines: StageDeadlines,
+    settings: DestinationSettings,
   ) {
     this.#wire = wire;
     this.#events = events;
     this.#message = message;
     this.#offered = offered;
-    this.#deadlines = deadlines;
+    this.#settings = settings;
     this.#view = viewOf(message);
-    this.#commands = envelopeCommands(message, offered);
   }
 
   async run(): Promise<TransactionEnd> {
-    if ("code" in this.#commands) {
-      this.#final = this.#commands;
+    const commands = await this.#prepare();
+    if ("code" in commands) {
+      this.#final = commands;
       return this.#end("ready");
     }
+    await this.#introduce();
     let state: OutboundState = "message-start";
     while (state !== "default" && state !== "session-end" && this.#wire.lost === undefined)
-      state = await this.#enter(state, this.#commands);
+      state = await this.#enter(state, commands);
     if (this.#wire.lost !== undefined) return this.#lost(this.#wire.lost);
     if (this.#isOpen) await this.#reset();
     return this.#end(state === "session-end" ? "quit" : "ready");
+  }
+
+  async #prepare(): Promise<EnvelopeCommands | Reply> {
+    // One reply to a chunk is what sinks are shown: LMTP would give one for each recipient.
+    const wanted: DestinationSettings =
+      this.#settings.dialect === "lmtp" ? { ...this.#settings, chunking: "never" } : this.#settings;
+    try {
+      const prepared = await prepare(this.#message, this.#offered, wanted);
+      if ("code" in prepared) return prepared;
+      this.#message = prepared;
+    } catch (error) {
+      return reply(451, "3.0", `the content cannot be read: ${describeError(error)}`);
+    }
+    this.#isChunk = usesChunks(this.#message, this.#offered, wanted);
+    return envelopeCommands(this.#message, this.#offered);
+  }
+
+  /** XFORWARD: what the peer makes of it is its own affair. */
+  async #introduce(): Promise<void> {
+    if (!this.#settings.xforward || this.#offered.xforward.length === 0) return;
+    const { id, origin } = this.#message;
+    for (const line of xforwardCommands(id, origin, this.#offered.xforward)) {
+      // oxlint-disable-next-line no-await-in-loop -- each is answered before the next
+      const answer = await this.#wire.ask(line.trimEnd(), "XFORWARD", this.#settings.deadlines.commandMs);
+      if (answer.code === 421) this.#wire.fail(`${answer.code} ${answer.text}`);
+    }
   }
 
   async #enter(state: OutboundState, commands: EnvelopeCommands): Promise<OutboundState> {
@@ -100,7 +132,7 @@ export class WatchedTransaction {
         line: commands.mail.trimEnd(),
         argument: this.#message.sender,
         stage: "MAIL",
-        limitMs: this.#deadlines.commandMs,
+        limitMs: this.#settings.deadlines.commandMs,
       },
       this.#view,
     );
@@ -123,7 +155,7 @@ export class WatchedTransaction {
           argument: this.#message.recipients[place]?.address ?? "",
           recipientIndex: place,
           stage: "RCPT",
-          limitMs: this.#deadlines.commandMs,
+          limitMs: this.#settings.deadlines.commandMs,
         },
         this.#view,
       );
@@ -137,62 +169,107 @@ export class WatchedTransaction {
   }
 
   async #beforeData(): Promise<OutboundState> {
-    if (!this.#replies.some((answer) => answer === undefined || isPositive(answer))) return "default";
+    const { dataInitiationMs, dataBlockMs } = this.#settings.deadlines;
+    if (this.#acceptedPlaces().length === 0) return "default";
+    const isChunk = this.#isChunk;
     const step = await this.#events.perform(
       {
         event: "OnBeforeData",
-        verb: "DATA",
-        line: "DATA",
-        argument: "",
+        verb: isChunk ? "BDAT" : "DATA",
+        line: isChunk ? chunkCommand(this.#message) : "DATA",
+        argument: isChunk ? `${this.#message.content.size} LAST` : "",
         stage: "DATA",
-        limitMs: this.#deadlines.dataInitiationMs,
+        limitMs: isChunk ? dataBlockMs : dataInitiationMs,
+        ...(isChunk ? { follow: () => void this.#write(AS_IT_IS) } : {}),
       },
       this.#view,
     );
+    if (isChunk) return this.#afterChunk(step);
     if (step.reply?.code !== 354) return this.#after(step, "default");
-    const final = await this.#sendContent();
-    if (final === undefined || this.#wire.lost !== undefined) return "session-end";
-    this.#isDotPending = false;
-    const judged = await this.#events.judge(final, { line: ".", verb: "_EOD", argument: "" }, this.#view);
-    this.#isOpen = !isPositive(judged.reply);
-    this.#final = plain(judged.reply);
-    return judged.state === "session-end" ? "session-end" : "default";
+    return this.#afterContent(await this.#sendContent());
   }
 
-  /** The reply to the end of data; undefined when the connection broke. */
-  async #sendContent(): Promise<PeerReply | undefined> {
-    const { content, crlfOnly } = this.#message;
-    const encoder = new ContentEncoder(crlfOnly);
-    let isWhole = false;
-    const answer = this.#wire.ask(undefined).then((given) => {
+  async #afterContent(finals: readonly PeerReply[]): Promise<OutboundState> {
+    if (finals.length === 0) return "session-end";
+    let state: OutboundState = "default";
+    const places = this.#acceptedPlaces();
+    const replies: Reply[] = [];
+    for (const final of finals) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other, as they came
+      const judged = await this.#events.judge(final, { line: ".", verb: "_EOD", argument: "" }, this.#view);
+      replies.push(plain(judged.reply));
+      if (judged.state === "session-end") state = judged.state;
+    }
+    this.#isOpen = !replies.every((answer) => isPositive(answer));
+    this.#final = replies.find((answer) => isPositive(answer)) ?? replies[0];
+    if (this.#settings.dialect === "lmtp") this.#keepFinals(places, replies);
+    // What LMTP left unanswered has an answer now: the loss of the connection is told by it.
+    this.#isDotPending = false;
+    return state;
+  }
+
+  /** RFC 2033 §4.2: a reply for each accepted recipient, in order; the connection may have broken in between. */
+  #keepFinals(places: readonly number[], finals: readonly Reply[]): void {
+    for (const [order, place] of places.entries())
+      this.#replies[place] = finals[order] ?? reply(451, "4.2", this.#wire.lost ?? "no reply");
+  }
+
+  #acceptedPlaces(): number[] {
+    return [...this.#replies.entries()].flatMap(([place, answer]) =>
+      answer === undefined || isPositive(answer) ? [place] : [],
+    );
+  }
+
+  /** The content is out behind its command: the reply is the final one. */
+  #afterChunk(step: Step): OutboundState {
+    const { reply: answer } = step;
+    if (answer === undefined) return this.#after(step, "default");
+    if (isUnknownCommand(answer)) {
+      this.#lacksChunks = true;
+      this.#wire.fail("BDAT was offered and is not known");
+      return "session-end";
+    }
+    if (answer.code !== 421 || !this.#isDotPending) {
+      this.#final = plain(answer);
+      this.#isDotPending = false;
+    }
+    this.#isOpen = !isPositive(answer);
+    // Refused before it was read: what is still on the way would be taken for commands.
+    if (!this.#isWhole) this.#wire.fail(`${answer.code} ${answer.text} before the end of the content`);
+    return step.state === "session-end" ? "session-end" : "default";
+  }
+
+  /** The replies to the end of data; none when the connection broke. */
+  async #sendContent(): Promise<readonly PeerReply[]> {
+    const isLmtp = this.#settings.dialect === "lmtp";
+    const pending = this.#wire.collect(isLmtp ? this.#acceptedPlaces().length : 1).then((given) => {
+      const [first] = given;
       // Before the dot it can only refuse; what is still on the way would be taken for commands.
-      if (!isWhole) this.#wire.fail(`${given.code} ${given.text} before the end of the content`);
+      if (first !== undefined && !this.#isWhole)
+        this.#wire.fail(`${first.code} ${first.text} before the end of the content`);
       return given;
     });
-    try {
-      for await (const chunk of content.chunks()) {
-        for (let at = 0; at < chunk.length && this.#wire.lost === undefined; at += STREAM_SLICE_BYTES) {
-          this.#wire.startStage("data block", this.#deadlines.dataBlockMs);
-          const encoded = encoder.encode(chunk.subarray(at, at + STREAM_SLICE_BYTES));
-          if (!this.#wire.write(encoded)) await this.#wire.drained();
-        }
-      }
-    } catch (error) {
-      // Without the dot the peer has nothing: a message cut short is never taken for a whole one.
-      this.#wire.fail(`the content cannot be read: ${describeError(error)}`);
-    }
-    if (this.#wire.lost !== undefined) return this.#early(await answer);
-    isWhole = true;
+    await this.#write(formOf(this.#message, false));
+    const finals = await pending;
+    if (this.#isWhole) return finals;
+    this.#early(finals[0]);
+    return [];
+  }
+
+  async #write(form: ContentForm): Promise<void> {
+    const { dataBlockMs, endOfDataMs } = this.#settings.deadlines;
+    const isWanted = (): boolean => this.#wire.lost === undefined;
+    this.#isWhole = false;
+    if (!(await streamContent(this.#wire, this.#message.content, form, dataBlockMs, isWanted))) return;
+    this.#isWhole = true;
     this.#isDotPending = true;
-    this.#wire.startStage("end of data", this.#deadlines.endOfDataMs);
-    this.#wire.write(encoder.end());
-    return answer;
+    this.#wire.startStage("end of data", endOfDataMs);
+    this.#wire.write(form.end());
   }
 
   /** A refusal in the middle of the content counts; a lost connection says nothing of the message. */
-  #early(answer: PeerReply): undefined {
-    if (answer.code >= 400 && answer.code !== 421) this.#final = plain(answer);
-    return undefined;
+  #early(answer: PeerReply | undefined): void {
+    if (answer !== undefined && answer.code >= 400 && answer.code !== 421) this.#final = plain(answer);
   }
 
   /** Where to go after a step, as its reply and the sinks say. Only the end of data makes a success of the message. */
@@ -210,7 +287,7 @@ export class WatchedTransaction {
   }
 
   async #reset(): Promise<void> {
-    const answer = await this.#wire.ask("RSET", "RSET", this.#deadlines.commandMs);
+    const answer = await this.#wire.ask("RSET", "RSET", this.#settings.deadlines.commandMs);
     if (answer.code !== 250) this.#wire.fail(`RSET answered with ${answer.code} ${answer.text}`);
     this.#isOpen = false;
   }
@@ -241,7 +318,7 @@ export class WatchedTransaction {
       remote,
       mayDuplicate,
     };
-    return { outcome, next: "lost", answered: this.#answered };
+    return { outcome, next: this.#lacksChunks ? "without-chunks" : "lost", answered: this.#answered };
   }
 }
 

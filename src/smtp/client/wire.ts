@@ -1,10 +1,11 @@
 // One TCP or TLS connection to a peer: whole replies in, bytes out, one deadline for the stage in hand.
-import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
-import type { TlsPolicy } from "./destination.ts";
+import type { NextHop, TlsPolicy } from "./destination.ts";
 import { harmlessText, peerReply, ReplyReader, type PeerReply } from "./reply-reader.ts";
+import { identityProblem, tlsOptions } from "./tls-options.ts";
 
 export interface WireListener {
   onReply(reply: PeerReply): void;
@@ -22,6 +23,8 @@ export class Wire {
   /** Chunks received so far: two replies of one chunk were sent together. */
   chunks = 0;
   encrypted = false;
+  /** The host has proven to be the one meant: its certificate is trusted and names it, or is pinned. */
+  verified = false;
   /** Who gets the replies. Without a listener a reply is unsolicited, and the two sides no longer agree. */
   listener: WireListener | undefined;
   #socket: Socket;
@@ -36,22 +39,31 @@ export class Wire {
 
   /** Starts to connect; the first reply is the greeting. `onClosed` is called once, at the very end. */
   constructor(
-    host: string,
+    hop: NextHop,
     address: string,
-    port: number,
+    tls: TlsPolicy,
     limits: { connectMs: number; greetingMs: number },
     clock: Clock,
     onClosed: () => void,
   ) {
+    const { host, port, socketPath } = hop;
     this.host = host;
-    this.remote = host === address ? `${host}:${port}` : `${host} [${address}]:${port}`;
+    this.remote = socketPath ?? (host === address ? `${host}:${port}` : `${host} [${address}]:${port}`);
     this.#clock = clock;
     this.#onClosed = onClosed;
     this.#limitMs = limits.connectMs;
     this.#deadline = clock.now() + limits.connectMs;
     this.#reader = this.#newReader();
-    this.#socket = connectTcp({ host: address, port, noDelay: true });
-    this.#socket.once("connect", () => this.startStage("greeting", limits.greetingMs));
+    const target = socketPath === undefined ? { host: address, port, noDelay: true } : { path: socketPath };
+    const greet = (): void => this.startStage("greeting", limits.greetingMs);
+    if (tls.implicit === true) {
+      const secured = connectTls({ ...tlsOptions(tls, host), ...target });
+      this.#socket = secured;
+      secured.once("secureConnect", () => this.#secured(secured, tls, greet));
+    } else {
+      this.#socket = connectTcp(target);
+      this.#socket.once("connect", greet);
+    }
     this.#attach();
   }
 
@@ -114,6 +126,23 @@ export class Wire {
     });
   }
 
+  /** The next replies, so many; fewer when the connection is lost in between. */
+  collect(count: number): Promise<PeerReply[]> {
+    const replies: PeerReply[] = [];
+    if (this.#lost !== undefined || count === 0) return Promise.resolve(replies);
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        this.listener = undefined;
+        resolve(replies);
+      };
+      const onReply = (reply: PeerReply): void => {
+        replies.push(reply);
+        if (replies.length === count) finish();
+      };
+      this.listener = { onReply, onLost: finish };
+    });
+  }
+
   /** Turns to TLS after the peer's 220. Answers why not, when it fails; the connection is lost then. */
   secure(policy: TlsPolicy, limitMs: number): Promise<string | undefined> {
     if (this.#lost !== undefined) return Promise.resolve(this.#lost);
@@ -129,21 +158,25 @@ export class Wire {
     this.#reader = this.#newReader();
     return new Promise((resolve) => {
       this.listener = { onReply: () => undefined, onLost: resolve };
-      const secured = connectTls({
-        socket: plain,
-        host: this.host,
-        ...(isIP(this.host) === 0 ? { servername: this.host } : {}),
-        ...(policy.authorities === undefined ? {} : { ca: policy.authorities }),
-        rejectUnauthorized: policy.verify,
-      });
+      const secured = connectTls({ socket: plain, ...tlsOptions(policy, this.host) });
       this.#socket = secured;
-      secured.once("secureConnect", () => {
-        this.encrypted = true;
-        this.listener = undefined;
-        resolve(undefined);
-      });
+      secured.once("secureConnect", () =>
+        this.#secured(secured, policy, () => {
+          this.listener = undefined;
+          resolve(undefined);
+        }),
+      );
       this.#attach();
     });
+  }
+
+  #secured(socket: TLSSocket, policy: TlsPolicy, goOn: () => void): void {
+    const problem = identityProblem(socket, policy);
+    // node:tls has refused what it checks itself; a pin is checked here.
+    if (problem !== undefined && policy.pins !== undefined) return this.fail(problem);
+    this.encrypted = true;
+    this.verified = problem === undefined;
+    return goOn();
   }
 
   /** QUIT without waiting for the answer; the peer has `limitMs` to close. */

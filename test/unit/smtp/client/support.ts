@@ -28,6 +28,10 @@ export interface PeerScript {
   readonly answers?: Readonly<Record<string, Answer>>;
   /** Writes each answer in pieces of so many bytes. */
   readonly splitEvery?: number;
+  /** False: BDAT is a line like others. */
+  readonly readsChunks?: boolean;
+  /** TLS from the first byte. */
+  readonly implicitTls?: boolean;
   /** Bytes sent in clear together with the answer to STARTTLS. */
   readonly afterStartTls?: string;
 }
@@ -37,6 +41,8 @@ export interface PeerSession {
   readonly lines: string[];
   /** Content as on the wire, end included. */
   readonly messages: string[];
+  /** Contents of BDAT, chunk by chunk. */
+  readonly chunks: string[];
   encrypted: boolean;
   /** Of the open transaction: "MAIL" and each "RCPT" that was accepted. */
   accepted: string[];
@@ -54,11 +60,14 @@ const key = readFileSync(new URL("./fixtures/key.pem", import.meta.url), "utf8")
 const DEFAULT_ANSWERS: Record<string, Answer> = {
   greeting: "220 peer.example ESMTP",
   EHLO: "250-peer.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE 1000000\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES",
+  LHLO: "250-peer.example\r\n250 PIPELINING",
   HELO: "250 peer.example",
   MAIL: "250 2.1.0 Ok",
   RCPT: (_line, { accepted }) => (accepted.includes("MAIL") ? "250 2.1.5 Ok" : "503 5.5.1 MAIL first"),
   DATA: (_line, { accepted }) => (accepted.includes("RCPT") ? "354 Go ahead" : "503 5.5.1 RCPT first"),
   ".": "250 2.0.0 Ok: queued",
+  BDAT: "250 2.0.0 Ok: queued",
+  XFORWARD: "250 2.0.0 Ok",
   RSET: "250 2.0.0 Ok",
   STARTTLS: "220 2.0.0 Ready",
   QUIT: "221 2.0.0 Bye",
@@ -71,12 +80,14 @@ export async function startPeer(script: PeerScript = {}): Promise<Peer> {
       number: sessions.length + 1,
       lines: [],
       messages: [],
+      chunks: [],
       encrypted: false,
       accepted: [],
       socket,
     };
     sessions.push(session);
-    converse(script, session, socket, true);
+    if (script.implicitTls === true) converse(script, session, secureSocket(session, socket), true);
+    else converse(script, session, socket, true);
   });
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
@@ -95,10 +106,22 @@ export async function startPeer(script: PeerScript = {}): Promise<Peer> {
   };
 }
 
+function secureSocket(session: PeerSession, socket: Socket): TLSSocket {
+  const secured = new TLSSocket(socket, {
+    isServer: true,
+    secureContext: createSecureContext({ key, cert: certificate }),
+  });
+  secured.on("error", () => undefined);
+  session.encrypted = true;
+  return secured;
+}
+
 function converse(script: PeerScript, session: PeerSession, socket: Socket, greet: boolean): void {
   const answers = { ...DEFAULT_ANSWERS, ...script.answers };
   let pending = "";
   let inContent = false;
+  /** Bytes of a chunk that are still to come, and the line that announced them. */
+  let announced: { readonly line: string; readonly bytes: number } | undefined;
   let stopped = false;
   const say = (said: Said): void => {
     if (said === DROP) socket.destroy();
@@ -118,23 +141,23 @@ function converse(script: PeerScript, session: PeerSession, socket: Socket, gree
   const secure = (): void => {
     stopped = true;
     socket.removeAllListeners("data");
-    const secured = new TLSSocket(socket, {
-      isServer: true,
-      secureContext: createSecureContext({ key, cert: certificate }),
-    });
-    secured.on("error", () => undefined);
-    session.encrypted = true;
-    converse(script, session, secured, false);
+    converse(script, session, secureSocket(session, socket), false);
   };
   const onLine = (line: string): void => {
     session.lines.push(line);
     const verb = line.split(" ")[0]?.toUpperCase() ?? "";
+    if (verb === "BDAT" && script.readsChunks !== false) {
+      announced = { line, bytes: Number(line.split(" ")[1]) };
+      return;
+    }
     if (verb === "STARTTLS" && typeof answers.STARTTLS === "string" && answers.STARTTLS.startsWith("220")) {
       write(`${answers.STARTTLS}\r\n${script.afterStartTls ?? ""}`);
       secure();
       return;
     }
-    const said = answer(verb, line);
+    follow(verb, answer(verb, line));
+  };
+  const follow = (verb: string, said: Said): void => {
     if (verb === "DATA" && typeof said === "string" && said.includes("354")) inContent = true;
     if (verb === "QUIT") socket.end();
     if (verb === "RSET") session.accepted = [];
@@ -151,6 +174,14 @@ function converse(script: PeerScript, session: PeerSession, socket: Socket, gree
     answer(".", ".");
     return true;
   };
+  const onChunk = (wanted: { readonly line: string; readonly bytes: number }): boolean => {
+    if (pending.length < wanted.bytes) return false;
+    session.chunks.push(pending.slice(0, wanted.bytes));
+    pending = pending.slice(wanted.bytes);
+    announced = undefined;
+    answer("BDAT", wanted.line);
+    return true;
+  };
   const onCommand = (): boolean => {
     const end = pending.indexOf("\r\n");
     if (end < 0) return false;
@@ -160,7 +191,8 @@ function converse(script: PeerScript, session: PeerSession, socket: Socket, gree
     return true;
   };
   socket.on("error", () => undefined);
-  const step = (): boolean => !stopped && (inContent ? onContent() : onCommand());
+  const step = (): boolean =>
+    !stopped && (announced !== undefined ? onChunk(announced) : inContent ? onContent() : onCommand());
   socket.on("data", (chunk: Buffer) => {
     pending += chunk.toString("latin1");
     while (step());

@@ -1,0 +1,142 @@
+// Makes a message fit a transport that takes less than it holds: parts get another transfer encoding, nothing else moves
+// (RFC 6152 §3, RFC 3030 §3).
+import type { Splice } from "../core/splice.ts";
+import { MimeDocument } from "./document.ts";
+import type { Headers } from "./headers.ts";
+import type { MimePart } from "./part.ts";
+import { bufferSource } from "./source.ts";
+import { decodeTransferEncoding, encodeTransferEncoding, traitsOf } from "./transfer-encoding.ts";
+
+export interface ConversionWish {
+  /** What the next host takes. */
+  readonly target: "7bit" | "8bit";
+  /** NUL, stray CR or LF and lines over 998 are hidden as well: BINARYMIME let them in. */
+  readonly hideIrregular: boolean;
+  /** Whether parts may be changed that a signature or an encryption covers. */
+  readonly breakSignatures: boolean;
+}
+
+export type Conversion =
+  | { readonly kind: "converted"; readonly splices: readonly Splice[] }
+  /** A signature would not verify any more. */
+  | { readonly kind: "protected" }
+  | { readonly kind: "impossible"; readonly reason: string };
+
+type Obstacle = Exclude<Conversion, { kind: "converted" }>;
+
+/** FAULTS M03: messages inside messages inside messages. */
+const MAX_NESTING = 20;
+const DECODABLE = new Set(["7bit", "8bit", "binary", "base64", "quoted-printable"]);
+const WIDTH: Readonly<Record<string, number>> = { "7bit": 0, "8bit": 1, binary: 2 };
+
+export function convertForTransport(message: Buffer, wish: ConversionWish): Conversion {
+  const document = new MimeDocument(bufferSource(message));
+  // RFC 6376 §5.3: a signed body is 7-bit if its signer was wise; where he was not, any change breaks his signature.
+  const isSigned = document.root.headers.has("DKIM-Signature");
+  const obstacle = convertDocument(document, wish, isSigned, 0);
+  return obstacle ?? { kind: "converted", splices: document.splices() };
+}
+
+interface Visit {
+  readonly part: MimePart;
+  readonly isProtected: boolean;
+}
+
+function convertDocument(
+  document: MimeDocument,
+  wish: ConversionWish,
+  isSigned: boolean,
+  nesting: number,
+): Obstacle | undefined {
+  const stack: Visit[] = [{ part: document.root, isProtected: isSigned && !wish.breakSignatures }];
+  for (let visit = stack.pop(); visit !== undefined; visit = stack.pop()) {
+    const { part } = visit;
+    const children = part.isMultipart ? part.children : [];
+    if (children.length === 0) {
+      const obstacle = convertLeaf(visit, wish, nesting);
+      if (obstacle !== undefined) return obstacle;
+      continue;
+    }
+    if (!visit.isProtected) narrowLabel(part, wish.target);
+    const isProtected =
+      visit.isProtected ||
+      (!wish.breakSignatures && /^multipart\/(?:signed|encrypted)$/.test(part.mediaType));
+    for (const child of children) stack.push({ part: child, isProtected });
+  }
+  return undefined;
+}
+
+function convertLeaf(
+  { part, isProtected }: Visit,
+  wish: ConversionWish,
+  nesting: number,
+): Obstacle | undefined {
+  const raw = part.rawBody();
+  const { highBytes, irregular } = traitsOf(raw);
+  if (!(wish.target === "7bit" && highBytes > 0) && !(wish.hideIrregular && irregular)) {
+    if (!isProtected) narrowLabel(part, highBytes === 0 ? "7bit" : wish.target);
+    return undefined;
+  }
+  if (isProtected) return { kind: "protected" };
+  const { mediaType, transferEncoding } = part;
+  if (mediaType === "message/rfc822") return convertNested(part, raw, wish, nesting);
+  if (!mayBeEncoded(mediaType)) return impossible(`${mediaType} may not be encoded`);
+  if (!DECODABLE.has(transferEncoding))
+    return impossible(`the transfer encoding ${transferEncoding} is not known`);
+  encode(part, decodeTransferEncoding(raw, transferEncoding), highBytes > 0);
+  return undefined;
+}
+
+const impossible = (reason: string): Obstacle => ({ kind: "impossible", reason: reason.slice(0, 200) });
+
+/** RFC 2045 §6.4: composite types are never encoded; RFC 6532 §3.7 made its own types an exception. */
+const mayBeEncoded = (mediaType: string): boolean =>
+  !/^(?:multipart|message)\//.test(mediaType) || mediaType.startsWith("message/global");
+
+function convertNested(
+  part: MimePart,
+  raw: Buffer,
+  wish: ConversionWish,
+  nesting: number,
+): Obstacle | undefined {
+  if (nesting >= MAX_NESTING) return impossible("messages are nested too deeply");
+  if (WIDTH[part.transferEncoding] === undefined)
+    return impossible("an encoded message/rfc822 has 8-bit bytes");
+  const nested = new MimeDocument(bufferSource(raw));
+  // The signature of a forwarded message was checked where it arrived, if ever: it protects nothing here.
+  const obstacle = convertDocument(nested, wish, false, nesting + 1);
+  if (obstacle !== undefined) return obstacle;
+  if (nested.changed) part.setRawBody(nested.toBuffer());
+  narrowLabel(part, wish.target);
+  return undefined;
+}
+
+function encode(part: MimePart, decoded: Buffer, hasHighBytes: boolean): void {
+  const base64 = encodeTransferEncoding(decoded, "base64");
+  let encoding = "base64";
+  let encoded = base64;
+  // RFC 2045 §6.7: the line ends of what is no text are bytes like others, and quoted-printable would not say so.
+  if (part.mediaType.startsWith("text/") || part.mediaType.startsWith("message/")) {
+    const quoted = encodeTransferEncoding(decoded, "quoted-printable");
+    if (quoted.length <= base64.length) {
+      encoding = "quoted-printable";
+      encoded = quoted;
+    }
+  }
+  const { headers } = part;
+  part.setRawBody(encoded);
+  headers.set("Content-Transfer-Encoding", encoding);
+  if (part.parent !== undefined || headers.has("MIME-Version")) return;
+  headers.add("MIME-Version", "1.0");
+  // RFC 1428 §3: mail from before MIME; what its bytes mean is not known.
+  if (hasHighBytes && !headers.has("Content-Type"))
+    headers.add("Content-Type", "text/plain; charset=unknown-8bit");
+}
+
+/** A label that promises more than the transport takes (RFC 2045 §6.2) is lowered; one that fits stays. */
+function narrowLabel(part: MimePart, target: string): void {
+  const { headers }: { readonly headers: Headers } = part;
+  const width = WIDTH[part.transferEncoding] ?? 0;
+  if (width > (WIDTH[target] ?? 0) && headers.has("Content-Transfer-Encoding"))
+    headers.set("Content-Transfer-Encoding", target);
+}

@@ -1,0 +1,64 @@
+// What becomes of a message before its transaction: as it is for nearly all, converted where the peer takes less
+// (RFC 6152 §3, RFC 3030 §3). Nothing here costs mail for a host with 8BITMIME anything.
+import { isAscii } from "node:buffer";
+import { reply, type Reply } from "../../core/reply.ts";
+import type { Content } from "../../message/content.ts";
+import type { DestinationSettings, OutboundMessage } from "./destination.ts";
+import type { PeerExtensions } from "./extensions.ts";
+
+export const NEEDS_BINARY = reply(
+  554,
+  "6.3",
+  "The message is declared BINARYMIME, which the next host does not offer",
+);
+
+type Wanted = Pick<DestinationSettings, "chunking" | "convertBody">;
+type Offered = Pick<PeerExtensions, "eightBitMime" | "binaryMime" | "chunking">;
+
+/** The message as this peer takes it, or the reply for all its recipients. Looks at the content only where it must. */
+export function prepare(
+  message: OutboundMessage,
+  offered: Offered,
+  wanted: Wanted,
+): OutboundMessage | Reply | Promise<OutboundMessage | Reply> {
+  if (message.envelope.body === "BINARYMIME") {
+    const takesBinary = offered.binaryMime && offered.chunking && wanted.chunking !== "never";
+    return takesBinary ? message : convert(message, offered, wanted);
+  }
+  if (offered.eightBitMime || wanted.convertBody === undefined) return message;
+  const { content } = message;
+  if (content.inMemory) return isSevenBit(content) ? message : convert(message, offered, wanted);
+  return convertOnDisk(message, offered, wanted);
+}
+
+const isSevenBit = (content: Content): boolean =>
+  content.pieces.every((piece) => !Buffer.isBuffer(piece) || isAscii(piece));
+
+async function convertOnDisk(
+  message: OutboundMessage,
+  offered: Offered,
+  wanted: Wanted,
+): Promise<OutboundMessage | Reply> {
+  for await (const chunk of message.content.chunks())
+    if (!isAscii(chunk)) return convert(message, offered, wanted);
+  return message;
+}
+
+async function convert(
+  message: OutboundMessage,
+  { eightBitMime }: Offered,
+  { convertBody }: Wanted,
+): Promise<OutboundMessage | Reply> {
+  const isBinary = message.envelope.body === "BINARYMIME";
+  if (convertBody === undefined) return NEEDS_BINARY;
+  const converted = await convertBody(message.content, eightBitMime ? "8bit" : "7bit", isBinary);
+  if ("code" in converted) return converted;
+  if (converted === message.content) return message;
+  const body = eightBitMime ? "8BITMIME" : undefined;
+  return { ...message, envelope: { ...message.envelope, body }, content: converted, crlfOnly: undefined };
+}
+
+/** Whether BDAT carries it: its bytes go out as they are, so they must be what the protocol allows. */
+export const usesChunks = (message: OutboundMessage, offered: Offered, wanted: Wanted): boolean =>
+  offered.chunking &&
+  (message.envelope.body === "BINARYMIME" || (wanted.chunking === "always" && message.crlfOnly === true));

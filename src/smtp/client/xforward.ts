@@ -1,0 +1,42 @@
+// XFORWARD: who sent the message to us, told to a next hop that trusts us (the extension of Postfix).
+import type { Origin } from "../../core/envelope.ts";
+import { xtext } from "./envelope-commands.ts";
+
+/** RFC 5321 §4.5.3.1.4: a command line has 512 bytes, its CRLF included. */
+const MAX_LINE_CHARS = 510;
+const MAX_VALUE_CHARS = 255;
+const UNAVAILABLE = "[UNAVAILABLE]";
+
+/** Command lines with their CRLF, as many as the attributes need; none when the host takes none of them. */
+export function xforwardCommands(
+  id: string,
+  origin: Origin | undefined,
+  offered: readonly string[],
+): readonly string[] {
+  const lines: string[] = [];
+  let line = "XFORWARD";
+  for (const [name, value] of attributesOf(id, origin)) {
+    if (!offered.includes(name)) continue;
+    const attribute = ` ${name}=${xtext(value === "" ? UNAVAILABLE : value.slice(0, MAX_VALUE_CHARS))}`;
+    if (line.length + attribute.length > MAX_LINE_CHARS && line !== "XFORWARD") {
+      lines.push(`${line}\r\n`);
+      line = "XFORWARD";
+    }
+    line += attribute;
+  }
+  return line === "XFORWARD" ? lines : [...lines, `${line}\r\n`];
+}
+
+const NAMES = ["NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE"];
+
+/** What a proxy in front of us said counts; else it is our own client. */
+function attributesOf(id: string, origin: Origin | undefined): readonly (readonly [string, string])[] {
+  const told = origin?.forwarded ?? (origin === undefined ? {} : ownClient(origin));
+  return NAMES.map((name) => [name, told[name] ?? (name === "IDENT" ? id : "")] as const);
+}
+
+function ownClient({ via, clientAddress = "", heloDomain = "" }: Origin): Readonly<Record<string, string>> {
+  if (via !== "smtp") return { SOURCE: "LOCAL" };
+  const address = clientAddress.includes(":") ? `IPV6:${clientAddress}` : clientAddress;
+  return { ADDR: address, PROTO: "ESMTP", HELO: heloDomain, SOURCE: "REMOTE" };
+}
