@@ -50,6 +50,8 @@ export interface DestinationQueueParts {
   readonly clock: Clock;
   /** The content, from memory or from the store. */
   readonly load: (message: QueuedMessage) => Content | Promise<Content>;
+  /** Called before the next hop gets the message. */
+  readonly started?: ((delivery: Delivery) => void) | undefined;
   /** Called after each attempt; the queue has let go of the delivery. */
   readonly attempted: (delivery: Delivery, result: AttemptResult) => void;
   /** How long an unreachable next hop is left alone, after so many failures in a row. */
@@ -88,6 +90,16 @@ export class DestinationQueue {
 
   get activeCount(): number {
     return this.#active.size;
+  }
+
+  /** How many deliveries are in which state. */
+  get depth(): Record<"active" | "ready" | "deferred" | "held", number> {
+    return {
+      active: this.#active.size,
+      ready: this.#readyCount,
+      deferred: this.#deferred.size,
+      held: this.#held.size,
+    };
   }
 
   get isEmpty(): boolean {
@@ -181,6 +193,7 @@ export class DestinationQueue {
   }
 
   #send(delivery: Delivery, content: Content): Promise<DeliveryOutcome> {
+    this.#parts.started?.(delivery);
     const { id, envelope, crlfOnly } = delivery.message;
     const recipients = delivery.records.map((record) => record.recipient);
     return this.#courier.deliver({ id, sender: envelope.sender, recipients, envelope, content, crlfOnly });

@@ -12,13 +12,21 @@ export class MessageStates {
   readonly #store: StateStore;
   readonly #resident: ResidentContents;
   readonly #log: Logger;
+  /** What the store is told has to be in the record of steps before: a crash in between must not leave an end unrecorded. */
+  readonly #whenKept: (go: () => void) => void;
   /** Changed again while their edits are on the way to the store. */
   readonly #changedMeanwhile = new Set<QueuedMessage>();
 
-  constructor(store: StateStore, resident: ResidentContents, log: Logger) {
+  constructor(
+    store: StateStore,
+    resident: ResidentContents,
+    log: Logger,
+    whenKept: (go: () => void) => void = (go) => go(),
+  ) {
     this.#store = store;
     this.#resident = resident;
     this.#log = log;
+    this.#whenKept = whenKept;
   }
 
   load(message: QueuedMessage): Content | Promise<Content> {
@@ -32,9 +40,12 @@ export class MessageStates {
     } else if (message.edits === "unsaved" && message.content !== undefined) {
       void this.#saveEdits(message, message.content);
     } else {
-      this.#store
-        .saveState(message.id, formatState(message))
-        .catch((thrown: unknown) => this.#failed(message, "state of a message could not be saved", thrown));
+      const state = formatState(message);
+      this.#whenKept(() => {
+        this.#store
+          .saveState(message.id, state)
+          .catch((thrown: unknown) => this.#failed(message, "state of a message could not be saved", thrown));
+      });
     }
   }
 
@@ -55,6 +66,10 @@ export class MessageStates {
     this.#resident.forget(message);
     this.#changedMeanwhile.delete(message);
     message.content = undefined;
+    this.#whenKept(() => this.#remove(message));
+  }
+
+  #remove(message: QueuedMessage): void {
     try {
       this.#store.remove(message.id);
     } catch (thrown) {
@@ -66,8 +81,12 @@ export class MessageStates {
   /** Until the store has the edits, what it would read back is the message before the sinks. */
   async #saveEdits(message: QueuedMessage, content: Content): Promise<void> {
     message.edits = "saving";
+    const state = formatState(message);
+    const saved = new Promise<void>((resolve) => {
+      this.#whenKept(() => resolve(this.#store.saveState(message.id, state, content)));
+    });
     try {
-      await this.#store.saveState(message.id, formatState(message), content);
+      await saved;
       message.edits = "none";
       if (!this.#resident.holds(message)) message.content = undefined;
     } catch (thrown) {

@@ -4,6 +4,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import type { DestinationQueue } from "./destination-queue.ts";
+import type { MessageSteps } from "./message-steps.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { Reports } from "./reports.ts";
 import type { ResidentContents } from "./resident-contents.ts";
@@ -32,6 +33,7 @@ export interface PipelineParts<Script> {
   readonly reports: Reports;
   readonly badmail: Badmail;
   readonly retry: RetryPolicy;
+  readonly steps: MessageSteps;
   readonly clock: Clock;
   readonly log: Logger;
   readonly settings: PipelineSettings;

@@ -41,7 +41,9 @@ export class Pipeline<Script> {
     this.#parts = parts;
     this.#router = parts.router;
     this.#retry = parts.retry;
-    this.#states = new MessageStates(parts.store, parts.resident, parts.log);
+    this.#states = new MessageStates(parts.store, parts.resident, parts.log, (go) =>
+      parts.steps.whenKept(go),
+    );
     this.#writes = new PendingWrites(parts.log);
     this.#turns = new SubmissionTurns({
       submission: parts.submission,
@@ -54,7 +56,7 @@ export class Pipeline<Script> {
         !parts.waiting.has(message) &&
         !this.#writes.has(message),
       decided: (message, verdict) => this.#submitted(message, verdict),
-      begin: (fork) => this.#begin(fork),
+      begin: (fork) => this.#submit(fork),
     });
   }
 
@@ -70,19 +72,26 @@ export class Pipeline<Script> {
   /** Resolves when the message is durable; what follows does not keep the client waiting. */
   async accept(id: string, origin: Origin, envelope: Envelope, content: Content): Promise<void> {
     await this.#parts.store.commit(id, origin, envelope, content);
-    this.#begin(createQueuedMessage(id, origin, envelope, content));
+    this.#submit(createQueuedMessage(id, origin, envelope, content));
   }
 
   /** Takes up what an earlier run of the service left unfinished. */
   resume(recovered: RecoveredMessage): void {
     const message = createQueuedMessage(recovered.id, recovered.origin, recovered.envelope, undefined);
-    if (recovered.state !== undefined) applyState(message, recovered.state);
+    if (recovered.state === undefined) this.#parts.steps.resumed(message);
+    else applyState(message, recovered.state);
     if (message.phase === "submission") {
       this.#begin(message);
     } else {
       this.messages.set(message.id, message);
       this.#route(message, NO_DELIVERIES);
     }
+  }
+
+  /** A message that is new, and durable. */
+  #submit(message: QueuedMessage): void {
+    this.#parts.steps.submitted(message);
+    this.#begin(message);
   }
 
   #begin(message: QueuedMessage): void {
@@ -126,6 +135,7 @@ export class Pipeline<Script> {
     const nextAttempt =
       message.nextAttempt === undefined ? "when released" : new Date(message.nextAttempt).toISOString();
     const log = { message: message.id, reason: reason.text, attempts: message.attempts, nextAttempt };
+    this.#parts.steps.postponed(message, reason);
     if (hold) this.#parts.log.error(log, "message held: a sink failed on it");
     else this.#parts.log.warn(log, "message goes back to the pre-submission queue");
     this.#states.save(message);
@@ -184,6 +194,7 @@ export class Pipeline<Script> {
     const { pending, reports } = settle(delivery, result, queue.key === "local");
     logAttempt(this.#parts.log, delivery, this.#parts.clock.now());
     this.#afterReports(message, reports, () => {
+      this.#parts.steps.attempted(delivery, result);
       this.#removeDeliveries(message, [delivery]);
       if (pending.length > 0) this.#deferDelivery(delivery, pending);
       this.#finishOrSave(message);
@@ -271,8 +282,8 @@ export class Pipeline<Script> {
   }
 
   #expire(message: QueuedMessage, records: readonly RecipientRecord[]): void {
-    for (const record of records) {
-      if (record.state !== "pending") continue;
+    const expired = records.filter(({ state }) => state === "pending");
+    for (const record of expired) {
       record.state = "expired";
       record.lastReply = expiredReply(record.lastReply);
     }
@@ -282,7 +293,10 @@ export class Pipeline<Script> {
     );
     const reports: DueReport[] = [];
     addReport(reports, message.envelope.sender, "failed", records);
-    this.#afterReports(message, reports, () => this.#finishOrSave(message));
+    this.#afterReports(message, reports, () => {
+      this.#parts.steps.ended(message, "expired", expired, "delivery time expired");
+      this.#finishOrSave(message);
+    });
   }
 
   // ---- step 11: the end ----
@@ -309,13 +323,13 @@ export class Pipeline<Script> {
       { message: message.id, sender, recipients: pendingAddresses(message), reason },
       "message discarded",
     );
-    this.#endAll(message, "discarded");
+    this.#endAll(message, "discarded", reason);
   }
 
   #badmail(message: QueuedMessage, verdict: Extract<SubmissionVerdict, { kind: "badmail" }>): void {
     const { code, reason, edited } = verdict;
     const { envelope } = edited ?? message;
-    let next = (): void => this.#endAll(message, "badmail");
+    let next = (): void => this.#endAll(message, "badmail", reason);
     const write = async (): Promise<void> => {
       try {
         const content = edited?.content ?? (await this.#states.load(message));
@@ -334,8 +348,15 @@ export class Pipeline<Script> {
     this.#writes.track(message, write(), () => next());
   }
 
-  #endAll(message: QueuedMessage, state: "discarded" | "badmail"): void {
-    for (const record of message.recipients) if (record.state === "pending") record.state = state;
+  #endAll(message: QueuedMessage, state: "discarded" | "badmail", why: string): void {
+    const { steps } = this.#parts;
+    if (message.phase === "submission") {
+      steps.endedAll(message, state, message.envelope.recipients, why);
+    } else {
+      const pending = message.recipients.filter((record) => record.state === "pending");
+      for (const record of pending) record.state = state;
+      steps.ended(message, state, pending, why);
+    }
     for (const delivery of this.deliveriesOf(message)) delivery.queue.remove(delivery);
     this.#finish(message);
   }
@@ -348,6 +369,11 @@ export class Pipeline<Script> {
   }
 
   // ---- for people ----
+
+  /** Messages that sinks work on, or that wait for their turn. */
+  get inSubmission(): number {
+    return this.#turns.size;
+  }
 
   deliveriesOf(message: QueuedMessage): readonly Delivery[] {
     return this.#deliveries.get(message) ?? NO_DELIVERIES;

@@ -1,6 +1,7 @@
 // Messages whose submission has to be tried again: a sink failed on them, or asked for it (REFERENCE 4.2.2).
 import type { Clock } from "../core/clock.ts";
 import { Alarm } from "./alarm.ts";
+import type { HeldKind } from "./queue-view.ts";
 import type { HoldReason, QueuedMessage } from "./queued-message.ts";
 
 export class PreSubmissionQueue {
@@ -18,6 +19,18 @@ export class PreSubmissionQueue {
   add(message: QueuedMessage, reason: HoldReason | undefined = message.held): void {
     this.#waiting.set(message, reason);
     this.#watch(message);
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Held messages; in the queues of next hops only the operator holds some, so many are `inQueues`. */
+  heldByKind(inQueues: number): Record<HeldKind, number> {
+    const held = { script: 0, sink: 0, poison: 0, operator: inQueues };
+    for (const { held: reason } of this.#waiting.keys())
+      if (reason !== undefined) held[reason.poison === true ? "poison" : reason.by] += 1;
+    return held;
   }
 
   remove(message: QueuedMessage): void {

@@ -34,6 +34,26 @@ export interface QueueEntry {
   readonly nextAttempt?: number | undefined;
 }
 
+/** Why messages are held: by a sink or a script that failed, as poison (see HoldReason), or by the operator. */
+export type HeldKind = "script" | "sink" | "poison" | "operator";
+
+/** How full the queues are. */
+export interface QueueDepths {
+  /** Of the store, not finished. A message with several next hops is in several queues. */
+  readonly messages: number;
+  readonly kinds: Readonly<
+    Record<"submission" | "pre-submission" | "local" | "remote" | "unreachable", number>
+  >;
+  /** Of the queues of next hops. */
+  readonly states: Readonly<Record<"active" | "ready" | "retry" | "held", number>>;
+  /** The fullest ones. */
+  readonly destinations: readonly { readonly queue: string; readonly messages: number }[];
+  readonly otherDestinations: number;
+  readonly held: Readonly<Record<HeldKind, number>>;
+  /** Of the message that waits longest. */
+  readonly oldestAgeMs: number;
+}
+
 /** Each answers how many messages it changed. `ids` empty: all messages of the queue. */
 export interface QueueAdmin {
   list(): readonly QueueEntry[];

@@ -9,6 +9,7 @@ import type { Logger } from "../core/logger.ts";
 import { Content } from "../message/content.ts";
 import type { Badmail } from "../store/badmail.ts";
 import { composeDsn } from "./dsn.ts";
+import type { MessageSteps } from "./message-steps.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 import { type DueReport, describeReply } from "./settlement.ts";
 
@@ -26,6 +27,7 @@ interface ReportParts {
   readonly nextId: () => string;
   readonly accept: (id: string, origin: Origin, envelope: Envelope, content: Content) => Promise<void>;
   readonly badmail: Badmail;
+  readonly steps: MessageSteps;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -118,6 +120,7 @@ export class Reports {
       dsn.envelope,
       dsn.content,
     );
+    this.#parts.steps.reported(message, { id, kind: report.kind });
     log.info(
       { message: message.id, report: id, kind: report.kind, to: message.envelope.sender },
       "report generated",

@@ -54,6 +54,11 @@ export class SubmissionTurns<Script> {
     return this.#running.has(message);
   }
 
+  /** Messages that sinks work on, or that wait for their turn. */
+  get size(): number {
+    return this.#running.size + this.#backlog.length - this.#head;
+  }
+
   /** No new turns. */
   stop(): void {
     this.#stopped = true;

@@ -1,10 +1,12 @@
 // Step 3: the sinks of OnTransportSubmission on one message, and what their answer means for it (DESIGN 4).
+import type { Recipient } from "../core/envelope.ts";
 import { type Logger } from "../core/logger.ts";
 import { messageStatus } from "../core/status.ts";
 import type { ChainOutcome, Dispatcher, SinkChain } from "../events/dispatcher.ts";
 import type { EffectRecorder, EffectRun, RunEnd } from "../events/effects.ts";
 import type { Content } from "../message/content.ts";
 import { MailMsg } from "../message/mail-msg.ts";
+import type { MessageSteps } from "./message-steps.ts";
 import { type HoldReason, type QueuedMessage, createQueuedMessage } from "./queued-message.ts";
 
 /** What happens to the message next. */
@@ -45,6 +47,7 @@ export interface SubmissionParts<Script> {
   readonly chain: () => SinkChain<Script>;
   /** Absent: nobody keeps what the sinks did. */
   readonly effects?: EffectRecorder<Script> | undefined;
+  readonly steps: MessageSteps;
   readonly log: Logger;
 }
 
@@ -70,15 +73,42 @@ export class Submission<Script> {
     const msg = new MailMsg(message.id, message.origin, message.envelope, content);
     for (const [name, value] of message.properties) msg.properties.set(name, value);
     const outcome = this.#parts.dispatcher.dispatch(chain, msg, message.resumeAt, effects);
+    const { recipients } = message.envelope;
     const end = (settled: ChainOutcome): SubmissionResult =>
-      this.#recorded(
-        effects,
+      this.#told(
+        message,
+        recipients,
         msg,
-        settled.kind === "fault" && this.#parts.chain() !== chain
-          ? { kind: "again" }
-          : concludeForked(message, msg, content, settled),
+        this.#recorded(
+          effects,
+          msg,
+          settled.kind === "fault" && this.#parts.chain() !== chain
+            ? { kind: "again" }
+            : concludeForked(message, msg, content, settled),
+        ),
       );
     return outcome instanceof Promise ? outcome.then(end) : end(outcome);
+  }
+
+  /** Sinks may have taken recipients away: each of them is told to have ended here. */
+  #told(
+    message: QueuedMessage,
+    before: readonly Recipient[],
+    msg: MailMsg,
+    result: SubmissionResult,
+  ): SubmissionResult {
+    if (result.kind !== "forked") {
+      this.#parts.steps.envelopeAfterSinks(message, before, msg.forks);
+      return result;
+    }
+    return {
+      ...result,
+      conclude: () => {
+        const verdict = result.conclude();
+        this.#parts.steps.envelopeAfterSinks(message, before, msg.forks);
+        return verdict;
+      },
+    };
   }
 
   #recorded(

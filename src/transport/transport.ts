@@ -8,16 +8,19 @@ import type { Drop } from "../store/drop.ts";
 import type { Recovery, StoreDriver } from "../store/store-driver.ts";
 import { type Courier, DestinationQueue } from "./destination-queue.ts";
 import { LocalCourier } from "./local-courier.ts";
+import { MessageSteps, type StepRecorder } from "./message-steps.ts";
 import { Pipeline } from "./pipeline.ts";
 import { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { createQueueAdmin } from "./queue-admin.ts";
+import { queueDepths } from "./queue-depths.ts";
 import { QueueSet } from "./queue-set.ts";
-import type { QueueAdmin } from "./queue-view.ts";
+import type { QueueAdmin, QueueDepths } from "./queue-view.ts";
 import { Reports, type ReportSettings } from "./reports.ts";
 import { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type Route, type RouterSettings, createRouter } from "./router.ts";
 import { Submission } from "./submission.ts";
+import type { TransportCounts } from "./transport-counts.ts";
 
 export interface TransportSettings {
   readonly reports: ReportSettings;
@@ -50,6 +53,8 @@ export interface TransportParts<Script> {
   /** Absent: nobody keeps what the sinks did. */
   readonly effects?: EffectRecorder<Script> | undefined;
   readonly live: LiveTransportSettings;
+  /** Absent: the steps of messages are counted and not recorded. */
+  readonly recorder?: StepRecorder | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -58,6 +63,8 @@ export interface Transport {
   /** Resolves when the message is durable. */
   readonly accept: Pipeline<unknown>["accept"];
   readonly admin: QueueAdmin;
+  readonly counts: TransportCounts;
+  depths(): QueueDepths;
   /** Takes up what the store found unfinished. */
   resume(recovery: Recovery): void;
   /** Takes over new settings of routes, next hops and retries. */
@@ -71,10 +78,8 @@ export interface Transport {
 export function createTransport<Script>(parts: TransportParts<Script>): Transport {
   const { settings, clock, log, live, store } = parts;
   let retry = live.retry;
-  const courierFor =
-    (remote: LiveTransportSettings["remoteCourier"]) =>
-    (route: Route): Courier =>
-      route.kind === "local" ? new LocalCourier(parts.drop, settings.maxLocalDeliveries) : remote(route);
+  const steps = new MessageSteps(parts.recorder);
+  const courierFor = courierMaker(parts);
   const queues = new QueueSet({
     courierFor: courierFor(live.remoteCourier),
     queueFor: (route, courier) =>
@@ -83,6 +88,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
         courier,
         clock,
         load: (message) => pipeline.load(message),
+        started: parts.recorder === undefined ? undefined : (delivery) => steps.started(delivery),
         attempted: (delivery, result) => pipeline.attempted(delivery, result),
         retryDelayMs: (failures) => retry.delayMs(failures),
       }),
@@ -93,6 +99,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     nextId: () => store.nextId(),
     accept: (id, origin, envelope, content) => pipeline.accept(id, origin, envelope, content),
     badmail: parts.badmail,
+    steps,
     clock,
     log,
   });
@@ -102,6 +109,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
       dispatcher: parts.dispatcher,
       chain: parts.chain,
       effects: parts.effects,
+      steps,
       log,
     }),
     router: createRouter(live.router),
@@ -111,6 +119,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     reports,
     badmail: parts.badmail,
     retry,
+    steps,
     clock,
     log,
     settings: { maxSubmissions: settings.maxSubmissions },
@@ -123,8 +132,18 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     // The bindings may be others now: what a sink holds is tried with them.
     waiting.release((_message, reason) => reason !== undefined && reason.by !== "operator");
   };
-  return { ...assemble(pipeline, queues, waiting, settings, clock, log), reconfigure };
+  return {
+    ...assemble(pipeline, queues, waiting, settings, clock, log),
+    counts: steps.counts,
+    reconfigure,
+  };
 }
+
+const courierMaker =
+  ({ drop, settings }: Pick<TransportParts<unknown>, "drop" | "settings">) =>
+  (remote: LiveTransportSettings["remoteCourier"]) =>
+  (route: Route): Courier =>
+    route.kind === "local" ? new LocalCourier(drop, settings.maxLocalDeliveries) : remote(route);
 
 function assemble<Script>(
   pipeline: Pipeline<Script>,
@@ -133,7 +152,7 @@ function assemble<Script>(
   settings: TransportSettings,
   clock: Clock,
   log: Logger,
-): Omit<Transport, "reconfigure"> {
+): Omit<Transport, "reconfigure" | "counts"> {
   let cancelSweep: () => void;
   const sweep = (): void => {
     pipeline.sweep();
@@ -146,6 +165,7 @@ function assemble<Script>(
   return {
     accept: (id, origin, envelope, content) => pipeline.accept(id, origin, envelope, content),
     admin: createQueueAdmin(pipeline, waiting),
+    depths: () => queueDepths(pipeline.messages, pipeline.inSubmission, waiting, queues.all(), clock.now()),
     resume(recovery) {
       for (const message of recovery.messages) pipeline.resume(message);
       if (recovery.messages.length > 0)

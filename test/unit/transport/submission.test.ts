@@ -5,6 +5,7 @@ import { SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
 import type { BoundSink } from "../../../src/events/sink.ts";
 import { Content } from "../../../src/message/content.ts";
 import { type QueuedMessage, createQueuedMessage } from "../../../src/transport/queued-message.ts";
+import { MessageSteps } from "../../../src/transport/message-steps.ts";
 import { Submission, type SubmissionResult, forkedMessage } from "../../../src/transport/submission.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { type OnEvent, nativeSink, scriptSink } from "./transport-house.ts";
@@ -28,7 +29,12 @@ async function run(
     clock,
     log: silentLogger,
   });
-  return new Submission({ dispatcher, chain: () => chain, log: silentLogger }).run(subject, content);
+  return new Submission({
+    dispatcher,
+    chain: () => chain,
+    steps: new MessageSteps(undefined),
+    log: silentLogger,
+  }).run(subject, content);
 }
 
 describe("a message that passes", () => {

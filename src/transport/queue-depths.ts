@@ -1,0 +1,50 @@
+// How full the queues are, for people and programs: in the words of `onarrival queue list`.
+import type { DestinationQueue } from "./destination-queue.ts";
+import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
+import type { QueueDepths } from "./queue-view.ts";
+import type { QueuedMessage } from "./queued-message.ts";
+
+/** Next hops that are named; a relay meets many thousands of domains. */
+const MAX_NAMED = 20;
+
+export function queueDepths(
+  messages: ReadonlyMap<string, QueuedMessage>,
+  inSubmission: number,
+  waiting: PreSubmissionQueue,
+  queues: readonly DestinationQueue[],
+  now: number,
+): QueueDepths {
+  const kinds = {
+    submission: inSubmission,
+    "pre-submission": waiting.size,
+    local: 0,
+    remote: 0,
+    unreachable: 0,
+  };
+  const states = { active: 0, ready: 0, retry: 0, held: 0 };
+  const sizes: { queue: string; messages: number }[] = [];
+  for (const queue of queues) {
+    const { active, ready, deferred, held } = queue.depth;
+    const size = active + ready + deferred + held;
+    states.active += active;
+    states.ready += ready;
+    states.retry += deferred;
+    states.held += held;
+    if (queue.key === "local") kinds.local += size;
+    else if (queue.blockedUntil > 0) kinds.unreachable += size;
+    else kinds.remote += size;
+    if (size > 0) sizes.push({ queue: queue.key, messages: size });
+  }
+  sizes.sort((a, b) => b.messages - a.messages);
+  // A map keeps its order: the first is the one that came first.
+  const oldest = messages.values().next().value;
+  return {
+    messages: messages.size,
+    kinds,
+    states,
+    destinations: sizes.slice(0, MAX_NAMED),
+    otherDestinations: sizes.slice(MAX_NAMED).reduce((sum, { messages: size }) => sum + size, 0),
+    held: waiting.heldByKind(states.held),
+    oldestAgeMs: oldest === undefined ? 0 : Math.max(0, now - oldest.origin.arrivalTime),
+  };
+}
