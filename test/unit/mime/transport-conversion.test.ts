@@ -1,5 +1,5 @@
 import { isAscii } from "node:buffer";
-import { assert, property, string } from "fast-check";
+import { assert, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bufferSource } from "../../../src/mime/source.ts";
 import { MimeDocument } from "../../../src/mime/document.ts";
@@ -123,9 +123,9 @@ describe("conversion to 7 bits (RFC 6152)", () => {
     expect(result).toContain("Subject: =C3=A9");
   });
 
-  test("any text comes out in 7 bits and decodes to what it was", () => {
+  test("any bytes come out in 7 bits and decode to what they were", () => {
     assert(
-      property(string({ unit: "binary" }), (text) => {
+      property(uint8Array({ maxLength: 300 }), (text) => {
         const body = Buffer.from(text);
         const message = Buffer.concat([Buffer.from("Content-Type: text/plain; charset=utf-8\r\n\r\n"), body]);
         const conversion = convertForTransport(message, FROM_BINARY);
