@@ -69,9 +69,10 @@ export function effectText(
   script: LiveScript | undefined,
   places: ChangePlaces,
 ): string {
-  const { sender, recipients, heapBytes, changes, fault } = effect;
+  const { sender, recipients, heapBytes, place, changes, fault } = effect;
   let text = `"micros":${effect.micros},"verdict":${effect.verdict},"status":${effect.status ?? 0}`;
   if (script !== undefined) text = `"version":"${script.version}",${text}`;
+  if (place !== undefined) text += `,"pid":${place.pid},"job":${place.job}`;
   if (heapBytes !== undefined) text += `,"heap":${heapBytes}`;
   // With a fault nothing that the script did counts.
   if (fault !== undefined) return text + faultText(fault);

@@ -39,6 +39,8 @@ export interface ScriptEffect {
   readonly changes?: readonly ChangeMark[] | undefined;
   readonly micros: number;
   readonly heapBytes?: number | undefined;
+  /** The sandbox process that ran it, and the number of the job there. */
+  readonly place?: { readonly pid: number; readonly job: number } | undefined;
   readonly fault?: SinkFault | undefined;
 }
 

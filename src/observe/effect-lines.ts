@@ -63,6 +63,9 @@ export interface EffectLine {
   /** Of the script; absent for a native sink. */
   readonly version?: string | undefined;
   readonly micros: number;
+  /** The sandbox process that ran it, which begins its jobs in the order of their numbers. Absent: nothing ran. */
+  readonly pid?: number | undefined;
+  readonly job?: number | undefined;
   /** Measured now and then only. */
   readonly heap?: number | undefined;
   readonly verdict: number;

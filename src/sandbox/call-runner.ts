@@ -13,7 +13,7 @@ import type { ScriptActivity } from "./script-activity.ts";
 import { locateFault } from "./source-positions.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Strikes } from "./strikes.ts";
-import type { CheckedOutcome, JobTask, TaskAnswer } from "./tasks.ts";
+import type { CheckedOutcome, JobPlace, JobTask, TaskAnswer } from "./tasks.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface RunCall {
@@ -46,8 +46,10 @@ export interface RunFault {
 }
 
 /** What one call did. Splices are cumulative against the content of the request. */
-export interface ScriptOutcome extends Omit<CheckedOutcome, "fault"> {
+export interface ScriptOutcome extends Omit<CheckedOutcome, "fault" | "place"> {
   readonly fault?: RunFault;
+  /** Absent: no process ran it to its end. */
+  readonly place?: JobPlace;
 }
 
 /** Outcomes in the order of the calls; shorter when a call ended the run. */

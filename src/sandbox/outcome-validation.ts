@@ -16,7 +16,7 @@ import type {
   SentHead,
   SpliceHead,
 } from "../../runtime/contract.ts";
-import type { CheckedOutcome, JobTask, SentMessage } from "./tasks.ts";
+import type { CheckedOutcome, JobPlace, JobTask, SentMessage } from "./tasks.ts";
 
 /** The peer broke the contract. The process is ended. */
 export class FrameViolation extends Error {
@@ -126,10 +126,10 @@ function takeNotes(changes: unknown, faulted: boolean): ChangeNote[] {
 }
 
 /** The outcomes of a done frame against the job that was asked for. */
-export function checkDone(head: Fields, bytes: Buffer, task: JobTask): CheckedOutcome[] {
+export function checkDone(head: Fields, bytes: Buffer, task: JobTask, place: JobPlace): CheckedOutcome[] {
   const { outcomes } = head;
   require(Array.isArray(outcomes) && outcomes.length <= task.calls.length, "done: outcomes");
-  const reader = new OutcomeReader(task, bytes);
+  const reader = new OutcomeReader(task, bytes, place);
   const checked = outcomes.map((outcome: unknown) => reader.next(outcome));
   reader.end();
   return checked;
@@ -139,6 +139,7 @@ export function checkDone(head: Fields, bytes: Buffer, task: JobTask): CheckedOu
 class OutcomeReader {
   #task: JobTask;
   #bytes: Buffer;
+  #place: JobPlace;
   #offset = 0;
   #index = 0;
   #growthAllowed = 0;
@@ -146,9 +147,10 @@ class OutcomeReader {
   #ended = false;
   #mayEnd = false;
 
-  constructor(task: JobTask, bytes: Buffer) {
+  constructor(task: JobTask, bytes: Buffer, place: JobPlace) {
     this.#task = task;
     this.#bytes = bytes;
+    this.#place = place;
     this.#recipientsAllowed = task.envelope.recipients.length;
   }
 
@@ -180,9 +182,11 @@ class OutcomeReader {
 
   /** Splices come first in the bytes of an outcome, then what was sent. */
   #withBytes({ splices, sent, changes, ...rest }: CallOutcome, call: ScriptCall): CheckedOutcome {
-    if (splices === undefined && sent === undefined && changes === undefined) return rest;
+    const place = this.#place;
+    if (splices === undefined && sent === undefined && changes === undefined) return { ...rest, place };
     return {
       ...rest,
+      place,
       ...(changes === undefined ? undefined : { changes: takeNotes(changes, rest.fault !== undefined) }),
       ...(splices === undefined ? undefined : { splices: this.#takeSplices(splices) }),
       ...(sent === undefined ? undefined : { sent: this.#takeSent(sent, call, rest.fault !== undefined) }),

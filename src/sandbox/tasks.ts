@@ -38,8 +38,15 @@ export interface InspectTask {
 
 export type Task = JobTask | InspectTask;
 
+/** Where a call was run. A process begins its jobs in the order of their numbers. */
+export interface JobPlace {
+  readonly pid: number;
+  readonly job: number;
+}
+
 /** A CallOutcome whose every field was checked, with its bytes. */
 export interface CheckedOutcome extends Omit<CallOutcome, "splices" | "sent"> {
+  readonly place: JobPlace;
   readonly splices?: readonly Splice[];
   readonly sent?: readonly SentMessage[];
 }

@@ -328,7 +328,7 @@ export class WorkerProcess {
       return { kind: "inspected", loaded: checkLoaded(head, task.bundle.version) };
     }
     if (head.type !== "done" || head["job"] !== job) throw new FrameViolation("answered another job");
-    return { kind: "outcomes", outcomes: checkDone(head, bytes, task) };
+    return { kind: "outcomes", outcomes: checkDone(head, bytes, task, { pid: this.pid ?? 0, job }) };
   }
 
   #shift(): void {

@@ -96,6 +96,7 @@ test("the same edit at the same place is one entry, further ones are counted, an
   expect(call?.moreChanges).toBe(11);
   const faulted = await recorded([script("one")], {
     ...done,
+    place: { pid: 12, job: 3 },
     sender: "other@example.com",
     changes: [same],
     fault: { kind: "timeout", message: "too slow" },
@@ -106,6 +107,8 @@ test("the same edit at the same place is one entry, further ones are counted, an
     micros: 12,
     verdict: 0,
     status: 0,
+    pid: 12,
+    job: 3,
     fault: { kind: "timeout", message: "too slow" },
   });
 });

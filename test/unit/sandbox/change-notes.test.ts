@@ -31,6 +31,7 @@ const check = (changes: unknown, beside: object = {}): CheckedOutcome[] =>
     { outcomes: [{ verdict: 0, logs: [], logsDropped: 0, micros: 1, readBody: false, changes, ...beside }] },
     Buffer.alloc(0),
     task,
+    { pid: 1, job: 1 },
   );
 
 const note = { what: "header Subject", line: 3, column: 7 };
@@ -38,6 +39,11 @@ const note = { what: "header Subject", line: 3, column: 7 };
 test("notes are taken over as they are, and nothing beside them", () => {
   const [outcome] = check([{ ...note, more: "x".repeat(1000) }, { what: "recipients" }]);
   expect(outcome?.changes).toEqual([note, { what: "recipients" }]);
+});
+
+test("where a call ran is what the relay knows, not what the process says", () => {
+  for (const changes of [undefined, [note]])
+    expect(check(changes, { place: { pid: 7, job: 7 } })[0]?.place).toEqual({ pid: 1, job: 1 });
 });
 
 test.each<[string, unknown, object]>([

@@ -36,6 +36,7 @@ const check = (sent: unknown, call: Partial<ScriptCall> = {}, outcome: object = 
     { outcomes: [{ verdict: 0, logs: [], logsDropped: 0, micros: 1, readBody: false, sent, ...outcome }] },
     Buffer.from("mail"),
     taskOf(call),
+    { pid: 1, job: 1 },
   );
 
 describe("a sent message of an outcome", () => {
