@@ -5,7 +5,12 @@ import path from "node:path";
 import { queueMethods, serviceMethods } from "./admin/control-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
 import { type Audience, watchedRecorder, watchedRunner } from "./composition/audience.ts";
-import { type ConfiguredBinding, buildChain, loadBindings } from "./composition/bindings.ts";
+import {
+  type ConfiguredBinding,
+  buildChain,
+  loadBindings,
+  scriptsBoundAnew,
+} from "./composition/bindings.ts";
 import { EffectWriter } from "./composition/effect-recorder.ts";
 import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
@@ -154,9 +159,11 @@ class RunningRelay implements Relay {
       const settings = servers[index];
       if (settings !== undefined) listener.update(settings);
     }
+    const boundAnew = scriptsBoundAnew(this.#configured, configured);
     this.#configured = configured;
     placeCapabilities?.();
     this.#rebuildChain();
+    for (const name of boundAnew) this.#transport?.scriptChanged(name);
     this.#scripts?.grantsChanged();
     this.#effects?.configure(config.effects);
     this.#transport?.reconfigure(live);

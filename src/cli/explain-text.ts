@@ -90,7 +90,7 @@ function whyNotCalled(
   if (position >= line.reached) return `not reached: ${whyOver(line)}`;
   switch (passed) {
     case undefined:
-      return `not called: the rule did not match${binding.rule === undefined ? "" : ` (${binding.rule})`}`;
+      return `not called: ${whyNotMatched(binding)}`;
     case "busy":
       return "left out: too many shadow runs at a time (sandbox.shadowRuns), or its script is not there";
     case "expired":
@@ -100,6 +100,13 @@ function whyNotCalled(
     default:
       return `not called: ${passed}`;
   }
+}
+
+function whyNotMatched({ rule, server }: BindingLine): string {
+  const ruleText = `the rule did not match${rule === undefined ? "" : ` (${rule})`}`;
+  if (server === undefined) return ruleText;
+  const serverText = `it did not come by the virtual server ${server}`;
+  return rule === undefined ? serverText : `${serverText}, or ${ruleText}`;
 }
 
 function whyOver({ calls }: MessageLine): string {

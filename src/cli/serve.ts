@@ -1,11 +1,10 @@
-// `onarrival serve`: runs the service until SIGTERM or SIGINT; SIGHUP reloads the configuration.
+// `onarrival serve`: runs the service until SIGTERM or SIGINT; SIGHUP or a changed file reloads the configuration.
 import { Command } from "commander";
 import type { Audience } from "../composition/audience.ts";
-import { type ConfigOverrides, findConfigFile, loadConfig } from "../config/load.ts";
+import { followConfig } from "../composition/config-reloads.ts";
+import { ConfigSource } from "../config/config-source.ts";
 import type { Config } from "../config/schema.ts";
 import { systemClock } from "../core/clock.ts";
-import { OnArrivalError, describeError } from "../core/errors.ts";
-import type { Logger } from "../core/logger.ts";
 import { type ServiceLogger, createServiceLogger } from "../observe/log.ts";
 import { type Relay, startRelay } from "../relay.ts";
 import type { CommandFactory } from "./program.ts";
@@ -58,40 +57,33 @@ export function withServiceOptions(command: Command): Command {
 }
 
 export async function runService(options: ServiceOptions, stage: ServiceStage): Promise<void> {
-  const file = findConfigFile(options.config);
-  const overrides: ConfigOverrides = {
+  const source = new ConfigSource(options.config, {
     listen: options.listen,
     mailroot: options.mailroot,
     scripts: options.scripts,
-  };
-  const config = await loadConfig(file, overrides);
+  });
+  const config = await source.load();
   const log = stage.openLog(config);
   try {
     const relay = await startRelay(config, log, systemClock, stage.audience);
-    const reload = (): void => reloadInto(relay, file, overrides, log);
-    process.on("SIGHUP", reload);
+    const reloads = followConfig({
+      source,
+      config,
+      reload: (changed) => relay.reload(changed),
+      clock: systemClock,
+      log,
+    });
+    process.on("SIGHUP", reloads.reload);
     const end = ended();
     await stage.ready(relay, config);
     const signal = await end;
     log.info({ signal }, "stopping: what is in hand is finished");
+    process.off("SIGHUP", reloads.reload);
+    await reloads.close();
     await relay.stop();
-    process.off("SIGHUP", reload);
   } finally {
     await log.close();
   }
-}
-
-/** A bad edit of the file changes nothing and says so. */
-function reloadInto(relay: Relay, file: string | undefined, overrides: ConfigOverrides, log: Logger): void {
-  loadConfig(file, overrides)
-    .then((config) => relay.reload(config))
-    .catch((thrown: unknown) => {
-      const code = thrown instanceof OnArrivalError ? thrown.code : "INTERNAL";
-      log.error(
-        { code, problem: describeError(thrown) },
-        "reload refused; the configuration stays as it was",
-      );
-    });
 }
 
 function ended(): Promise<NodeJS.Signals> {

@@ -75,6 +75,14 @@ export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
       sinks.push(nativeBound(parts, settings, sink));
     } else {
       const scriptName = scriptNameOf(settings);
+      if (scriptName === "") {
+        // As smtpreg leaves it between /add and /setprop.
+        parts.log.warn(
+          { binding: settings.displayName },
+          "script binding without ScriptName is not called; set the sink property ScriptName",
+        );
+        continue;
+      }
       named.add(scriptName);
       addScript(scriptName, settings);
     }
@@ -88,6 +96,24 @@ export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
     placeShadows(sinks.filter(isCalled), shadows),
     sinks.filter((sink) => !isCalled(sink)),
   );
+}
+
+/** Scripts whose bindings are not those of before: what they held may be tried again. */
+export function scriptsBoundAnew(
+  before: readonly ConfiguredBinding[],
+  after: readonly ConfiguredBinding[],
+): readonly string[] {
+  const [old, now] = [bindingTexts(before), bindingTexts(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].filter((name) => old.get(name) !== now.get(name));
+}
+
+function bindingTexts(configured: readonly ConfiguredBinding[]): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const { settings } of configured) {
+    const name = scriptNameOf(settings);
+    if (name !== "") texts.set(name, (texts.get(name) ?? "") + JSON.stringify(settings));
+  }
+  return texts;
 }
 
 /** A binding as people look for it. */
@@ -215,6 +241,7 @@ function toBinding(settings: BindingSettings, declared: DeclaredBinding): Bindin
     rule: sourceProperties?.rule ?? declared.rule,
     priority: sourceProperties?.priority ?? declared.priority ?? DEFAULT_PRIORITY,
     sinkProperties: scalarsOf({ ...declared.sinkProperties, ...settings.sinkProperties }),
+    server: settings.server,
     onError: settings.onError ?? declared.onError ?? "hold",
   });
 }

@@ -112,7 +112,7 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
 }
 
 function bindingLine(sink: BoundSink<ScriptTarget>, chain: SinkChain<ScriptTarget>): BindingLine {
-  const { displayName: name, sinkClass, rule, priority, onError } = sink.binding;
+  const { displayName: name, sinkClass, rule, priority, server, onError } = sink.binding;
   const isScript = sink.kind === "script";
   const target = isScript && sink.shadowOf !== undefined ? chain.comparedWith(sink) : undefined;
   return {
@@ -120,6 +120,7 @@ function bindingLine(sink: BoundSink<ScriptTarget>, chain: SinkChain<ScriptTarge
     script: isScript ? sink.script.scriptName : undefined,
     sinkClass: isScript ? undefined : sinkClass,
     rule,
+    server,
     priority,
     onError,
     shadowOf:

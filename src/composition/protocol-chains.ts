@@ -5,7 +5,7 @@ import type { InboundCommandContext } from "../events/protocol-contexts.ts";
 import type { AnyNativeSink, NativeSink } from "../events/sink.ts";
 import { parseVerbRule, type VerbRule } from "../events/verb-rule.ts";
 import type { OutboundChains } from "../smtp/client/outbound-events.ts";
-import { type ChainParts, bindingOf, sinkContext } from "./bindings.ts";
+import { type ChainParts, type ConfiguredBinding, bindingOf, sinkContext } from "./bindings.ts";
 
 export type ProtocolChainParts = Pick<ChainParts, "configured" | "log" | "nextMessageId">;
 type Parts = ProtocolChainParts;
@@ -15,10 +15,30 @@ export interface ProtocolChains {
   readonly outbound: OutboundChains;
 }
 
-export const buildProtocolChains = (parts: Parts): ProtocolChains => ({
+const chainsOf = (parts: Parts): ProtocolChains => ({
   inbound: buildProtocolChain(parts, "OnInboundCommand"),
   outbound: buildOutboundChains(parts),
 });
+
+export interface ServerChains {
+  /** Of virtual servers without bindings of their own. */
+  readonly shared: ProtocolChains;
+  readonly own: ReadonlyMap<string, ProtocolChains>;
+}
+
+export function buildProtocolChains(parts: Parts): ServerChains {
+  const { configured } = parts;
+  const chainsFor = (server: string | undefined): ProtocolChains =>
+    chainsOf({ ...parts, configured: configured.filter((binding) => isOfServer(binding, server)) });
+  const servers = new Set(configured.flatMap(({ settings }) => settings.server ?? []));
+  return {
+    shared: chainsFor(undefined),
+    own: new Map([...servers].map((server) => [server, chainsFor(server)])),
+  };
+}
+
+const isOfServer = ({ settings }: ConfiguredBinding, server: string | undefined): boolean =>
+  settings.server === undefined || settings.server === server;
 
 /** The sinks of everything that is said to next hops. */
 const buildOutboundChains = (parts: Parts): OutboundChains => ({

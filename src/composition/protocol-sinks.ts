@@ -5,7 +5,12 @@ import type { Logger } from "../core/logger.ts";
 import type { ProtocolServer } from "../events/protocol-contexts.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
 import type { InboundProtocol } from "../smtp/server/command-run.ts";
-import { type ProtocolChains, buildProtocolChains, type ProtocolChainParts } from "./protocol-chains.ts";
+import {
+  type ProtocolChainParts,
+  type ProtocolChains,
+  type ServerChains,
+  buildProtocolChains,
+} from "./protocol-chains.ts";
 import { defaultDomainOf } from "./settings.ts";
 
 export class ProtocolSinks {
@@ -13,7 +18,7 @@ export class ProtocolSinks {
   readonly #clock: Clock;
   /** The property bag of a virtual server outlives every reload. */
   readonly #servers = new Map<string, ProtocolServer>();
-  #chains: ProtocolChains;
+  #chains: ServerChains;
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log;
@@ -28,7 +33,7 @@ export class ProtocolSinks {
 
   inbound(server: VirtualServerSettings): InboundProtocol {
     return {
-      chain: () => this.#chains.inbound,
+      chain: () => this.#chainsOf(server).inbound,
       server: this.#serverOf(server),
       sinkDeadlineMs: server.limits.sinkTimeoutMs,
       clock: this.#clock,
@@ -38,13 +43,17 @@ export class ProtocolSinks {
 
   outbound(server: VirtualServerSettings): OutboundProtocol {
     return {
-      chains: () => this.#chains.outbound,
+      chains: () => this.#chainsOf(server).outbound,
       server: this.#serverOf(server),
       sinkDeadlineMs: server.outbound.sinkTimeoutMs,
       maxSinkCommands: server.outbound.sinkCommands,
       clock: this.#clock,
       log: this.#log,
     };
+  }
+
+  #chainsOf({ name }: VirtualServerSettings): ProtocolChains {
+    return this.#chains.own.get(name) ?? this.#chains.shared;
   }
 
   #serverOf(server: VirtualServerSettings): ProtocolServer {

@@ -153,6 +153,14 @@ function duplicates<T>(items: readonly T[], keyOf: (item: T) => string | undefin
 
 export const configSchema = z
   .strictObject({
+    watchConfig: z
+      .boolean()
+      .default(true)
+      .meta(
+        live(
+          "Take over changes of this file while the service runs, as SIGHUP does; a file with a problem changes nothing.",
+        ),
+      ),
     mailroot: z
       .string()
       .min(1)
@@ -240,6 +248,15 @@ export const configSchema = z
           message: "is for bindings with mode: shadow",
         });
       }
+    }
+    const servers = config.virtualServers.map(({ name }) => name);
+    for (const [index, { server }] of config.bindings.entries()) {
+      if (server === undefined || servers.includes(server)) continue;
+      context.addIssue({
+        code: "custom",
+        path: ["bindings", index, "server"],
+        message: `no virtual server has the name "${server}" (there are: ${servers.join(", ")})`,
+      });
     }
     for (const index of duplicates(config.virtualServers, (server) => server.name)) {
       context.addIssue({

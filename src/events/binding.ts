@@ -29,6 +29,8 @@ export interface Binding {
   readonly rule?: string | undefined;
   readonly priority: number;
   readonly sinkProperties: SinkProperties;
+  /** Name of the virtual server that it is bound to; absent: all of them. */
+  readonly server?: string | undefined;
   readonly onError: OnError;
 }
 

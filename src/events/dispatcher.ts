@@ -60,12 +60,14 @@ export class SinkChain<Script = unknown> {
   /** Of a shadow sink: the position of the live sink that it is compared with. */
   readonly #comparedWith = new Map<ScriptBound<Script>, number>();
   readonly #index: RuleIndex;
+  readonly #hasServers: boolean;
 
   /** Equal priorities keep the order in which they are given. */
   constructor(sinks: readonly BoundSink<Script>[], disabled: readonly BoundSink<Script>[] = []) {
     this.sinks = sinks.toSorted((a, b) => a.binding.priority - b.binding.priority);
     this.disabled = disabled;
     this.#index = new RuleIndex(this.sinks.map((sink) => sink.rule));
+    this.#hasServers = this.sinks.some(({ binding }) => binding.server !== undefined);
     for (const sink of this.sinks) {
       if (sink.kind === "native" || sink.shadowOf === undefined) continue;
       const target = sink.shadowOf.bindingId;
@@ -89,7 +91,13 @@ export class SinkChain<Script = unknown> {
   matches(msg: MailMsg): number[] {
     if (this.sinks.length === 0) return [];
     const { sender, recipients, origin } = msg;
-    return this.#index.matches({ heloDomain: origin.heloDomain, sender, recipients: recipients.items });
+    const subject = { heloDomain: origin.heloDomain, sender, recipients: recipients.items };
+    const found = this.#index.matches(subject);
+    if (!this.#hasServers) return found;
+    return found.filter((position) => {
+      const server = this.sinks[position]?.binding.server;
+      return server === undefined || server === origin.server;
+    });
   }
 }
 

@@ -14,6 +14,8 @@ export interface BindingLine {
   readonly script?: string | undefined;
   readonly sinkClass?: string | undefined;
   readonly rule?: string | undefined;
+  /** The virtual server that it is bound to. */
+  readonly server?: string | undefined;
   readonly priority: number;
   readonly onError: string;
   readonly disabled?: true | undefined;

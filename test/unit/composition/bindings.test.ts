@@ -99,6 +99,10 @@ describe("the chain", () => {
     });
   });
 
+  test("passes over a script binding that has no ScriptName yet, as smtpreg /add leaves it", () => {
+    expect(names(chainOf([script("a.ts", { sinkProperties: {} }), native("b")]))).toEqual(["b"]);
+  });
+
   test("has limits of the entry before those of the script before the defaults", () => {
     const chain = chainOf(
       [script("a.ts", { limits: { timeoutMs: 7 } })],

@@ -253,3 +253,16 @@ describe("values", () => {
     expect(suggest("zebra", ["smartHost", "mx"])).toBeUndefined();
   });
 });
+
+test("a binding of a virtual server that is not there is refused by line", () => {
+  const text = `virtualServers:
+  - name: inside
+bindings:
+  - event: OnArrival
+    sinkClass: OnArrival.AddHeader
+    server: outside
+`;
+  expect(() => checkConfig(text, "x.yaml")).toThrow(
+    'x.yaml:6:13 bindings[0].server: no virtual server has the name "outside" (there are: inside)',
+  );
+});

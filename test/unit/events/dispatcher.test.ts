@@ -121,6 +121,21 @@ describe("the chain of native sinks", () => {
     expect(seen).toEqual(["list"]);
   });
 
+  test("a binding of one virtual server sees the messages of that server only", () => {
+    const seen: string[] = [];
+    const note =
+      (name: string): OnEvent =>
+      () =>
+        void seen.push(name);
+    const chain = new SinkChain<string>([
+      native("of all", note("of all")),
+      native("of here", note("of here"), { server: message().origin.server, rule: "mail from=*" }),
+      native("of there", note("of there"), { server: "there" }),
+    ]);
+    void dispatcher().dispatch(chain, message());
+    expect(seen).toEqual(["of all", "of here"]);
+  });
+
   test("disabled, expired and used-up bindings are not called", () => {
     let fired = 0;
     const count: OnEvent = () => void (fired += 1);

@@ -1,0 +1,59 @@
+// Reloads of a running service, one at a time: asked for by SIGHUP, or because the file has changed (watchConfig).
+import type { ConfigSource } from "../config/config-source.ts";
+import { watchFile } from "../config/file-watch.ts";
+import type { Config } from "../config/schema.ts";
+import type { Clock } from "../core/clock.ts";
+import { OnArrivalError, describeError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+
+export interface ConfigReloadParts {
+  readonly source: ConfigSource;
+  /** What the service started with. */
+  readonly config: Config;
+  /** Takes over all of it, or throws and changes nothing. */
+  readonly reload: (config: Config) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface ConfigReloads {
+  /** Reads the file again, whether it was changed or not. */
+  readonly reload: () => void;
+  /** Resolves when the reload in hand has ended; no further one begins. */
+  close(): Promise<void>;
+}
+
+export function followConfig(parts: ConfigReloadParts): ConfigReloads {
+  const { source, log } = parts;
+  let isWatched = parts.config.watchConfig;
+  let last = Promise.resolve();
+  const load = async (): Promise<void> => {
+    const config = await source.load();
+    await parts.reload(config);
+    isWatched = config.watchConfig;
+  };
+  const loadChanged = async (): Promise<void> => {
+    if (!isWatched) return;
+    const found = await source.compare();
+    if (found === "changed") await load();
+    else if (found === "gone")
+      log.warn({ file: source.file }, "the configuration file is gone; the configuration stays as it was");
+  };
+  const inTurn = (step: () => Promise<void>): void => {
+    last = last.then(step).catch((thrown: unknown) => {
+      const code = thrown instanceof OnArrivalError ? thrown.code : "INTERNAL";
+      log.error(
+        { code, problem: describeError(thrown) },
+        "reload refused; the configuration stays as it was",
+      );
+    });
+  };
+  const watch = watchFile(source.file, parts.clock, () => inTurn(loadChanged));
+  return {
+    reload: () => inTurn(load),
+    close() {
+      watch.close();
+      return last;
+    },
+  };
+}
