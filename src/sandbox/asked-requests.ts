@@ -12,6 +12,9 @@ export class AskedRequests implements CapabilityBroker {
   readonly #broker: CapabilityBroker;
   readonly #redact: (text: string) => string;
   readonly #asked = new Map<string, string[]>();
+  /** Requests by kind since the start of the service. */
+  readonly counts: Record<CapabilityRequest["kind"], number> = { fetch: 0, kv: 0, dns: 0 };
+  refused = 0;
 
   /** `redact` takes secrets out of what is kept. */
   constructor(broker: CapabilityBroker, redact: (text: string) => string) {
@@ -20,8 +23,10 @@ export class AskedRequests implements CapabilityBroker {
   }
 
   async perform(request: CapabilityRequest, body: Buffer, grant: CapabilityGrant): Promise<PerformedRequest> {
+    this.counts[request.kind] += 1;
     const performed = await this.#broker.perform(request, body, grant);
     const { answer } = performed;
+    if (answer.kind === "refused") this.refused += 1;
     const result =
       answer.kind === "refused" ? "refused" : answer.kind === "fetch" ? answer.status : "answered";
     this.#note(

@@ -13,6 +13,7 @@ import { Generations } from "./generations.ts";
 import type * as loaded from "./loaded-script.ts";
 import { CDO_MODULE, defaultProgram, RUNTIME_ENTRY, type SandboxProgram } from "./sandbox-program.ts";
 import { ScriptFolder } from "./script-folder.ts";
+import { type PoolFigures, SandboxCounts } from "./sandbox-counts.ts";
 import { type ActivitySettings, ScriptActivity } from "./script-activity.ts";
 import { ScriptControl } from "./script-control.ts";
 import type { GrantsOf } from "./script-needs.ts";
@@ -134,6 +135,9 @@ export interface ScriptHost {
   readonly control: ScriptControl | undefined;
   /** Process ids of the sandbox. */
   readonly pids: readonly number[];
+  readonly counts: SandboxCounts;
+  /** Of the processes for live mail, and of those for shadow runs when there are some. */
+  readonly figures: { readonly live: PoolFigures | undefined; readonly shadow: PoolFigures | undefined };
   /** The answers of `grantsOf` changed: what could not go live may do so now. */
   grantsChanged(): void;
   /** Called after `scripts` or `broken` changed. The answer ends it. */
@@ -155,6 +159,7 @@ class FolderScriptHost implements ScriptHost {
   #clock: Clock;
   #listeners = new Set<() => void>();
   #scripts: ReadonlyMap<string, LiveScript> = new Map();
+  readonly counts = new SandboxCounts();
   #shadows: ShadowPool;
   #parts:
     | { pool: WorkerPool; runner: CallRunner; reloader: ScriptReloader; folder: ScriptFolder }
@@ -175,6 +180,7 @@ class FolderScriptHost implements ScriptHost {
       secrets: options.secrets,
       strikes,
       probeMs,
+      counts: this.counts,
       clock: this.#clock,
       log: options.log,
     });
@@ -204,9 +210,13 @@ class FolderScriptHost implements ScriptHost {
     return [...(this.#parts?.pool.pids ?? []), ...this.#shadows.pids];
   }
 
+  get figures(): ScriptHost["figures"] {
+    return { live: this.#parts?.pool.figures, shadow: this.#shadows.figures };
+  }
+
   async start(): Promise<void> {
     const { only, watch, log } = this.#options;
-    const strikes = new Strikes(this.#settings.strikes, this.#settings.probeMs, this.#clock);
+    const strikes = new Strikes(this.#settings.strikes, this.#settings.probeMs, this.#clock, this.counts);
     const pool = await this.#createPool(strikes, log, "live");
     const folder = this.#createFolder();
     const activity = new ScriptActivity(this.#settings, this.#clock);
@@ -300,6 +310,7 @@ class FolderScriptHost implements ScriptHost {
       clock,
       log,
       isSuspended: (version) => strikes.isSuspended(version),
+      counts: this.counts,
     });
   }
 

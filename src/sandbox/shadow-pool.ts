@@ -3,6 +3,7 @@ import { constants, setPriority } from "node:os";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { CallRunner, type RunAnswer, type RunRequest } from "./call-runner.ts";
+import type { PoolFigures, SandboxCounts } from "./sandbox-counts.ts";
 import type { Secrets } from "./secrets.ts";
 import { Strikes } from "./strikes.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -11,6 +12,7 @@ export interface ShadowPoolParts {
   readonly createPool: (strikes: Strikes, log: Logger) => Promise<WorkerPool>;
   readonly strikes: number;
   readonly probeMs: number;
+  readonly counts?: SandboxCounts | undefined;
   readonly secrets: Secrets | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -32,11 +34,15 @@ export class ShadowPool {
 
   constructor(parts: ShadowPoolParts) {
     this.#parts = parts;
-    this.#strikes = new Strikes(parts.strikes, parts.probeMs, parts.clock);
+    this.#strikes = new Strikes(parts.strikes, parts.probeMs, parts.clock, parts.counts);
   }
 
   get pids(): readonly number[] {
     return this.#pool?.pids ?? [];
+  }
+
+  get figures(): PoolFigures | undefined {
+    return this.#pool?.figures;
   }
 
   async run(request: RunRequest): Promise<RunAnswer> {

@@ -44,8 +44,11 @@ export interface ShadowParts {
 
 export class ShadowRuns implements ShadowStarter<ScriptTarget> {
   readonly #parts: ShadowParts;
-  #running = 0;
-  #started = 0;
+  /** Runs in hand. */
+  running = 0;
+  started = 0;
+  /** Messages left out because there were as many runs as there may be. */
+  leftOut = 0;
 
   constructor(parts: ShadowParts) {
     this.#parts = parts;
@@ -53,15 +56,19 @@ export class ShadowRuns implements ShadowStarter<ScriptTarget> {
 
   start(sink: ScriptBound<ScriptTarget>, msg: MailMsg): ShadowRun<ScriptTarget> | undefined {
     const { recorder, atOnce, host, log } = this.#parts;
-    if (!recorder.recording || this.#running >= atOnce) return undefined;
-    const request = requestOf(sink, msg, this.#started % HEAP_SAMPLE === 0);
+    if (!recorder.recording) return undefined;
+    if (this.running >= atOnce) {
+      this.leftOut += 1;
+      return undefined;
+    }
+    const request = requestOf(sink, msg, this.started % HEAP_SAMPLE === 0);
     if (request === undefined) return undefined;
     const place = placeOf(msg);
     const { promise: live, resolve: compareWith } = Promise.withResolvers<
       LiveCall<ScriptTarget> | undefined
     >();
-    this.#running += 1;
-    this.#started += 1;
+    this.running += 1;
+    this.started += 1;
     const run = async (): Promise<void> => {
       const outcome = (await host.runShadow(request)).outcomes[0];
       if (outcome === undefined) return;
@@ -77,7 +84,7 @@ export class ShadowRuns implements ShadowStarter<ScriptTarget> {
         );
       })
       .finally(() => {
-        this.#running -= 1;
+        this.running -= 1;
       });
     return { compareWith };
   }

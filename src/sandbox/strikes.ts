@@ -1,5 +1,6 @@
 // The circuit breaker: a version that ends its process or runs out of time or memory again and again is suspended.
 import type { Clock } from "../core/clock.ts";
+import { SandboxCounts } from "./sandbox-counts.ts";
 
 interface Record {
   inARow: number;
@@ -13,12 +14,14 @@ export class Strikes {
   #limit: number;
   #probeMs: number;
   #clock: Clock;
+  #counts: SandboxCounts;
   #records = new Map<string, Record>();
 
-  constructor(limit: number, probeMs: number, clock: Clock) {
+  constructor(limit: number, probeMs: number, clock: Clock, counts = new SandboxCounts()) {
     this.#limit = limit;
     this.#probeMs = probeMs;
     this.#clock = clock;
+    this.#counts = counts;
   }
 
   isSuspended(version: string): boolean {
@@ -40,7 +43,9 @@ export class Strikes {
     const record = this.#records.get(version) ?? { inARow: 0, probeAt: undefined };
     this.#records.set(version, record);
     record.inARow += 1;
+    this.#counts.strikes += 1;
     const isNew = record.inARow >= this.#limit && record.probeAt === undefined;
+    if (isNew) this.#counts.suspensions += 1;
     if (record.inARow >= this.#limit) record.probeAt = this.#clock.now() + this.#probeMs;
     return isNew;
   }

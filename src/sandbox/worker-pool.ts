@@ -5,6 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import { CallCosts } from "./call-costs.ts";
 import { LaneRest } from "./lane-rest.ts";
 import { Probation } from "./probation.ts";
+import type { PoolFigures, SandboxCounts } from "./sandbox-counts.ts";
 import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
 import { type Entry, type WorkerListener, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
 
@@ -27,6 +28,7 @@ export interface PoolOptions extends PoolSettings {
   readonly clock: Clock;
   readonly log: Logger;
   readonly isSuspended: (version: string) => boolean;
+  readonly counts?: SandboxCounts | undefined;
 }
 
 /** Estimated work up to which tasks are packed into one process instead of spread. */
@@ -80,6 +82,17 @@ export class WorkerPool implements WorkerListener {
   /** Process ids, for people and tests. */
   get pids(): number[] {
     return [...this.#workers, ...this.#lane].flatMap((worker) => worker.pid ?? []);
+  }
+
+  get figures(): PoolFigures {
+    const all = [...this.#workers, ...this.#lane];
+    return {
+      processes: all.length,
+      ready: all.filter((worker) => worker.isReady).length,
+      queued: this.#queue.length + this.#suspects.length + this.#parked.length,
+      waiting: all.reduce((sum, { waitingJobs }) => sum + waitingJobs, 0),
+      hasGivenUp: this.#hasGivenUp(),
+    };
   }
 
   /** Never rejects. `alone`: on a process that holds nothing else. */
@@ -170,6 +183,7 @@ export class WorkerPool implements WorkerListener {
       return;
     }
     if (this.#dismissed.delete(worker)) return;
+    this.#options.counts?.ended(worker);
     const scripts = [...new Set(worker.headVersions().map((bundle) => bundle.scriptName))];
     this.#options.log.warn(
       { reason, scripts, unanswered: unanswered.length, waiting: waiting.length, pid: worker.pid },

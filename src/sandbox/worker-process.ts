@@ -19,6 +19,7 @@ import { readGrantedFile } from "./granted-files.ts";
 import { bytesToSend, type ContentSending, jobFrame } from "./job-frame.ts";
 import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-validation.ts";
 import { becomeFirstVictim, rssBytes, yieldToOthers } from "./process-standing.ts";
+import type { EndKind } from "./sandbox-counts.ts";
 import { type ProcessHardening, sandboxCommand, type SandboxProgram } from "./sandbox-program.ts";
 import { type Bundle, type JobTask, type Task, type TaskAnswer, timeBudgetMs, versionsOf } from "./tasks.ts";
 import { WaitingJobs } from "./waiting-jobs.ts";
@@ -87,6 +88,7 @@ export class WorkerProcess {
   #headSince: number;
   #overdue = false;
   #endReason: string | undefined;
+  endKind: EndKind = "exit";
   #isGone = false;
   #stderr = "";
   #unreadable = new Map<number, string>();
@@ -359,14 +361,18 @@ export class WorkerProcess {
     if (budgetMs !== undefined && this.options.clock.now() - this.#headSince > budgetMs) {
       // Twice in a row: when the relay itself was held up, the answer may lie unread in the pipe.
       if (this.#overdue)
-        this.kill(this.isReady ? `no answer within ${budgetMs} ms` : `not ready within ${budgetMs} ms`);
+        this.kill(
+          this.isReady ? `no answer within ${budgetMs} ms` : `not ready within ${budgetMs} ms`,
+          "deadline",
+        );
       this.#overdue = true;
     }
     if (rssBytes(this.pid) > this.options.maxRssBytes)
-      this.kill(`more than ${Math.round(this.options.maxRssBytes / 1024 / 1024)} MB of memory`);
+      this.kill(`more than ${Math.round(this.options.maxRssBytes / 1024 / 1024)} MB of memory`, "memory");
   }
 
-  kill(reason: string): void {
+  kill(reason: string, kind: EndKind = "violation"): void {
+    if (this.#endReason === undefined) this.endKind = kind;
     this.#endReason ??= reason;
     this.#outbox.close();
     this.#child?.kill("SIGKILL");

@@ -28,6 +28,7 @@ import type { RecordType } from "./record.ts";
 import { recoverStore } from "./recovery.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import type { PendingRecord, Waiter } from "./segment-writer.ts";
+import { StoreCounts, type StoreFigures } from "./store-counts.ts";
 import { DEFAULT_STORE_SETTINGS } from "./settings.ts";
 import type { StoreSettings } from "./settings.ts";
 import type { Recovery, SpoolFile, StoreDriver } from "./store-driver.ts";
@@ -47,6 +48,7 @@ const TIDY_AFTER_MS = 500;
 
 export class SegmentStore implements StoreDriver {
   readonly nextId: () => string;
+  readonly counts = new StoreCounts();
   readonly #folder: string;
   readonly #settings: StoreSettings;
   readonly #clock: Clock;
@@ -120,6 +122,7 @@ export class SegmentStore implements StoreDriver {
         syncIntervalMs,
         groupDelayMs,
         clock: this.#clock,
+        counts: this.counts,
       },
       {
         landed: (record, segment, offset) => this.#landed(record, segment, offset),
@@ -239,6 +242,15 @@ export class SegmentStore implements StoreDriver {
     }
   }
 
+  figures(): StoreFigures {
+    return {
+      messages: this.#entries.size,
+      segments: this.#segments.length,
+      bytes: this.#segments.reduce((sum, { size }) => sum + size, 0),
+      refusal: this.#refusal()?.message,
+    };
+  }
+
   #entry(id: string): Entry {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw new OnArrivalError("INTERNAL", `the store has no message ${id}`);
@@ -303,8 +315,10 @@ export class SegmentStore implements StoreDriver {
     entry.unlanded -= 1;
     if (!entry.removed) {
       const place = { segment, offset, bytes: record.bytes };
-      if (record.type === recordType.message) placeMessage(entry, place);
-      else if (record.type === recordType.state) placeState(entry, place, record.withContent);
+      if (record.type === recordType.message) {
+        placeMessage(entry, place);
+        this.counts.commits += 1;
+      } else if (record.type === recordType.state) placeState(entry, place, record.withContent);
     }
     if (releases !== undefined) this.#releaseFile(releases);
   }

@@ -6,6 +6,7 @@ import { OnArrivalError, describeError } from "../core/errors.ts";
 import { syncFolder, writeAll } from "./durable-file.ts";
 import { Segment } from "./message-index.ts";
 import type { Entry } from "./message-index.ts";
+import type { StoreCounts } from "./store-counts.ts";
 import { SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentFileName } from "./record.ts";
 import type { RecordType } from "./record.ts";
 
@@ -45,6 +46,7 @@ export interface WriterOptions {
   readonly syncIntervalMs: number;
   readonly groupDelayMs: number;
   readonly clock: Clock;
+  readonly counts: StoreCounts;
 }
 
 /** One write is bounded, so that a burst does not make everybody wait for one long barrier. */
@@ -204,6 +206,7 @@ export class SegmentWriter {
     writeAll(handle, buffers, segment.size, (writeError) => {
       if (writeError !== null) return this.#fail(batch, writeError);
       if (!this.#wantsBarrier(batch)) return this.#landUnsynced(batch, segment);
+      const begun = performance.now();
       fs.fdatasync(handle, (syncError) => {
         if (syncError !== null) return this.#fail(batch, syncError);
         this.#cancelBarrier?.();
@@ -211,6 +214,10 @@ export class SegmentWriter {
         this.#owesBarrier = false;
         this.#barrierIsDue = false;
         this.#lastBarrier = performance.now();
+        const { counts } = this.#options;
+        counts.barriers += 1;
+        counts.barrierMs += this.#lastBarrier - begun;
+        counts.isFailing = false;
         return this.#land(batch, segment);
       });
     });
@@ -262,6 +269,8 @@ export class SegmentWriter {
     for (const record of kept) this.#pendingBytes += record.bytes;
     this.#pending = [...kept, ...this.#pending];
     this.#settleIdle(error);
+    this.#options.counts.failures += 1;
+    this.#options.counts.isFailing = true;
     this.#owner.writeFailed(error);
     // Commits try again at once with a new segment; records that nobody waits for give the disk some time.
     if (this.#pending.some((record) => record.waiter !== undefined)) this.#schedule();

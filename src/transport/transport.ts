@@ -1,6 +1,7 @@
 // Puts the transport together: pipeline, queues, reports, and what the rest of the service calls of it.
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import type { MailEvent } from "../events/catalog.ts";
 import type { Dispatcher, SinkChain } from "../events/dispatcher.ts";
 import type { EffectRecorder } from "../events/effects.ts";
 import type { Badmail } from "../store/badmail.ts";
@@ -49,7 +50,8 @@ export interface TransportParts<Script> {
   readonly drop: Drop;
   readonly badmail: Badmail;
   readonly dispatcher: Dispatcher<Script>;
-  readonly chain: () => SinkChain<Script>;
+  /** The live bindings of an event that gets the message itself. */
+  readonly chain: (event: MailEvent) => SinkChain<Script>;
   /** Absent: nobody keeps what the sinks did. */
   readonly effects?: EffectRecorder<Script> | undefined;
   readonly live: LiveTransportSettings;
@@ -76,7 +78,7 @@ export interface Transport {
 }
 
 export function createTransport<Script>(parts: TransportParts<Script>): Transport {
-  const { settings, clock, log, live, store } = parts;
+  const { settings, clock, log, live, store, dispatcher, chain, effects } = parts;
   let retry = live.retry;
   const steps = new MessageSteps(parts.recorder);
   const courierFor = courierMaker(parts);
@@ -105,13 +107,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   });
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
-    submission: new Submission({
-      dispatcher: parts.dispatcher,
-      chain: parts.chain,
-      effects: parts.effects,
-      steps,
-      log,
-    }),
+    submission: new Submission({ dispatcher, chain, effects, steps, log }),
     router: createRouter(live.router),
     queues,
     waiting,

@@ -1,0 +1,20 @@
+// What the store has done since the start of the service. Plain fields: a scrape reads them, mail only adds to them.
+
+export class StoreCounts {
+  /** Messages that became durable, those that compaction wrote again included. */
+  commits = 0;
+  barriers = 0;
+  /** Time until a barrier was through, ms, all together. */
+  barrierMs = 0;
+  failures = 0;
+  /** The last write failed. */
+  isFailing = false;
+}
+
+export interface StoreFigures {
+  readonly messages: number;
+  readonly segments: number;
+  readonly bytes: number;
+  /** Why nothing is accepted now. */
+  readonly refusal: string | undefined;
+}
