@@ -3,40 +3,98 @@ import type { VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { createDestination } from "../smtp/client/connection-pool.ts";
+import type { Destination, DestinationSettings } from "../smtp/client/destination.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
-import { createMxLookup, defaultResolver } from "../transport/mx.ts";
+import { RelaxedDestination } from "../smtp/client/relaxed-destination.ts";
+import { createMxLookup, defaultResolver, type MxLookup } from "../transport/mx.ts";
 import type { Courier } from "../transport/destination-queue.ts";
 import { MxCourier } from "../transport/mx-courier.ts";
 import type { Route } from "../transport/router.ts";
-import { destinationSettings, hostNameOf, routerSettings } from "./settings.ts";
+import {
+  credentialsOf,
+  destinationSettings,
+  entryFor,
+  implicitTls,
+  maxConnectionsTo,
+} from "./destination-settings.ts";
+import { hostNameOf, smartHostOf } from "./settings.ts";
+
+type RemoteRoute = Exclude<Route, { kind: "local" }>;
+type RouteOf<Kind> = Extract<Route, { kind: Kind }>;
 
 export function createRemoteCouriers(
   server: VirtualServerSettings,
   log: Logger,
   clock: Clock,
   protocol: OutboundProtocol | undefined,
-): (route: Exclude<Route, { kind: "local" }>) => Courier {
-  const lookup = createMxLookup(
+  lookup: MxLookup = createMxLookup(
     { port: server.delivery.port, ownHosts: [hostNameOf(server)] },
     defaultResolver(),
     clock,
-  );
-  const { remote } = routerSettings(server);
-  return (route) => {
-    if (route.kind === "smart-host") {
-      const { host, port } = route;
-      const settings = { ...destinationSettings(server, [{ host, port }]), protocol };
-      // A server that a script names never gets the credentials that are meant for the smart host.
-      const isSmartHost = remote.kind === "smart-host" && remote.host === host && remote.port === port;
-      const credentials = isSmartHost ? settings.credentials : undefined;
-      return createDestination({ ...settings, credentials }, log, clock);
-    }
+  ),
+): (route: RemoteRoute) => Courier {
+  const connect = (settings: DestinationSettings): Destination =>
+    connectAsAsked(settings, server, (asked) => createDestination(asked, log, clock));
+  const toDomain = ({ domain }: RouteOf<"mx">): Courier => {
+    const entry = entryFor(server, [domain]);
     return new MxCourier({
-      domain: route.domain,
-      maxConnections: server.outbound.maxConnectionsPerDestination,
+      domain,
+      maxConnections: maxConnectionsTo(server, entry),
       lookup,
-      connect: (nextHops) =>
-        createDestination({ ...destinationSettings(server, nextHops), protocol }, log, clock),
+      connect: (nextHops) => connect(destinationSettings(server, nextHops, entry, protocol)),
     });
   };
+  return (route) => {
+    switch (route.kind) {
+      case "mx":
+        return toDomain(route);
+      case "smart-host":
+        return connect(smartHostSettings(server, route, protocol));
+      case "lmtp":
+        return connect(lmtpSettings(server, route, protocol));
+    }
+  };
+}
+
+function smartHostSettings(
+  server: VirtualServerSettings,
+  { host, port, key }: RouteOf<"smart-host">,
+  protocol: OutboundProtocol | undefined,
+): DestinationSettings {
+  const entry = entryFor(server, [key, host]);
+  const settings = destinationSettings(server, [{ host, port }], entry, protocol);
+  const smartHost = smartHostOf(server);
+  // A server that a script names never gets the credentials that are meant for the smart host.
+  if (smartHost?.socketPath !== undefined || smartHost?.host !== host || smartHost.port !== port)
+    return settings;
+  const tls = smartHost.scheme === "smtps" ? implicitTls(settings, entry) : settings.tls;
+  return { ...settings, tls, credentials: credentialsOf(server) };
+}
+
+function lmtpSettings(
+  server: VirtualServerSettings,
+  { host, port, socketPath }: RouteOf<"lmtp">,
+  protocol: OutboundProtocol | undefined,
+): DestinationSettings {
+  const names = socketPath === undefined ? [`${host}:${port}`, host] : [socketPath];
+  const hops = [{ host, port, socketPath }];
+  return { ...destinationSettings(server, hops, entryFor(server, names), protocol), dialect: "lmtp" };
+}
+
+/** RFC 8689 §5, where TLS is insisted on and the settings honour it. */
+function connectAsAsked(
+  settings: DestinationSettings,
+  { delivery }: VirtualServerSettings,
+  create: (settings: DestinationSettings) => Destination,
+): Destination {
+  const { tls } = settings;
+  if (tls.mode !== "required" || delivery.tlsRequiredNo === "ignore") return create(settings);
+  const relaxed = {
+    ...tls,
+    mode: "opportunistic",
+    verify: false,
+    clearAfterFailure: true,
+    pins: undefined,
+  } as const;
+  return new RelaxedDestination(create(settings), () => create({ ...settings, tls: relaxed }));
 }

@@ -3,9 +3,7 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Config, VirtualServerSettings } from "../config/schema.ts";
-import { type HostPort, parseHostPort } from "../config/values.ts";
-import type { DestinationSettings, NextHop, TlsPolicy } from "../smtp/client/destination.ts";
-import { DEFAULT_DESTINATION_SETTINGS } from "../smtp/client/destination.ts";
+import { type HostPort, type NextHopAddress, parseHostPort, parseNextHop } from "../config/values.ts";
 import {
   type SmtpServerSettings,
   type TlsSettings,
@@ -13,7 +11,7 @@ import {
 } from "../smtp/server/settings.ts";
 import type { MailKind } from "../transport/retry-policy.ts";
 import type { RetrySettings } from "../transport/retry-schedule.ts";
-import type { RouterSettings } from "../transport/router.ts";
+import type { LmtpHop, RemoteDelivery, RouterSettings } from "../transport/router.ts";
 
 export const hostNameOf = (server: VirtualServerSettings): string => server.hostName ?? hostname();
 
@@ -73,49 +71,38 @@ async function readPem(file: string): Promise<string> {
 }
 
 export function routerSettings(server: VirtualServerSettings): RouterSettings {
-  const { smartHost, mx, port } = server.delivery;
-  const localDomains = server.domains.local.map((domain) => domain.toLowerCase());
-  if (smartHost !== undefined) {
-    const host = parseHostPort(smartHost, port);
-    if (host === undefined)
-      throw new OnArrivalError("CONFIG_INVALID", `delivery.smartHost ${smartHost} is no HOST:PORT`);
-    return { localDomains, remote: { kind: "smart-host", ...host } };
-  }
-  return { localDomains, remote: mx ? { kind: "mx", port } : { kind: "drop" } };
-}
-
-export function destinationSettings(
-  server: VirtualServerSettings,
-  nextHops: readonly NextHop[],
-): DestinationSettings {
-  const { outbound, delivery } = server;
+  const { mx, port, lmtp } = server.delivery;
+  const smartHost = smartHostOf(server);
   return {
-    ...DEFAULT_DESTINATION_SETTINGS,
-    nextHops,
-    heloName: hostNameOf(server),
-    maxConnections: outbound.maxConnectionsPerDestination,
-    maxMessagesPerConnection: outbound.messagesPerConnection,
-    idleMs: outbound.idleMs,
-    reopenPauseMs: outbound.reopenPauseMs,
-    maxAddresses: outbound.maxAddresses,
-    tls: tlsPolicy(delivery.startTls),
-    credentials:
-      delivery.auth?.password === undefined
-        ? undefined
-        : { user: delivery.auth.user, password: delivery.auth.password, allowInClear: false },
-    deadlines: outbound.timeouts,
+    localDomains: server.domains.local.map((domain) => domain.toLowerCase()),
+    lmtp: lmtp === undefined ? undefined : lmtpHop(nextHopOf(`lmtp://${lmtp}`, LMTP_PORT)),
+    remote: remoteDelivery(smartHost) ?? (mx ? { kind: "mx", port } : { kind: "drop" }),
   };
 }
 
-function tlsPolicy(startTls: VirtualServerSettings["delivery"]["startTls"]): TlsPolicy {
-  switch (startTls) {
-    case "never":
-      return { mode: "none", verify: false, clearAfterFailure: true };
-    case "opportunistic":
-      return { mode: "opportunistic", verify: false, clearAfterFailure: true };
-    case "required":
-      return { mode: "required", verify: true, clearAfterFailure: false };
-  }
+/** The port by custom; RFC 2033 §5 only says that it is not 25. */
+const LMTP_PORT = 24;
+
+export function smartHostOf({ delivery }: VirtualServerSettings): NextHopAddress | undefined {
+  return delivery.smartHost === undefined ? undefined : nextHopOf(delivery.smartHost, delivery.port);
+}
+
+function nextHopOf(text: string, defaultPort: number): NextHopAddress {
+  const address = parseNextHop(text, defaultPort);
+  if (address === undefined) throw new OnArrivalError("CONFIG_INVALID", `${text} is no HOST:PORT`);
+  return address;
+}
+
+const lmtpHop = (address: NextHopAddress): LmtpHop =>
+  address.socketPath === undefined
+    ? { host: address.host, port: address.port }
+    : { host: "localhost", port: 0, socketPath: address.socketPath };
+
+function remoteDelivery(smartHost: NextHopAddress | undefined): RemoteDelivery | undefined {
+  if (smartHost === undefined) return undefined;
+  if (smartHost.scheme === "lmtp") return { kind: "lmtp", ...lmtpHop(smartHost) };
+  if (smartHost.socketPath !== undefined) return undefined;
+  return { kind: "smart-host", host: smartHost.host, port: smartHost.port };
 }
 
 const MINUTE_MS = 60_000;

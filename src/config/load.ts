@@ -85,14 +85,9 @@ const invalid = (problems: readonly string[]): OnArrivalError =>
 async function resolveSettings(checked: CheckedConfig, base: string, prefix: string): Promise<Config> {
   const problems: string[] = [];
   for (const [index, server] of checked.virtualServers.entries()) {
-    const { auth } = server.delivery;
-    if (auth?.passwordFile !== undefined) {
-      auth.passwordFile = path.resolve(base, auth.passwordFile);
-      const where = formatPath(["virtualServers", index, "delivery", "auth", "passwordFile"]);
-      auth.password = await readPassword(auth.passwordFile, (why) =>
-        problems.push(`${prefix}${where}: ${why}`),
-      );
-    }
+    await resolveDelivery(server.delivery, base, (where, why) =>
+      problems.push(`${prefix}${formatPath(["virtualServers", index, "delivery", ...where])}: ${why}`),
+    );
     if (server.tls !== undefined) {
       server.tls.certificate = path.resolve(base, server.tls.certificate);
       server.tls.key = path.resolve(base, server.tls.key);
@@ -113,14 +108,40 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
   };
 }
 
+/** Paths become absolute; passwords and certificates of authorities are read now, so that a bad file is told at once. */
+async function resolveDelivery(
+  { auth, destinations }: CheckedConfig["virtualServers"][number]["delivery"],
+  base: string,
+  report: (where: readonly (string | number)[], why: string) => void,
+): Promise<void> {
+  if (auth?.passwordFile !== undefined) {
+    const where = ["auth", "passwordFile"];
+    auth.passwordFile = path.resolve(base, auth.passwordFile);
+    auth.password = await readPassword(auth.passwordFile, (why) => report(where, why));
+  }
+  if (auth?.tokenFile !== undefined) auth.tokenFile = path.resolve(base, auth.tokenFile);
+  for (const [index, destination] of destinations.entries()) {
+    if (destination.authoritiesFile === undefined) continue;
+    const where = ["destinations", index, "authoritiesFile"];
+    destination.authoritiesFile = path.resolve(base, destination.authoritiesFile);
+    // oxlint-disable-next-line no-await-in-loop -- a handful of files at start
+    destination.authorities = await readText(destination.authoritiesFile, (why) => report(where, why));
+  }
+}
+
 async function readPassword(file: string, report: (why: string) => void): Promise<string> {
+  const text = await readText(file, report);
+  const first = text?.split(/\r?\n/, 1)[0] ?? "";
+  if (text !== undefined && first === "") report(`${file} has an empty first line`);
+  return first;
+}
+
+async function readText(file: string, report: (why: string) => void): Promise<string | undefined> {
   try {
-    const first = (await readFile(file, "utf8")).split(/\r?\n/, 1)[0] ?? "";
-    if (first === "") report(`${file} has an empty first line`);
-    return first;
+    return await readFile(file, "utf8");
   } catch (error) {
     report(describeError(error));
-    return "";
+    return undefined;
   }
 }
 

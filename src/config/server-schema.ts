@@ -1,10 +1,10 @@
 // Settings of one virtual server (REFERENCE 6.1, 6.2): who may send, what is accepted, where mail goes.
 import { z } from "zod";
 import { DEFAULT_KEYWORDS, KEYWORDS } from "../core/esmtp-keywords.ts";
+import { deliverySchema } from "./delivery-schema.ts";
 import {
   count,
   domainName,
-  hostAddress,
   listenAddress,
   milliseconds,
   minutes,
@@ -25,42 +25,6 @@ const restart = (description: string, more: Partial<SettingMeta> = {}): SettingM
 });
 
 const MIB = 1024 * 1024;
-
-const smartHostAuth = z
-  .strictObject({
-    user: z.string().min(1).meta(live("User name at the smart host.")),
-    password: z.string().min(1).optional().meta(live("Its password. Prefer passwordFile.")),
-    passwordFile: z
-      .string()
-      .min(1)
-      .optional()
-      .meta(live("File whose first line is the password, relative to this file.")),
-  })
-  .refine(
-    (auth) => (auth.password === undefined) !== (auth.passwordFile === undefined),
-    "needs either password or passwordFile",
-  );
-
-const delivery = z
-  .strictObject({
-    smartHost: hostAddress()
-      .optional()
-      .meta(live("Remote mail goes to this host, as HOST, HOST:PORT or [ADDRESS]:PORT.")),
-    mx: z
-      .boolean()
-      .default(false)
-      .meta(live("Remote mail goes to the mail exchangers of each domain (RFC 5321 §5.1).")),
-    port: count(1, 65_535)
-      .default(25)
-      .meta(live("Port of the next hop where the address names none.", { unit: "port" })),
-    startTls: z
-      .enum(["opportunistic", "required", "never"])
-      .default("opportunistic")
-      .meta(live("STARTTLS towards the next hop: when offered, always (else the message waits), or never.")),
-    auth: smartHostAuth.optional().meta(live("AUTH at the smart host.")),
-  })
-  .refine((to) => !(to.mx && to.smartHost !== undefined), "smartHost and mx exclude each other")
-  .refine((to) => to.auth === undefined || to.smartHost !== undefined, "auth needs a smartHost");
 
 const limits = z.strictObject({
   maxMessageSize: size(1024)
@@ -334,7 +298,7 @@ export const virtualServerSchema = z
       })
       .prefault({})
       .meta(live("Programs in front of this service.")),
-    delivery: delivery
+    delivery: deliverySchema
       .prefault({})
       .meta(live("Where remote mail goes; neither smartHost nor mx: everything goes to Drop.")),
     limits: limits.prefault({}).meta(live("Bounds of what is accepted.")),

@@ -51,6 +51,29 @@ export function parseHostPort(text: string, defaultPort?: number): HostPort | un
   return { host, port };
 }
 
+/** Where mail goes: a host, or the socket of a program on this machine. */
+export type NextHopAddress = { readonly scheme: "smtp" | "smtps" | "lmtp" } & (
+  | { readonly host: string; readonly port: number; readonly socketPath?: undefined }
+  | { readonly socketPath: string }
+);
+
+/** A host with or without its port; "smtps://" and "lmtp://" may stand in front, and behind the latter a path. */
+export function parseNextHop(text: string, defaultPort: number): NextHopAddress | undefined {
+  const [, named = "smtp", rest = ""] = /^(?:(smtps?|lmtp):\/\/)?(.+)$/.exec(text.trim()) ?? [];
+  const scheme = named === "smtps" || named === "lmtp" ? named : "smtp";
+  if (rest.startsWith("/")) return scheme === "lmtp" ? { scheme, socketPath: rest } : undefined;
+  const address = parseHostPort(rest, scheme === "smtps" ? 465 : defaultPort);
+  return address === undefined ? undefined : { scheme, ...address };
+}
+
+/** "sha256:" may stand in front; hex may have colons. Lower-case hex comes out. */
+export function parseFingerprint(text: string): string | undefined {
+  const digest = text.trim().replace(/^sha256[:/]/i, "");
+  const hex = digest.replaceAll(":", "").toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(hex)) return hex;
+  return /^[\w+/-]{43}=?$/.test(digest) ? Buffer.from(digest, "base64").toString("hex") : undefined;
+}
+
 export interface Network {
   readonly address: string;
   readonly prefix: number;
@@ -109,7 +132,7 @@ export const hostAddress = () =>
   z
     .string()
     .refine(
-      (text) => parseHostPort(text, 25) !== undefined,
+      (text) => parseNextHop(text, 25) !== undefined,
       'must be HOST or HOST:PORT, as "mail.example.com:25"',
     );
 

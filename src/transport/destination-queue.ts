@@ -194,9 +194,10 @@ export class DestinationQueue {
 
   #send(delivery: Delivery, content: Content): Promise<DeliveryOutcome> {
     this.#parts.started?.(delivery);
-    const { id, envelope, crlfOnly } = delivery.message;
+    const { id, envelope, crlfOnly, origin } = delivery.message;
     const recipients = delivery.records.map((record) => record.recipient);
-    return this.#courier.deliver({ id, sender: envelope.sender, recipients, envelope, content, crlfOnly });
+    const { sender } = envelope;
+    return this.#courier.deliver({ id, sender, recipients, envelope, content, crlfOnly, origin });
   }
 
   #finish(delivery: Delivery, outcome: DeliveryOutcome): void {

@@ -96,6 +96,8 @@ export function composeDsn(request: DsnRequest): ComposedDsn {
       // NEVER: should the report itself fail, nobody is told.
       recipients: [{ address: original.envelope.sender, notify: ["NEVER"] }],
       body: "8BITMIME",
+      // RFC 8689 §4.3: what was to be kept from others on its way there is so on its way back.
+      ...(original.envelope.requireTls === true ? { requireTls: true } : {}),
       ...(utf8 ? { smtpUtf8: true } : {}),
     },
     content: rope(start, full ? original.content.pieces : [original.content.header], end),
@@ -116,7 +118,10 @@ const toExplain = (
 
 /** RFC 3461 §4.3: RET is about failures; of successes and delays the headers are enough. */
 function returnsAll({ kind, original, maxReturnedBytes }: DsnRequest): boolean {
-  if (kind !== "failed" || original.envelope.returnContent === "HDRS") return false;
+  const { returnContent, requireTls, body } = original.envelope;
+  if (kind !== "failed" || returnContent === "HDRS") return false;
+  // A report must reach its reader over hosts without REQUIRETLS or BINARYMIME as well.
+  if (requireTls === true || body === "BINARYMIME") return false;
   const filePieces = original.content.pieces.filter((piece) => !Buffer.isBuffer(piece)).length;
   return filePieces <= 1 && original.content.size <= (maxReturnedBytes ?? DEFAULT_MAX_RETURNED_BYTES);
 }

@@ -6,11 +6,21 @@ import type { RecipientRecord } from "./queued-message.ts";
 export type RemoteDelivery =
   | { readonly kind: "drop" }
   | { readonly kind: "smart-host"; readonly host: string; readonly port: number }
+  | ({ readonly kind: "lmtp" } & LmtpHop)
   | { readonly kind: "mx"; readonly port: number };
+
+/** An LMTP server; with a path of its socket, host and port are for logs only. */
+export interface LmtpHop {
+  readonly host: string;
+  readonly port: number;
+  readonly socketPath?: string | undefined;
+}
 
 export interface RouterSettings {
   /** Lower case; `*.example.com` covers the subdomains. */
   readonly localDomains: readonly string[];
+  /** Who takes mail of local domains instead of Drop. */
+  readonly lmtp?: LmtpHop | undefined;
   readonly remote: RemoteDelivery;
 }
 
@@ -18,9 +28,19 @@ export interface RouterSettings {
 export type Route =
   | { readonly kind: "local"; readonly key: "local" }
   | { readonly kind: "smart-host"; readonly key: string; readonly host: string; readonly port: number }
+  | ({ readonly kind: "lmtp"; readonly key: string } & LmtpHop)
   | { readonly kind: "mx"; readonly key: string; readonly domain: string; readonly port: number };
 
 const LOCAL: Route = { kind: "local", key: "local" };
+
+const LMTP_PREFIX = "lmtp:";
+
+function lmtpRoute({ host, port, socketPath }: LmtpHop): Route {
+  return { kind: "lmtp", key: `${LMTP_PREFIX}${socketPath ?? `${host}:${port}`}`, host, port, socketPath };
+}
+
+/** Whether what a queue of this name delivers has arrived: Drop, and LMTP, which is the last hop (RFC 2033 §2). */
+export const isFinalDelivery = (key: string): boolean => key === "local" || key.startsWith(LMTP_PREFIX);
 
 export interface Router {
   /** `nextHop` is that of the message, when it has one: "host:port". */
@@ -35,20 +55,35 @@ export function createRouter(settings: RouterSettings): Router {
   const remote = settings.remote;
   const isLocal = (domain: string): boolean =>
     domain === "" || exact.has(domain) || suffixes.some((suffix) => domain.endsWith(suffix));
-  const smartHost: Route | undefined =
-    remote.kind === "smart-host"
-      ? { kind: "smart-host", key: `${remote.host}:${remote.port}`, host: remote.host, port: remote.port }
-      : undefined;
+  const local = settings.lmtp === undefined ? LOCAL : lmtpRoute(settings.lmtp);
+  const fixed = fixedRoute(remote);
   return {
     routeOf(address, nextHop) {
       if (nextHop !== undefined) return routeThrough(nextHop);
-      if (remote.kind === "drop") return LOCAL;
+      // Nothing leaves the machine: nobody needs to know whose it is.
+      if (local === LOCAL && fixed === LOCAL) return LOCAL;
       const domain = domainOf(address).replace(/\.$/, "");
-      if (isLocal(domain)) return LOCAL;
-      if (smartHost !== undefined) return smartHost;
+      if (isLocal(domain)) return local;
+      if (fixed !== undefined) return fixed;
       return { kind: "mx", key: domain, domain, port: remote.kind === "mx" ? remote.port : 25 };
     },
   };
+}
+
+/** The route of all remote mail, unless its domain decides. */
+function fixedRoute(remote: RemoteDelivery): Route | undefined {
+  switch (remote.kind) {
+    case "drop":
+      return LOCAL;
+    case "smart-host": {
+      const { host, port } = remote;
+      return { kind: "smart-host", key: `${host}:${port}`, host, port };
+    }
+    case "lmtp":
+      return lmtpRoute(remote);
+    case "mx":
+      return undefined;
+  }
 }
 
 function routeThrough(nextHop: string): Route {
