@@ -150,11 +150,12 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection> {
   }
 
   #makeWire(hop: NextHop, address: string): Wire {
-    const { deadlines, tls } = this.#settings;
-    const wire: Wire = new Wire(hop, address, tls, deadlines, this.#clock, () => {
+    const { deadlines, tls, wireLog } = this.#settings;
+    const onClosed = (): void => {
       this.#wires.delete(wire);
       this.#settleClose();
-    });
+    };
+    const wire: Wire = new Wire(hop, address, tls, deadlines, this.#clock, onClosed, wireLog);
     this.#wires.add(wire);
     this.#stopTick ??= this.#clock.after(this.#tickMs(), () => this.#tick());
     return wire;

@@ -4,6 +4,7 @@ import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
 import type { Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
 import type { OutboundProtocol } from "./outbound-events.ts";
+import type { WireLog } from "./wire-log.ts";
 
 export interface OutboundMessage {
   readonly id: string;
@@ -136,6 +137,8 @@ export interface DestinationSettings {
   readonly credentials?: OutboundCredentials | undefined;
   /** The sinks of outbound events. */
   readonly protocol?: OutboundProtocol | undefined;
+  /** Absent: nobody writes down what is said. */
+  readonly wireLog?: WireLog | undefined;
   readonly deadlines: StageDeadlines;
 }
 

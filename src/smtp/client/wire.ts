@@ -6,6 +6,7 @@ import { describeError } from "../../core/errors.ts";
 import type { NextHop, TlsPolicy } from "./destination.ts";
 import { harmlessText, peerReply, ReplyReader, type PeerReply } from "./reply-reader.ts";
 import { identityProblem, tlsOptions } from "./tls-options.ts";
+import type { WireLog } from "./wire-log.ts";
 
 export interface WireListener {
   onReply(reply: PeerReply): void;
@@ -36,6 +37,7 @@ export class Wire {
   #limitMs: number;
   #deadline: number;
   #onDrained: (() => void) | undefined;
+  readonly #log: WireLog | undefined;
 
   /** Starts to connect; the first reply is the greeting. `onClosed` is called once, at the very end. */
   constructor(
@@ -45,12 +47,14 @@ export class Wire {
     limits: { connectMs: number; greetingMs: number },
     clock: Clock,
     onClosed: () => void,
+    log?: WireLog,
   ) {
     const { host, port, socketPath } = hop;
     this.host = host;
     this.remote = socketPath ?? (host === address ? `${host}:${port}` : `${host} [${address}]:${port}`);
     this.#clock = clock;
     this.#onClosed = onClosed;
+    this.#log = log;
     this.#limitMs = limits.connectMs;
     this.#deadline = clock.now() + limits.connectMs;
     this.#reader = this.#newReader();
@@ -93,6 +97,7 @@ export class Wire {
 
   /** Whether more may be written at once. */
   write(data: string | Buffer): boolean {
+    if (this.#log !== undefined && typeof data === "string") this.#log.sent(this, data);
     return this.#socket.write(data);
   }
 
@@ -183,6 +188,7 @@ export class Wire {
   quit(limitMs: number): void {
     this.startStage("QUIT", limitMs);
     this.listener = { onReply: () => undefined, onLost: () => undefined };
+    this.#log?.sent(this, "QUIT\r\n");
     this.#socket.end("QUIT\r\n");
   }
 
@@ -229,6 +235,7 @@ export class Wire {
 
   #newReader(): ReplyReader {
     return new ReplyReader((reply) => {
+      this.#log?.received(this, reply);
       // FAULTS N04: a reply that nobody asked for shifts all later ones; only a new connection is safe.
       if (this.listener === undefined) this.fail(`unsolicited reply ${reply.code} ${reply.text}`);
       else this.listener.onReply(reply);

@@ -1,0 +1,110 @@
+// How one next hop is spoken to: the settings of all, and over them those of the first entry that names it.
+import { readFile } from "node:fs/promises";
+import type { DestinationEntry } from "../config/delivery-schema.ts";
+import type { VirtualServerSettings } from "../config/schema.ts";
+import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
+import {
+  DEFAULT_DESTINATION_SETTINGS,
+  type DestinationSettings,
+  type NextHop,
+  type OutboundCredentials,
+  type TlsPolicy,
+} from "../smtp/client/destination.ts";
+import { createBodyConverter } from "../transport/body-converter.ts";
+import { hostNameOf } from "./settings.ts";
+
+/** The entry for a next hop that goes by these names: its domain, or "host" and "host:port". */
+export function entryFor(
+  { delivery }: VirtualServerSettings,
+  names: readonly string[],
+): DestinationEntry | undefined {
+  const wanted = names.map((name) => name.toLowerCase());
+  return delivery.destinations.find(({ to }) => wanted.some((name) => matches(to, name)));
+}
+
+function matches(pattern: string, name: string): boolean {
+  if (pattern === "*" || pattern === name) return true;
+  return pattern.startsWith("*.") && name.endsWith(pattern.slice(1));
+}
+
+export function destinationSettings(
+  server: VirtualServerSettings,
+  nextHops: readonly NextHop[],
+  entry: DestinationEntry | undefined,
+  protocol: OutboundProtocol | undefined,
+): DestinationSettings {
+  const { outbound, delivery } = server;
+  return {
+    ...DEFAULT_DESTINATION_SETTINGS,
+    nextHops,
+    heloName: hostNameOf(server),
+    maxConnections: maxConnectionsTo(server, entry),
+    maxMessagesPerConnection: entry?.messagesPerConnection ?? outbound.messagesPerConnection,
+    idleMs: outbound.idleMs,
+    reopenPauseMs: outbound.reopenPauseMs,
+    maxAddresses: outbound.maxAddresses,
+    chunking: entry?.chunking ?? delivery.chunking,
+    convertBody: createBodyConverter({ policy: delivery.convert, maxBytes: delivery.maxConvertSize }),
+    xforward: entry?.xforward ?? false,
+    tls: tlsPolicy(delivery.startTls, entry),
+    deadlines: outbound.timeouts,
+    protocol,
+  };
+}
+
+export const maxConnectionsTo = (
+  { outbound }: VirtualServerSettings,
+  entry: DestinationEntry | undefined,
+): number => entry?.maxConnections ?? outbound.maxConnectionsPerDestination;
+
+export function credentialsOf({ delivery }: VirtualServerSettings): OutboundCredentials | undefined {
+  if (delivery.auth === undefined) return undefined;
+  const { user, password, tokenFile, mechanism, allowInClear } = delivery.auth;
+  const token = tokenFile === undefined ? undefined : (): Promise<string> => firstLine(tokenFile);
+  return { user, password, token, mechanism, allowInClear };
+}
+
+async function firstLine(file: string): Promise<string> {
+  return (await readFile(file, "utf8")).split(/\r?\n/, 1)[0] ?? "";
+}
+
+/** RFC 8314 §3: who asks for TLS from the first byte means the host that he names. */
+export const implicitTls = (settings: DestinationSettings, entry: DestinationEntry | undefined): TlsPolicy =>
+  entry?.tls === undefined
+    ? { ...tlsPolicy("required", entry), implicit: true }
+    : { ...settings.tls, implicit: true };
+
+type StartTls = VirtualServerSettings["delivery"]["startTls"];
+
+const MODES: Readonly<Record<StartTls, NonNullable<DestinationEntry["tls"]>>> = {
+  never: "none",
+  opportunistic: "opportunistic",
+  required: "required",
+};
+
+function tlsPolicy(startTls: StartTls, entry: DestinationEntry | undefined): TlsPolicy {
+  const policy = {
+    implicit: entry?.implicit ?? false,
+    minVersion: entry?.minVersion,
+    authorities: entry?.authorities,
+    names: entry?.names,
+  };
+  const mode = entry?.tls ?? MODES[startTls];
+  switch (mode) {
+    case "none":
+    case "opportunistic":
+      return { ...policy, mode, verify: false, clearAfterFailure: true };
+    case "encrypted":
+      return { ...policy, mode: "required", verify: false, clearAfterFailure: false };
+    case "required":
+      return { ...policy, mode: "required", verify: true, clearAfterFailure: false };
+    case "pinned":
+      return {
+        ...policy,
+        mode: "required",
+        verify: true,
+        clearAfterFailure: false,
+        pins: entry?.fingerprints,
+      };
+  }
+}
