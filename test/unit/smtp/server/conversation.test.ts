@@ -94,7 +94,7 @@ describe("a plain session", () => {
     );
   });
 
-  test("the dialogue means the same wherever its packets are cut", async () => {
+  test("S13 the dialogue means the same wherever its packets are cut", async () => {
     await using run = await startListener();
     const dialogue = `EHLO x\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n${MESSAGE}..\r\n.\r\nQUIT\r\n`;
     const cuts = Array.from({ length: dialogue.length }, (_, cut) => cut);
@@ -156,7 +156,7 @@ describe("order and syntax", () => {
     ["MAIL\tFROM:<a@example.net>", "501 5.5.2"],
     ["MAIL FROM:<a@example.net>\rRSET", "501 5.5.2"],
     ["DATA x", "501"],
-  ])("%j is answered %s", async (line, answer) => {
+  ])("S15 S16 S21 %j is answered %s", async (line, answer) => {
     await using run = await startListener();
     const talk = await run.open();
     await talk.greet();
@@ -164,7 +164,7 @@ describe("order and syntax", () => {
     expect((await talk.reply()).slice(0, answer.length)).toBe(answer);
   });
 
-  test("bytes that are no UTF-8 are refused", async () => {
+  test("S15 bytes that are no UTF-8 are refused", async () => {
     await using run = await startListener();
     const talk = await run.open();
     await talk.greet();
@@ -179,7 +179,7 @@ describe("order and syntax", () => {
     "EHLO x\nMAIL FROM:<>\n",
     "a".repeat(5000),
     "\x00\x01\r\n",
-  ])("%j gets one error line and the end", async (bytes) => {
+  ])("S01 S23 S24 %j gets one error line and the end", async (bytes) => {
     await using run = await startListener();
     const talk = await run.open();
     await talk.reply();
@@ -187,7 +187,7 @@ describe("order and syntax", () => {
     expect(await talk.rest()).toMatch(/^5\d\d [^\r\n]*\r\n$/);
   });
 
-  test("content that comes with a refused DATA never runs as commands", async () => {
+  test("S06 content that comes with a refused DATA never runs as commands", async () => {
     await using run = await startListener();
     const talk = await run.open();
     await talk.greet();
@@ -223,7 +223,7 @@ describe("order and syntax", () => {
 });
 
 describe("limits", () => {
-  test("the recipients over the limit are put off, the first ones stay, and duplicates count once", async () => {
+  test("S18 the recipients over the limit are put off, the first ones stay, and duplicates count once", async () => {
     await using run = await startListener({ settings: { maxRecipients: 2 } });
     const talk = await run.open();
     await talk.greet();
@@ -241,7 +241,7 @@ describe("limits", () => {
     expect(run.intake.messages[0]?.content.header.toString()).not.toContain("for <");
   });
 
-  test("a message over the size is drained and refused, and the session goes on", async () => {
+  test("S19 a message over the size is drained and refused, and the session goes on", async () => {
     await using run = await startListener({ settings: { maxMessageSize: 1000, inlineBytes: 500 } });
     const talk = await run.open();
     await talk.greet();
@@ -272,7 +272,7 @@ describe("limits", () => {
     expect(await talk.say(`${hop.repeat(3)}RECEIVED: x\r\n${MESSAGE}.`)).toMatch(/^554 5\.4\.6/);
   });
 
-  test("too many refused commands end the session", async () => {
+  test("S05 too many refused commands end the session", async () => {
     await using run = await startListener({ settings: { maxErrors: 3 } });
     const talk = await run.open();
     await talk.greet();
@@ -282,7 +282,7 @@ describe("limits", () => {
     expect(heard).toMatch(/421 4\.7\.0 [^\r]*\r\n$/);
   });
 
-  test("thousands of commands that move nothing end the session", async () => {
+  test("S05 thousands of commands that move nothing end the session", async () => {
     await using run = await startListener();
     const talk = await run.open();
     await talk.greet();
@@ -307,7 +307,7 @@ describe("line endings in the content", () => {
     ["\n.\r\n", "LF"],
     ["\r\n.\n", "LF"],
     ["\r.\r\n", "CR"],
-  ])("%j is refused by default and nothing behind it runs", async (ending, name) => {
+  ])("S11 %j is refused by default and nothing behind it runs", async (ending, name) => {
     await using run = await startListener();
     const talk = await run.open();
     await talk.greet();
@@ -373,7 +373,7 @@ describe("taking the message", () => {
     expect(await talk.reply()).toBe("250 2.0.0 OK");
   });
 
-  test("a client that leaves before the final dot was read leaves nothing", async () => {
+  test("S09 a client that leaves before the final dot was read leaves nothing", async () => {
     await using run = await startListener({ settings: { inlineBytes: 40 } });
     const dialogue = `EHLO x\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n${MESSAGE}${"x".repeat(60)}\r\n.\r\n`;
     const cuts = Array.from({ length: dialogue.length }, (_, cut) => cut);
@@ -398,7 +398,7 @@ describe("taking the message", () => {
     await expect.poll(() => run.intake.spools).toBe(0);
   });
 
-  test("a client that leaves after the final dot has sent one message", async () => {
+  test("S10 a client that leaves after the final dot has sent one message", async () => {
     await using run = await startListener();
     const talk = await run.open();
     await talk.greet();
@@ -411,7 +411,7 @@ describe("taking the message", () => {
 });
 
 describe("greeting", () => {
-  test("a client that talks before a delayed greeting is turned away", async () => {
+  test("S04 a client that talks before a delayed greeting is turned away", async () => {
     await using run = await startListener({ settings: { greetDelayMs: 60_000 } });
     const talk = await Talk.open(run.port);
     talk.write("EHLO x\r\n");

@@ -36,7 +36,7 @@ const MATRIX: [path: string, code: string][] = [
 ];
 
 describe("a client without rights", () => {
-  test.each(MATRIX)("%s is answered %s", async (path, code) => {
+  test.each(MATRIX)("S22 %s is answered %s", async (path, code) => {
     await using run = await startListener();
     const talk = await run.open();
     await talk.greet();

@@ -35,7 +35,7 @@ describe("STARTTLS", () => {
     );
   });
 
-  test("commands sent behind STARTTLS in the clear are never run", async () => {
+  test("S07 commands sent behind STARTTLS in the clear are never run", async () => {
     await using run = await startListener({ settings: { tls } });
     const talk = await run.open();
     await talk.greet();
@@ -126,14 +126,14 @@ describe("AUTH", () => {
     ["AUTH CRAM-MD5", "504"],
     ["AUTH PLAIN a b", "501"],
     [`AUTH PLAIN ${"A".repeat(6000)}`, "500"],
-  ])("%s is answered %s", async (line, code) => {
+  ])("S17 %s is answered %s", async (line, code) => {
     await using run = await startListener({ settings: { auth: { ...auth, allowPlaintext: true } } });
     const talk = await run.open();
     await talk.greet();
     expect((await talk.say(line)).slice(0, 3)).toBe(code);
   });
 
-  test("too many failures end the session", async () => {
+  test("S17 too many failures end the session", async () => {
     await using run = await startListener({
       settings: { auth: { ...auth, allowPlaintext: true, maxFailures: 2 } },
     });

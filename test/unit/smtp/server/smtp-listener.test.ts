@@ -45,14 +45,14 @@ test("a client over the limit is told 421, and gets in when another has left", a
   expect(await third.reply()).toMatch(/^220/);
 });
 
-test("the limit per address counts each address alone", async () => {
+test("S03 the limit per address counts each address alone", async () => {
   await using run = await startListener({ settings: { maxConnectionsPerAddress: 2 } });
   const talks = [await run.open(), await run.open()];
   for (const talk of talks) expect(await talk.reply()).toMatch(/^220/);
   expect(await (await run.open()).rest()).toMatch(/^421 4\.7\.0/);
 });
 
-test("closing tells idle sessions 421 and lets a transaction in hand finish", async () => {
+test("S25 closing tells idle sessions 421 and lets a transaction in hand finish", async () => {
   await using run = await startListener();
   const idle = await run.open();
   await idle.greet();
@@ -79,7 +79,7 @@ test("a transaction that outlives the grace is cut off", async () => {
   expect(run.intake.messages).toHaveLength(0);
 });
 
-test("a client that resets its connection in any state leaves the listener well", async () => {
+test("S26 a client that resets its connection in any state leaves the listener well", async () => {
   await using run = await startListener();
   for (const line of ["", "EHLO x\r\n", "EHLO x\r\nMAIL FROM:<>\r\n", "NOOP\r\n".repeat(1000)]) {
     const talk = await run.open();
@@ -113,7 +113,7 @@ function handClock(): Clock & { move(ms: number): void } {
   };
 }
 
-test("content below the minimum rate ends its session, faster content does not", async () => {
+test("S02 content below the minimum rate ends its session, faster content does not", async () => {
   const clock = handClock();
   await using run = await startListener({ clock, settings: { minDataRate: 100, dataRateGraceMs: 10_000 } });
   const slow = await run.open();
@@ -132,7 +132,7 @@ test("content below the minimum rate ends its session, faster content does not",
   expect(await fast.say(".")).toMatch(/^250/);
 });
 
-test("a command that never ends is no activity", async () => {
+test("S02 a command that never ends is no activity", async () => {
   const clock = handClock();
   await using run = await startListener({ clock, settings: { idleTimeoutMs: 60_000 } });
   const talk = await run.open();

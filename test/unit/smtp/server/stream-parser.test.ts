@@ -79,7 +79,7 @@ const END_VARIANTS: [text: string, content: string, bare: BareLineEnding | undef
 
 describe("end of data", () => {
   test.each(END_VARIANTS)(
-    "%j does not end the data, wherever the chunks are cut",
+    "S11 %j does not end the data, wherever the chunks are cut",
     async (text, content, bare) => {
       const dialogue = `DATA\r\n${text}\r\n.\r\nNEXT\r\n`;
       const expected = {
@@ -103,7 +103,7 @@ describe("end of data", () => {
   });
 });
 
-test("what was stuffed comes back byte for byte, in any cut", async () => {
+test("S14 what was stuffed comes back byte for byte, in any cut", async () => {
   const piece = constantFrom("\r\n", ".", "..", "a", "\r\n.", "\r\n..", "\0", "é", " ");
   await assert(
     asyncProperty(
@@ -126,7 +126,7 @@ test("what was stuffed comes back byte for byte, in any cut", async () => {
   );
 });
 
-test("a million stuffed lines are taken in one pass per chunk", async () => {
+test("S14 a million stuffed lines are taken in one pass per chunk", async () => {
   const lines = Buffer.from("..\r\n".repeat(1_000_000));
   const seen = watch();
   await feed(seen, ["DATA\r\n"]);
@@ -157,7 +157,7 @@ test("a message in one chunk is handed on as one slice of that chunk", () => {
 });
 
 describe("command lines", () => {
-  test("a line without an end is refused at the cap, cut or not", async () => {
+  test("S01 a line without an end is refused at the cap, cut or not", async () => {
     const long = "a".repeat(5000);
     expect((await feed(watch(), [long])).faults).toEqual(["line-too-long"]);
     expect((await feed(watch(), [`${long}\r\n`])).faults).toEqual(["line-too-long"]);
@@ -165,7 +165,7 @@ describe("command lines", () => {
     expect((await feed(watch(), [`${"a".repeat(4094)}\r\n`])).faults).toEqual([]);
   });
 
-  test("a bare line feed breaks the framing and nothing behind it runs", async () => {
+  test("S23 a bare line feed breaks the framing and nothing behind it runs", async () => {
     const seen = await feed(watch(), ["NOOP\r\nNOOP\nQUIT\r\n"]);
     expect(seen.commands).toEqual(["NOOP"]);
     expect(seen.faults).toEqual(["bare-line-feed"]);
@@ -175,11 +175,11 @@ describe("command lines", () => {
     expect((await feed(watch(), ["NOOP\rQUIT\r\n"])).commands).toEqual(["NOOP\rQUIT"]);
   });
 
-  test("a TLS record is recognised by its first byte", async () => {
+  test("S24 a TLS record is recognised by its first byte", async () => {
     expect((await feed(watch(), ["\x16\x03\x01"])).faults).toEqual(["not-smtp"]);
   });
 
-  test("a hundred thousand pipelined commands neither overflow the stack nor keep the loop", async () => {
+  test("S05 a hundred thousand pipelined commands neither overflow the stack nor keep the loop", async () => {
     const seen = watch();
     let turns = 0;
     const count = setInterval(() => turns++, 0);

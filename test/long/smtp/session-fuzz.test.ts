@@ -1,0 +1,12 @@
+import { expect, test } from "vitest";
+import { fuzzState, SESSION_STATES, startFuzzed } from "../../support/session-fuzz.ts";
+
+test.each(Object.keys(SESSION_STATES))("S15 S17 two thousand attacks %s", async (state) => {
+  const faults: unknown[] = [];
+  const note = (fault: unknown): void => void faults.push(fault);
+  process.on("uncaughtExceptionMonitor", note);
+  await using run = await startFuzzed();
+  await fuzzState(run, state, 2000);
+  process.off("uncaughtExceptionMonitor", note);
+  expect(faults).toEqual([]);
+});
