@@ -5,12 +5,7 @@ import path from "node:path";
 import { queueMethods, serviceMethods } from "./admin/control-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
 import { type Audience, watchedRecorder, watchedRunner } from "./composition/audience.ts";
-import {
-  type ConfiguredBinding,
-  buildChain,
-  loadBindings,
-  scriptsBoundAnew,
-} from "./composition/bindings.ts";
+import { type ConfiguredBinding, loadBindings, scriptsBoundAnew } from "./composition/bindings.ts";
 import { EffectWriter } from "./composition/effect-recorder.ts";
 import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
@@ -18,6 +13,7 @@ import { ProtocolSinks } from "./composition/protocol-sinks.ts";
 import { createRemoteCouriers } from "./composition/remote-couriers.ts";
 import { scriptMethods } from "./composition/script-methods.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
+import { type MailChains, buildMailChains } from "./composition/transport-chains.ts";
 import { ServiceCapabilities } from "./composition/service-capabilities.ts";
 import {
   hostNameOf,
@@ -30,6 +26,7 @@ import type { Config } from "./config/schema.ts";
 import type { Clock } from "./core/clock.ts";
 import { OnArrivalError, describeError } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
+import type { MailEvent } from "./events/catalog.ts";
 import { type SinkChain, createDispatcher } from "./events/dispatcher.ts";
 import { parseAddressList } from "./mime/addresses.ts";
 import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
@@ -83,7 +80,7 @@ class RunningRelay implements Relay {
   readonly addresses: string[] = [];
   #config: Config | undefined;
   #configured: readonly ConfiguredBinding[] = [];
-  #chain: SinkChain<ScriptTarget> | undefined;
+  #chains: MailChains<ScriptTarget> | undefined;
   readonly #protocolSinks: ProtocolSinks;
   #store: SegmentStore | undefined;
   #capabilities: ServiceCapabilities | undefined;
@@ -235,7 +232,7 @@ class RunningRelay implements Relay {
         clock: this.#clock,
         log: this.#log,
       }),
-      chain: () => this.#currentChain(),
+      chain: (event) => this.#currentChain(event),
       effects: watchedRecorder(effects, this.#audience),
       live: this.#liveSettings(config),
       clock: this.#clock,
@@ -257,10 +254,10 @@ class RunningRelay implements Relay {
     };
   }
 
-  #currentChain(): SinkChain<ScriptTarget> {
-    if (this.#chain === undefined)
+  #currentChain(event: MailEvent): SinkChain<ScriptTarget> {
+    if (this.#chains === undefined)
       throw new OnArrivalError("INTERNAL", "a message was submitted before the bindings were there");
-    return this.#chain;
+    return this.#chains[event];
   }
 
   #rebuildChain(): void {
@@ -271,7 +268,7 @@ class RunningRelay implements Relay {
       log: this.#log,
       nextMessageId: () => this.#store?.nextId() ?? "",
     };
-    this.#chain = buildChain(parts);
+    this.#chains = buildMailChains(parts);
     this.#protocolSinks.use(parts);
   }
 

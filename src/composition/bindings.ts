@@ -8,6 +8,7 @@ import {
   type SinkProperties,
   createBinding,
 } from "../events/binding.ts";
+import type { MailEvent } from "../events/catalog.ts";
 import { SinkChain } from "../events/dispatcher.ts";
 import {
   type AnyNativeSink,
@@ -156,10 +157,10 @@ export function scriptNameOf(settings: BindingSettings): string {
   return isScriptBinding(settings) && typeof name === "string" ? name : "";
 }
 
-function nativeBound(
-  parts: ChainParts,
+export function nativeBound(
+  parts: Pick<ChainParts, "log" | "nextMessageId">,
   settings: BindingSettings,
-  sink: NativeSink<"OnTransportSubmission">,
+  sink: NativeSink<MailEvent>,
 ): NativeBound {
   const binding = bindingOf(settings, sink);
   return {

@@ -88,10 +88,10 @@ export const EVENTS = {
   }),
   OnPreCategorize: transport<MailMsg>({
     step: 4,
-    raised: "when the unresolved recipient list is final",
-    sinksMay: "check the list, set the status",
+    raised: "when the sinks of submission are through and the unresolved recipient list is final",
+    sinksMay: "check the list, change content and envelope, set the status",
     scriptable: false,
-    raisedNow: false,
+    raisedNow: true,
   }),
   OnCategorize: system(
     5,
@@ -101,9 +101,9 @@ export const EVENTS = {
   OnPostCategorize: transport<MailMsg>({
     step: 6,
     raised: "for every message that categorization produced",
-    sinksMay: "count and limit the actual recipients, set the status",
+    sinksMay: "count and limit the actual recipients, change content and envelope, set the status",
     scriptable: false,
-    raisedNow: false,
+    raisedNow: true,
   }),
   OnGetMessageRouter: {
     ...system(7, "before routing", "choose the next hop of each recipient"),
@@ -137,6 +137,11 @@ export const EVENTS = {
 } satisfies Record<string, Declared<unknown>>;
 
 export type EventName = keyof typeof EVENTS;
+
+/** The events whose sinks get the message itself, in the order in which it meets them. */
+export const MAIL_EVENTS = ["OnTransportSubmission", "OnPreCategorize", "OnPostCategorize"] as const;
+
+export type MailEvent = (typeof MAIL_EVENTS)[number];
 
 /** What the sinks of an event receive. */
 export type EventSubject<Name extends EventName> =

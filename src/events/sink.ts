@@ -2,7 +2,7 @@
 import type { Logger } from "../core/logger.ts";
 import type { SinkResult } from "../core/status.ts";
 import type { Binding, SinkProperties } from "./binding.ts";
-import type { EventName, EventSubject } from "./catalog.ts";
+import type { EventName, EventSubject, MailEvent } from "./catalog.ts";
 import type { ProtocolAnswer, ProtocolSubject } from "./protocol-contexts.ts";
 import { type Rule, parseRule } from "./rule.ts";
 
@@ -48,7 +48,7 @@ export interface NativeBound {
   readonly kind: "native";
   readonly binding: Binding;
   readonly rule: Rule | undefined;
-  readonly sink: NativeSink<"OnTransportSubmission">;
+  readonly sink: Pick<NativeSink<MailEvent>, "event" | "onEvent">;
   readonly context: SinkContext;
 }
 

@@ -111,7 +111,7 @@ export class Pipeline<Script> {
   #submitted(message: QueuedMessage, verdict: SubmissionVerdict): void {
     switch (verdict.kind) {
       case "submitted":
-        this.#startDelivery(message, verdict.forked);
+        this.#passed(message, verdict.forked);
         break;
       case "discarded":
         this.discard(message, verdict.reason);
@@ -137,18 +137,31 @@ export class Pipeline<Script> {
     const log = { message: message.id, reason: reason.text, attempts: message.attempts, nextAttempt };
     this.#parts.steps.postponed(message, reason);
     if (hold) this.#parts.log.error(log, "message held: a sink failed on it");
-    else this.#parts.log.warn(log, "message goes back to the pre-submission queue");
+    else this.#parts.log.warn(log, "message goes back to the queue before the sinks");
     this.#states.save(message);
     this.#states.drop(message);
     this.#parts.waiting.add(message, reason);
     this.#checkAge(message, now);
   }
 
-  #startDelivery(message: QueuedMessage, forked: boolean): void {
-    message.phase = "delivery";
+  /** On to the sinks of the next event that has any, with what these left: a message that one of them holds comes back to that event. */
+  #passed(message: QueuedMessage, forked: boolean): void {
     message.held = undefined;
     message.attempts = 0;
     message.nextAttempt = undefined;
+    const next = this.#parts.submission.nextStage(message.stage);
+    if (next === undefined) {
+      this.#startDelivery(message, forked);
+      return;
+    }
+    message.stage = next;
+    message.resumeAt = 0;
+    if (forked) this.#states.save(message);
+    this.#turns.submit(message);
+  }
+
+  #startDelivery(message: QueuedMessage, forked: boolean): void {
+    message.phase = "delivery";
     message.recipients = message.envelope.recipients.map((recipient) => ({ recipient, state: "pending" }));
     if (forked) this.#states.save(message);
     this.#route(message, NO_DELIVERIES);

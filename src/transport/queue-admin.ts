@@ -1,11 +1,19 @@
 // The queues as people see and steer them: `onarrival queue …` (DESIGN 9).
 import { domainOf } from "../core/address.ts";
+import type { MailEvent } from "../events/catalog.ts";
 import type { Delivery } from "./destination-queue.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { QueueAdmin, QueueEntry, RecipientView } from "./queue-view.ts";
 import { describeReply } from "./settlement.ts";
 import { type HoldReason, type QueuedMessage, pendingAddresses } from "./queued-message.ts";
+
+/** Where a message waits for the sinks of an event (REFERENCE 4.2). */
+const SINK_QUEUES: Readonly<Record<MailEvent, string>> = {
+  OnTransportSubmission: "pre-submission",
+  OnPreCategorize: "pre-categorization",
+  OnPostCategorize: "pre-routing",
+};
 
 const OPERATOR_HOLD: HoldReason = {
   by: "operator",
@@ -93,7 +101,7 @@ function entryOf<Script>(
     id: message.id,
     queue:
       message.phase === "submission" || first === undefined
-        ? "pre-submission"
+        ? SINK_QUEUES[message.stage]
         : [...new Set(deliveries.map(({ queue }) => queue.key))].join(", "),
     state: stateOf(message, deliveries, waiting),
     reason:

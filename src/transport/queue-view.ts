@@ -18,7 +18,7 @@ export interface RecipientView {
 
 export interface QueueEntry {
   readonly id: string;
-  /** "pre-submission", "local", or the next hop as "host:port" or a domain. */
+  /** "pre-submission", "pre-categorization", "pre-routing", "local", or the next hop as "host:port" or a domain. */
   readonly queue: string;
   readonly state: "active" | "retry" | "held";
   /** Why it is held or retried: script and version, line, cause, and what to do. */

@@ -2,6 +2,7 @@
 import { OnArrivalError } from "../core/errors.ts";
 import type { Envelope, Origin, Recipient } from "../core/envelope.ts";
 import { type Reply, reply } from "../core/reply.ts";
+import type { MailEvent } from "../events/catalog.ts";
 import type { Content } from "../message/content.ts";
 import type { PropertyValue } from "../message/mail-msg.ts";
 import type { RecipientState } from "./queue-view.ts";
@@ -39,6 +40,8 @@ export interface QueuedMessage {
   content: Content | undefined;
   size: number;
   phase: "submission" | "delivery";
+  /** In submission: whose sinks the message meets next. What waits or is held starts there. */
+  stage: MailEvent;
   /** Filled when the submission is over. */
   recipients: RecipientRecord[];
   /** Attempts of the submission (sinks failed) or of the delivery. */
@@ -68,6 +71,7 @@ export function createQueuedMessage(
     content,
     size: content?.size ?? 0,
     phase: "submission",
+    stage: "OnTransportSubmission",
     recipients: [],
     attempts: 0,
     nextAttempt: undefined,
@@ -104,6 +108,8 @@ export function pendingAddresses({ phase, envelope, recipients }: QueuedMessage)
 interface SavedState {
   readonly version: 1;
   readonly phase: QueuedMessage["phase"];
+  /** Absent: the first one. */
+  readonly stage?: MailEvent | undefined;
   readonly sender: string;
   readonly size: number;
   readonly recipients: readonly (Recipient & Omit<RecipientRecord, "recipient" | "unreported">)[];
@@ -124,6 +130,7 @@ export function formatState(message: QueuedMessage): string {
   const saved: SavedState = {
     version: 1,
     phase: message.phase,
+    stage: message.stage === "OnTransportSubmission" ? undefined : message.stage,
     sender: message.envelope.sender,
     size: message.size,
     recipients: records.map(({ recipient, state, lastReply, remote, unreported }) => ({
@@ -156,6 +163,7 @@ export function applyState(message: QueuedMessage, json: string): void {
     remote,
   }));
   message.phase = saved.phase;
+  message.stage = saved.stage ?? "OnTransportSubmission";
   message.envelope = {
     ...message.envelope,
     sender: saved.sender,

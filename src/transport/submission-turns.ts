@@ -1,4 +1,4 @@
-// Step 3, from outside: whose turn it is at the sinks. At most so many messages at a time, first come, first served.
+// Steps 3, 4 and 6, from outside: whose turn it is at the sinks. At most so many messages at a time, first come, first served.
 // Forks become durable here, before anything is said about the message they were taken from.
 import { describeError } from "../core/errors.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
@@ -126,7 +126,9 @@ export class SubmissionTurns<Script> {
   /** All forks or none: when one cannot be stored, the sinks see the whole message again later. */
   async #commitForks(message: QueuedMessage, { forks, conclude }: ForkedResult): Promise<void> {
     const { store, states, begin } = this.#parts;
-    const made = forks.filter((fork) => fork.recipients.count > 0).map((fork) => forkedMessage(fork));
+    const made = forks
+      .filter((fork) => fork.recipients.count > 0)
+      .map((fork) => forkedMessage(fork, message));
     const outcomes = await Promise.allSettled(made.map((fork) => commit(store, fork)));
     const refused = outcomes.find((outcome) => outcome.status === "rejected");
     if (refused !== undefined) {

@@ -1,7 +1,8 @@
-// Step 3: the sinks of OnTransportSubmission on one message, and what their answer means for it (DESIGN 4).
+// Steps 3, 4 and 6: the sinks of one of the three mail events on one message, and what their answer means for it (DESIGN 4).
 import type { Recipient } from "../core/envelope.ts";
 import { type Logger } from "../core/logger.ts";
 import { messageStatus } from "../core/status.ts";
+import { MAIL_EVENTS, type MailEvent } from "../events/catalog.ts";
 import type { ChainOutcome, Dispatcher, SinkChain } from "../events/dispatcher.ts";
 import type { EffectRecorder, EffectRun, RunEnd } from "../events/effects.ts";
 import type { Content } from "../message/content.ts";
@@ -43,8 +44,8 @@ const SUBMITTED: SubmissionVerdict = { kind: "submitted", forked: false };
 
 export interface SubmissionParts<Script> {
   readonly dispatcher: Dispatcher<Script>;
-  /** The bindings that are live now. */
-  readonly chain: () => SinkChain<Script>;
+  /** The bindings of the event that are live now. */
+  readonly chain: (event: MailEvent) => SinkChain<Script>;
   /** Absent: nobody keeps what the sinks did. */
   readonly effects?: EffectRecorder<Script> | undefined;
   readonly steps: MessageSteps;
@@ -58,10 +59,20 @@ export class Submission<Script> {
     this.#parts = parts;
   }
 
+  /** The event after `stage` that has sinks; undefined when the message has met them all. */
+  nextStage(stage: MailEvent): MailEvent | undefined {
+    for (let index = MAIL_EVENTS.indexOf(stage) + 1; index < MAIL_EVENTS.length; index += 1) {
+      const next = MAIL_EVENTS[index];
+      if (next !== undefined && this.#parts.chain(next).sinks.length > 0) return next;
+    }
+    return undefined;
+  }
+
   /** Runs the chain; envelope and content of the message are afterwards as the sinks left them. */
   run(message: QueuedMessage, content: Content): SubmissionResult | Promise<SubmissionResult> {
     message.size = content.size;
-    const chain = this.#parts.chain();
+    const { stage } = message;
+    const chain = this.#parts.chain(stage);
     const effects = this.#parts.effects?.begin(
       message.id,
       message.envelope,
@@ -82,7 +93,7 @@ export class Submission<Script> {
         this.#recorded(
           effects,
           msg,
-          settled.kind === "fault" && this.#parts.chain() !== chain
+          settled.kind === "fault" && this.#parts.chain(stage) !== chain
             ? { kind: "again" }
             : concludeForked(message, msg, content, settled),
         ),
@@ -237,9 +248,10 @@ function adopt(message: QueuedMessage, msg: MailMsg, original: Content): void {
   message.crlfOnly = false;
 }
 
-/** A fork as a message of its own. */
-export function forkedMessage(fork: MailMsg): QueuedMessage {
+/** A fork as a message of its own, which goes on with the sinks that `from` has not met yet. */
+export function forkedMessage(fork: MailMsg, from: Pick<QueuedMessage, "stage">): QueuedMessage {
   const message = createQueuedMessage(fork.id, fork.origin, fork.envelope, fork.content);
+  message.stage = from.stage;
   message.resumeAt = fork.resumeAt;
   message.crlfOnly = false;
   if (fork.properties.size > 0) message.properties = new Map(fork.properties);

@@ -143,7 +143,7 @@ describe("forks", () => {
     if (result.kind !== "forked") return;
     expect(result.conclude()).toEqual({ kind: "submitted", forked: true });
     expect(subject.envelope.recipients).toEqual([{ address: "a@x.example" }]);
-    const [made] = result.forks.map((taken) => forkedMessage(taken));
+    const [made] = result.forks.map((taken) => forkedMessage(taken, subject));
     expect(made).toMatchObject({
       resumeAt: 1,
       phase: "submission",

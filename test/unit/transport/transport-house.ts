@@ -6,6 +6,7 @@ import type { LogFields, Logger } from "../../../src/core/logger.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { reply } from "../../../src/core/reply.ts";
 import { createBinding } from "../../../src/events/binding.ts";
+import { MAIL_EVENTS, type MailEvent } from "../../../src/events/catalog.ts";
 import { type RunScripts, SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
 import {
   type BoundSink,
@@ -179,6 +180,7 @@ export interface HouseChoices {
   readonly world?: World;
   readonly clock?: ManualClock;
   readonly sinks?: readonly BoundSink<string>[];
+  readonly laterSinks?: Partial<Record<MailEvent, readonly BoundSink<string>[]>>;
   readonly runScripts?: RunScripts<string>;
   readonly router?: RouterSettings;
   readonly residentBytes?: number;
@@ -202,6 +204,8 @@ export class House implements AsyncDisposable {
   readonly #couriers: TestCourier[] = [];
   readonly #removeFolder: () => PromiseLike<void>;
   chain: SinkChain<string>;
+  /** Of the events after OnTransportSubmission. */
+  readonly laterChains: Map<MailEvent, SinkChain<string>>;
   #closed = false;
 
   constructor(folder: string, removeFolder: () => PromiseLike<void>, choices: HouseChoices) {
@@ -211,6 +215,9 @@ export class House implements AsyncDisposable {
     this.world = choices.world ?? new World();
     this.clock = choices.clock ?? new ManualClock();
     this.chain = new SinkChain<string>(choices.sinks ?? []);
+    this.laterChains = new Map(
+      MAIL_EVENTS.map((event) => [event, new SinkChain<string>(choices.laterSinks?.[event] ?? [])]),
+    );
     this.store = new SegmentStore({
       folder: path.join(folder, "Queue"),
       settings: {
@@ -235,7 +242,8 @@ export class House implements AsyncDisposable {
         clock: this.clock,
         log: silentLogger,
       }),
-      chain: () => this.chain,
+      chain: (event) =>
+        (event === "OnTransportSubmission" ? undefined : this.laterChains.get(event)) ?? this.chain,
       live: this.live(),
       clock: this.clock,
       log: recordingLog(this.log),
