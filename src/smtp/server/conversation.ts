@@ -10,6 +10,7 @@ import { FAULT_REPLIES, FOREIGN, LOCAL_FAULT, SHUTTING_DOWN, START_INPUT, UNSAFE
 import { formatReplyText, parseReplyText } from "./reply-text.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { SessionState } from "./session-state.ts";
+import { SessionWatch } from "./session-watch.ts";
 import { messageView, sessionView } from "./session-view.ts";
 import type { BareLineEnding, FramingFault } from "./stream-parser.ts";
 import { lastVerdict, type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
@@ -30,6 +31,7 @@ export class SmtpConversation implements Conversation {
   readonly #state: SessionState;
   readonly #handlers: CommandHandlers;
   readonly #handle: Handle;
+  readonly #watch: SessionWatch;
   #subject: CommandSubject | undefined;
   #isGreeted = false;
   #isClosed = false;
@@ -66,6 +68,7 @@ export class SmtpConversation implements Conversation {
     this.#refusal = refusal;
     this.#onClosed = onClosed;
     this.#state = new SessionState(parts, wire);
+    this.#watch = new SessionWatch(parts, wire, this.#state);
     this.#handlers = new CommandHandlers(parts, wire, this.#state, {
       askLine: (challenge) => this.#askLine(challenge),
       readBytes: (count) => this.#readBytes(count, false),
@@ -140,6 +143,7 @@ export class SmtpConversation implements Conversation {
     else if (!MOVING.has(verb) && this.#isOneTooMany()) return;
     const argument = space < 0 ? "" : text.slice(space + 1);
     this.#verb = verb;
+    this.#watch.began(verb, argument, text.length);
     if (verb === "BDAT") this.#unread = parseChunk(argument)?.size ?? 0;
     this.#settle(this.#run({ verb, line: text, argument }, this.#handle));
   }
@@ -288,6 +292,7 @@ export class SmtpConversation implements Conversation {
 
   #endOfData(bare: BareLineEnding | undefined): PendingVerdict {
     const { transaction } = this.#state;
+    this.#watch.began(END_OF_DATA.verb, "", transaction?.contentSize ?? 0);
     // RFC 2033 §4.2: LMTP answers for each recipient that was accepted.
     const isPerRecipient = this.#parts.settings.protocol === "lmtp";
     this.#dataReplies = isPerRecipient ? (transaction?.acceptedRecipients ?? 1) : 1;
@@ -347,6 +352,7 @@ export class SmtpConversation implements Conversation {
   }
 
   #say(settled: Verdict): void {
+    this.#watch.replied(settled.code, settled.text);
     this.#wire.reply(`${settled.text}\r\n`.repeat(Math.max(1, this.#dataReplies)));
     if (settled.isError) this.#countError();
   }
@@ -361,7 +367,9 @@ export class SmtpConversation implements Conversation {
       { client: this.#wire.remoteAddress, reply: formatReply(farewell) },
       "session ended by us",
     );
-    this.#wire.reply(`${formatReply(farewell)}\r\n`);
+    const text = formatReply(farewell);
+    this.#watch.replied(farewell.code, text);
+    this.#wire.reply(`${text}\r\n`);
     this.#end();
   }
 

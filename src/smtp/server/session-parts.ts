@@ -8,6 +8,8 @@ import type { Intake } from "./intake.ts";
 import type { Keyword } from "../../core/esmtp-keywords.ts";
 import type { NetworkCheck } from "./networks.ts";
 import type { RelayRule } from "./relay-rule.ts";
+import type { SessionCounts } from "./session-counts.ts";
+import type { SessionLog } from "./session-watch.ts";
 import type { SmtpServerSettings } from "./settings.ts";
 
 export interface SessionParts {
@@ -30,6 +32,9 @@ export interface SessionParts {
   readonly keywords: ReadonlySet<Keyword>;
   /** The sinks of OnInboundCommand. Absent: none can be bound. */
   readonly protocol: InboundProtocol | undefined;
+  readonly counts: SessionCounts;
+  /** Absent: nobody writes down what is said. */
+  readonly sessionLog: SessionLog | undefined;
 }
 
 /** Text of a stranger for a log line or a reply: short, printable ASCII. */

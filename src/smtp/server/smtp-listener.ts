@@ -14,7 +14,9 @@ import type { Intake } from "./intake.ts";
 import { LibraryServer } from "./library-connection.ts";
 import { networkCheck } from "./networks.ts";
 import { createRelayRule } from "./relay-rule.ts";
+import { SessionCounts } from "./session-counts.ts";
 import type { SessionParts } from "./session-parts.ts";
+import type { SessionLog } from "./session-watch.ts";
 import type { ListenAddress, SmtpServerSettings } from "./settings.ts";
 import type { Wire } from "./wire.ts";
 
@@ -34,6 +36,9 @@ export interface SmtpListener {
    */
   update(settings: SmtpServerSettings): void;
   readonly connections: number;
+  readonly counts: SessionCounts;
+  /** Every address of the settings is being listened on. */
+  readonly isListening: boolean;
 }
 
 export interface CertificatePair {
@@ -63,6 +68,8 @@ export interface SmtpListenerParts {
   readonly lookUp?: ReverseLookup | undefined;
   /** The sinks of OnInboundCommand. */
   readonly protocol?: InboundProtocol | undefined;
+  /** Gets what is said in the sessions. */
+  readonly sessionLog?: SessionLog | undefined;
   /** Tries the mail that waits for a domain at once, and answers how many messages that are (ETRN). */
   readonly startQueue?: ((domain: string) => number) | undefined;
 }
@@ -74,9 +81,11 @@ export function createSmtpListener({
   clock,
   lookUp = reverse,
   protocol,
+  sessionLog,
   startQueue,
 }: SmtpListenerParts): SmtpListener {
   const lockout = new AuthLockout();
+  const counts = new SessionCounts();
   const createParts = (wanted: SmtpServerSettings): SessionParts => {
     if (wanted.tls !== undefined) checkCertificate(wanted.tls);
     return {
@@ -95,6 +104,8 @@ export function createSmtpListener({
       lookUpName: wanted.reverseLookup ? boundedLookup(lookUp, clock) : undefined,
       keywords: new Set(wanted.keywords),
       protocol,
+      counts,
+      sessionLog,
     };
   };
   return new Listener(createParts(settings), createParts);
@@ -120,6 +131,14 @@ class Listener implements SmtpListener {
 
   get connections(): number {
     return this.#admitted;
+  }
+
+  get counts(): SessionCounts {
+    return this.#parts.counts;
+  }
+
+  get isListening(): boolean {
+    return this.#servers.length > 0 && this.#servers.every((server) => server.server.listening);
   }
 
   async listen(): Promise<BoundAddress[]> {
@@ -179,6 +198,7 @@ class Listener implements SmtpListener {
     );
     this.#sessions.add(session);
     if (!session.isRefused) {
+      this.#parts.counts.accepted += 1;
       this.#admitted++;
       this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     } else if (this.#sessions.size - this.#admitted > MAX_REFUSED) wire.destroy();
@@ -187,11 +207,15 @@ class Listener implements SmtpListener {
 
   #refusalFor(address: string): Reply | undefined {
     const { maxConnections, maxConnectionsPerAddress } = this.#parts.settings;
-    if (maxConnections > 0 && this.#admitted >= maxConnections) return TOO_MANY_CONNECTIONS;
+    const { refused } = this.#parts.counts;
+    if (maxConnections > 0 && this.#admitted >= maxConnections) {
+      refused.connections += 1;
+      return TOO_MANY_CONNECTIONS;
+    }
     const fromAddress = this.#perAddress.get(address) ?? 0;
-    return maxConnectionsPerAddress > 0 && fromAddress >= maxConnectionsPerAddress
-      ? TOO_MANY_CONNECTIONS
-      : undefined;
+    if (maxConnectionsPerAddress === 0 || fromAddress < maxConnectionsPerAddress) return undefined;
+    refused.address += 1;
+    return TOO_MANY_CONNECTIONS;
   }
 
   #forget(session: SmtpConversation): void {

@@ -78,6 +78,11 @@ export class Transaction {
     return this.#collector?.isOversize === true;
   }
 
+  /** Bytes of content so far. */
+  get contentSize(): number {
+    return this.#collector?.size ?? 0;
+  }
+
   beginChunk(): void {
     if (this.#chunks !== undefined) return;
     this.beginData();
