@@ -19,7 +19,7 @@ import type { Conversation, Wire } from "./wire.ts";
 type Handle = (command: Command) => PendingVerdict;
 
 /** Commands that move a message on; all others are harmless one by one and a load by the thousand (FAULTS S05). */
-const MOVING = new Set(["MAIL", "RCPT", "DATA", "BDAT", "EHLO", "HELO", "LHLO", "QUIT", "STARTTLS", "AUTH"]);
+const MOVING = new Set(["MAIL", "RCPT", "DATA", "BDAT", "QUIT", "STARTTLS", "AUTH"]);
 const TOO_EARLY = lastVerdict(reply(554, "5.0", "Data sent before it was asked for"));
 const END_OF_DATA: Command = { verb: "_EOD", line: "", argument: "" };
 
@@ -139,8 +139,7 @@ export class SmtpConversation implements Conversation {
   #obey(text: string): void {
     const space = text.indexOf(" ");
     const verb = (space < 0 ? text : text.slice(0, space)).toUpperCase();
-    if (verb === "MAIL") this.#junk = 0;
-    else if (!MOVING.has(verb) && this.#isOneTooMany()) return;
+    if (!MOVING.has(verb) && this.#isOneTooMany()) return;
     const argument = space < 0 ? "" : text.slice(space + 1);
     this.#verb = verb;
     this.#watch.began(verb, argument, text.length);
@@ -292,6 +291,7 @@ export class SmtpConversation implements Conversation {
 
   #endOfData(bare: BareLineEnding | undefined): PendingVerdict {
     const { transaction } = this.#state;
+    this.#junk = 0;
     this.#watch.began(END_OF_DATA.verb, "", transaction?.contentSize ?? 0);
     // RFC 2033 §4.2: LMTP answers for each recipient that was accepted.
     const isPerRecipient = this.#parts.settings.protocol === "lmtp";

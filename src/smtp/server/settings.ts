@@ -89,7 +89,7 @@ export interface SmtpServerSettings {
   readonly maxHops: number;
   /** Refused commands in one session. */
   readonly maxErrors: number;
-  /** NOOP, RSET, VRFY and the like without a message in between; each one more counts as an error. */
+  /** EHLO, NOOP, RSET, VRFY and the like without content in between; each one more counts as an error. */
   readonly maxJunkCommands: number;
   /** Messages up to this size stay in memory; larger ones go through a spool file. */
   readonly inlineBytes: number;

@@ -84,6 +84,7 @@ test("S01 a gigabyte of content beyond the limit is counted, not kept", async ()
     await talk.toData();
     await pour(talk.socket, Buffer.from(`${"x".repeat(1022)}\r\n`.repeat(1024)), 1024 * MIB);
     expect(await talk.say(".")).toMatch(/^552 5\.3\.4/);
+    talk.socket.destroy();
   });
 }, 120_000);
 
@@ -140,6 +141,7 @@ test.each([
   "MAIL FROM:<>",
   "RCPT TO:<x@elsewhere.org>",
   "EHLO x",
+  "HELO x\r\nMAIL FROM:<>\r\nRSET",
   "AUTH PLAIN =",
 ])(
   "S05 a hundred sessions of ten thousand times %s",
@@ -151,11 +153,8 @@ test.each([
           Array.from({ length: 10 }, async () => {
             const talk = await run.open();
             talk.write(`${line}\r\n`.repeat(10_000));
-            if (line.startsWith("EHLO")) talk.write("QUIT\r\n");
             const heard = await talk.rest();
-            expect(heard).toMatch(
-              line.startsWith("EHLO") ? /221 [^\r]*\r\n$/ : /421 4\.7\.0 Too many errors\r\n$/,
-            );
+            expect(heard).toMatch(/421 4\.7\.0 Too many errors\r\n$/);
           }),
         );
         await expectServed(run);
