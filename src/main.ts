@@ -11,6 +11,7 @@ import { queueCommand } from "./cli/queue.ts";
 import { runCommand } from "./cli/run.ts";
 import { scriptsCommand } from "./cli/scripts.ts";
 import { serveCommand } from "./cli/serve.ts";
+import { smtpregCommand } from "./cli/smtpreg.ts";
 import { typesCommand } from "./cli/types.ts";
 import { checkScripts } from "./composition/scripts.ts";
 
@@ -28,6 +29,7 @@ const program = createProgram(
     runCommand(),
     checkCommand(checkScripts),
     bindingsCommand,
+    smtpregCommand,
     queueCommand,
     scriptsCommand,
     explainCommand,

@@ -4,9 +4,15 @@ import { describeError, OnArrivalError } from "../core/errors.ts";
 
 export const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
 
-/** Thrown by a command that has said all there is to say, to end with exit code 1. */
+/** Thrown by a command that has said all there is to say, to end with this exit code. */
 export class CommandFailed extends Error {
   override readonly name = "CommandFailed";
+  readonly exitCode: number;
+
+  constructor(exitCode: number = EXIT.failed) {
+    super();
+    this.exitCode = exitCode;
+  }
 }
 
 /** Where a command writes. The tests give their own. */
@@ -45,7 +51,7 @@ export const printable = (text: string): string => text.replaceAll(/[\x00-\x1f\x
 /** Says what went wrong and answers the exit code. Only faults of our own come with a stack. */
 export function reportError(output: Output, error: unknown, json = false): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse;
-  if (error instanceof CommandFailed) return EXIT.failed;
+  if (error instanceof CommandFailed) return error.exitCode;
   const known = error instanceof OnArrivalError ? error : undefined;
   if (json) {
     const { code, remedy } = known ?? { code: "INTERNAL", remedy: undefined };

@@ -22,6 +22,9 @@ export function serveOwnPackage(): void {
   });
 }
 
+/** Whether `sinkClass` names a sink that comes with the service. */
+export const isBuiltIn = (sinkClass: string): boolean => Object.hasOwn(BUILT_IN, sinkClass.toLowerCase());
+
 /** The sink of a class name or absolute module path. A module that changed on disk is loaded anew. */
 export async function loadNativeSink(sinkClass: string, event: EventName): Promise<AnyNativeSink> {
   const builtIn = BUILT_IN[sinkClass.toLowerCase()];

@@ -12,12 +12,21 @@ import type { BindingSettings } from "./schema.ts";
 import { normalizeGuid } from "./values.ts";
 
 export interface NewBinding {
+  /** Absent: a new GUID. */
+  readonly id?: string | undefined;
   readonly event: string;
-  readonly displayName: string;
+  readonly displayName?: string | undefined;
   readonly sinkClass: string;
   readonly rule?: string | undefined;
   readonly priority?: number | undefined;
   readonly scriptName?: string | undefined;
+  /** Further properties for the sink. */
+  readonly sinkProperties?: Readonly<Record<string, string>> | undefined;
+  /** Name of the virtual server; absent: all. */
+  readonly server?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly expiration?: string | undefined;
+  readonly maxFirings?: number | undefined;
   readonly onError?: "hold" | "continue" | "badmail" | undefined;
 }
 
@@ -57,23 +66,30 @@ export class BindingEditor {
     return completeBindings(this.#check().bindings, path.dirname(path.resolve(this.#file)));
   }
 
-  /** Adds a binding with a new GUID, which it answers. */
+  /** Names of the virtual servers in the order of the file: instance 1 is the first. */
+  servers(): string[] {
+    return this.#check().virtualServers.map(({ name }) => name);
+  }
+
+  /** Adds a binding and answers its GUID. */
   add(binding: NewBinding): string {
-    const id = `{${randomUUID().toUpperCase()}}`;
-    const script =
-      binding.scriptName === undefined ? {} : { sinkProperties: { ScriptName: binding.scriptName } };
+    const id = binding.id ?? `{${randomUUID().toUpperCase()}}`;
+    const sinkProperties = { ScriptName: binding.scriptName, ...binding.sinkProperties };
+    // Keys without a value are left out.
     const entry = this.#document.createNode({
       id,
       displayName: binding.displayName,
       event: binding.event,
+      server: binding.server,
       sinkClass: binding.sinkClass,
-      ...script,
-      sourceProperties: {
-        ...(binding.rule === undefined ? {} : { rule: binding.rule }),
-        priority: binding.priority ?? DEFAULT_PRIORITY,
-      },
-      enabled: true,
-      ...(binding.onError === undefined ? {} : { onError: binding.onError }),
+      sinkProperties: Object.values(sinkProperties).some((value) => value !== undefined)
+        ? sinkProperties
+        : undefined,
+      sourceProperties: { rule: binding.rule, priority: binding.priority ?? DEFAULT_PRIORITY },
+      enabled: binding.enabled ?? true,
+      expiration: binding.expiration,
+      maxFirings: binding.maxFirings,
+      onError: binding.onError,
     });
     const list = this.#document.get("bindings", true);
     if (isSeq(list)) {

@@ -167,7 +167,7 @@ export function completeBindings(bindings: readonly CheckedBinding[], base: stri
 }
 
 /** A path names a native sink; "CDO.SS_SMTPOnArrivalSink" and the like are class names. */
-const isModulePath = (sinkClass: string): boolean => /[/\\]|\.[cm]?[jt]s$/.test(sinkClass);
+export const isModulePath = (sinkClass: string): boolean => /[/\\]|\.[cm]?[jt]s$/.test(sinkClass);
 
 function computedGuid(text: string): string {
   const hex = createHash("sha256").update(text).digest("hex");

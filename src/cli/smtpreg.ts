@@ -1,0 +1,255 @@
+// `onarrival smtpreg …`: smtpreg.vbs with its arguments and its messages (REFERENCE 5.5), on the configuration file.
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { Command } from "commander";
+import { isBuiltIn } from "../composition/native-sinks.ts";
+import { type Bag, BindingEditor } from "../config/edit.ts";
+import { namedScript } from "../config/import/script-path.ts";
+import { DEFAULT_CONFIG_FILE, isModulePath } from "../config/load.ts";
+import type { BindingSettings } from "../config/schema.ts";
+import { normalizeGuid } from "../config/values.ts";
+import { OnArrivalError } from "../core/errors.ts";
+import { DEFAULT_PRIORITY, LOWEST_PRIORITY, SCRIPT_SINK_CLASS } from "../events/binding.ts";
+import { type EventType, findEventType } from "../events/event-types.ts";
+import { CommandFailed, EXIT, type Output, printResult } from "./output.ts";
+import type { CommandFactory } from "./program.ts";
+import { USAGE, enumLines } from "./smtpreg-text.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+/** The original ends with -1 where it finds no event or no server. */
+const QUIT_MINUS_1 = 255;
+
+/** How many arguments each command takes, itself not counted. */
+const ARGUMENTS: Readonly<Record<string, readonly number[]>> = {
+  "/add": [5, 6],
+  "/remove": [3],
+  "/setprop": [6],
+  "/delprop": [5],
+  "/enable": [3],
+  "/disable": [3],
+  "/enum": [0],
+};
+
+export const smtpregCommand: CommandFactory = (output) =>
+  new Command("smtpreg")
+    .description(
+      "the commands of the original's smtpreg.vbs; without arguments or with /? its usage; 255 where the original ended with -1",
+    )
+    .argument("[words...]", "command of smtpreg.vbs and its arguments, as /enum")
+    .option("-c, --config <file>", `configuration file (default: ${DEFAULT_CONFIG_FILE})`)
+    .option("--json", "answer as JSON")
+    // A value may begin with a hyphen.
+    .allowUnknownOption()
+    .action((words: readonly string[], options: Options) => smtpreg(output, words, options));
+
+async function smtpreg(output: Output, words: readonly string[], options: Options): Promise<void> {
+  const [given = "/?", ...args] = words;
+  const command = given.toLowerCase();
+  if (command === "/?" || ARGUMENTS[command]?.includes(args.length) !== true) {
+    printResult(output, options.json, { usage: USAGE }, USAGE);
+    if (command !== "/?") throw new CommandFailed(EXIT.wrongUse);
+    return;
+  }
+  const file = path.resolve(options.config ?? DEFAULT_CONFIG_FILE);
+  const editor = await BindingEditor.open(file);
+  if (command === "/enum") {
+    const bindings = editor.list();
+    printResult(output, options.json, bindings, enumLines(editor.servers(), bindings).join("\n"));
+    return;
+  }
+  const call = new Call(editor, path.dirname(file), args);
+  const print = (): void => printResult(output, options.json, { said: call.said }, call.said.join("\n"));
+  try {
+    call.run(command);
+  } catch (thrown) {
+    if (thrown instanceof CommandFailed) print();
+    throw thrown;
+  }
+  await editor.save();
+  print();
+  for (const note of call.notes) output.err(`note: ${note}\n`);
+}
+
+/** One command, in the editor's memory until it is saved. */
+class Call {
+  /** What the original would have printed. */
+  readonly said: string[] = [];
+  readonly notes: string[] = [];
+  readonly #editor: BindingEditor;
+  readonly #folder: string;
+  readonly #args: readonly string[];
+
+  /** Paths are relative to `folder`, that of the configuration file. */
+  constructor(editor: BindingEditor, folder: string, args: readonly string[]) {
+    this.#editor = editor;
+    this.#folder = folder;
+    this.#args = args;
+  }
+
+  run(command: string): void {
+    const [instance = "", event = "", name = ""] = this.#args;
+    const isGuid = name.startsWith("{");
+    this.said.push(`Binding ${isGuid ? "GUID specified" : "Display Name Specified"}: ${name}`);
+    const type = this.#eventType(event);
+    const server = this.#server(instance);
+    if (command === "/add") {
+      this.#add(type, server, isGuid ? this.#guid(name) : undefined, name);
+      return;
+    }
+    const binding = this.#find(type, server, name, isGuid);
+    switch (command) {
+      case "/remove":
+        this.#remove(type, binding);
+        break;
+      case "/setprop":
+      case "/delprop":
+        this.#editProperty(command, binding);
+        break;
+      default:
+        this.#editor.set(binding.id, "binding", "enabled", command === "/enable");
+        this.said.push(`Success: Sink Binding ${command === "/enable" ? "Enabled" : "Disabled"}`);
+    }
+  }
+
+  #add(type: EventType, server: string, guid: string | undefined, name: string): void {
+    const [, , , sinkClass = "", rule = "", given] = this.#args;
+    if (!isRegistered(sinkClass, this.#folder)) this.#quit(registrationFailure(sinkClass, type));
+    if (given === undefined) this.said.push(`Assigning priority (${DEFAULT_PRIORITY} in ${LOWEST_PRIORITY})`);
+    const priority = given === undefined ? DEFAULT_PRIORITY : priorityOf(given);
+    const known = guid === undefined ? undefined : this.#editor.list().find(({ id }) => id === guid);
+    if (known !== undefined) this.#editor.remove(known.id);
+    const id = this.#editor.add({
+      id: guid,
+      displayName: guid === undefined ? name : undefined,
+      event: type.names[0] ?? type.event,
+      // With one virtual server "all" is that one, whatever its name becomes.
+      server: this.#editor.servers().length > 1 ? server : undefined,
+      sinkClass,
+      rule: rule === "" ? undefined : rule,
+      priority,
+    });
+    this.said.push(
+      "** SUCCESS **",
+      "Registered Binding:",
+      ` Event Name  :${type.displayName}`,
+      ` Display Name:${guid === undefined ? name : ""}`,
+      ` Binding GUID:${id}`,
+      ` ProgID      :${sinkClass}`,
+      `   Rule      :${rule}`,
+      `   Priority  :${priority} (0 - ${LOWEST_PRIORITY}, default: ${DEFAULT_PRIORITY})`,
+      `   ComCatID  :${type.guid}`,
+    );
+    if (isScriptClass(sinkClass))
+      this.notes.push("it is called once /setprop has given its Sink bag a ScriptName");
+  }
+
+  #remove(type: EventType, binding: BindingSettings): void {
+    this.#editor.remove(binding.id);
+    this.said.push(
+      "** SUCCESS **",
+      "Removed Binding:",
+      ` Event Name  :${type.displayName}`,
+      ` Display Name:${binding.displayName}`,
+      ` Binding GUID:${binding.id}`,
+      `   ComCatID  :${type.guid}`,
+    );
+  }
+
+  #editProperty(command: "/setprop" | "/delprop", binding: BindingSettings): void {
+    const [, , , given = "", property = "", value = ""] = this.#args;
+    const bag = (["source", "sink"] as const).find((name) => name === given.toLowerCase());
+    if (bag === undefined) return this.#quit([`invalid propertybag: ${given}`]);
+    const name = bag === "sink" ? sinkPropertyName(binding, property) : property;
+    if (command === "/delprop") {
+      this.#editor.unset(binding.id, bag, name);
+      this.said.push(`removed property ${property}`);
+      return;
+    }
+    this.#editor.set(binding.id, bag, name, this.#propertyValue(binding, bag, name, value));
+    this.said.push(`set property ${property} to ${value}`);
+  }
+
+  #propertyValue(binding: BindingSettings, bag: Bag, name: string, value: string): string | number {
+    if (bag === "source") return name.toLowerCase() === "priority" ? priorityOf(value) : value;
+    if (name !== "ScriptName" || !isScriptClass(binding.sinkClass)) return value;
+    const { scriptName, notes } = namedScript(value);
+    this.notes.push(...notes);
+    return scriptName;
+  }
+
+  #find(type: EventType, server: string, name: string, isGuid: boolean): BindingSettings {
+    const guid = isGuid ? this.#guid(name) : undefined;
+    const found = this.#editor
+      .list()
+      .find(
+        (binding) =>
+          binding.event === type.event &&
+          (binding.server ?? server) === server &&
+          (guid === undefined ? binding.displayName === name : binding.id === guid),
+      );
+    if (found !== undefined) return found;
+    return this.#quit(
+      isGuid
+        ? ["** ERROR **", `No binding present for GUID ${name}`]
+        : [`Failed to find binding with display name:${name}`],
+    );
+  }
+
+  #eventType(event: string): EventType {
+    return findEventType(event) ?? this.#quit([`Unrecognized Event Name: ${event}`], QUIT_MINUS_1);
+  }
+
+  #server(instance: string): string {
+    if (!/^\d{1,6}$/.test(instance) || Number(instance) < 1)
+      this.#quit([`Invalid SMTP service instance: ${instance}`]);
+    const server = this.#editor.servers()[Number(instance) - 1];
+    const missing = `SMTP Virtual Service # ${instance} Source not present...exiting.`;
+    return server ?? this.#quit([missing], QUIT_MINUS_1);
+  }
+
+  #guid(text: string): string {
+    return (
+      normalizeGuid(text) ??
+      this.#quit([`${text} is no GUID: it must be like {871736C0-FD85-11D0-869A-00C04FD65616}`])
+    );
+  }
+
+  #quit(lines: readonly string[], exitCode: number = EXIT.failed): never {
+    this.said.push(...lines);
+    throw new CommandFailed(exitCode);
+  }
+}
+
+const isScriptClass = (sinkClass: string): boolean =>
+  sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
+
+const isRegistered = (sinkClass: string, folder: string): boolean =>
+  isScriptClass(sinkClass) ||
+  isBuiltIn(sinkClass) ||
+  (isModulePath(sinkClass) && existsSync(path.resolve(folder, sinkClass)));
+
+const registrationFailure = (sinkClass: string, { guid, names }: EventType): string[] => [
+  "** Registration Failed **",
+  "    Err.Number (HRESULT) = 0x800401F3",
+  "    Err.Description      = it is neither a class of OnArrival nor the path of a module",
+  `    ProgID               = ${sinkClass}`,
+  `    COM Category         = ${guid}`,
+  `    Corresponding Event  = ${names.join(", ")}`,
+  "** Have you registered your sink COM class on this machine?",
+];
+
+function priorityOf(text: string): number {
+  const priority = /^\s*\d{1,5}\s*$/.test(text) ? Number(text) : Number.NaN;
+  if (priority <= LOWEST_PRIORITY) return priority;
+  throw new OnArrivalError("WRONG_USE", `priority ${text} is no number from 0 to ${LOWEST_PRIORITY}`);
+}
+
+/** The bags of the original do not regard case: a property keeps the spelling that it has. */
+function sinkPropertyName({ sinkProperties }: BindingSettings, given: string): string {
+  const known = [...Object.keys(sinkProperties ?? {}), "ScriptName"];
+  return known.find((name) => name.toLowerCase() === given.toLowerCase()) ?? given;
+}

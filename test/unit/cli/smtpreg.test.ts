@@ -1,0 +1,253 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createProgram, runProgram } from "../../../src/cli/program.ts";
+import { smtpregCommand } from "../../../src/cli/smtpreg.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import type { BindingSettings } from "../../../src/config/schema.ts";
+
+let folder = "";
+let file = "";
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "onarrival-smtpreg-"));
+  file = path.join(folder, "onarrival.yaml");
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function smtpreg(...args: readonly string[]): Promise<Run> {
+  const said = { out: "", err: "" };
+  const output = {
+    out: (text: string) => void (said.out += text),
+    err: (text: string) => void (said.err += text),
+  };
+  const program = createProgram([smtpregCommand], { output });
+  const code = await runProgram(program, ["smtpreg", "-c", file, ...args], output);
+  return { code, ...said };
+}
+
+const bindings = async (): Promise<BindingSettings[]> => (await loadConfig(file)).bindings;
+const ADD = ["/add", "1", "OnArrival", "MySink", "CDO.SS_SMTPOnArrivalSink", "mail from=*"] as const;
+const GUID = "{871736C0-FD85-11D0-869A-00C04FD65616}";
+
+describe("registration as administrators know it", () => {
+  test("the three commands of the manual make a script binding, and comments stay", async () => {
+    await writeFile(file, "# the branch office\nmailroot: ./mailroot # on the fast disk\n");
+    const added = await smtpreg(...ADD);
+    const [binding] = await bindings();
+    expect(added.out.split("\n")).toEqual([
+      "Binding Display Name Specified: MySink",
+      "Assigning priority (24575 in 32767)",
+      "** SUCCESS **",
+      "Registered Binding:",
+      " Event Name  :SMTP OnTransportSubmission/OnArrival",
+      " Display Name:MySink",
+      ` Binding GUID:${binding?.id ?? ""}`,
+      " ProgID      :CDO.SS_SMTPOnArrivalSink",
+      "   Rule      :mail from=*",
+      "   Priority  :24575 (0 - 32767, default: 24575)",
+      "   ComCatID  :{FF3CAA23-00B9-11D2-9DFB-00C04FA322BA}",
+      "",
+    ]);
+    await smtpreg("/setprop", "1", "OnArrival", "MySink", "Sink", "ScriptName", "my.js");
+    const set = await smtpreg("/setprop", "1", "OnArrival", "MySink", "Source", "Priority", "300");
+    expect(set.out).toContain("set property Priority to 300\n");
+    expect((await bindings())[0]).toMatchObject({
+      event: "OnTransportSubmission",
+      enabled: true,
+      sinkProperties: { ScriptName: "my.js" },
+      sourceProperties: { rule: "mail from=*", priority: 300 },
+    });
+    const text = await readFile(file, "utf8");
+    expect(text).toMatch(/^# the branch office\nmailroot: \.\/mailroot # on the fast disk\n/);
+    expect(text).not.toContain("server:");
+  });
+
+  test("a seventh argument is the priority", async () => {
+    const { out } = await smtpreg(...ADD, "17");
+    expect(out).toContain("   Priority  :17 (0 - 32767, default: 24575)");
+    expect(out).not.toContain("Assigning priority");
+    expect((await bindings())[0]?.sourceProperties?.priority).toBe(17);
+  });
+
+  test.each(["32768", "-1", "first"])("priority %s is refused and nothing is written", async (priority) => {
+    const { code, out, err } = await smtpreg(...ADD, priority);
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toContain("no number from 0 to 32767");
+    await expect(bindings()).rejects.toThrow("cannot be read");
+  });
+
+  test("a GUID in braces names the binding, a known one is registered anew", async () => {
+    await smtpreg("/add", "1", "OnArrival", GUID.toLowerCase(), "OnArrival.AddHeader", "");
+    expect((await bindings())[0]).toMatchObject({ id: GUID, displayName: "OnArrival.AddHeader" });
+    await smtpreg("/add", "1", "OnArrival", GUID, "OnArrival.AddHeader", "rcpt to=*", "5");
+    expect(await bindings()).toHaveLength(1);
+    expect((await bindings())[0]?.sourceProperties).toEqual({ rule: "rcpt to=*", priority: 5 });
+    const { out } = await smtpreg("/remove", "1", "OnArrival", GUID);
+    expect(out).toMatch(/^Binding GUID specified: .*\n\*\* SUCCESS \*\*\nRemoved Binding:\n/);
+    expect(await bindings()).toEqual([]);
+  });
+
+  test("a class that does not exist is not registered", async () => {
+    const { code, out } = await smtpreg("/add", "1", "OnArrival", "X", "Virtuoso.Sink", "mail from=*");
+    expect(code).toBe(1);
+    expect(out).toContain("** Registration Failed **");
+    await writeFile(path.join(folder, "sink.ts"), "");
+    expect((await smtpreg("/add", "1", "OnArrival", "X", "./sink.ts", "mail from=*")).code).toBe(0);
+  });
+
+  test("a VBScript path becomes the name of the script to be written, and says so", async () => {
+    await smtpreg(...ADD);
+    const { out, err } = await smtpreg(
+      "/setprop",
+      "1",
+      "OnArrival",
+      "MySink",
+      "Sink",
+      "scriptname",
+      "c:\\scripts\\my.vbs",
+    );
+    expect(out).toContain("set property scriptname to c:\\scripts\\my.vbs\n");
+    expect(err).toContain("rewrite my.vbs as my.js");
+    expect((await bindings())[0]?.sinkProperties).toEqual({ ScriptName: "my.js" });
+  });
+});
+
+describe("what does not regard case, and what does", () => {
+  test("commands, events and bags do not", async () => {
+    await smtpreg("/ADD", "1", "ontransportSUBMISSION", "MySink", "onarrival.ADDHEADER", "mail from=*");
+    expect((await smtpreg("/SetProp", "1", "ONARRIVAL", "MySink", "SINK", "Value", "-5")).code).toBe(0);
+    expect((await smtpreg("/setprop", "1", "onarrival", "MySink", "sink", "VALUE", "6")).code).toBe(0);
+    expect((await smtpreg("/setprop", "1", "onarrival", "MySink", "sOURCE", "RULE", "ehlo=*")).code).toBe(0);
+    expect((await bindings())[0]).toMatchObject({
+      sinkProperties: { Value: "6" },
+      sourceProperties: { rule: "ehlo=*" },
+    });
+    expect((await smtpreg("/delprop", "1", "onarrival", "MySink", "Sink", "value")).out).toContain(
+      "removed property value\n",
+    );
+    expect((await bindings())[0]?.sinkProperties).toBeUndefined();
+  });
+
+  test("display names do", async () => {
+    await smtpreg(...ADD);
+    const { code, out } = await smtpreg("/disable", "1", "OnArrival", "mysink");
+    expect([code, out.split("\n")[1]]).toEqual([1, "Failed to find binding with display name:mysink"]);
+    expect((await smtpreg("/disable", "1", "OnArrival", "MySink")).out).toContain(
+      "Success: Sink Binding Disabled\n",
+    );
+    expect((await bindings())[0]?.enabled).toBe(false);
+    await smtpreg("/enable", "1", "OnArrival", "MySink");
+    expect((await bindings())[0]?.enabled).toBe(true);
+  });
+});
+
+describe("wrong use", () => {
+  test.each([
+    [["/disable", "1", "OnDeparture", "MySink"], 255, "Unrecognized Event Name: OnDeparture"],
+    [["/disable", "2", "OnArrival", "MySink"], 255, "SMTP Virtual Service # 2 Source not present...exiting."],
+    [["/disable", "0", "OnArrival", "MySink"], 1, "Invalid SMTP service instance: 0"],
+    [["/disable", "1", "OnArrival", GUID], 1, `No binding present for GUID ${GUID}`],
+    [["/setprop", "1", "OnArrival", "MySink", "Both", "x", "y"], 1, "invalid propertybag: Both"],
+    [["/disable", "1", "OnArrival"], 2, "usage: onarrival smtpreg"],
+    [["/add", "1", "OnArrival", "MySink"], 2, "usage: onarrival smtpreg"],
+    [["/nonsense"], 2, "usage: onarrival smtpreg"],
+    [["/?"], 0, "usage: onarrival smtpreg"],
+    [[], 0, "usage: onarrival smtpreg"],
+  ])("%j ends with %i and says why", async (args, code, text) => {
+    await smtpreg(...ADD);
+    const before = await readFile(file, "utf8");
+    const result = await smtpreg(...args);
+    expect(result.code).toBe(code);
+    expect(result.out).toContain(text);
+    expect(await readFile(file, "utf8")).toBe(before);
+  });
+
+  test("what the file's own check refuses is not written, and nobody is told SUCCESS", async () => {
+    await smtpreg(...ADD);
+    const before = await readFile(file, "utf8");
+    const set = await smtpreg("/setprop", "1", "OnArrival", "MySink", "Source", "Colour", "red");
+    expect([set.code, set.out]).toEqual([1, ""]);
+    expect(set.err).toContain("bindings[0].sourceProperties.Colour: unknown key");
+    expect(await readFile(file, "utf8")).toBe(before);
+  });
+});
+
+describe("several virtual servers", () => {
+  const TWO = "virtualServers:\n  - name: inside\n  - name: outside\n    listen: [127.0.0.1:2526]\n";
+
+  test("the instance number is the place of the server, and one binding is not the other's", async () => {
+    await writeFile(file, TWO);
+    await smtpreg("/add", "2", "OnArrival", "Same", "OnArrival.AddHeader", "mail from=*");
+    expect((await bindings())[0]?.server).toBe("outside");
+    expect((await smtpreg("/disable", "1", "OnArrival", "Same")).code).toBe(1);
+    await smtpreg("/add", "1", "OnArrival", "Same", "OnArrival.AddHeader", "mail from=*");
+    await smtpreg("/remove", "2", "OnArrival", "Same");
+    expect((await bindings()).map(({ server }) => server)).toEqual(["inside"]);
+  });
+});
+
+test("/enum prints source type, event types, sources and bindings in the original's layout", async () => {
+  await writeFile(
+    file,
+    `bindings:
+  - { id: "${GUID}", displayName: MySink, event: OnArrival, sinkClass: CDO.SS_SMTPOnArrivalSink,
+      sourceProperties: { rule: "mail from=*", priority: 300 }, sinkProperties: { ScriptName: my.js } }
+  - { id: "{00000000-0000-0000-0000-000000000001}", displayName: Bare, event: OnInboundCommand, enabled: false, sinkClass: X.Y }
+`,
+  );
+  const { code, out } = await smtpreg("/ENUM");
+  const lines = out.split("\n");
+  expect(code).toBe(0);
+  expect(lines.slice(0, 10)).toEqual([
+    " -------------",
+    "| Source Type |",
+    " -------------",
+    " Name: SMTP",
+    "   ID: {FB65C4DC-E468-11D1-AA67-00C04FA345F6}",
+    "               ------------",
+    "              | Event Type |",
+    "               ------------",
+    "               Name: SMTP StoreDriver",
+    "                 ID: {59175850-E533-11D1-AA67-00C04FA345F6}",
+  ]);
+  expect(lines.slice(lines.indexOf("              | Source |") - 1)).toEqual([
+    "               --------",
+    "              | Source |",
+    "               --------",
+    "               Name: smtpsvc 1",
+    "                 ID: {1B3C0667-E470-11D1-AA67-00C04FA345F6}",
+    "                        ---------",
+    "                       | Binding |",
+    "                        ---------",
+    "                                   Event: SMTP OnTransportSubmission/OnArrival",
+    `                                      ID: ${GUID}`,
+    "                                    Name: MySink",
+    "                               SinkClass: CDO.SS_SMTPOnArrivalSink",
+    "                                 Enabled: True",
+    "                        SourceProperties: {",
+    "                                           Rule = mail from=*",
+    "                                           Priority = 300",
+    "                                          }",
+    "                        SinkProperties    {",
+    "                                           ScriptName = my.js",
+    "                                          }",
+    "                        ---------",
+    "                       | Binding |",
+    "                        ---------",
+    "                                   Event: SMTP OnInBoundCommand",
+    "                                      ID: {00000000-0000-0000-0000-000000000001}",
+    "                                    Name: Bare",
+    "                               SinkClass: X.Y",
+    "                                 Enabled: False",
+    "",
+  ]);
+});
