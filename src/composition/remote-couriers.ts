@@ -81,7 +81,7 @@ function lmtpSettings(
   return { ...destinationSettings(server, hops, entryFor(server, names), protocol), dialect: "lmtp" };
 }
 
-/** RFC 8689 §5, where TLS is insisted on and the settings honour it. */
+/** RFC 8689 §4.2.2, where TLS is insisted on and the settings honour it. */
 function connectAsAsked(
   settings: DestinationSettings,
   { delivery }: VirtualServerSettings,

@@ -195,7 +195,7 @@ export const deliverySchema = z
     tlsRequiredNo: z
       .enum(["honour", "ignore"])
       .default("honour")
-      .meta(live('Whether "TLS-Required: No" in a message lets it go where TLS fails (RFC 8689 §5).')),
+      .meta(live('Whether "TLS-Required: No" in a message lets it go where TLS fails (RFC 8689 §4.2.2).')),
     destinations: z
       .array(destination)
       .default([])

@@ -96,7 +96,7 @@ export function composeDsn(request: DsnRequest): ComposedDsn {
       // NEVER: should the report itself fail, nobody is told.
       recipients: [{ address: original.envelope.sender, notify: ["NEVER"] }],
       body: "8BITMIME",
-      // RFC 8689 §4.3: what was to be kept from others on its way there is so on its way back.
+      // RFC 8689 §5: what was to be kept from others on its way there is so on its way back.
       ...(original.envelope.requireTls === true ? { requireTls: true } : {}),
       ...(utf8 ? { smtpUtf8: true } : {}),
     },

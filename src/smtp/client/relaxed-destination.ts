@@ -1,10 +1,10 @@
-// "TLS-Required: No" (RFC 8689 §5): the sender would rather have a message delivered than protected. It goes out as if the
+// "TLS-Required: No" (RFC 8689 §4.2.2): the sender would rather have a message delivered than protected. It goes out as if the
 // next hop had no TLS policy, over connections of its own; all other mail keeps to the policy.
 import type { DeliveryOutcome, Destination, OutboundMessage } from "./destination.ts";
 
 const TLS_REQUIRED_NO = /^TLS-Required:[ \t]*No[ \t]*\r?$/im;
 
-/** RFC 8689 §4.1: REQUIRETLS on the same message wins. */
+/** RFC 8689 §3: REQUIRETLS on the same message wins. */
 const wantsDelivery = ({ envelope, content }: OutboundMessage): boolean =>
   envelope.requireTls !== true && TLS_REQUIRED_NO.test(content.header.toString("latin1"));
 

@@ -47,6 +47,8 @@ export class WatchedTransaction {
   #answered = false;
   /** The dot is out, and no reply has come. */
   #isDotPending = false;
+  /** LMTP: recipients have replies of their own. */
+  #hasFinals = false;
   /** All bytes of the content are out. */
   #isWhole = false;
 
@@ -203,13 +205,13 @@ export class WatchedTransaction {
     this.#isOpen = !replies.every((answer) => isPositive(answer));
     this.#final = replies.find((answer) => isPositive(answer)) ?? replies[0];
     if (this.#settings.dialect === "lmtp") this.#keepFinals(places, replies);
-    // What LMTP left unanswered has an answer now: the loss of the connection is told by it.
     this.#isDotPending = false;
     return state;
   }
 
   /** RFC 2033 §4.2: a reply for each accepted recipient, in order; the connection may have broken in between. */
   #keepFinals(places: readonly number[], finals: readonly Reply[]): void {
+    this.#hasFinals = true;
     for (const [order, place] of places.entries())
       this.#replies[place] = finals[order] ?? reply(451, "4.2", this.#wire.lost ?? "no reply");
   }
@@ -229,10 +231,9 @@ export class WatchedTransaction {
       this.#wire.fail("BDAT was offered and is not known");
       return "session-end";
     }
-    if (answer.code !== 421 || !this.#isDotPending) {
-      this.#final = plain(answer);
-      this.#isDotPending = false;
-    }
+    if (this.#wire.lost !== undefined) return "session-end";
+    this.#final = plain(answer);
+    this.#isDotPending = false;
     this.#isOpen = !isPositive(answer);
     // Refused before it was read: what is still on the way would be taken for commands.
     if (!this.#isWhole) this.#wire.fail(`${answer.code} ${answer.text} before the end of the content`);
@@ -242,12 +243,9 @@ export class WatchedTransaction {
   /** The replies to the end of data; none when the connection broke. */
   async #sendContent(): Promise<readonly PeerReply[]> {
     const isLmtp = this.#settings.dialect === "lmtp";
-    const pending = this.#wire.collect(isLmtp ? this.#acceptedPlaces().length : 1).then((given) => {
-      const [first] = given;
+    const pending = this.#wire.collect(isLmtp ? this.#acceptedPlaces().length : 1, ({ code, text }) => {
       // Before the dot it can only refuse; what is still on the way would be taken for commands.
-      if (first !== undefined && !this.#isWhole)
-        this.#wire.fail(`${first.code} ${first.text} before the end of the content`);
-      return given;
+      if (!this.#isWhole) this.#wire.fail(`${code} ${text} before the end of the content`);
     });
     await this.#write(formOf(this.#message, false));
     const finals = await pending;
@@ -307,7 +305,7 @@ export class WatchedTransaction {
   }
 
   #lost(reason: string): TransactionEnd {
-    if (this.#final !== undefined && this.#final.code >= 400) return this.#end("lost");
+    if (this.#hasFinals || (this.#final !== undefined && this.#final.code >= 400)) return this.#end("lost");
     const { remote } = this.#wire;
     const mayDuplicate = this.#isDotPending;
     const outcome: DeliveryOutcome = {

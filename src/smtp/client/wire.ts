@@ -131,8 +131,8 @@ export class Wire {
     });
   }
 
-  /** The next replies, so many; fewer when the connection is lost in between. */
-  collect(count: number): Promise<PeerReply[]> {
+  /** The next replies, so many, each shown to `look` as it comes; fewer when the connection is lost in between. */
+  collect(count: number, look: (reply: PeerReply) => void): Promise<PeerReply[]> {
     const replies: PeerReply[] = [];
     if (this.#lost !== undefined || count === 0) return Promise.resolve(replies);
     return new Promise((resolve) => {
@@ -142,6 +142,7 @@ export class Wire {
       };
       const onReply = (reply: PeerReply): void => {
         replies.push(reply);
+        look(reply);
         if (replies.length === count) finish();
       };
       this.listener = { onReply, onLost: finish };
