@@ -19,7 +19,7 @@ import {
 } from "./queued-message.ts";
 import { PendingWrites } from "./pending-writes.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
-import { type Router, groupByRoute } from "./router.ts";
+import { type Router, groupByRoute, isFinalDelivery } from "./router.ts";
 import { type DueReport, addReport, expiredReply, settle } from "./settlement.ts";
 import type { SubmissionVerdict } from "./submission.ts";
 import { SubmissionTurns } from "./submission-turns.ts";
@@ -204,7 +204,7 @@ export class Pipeline<Script> {
   /** An attempt is over: record it, report it, try again or end. */
   attempted(delivery: Delivery, result: AttemptResult): void {
     const { message, queue } = delivery;
-    const { pending, reports } = settle(delivery, result, queue.key === "local");
+    const { pending, reports } = settle(delivery, result, isFinalDelivery(queue.key));
     logAttempt(this.#parts.log, delivery, this.#parts.clock.now());
     this.#afterReports(message, reports, () => {
       this.#parts.steps.attempted(delivery, result);
@@ -264,7 +264,7 @@ export class Pipeline<Script> {
     if (message.phase === "submission" && !this.#parts.waiting.has(message)) return;
     const { arrivalTime } = message.origin;
     // A message that sinks have not let pass yet has the patience of local ones.
-    const isLocal = this.deliveriesOf(message).every((delivery) => delivery.queue.key === "local");
+    const isLocal = this.deliveriesOf(message).every(({ queue }) => isFinalDelivery(queue.key));
     const kind = isLocal ? "local" : "remote";
     if (this.#retry.isExpired(kind, arrivalTime, now)) {
       this.#expireWaiting(message);

@@ -130,3 +130,19 @@ test.each<[string, Recipient["notify"], DsnKind, boolean]>([
 ])("sender <%s> with NOTIFY %s on %s: report due is %s (N09)", (sender, notify, kind, due) => {
   expect(reportsDue(sender, { address: "b@x.example", notify }, kind)).toBe(due);
 });
+
+test("what had to be kept from others is reported so, and neither it nor binary content is returned (RFC 8689)", async () => {
+  const base = request("failed").original;
+  const secret = request("failed", {
+    original: { ...base, envelope: { ...base.envelope, requireTls: true } },
+  });
+  const binary = request("failed", {
+    original: { ...base, envelope: { ...base.envelope, body: "BINARYMIME" } },
+  });
+  expect(composeDsn(secret).envelope.requireTls).toBe(true);
+  expect(composeDsn(request("failed")).envelope.requireTls).toBeUndefined();
+  for (const one of [secret, binary]) {
+    expect(await textOf(one)).toContain("Subject: secret");
+    expect(await textOf(one)).not.toContain("The body");
+  }
+});

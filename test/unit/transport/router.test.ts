@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { type RouterSettings, createRouter, groupByRoute } from "../../../src/transport/router.ts";
+import {
+  type RouterSettings,
+  createRouter,
+  groupByRoute,
+  isFinalDelivery,
+} from "../../../src/transport/router.ts";
 
 const router = (remote: RouterSettings["remote"], localDomains = ["local.example", "*.sub.example"]) =>
   createRouter({ localDomains, remote });
@@ -45,6 +50,34 @@ describe("an address", () => {
       host: "2001:db8::1",
       port: 25,
     });
+  });
+
+  test("goes to the LMTP server when local mail has one, and what else stays here to Drop", () => {
+    const lmtp = { host: "127.0.0.1", port: 24 };
+    const routes = createRouter({ localDomains: ["local.example"], lmtp, remote: { kind: "drop" } });
+    expect(routes.routeOf("a@local.example")).toMatchObject({
+      kind: "lmtp",
+      key: "lmtp:127.0.0.1:24",
+      ...lmtp,
+    });
+    expect(routes.routeOf("postmaster").kind).toBe("lmtp");
+    expect(routes.routeOf("a@far.example").kind).toBe("local");
+    expect(createRouter({ localDomains: [], lmtp, remote: mx }).routeOf("a@far.example").kind).toBe("mx");
+  });
+
+  test("goes to an LMTP server in place of a smart host, by its socket as well", () => {
+    const hop = { host: "localhost", port: 0, socketPath: "/run/lmtp" };
+    expect(router({ kind: "lmtp", ...hop }).routeOf("a@far.example")).toMatchObject({
+      key: "lmtp:/run/lmtp",
+      ...hop,
+    });
+    expect(router({ kind: "lmtp", ...hop }).routeOf("a@local.example").kind).toBe("local");
+  });
+
+  test("has arrived at Drop and at LMTP, and nowhere else", () => {
+    expect(
+      ["local", "lmtp:/run/lmtp", "lmtp:h:24", "lmtp.example", "far.example"].map(isFinalDelivery),
+    ).toEqual([true, true, true, false, false]);
   });
 
   test("goes to the smart host when there is one, local ones excepted", () => {
