@@ -36,6 +36,7 @@ const services = (port: number): string =>
     "discard unix - - n - - discard",
     "anvil unix - - n - 1 anvil",
     "scache unix - - n - 1 scache",
+    "tlsmgr unix - - n 1000? 1 tlsmgr",
     "postlog unix-dgram n - n - 1 postlogd",
     "",
   ].join("\n");
@@ -52,15 +53,19 @@ async function freePort(): Promise<number> {
 export interface PostfixChoices {
   /** A header is added to every message and its subject searched. */
   readonly headerChecks?: boolean;
-  /** false: the durable queue only, then discarded. */
-  readonly relay?: boolean;
+  /** false: the durable queue only, then discarded. A port: to that server on loopback, instead of a counting sink. */
+  readonly relay?: boolean | number;
+  /** Further lines of main.cf. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export async function startPostfix(choices: PostfixChoices = {}): Promise<Subject> {
   const folder = mkdtempSync(join(tmpdir(), "postfix-bench-"));
   chmodSync(folder, 0o755);
   for (const name of ["etc", "spool", "data", "log"]) mkdirSync(join(folder, name));
-  const sink = choices.relay === false ? undefined : await startSink();
+  const { relay = true } = choices;
+  const sink = relay === true ? await startSink() : undefined;
+  const next = typeof relay === "number" ? relay : sink?.port;
   const port = await freePort();
   writeFileSync(join(folder, "etc/master.cf"), services(port));
   writeFileSync(
@@ -85,12 +90,11 @@ export async function startPostfix(choices: PostfixChoices = {}): Promise<Subjec
     smtpd_relay_restrictions: "permit_mynetworks, reject",
     maillog_file: join(folder, "log/mail.log"),
     maillog_file_prefixes: folder,
-    ...(sink === undefined
-      ? { default_transport: "discard:bench" }
-      : { relayhost: `[127.0.0.1]:${sink.port}` }),
+    ...(next === undefined ? { default_transport: "discard:bench" } : { relayhost: `[127.0.0.1]:${next}` }),
     ...(choices.headerChecks === true
       ? { header_checks: `regexp:${join(folder, "etc/header_checks")}` }
       : {}),
+    ...choices.settings,
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
   writeFileSync(join(folder, "etc/main.cf"), lines.join(""));
