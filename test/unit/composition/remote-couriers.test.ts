@@ -1,0 +1,222 @@
+// The way from onarrival.yaml to what a next hop sees: routes, TLS, credentials and limits of single destinations.
+import { X509Certificate } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { createRemoteCouriers } from "../../../src/composition/remote-couriers.ts";
+import { primaryServer, routerSettings } from "../../../src/composition/settings.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { systemClock } from "../../../src/core/clock.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import type { Courier } from "../../../src/transport/destination-queue.ts";
+import { createRouter } from "../../../src/transport/router.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+import {
+  certificate,
+  codesOf,
+  messageOf,
+  type Peer,
+  reportOf,
+  startPeer,
+  unreachableOf,
+} from "../smtp/client/support.ts";
+
+interface WayOut extends AsyncDisposable {
+  /** The courier of an address, made once. */
+  to(address: string): Courier;
+  readonly folder: string;
+}
+
+/** MX look-ups answer `peer`, whatever the domain. */
+async function wayOut(delivery: string, peer: Peer, files: Record<string, string> = {}): Promise<WayOut> {
+  await using started = new AsyncDisposableStack();
+  const folder = started.use(await tempFolder());
+  const file = path.join(folder.path, "onarrival.yaml");
+  for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder.path, name), text);
+  const server = `hostName: relay.example, domains: { local: [here.example] }, delivery: { ${delivery} }`;
+  await writeFile(file, `virtualServers: [{ ${server} }]\n`);
+  const primary = primaryServer(await loadConfig(file));
+  const hops = [{ host: "localhost", port: peer.port, addresses: ["127.0.0.1"] }];
+  const lookup = { nextHops: () => Promise.resolve({ kind: "hops", hops } as const) };
+  const courierOf = createRemoteCouriers(primary, silentLogger, systemClock, undefined, lookup);
+  const router = createRouter(routerSettings(primary));
+  const couriers = new Map<string, Courier>();
+  started.defer(async () => {
+    await Promise.all([...couriers.values()].map((courier) => courier.close()));
+  });
+  const stack = started.move();
+  return {
+    folder: folder.path,
+    to(address) {
+      const route = router.routeOf(address);
+      if (route.kind === "local") throw new Error(`${address} stays here`);
+      const courier = couriers.get(route.key) ?? courierOf(route);
+      couriers.set(route.key, courier);
+      return courier;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+const OFFERS_TLS = { EHLO: "250-peer.example\r\n250-PIPELINING\r\n250 STARTTLS" };
+const fingerprint = new X509Certificate(certificate).fingerprint256;
+const authorities = { "ca.pem": certificate };
+
+describe("a destination of the settings", () => {
+  test("is the first that matches, and has its own limits", async () => {
+    await using peer = await startPeer();
+    await using out = await wayOut(
+      `mx: true, destinations: [
+        { to: "slow.example", maxConnections: 2, messagesPerConnection: 1 },
+        { to: "*.example", maxConnections: 7 }, { to: "slow.example", maxConnections: 9 } ]`,
+      peer,
+    );
+    expect(
+      ["a@slow.example", "a@x.slow.example", "a@example", "a@other.test"].map((to) => out.to(to).capacity),
+    ).toEqual([2, 7, 20, 20]);
+    const courier = out.to("a@slow.example");
+    for (let count = 0; count < 3; count += 1)
+      expect(codesOf(await courier.deliver(messageOf()))).toEqual([250]);
+    expect(peer.sessions).toHaveLength(3);
+  });
+
+  test("keeps the status code of each recipient", async () => {
+    const RCPT = (line: string): string =>
+      line.includes("b@") ? "550 5.1.1 nobody" : line.includes("c@") ? "452 4.2.2 full" : "250 2.1.5 Ok";
+    await using peer = await startPeer({ answers: { RCPT } });
+    await using out = await wayOut("mx: true", peer);
+    const to = ["a@x.test", "b@x.test", "c@x.test"];
+    expect(reportOf(await out.to("a@x.test").deliver(messageOf({ to }))).replies).toMatchObject([
+      { code: 250, detail: "0.0" },
+      { code: 550, detail: "1.1" },
+      { code: 452, detail: "2.2" },
+    ]);
+  });
+
+  test.each([
+    ["none", `tls: none`, false],
+    ["opportunistic", `tls: opportunistic`, true],
+    ["encrypted", `tls: encrypted`, true],
+    ["required with its authority", `tls: required, authoritiesFile: ca.pem`, true],
+    [
+      "required with another name in the certificate",
+      `tls: required, authoritiesFile: ca.pem, names: [localhost]`,
+      true,
+    ],
+    ["pinned, hex", `tls: pinned, fingerprints: ["sha256:${fingerprint}"]`, true],
+    [
+      "pinned, base64",
+      `tls: pinned, fingerprints: ["${Buffer.from(fingerprint.replaceAll(":", ""), "hex").toString("base64")}"]`,
+      true,
+    ],
+    ["required of a stranger", `tls: required`, undefined],
+    ["required of another name", `tls: required, authoritiesFile: ca.pem, names: [mx.example]`, undefined],
+    ["pinned to another", `tls: pinned, fingerprints: ["${"00".repeat(32)}"]`, undefined],
+  ])("has its TLS policy: %s (N06)", async (_, policy, encrypted) => {
+    await using peer = await startPeer({ answers: OFFERS_TLS });
+    await using out = await wayOut(
+      `mx: true, destinations: [{ to: "x.test", ${policy} }]`,
+      peer,
+      authorities,
+    );
+    const outcome = await out.to("a@x.test").deliver(messageOf());
+    if (encrypted === undefined) expect(unreachableOf(outcome).reply.detail).toBe("7.5");
+    else expect(codesOf(outcome)).toEqual([250]);
+    expect(peer.sessions[0]?.messages).toHaveLength(encrypted === undefined ? 0 : 1);
+    if (encrypted !== undefined) expect(peer.sessions[0]?.encrypted).toBe(encrypted);
+  });
+
+  test('honours "TLS-Required: No" unless that is to be ignored', async () => {
+    await using peer = await startPeer();
+    for (const [setting, kind] of [
+      ["honour", "report"],
+      ["ignore", "unreachable"],
+    ]) {
+      await using out = await wayOut(`mx: true, startTls: required, tlsRequiredNo: ${setting}`, peer);
+      const message = messageOf({ text: "TLS-Required: no\r\n\r\n" });
+      expect((await out.to("a@x.test").deliver(message)).kind).toBe(kind);
+    }
+  });
+
+  test("is told of the client when it is listed for that", async () => {
+    await using peer = await startPeer({ answers: { EHLO: "250-x\r\n250 XFORWARD NAME ADDR" } });
+    await using out = await wayOut(`mx: true, destinations: [{ to: "inside.test", xforward: true }]`, peer);
+    const origin = { via: "smtp", arrivalTime: 0, server: "default", clientAddress: "192.0.2.1" } as const;
+    for (const to of ["a@inside.test", "a@outside.test"])
+      expect(codesOf(await out.to(to).deliver({ ...messageOf(), origin }))).toEqual([250]);
+    expect(peer.sessions.map(({ lines }) => lines.filter((line) => line.startsWith("XF")))).toEqual([
+      ["XFORWARD NAME=[UNAVAILABLE] ADDR=192.0.2.1"],
+      [],
+    ]);
+  });
+});
+
+describe("a smart host", () => {
+  test("of smtps:// speaks TLS from the first byte and must be whom it is meant to be", async () => {
+    await using peer = await startPeer({ implicitTls: true });
+    const smartHost = `smartHost: "smtps://127.0.0.1:${peer.port}"`;
+    const entry = (more: string): string =>
+      `${smartHost}, destinations: [{ to: "127.0.0.1:${peer.port}", ${more} }]`;
+    for (const [delivery, kind] of [
+      [smartHost, "unreachable"],
+      [entry("authoritiesFile: ca.pem"), "report"],
+      [entry("tls: encrypted"), "report"],
+    ] as const) {
+      await using out = await wayOut(delivery, peer, authorities);
+      expect((await out.to("a@x.test").deliver(messageOf())).kind).toBe(kind);
+    }
+  });
+
+  test("gets the token that its file has now", async () => {
+    const EHLO = "250-x\r\n250 AUTH XOAUTH2 PLAIN";
+    await using peer = await startPeer({ answers: { EHLO, AUTH: "235 2.7.0 Ok" } });
+    const auth = "auth: { user: u, tokenFile: token, allowInClear: true }";
+    await using out = await wayOut(`smartHost: "127.0.0.1:${peer.port}", ${auth}`, peer, { token: "one\n" });
+    const courier = out.to("a@x.test");
+    expect(codesOf(await courier.deliver(messageOf()))).toEqual([250]);
+    await writeFile(path.join(out.folder, "token"), "two\n");
+    peer.sessions[0]?.socket.destroy();
+    expect(codesOf(await courier.deliver(messageOf()))).toEqual([250]);
+    const said = peer.sessions.map(({ lines }) =>
+      Buffer.from(lines.find((line) => line.startsWith("AUTH"))?.split(" ")[2] ?? "", "base64").toString(),
+    );
+    expect(said.map((response) => /Bearer (\w+)/.exec(response)?.[1])).toEqual(["one", "two"]);
+  });
+
+  test("of lmtp:// speaks LMTP, and so does the server of local mail", async () => {
+    await using peer = await startPeer();
+    const server = `127.0.0.1:${peer.port}`;
+    await using out = await wayOut(`smartHost: "lmtp://${server}", lmtp: "${server}"`, peer);
+    expect(codesOf(await out.to("a@x.test").deliver(messageOf()))).toEqual([250]);
+    expect(codesOf(await out.to("a@here.example").deliver(messageOf()))).toEqual([250]);
+    expect(peer.sessions.flatMap(({ lines }) => lines[0])).toEqual(["LHLO relay.example"]);
+  });
+});
+
+describe("settings that cannot be meant", () => {
+  test.each([
+    ["pinned without fingerprints", `mx: true, destinations: [{ to: x.test, tls: pinned }]`, "fingerprints"],
+    [
+      "a fingerprint that is none",
+      `destinations: [{ to: x.test, tls: pinned, fingerprints: [abc] }]`,
+      "SHA-256",
+    ],
+    ["implicit TLS that is none", `destinations: [{ to: x.test, tls: none, implicit: true }]`, "implicit"],
+    ["two secrets", `smartHost: h, auth: { user: u, password: p, tokenFile: t }`, "one of password"],
+    [
+      "XOAUTH2 with a password",
+      `smartHost: h, auth: { user: u, password: p, mechanism: XOAUTH2 }`,
+      "tokenFile",
+    ],
+    ["AUTH over LMTP", `smartHost: "lmtp://h", auth: { user: u, password: p }`, "LMTP"],
+    ["a socket that is no LMTP server's", `smartHost: "/run/smtp"`, "HOST"],
+    [
+      "an authorities file that is not there",
+      `destinations: [{ to: "*", authoritiesFile: no.pem }]`,
+      "authoritiesFile",
+    ],
+  ])("%s", async (_, delivery, told) => {
+    await using peer = await startPeer();
+    await expect(wayOut(delivery, peer)).rejects.toThrow(told);
+  });
+});
