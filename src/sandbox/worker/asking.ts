@@ -43,8 +43,8 @@ export function countBytes({ used, limits }: CallState, bytes: number): Failure 
 }
 
 export function ask(call: CallState, request: BlockingRequestBody, bytes: Buffer = NO_BYTES): Asked {
-  const { perform } = call;
-  if (perform === undefined) return failure("CDO_E_NOT_AVAILABLE", "nobody is there to be asked");
+  const { asks } = call;
+  if (asks === undefined) return failure("CDO_E_NOT_AVAILABLE", "nobody is there to be asked");
   // The relay would take a longer one for a process that has gone mad, and end it.
   if (Buffer.byteLength(JSON.stringify(request)) > MAX_BLOCKING_HEAD_BYTES - FRAME_BYTES)
     return failure("CDO_E_ARGUMENT1", "the name is too long");
@@ -52,7 +52,7 @@ export function ask(call: CallState, request: BlockingRequestBody, bytes: Buffer
   if (over !== undefined) return over;
   const asked = performance.now();
   const waitMs = Math.min(Math.max(0, call.waitingMs(asked)), call.limits.timeoutMs);
-  const reply = perform(request, waitMs, bytes);
+  const reply = asks.perform(request, waitMs, bytes);
   call.stoodStill(performance.now() - asked);
   return countBytes(call, reply.bytes.length) ?? { kind: "answered", ...reply };
 }

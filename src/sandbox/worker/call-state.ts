@@ -8,7 +8,7 @@ import type {
   ScriptLimits,
   SentHead,
 } from "../../../runtime/contract.ts";
-import type { Perform, ReadFile } from "./content-channel.ts";
+import type { CallAsks } from "./content-channel.ts";
 import { ChangeNotes } from "./change-notes.ts";
 import { Documents } from "./documents.ts";
 import type { JobDocument } from "./job-document.ts";
@@ -67,8 +67,7 @@ export class CallState {
   readonly changes = new ChangeNotes();
   /** What the binding grants; nothing unless the job says so. */
   allow: Capabilities = {};
-  readFile: ReadFile | undefined;
-  perform: Perform | undefined;
+  asks: CallAsks | undefined;
   /** Of the limits of the same names. */
   readonly used = { requests: 0, requestBytes: 0 };
   secrets: Readonly<Record<string, string>> | undefined;

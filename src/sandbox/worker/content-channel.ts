@@ -16,15 +16,6 @@ import type { ByteSource } from "../../mime/source.ts";
 
 const RETRY_SLEEP_MS = 0.2;
 
-/** Fetches one range. Throws when the relay cannot give it. */
-export type FetchRange = (offset: number, length: number) => Buffer;
-
-/** Reads one file that the job grants; a number says why not. */
-export type ReadFile = (name: string) => Buffer | number;
-
-/** Has the relay do something, and waits for it, at most so long. */
-export type Perform = (request: BlockingRequestBody, waitMs: number, bytes: Buffer) => PerformedAnswer;
-
 export interface PerformedAnswer {
   readonly answer: BlockingAnswer;
   readonly bytes: Buffer;
@@ -32,9 +23,54 @@ export interface PerformedAnswer {
 
 /** What one job can ask the relay. */
 export interface JobAsks {
-  readonly fetch: FetchRange;
-  readonly readFile: ReadFile;
-  readonly perform: (request: BlockingRequest, bytes: Buffer) => PerformedAnswer;
+  /** One range of the content. Throws when the relay cannot give it. */
+  fetch(offset: number, length: number): Buffer;
+  /** One file that the job grants; a number says why not. */
+  readFile(name: string): Buffer | number;
+  /** Has the relay do something, and waits for it, as long as the request says. */
+  perform(request: BlockingRequest, bytes: Buffer): PerformedAnswer;
+}
+
+/** Objects and no closures: V8 keeps what closures hold until a full collection, and there is a message in them. */
+class ChannelAsks implements JobAsks {
+  readonly #channel: ContentChannel;
+  readonly #job: number;
+
+  constructor(channel: ContentChannel, job: number) {
+    this.#channel = channel;
+    this.#job = job;
+  }
+
+  fetch(offset: number, length: number): Buffer {
+    return this.#channel.fetch(this.#job, offset, length);
+  }
+
+  readFile(name: string): Buffer | number {
+    return this.#channel.file(this.#job, name);
+  }
+
+  perform(request: BlockingRequest, bytes: Buffer): PerformedAnswer {
+    return this.#channel.perform(this.#job, request, bytes);
+  }
+}
+
+/** What one call can ask: its requests carry its number. */
+export class CallAsks {
+  readonly #asks: JobAsks;
+  readonly #call: number;
+
+  constructor(asks: JobAsks, call: number) {
+    this.#asks = asks;
+    this.#call = call;
+  }
+
+  readFile(name: string): Buffer | number {
+    return this.#asks.readFile(name);
+  }
+
+  perform(request: BlockingRequestBody, waitMs: number, bytes: Buffer): PerformedAnswer {
+    return this.#asks.perform({ call: this.#call, waitMs, request }, bytes);
+  }
 }
 
 const NO_FILE: ReadonlySet<number> = new Set([FILE_ABSENT, FILE_DENIED, FILE_TOO_LARGE]);
@@ -48,11 +84,7 @@ export class ContentChannel {
   }
 
   asksOf(job: number): JobAsks {
-    return {
-      fetch: (offset, length) => this.fetch(job, offset, length),
-      readFile: (name) => this.file(job, name),
-      perform: (request, bytes) => this.perform(job, request, bytes),
-    };
+    return new ChannelAsks(this, job);
   }
 
   fetch(job: number, offset: number, length: number): Buffer {
@@ -124,14 +156,14 @@ export class JobSource implements ByteSource {
   /** Whether somebody looked beyond the header block. */
   bodyWasRead = false;
   #held: Buffer;
-  readonly #fetch: FetchRange;
+  readonly #asks: JobAsks;
   readonly #wholeRestBytes: number;
 
-  constructor(sent: Buffer, size: number, headerLength: number, fetch: FetchRange, wholeRestBytes: number) {
+  constructor(sent: Buffer, size: number, headerLength: number, asks: JobAsks, wholeRestBytes: number) {
     this.#held = sent;
     this.size = size;
     this.headerLength = headerLength;
-    this.#fetch = fetch;
+    this.#asks = asks;
     this.#wholeRestBytes = wholeRestBytes;
   }
 
@@ -141,10 +173,10 @@ export class JobSource implements ByteSource {
     if (end <= held.length) return held.subarray(start, end);
     const rest = this.size - held.length;
     if (rest > this.#wholeRestBytes) {
-      if (start >= held.length) return this.#fetch(start, end - start);
-      return Buffer.concat([held.subarray(start), this.#fetch(held.length, end - held.length)]);
+      if (start >= held.length) return this.#asks.fetch(start, end - start);
+      return Buffer.concat([held.subarray(start), this.#asks.fetch(held.length, end - held.length)]);
     }
-    this.#held = Buffer.concat([held, this.#fetch(held.length, rest)]);
+    this.#held = Buffer.concat([held, this.#asks.fetch(held.length, rest)]);
     return this.#held.subarray(start, end);
   }
 }

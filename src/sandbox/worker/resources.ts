@@ -63,10 +63,10 @@ export function readResource(call: CallState, source: string): Resource | Failur
 export function readFile(call: CallState, path: string): Resource | Failure {
   const shown = `"${path.slice(0, 100)}"`;
   // Asked here, too: what is not granted at all costs no question to the relay.
-  const isPossible = (call.allow.read ?? []).length > 0 && call.readFile !== undefined;
+  const isPossible = (call.allow.read ?? []).length > 0 && call.asks !== undefined;
   const over = isPossible ? countRequest(call, 0) : undefined;
   if (over !== undefined) return over;
-  const answer = (isPossible ? call.readFile?.(path) : undefined) ?? FILE_DENIED;
+  const answer = (isPossible ? call.asks?.readFile(path) : undefined) ?? FILE_DENIED;
   if (answer === FILE_DENIED)
     return failure(
       "CDO_E_UNSAFE_OPERATION",

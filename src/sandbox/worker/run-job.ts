@@ -12,7 +12,7 @@ import type {
 } from "../../../runtime/contract.ts";
 import { countBytes, raise } from "./asking.ts";
 import { CallState, type EnvelopeState } from "./call-state.ts";
-import { type JobAsks, JobSource } from "./content-channel.ts";
+import { CallAsks, type JobAsks, JobSource } from "./content-channel.ts";
 import { JobDocument } from "./job-document.ts";
 import { type CallEnd, type LoadedScript, WaitingCall } from "./loaded-script.ts";
 import { RequestNumbers } from "./open-requests.ts";
@@ -58,7 +58,7 @@ export class JobRun {
     this.#scripts = scripts;
     this.#settings = settings;
     this.#asks = asks;
-    this.#source = new JobSource(sent, job.contentSize, job.headerBytes, asks.fetch, settings.wholeRestBytes);
+    this.#source = new JobSource(sent, job.contentSize, job.headerBytes, asks, settings.wholeRestBytes);
     this.#document = new JobDocument(this.#source);
     const { sender, recipients, status } = job.envelope;
     this.#envelope = { sender, recipients, status };
@@ -161,9 +161,7 @@ export class JobRun {
     const state = new CallState(call.limits, this.#document, envelope, this.#envelope, this.#numbers);
     state.allow = call.allow;
     state.secrets = call.secrets;
-    state.readFile = this.#asks.readFile;
-    state.perform = (request, waitMs, bytes) =>
-      this.#asks.perform({ call: this.#outcomes.length, waitMs, request }, bytes);
+    state.asks = new CallAsks(this.#asks, this.#outcomes.length);
     state.settings = this.#settings;
     return state;
   }
