@@ -3,14 +3,35 @@
 import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
 import type { Entry } from "./worker-process.ts";
 
+/** Messages that started with a version may come after it was replaced: as many of these are remembered. */
+const RETIRED_KEPT = 100;
 /** Faults that cost others their time or their process. */
 const OFFENCES: ReadonlySet<string> = new Set(["timeout", "memory"]);
 
-interface Trial {
+class Trial {
   /** The one message that is on its way. */
   readonly entry: Entry;
   /** Those behind it: what becomes of them depends on its end. */
-  readonly waiting: Entry[];
+  readonly waiting: Entry[] = [];
+  /** By script: the version of the first that waits. */
+  readonly #versions = new Map<string, string>();
+
+  constructor(entry: Entry) {
+    this.entry = entry;
+  }
+
+  wait(entry: Entry): void {
+    this.waiting.push(entry);
+    for (const { scriptName, version } of versionsOf(entry.task))
+      if (!this.#versions.has(scriptName)) this.#versions.set(scriptName, version);
+  }
+
+  /** Whether messages wait with another version of one of these scripts: an older one, since they came before. */
+  holdsOlder(task: Task): boolean {
+    return versionsOf(task).some(
+      ({ scriptName, version }) => (this.#versions.get(scriptName) ?? version) !== version,
+    );
+  }
 }
 
 export class Probation {
@@ -19,6 +40,7 @@ export class Probation {
   #lapsed = new Set<string>();
   #offended = new Set<string>();
   #trials = new Map<string, Trial>();
+  readonly #retired = new Set<string>();
 
   /** The version of the task that has to prove itself. An inspection runs nothing of the message: it needs no proof. */
   unprovenOf(task: Task): string | undefined {
@@ -27,12 +49,20 @@ export class Probation {
     return undefined;
   }
 
-  /** Whether this task is the trial of the version; else it waits for the end of the one that runs. */
+  /**
+   * Whether this task is the trial of the version; else it waits for the end of one that runs: of the version's own, or of
+   * another behind which older versions wait, so that no process runs an older version after a newer one.
+   */
   begin(version: string, entry: Entry): boolean {
-    const trial = this.#trials.get(version);
-    if (trial === undefined) this.#trials.set(version, { entry, waiting: [] });
-    else trial.waiting.push(entry);
+    const trial = this.#trials.get(version) ?? this.#trialWithOlder(entry.task);
+    if (trial === undefined) this.#trials.set(version, new Trial(entry));
+    else trial.wait(entry);
     return trial === undefined;
+  }
+
+  #trialWithOlder(task: Task): Trial | undefined {
+    for (const trial of this.#trials.values()) if (trial.holdsOlder(task)) return trial;
+    return undefined;
   }
 
   /** The task has its answer. Those that waited for it are to be looked at again. */
@@ -81,8 +111,13 @@ export class Probation {
     return this.#offended.has(version) ? 2 : 1;
   }
 
-  forget(version: string): void {
-    for (const set of [this.#proven, this.#lapsed, this.#offended]) set.delete(version);
+  /** The version is no longer live. The messages that started with it need no new proof. */
+  retire(version: string): void {
+    this.#retired.delete(version);
+    this.#retired.add(version);
+    if (this.#retired.size <= RETIRED_KEPT) return;
+    const [oldest = version] = this.#retired;
+    for (const set of [this.#retired, this.#proven, this.#lapsed, this.#offended]) set.delete(oldest);
   }
 
   /** All that wait, when nobody will run them. */

@@ -121,7 +121,7 @@ export class WorkerPool implements WorkerListener {
 
   /** The version is no longer live: no process needs to keep it. A message that still runs it loads it again. */
   retire(version: string): void {
-    this.#probation.forget(version);
+    this.#probation.retire(version);
     this.#waits.delete(version);
     this.#costs.forget(version);
     for (const worker of [...this.#workers, ...this.#lane]) worker.unload(version);
