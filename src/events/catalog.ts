@@ -40,16 +40,17 @@ const transport = <Subject>(
   onFault: "binding",
 });
 
-const outbound = <Subject = OutboundCommandContext>(raised: string): Declared<Subject> => ({
+const toNextHop = {
   step: 9,
-  raised,
   sinksMay: "add, change or replace commands",
   rule: "verb",
   scriptable: false,
   statusChecked: false,
   onFault: "binding",
   raisedNow: true,
-});
+} as const;
+
+const outbound = (raised: string): Declared<OutboundCommandContext> => ({ ...toNextHop, raised });
 
 const system = (step: number, raised: string, sinksMay: string): Declared<unknown> => ({
   step,
@@ -115,9 +116,10 @@ export const EVENTS = {
   OnBeforeData: outbound("before DATA or BDAT to a next hop"),
   OnSessionEnd: outbound("before QUIT to a next hop"),
   OnServerResponse: {
-    ...outbound<ServerResponseContext>("for each reply of a next hop"),
+    ...toNextHop,
+    raised: "for each reply of a next hop",
     sinksMay: "judge the reply, choose the next state",
-  },
+  } as Declared<ServerResponseContext>,
   DSN: system(
     11,
     "when a delivery status notification is due",
