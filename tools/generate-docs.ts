@@ -9,6 +9,7 @@ import { configSchema } from "../src/config/schema.ts";
 import { ERROR_CODES } from "../src/core/errors.ts";
 import { EVENTS } from "../src/events/catalog.ts";
 import { cdoPages } from "./cdo-docs.ts";
+import { eventPageName, eventPages, hasEventPage } from "./event-docs.ts";
 
 const NOTE = "<!-- Made by tools/generate-docs.ts from the code; `npm run docs` makes it again. -->";
 type Schema = z.core.JSONSchema.JSONSchema;
@@ -21,6 +22,7 @@ export async function generateDocs(): Promise<ReadonlyMap<string, string>> {
     ["docs/errors.md", errorsPage()],
     ["docs/cli.md", await cliPage()],
     ["docs/events/README.md", eventsPage()],
+    ...eventPages({ page, table }),
     ["docs/rfc.md", rfcPage()],
     ...cdoPages({ page, table }),
   ]);
@@ -127,10 +129,15 @@ function errorsPage(): string {
 
 const yesNo = (value: boolean): string => (value ? "yes" : "no");
 
+function eventCell(name: string, event: object): string {
+  const linked = hasEventPage(name) ? `[\`${name}\`](${eventPageName(name)})` : `\`${name}\``;
+  return "alias" in event && typeof event.alias === "string" ? `${linked}, \`${event.alias}\`` : linked;
+}
+
 function eventsPage(): string {
   const rows = Object.entries(EVENTS).map(([name, event]) => [
     String(event.step),
-    "alias" in event && typeof event.alias === "string" ? `\`${name}\`, \`${event.alias}\`` : `\`${name}\``,
+    eventCell(name, event),
     event.raised,
     event.sinksMay,
     event.rule,

@@ -67,6 +67,7 @@ export interface InboundCommandContext extends ProtocolSubject {
   readonly nativeResponse: string | undefined;
   /** What sinks want to be replied so far; it is sent instead of the built-in reply. */
   readonly response: string | undefined;
+  /** What became of the command so far; follows the replies unless it is set. It words the reply when nobody does. */
   status: CommandStatus;
   /** Code used for the state of the session and the log; follows the reply unless it is set. */
   statusCode: number | undefined;
@@ -74,7 +75,9 @@ export interface InboundCommandContext extends ProtocolSubject {
   protocolError: boolean;
   /** "550 No such user", or several lines "250-…\r\n250 …". Throws RangeError on what is no reply. */
   setResponse(text: string): void;
+  /** Adds a line to the reply of the sinks, with its code or without. */
   appendResponse(line: string): void;
+  /** Words the reply of the built-in handler anew; sinks behind see it as that one's. */
   setNativeResponse(text: string): void;
   /** Adds a line to the built-in reply: how an EHLO keyword is added ("XFOO" or "250-XFOO"). */
   appendNativeResponse(line: string): void;
@@ -82,7 +85,10 @@ export interface InboundCommandContext extends ProtocolSubject {
   takeParameter(keyword: string): string | undefined;
   /** The reply is sent, then the connection is closed. */
   dropSession(): void;
-  /** Sends `reply` and waits for the next line of the client, raw (multi-step commands as AUTH). Undefined: the client is gone. */
+  /**
+   * Sends `reply` and waits for the next line of the client, raw (multi-step commands as AUTH). Undefined: the client is gone, its line
+   * could not be used, or the sink came too late. The time that the client takes counts as the sink's.
+   */
   nextLine(reply: string): Promise<Buffer | undefined>;
 }
 
@@ -126,6 +132,7 @@ export interface ServerResponseContext extends ProtocolSubject {
   /** The command that is answered. */
   readonly command: string;
   readonly verb: string;
+  /** All its lines with their codes, CRLF between them. */
   readonly response: string;
   readonly statusCode: number;
   readonly wasPipelined: boolean;

@@ -127,6 +127,23 @@ test("own AUTH mechanism: the user it names may relay, a wrong proof may not", a
   }
 });
 
+test("full mailbox: the 452 of one next hop counts as a refusal, and the sender hears of it", async () => {
+  await using hub = await startCaptureServer();
+  hub.script.rcpt = (address) => (address.startsWith("full") ? "452 4.2.2 mailbox full" : undefined);
+  await using service = await serve(
+    [bound("full-mailbox", { event: "OnServerResponse", rule: "RCPT", host: "127.0.0.1" })],
+    hub,
+  );
+  await send(service.port, {
+    from: "sender@example.com",
+    to: "full@other.example",
+    data: plainMessage("full"),
+  });
+  const [report] = await service.dropped(1);
+  expect(report?.content.toString()).toMatch(/Status: 5\.2\.2/);
+  expect(hub.messages).toEqual([]);
+});
+
 test("partner account: commands and parameters for one domain and no other", async () => {
   await using hub = await startCaptureServer();
   await using service = await serve(

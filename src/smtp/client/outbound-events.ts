@@ -1,5 +1,6 @@
 // Commands to a next hop past the sinks of their events, and replies past those of OnServerResponse (REFERENCE 3.3, 3.4).
 // Used only where sinks are bound: everybody else's mail takes the pipelined way of connection.ts.
+import { formatReply } from "../../core/reply.ts";
 import {
   type ProtocolBound,
   type ProtocolChain,
@@ -127,7 +128,7 @@ export class OutboundEvents {
       message,
       command: line,
       verb,
-      response: `${reply.code} ${reply.text}`,
+      response: wholeReply(reply),
       statusCode: reply.code,
       wasPipelined: false,
       judgement: judgementOf(reply),
@@ -196,3 +197,11 @@ export class OutboundEvents {
 
 const inOrder = <Context>({ before, after }: VerbSinks<Context>): readonly ProtocolBound<Context>[] =>
   after.length === 0 ? before : [...before, ...after];
+
+/** All lines with their codes: the reply to EHLO lists what the next hop offers. */
+const wholeReply = (reply: PeerReply): string =>
+  reply.lines.length === 0
+    ? formatReply(reply)
+    : reply.lines
+        .map((line, at) => `${reply.code}${at < reply.lines.length - 1 ? "-" : " "}${line}`)
+        .join("\r\n");

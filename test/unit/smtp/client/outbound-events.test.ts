@@ -313,6 +313,17 @@ describe("replies of a next hop", () => {
     ]);
   });
 
+  test("a sink reads what the next hop offers, line by line, with enhanced status codes", async () => {
+    const seen: string[] = [];
+    await linesFor({}, [
+      { rule: "EHLO", onEvent: ({ response }) => void seen.push(...response.split("\r\n")) },
+      { rule: "MAIL", onEvent: ({ response }) => void seen.push(response) },
+    ]);
+    expect(seen[0]).toBe("250-peer.example");
+    expect(seen).toContain("250-8BITMIME");
+    expect(seen.slice(-2)).toEqual(["250 ENHANCEDSTATUSCODES", "250 2.1.0 Ok"]);
+  });
+
   test("a sink skips the rest of the dialogue", async () => {
     const { lines, codes } = await linesFor({}, [
       {

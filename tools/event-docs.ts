@@ -1,0 +1,179 @@
+// A page for each protocol event, made of the catalog, the comments of its context and a sample that is under test.
+import { readFileSync } from "node:fs";
+import { EVENTS, type EventName } from "../src/events/catalog.ts";
+import { protocolResult } from "../src/events/protocol-contexts.ts";
+
+interface PageParts {
+  readonly page: (title: string, ...parts: readonly string[]) => string;
+  readonly table: (head: readonly string[], rows: readonly (readonly string[])[]) => string;
+}
+
+interface Described {
+  /** Interface of src/events/protocol-contexts.ts. */
+  readonly context: string;
+  /** File of docs/sinks. */
+  readonly sample: string;
+  /** What the catalog does not say of when it is raised. */
+  readonly when: string;
+}
+
+const OUTBOUND = "OutboundCommandContext";
+const HANDLER =
+  "The built-in handler takes part as if bound at priority 24575: sinks of lower priority run before it, all others behind it.";
+
+const PROTOCOL_EVENTS: Partial<Record<EventName, Described>> = {
+  OnInboundCommand: {
+    context: "InboundCommandContext",
+    sample: "recipient-call-ahead",
+    when: `Also for verbs that nobody knows, and as \`_EOD\` when the content of a message is complete, by DATA or BDAT, and not yet stored. ${HANDLER} A command has no effect before its sinks have answered: a 4xx or 5xx from a sink behind the handler takes it back. What is stored at \`_EOD\` stays accepted.`,
+  },
+  OnSessionStart: {
+    context: OUTBOUND,
+    sample: "partner-account",
+    when: `Once for each connection. ${HANDLER}`,
+  },
+  OnMessageStart: {
+    context: OUTBOUND,
+    sample: "partner-account",
+    when: `Once for each transaction; the message and its recipients are known. ${HANDLER}`,
+  },
+  OnPerRecipient: {
+    context: OUTBOUND,
+    sample: "partner-account",
+    when: `\`recipientIndex\` says which. ${HANDLER}`,
+  },
+  OnBeforeData: { context: OUTBOUND, sample: "partner-account", when: HANDLER },
+  OnSessionEnd: { context: OUTBOUND, sample: "partner-account", when: HANDLER },
+  OnServerResponse: {
+    context: "ServerResponseContext",
+    sample: "full-mailbox",
+    when: "Replies to commands of sinks are told too; the end of data has the verb `_EOD`. Where a sink wants to see replies, commands are not pipelined.",
+  },
+};
+
+const SOURCE = "src/events/protocol-contexts.ts";
+
+/** The pages by their paths. */
+export function eventPages({ page, table }: PageParts): [string, string][] {
+  const interfaces = readInterfaces(readFileSync(SOURCE, "utf8"));
+  return Object.entries(PROTOCOL_EVENTS).map(([name, described]) => {
+    const event = EVENTS[name as EventName];
+    return [
+      eventPagePath(name),
+      page(
+        name,
+        "## When",
+        `Step ${event.step} of the life of a message: ${event.raised}. Rules are verbs, or \`VERB=pattern\` on the argument. ${described.when}`,
+        "## Subject",
+        ...subjectTables(interfaces, described.context, table),
+        "## Answers",
+        answersTable(name, table),
+        "## Faults",
+        faultText(name, event.onFault),
+        "## Example",
+        `[\`docs/sinks/${described.sample}.ts\`](../sinks/${described.sample}.ts), under test on the running service:`,
+        `\`\`\`ts\n${readFileSync(`docs/sinks/${described.sample}.ts`, "utf8").trimEnd()}\n\`\`\``,
+      ),
+    ];
+  });
+}
+
+export const hasEventPage = (name: string): boolean => Object.hasOwn(PROTOCOL_EVENTS, name);
+
+/** `onInboundCommand.md`: the original names in camel case. */
+const eventPagePath = (name: string): string => `docs/events/${eventPageName(name)}`;
+export const eventPageName = (name: string): string => `${name.charAt(0).toLowerCase()}${name.slice(1)}.md`;
+
+function answersTable(name: string, table: PageParts["table"]): string {
+  const isReply = name === "OnServerResponse";
+  const meaning = {
+    runNext: isReply ? "the next sink is called" : "the next sink and the built-in handler are called",
+    skipRemaining: isReply
+      ? "no further sink is called"
+      : "no further sink is called, and not the built-in handler when it has not run",
+    consumed:
+      name === "OnInboundCommand"
+        ? "the same, and the command is done"
+        : isReply
+          ? "the same"
+          : "the command of this sink is sent instead of the built-in one, and its reply counts as that one's",
+  } satisfies Record<keyof typeof protocolResult, string>;
+  const rows = Object.entries(protocolResult).map(([answer, value]) => [
+    `\`protocolResult.${answer}\``,
+    String(value),
+    meaning[answer as keyof typeof protocolResult],
+  ]);
+  return `${table(["Answer", "Value", "Meaning"], rows)}\n\nNothing is \`runNext\`. A promise of an answer holds this session only.`;
+}
+
+function faultText(name: string, onFault: "binding" | "next-sink"): string {
+  if (onFault === "next-sink")
+    return "A sink that throws, answers nonsense or takes too long is logged and passed over.";
+  const rest = "With `onError: continue` the sink is logged and passed over.";
+  if (name === "OnInboundCommand")
+    return `A sink that throws, answers nonsense or takes longer than \`limits.sinkTimeoutMs\` has its command answered with \`451 4.3.0\`; the session goes on. What was stored before stays accepted. A reply that is none, or would put the session out of step, counts as a fault. ${rest}`;
+  if (name === "OnServerResponse") return "A sink that fails is logged; the reply counts as it came.";
+  return `When a sink throws, answers nonsense or takes too long the transaction is given up and the message waits. ${rest}`;
+}
+
+// ---- members of a context, as the source has them ----
+
+interface Member {
+  readonly signature: string;
+  readonly comment: string;
+}
+
+interface Interface {
+  readonly bases: readonly string[];
+  readonly comment: string;
+  readonly members: readonly Member[];
+}
+
+const DECLARATION =
+  /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?export interface (\w+)(?: extends ([\w, ]+))? \{\n([\s\S]*?)\n\}/g;
+const MEMBER = /(?:\/\*\*([\s\S]*?)\*\/\s*)?^ {2}((?:readonly )?\w[^;]*);/gm;
+
+function readInterfaces(source: string): Map<string, Interface> {
+  const found = new Map<string, Interface>();
+  for (const [, comment = "", name = "", bases = "", body = ""] of source.matchAll(DECLARATION)) {
+    const members = [...body.matchAll(MEMBER)].map(([, text = "", signature = ""]) => ({
+      signature: signature.replaceAll(/\s+/g, " "),
+      comment: plain(text),
+    }));
+    found.set(name, {
+      bases: bases
+        .split(",")
+        .map((base) => base.trim())
+        .filter(Boolean),
+      comment: plain(comment),
+      members,
+    });
+  }
+  return found;
+}
+
+const plain = (comment: string): string => comment.replaceAll(/\s*\n\s*\*?\s*/g, " ").trim();
+
+function subjectTables(
+  interfaces: Map<string, Interface>,
+  name: string,
+  table: PageParts["table"],
+): string[] {
+  const own = interfaces.get(name);
+  if (own === undefined) throw new Error(`${SOURCE} has no interface ${name}`);
+  const shared = own.bases.flatMap((base) => interfaces.get(base)?.members ?? []);
+  const parts = shared.flatMap(({ signature }) => {
+    const [, member = "", type = ""] = /^readonly (\w+): (\w+)$/.exec(signature) ?? [];
+    const described = interfaces.get(type);
+    return described === undefined
+      ? []
+      : [`### \`${member}\``, described.comment, memberTable(described.members, table)];
+  });
+  return [own.comment, memberTable(own.members, table), ...parts].filter((part) => part !== "");
+}
+
+const memberTable = (members: readonly Member[], table: PageParts["table"]): string =>
+  table(
+    ["Member", "Meaning"],
+    members.map(({ signature, comment }) => [`\`${signature}\``, comment]),
+  );
