@@ -1,0 +1,165 @@
+// Next hops that dawdle, lie, flood and break off (FAULTS group N), on both ways that a message may take.
+import { describe, expect, test } from "vitest";
+import { DEFAULT_DEADLINES } from "../../../../src/smtp/client/destination.ts";
+import { createBodyConverter } from "../../../../src/transport/body-converter.ts";
+import {
+  codesOf,
+  destinationTo,
+  DROP,
+  messageOf,
+  type PeerSession,
+  SILENCE,
+  startPeer,
+  unreachableOf,
+} from "./support.ts";
+import { BOTH_PATHS } from "./watched.ts";
+
+const convertBody = createBodyConverter({ policy: "unless-signed", maxBytes: 1_000_000 });
+
+/** An answer that comes a byte at a time and never ends. */
+function drip(_line: string, { socket }: PeerSession): typeof SILENCE {
+  const timer = setInterval(() => socket.write("2"), 10);
+  socket.once("close", () => clearInterval(timer));
+  return SILENCE;
+}
+
+describe.each(BOTH_PATHS)("a next hop, %s", (_, options) => {
+  test.each(["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."])(
+    "that dawdles byte by byte at %s is given up at the deadline of the stage (N01)",
+    async (verb) => {
+      await using peer = await startPeer({ answers: { [verb]: drip } });
+      const shortest = { greetingMs: 60, commandMs: 60, dataInitiationMs: 60, endOfDataMs: 60, quitMs: 60 };
+      await using destination = destinationTo(peer, {
+        ...options(),
+        deadlines: { ...DEFAULT_DEADLINES, ...shortest },
+      });
+      const outcome = unreachableOf(await destination.deliver(messageOf()));
+      expect(outcome).toMatchObject({ transient: true, mayDuplicate: verb === "." });
+      expect(outcome.reason).toContain("no answer");
+      expect(destination.capacity).toBe(20);
+    },
+  );
+
+  test("that takes no more of the content is given up (N01)", async () => {
+    await using peer = await startPeer({
+      answers: {
+        EHLO: "250-x\r\n250 8BITMIME",
+        DATA: (_line, { socket }) => (setTimeout(() => socket.pause()), "354 go"),
+      },
+    });
+    const deadlines = { ...DEFAULT_DEADLINES, dataBlockMs: 60, endOfDataMs: 60 };
+    await using destination = destinationTo(peer, { ...options(), deadlines });
+    const text = `A: b\r\n\r\n${"0123456789abcdef\r\n".repeat(1_000_000)}`;
+    expect(unreachableOf(await destination.deliver(messageOf({ text }))).transient).toBe(true);
+  });
+
+  test("that hangs up in the middle of a reply to the dot may have the message (N02)", async () => {
+    await using peer = await startPeer({
+      answers: { ".": (_line, { socket }) => (socket.end("250-2.0.0 Ok\r\n25"), SILENCE) },
+    });
+    await using destination = destinationTo(peer, options());
+    expect(unreachableOf(await destination.deliver(messageOf())).mayDuplicate).toBe(true);
+  });
+
+  test.each([
+    ["a code that is none", "2X0 Ok"],
+    ["a code of no class", "150 Ok"],
+    ["no code", "Ok"],
+    ["nothing before the line end", ""],
+  ])("that answers %s is not understood, and nothing is lost (N03)", async (_name, said) => {
+    await using peer = await startPeer({ answers: { RCPT: said } });
+    await using destination = destinationTo(peer, options());
+    expect(unreachableOf(await destination.deliver(messageOf()))).toMatchObject({
+      transient: true,
+      mayDuplicate: false,
+    });
+  });
+
+  test("that closes with 421 in the middle leaves the message for later, and a kept connection is no loss (N03)", async () => {
+    await using peer = await startPeer({
+      answers: {
+        MAIL: (_line, { number, messages }) =>
+          number === 1 && messages.length === 1 ? "421 4.3.2 bye" : "250 Ok",
+      },
+    });
+    await using destination = destinationTo(peer, { ...options(), maxConnections: 1 });
+    expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+    expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+    expect(peer.sessions).toHaveLength(2);
+  });
+
+  test("with fewer replies than recipients is found out before it confirms anything (N04)", async () => {
+    let asked = 0;
+    await using peer = await startPeer({
+      answers: { RCPT: () => (++asked === 2 ? SILENCE : "250 2.1.5 Ok"), DATA: "354 go" },
+    });
+    const deadlines = { ...DEFAULT_DEADLINES, commandMs: 60 };
+    await using destination = destinationTo(peer, { ...options(), deadlines });
+    const to = ["a@x.example", "b@x.example", "c@x.example"];
+    expect(unreachableOf(await destination.deliver(messageOf({ to })))).toMatchObject({
+      mayDuplicate: false,
+    });
+    expect(peer.sessions[0]?.messages).toEqual([]);
+  });
+
+  test("that goes back to clear text after STARTTLS or offers it and fails is treated by policy (N06)", async () => {
+    const EHLO = "250-x\r\n250 STARTTLS";
+    await using peer = await startPeer({ answers: { EHLO, STARTTLS: DROP } });
+    await using relaxed = destinationTo(peer, {
+      ...options(),
+      tls: { mode: "opportunistic", verify: false, clearAfterFailure: true },
+    });
+    expect(codesOf(await relaxed.deliver(messageOf()))).toEqual([250]);
+    await using strict = destinationTo(peer, {
+      ...options(),
+      tls: { mode: "required", verify: false, clearAfterFailure: false },
+    });
+    expect(unreachableOf(await strict.deliver(messageOf())).transient).toBe(true);
+    expect(peer.sessions.flatMap(({ messages }) => messages)).toHaveLength(1);
+  });
+
+  test("that sends a reply of many lines in one large piece, or in single bytes, is understood (N12)", async () => {
+    const long = `${"250-2.1.0 noted\r\n".repeat(3000)}250 2.1.0 Ok`;
+    for (const splitEvery of [long.length + 2, 1]) {
+      await using peer = await startPeer({ answers: { MAIL: long }, splitEvery });
+      await using destination = destinationTo(peer, options());
+      expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+    }
+  });
+
+  test("with 8BITMIME gets long lines, NUL and 8-bit bytes as they are, and so does the signature over them (N13)", async () => {
+    await using peer = await startPeer();
+    await using destination = destinationTo(peer, { ...options(), convertBody });
+    const text = Buffer.concat([
+      Buffer.from("DKIM-Signature: v=1\r\nContent-Type: text/plain\r\n\r\n"),
+      Buffer.alloc(3000, "x"),
+      Buffer.of(0x00, 0xe9, 0x0d, 0x0a),
+    ]);
+    expect(codesOf(await destination.deliver(messageOf({ text, body: "8BITMIME" })))).toEqual([250]);
+    expect(peer.sessions[0]?.messages[0]).toBe(`${text.toString("latin1")}.\r\n`);
+  });
+});
+
+test("a next hop that dislikes BODY=8BITMIME though it offered it gets the content unchanged (N05)", async () => {
+  await using peer = await startPeer({
+    answers: { MAIL: (line) => (line.includes("BODY") ? "555 5.5.4 BODY?" : "250 Ok") },
+  });
+  await using destination = destinationTo(peer, { convertBody });
+  expect(
+    codesOf(await destination.deliver(messageOf({ text: "A: b\r\n\r\né\r\n", body: "8BITMIME" }))),
+  ).toEqual([250]);
+  expect(Buffer.from(peer.sessions[0]?.messages[0] ?? "", "latin1").toString()).toBe(
+    "A: b\r\n\r\né\r\n.\r\n",
+  );
+});
+
+test("a next hop that offers a larger SIZE than it takes refuses for good, and others wait (N05)", async () => {
+  await using peer = await startPeer({
+    answers: { MAIL: (line) => (line.includes("SIZE=25") ? "250 Ok" : "552 5.3.4 too large") },
+  });
+  await using destination = destinationTo(peer, { maxConnections: 1 });
+  expect(
+    codesOf(await destination.deliver(messageOf({ text: `A: b\r\n\r\n${"x".repeat(500)}\r\n` }))),
+  ).toEqual([552]);
+  expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+});
