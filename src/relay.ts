@@ -9,8 +9,11 @@ import { type ConfiguredBinding, loadBindings, scriptsBoundAnew } from "./compos
 import { EffectWriter } from "./composition/effect-recorder.ts";
 import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
+import type { ServerListener } from "./composition/metric-readers.ts";
+import { Observation } from "./composition/observation.ts";
 import { ProtocolSinks } from "./composition/protocol-sinks.ts";
 import { createRemoteCouriers } from "./composition/remote-couriers.ts";
+import { changedAtRestart } from "./composition/restart-settings.ts";
 import { scriptMethods } from "./composition/script-methods.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
 import { type MailChains, buildMailChains } from "./composition/transport-chains.ts";
@@ -33,7 +36,7 @@ import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
 import { ShadowRuns } from "./sandbox/shadow-runs.ts";
 import { type ScriptTarget, createRunScripts } from "./sandbox/script-sink.ts";
-import { type SmtpListener, createSmtpListener } from "./smtp/server/smtp-listener.ts";
+import { createSmtpListener } from "./smtp/server/smtp-listener.ts";
 import { type Badmail, createBadmail } from "./store/badmail.ts";
 import { createDrop } from "./store/drop.ts";
 import { type Pickup, createPickup } from "./store/pickup.ts";
@@ -83,6 +86,7 @@ class RunningRelay implements Relay {
   #chains: MailChains<ScriptTarget> | undefined;
   readonly #protocolSinks: ProtocolSinks;
   #store: SegmentStore | undefined;
+  #observation: Observation | undefined;
   #capabilities: ServiceCapabilities | undefined;
   #scripts: ScriptHost | undefined;
   #firings: FiringFile | undefined;
@@ -90,7 +94,7 @@ class RunningRelay implements Relay {
   #transport: Transport | undefined;
   #pickup: Pickup | undefined;
   #control: ControlServer | undefined;
-  readonly #listeners: SmtpListener[] = [];
+  readonly #listeners: ServerListener[] = [];
   /** Script versions as the last chain had them, to see which changed. */
   #versions = new Map<string, string>();
 
@@ -123,12 +127,11 @@ class RunningRelay implements Relay {
       this.#clock,
       this.#log,
     );
-    const transport = this.#createTransport(
-      config,
-      store,
-      scripts,
-      new EffectWriter(this.#effects, this.#clock, capabilities.asked),
-    );
+    const observation = new Observation(config, this.#log, this.#clock);
+    this.#observation = observation;
+    const effects = new EffectWriter(this.#effects, this.#clock, capabilities.asked);
+    const shadows = this.#createShadowRuns(config, scripts, effects);
+    const transport = this.#createTransport(config, store, scripts, effects, shadows, observation);
     this.#transport = transport;
     this.#scriptsChanged();
     scripts.onChange(() => this.#scriptsChanged());
@@ -143,7 +146,10 @@ class RunningRelay implements Relay {
       },
       log: this.#log,
     });
-    await this.#listen(config, store, transport);
+    await this.#listen(config, store, transport, observation);
+    const { asked } = capabilities;
+    const listeners = this.#listeners;
+    await observation.start({ listeners, transport, store, scripts, shadows, asked }, config);
   }
 
   async reload(config: Config): Promise<void> {
@@ -152,7 +158,7 @@ class RunningRelay implements Relay {
     const placeCapabilities = await this.#capabilities?.prepare(config);
     const servers = await Promise.all(config.virtualServers.map((server) => smtpServerSettings(server)));
     const live = this.#liveSettings(config);
-    for (const [index, listener] of this.#listeners.entries()) {
+    for (const [index, { listener }] of this.#listeners.entries()) {
       const settings = servers[index];
       if (settings !== undefined) listener.update(settings);
     }
@@ -163,6 +169,7 @@ class RunningRelay implements Relay {
     for (const name of boundAnew) this.#transport?.scriptChanged(name);
     this.#scripts?.grantsChanged();
     this.#effects?.configure(config.effects);
+    this.#observation?.configure(config);
     this.#transport?.reconfigure(live);
     const needRestart = changedAtRestart(this.#config, config);
     this.#config = config;
@@ -172,7 +179,8 @@ class RunningRelay implements Relay {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close(STOP_GRACE_MS)));
+    this.#observation?.stopping();
+    await Promise.all(this.#listeners.map(({ listener }) => listener.close(STOP_GRACE_MS)));
     await this.#pickup?.close();
     await this.#transport?.stop(STOP_GRACE_MS);
     await this.#scripts?.stop();
@@ -180,6 +188,9 @@ class RunningRelay implements Relay {
     await this.#effects?.close();
     await this.#firings?.flush();
     await this.#control?.close();
+    await this.#observation?.closeAdmin();
+    // What was told to the tracking log lets the store forget messages.
+    await this.#observation?.closeLogs();
     await this.#store?.close();
   }
 
@@ -200,6 +211,8 @@ class RunningRelay implements Relay {
     store: SegmentStore,
     scripts: ScriptHost,
     effects: EffectWriter,
+    shadows: ShadowRuns,
+    observation: Observation,
   ): Transport {
     const server = primaryServer(config);
     return createTransport<ScriptTarget>({
@@ -223,20 +236,25 @@ class RunningRelay implements Relay {
           now: () => this.#clock.now(),
         }),
         firings: this.#firings,
-        shadows: new ShadowRuns({
-          host: scripts,
-          recorder: effects,
-          atOnce: config.sandbox.shadowRuns,
-          log: this.#log.child({ shadow: true }),
-        }),
+        shadows,
         clock: this.#clock,
         log: this.#log,
       }),
       chain: (event) => this.#currentChain(event),
-      effects: watchedRecorder(effects, this.#audience),
+      effects: observation.sinkTimes.watch(watchedRecorder(effects, this.#audience)),
+      recorder: observation.recorder,
       live: this.#liveSettings(config),
       clock: this.#clock,
       log: this.#log,
+    });
+  }
+
+  #createShadowRuns(config: Config, scripts: ScriptHost, effects: EffectWriter): ShadowRuns {
+    return new ShadowRuns({
+      host: scripts,
+      recorder: effects,
+      atOnce: config.sandbox.shadowRuns,
+      log: this.#log.child({ shadow: true }),
     });
   }
 
@@ -313,7 +331,12 @@ class RunningRelay implements Relay {
     return pickup;
   }
 
-  async #listen(config: Config, store: SegmentStore, transport: Transport): Promise<void> {
+  async #listen(
+    config: Config,
+    store: SegmentStore,
+    transport: Transport,
+    observation: Observation,
+  ): Promise<void> {
     const intake = {
       nextId: store.nextId,
       createSpool: () => store.createSpoolFile(),
@@ -327,8 +350,9 @@ class RunningRelay implements Relay {
         clock: this.#clock,
         startQueue: (domain) => transport.admin.retryDomain(domain),
         protocol: this.#protocolSinks.inbound(server),
+        sessionLog: observation.protocolLog(server),
       });
-      this.#listeners.push(listener);
+      this.#listeners.push({ name: server.name, listener });
       for (const { host, port } of await listener.listen()) {
         this.addresses.push(host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
       }
@@ -339,12 +363,13 @@ class RunningRelay implements Relay {
     return {
       pid: process.pid,
       addresses: this.addresses,
-      connections: this.#listeners.reduce((sum, listener) => sum + listener.connections, 0),
+      connections: this.#listeners.reduce((sum, { listener }) => sum + listener.connections, 0),
       scripts: [...(this.#scripts?.scripts.values() ?? [])].map(({ name, version, broken }) => ({
         name,
         version,
         broken,
       })),
+      ...this.#observation?.state(),
     };
   }
 }
@@ -358,29 +383,4 @@ async function makeFolder(folder: string): Promise<void> {
   } catch (thrown) {
     throw new OnArrivalError("MAILROOT_UNUSABLE", `${folder}: ${describeError(thrown)}`, { cause: thrown });
   }
-}
-
-/** Settings that a running service does not take over. */
-const fixedSettings = ({
-  mailroot,
-  scripts,
-  store,
-  sandbox,
-  log,
-  virtualServers,
-}: Config): Record<string, unknown> => ({
-  mailroot,
-  "scripts.folder": scripts.folder,
-  store,
-  sandbox,
-  log,
-  "virtualServers.listen": virtualServers.map(({ name, listen, tls }) => [name, listen, tls]),
-});
-
-function changedAtRestart(before: Config | undefined, after: Config): string[] {
-  if (before === undefined) return [];
-  const old = fixedSettings(before);
-  return Object.entries(fixedSettings(after)).flatMap(([key, value]) =>
-    JSON.stringify(value) === JSON.stringify(old[key]) ? [] : [key],
-  );
 }

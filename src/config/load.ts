@@ -92,6 +92,8 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
       server.tls.certificate = path.resolve(base, server.tls.certificate);
       server.tls.key = path.resolve(base, server.tls.key);
     }
+    const { protocolLog } = server;
+    if (protocolLog.folder !== undefined) protocolLog.folder = path.resolve(base, protocolLog.folder);
   }
   if (problems.length > 0) throw invalid(problems);
   return {
@@ -103,6 +105,10 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
       ...(checked.scripts.secretsFile !== undefined && {
         secretsFile: path.resolve(base, checked.scripts.secretsFile),
       }),
+    },
+    tracking: {
+      ...checked.tracking,
+      ...(checked.tracking.folder !== undefined && { folder: path.resolve(base, checked.tracking.folder) }),
     },
     bindings: completeBindings(checked.bindings, base),
   };

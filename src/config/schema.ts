@@ -5,6 +5,7 @@ import { SCRIPT_SINK_CLASS } from "../events/binding.ts";
 import { EVENTS } from "../events/catalog.ts";
 import { bindingSchema } from "./binding-schema.ts";
 import { capabilitySettings } from "./capability-schema.ts";
+import { admin, tracking } from "./observe-schema.ts";
 import { virtualServerSchema } from "./server-schema.ts";
 import { count, milliseconds, size, type SettingMeta } from "./values.ts";
 
@@ -223,6 +224,8 @@ export const configSchema = z
       .prefault({})
       .meta(live("What is recorded of each message in the folder Effects of the mailroot.")),
     log: log.prefault({}).meta(restart("The log, on standard output.")),
+    admin: admin.prefault({}).meta(restart("What programs that watch the service may ask.")),
+    tracking: tracking.prefault({}).meta(live("The message tracking log.")),
   })
   .superRefine((config, context) => {
     for (const [index, { mode, compareWith, sinkClass, event }] of config.bindings.entries()) {

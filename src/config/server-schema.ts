@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { DEFAULT_KEYWORDS, KEYWORDS } from "../core/esmtp-keywords.ts";
 import { deliverySchema } from "./delivery-schema.ts";
+import { protocolLog } from "./observe-schema.ts";
 import {
   count,
   domainName,
@@ -306,6 +307,9 @@ export const virtualServerSchema = z
     auth: auth.prefault({}).meta(live("Who may authenticate (RFC 4954 §4).")),
     outbound: outbound.prefault({}).meta(live("Connections to next hops.")),
     retry: retry.prefault({}).meta(live("When undelivered mail is tried again, reported and given up.")),
+    protocolLog: protocolLog
+      .prefault({})
+      .meta(restart("What is said with clients and next hops, line by line.")),
   })
   .superRefine((server, context) => {
     for (const [index, address] of (server.tls?.implicit ?? []).entries()) {

@@ -9,6 +9,8 @@ export interface BlockWriterSettings {
   readonly flushMs: number;
   /** A reader that is too slow loses lines beyond this, and is told how many. */
   readonly maxPendingBytes: number;
+  /** How it is told, with its end; default: as a line of the log. */
+  readonly droppedText?: (lines: number) => string;
 }
 
 /** How often a full pipe is tried again when lines have to be out before going on. */
@@ -17,19 +19,23 @@ const SYNC_ATTEMPTS = 1000;
 export class BlockWriter {
   readonly #fd: number;
   readonly #settings: BlockWriterSettings;
-  readonly #timer: NodeJS.Timeout;
+  readonly #onBroken: ((error: Error) => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #pending: string[] = [];
   #pendingChars = 0;
   #dropped = 0;
   /** On its way; written again from here when a synchronous flush comes in between. */
   #inFlight: Buffer | undefined;
   #broken = false;
+  /** Calls that wait for the block that is being gathered, and for the one on its way. */
+  #afterPending: (() => void)[] = [];
+  #afterFlight: (() => void)[] = [];
 
-  constructor(fd: number, settings: BlockWriterSettings) {
+  /** `onBroken` hears of the first write that failed; no later line can be counted on. */
+  constructor(fd: number, settings: BlockWriterSettings, onBroken?: (error: Error) => void) {
     this.#fd = fd;
     this.#settings = settings;
-    this.#timer = setInterval(() => this.#writeBlock(), settings.flushMs);
-    this.#timer.unref();
+    this.#onBroken = onBroken;
   }
 
   write(line: string): void {
@@ -40,13 +46,27 @@ export class BlockWriter {
     this.#pending.push(line);
     this.#pendingChars += line.length;
     if (this.#pendingChars >= this.#settings.blockBytes) this.#writeBlock();
+    this.#arm();
+  }
+
+  /** Calls when the system has every line written before, or will never have it; in the order of the calls. */
+  whenWritten(go: () => void): void {
+    if (this.#pending.length > 0) this.#afterPending.push(go);
+    else if (this.#inFlight !== undefined) this.#afterFlight.push(go);
+    else go();
   }
 
   /** Everything is handed to the system when it returns, unless nobody reads. */
   flushSync(): void {
     // What is on its way cannot be called back: its order with these lines is lost at worst, no line is.
     const block = this.#takeBlock();
-    if (block === undefined || this.#broken) return;
+    if (block !== undefined && !this.#broken) this.#writeSync(block);
+    const calls = this.#afterPending;
+    this.#afterPending = [];
+    for (const go of calls) go();
+  }
+
+  #writeSync(block: Buffer): void {
     let written = 0;
     for (let attempt = 0; attempt < SYNC_ATTEMPTS && written < block.length; attempt += 1) {
       try {
@@ -57,11 +77,21 @@ export class BlockWriter {
     }
   }
 
-  /** Resolves when the block on its way is out as well. */
+  /** Resolves when every line is out, the block on its way first. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
-    this.flushSync();
+    clearTimeout(this.#timer);
     while (this.#inFlight !== undefined && !this.#broken) await new Promise(setImmediate);
+    this.flushSync();
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined || this.#pending.length === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#writeBlock();
+      this.#arm();
+    }, this.#settings.flushMs);
+    this.#timer.unref();
   }
 
   #writeBlock(): void {
@@ -69,6 +99,8 @@ export class BlockWriter {
     const block = this.#takeBlock();
     if (block === undefined) return;
     this.#inFlight = block;
+    this.#afterFlight = this.#afterPending;
+    this.#afterPending = [];
     this.#continue(block);
   }
 
@@ -76,21 +108,31 @@ export class BlockWriter {
     write(this.#fd, block, (error, written) => {
       this.#inFlight = undefined;
       // The reader of our output has gone away: mail goes on without a log.
-      if (error !== null && !isTryAgain(error)) this.#broken = true;
+      if (error !== null && !isTryAgain(error)) this.#break(error);
       const rest = error === null ? block.subarray(written) : block;
-      if (this.#broken || rest.length === 0) return;
+      if (this.#broken || rest.length === 0) return this.#landed();
       this.#inFlight = rest;
       if (error === null) this.#continue(rest);
       else setTimeout(() => this.#continue(rest), this.#settings.flushMs).unref();
     });
   }
 
+  #landed(): void {
+    const calls = this.#afterFlight;
+    this.#afterFlight = [];
+    for (const go of calls) go();
+    return undefined;
+  }
+
+  #break(error: Error): void {
+    if (!this.#broken) this.#onBroken?.(error);
+    this.#broken = true;
+  }
+
   #takeBlock(): Buffer | undefined {
     if (this.#pending.length === 0 && this.#dropped === 0) return undefined;
-    const lost =
-      this.#dropped === 0
-        ? ""
-        : `{"level":"warn","dropped":${this.#dropped},"msg":"log lines dropped: the reader is too slow"}\n`;
+    const { droppedText = logLine } = this.#settings;
+    const lost = this.#dropped === 0 ? "" : droppedText(this.#dropped);
     const block = Buffer.from(this.#pending.join("") + lost);
     this.#pending = [];
     this.#pendingChars = 0;
@@ -98,6 +140,9 @@ export class BlockWriter {
     return block;
   }
 }
+
+const logLine = (lines: number): string =>
+  `{"level":"warn","dropped":${lines},"msg":"log lines dropped: the reader is too slow"}\n`;
 
 const isTryAgain = (thrown: unknown): boolean =>
   thrown instanceof Error && "code" in thrown && thrown.code === "EAGAIN";

@@ -49,6 +49,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   libbase64: ["src/mime/"],
   "iconv-lite": ["src/mime/"],
   pino: ["src/observe/"],
+  "prom-client": ["src/observe/"],
   yaml: ["src/config/"],
   zod: ["src/config/"],
   commander: ["src/cli/"],

@@ -1,0 +1,169 @@
+// What looks on while a service runs: tracking log, protocol logs, times of sinks, and the admin listener that serves the counts.
+import path from "node:path";
+import { type AdminHttp, startAdminHttp } from "../admin/admin-http.ts";
+import { type HealthReport, judgeHealth } from "../admin/health.ts";
+import type { Config, VirtualServerSettings } from "../config/schema.ts";
+import { parseHostPort } from "../config/values.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { RotatingLog, type RotatingLogSettings } from "../observe/rotating-log.ts";
+import { w3cHeading } from "../observe/w3c-log.ts";
+import type { QueueDepths } from "../transport/queue-view.ts";
+import type { StepRecorder } from "../transport/message-steps.ts";
+import { MessageTracker } from "./message-tracker.ts";
+import { type ServiceParts, createMetricReaders, suspendedScripts } from "./metric-readers.ts";
+import { ProtocolLog } from "./protocol-log.ts";
+import { hostNameOf } from "./settings.ts";
+import { SinkTimes } from "./sink-times.ts";
+
+/** The store forgets a finished message when its line is written: the shorter, the less a crash repeats. */
+const TRACKING_FLUSH_MS = 10;
+const PROTOCOL_FLUSH_MS = 200;
+
+export type WatchedParts = Omit<ServiceParts, "sinkTimes" | "trackingLost" | "isHealthy">;
+
+/** What `onarrival status` shows. */
+export interface ServiceState {
+  readonly health: HealthReport;
+  readonly admin: string | undefined;
+  readonly queues: QueueDepths | undefined;
+  readonly suspendedScripts: readonly string[];
+}
+
+export class Observation {
+  readonly sinkTimes = new SinkTimes();
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #tracking: RotatingLog;
+  readonly recorder: StepRecorder;
+  readonly #protocolLogs = new Map<string, { readonly file: RotatingLog; readonly lines: ProtocolLog }>();
+  #parts: WatchedParts | undefined;
+  #admin: AdminHttp | undefined;
+  #stopMeasuring: (() => void) | undefined;
+  #isStopping = false;
+
+  constructor(config: Config, log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#tracking = new RotatingLog(trackingSettings(config), {
+      what: "the message tracking log",
+      prefix: "tracking",
+      extension: "jsonl",
+      droppedText: (lines) => `{"event":0,"step":"lost","lines":${lines}}\n`,
+      flushMs: TRACKING_FLUSH_MS,
+      clock,
+      log,
+    });
+    this.recorder = new MessageTracker(this.#tracking, clock);
+    for (const server of config.virtualServers)
+      if (server.protocolLog.enabled)
+        this.#protocolLogs.set(server.name, this.#openProtocolLog(config, server));
+  }
+
+  /** Undefined when the virtual server has none: it then costs nothing. */
+  protocolLog(server: VirtualServerSettings): ProtocolLog | undefined {
+    return this.#protocolLogs.get(server.name)?.lines;
+  }
+
+  /** Serves what these parts count, when the configuration names an address. */
+  async start(parts: WatchedParts, { admin }: Config): Promise<void> {
+    this.#parts = parts;
+    const address = admin.listen === undefined ? undefined : parseHostPort(admin.listen);
+    if (address === undefined) return;
+    const { readers, stop } = createMetricReaders({
+      ...parts,
+      sinkTimes: this.sinkTimes,
+      trackingLost: () => this.#tracking.lost,
+      isHealthy: () => this.health().healthy,
+    });
+    this.#stopMeasuring = stop;
+    this.#admin = await startAdminHttp({
+      ...address,
+      metrics: createMetrics(readers),
+      health: () => this.health(),
+      log: this.#log,
+    });
+    this.#log.info({ address: this.#admin.address }, "admin listener ready");
+  }
+
+  configure(config: Config): void {
+    this.#tracking.configure(trackingSettings(config));
+  }
+
+  health(): HealthReport {
+    const parts = this.#parts;
+    if (parts === undefined) return { healthy: false, reasons: ["the service is starting"] };
+    const { store, scripts, listeners } = parts;
+    return judgeHealth({
+      isStopping: this.#isStopping,
+      storeRefusal: store.figures().refusal,
+      storeFailing: store.counts.isFailing,
+      silentServers: listeners.filter(({ listener }) => !listener.isListening).map(({ name }) => name),
+      lacksSandbox: scripts.scripts.size > 0 && scripts.figures.live?.hasGivenUp === true,
+    });
+  }
+
+  state(): ServiceState {
+    return {
+      health: this.health(),
+      admin: this.#admin?.address,
+      queues: this.#parts?.transport.depths(),
+      suspendedScripts: this.#parts === undefined ? [] : suspendedScripts(this.#parts.scripts),
+    };
+  }
+
+  /** From here on the service is not healthy: balancers send their clients elsewhere. */
+  stopping(): void {
+    this.#isStopping = true;
+  }
+
+  /** Every line is written, and what waited for lines is done. */
+  async closeLogs(): Promise<void> {
+    await this.#tracking.close();
+    await Promise.all([...this.#protocolLogs.values()].map(({ file }) => file.close()));
+  }
+
+  async closeAdmin(): Promise<void> {
+    this.#stopMeasuring?.();
+    await this.#admin?.close();
+  }
+
+  #openProtocolLog(
+    { mailroot }: Config,
+    server: VirtualServerSettings,
+  ): { readonly file: RotatingLog; readonly lines: ProtocolLog } {
+    const { enabled, folder, maxSize, keepDays, fields } = server.protocolLog;
+    const settings = {
+      enabled,
+      folder: folder ?? path.join(mailroot, "Protocol", folderName(server.name)),
+      maxSize,
+      keepDays,
+    };
+    const file = new RotatingLog(settings, {
+      what: `the protocol log of ${server.name}`,
+      prefix: "ex",
+      extension: "log",
+      heading: (now) => w3cHeading(fields, now),
+      droppedText: (lines) => `#Remark: ${lines} lines lost\n`,
+      flushMs: PROTOCOL_FLUSH_MS,
+      clock: this.#clock,
+      log: this.#log,
+    });
+    const lines = new ProtocolLog({
+      site: server.name,
+      hostName: hostNameOf(server),
+      fields,
+      log: file,
+      clock: this.#clock,
+    });
+    return { file, lines };
+  }
+}
+
+function trackingSettings({ mailroot, tracking }: Config): RotatingLogSettings {
+  return { ...tracking, folder: tracking.folder ?? path.join(mailroot, "Tracking") };
+}
+
+/** The name of a virtual server is free text. */
+const folderName = (name: string): string => name.replaceAll(/[^\w.-]/g, "_").replace(/^\.+/, "_");

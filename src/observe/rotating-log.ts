@@ -1,0 +1,205 @@
+// Lines in files of one folder, a new file each day and when one is full, for a bounded time and size. Written in blocks; a folder
+// that is full or cannot be written costs lines and never mail.
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { readdir, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import type { Clock } from "../core/clock.ts";
+import { describeError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { BlockWriter } from "./block-writer.ts";
+
+export interface RotatingLogSettings {
+  readonly enabled: boolean;
+  readonly folder: string;
+  /** Bytes of all files together. */
+  readonly maxSize: number;
+  readonly keepDays: number;
+}
+
+export interface RotatingLogParts {
+  /** What the log is called in lines of the service's own log. */
+  readonly what: string;
+  /** Names are `prefix-YYYYMMDD-HHMMSSmmm.extension`, in UTC. */
+  readonly prefix: string;
+  readonly extension: string;
+  /** The first lines of each file, with their ends. */
+  readonly heading?: ((now: number) => string) | undefined;
+  /** How lines that were too many are told, with its end. */
+  readonly droppedText?: (lines: number) => string;
+  /** How long lines are gathered, ms. */
+  readonly flushMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const BLOCK_BYTES = 64 * 1024;
+const MAX_PENDING_BYTES = 16 * 1024 * 1024;
+/** A file is deleted as a whole, so what is kept falls short of the size by a part or two in so many. */
+const FILES = 8;
+const DAY_MS = 86_400_000;
+/** How soon a folder that could not be written is tried again. */
+const REOPEN_MS = 60_000;
+
+interface OpenFile {
+  readonly name: string;
+  readonly fd: number;
+  readonly writer: BlockWriter;
+  /** The day is over. */
+  readonly until: number;
+  chars: number;
+}
+
+export class RotatingLog {
+  readonly #parts: RotatingLogParts;
+  #settings: RotatingLogSettings;
+  #file: OpenFile | undefined;
+  #notBefore = 0;
+  #hasComplained = false;
+  #closed = false;
+  #closing: Promise<unknown> = Promise.resolve();
+  #stillClosing = 0;
+  /** Lines that were not written because the folder could not be. */
+  lost = 0;
+
+  constructor(settings: RotatingLogSettings, parts: RotatingLogParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+  }
+
+  get enabled(): boolean {
+    return this.#settings.enabled;
+  }
+
+  configure(settings: RotatingLogSettings): void {
+    const isElsewhere = settings.folder !== this.#settings.folder;
+    this.#settings = settings;
+    if (isElsewhere || !settings.enabled) this.#rotate();
+    this.#notBefore = 0;
+    this.#sweep();
+  }
+
+  /** One line with its end. */
+  write(line: string, now: number): void {
+    const file = this.#currentFile(now);
+    if (file === undefined) {
+      this.lost += 1;
+      return;
+    }
+    file.writer.write(line);
+    file.chars += line.length;
+  }
+
+  /** Calls when the lines written before are with the system, or lost for good; in the order of the calls. */
+  whenKept(go: () => void): void {
+    if (this.#stillClosing > 0) void this.#closing.then(() => this.whenKept(go));
+    else if (this.#file === undefined) go();
+    else this.#file.writer.whenWritten(go);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#rotate();
+    await this.#closing;
+  }
+
+  #currentFile(now: number): OpenFile | undefined {
+    const file = this.#file;
+    if (file !== undefined) {
+      if (now < file.until && file.chars < this.#settings.maxSize / FILES) return file;
+      this.#rotate();
+    }
+    return this.#closed || now < this.#notBefore ? undefined : this.#open(now);
+  }
+
+  #open(now: number): OpenFile | undefined {
+    const { prefix, extension, heading, flushMs, droppedText } = this.#parts;
+    const { folder } = this.#settings;
+    const settings = {
+      blockBytes: BLOCK_BYTES,
+      flushMs,
+      maxPendingBytes: MAX_PENDING_BYTES,
+      ...(droppedText && { droppedText }),
+    };
+    try {
+      mkdirSync(folder, { recursive: true });
+      // A file of its own for each run: the last line of an earlier one may be torn.
+      const name = `${prefix}-${stampOf(now)}.${extension}`;
+      const fd = openSync(path.join(folder, name), "a", 0o640);
+      const writer = new BlockWriter(fd, settings, (error) => this.#failed(error));
+      const until = now - (now % DAY_MS) + DAY_MS;
+      this.#file = { name, fd, writer, until, chars: 0 };
+      if (heading !== undefined) this.write(heading(now), now);
+      this.#sweep();
+    } catch (thrown) {
+      this.#failed(thrown);
+    }
+    return this.#file;
+  }
+
+  #failed(thrown: unknown): void {
+    const { what, clock, log } = this.#parts;
+    this.#notBefore = clock.now() + REOPEN_MS;
+    this.#rotate();
+    if (this.#hasComplained) return;
+    this.#hasComplained = true;
+    log.error(
+      { folder: this.#settings.folder, error: describeError(thrown) },
+      `${what} cannot be written: mail goes on without it, and it is tried again every minute`,
+    );
+  }
+
+  #rotate(): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    this.#file = undefined;
+    this.#stillClosing += 1;
+    this.#closing = Promise.all([this.#closing, closeFile(file)]).finally(() => {
+      this.#stillClosing -= 1;
+    });
+  }
+
+  #sweep(): void {
+    this.#removeOld().catch((thrown: unknown) => {
+      this.#parts.log.warn({ error: describeError(thrown) }, `old files of ${this.#parts.what} stay`);
+    });
+  }
+
+  /** Newest first: what lies beyond the time or the size goes. The open file, and the next one, may still grow by their parts. */
+  async #removeOld(): Promise<void> {
+    const { folder, maxSize, keepDays } = this.#settings;
+    await this.#closing;
+    const oldest = this.#parts.clock.now() - keepDays * DAY_MS;
+    let room = maxSize - (2 * maxSize) / FILES;
+    for (const name of (await this.#names(folder)).toReversed()) {
+      if (name === this.#file?.name) continue;
+      const file = path.join(folder, name);
+      // oxlint-disable-next-line no-await-in-loop -- a few files a day
+      const found = await stat(file).catch(() => undefined);
+      if (found === undefined) continue;
+      room -= found.size;
+      // oxlint-disable-next-line no-await-in-loop
+      if (room < 0 || found.mtimeMs < oldest) await rm(file, { force: true });
+    }
+  }
+
+  /** Of the files of this log, oldest first: others of the folder are not ours to delete. */
+  async #names(folder: string): Promise<string[]> {
+    const { prefix, extension } = this.#parts;
+    const names = await readdir(folder).catch(() => [] as string[]);
+    return names
+      .filter((name) => name.startsWith(`${prefix}-`) && name.endsWith(`.${extension}`))
+      .filter((name) => /^\d{8}-\d{9}$/.test(name.slice(prefix.length + 1, -extension.length - 1)))
+      .toSorted();
+  }
+}
+
+async function closeFile({ writer, fd }: OpenFile): Promise<void> {
+  await writer.close();
+  closeSync(fd);
+}
+
+/** "20261122-054200123" */
+function stampOf(now: number): string {
+  const digits = new Date(now).toISOString().replaceAll(/\D/g, "");
+  return `${digits.slice(0, 8)}-${digits.slice(8)}`;
+}
