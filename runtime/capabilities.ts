@@ -23,7 +23,8 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** The requests of one call that are not answered yet. Those of an ended call never are. */
 export class OpenRequests {
-  readonly #pending = new Map<number, Pending>();
+  /** Made at the first request: most calls have none. */
+  #pending: Map<number, Pending> | undefined;
 
   ask(
     host: Host,
@@ -33,15 +34,16 @@ export class OpenRequests {
   ): Promise<unknown> {
     const number = host.request(stringify(request), body);
     return new Promise((resolve, reject) => {
+      this.#pending ??= new Map();
       this.#pending.set(number, { resolve, reject, read, refusal: new Error() });
     });
   }
 
   /** Runs no code of the script: what hangs on the promise runs when the turn comes to its microtasks. */
   settle(number: number, answerText: string, bytes: Bytes): void {
-    const pending = this.#pending.get(number);
+    const pending = this.#pending?.get(number);
     if (pending === undefined) return;
-    this.#pending.delete(number);
+    this.#pending?.delete(number);
     const answer = parse(answerText) as CapabilityAnswer;
     if (answer.kind !== "refused") {
       pending.resolve(pending.read(answer, bytes));

@@ -196,7 +196,9 @@ function run(context: ScriptContext, growthBytes: number, event: EventTexts): nu
   context.current = call;
   try {
     const { bindingName, messageId, properties } = event;
-    const shown = freeze({ bindingName, messageId, properties: freeze(parse(properties)) as object });
+    // Made for each call: a script may write into what lies deeper than the first level.
+    const given = freeze(properties === "{}" ? {} : (parse(properties) as object));
+    const shown = freeze({ bindingName, messageId, properties: given });
     const answer = entry?.(new Message(call.host), call.status, shown);
     if (isObject(answer) && watchPromise(answer, call)) return PENDING;
     call.answer = answer;

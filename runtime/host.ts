@@ -3,6 +3,7 @@
 import { bufferOf, bytesOver, copyRange, lengthOf } from "./bytes.ts";
 import { MAX_CHANGE_NOTES } from "./contract.ts";
 import { CdoError, isCdoErrorName } from "./errors.ts";
+import { ReadBodies } from "./read-bodies.ts";
 
 type Primitive = string | number | boolean | undefined;
 /** Buffers cross as copies. */
@@ -39,6 +40,7 @@ export class Host {
   readonly #place: () => number;
   #placesLeft = MAX_CHANGE_NOTES;
   #writtenAt = 0;
+  readonly #bodies = new ReadBodies();
 
   constructor(call: HostFunction, growthBytes: number, place: () => number) {
     this.#call = call;
@@ -48,6 +50,7 @@ export class Host {
 
   close(): void {
     this.#open = false;
+    this.#bodies.forget();
   }
 
   /** `owner` has values that wait for Update(); `describe` names them in the warning when the call ends first. */
@@ -81,6 +84,7 @@ export class Host {
 
   /** An operation that changes the message or its envelope. */
   #edit(operation: string, a?: Primitive, b?: Primitive, c?: Primitive, bytes?: ArrayBuffer): Answer {
+    this.#bodies.forget();
     // Messages that the script makes have no effect log.
     const isNoted = typeof a !== "number" || a < PARTS_PER_MESSAGE;
     let place = isNoted ? this.#writtenAt : 0;
@@ -169,8 +173,7 @@ export class Host {
   }
 
   headerNames(part: number): string[] {
-    const names = this.#text("headerNames", part) ?? "";
-    return names === "" ? [] : names.split("\n");
+    return linesOf(this.#text("headerNames", part));
   }
 
   headerDate(part: number, name: string): Date | undefined {
@@ -184,7 +187,12 @@ export class Host {
 
   /** Messages are named by the handle of their root part; that of the arriving message is 0. */
   body(root: number, kind: "text" | "html"): string | undefined {
-    return this.#text("body", root, kind);
+    if (root !== 0) return this.#text("body", root, kind);
+    const known = this.#bodies.get(kind);
+    if (known !== undefined) return known;
+    const body = this.#text("body", root, kind);
+    this.#bodies.keep(kind, body);
+    return body;
   }
 
   setBody(root: number, kind: "text" | "html", value: string): void {
@@ -380,12 +388,10 @@ export class Host {
 
 const handleIn = (answer: Answer): number => (typeof answer === "number" ? answer : 0);
 
-const linesOf = (text: string | undefined): string[] =>
-  text === undefined || text === "" ? [] : text.split("\n");
+const linesOf = (text: string | undefined, separator = "\n"): string[] =>
+  text === undefined || text === "" ? [] : text.split(separator);
 
-function partNumbers(list: string | undefined): number[] {
-  return list === undefined || list === "" ? [] : list.split(",").map(Number);
-}
+const partNumbers = (list: string | undefined): number[] => linesOf(list, ",").map(Number);
 
 function bytesOf(value: Answer): Bytes {
   return bytesOver(typeof value === "object" ? value : new ArrayBuffer(0));

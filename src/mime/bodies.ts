@@ -82,8 +82,8 @@ function insertFirst(doc: MimeDocument, part: MimePart): void {
   mixed.insertChild(0, part);
 }
 
-export function setTextBody(doc: MimeDocument, text: string): void {
-  const part = textBodyPart(doc);
+/** `part`: the present text body, where the caller knows it. */
+export function setTextBody(doc: MimeDocument, text: string, part = textBodyPart(doc)): void {
   const html = part === undefined ? htmlBodyPart(doc) : undefined;
   if (part !== undefined) part.setText(text, newTextOptions(part));
   // RFC 2046 §5.1.4: the plainest form comes first.
@@ -92,8 +92,8 @@ export function setTextBody(doc: MimeDocument, text: string): void {
   requireMimeVersion(doc.root);
 }
 
-export function setHtmlBody(doc: MimeDocument, html: string): void {
-  const part = htmlBodyPart(doc);
+/** `part`: the present HTML body, where the caller knows it. */
+export function setHtmlBody(doc: MimeDocument, html: string, part = htmlBodyPart(doc)): void {
   const text = part === undefined ? textBodyPart(doc) : undefined;
   if (part !== undefined) part.setText(html);
   else if (text === undefined) insertFirst(doc, createText("text/html", html));

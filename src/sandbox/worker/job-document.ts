@@ -1,6 +1,6 @@
 // One message of a job: opened when a script first looks, saved when a script says so, rolled back when one fails.
 import type { Splice } from "../../core/splice.ts";
-import { attachmentParts } from "../../mime/bodies.ts";
+import { attachmentParts, htmlBodyPart, textBodyPart } from "../../mime/bodies.ts";
 import { MimeDocument } from "../../mime/document.ts";
 import type { MimePart } from "../../mime/part.ts";
 import { bufferSource, type ByteSource } from "../../mime/source.ts";
@@ -26,6 +26,8 @@ export class JobDocument {
   #numbers: Map<MimePart, number> | undefined;
   #isFlat = false;
   #attachments: readonly MimePart[] | undefined;
+  #textBody: MimePart | undefined;
+  #htmlBody: MimePart | undefined;
   #watcher: ChangeNotes | undefined;
 
   constructor(original: ByteSource, isComposed = false) {
@@ -77,6 +79,12 @@ export class JobDocument {
     return (this.#attachments ??= attachmentParts(this.mime));
   }
 
+  /** The part that is the body; where there is one, it is looked for anew after a change of the structure only. */
+  bodyPart(kind: "text" | "html"): MimePart | undefined {
+    if (kind === "html") return (this.#htmlBody ??= htmlBodyPart(this.mime));
+    return (this.#textBody ??= textBodyPart(this.mime));
+  }
+
   /** Edits are told to the notes of the call that makes them. */
   watch(notes: ChangeNotes): void {
     this.#watcher = notes;
@@ -84,6 +92,12 @@ export class JobDocument {
 
   /** `what` names it in the effect log, where that differs. */
   noteChange(name: string, what = name): void {
+    this.#textBody = this.#htmlBody = undefined;
+    this.noteNewText(name, what);
+  }
+
+  /** A body that was there has another text: what is an attachment may depend on it, what is a body does not. */
+  noteNewText(name: string, what = name): void {
     this.#attachments = undefined;
     this.#watcher?.add("content", what);
     if (this.#unsaved.size < MAX_NAMED_CHANGES) this.#unsaved.add(name);
@@ -173,5 +187,6 @@ export class JobDocument {
 
   #forgetParts(): void {
     this.#parts = this.#numbers = this.#attachments = undefined;
+    this.#textBody = this.#htmlBody = undefined;
   }
 }

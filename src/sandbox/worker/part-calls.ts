@@ -1,5 +1,5 @@
 // Host operations on bodies and parts of the MIME tree. A part is named by its handle, a message by that of its root.
-import { htmlBodyPart, setHtmlBody, setTextBody, textBodyPart } from "../../mime/bodies.ts";
+import { setHtmlBody, setTextBody } from "../../mime/bodies.ts";
 import { decodeCharset } from "../../mime/charset.ts";
 import type { MimePart } from "../../mime/part.ts";
 import type { CallState } from "./call-state.ts";
@@ -103,16 +103,17 @@ function setBody(call: CallState, root: HostValue, kind: HostValue, text: string
   const document = call.documents.document(Number(root));
   if (document === undefined) return gone(call);
   warnOfSignature(call, document);
-  if (kind === "html") setHtmlBody(document.mime, text);
-  else setTextBody(document.mime, text);
-  document.noteChange(kind === "html" ? "HTMLBody" : "TextBody");
+  const body = document.bodyPart(kind === "html" ? "html" : "text");
+  if (kind === "html") setHtmlBody(document.mime, text, body);
+  else setTextBody(document.mime, text, body);
+  const name = kind === "html" ? "HTMLBody" : "TextBody";
+  if (body === undefined) document.noteChange(name);
+  else document.noteNewText(name);
   return true;
 }
 
 function bodyPart(call: CallState, root: HostValue, kind: HostValue): MimePart | undefined {
-  const mime = call.documents.document(Number(root))?.mime;
-  if (mime === undefined) return undefined;
-  return kind === "html" ? htmlBodyPart(mime) : textBodyPart(mime);
+  return call.documents.document(Number(root))?.bodyPart(kind === "html" ? "html" : "text");
 }
 
 /** Place counts from 1; -1 is the end. Kind "attachment" counts the attachments of the message, else the part's children. */
