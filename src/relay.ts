@@ -5,7 +5,9 @@ import path from "node:path";
 import { queueMethods, serviceMethods } from "./admin/control-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
 import { type Audience, watchedRecorder, watchedRunner } from "./composition/audience.ts";
+import { authenticateSinks } from "./composition/authentication.ts";
 import { type ConfiguredBinding, loadBindings, scriptsBoundAnew } from "./composition/bindings.ts";
+import { createServerMxLookup } from "./composition/dns.ts";
 import { EffectWriter } from "./composition/effect-recorder.ts";
 import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
@@ -16,7 +18,8 @@ import { createRemoteCouriers } from "./composition/remote-couriers.ts";
 import { changedAtRestart } from "./composition/restart-settings.ts";
 import { scriptMethods } from "./composition/script-methods.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
-import { type MailChains, buildMailChains } from "./composition/transport-chains.ts";
+import { loadSigners } from "./composition/signing.ts";
+import { TransportSinks } from "./composition/transport-sinks.ts";
 import { ServiceCapabilities } from "./composition/service-capabilities.ts";
 import {
   hostNameOf,
@@ -29,8 +32,7 @@ import type { Config } from "./config/schema.ts";
 import type { Clock } from "./core/clock.ts";
 import { OnArrivalError, describeError } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
-import type { MailEvent } from "./events/catalog.ts";
-import { type SinkChain, createDispatcher } from "./events/dispatcher.ts";
+import { createDispatcher } from "./events/dispatcher.ts";
 import { parseAddressList } from "./mime/addresses.ts";
 import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
@@ -83,7 +85,7 @@ class RunningRelay implements Relay {
   readonly addresses: string[] = [];
   #config: Config | undefined;
   #configured: readonly ConfiguredBinding[] = [];
-  #chains: MailChains<ScriptTarget> | undefined;
+  readonly #transportSinks = new TransportSinks();
   readonly #protocolSinks: ProtocolSinks;
   #store: SegmentStore | undefined;
   #observation: Observation | undefined;
@@ -111,7 +113,7 @@ class RunningRelay implements Relay {
     const store = await this.#openStore(config);
     const recovery = await store.open();
     this.#store = store;
-    this.#configured = await loadBindings(config.bindings);
+    this.#configured = await loadBindings(config.bindings, await authenticateSinks(config, this.#clock));
     const capabilities = await ServiceCapabilities.open(config, this.#log, this.#clock);
     this.#capabilities = capabilities;
     const scripts = createScriptHost({
@@ -131,7 +133,8 @@ class RunningRelay implements Relay {
     this.#observation = observation;
     const effects = new EffectWriter(this.#effects, this.#clock, capabilities.asked);
     const shadows = this.#createShadowRuns(config, scripts, effects);
-    const transport = this.#createTransport(config, store, scripts, effects, shadows, observation);
+    const live = await this.#liveSettings(config);
+    const transport = this.#createTransport(config, live, store, scripts, effects, shadows, observation);
     this.#transport = transport;
     this.#scriptsChanged();
     scripts.onChange(() => this.#scriptsChanged());
@@ -154,10 +157,10 @@ class RunningRelay implements Relay {
 
   async reload(config: Config): Promise<void> {
     // Everything that can be wrong is tried before anything is changed.
-    const configured = await loadBindings(config.bindings);
+    const configured = await loadBindings(config.bindings, await authenticateSinks(config, this.#clock));
     const placeCapabilities = await this.#capabilities?.prepare(config);
     const servers = await Promise.all(config.virtualServers.map((server) => smtpServerSettings(server)));
-    const live = this.#liveSettings(config);
+    const live = await this.#liveSettings(config);
     for (const [index, { listener }] of this.#listeners.entries()) {
       const settings = servers[index];
       if (settings !== undefined) listener.update(settings);
@@ -208,6 +211,7 @@ class RunningRelay implements Relay {
 
   #createTransport(
     config: Config,
+    live: LiveTransportSettings,
     store: SegmentStore,
     scripts: ScriptHost,
     effects: EffectWriter,
@@ -240,10 +244,16 @@ class RunningRelay implements Relay {
         clock: this.#clock,
         log: this.#log,
       }),
-      chain: (event) => this.#currentChain(event),
+      chain: this.#transportSinks.chain,
+      events: this.#transportSinks.events({
+        firings: this.#firings,
+        sinkDeadlineMs: server.outbound.sinkTimeoutMs,
+        clock: this.#clock,
+        log: this.#log,
+      }),
       effects: observation.sinkTimes.watch(watchedRecorder(effects, this.#audience)),
       recorder: observation.recorder,
-      live: this.#liveSettings(config),
+      live,
       clock: this.#clock,
       log: this.#log,
     });
@@ -258,8 +268,9 @@ class RunningRelay implements Relay {
     });
   }
 
-  #liveSettings(config: Config): LiveTransportSettings {
+  async #liveSettings(config: Config): Promise<LiveTransportSettings> {
     const server = primaryServer(config);
+    const signers = await loadSigners(config, this.#clock, this.#log);
     return {
       router: routerSettings(server),
       retry: createRetryPolicy(retrySettings(server)),
@@ -268,14 +279,11 @@ class RunningRelay implements Relay {
         this.#log,
         this.#clock,
         this.#protocolSinks.outbound(server),
+        createServerMxLookup(server, config.dns, this.#clock),
+        signers?.out,
       ),
+      signLocal: signers?.drop,
     };
-  }
-
-  #currentChain(event: MailEvent): SinkChain<ScriptTarget> {
-    if (this.#chains === undefined)
-      throw new OnArrivalError("INTERNAL", "a message was submitted before the bindings were there");
-    return this.#chains[event];
   }
 
   #rebuildChain(): void {
@@ -286,7 +294,7 @@ class RunningRelay implements Relay {
       log: this.#log,
       nextMessageId: () => this.#store?.nextId() ?? "",
     };
-    this.#chains = buildMailChains(parts);
+    this.#transportSinks.use(parts);
     this.#protocolSinks.use(parts);
   }
 

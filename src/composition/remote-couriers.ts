@@ -3,13 +3,13 @@ import type { VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { createDestination } from "../smtp/client/connection-pool.ts";
-import type { Destination, DestinationSettings } from "../smtp/client/destination.ts";
+import type { Destination, DestinationSettings, SignOutbound } from "../smtp/client/destination.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
 import { RelaxedDestination } from "../smtp/client/relaxed-destination.ts";
 import { createMxLookup, defaultResolver, type MxLookup } from "../transport/mx.ts";
 import type { Courier } from "../transport/destination-queue.ts";
 import { MxCourier } from "../transport/mx-courier.ts";
-import type { Route } from "../transport/router.ts";
+import type { RemoteRoute } from "../transport/router.ts";
 import {
   credentialsOf,
   destinationSettings,
@@ -19,8 +19,7 @@ import {
 } from "./destination-settings.ts";
 import { hostNameOf, smartHostOf } from "./settings.ts";
 
-type RemoteRoute = Exclude<Route, { kind: "local" }>;
-type RouteOf<Kind> = Extract<Route, { kind: Kind }>;
+type RouteOf<Kind> = Extract<RemoteRoute, { kind: Kind }>;
 
 export function createRemoteCouriers(
   server: VirtualServerSettings,
@@ -32,9 +31,10 @@ export function createRemoteCouriers(
     defaultResolver(),
     clock,
   ),
+  sign?: SignOutbound,
 ): (route: RemoteRoute) => Courier {
   const connect = (settings: DestinationSettings): Destination =>
-    connectAsAsked(settings, server, (asked) => createDestination(asked, log, clock));
+    connectAsAsked({ ...settings, sign }, server, (asked) => createDestination(asked, log, clock));
   const toDomain = ({ domain }: RouteOf<"mx">): Courier => {
     const entry = entryFor(server, [domain]);
     return new MxCourier({

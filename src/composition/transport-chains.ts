@@ -1,9 +1,11 @@
-// The sinks of the events that get the message itself, made of the metabase (DESIGN 4, steps 3, 4 and 6).
-import type { MailEvent } from "../events/catalog.ts";
+// The sinks of the events of the transport, made of the metabase (DESIGN 4, steps 3 to 11).
+import type { EventName, EventSubject, MailEvent } from "../events/catalog.ts";
 import { SinkChain } from "../events/dispatcher.ts";
-import type { NativeBound } from "../events/sink.ts";
+import type { AnyNativeSink, NativeBound, NativeSink } from "../events/sink.ts";
+import { type SystemBound, SystemChain } from "../events/system-chain.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
-import { type ChainParts, buildChain, nativeBound } from "./bindings.ts";
+import type { TransportChains } from "../transport/transport.ts";
+import { type ChainParts, bindingOf, buildChain, nativeBound, sinkContext } from "./bindings.ts";
 
 export type MailChains<Script> = Readonly<Record<MailEvent, SinkChain<Script>>>;
 
@@ -22,4 +24,34 @@ function buildNativeChain<Script>(parts: ChainParts, event: MailEvent): SinkChai
     sinks.filter(({ binding }) => binding.enabled),
     sinks.filter(({ binding }) => !binding.enabled),
   );
+}
+
+type SystemParts = Pick<ChainParts, "configured" | "log" | "nextMessageId">;
+
+export const buildTransportChains = (parts: SystemParts): TransportChains => ({
+  router: buildSystemChain(parts, "OnGetMessageRouter"),
+});
+
+function buildSystemChain<Name extends EventName>(
+  parts: SystemParts,
+  event: Name,
+): SystemChain<EventSubject<Name>> {
+  const sinks: SystemBound<EventSubject<Name>>[] = [];
+  for (const { settings, sink } of parts.configured) {
+    if (sink === undefined || !isOf(sink, event)) continue;
+    const binding = bindingOf(settings, sink);
+    sinks.push({
+      binding,
+      onEvent: (subject, context) => sink.onEvent(subject, context),
+      context: sinkContext(binding, parts),
+    });
+  }
+  return new SystemChain(sinks);
+}
+
+function isOf<Name extends EventName>(
+  sink: AnyNativeSink | NativeSink<Name>,
+  event: Name,
+): sink is NativeSink<Name> {
+  return sink.event === event;
 }

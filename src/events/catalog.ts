@@ -6,6 +6,8 @@ import type {
   ServerResponseContext,
 } from "./protocol-contexts.ts";
 
+import type { RouterSubject } from "./router-contexts.ts";
+
 /** What kind of rule a binding of the event may carry: on the envelope, on the command verb, or none. */
 export type RuleKind = "envelope" | "verb" | "none";
 
@@ -52,7 +54,7 @@ const toNextHop = {
 
 const outbound = (raised: string): Declared<OutboundCommandContext> => ({ ...toNextHop, raised });
 
-const system = (step: number, raised: string, sinksMay: string): Declared<unknown> => ({
+const system = <Subject = unknown>(step: number, raised: string, sinksMay: string): Declared<Subject> => ({
   step,
   raised,
   sinksMay,
@@ -107,8 +109,14 @@ export const EVENTS = {
     raisedNow: true,
   }),
   OnGetMessageRouter: {
-    ...system(7, "before routing", "choose the next hop of each recipient"),
+    ...system<RouterSubject>(
+      7,
+      "before a message is routed, at first and at each retry; when the state of a next hop changes",
+      "choose the next hop of each recipient and the type of the message, reset routes, set next hops down or up",
+    ),
     alias: "OnTransportRouter",
+    onFault: "binding",
+    raisedNow: true,
   },
   OnSessionStart: outbound("before EHLO to a next hop"),
   OnMessageStart: outbound("before MAIL FROM to a next hop"),

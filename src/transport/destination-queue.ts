@@ -2,6 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import { type Reply, reply } from "../core/reply.ts";
 import { describeError } from "../core/errors.ts";
+import type { LinkState } from "../events/router-contexts.ts";
 import type { Content } from "../message/content.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
 import { Alarm } from "./alarm.ts";
@@ -54,6 +55,8 @@ export interface DestinationQueueParts {
   readonly started?: ((delivery: Delivery) => void) | undefined;
   /** Called after each attempt; the queue has let go of the delivery. */
   readonly attempted: (delivery: Delivery, result: AttemptResult) => void;
+  /** Called when the next hop became unreachable, failed once more, or answers again. */
+  readonly linkChanged?: ((state: Omit<LinkState, "nextHop">) => void) | undefined;
   /** How long an unreachable next hop is left alone, after so many failures in a row. */
   readonly retryDelayMs: (failures: number) => number;
 }
@@ -157,6 +160,12 @@ export class DestinationQueue {
     this.#wake();
   }
 
+  /** Leaves the next hop alone until then, as if it had been found unreachable. */
+  block(until: number): void {
+    this.#blockedUntil = until;
+    this.#alarm.atLatest(until);
+  }
+
   /** No new attempts. */
   stop(): void {
     this.#stopped = true;
@@ -194,17 +203,26 @@ export class DestinationQueue {
 
   #send(delivery: Delivery, content: Content): Promise<DeliveryOutcome> {
     this.#parts.started?.(delivery);
-    const { id, envelope, crlfOnly, origin } = delivery.message;
+    const { id, envelope, crlfOnly, origin, properties } = delivery.message;
     const recipients = delivery.records.map((record) => record.recipient);
-    const { sender } = envelope;
-    return this.#courier.deliver({ id, sender, recipients, envelope, content, crlfOnly, origin });
+    const message = {
+      id,
+      sender: envelope.sender,
+      recipients,
+      envelope,
+      content,
+      crlfOnly,
+      origin,
+      properties,
+    };
+    return this.#courier.deliver(message);
   }
 
   #finish(delivery: Delivery, outcome: DeliveryOutcome): void {
     this.#active.delete(delivery);
     delivery.attempts += 1;
     if (outcome.kind === "report") {
-      this.#failures = 0;
+      if (this.#failures > 0) this.#answersAgain();
       this.#parts.attempted(delivery, { kind: "replies", ...outcome.report });
     } else {
       this.lastFailure = outcome.reply;
@@ -226,12 +244,22 @@ export class DestinationQueue {
     this.#pump();
   }
 
+  #answersAgain(): void {
+    this.#failures = 0;
+    this.#parts.linkChanged?.({ isUp: true, failures: 0, nextAttempt: undefined });
+  }
+
   /** Many deliveries may fail on one outage: it counts once. */
   #backOff(transient: boolean): void {
     if (!transient || this.blockedUntil > 0) return;
     this.#failures += 1;
     this.#blockedUntil = this.#parts.clock.now() + this.#parts.retryDelayMs(this.#failures);
     this.#alarm.atLatest(this.#blockedUntil);
+    this.#parts.linkChanged?.({
+      isUp: false,
+      failures: this.#failures,
+      nextAttempt: this.#blockedUntil,
+    });
   }
 
   #wake(): void {

@@ -10,6 +10,7 @@ import type { Reports } from "./reports.ts";
 import type { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import type { Route, Router } from "./router.ts";
+import type { RouterSinks } from "./router-sinks.ts";
 import type { Submission } from "./submission.ts";
 
 export interface PipelineSettings {
@@ -27,6 +28,8 @@ export interface PipelineParts<Script> {
   readonly store: StoreDriver;
   readonly submission: Submission<Script>;
   readonly router: Router;
+  /** Absent: no sinks of OnGetMessageRouter. */
+  readonly routerSinks?: RouterSinks | undefined;
   readonly queues: Queues;
   readonly waiting: PreSubmissionQueue;
   readonly resident: ResidentContents;

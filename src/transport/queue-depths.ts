@@ -3,6 +3,7 @@ import type { DestinationQueue } from "./destination-queue.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { QueueDepths } from "./queue-view.ts";
 import type { QueuedMessage } from "./queued-message.ts";
+import { isUnreachable } from "./router.ts";
 
 /** Next hops that are named; a relay meets many thousands of domains. */
 const MAX_NAMED = 20;
@@ -31,7 +32,7 @@ export function queueDepths(
     states.retry += deferred;
     states.held += held;
     if (queue.key === "local") kinds.local += size;
-    else if (queue.blockedUntil > 0) kinds.unreachable += size;
+    else if (queue.blockedUntil > 0 || isUnreachable(queue.key)) kinds.unreachable += size;
     else kinds.remote += size;
     if (size > 0) sizes.push({ queue: queue.key, messages: size });
   }

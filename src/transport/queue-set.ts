@@ -1,11 +1,14 @@
 // The queues of all next hops, each with the courier that takes its messages there.
 import type { Courier, DestinationQueue } from "./destination-queue.ts";
-import type { Route } from "./router.ts";
+import { type Route, linkOf } from "./router.ts";
 
 export interface QueueSetParts {
   readonly courierFor: (route: Route) => Courier;
   readonly queueFor: (route: Route, courier: Courier) => DestinationQueue;
 }
+
+/** Of more next hops that are down, the oldest ones are tried again. */
+const MAX_DOWN_LINKS = 10_000;
 
 export class QueueSet {
   readonly #parts: QueueSetParts;
@@ -15,6 +18,8 @@ export class QueueSet {
   >();
   readonly #closing = new Set<Promise<void>>();
   #courierFor: (route: Route) => Courier;
+  /** Next hops that a router sink has declared down, and until when. */
+  readonly #down = new Map<string, number>();
   #stopped = false;
 
   constructor(parts: QueueSetParts) {
@@ -29,8 +34,26 @@ export class QueueSet {
     const queue = this.#parts.queueFor(route, courier);
     // Sinks may end while the service stops: what they let pass stays in the store.
     if (this.#stopped) queue.stop();
+    const down = this.#down.size === 0 ? undefined : this.#down.get(linkOf(route));
+    if (down !== undefined) queue.block(down);
     this.#queues.set(route.key, { route, queue, courier });
     return queue;
+  }
+
+  /** Leaves the queues of a next hop alone until then; undefined: tries them now. */
+  setLink(nextHop: string, downUntil: number | undefined): void {
+    this.#down.delete(nextHop);
+    if (downUntil !== undefined) {
+      // A Map keeps the order of insertion: the first key is the oldest.
+      const oldest = this.#down.size >= MAX_DOWN_LINKS ? this.#down.keys().next().value : undefined;
+      if (oldest !== undefined) this.#down.delete(oldest);
+      this.#down.set(nextHop, downUntil);
+    }
+    for (const { route, queue } of this.#queues.values()) {
+      if (linkOf(route) !== nextHop) continue;
+      if (downUntil === undefined) queue.unblock();
+      else queue.block(downUntil);
+    }
   }
 
   all(): DestinationQueue[] {

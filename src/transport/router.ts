@@ -1,5 +1,7 @@
 // Step 7: the next hop of each recipient. Without a router sink: local → Drop, remote → smart host or MX (DESIGN 4).
 import { domainOf } from "../core/address.ts";
+import type { Recipient } from "../core/envelope.ts";
+import type { Reply } from "../core/reply.ts";
 import type { RecipientRecord } from "./queued-message.ts";
 
 /** How mail for other domains leaves. `drop`: nothing leaves the machine. */
@@ -29,10 +31,25 @@ export type Route =
   | { readonly kind: "local"; readonly key: "local" }
   | { readonly kind: "smart-host"; readonly key: string; readonly host: string; readonly port: number }
   | ({ readonly kind: "lmtp"; readonly key: string } & LmtpHop)
-  | { readonly kind: "mx"; readonly key: string; readonly domain: string; readonly port: number };
+  | { readonly kind: "mx"; readonly key: string; readonly domain: string; readonly port: number }
+  /** A router sink says so: each recipient gets the reply. */
+  | { readonly kind: "unreachable"; readonly key: string; readonly reply: Reply };
+
+/** Routes that lead out of this process. */
+export type RemoteRoute = Exclude<Route, { kind: "local" | "unreachable" }>;
+
+/** The next hop of a route as router sinks name it, whatever the message type. */
+export function linkOf(route: Route): string {
+  if (route.kind === "smart-host") return hostAndPort(route.host, route.port).toLowerCase();
+  return route.kind === "mx" ? route.domain.toLowerCase() : route.key;
+}
+
+export const hostAndPort = (host: string, port: number): string =>
+  `${host.includes(":") ? `[${host}]` : host}:${port}`;
 
 const LOCAL: Route = { kind: "local", key: "local" };
 
+const UNREACHABLE_PREFIX = "unreachable: ";
 const LMTP_PREFIX = "lmtp:";
 
 function lmtpRoute({ host, port, socketPath }: LmtpHop): Route {
@@ -42,7 +59,18 @@ function lmtpRoute({ host, port, socketPath }: LmtpHop): Route {
 /** Whether what a queue of this name delivers has arrived: Drop, and LMTP, which is the last hop (RFC 2033 §2). */
 export const isFinalDelivery = (key: string): boolean => key === "local" || key.startsWith(LMTP_PREFIX);
 
+/** Names the queue of recipients that hear the same from a router. */
+export const unreachableRoute = (said: Reply): Route => ({
+  kind: "unreachable",
+  key: `${UNREACHABLE_PREFIX}${said.code} ${said.text}`,
+  reply: said,
+});
+
+export const isUnreachable = (key: string): boolean => key.startsWith(UNREACHABLE_PREFIX);
+
 export interface Router {
+  /** Who takes mail of local domains. */
+  readonly local: Route;
   /** `nextHop` is that of the message, when it has one: "host:port". */
   routeOf(address: string, nextHop?: string): Route;
 }
@@ -58,6 +86,7 @@ export function createRouter(settings: RouterSettings): Router {
   const local = settings.lmtp === undefined ? LOCAL : lmtpRoute(settings.lmtp);
   const fixed = fixedRoute(remote);
   return {
+    local,
     routeOf(address, nextHop) {
       if (nextHop !== undefined) return routeThrough(nextHop);
       // Nothing leaves the machine: nobody needs to know whose it is.
@@ -98,10 +127,17 @@ export function groupByRoute(
   records: readonly RecipientRecord[],
   nextHop?: string,
 ): Map<string, { route: Route; records: RecipientRecord[] }> {
+  return groupRecords(records, ({ address }) => router.routeOf(address, nextHop));
+}
+
+export function groupRecords(
+  records: readonly RecipientRecord[],
+  routeOf: (recipient: Recipient) => Route,
+): Map<string, { route: Route; records: RecipientRecord[] }> {
   const groups = new Map<string, { route: Route; records: RecipientRecord[] }>();
   for (const record of records) {
     if (record.state !== "pending") continue;
-    const route = router.routeOf(record.recipient.address, nextHop);
+    const route = routeOf(record.recipient);
     const group = groups.get(route.key);
     if (group === undefined) groups.set(route.key, { route, records: [record] });
     else group.records.push(record);

@@ -4,10 +4,14 @@ import type { Logger } from "../core/logger.ts";
 import type { MailEvent } from "../events/catalog.ts";
 import type { Dispatcher, SinkChain } from "../events/dispatcher.ts";
 import type { EffectRecorder } from "../events/effects.ts";
+import type { RouterSubject } from "../events/router-contexts.ts";
+import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
+import type { SignOutbound } from "../smtp/client/destination.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { Drop } from "../store/drop.ts";
 import type { Recovery, StoreDriver } from "../store/store-driver.ts";
 import { type Courier, DestinationQueue } from "./destination-queue.ts";
+import { Links } from "./links.ts";
 import { LocalCourier } from "./local-courier.ts";
 import { MessageSteps, type StepRecorder } from "./message-steps.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -16,10 +20,12 @@ import { createQueueAdmin } from "./queue-admin.ts";
 import { queueDepths } from "./queue-depths.ts";
 import { QueueSet } from "./queue-set.ts";
 import type { QueueAdmin, QueueDepths } from "./queue-view.ts";
+import { RefusingCourier } from "./refusing-courier.ts";
 import { Reports, type ReportSettings } from "./reports.ts";
 import { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
-import { type Route, type RouterSettings, createRouter } from "./router.ts";
+import { type RemoteRoute, type Route, type RouterSettings, createRouter, linkOf } from "./router.ts";
+import { RouterSinks } from "./router-sinks.ts";
 import { Submission } from "./submission.ts";
 import type { TransportCounts } from "./transport-counts.ts";
 
@@ -40,9 +46,19 @@ export interface LiveTransportSettings {
   readonly router: RouterSettings;
   readonly retry: RetryPolicy;
   readonly remoteCourier: (route: RemoteRoute) => Courier;
+  /** What goes to Drop is signed by it. Absent: nothing is. */
+  readonly signLocal?: SignOutbound | undefined;
 }
 
-type RemoteRoute = Exclude<Route, { kind: "local" }>;
+/** The events of steps 7 to 11 with their live sinks. */
+export interface TransportEvents {
+  readonly sinks: SystemSinks;
+  readonly chains: () => TransportChains;
+}
+
+export interface TransportChains {
+  readonly router: SystemChain<RouterSubject>;
+}
 
 export interface TransportParts<Script> {
   readonly settings: TransportSettings;
@@ -55,6 +71,8 @@ export interface TransportParts<Script> {
   /** Absent: nobody keeps what the sinks did. */
   readonly effects?: EffectRecorder<Script> | undefined;
   readonly live: LiveTransportSettings;
+  /** Absent: the events of steps 7 to 11 have no sinks. */
+  readonly events?: TransportEvents | undefined;
   /** Absent: the steps of messages are counted and not recorded. */
   readonly recorder?: StepRecorder | undefined;
   readonly clock: Clock;
@@ -82,33 +100,35 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   let retry = live.retry;
   const steps = new MessageSteps(parts.recorder);
   const courierFor = courierMaker(parts);
-  const queues = new QueueSet({
-    courierFor: courierFor(live.remoteCourier),
+  const links = new Links({
+    setLink: (nextHop, downUntil) => queues.setLink(nextHop, downUntil),
+    rerouteAll: () => pipeline.resetRoutes(),
+    clock,
+  });
+  const routerSinks = createRouterSinks(parts, links);
+  const queues: QueueSet = new QueueSet({
+    courierFor: courierFor(live),
     queueFor: (route, courier) =>
       new DestinationQueue({
         key: route.key,
         courier,
         clock,
         load: (message) => pipeline.load(message),
+        linkChanged: routerSinks && ((state) => routerSinks.notify({ nextHop: linkOf(route), ...state })),
         started: parts.recorder === undefined ? undefined : (delivery) => steps.started(delivery),
         attempted: (delivery, result) => pipeline.attempted(delivery, result),
         retryDelayMs: (failures) => retry.delayMs(failures),
       }),
   });
   const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message));
-  const reports = new Reports({
-    settings: settings.reports,
-    nextId: () => store.nextId(),
-    accept: (id, origin, envelope, content) => pipeline.accept(id, origin, envelope, content),
-    badmail: parts.badmail,
-    steps,
-    clock,
-    log,
-  });
+  const reports = createReports(parts, steps, (id, origin, envelope, content) =>
+    pipeline.accept(id, origin, envelope, content),
+  );
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
     submission: new Submission({ dispatcher, chain, effects, steps, log }),
     router: createRouter(live.router),
+    routerSinks,
     queues,
     waiting,
     resident: new ResidentContents(settings.residentBytes),
@@ -122,28 +142,52 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   });
   const reconfigure = (wanted: LiveTransportSettings): void => {
     retry = wanted.retry;
-    queues.renewCouriers(courierFor(wanted.remoteCourier), () =>
+    queues.renewCouriers(courierFor(wanted), () =>
       pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
     );
     // The bindings may be others now: what a sink holds is tried with them.
     waiting.release((_message, reason) => reason !== undefined && reason.by !== "operator");
   };
   return {
-    ...assemble(pipeline, queues, waiting, settings, clock, log),
+    ...assemble(pipeline, queues, links, waiting, settings, clock, log),
     counts: steps.counts,
     reconfigure,
   };
 }
 
+const createReports = (
+  { settings, store, badmail, clock, log }: Omit<TransportParts<unknown>, "chain" | "dispatcher" | "effects">,
+  steps: MessageSteps,
+  accept: Pipeline<unknown>["accept"],
+): Reports =>
+  new Reports({
+    settings: settings.reports,
+    nextId: () => store.nextId(),
+    accept,
+    badmail,
+    steps,
+    clock,
+    log,
+  });
+
+const createRouterSinks = (
+  { events, log }: Pick<TransportParts<unknown>, "events" | "log">,
+  links: Links,
+): RouterSinks | undefined =>
+  events && new RouterSinks({ sinks: events.sinks, chain: () => events.chains().router, links, log });
+
 const courierMaker =
   ({ drop, settings }: Pick<TransportParts<unknown>, "drop" | "settings">) =>
-  (remote: LiveTransportSettings["remoteCourier"]) =>
-  (route: Route): Courier =>
-    route.kind === "local" ? new LocalCourier(drop, settings.maxLocalDeliveries) : remote(route);
+  ({ remoteCourier, signLocal }: LiveTransportSettings) =>
+  (route: Route): Courier => {
+    if (route.kind === "local") return new LocalCourier(drop, settings.maxLocalDeliveries, signLocal);
+    return route.kind === "unreachable" ? new RefusingCourier(route.reply) : remoteCourier(route);
+  };
 
 function assemble<Script>(
   pipeline: Pipeline<Script>,
   queues: QueueSet,
+  links: Links,
   waiting: PreSubmissionQueue,
   settings: TransportSettings,
   clock: Clock,
@@ -170,6 +214,7 @@ function assemble<Script>(
     scriptChanged: (scriptName) => waiting.release((_message, reason) => reason?.scriptName === scriptName),
     async stop(graceMs) {
       cancelSweep();
+      links.stop();
       pipeline.stop();
       waiting.stop();
       const graceOver = new Promise<void>((resolve) => {

@@ -49,7 +49,7 @@ async function wayOut(delivery: string, peer: Peer, files: Record<string, string
     folder: folder.path,
     to(address) {
       const route = router.routeOf(address);
-      if (route.kind === "local") throw new Error(`${address} stays here`);
+      if (route.kind === "local" || route.kind === "unreachable") throw new Error(`${address} stays here`);
       const courier = couriers.get(route.key) ?? courierOf(route);
       couriers.set(route.key, courier);
       return courier;

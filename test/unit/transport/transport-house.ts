@@ -5,8 +5,13 @@ import type { Envelope, Origin, Recipient } from "../../../src/core/envelope.ts"
 import type { LogFields, Logger } from "../../../src/core/logger.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { reply } from "../../../src/core/reply.ts";
-import { createBinding } from "../../../src/events/binding.ts";
-import { MAIL_EVENTS, type MailEvent } from "../../../src/events/catalog.ts";
+import { type OnError, createBinding } from "../../../src/events/binding.ts";
+import {
+  type EventName,
+  type EventSubject,
+  MAIL_EVENTS,
+  type MailEvent,
+} from "../../../src/events/catalog.ts";
 import { type RunScripts, SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
 import {
   type BoundSink,
@@ -14,6 +19,7 @@ import {
   type ScriptBound,
   createPropertyBag,
 } from "../../../src/events/sink.ts";
+import { SystemChain, SystemSinks } from "../../../src/events/system-chain.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../../../src/smtp/client/destination.ts";
 import { type Badmail, createBadmail } from "../../../src/store/badmail.ts";
@@ -24,7 +30,7 @@ import type { Courier } from "../../../src/transport/destination-queue.ts";
 import { createRetryPolicy } from "../../../src/transport/retry-policy.ts";
 import { DEFAULT_RETRY_SETTINGS } from "../../../src/transport/retry-schedule.ts";
 import type { RouterSettings } from "../../../src/transport/router.ts";
-import { type Transport, createTransport } from "../../../src/transport/transport.ts";
+import { type Transport, type TransportChains, createTransport } from "../../../src/transport/transport.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -145,6 +151,30 @@ export function nativeSink(
   };
 }
 
+export function systemChain<Name extends EventName>(
+  event: Name,
+  sinks: readonly NativeSink<Name>["onEvent"][],
+  onError?: OnError,
+): SystemChain<EventSubject<Name>> {
+  return new SystemChain(
+    sinks.map((onEvent, index) => {
+      const binding = createBinding({
+        displayName: `sink ${index + 1}`,
+        event,
+        sinkClass: "test",
+        ...(onError && { onError }),
+      });
+      const context = {
+        properties: createPropertyBag({}),
+        log: silentLogger,
+        binding,
+        nextMessageId: () => "NEW",
+      };
+      return { binding, onEvent, context };
+    }),
+  );
+}
+
 export function scriptSink(name: string): ScriptBound<string> {
   const binding = createBinding({
     displayName: name,
@@ -180,6 +210,9 @@ export interface HouseChoices {
   readonly world?: World;
   readonly clock?: ManualClock;
   readonly sinks?: readonly BoundSink<string>[];
+  readonly routerSinks?: readonly NativeSink<"OnGetMessageRouter">["onEvent"][];
+  /** onError of the router sinks. */
+  readonly onError?: OnError;
   readonly laterSinks?: Partial<Record<MailEvent, readonly BoundSink<string>[]>>;
   readonly runScripts?: RunScripts<string>;
   readonly router?: RouterSettings;
@@ -204,6 +237,7 @@ export class House implements AsyncDisposable {
   readonly #couriers: TestCourier[] = [];
   readonly #removeFolder: () => PromiseLike<void>;
   chain: SinkChain<string>;
+  chains: TransportChains;
   /** Of the events after OnTransportSubmission. */
   readonly laterChains: Map<MailEvent, SinkChain<string>>;
   #closed = false;
@@ -215,6 +249,9 @@ export class House implements AsyncDisposable {
     this.world = choices.world ?? new World();
     this.clock = choices.clock ?? new ManualClock();
     this.chain = new SinkChain<string>(choices.sinks ?? []);
+    this.chains = {
+      router: systemChain("OnGetMessageRouter", choices.routerSinks ?? [], choices.onError),
+    };
     this.laterChains = new Map(
       MAIL_EVENTS.map((event) => [event, new SinkChain<string>(choices.laterSinks?.[event] ?? [])]),
     );
@@ -242,6 +279,10 @@ export class House implements AsyncDisposable {
         clock: this.clock,
         log: silentLogger,
       }),
+      events: {
+        sinks: new SystemSinks({ clock: this.clock, log: recordingLog(this.log), sinkDeadlineMs: MINUTE }),
+        chains: () => this.chains,
+      },
       chain: (event) =>
         (event === "OnTransportSubmission" ? undefined : this.laterChains.get(event)) ?? this.chain,
       live: this.live(),
@@ -269,11 +310,12 @@ export class House implements AsyncDisposable {
   /** As a client's message is accepted; answers its id. */
   async accept(
     to: readonly (string | Recipient)[],
-    more: { sender?: string; text?: string; origin?: Partial<Origin>; id?: string } = {},
+    more: { sender?: string; text?: string; origin?: Partial<Origin>; id?: string; nextHop?: string } = {},
   ): Promise<string> {
     const id = more.id ?? this.store.nextId();
     const envelope: Envelope = {
       sender: more.sender ?? "sender@client.example",
+      ...(more.nextHop === undefined ? {} : { nextHop: more.nextHop }),
       recipients: to.map((recipient) => (typeof recipient === "string" ? { address: recipient } : recipient)),
     };
     const origin: Origin = { via: "smtp", arrivalTime: this.clock.now(), server: "default", ...more.origin };

@@ -1,0 +1,88 @@
+// Steps 8 and 11: how long a message may wait, who hears that it does, and what happens when it has waited too long.
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Deliveries } from "./deliveries.ts";
+import type { Endings } from "./endings.ts";
+import type { MessageSteps } from "./message-steps.ts";
+import type { PendingWrites } from "./pending-writes.ts";
+import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
+import { type QueuedMessage, type RecipientRecord, listUnsubmitted } from "./queued-message.ts";
+import type { RetryPolicy } from "./retry-policy.ts";
+import { isFinalDelivery } from "./router.ts";
+import { type DueReport, addReport, expiredReply } from "./settlement.ts";
+
+export interface PatienceParts {
+  readonly deliveries: Deliveries;
+  readonly endings: Endings;
+  readonly waiting: PreSubmissionQueue;
+  readonly writes: PendingWrites;
+  readonly steps: MessageSteps;
+  readonly retry: () => RetryPolicy;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class Patience {
+  readonly #parts: PatienceParts;
+
+  constructor(parts: PatienceParts) {
+    this.#parts = parts;
+  }
+
+  /** What the operator holds does not age. */
+  check(message: QueuedMessage, now = this.#parts.clock.now()): void {
+    const { deliveries, endings, waiting, writes } = this.#parts;
+    if (message.held?.by === "operator" || writes.has(message)) return;
+    if (message.phase === "submission" && !waiting.has(message)) return;
+    const { arrivalTime } = message.origin;
+    // A message that sinks have not let pass yet has the patience of local ones.
+    const isLocal = deliveries.of(message).every(({ queue }) => isFinalDelivery(queue.key));
+    const kind = isLocal ? "local" : "remote";
+    const retry = this.#parts.retry();
+    if (retry.isExpired(kind, arrivalTime, now)) {
+      this.#expireWaiting(message);
+    } else if (!message.delayNoticeSent && retry.isDelayNoticeDue(kind, arrivalTime, now)) {
+      message.delayNoticeSent = true;
+      listUnsubmitted(message, waiting.reasonOf(message));
+      const pending = message.recipients.filter((record) => record.state === "pending");
+      const reports: DueReport[] = [];
+      addReport(reports, message.envelope.sender, "delayed", pending);
+      endings.afterReports(message, reports, () => endings.finishOrSave(message));
+    }
+  }
+
+  #expireWaiting(message: QueuedMessage): void {
+    const { deliveries, waiting } = this.#parts;
+    if (message.phase === "submission") {
+      listUnsubmitted(message, waiting.reasonOf(message));
+      waiting.remove(message);
+      this.#expire(message, message.recipients);
+      return;
+    }
+    const taken = deliveries.takeWaiting(message);
+    if (taken.length === 0) return;
+    this.#expire(
+      message,
+      taken.flatMap((delivery) => delivery.records),
+    );
+  }
+
+  #expire(message: QueuedMessage, records: readonly RecipientRecord[]): void {
+    const { endings, steps, log } = this.#parts;
+    const expired = records.filter(({ state }) => state === "pending");
+    for (const record of expired) {
+      record.state = "expired";
+      record.lastReply = expiredReply(record.lastReply);
+    }
+    log.warn(
+      { message: message.id, recipients: records.map((record) => record.recipient.address) },
+      "message expired",
+    );
+    const reports: DueReport[] = [];
+    addReport(reports, message.envelope.sender, "failed", records);
+    endings.afterReports(message, reports, () => {
+      steps.ended(message, "expired", expired, "delivery time expired");
+      endings.finishOrSave(message);
+    });
+  }
+}

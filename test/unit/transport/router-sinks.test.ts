@@ -1,0 +1,288 @@
+// Step 7: sinks of OnGetMessageRouter choose next hops, reset routes and set the state of next hops.
+import { describe, expect, test } from "vitest";
+import { sinkResult } from "../../../src/core/status.ts";
+import type {
+  LinkControl,
+  LinkState,
+  MessageRouter,
+  NextHopAnswer,
+  RouterSubject,
+} from "../../../src/events/router-contexts.ts";
+import { HOUR, MINUTE, openHouse, unreachable, until } from "./transport-house.ts";
+
+/** A sink that answers for every recipient what `answer` says. */
+const router =
+  (answer: (address: string) => NextHopAnswer, more: Partial<MessageRouter> = {}) =>
+  (subject: RouterSubject): void => {
+    if (subject.kind === "route")
+      subject.router = { ...more, getNextHop: (_msg, recipient) => answer(recipient.address) };
+  };
+
+const always = (answer: unknown) => router(() => answer as NextHopAnswer);
+
+describe("the next hop of each recipient", () => {
+  test("is what the router says; recipients of one next hop share a transaction", async () => {
+    await using house = await openHouse({
+      routerSinks: [
+        router((address) => {
+          if (address.startsWith("local")) return "local";
+          if (address.startsWith("default")) return "default";
+          if (address.startsWith("domain")) return { domain: "Other.example" };
+          return { host: "2001:db8::1", port: 2525 };
+        }),
+      ],
+    });
+    const id = await house.accept([
+      "local@far.example",
+      "default@far.example",
+      "domain@far.example",
+      "host@far.example",
+      "host2@elsewhere.example",
+    ]);
+    await house.empty();
+    expect(await house.read("Drop", `${id}.eml`)).toContain("x-receiver: local@far.example");
+    expect(Object.fromEntries(house.world.sent.map(({ key, to }) => [key, to]))).toEqual({
+      "far.example": ["default@far.example"],
+      "other.example": ["domain@far.example"],
+      "[2001:db8::1]:2525": ["host@far.example", "host2@elsewhere.example"],
+    });
+  });
+
+  test("may be unreachable: 5xx fails the recipient and its sender hears the reply, 4xx waits and is routed again", async () => {
+    let later: NextHopAnswer = { unreachable: "451 4.4.1 line is down" };
+    await using house = await openHouse({
+      routerSinks: [
+        router((address) => {
+          if (address.startsWith("gone")) return { unreachable: "550 5.1.1 No such user" };
+          return address.startsWith("later") ? later : "default";
+        }),
+      ],
+    });
+    await house.accept(["gone@far.example", "later@far.example"]);
+    await until(() => house.world.to("client.example").length === 1 && house.queue[0]?.state === "retry");
+    expect(house.world.to("client.example")[0]?.text).toMatch(
+      /Final-Recipient: rfc822;gone@[^]*Status: 5\.1\.1/,
+    );
+    expect(house.queue[0]?.reason).toBe("451 4.4.1 line is down");
+    later = "default";
+    await house.clock.advance(MINUTE + 200);
+    await house.empty();
+    expect(house.world.to("far.example")).toMatchObject([{ to: ["later@far.example"] }]);
+  });
+
+  test("has a queue for each type of message", async () => {
+    await using house = await openHouse({
+      routerSinks: [
+        router(() => ({ host: "hub.example" }), { getMessageType: (msg) => (msg.size > 100 ? 7 : 0) }),
+      ],
+    });
+    await house.accept(["a@far.example"]);
+    await house.accept(["b@far.example"], { text: `Subject: ${"x".repeat(100)}\r\n\r\n` });
+    await house.empty();
+    expect(house.world.sent.map(({ key }) => key).toSorted()).toEqual([
+      "hub.example:25",
+      "hub.example:25 (type 7)",
+    ]);
+  });
+
+  test("may be looked for by promise: only that message waits", async () => {
+    let answer = (): void => undefined;
+    await using house = await openHouse({
+      routerSinks: [
+        async (subject) => {
+          if (subject.kind !== "route") return;
+          if (subject.msg.recipients[0]?.address === "slow@far.example")
+            await new Promise<void>((resolve) => {
+              answer = resolve;
+            });
+          subject.router = { getNextHop: () => ({ host: "asked.example" }) };
+        },
+      ],
+    });
+    await house.accept(["slow@far.example"]);
+    await house.accept(["fast@far.example"]);
+    await until(() => house.world.sent.length === 1);
+    expect(house.world.sent[0]?.to).toEqual(["fast@far.example"]);
+    answer();
+    await house.empty();
+    expect(house.world.to("asked.example:25").map(({ to }) => to)).toEqual([
+      ["fast@far.example"],
+      ["slow@far.example"],
+    ]);
+  });
+
+  test("is routed once when routes are reset while the sink has not answered", async () => {
+    const answers: (() => void)[] = [];
+    await using house = await openHouse({
+      routerSinks: [
+        (subject) =>
+          subject.kind === "route" ? new Promise<void>((resolve) => answers.push(resolve)) : undefined,
+      ],
+    });
+    await house.accept(["a@far.example"]);
+    house.transport.reconfigure(house.live());
+    await until(() => answers.length > 0);
+    for (const answer of answers) answer();
+    await house.empty();
+    expect(house.world.sent).toHaveLength(1);
+  });
+});
+
+describe("several routers", () => {
+  test("wrap one another in the order of their priorities, until one answers S_FALSE", async () => {
+    await using house = await openHouse({
+      routerSinks: [
+        router(() => ({ host: "first.example" })),
+        (subject) => {
+          if (subject.kind !== "route") return undefined;
+          const before = subject.router;
+          subject.router = {
+            getNextHop: (msg, recipient) =>
+              recipient.address.startsWith("a") ? "default" : before.getNextHop(msg, recipient),
+          };
+          return sinkResult.skipRemaining;
+        },
+        always({ host: "never.example" }),
+      ],
+    });
+    await house.accept(["a@far.example", "b@far.example"]);
+    await house.empty();
+    expect(house.world.sent.map(({ key }) => key).toSorted()).toEqual(["far.example", "first.example:25"]);
+  });
+});
+
+describe("a router that fails", () => {
+  test.each([
+    [
+      "throws in getNextHop",
+      () =>
+        router(() => {
+          throw new Error("broken");
+        }),
+    ],
+    ["answers nonsense", () => always("elsewhere")],
+    ["names no host", () => always({ host: "bad host\r\nRSET" })],
+    ["names no port", () => always({ host: "hub.example", port: 0 })],
+    ["gives no reply", () => always({ unreachable: "200 fine" })],
+    ["answers with a promise", () => always(Promise.resolve("local"))],
+    ["has a type that is none", () => router(() => "local", { getMessageType: () => -1 })],
+    [
+      "throws when asked for its router",
+      () => () => {
+        throw new Error("broken");
+      },
+    ],
+    ["is late", () => () => new Promise<void>(() => undefined)],
+  ])("and %s keeps the message waiting; it is routed again", async (_name, sink) => {
+    let isFixed = false;
+    const broken = sink();
+    await using house = await openHouse({
+      routerSinks: [(subject) => (isFixed || subject.kind !== "route" ? undefined : broken(subject))],
+    });
+    await house.accept(["a@far.example"]);
+    await house.clock.advance(MINUTE);
+    await until(() => house.queue[0]?.state === "retry");
+    expect(house.queue[0]?.reason).toMatch(/^451 4\.4\.0|^451 4\.4/);
+    expect(house.world.sent).toEqual([]);
+    isFixed = true;
+    await house.clock.advance(2 * MINUTE);
+    await house.empty();
+    expect(house.world.to("far.example")).toHaveLength(1);
+  });
+
+  test("counts as not there when its binding says continue", async () => {
+    await using house = await openHouse({
+      onError: "continue",
+      routerSinks: [
+        (subject) => {
+          if (subject.kind === "route") subject.router = { getNextHop: () => ({ host: "half.example" }) };
+          throw new Error("broken");
+        },
+      ],
+    });
+    await house.accept(["a@far.example"]);
+    await house.empty();
+    expect(house.world.to("far.example")).toHaveLength(1);
+  });
+});
+
+describe("links", () => {
+  const watching = (told: LinkState[], use: (links: LinkControl) => void) => (subject: RouterSubject) => {
+    if (subject.kind === "link") told.push(subject.link);
+    else use(subject.links);
+  };
+
+  test("that go down and come back are told to the sinks", async () => {
+    const told: LinkState[] = [];
+    await using house = await openHouse({ routerSinks: [watching(told, () => undefined)] });
+    house.world.answers.set("far.example", () => unreachable());
+    await house.accept(["a@far.example"]);
+    await until(() => told.length === 1);
+    house.world.answers.delete("far.example");
+    await house.clock.advance(MINUTE + 200);
+    await house.empty();
+    expect(told).toMatchObject([
+      { nextHop: "far.example", isUp: false, failures: 1 },
+      { nextHop: "far.example", isUp: true, failures: 0 },
+    ]);
+  });
+
+  test("that a sink sets down keep their mail waiting until the time is over or a sink sets them up", async () => {
+    let control: LinkControl | undefined;
+    await using house = await openHouse({
+      routerSinks: [
+        watching([], (links) => {
+          if (control === undefined) links.down("Far.example", HOUR);
+          control = links;
+        }),
+      ],
+    });
+    await house.accept(["a@far.example"]);
+    await house.accept(["b@near.example"]);
+    await until(() => house.world.sent.length === 1);
+    expect(house.world.attempts).toEqual(["near.example"]);
+    expect(house.queue[0]).toMatchObject({ state: "retry" });
+    control?.up("far.example");
+    await house.empty();
+    control?.down("far.example", HOUR);
+    await house.accept(["c@far.example"]);
+    await house.clock.advance(HOUR + 1000);
+    await house.empty();
+    expect(house.world.to("far.example")).toHaveLength(2);
+    expect(() => control?.down("far.example", Number.NaN)).toThrow(RangeError);
+  });
+
+  test("a reset routes what waits anew, and asking for one each time does not keep the service busy", async () => {
+    let calls = 0;
+    let hop = "old.example";
+    let control: LinkControl | undefined;
+    await using house = await openHouse({
+      routerSinks: [
+        (subject) => {
+          if (subject.kind !== "route") return;
+          calls += 1;
+          control = subject.links;
+          subject.links.reset();
+          subject.router = { getNextHop: () => ({ domain: hop }) };
+        },
+      ],
+    });
+    house.world.answers.set("old.example", () => unreachable());
+    await house.accept(["a@far.example"]);
+    await until(() => house.queue[0]?.queue === "old.example" && house.world.attempts.length === 1);
+    await house.clock.advance(10_000);
+    expect(calls).toBeLessThan(20);
+    hop = "new.example";
+    control?.reset();
+    await house.clock.advance(2000);
+    await house.empty();
+    expect(house.world.to("new.example")).toHaveLength(1);
+  });
+});
+
+test("mail that a script sends through a server goes there, whatever routers say", async () => {
+  await using house = await openHouse({ routerSinks: [always({ host: "never.example" })] });
+  await house.accept(["a@far.example"], { nextHop: "named.example:2525" });
+  await house.empty();
+  expect(house.world.sent.map(({ key }) => key)).toEqual(["named.example:2525"]);
+});
