@@ -4,6 +4,7 @@ import { bindingsCommand } from "./cli/bindings.ts";
 import { checkCommand } from "./cli/check.ts";
 import { explainCommand } from "./cli/explain.ts";
 import { devCommand } from "./cli/dev.ts";
+import { importCommand } from "./cli/import.ts";
 import { newCommand } from "./cli/new.ts";
 import { passwordCommand } from "./cli/password.ts";
 import { createProgram, runProgram } from "./cli/program.ts";
@@ -30,6 +31,7 @@ const program = createProgram(
     checkCommand(checkScripts),
     bindingsCommand,
     smtpregCommand,
+    importCommand,
     queueCommand,
     scriptsCommand,
     explainCommand,

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { isMap, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from "yaml";
+import { isMap, isNode, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { DEFAULT_PRIORITY } from "../events/binding.ts";
 import { checkConfig, completeBindings, readConfigFile } from "./load.ts";
@@ -36,7 +36,7 @@ export type Bag = "source" | "sink" | "binding";
 /** A configuration file opened for editing. `save` checks and writes all changes at once. */
 export class BindingEditor {
   readonly #file: string;
-  readonly #document: Document;
+  #document: Document;
   /** The text as read: `save` refuses when somebody else has written meanwhile. */
   readonly #original: string | undefined;
 
@@ -102,6 +102,29 @@ export class BindingEditor {
     return id;
   }
 
+  /** The value of a key, undefined when the file does not have it. */
+  setting(at: readonly (string | number)[]): unknown {
+    const found: unknown = this.#document.getIn(at, true);
+    return isNode(found) ? found.toJS(this.#document) : found;
+  }
+
+  setSetting(at: readonly (string | number)[], value: unknown): void {
+    this.#document.setIn(at, this.#document.createNode(value));
+  }
+
+  /** Makes changes if the file is valid with them; else takes them back and answers what is wrong. */
+  attempt(change: () => void): string | undefined {
+    const before = this.#document.clone();
+    try {
+      change();
+      this.#check();
+      return undefined;
+    } catch (thrown) {
+      this.#document = before;
+      return describeError(thrown);
+    }
+  }
+
   remove(name: string): void {
     this.#document.deleteIn(["bindings", this.#find(name).index]);
   }
@@ -123,6 +146,11 @@ export class BindingEditor {
     return removed;
   }
 
+  /** The file as `save` would write it. */
+  text(): string {
+    return this.#document.toString({ lineWidth: 0 });
+  }
+
   async save(): Promise<void> {
     this.#check();
     const now = existsSync(this.#file) ? await readConfigFile(this.#file) : undefined;
@@ -132,15 +160,11 @@ export class BindingEditor {
         `${this.#file} was changed by somebody else meanwhile; nothing was written`,
       );
     }
-    await replaceFile(this.#file, this.#text());
-  }
-
-  #text(): string {
-    return this.#document.toString({ lineWidth: 0 });
+    await replaceFile(this.#file, this.text());
   }
 
   #check(): ReturnType<typeof checkConfig> {
-    return checkConfig(this.#text(), path.basename(this.#file));
+    return checkConfig(this.text(), path.basename(this.#file));
   }
 
   /** By GUID when it looks like one, else by display name; the first match wins (REFERENCE 5.5). */

@@ -123,6 +123,11 @@ export const ERROR_CODES = {
     meaning: "A command was given an argument it cannot use.",
     remedy: "See `onarrival COMMAND --help`.",
   },
+  IMPORT_INVALID: {
+    owner: "operator",
+    meaning: "The file to import is no MetaBase.xml and no listing of smtpreg /enum, or is larger than any.",
+    remedy: "Export it again from the old server: MetaBase.xml, or the output of smtpreg.vbs /enum.",
+  },
   FILE_EXISTS: {
     owner: "operator",
     meaning: "A command would have to overwrite a file that is there.",

@@ -11,6 +11,7 @@ const OUR_ENDINGS = /\.(?:js|mjs|ts)$/i;
 /** `c:\scripts\my.vbs` → my.js, to be written. Names that are ours already stay as they are. */
 export function namedScript(given: string): NamedScript {
   const file = given.trim().split(/[\\/]/).at(-1) ?? "";
+  if (file === "") return { scriptName: "", notes: [] };
   const notes: string[] = [];
   if (file !== given) notes.push(`${given} becomes ${file}: scripts lie in the scripts folder`);
   if (OUR_ENDINGS.test(file)) return { scriptName: file, notes };

@@ -1,0 +1,191 @@
+// Brings what was read of an old metabase into an opened onarrival.yaml. What stands there already stays, unless told otherwise.
+import { isDeepStrictEqual } from "node:util";
+import { OnArrivalError } from "../../core/errors.ts";
+import type { BindingEditor, NewBinding } from "../edit.ts";
+import type { BindingSettings } from "../schema.ts";
+import { type KnownSinks, type MappedBinding, mapBinding } from "./binding-map.ts";
+import type { OldBinding, OldMetabase } from "./old-metabase.ts";
+import { type TakenSetting, meaningOfServer } from "./server-settings.ts";
+
+export interface ImportLine {
+  readonly what: string;
+  readonly text: string;
+}
+
+export interface ImportReport {
+  readonly taken: readonly ImportLine[];
+  /** Stands in the file with another value. */
+  readonly kept: readonly ImportLine[];
+  /** Not taken over; `text` says why. */
+  readonly left: readonly ImportLine[];
+  /** What a person has to know or do. */
+  readonly notes: readonly ImportLine[];
+}
+
+/** More than any server had. */
+const MAX_SERVERS = 100;
+const MAX_BINDINGS = 2000;
+const MAX_NAMES = 20;
+
+export interface ImportOptions extends KnownSinks {
+  readonly overwrite: boolean;
+}
+
+export function importMetabase(
+  editor: BindingEditor,
+  old: OldMetabase,
+  options: ImportOptions,
+): ImportReport {
+  if (old.servers.length > MAX_SERVERS || old.bindings.length > MAX_BINDINGS)
+    throw new OnArrivalError(
+      "IMPORT_INVALID",
+      `it has more than ${MAX_SERVERS} servers or ${MAX_BINDINGS} bindings`,
+    );
+  const run = new ImportRun(editor, options);
+  run.servers(old);
+  run.bindings(old);
+  return run.report;
+}
+
+class ImportRun {
+  readonly report = {
+    taken: [] as ImportLine[],
+    kept: [] as ImportLine[],
+    left: [] as ImportLine[],
+    notes: [] as ImportLine[],
+  };
+  readonly #editor: BindingEditor;
+  readonly #options: ImportOptions;
+
+  constructor(editor: BindingEditor, options: ImportOptions) {
+    this.#editor = editor;
+    this.#options = options;
+  }
+
+  servers({ servers }: OldMetabase): void {
+    for (const [index, server] of servers.entries()) {
+      const { comment, settings, left, unknown } = meaningOfServer(server);
+      if (servers.length > 1) this.#nameServer(index, comment ?? `smtpsvc ${server.instance}`);
+      for (const setting of settings) this.#set(index, setting);
+      for (const { name, why } of left)
+        this.report.left.push({ what: place(server.instance, name), text: why });
+      if (unknown.length > 0) this.report.left.push(unknownLine(server.instance, unknown));
+    }
+  }
+
+  /** A server that the file does not have yet needs a name of its own. */
+  #nameServer(index: number, wanted: string): void {
+    if (this.#editor.setting(["virtualServers", index]) !== undefined) return;
+    const taken = this.#editor.servers();
+    const name = wanted.trim().slice(0, 50) || "smtpsvc";
+    const unique = taken.includes(name) ? `${name} ${index + 1}` : name;
+    this.#editor.setSetting(["virtualServers", index], { name: unique });
+  }
+
+  #set(index: number, { path, value, from }: TakenSetting): void {
+    const at = ["virtualServers", index, ...path];
+    const what = `virtualServers[${index}].${path.join(".")}`;
+    const present = this.#editor.setting(at);
+    if (isDeepStrictEqual(present, value)) return;
+    if (present !== undefined && !this.#options.overwrite) {
+      this.report.kept.push({ what, text: `${show(present)} stays, ${from} is ${show(value)}` });
+      return;
+    }
+    const problem = this.#editor.attempt(() => this.#editor.setSetting(at, value));
+    if (problem === undefined) this.report.taken.push({ what, text: `${show(value)} (${from})` });
+    else this.report.left.push({ what: `${from} as ${what}`, text: problem });
+  }
+
+  bindings({ servers, bindings }: OldMetabase): void {
+    const names = this.#editor.servers();
+    const present = this.#editor.list();
+    const additions: Addition[] = [];
+    for (const old of bindings) {
+      const what = `binding ${old.displayName ?? old.id ?? old.sinkClass}`;
+      const index = servers.length === 0 ? old.instance - 1 : servers.findIndex(isOf(old));
+      const server = names[index];
+      const mapped = mapBinding(old, this.#options);
+      if (server === undefined)
+        this.report.left.push({
+          what,
+          text: `onarrival.yaml has no virtual server for instance ${old.instance}`,
+        });
+      else if (typeof mapped === "string") this.report.left.push({ what, text: mapped });
+      else
+        this.#plan(
+          what,
+          { ...mapped, what, server: names.length > 1 ? server : undefined },
+          present,
+          additions,
+        );
+    }
+    this.#addAll(additions);
+  }
+
+  #plan(
+    what: string,
+    mapped: Omit<Addition, "replaces">,
+    present: readonly BindingSettings[],
+    additions: Addition[],
+  ): void {
+    const same = present.find((known) => isSame(known, mapped));
+    if (same !== undefined && !this.#options.overwrite)
+      this.report.kept.push({ what, text: "a binding of that id or name is there" });
+    else additions.push({ ...mapped, replaces: same?.id });
+  }
+
+  /** All at once; when the file would not be valid, one by one to find the culprits. */
+  #addAll(additions: readonly Addition[]): void {
+    if (this.#editor.attempt(() => additions.forEach((addition) => this.#add(addition))) === undefined) {
+      for (const addition of additions) this.#noteAdded(addition);
+      return;
+    }
+    for (const addition of additions) {
+      const problem = this.#editor.attempt(() => this.#add(addition));
+      if (problem === undefined) this.#noteAdded(addition);
+      else this.report.left.push({ what: addition.what, text: problem });
+    }
+  }
+
+  #add({ binding, server, replaces }: Addition): void {
+    if (replaces !== undefined) this.#editor.remove(replaces);
+    this.#editor.add({ ...binding, server });
+  }
+
+  #noteAdded({ what, binding, notes }: Addition): void {
+    const sink = binding.scriptName ?? binding.sinkClass;
+    this.report.taken.push({ what, text: `${binding.event}, ${sink}, ${binding.rule ?? "all messages"}` });
+    for (const text of notes) this.report.notes.push({ what, text });
+  }
+}
+
+interface Addition extends MappedBinding {
+  readonly what: string;
+  readonly server: string | undefined;
+  readonly replaces: string | undefined;
+}
+
+const isOf =
+  ({ instance }: OldBinding) =>
+  (server: { readonly instance: number }): boolean =>
+    server.instance === instance;
+
+function isSame(
+  known: BindingSettings,
+  { binding, server }: { binding: NewBinding; server: string | undefined },
+): boolean {
+  if (binding.id !== undefined && known.id === binding.id) return true;
+  return known.displayName === binding.displayName && known.server === server;
+}
+
+const place = (instance: number, name: string): string => `${name} of instance ${instance}`;
+
+function unknownLine(instance: number, names: readonly string[]): ImportLine {
+  const more = names.length > MAX_NAMES ? `, and ${names.length - MAX_NAMES} more` : "";
+  return {
+    what: place(instance, `${names.length} other properties`),
+    text: `they are no settings of mail: ${names.slice(0, MAX_NAMES).join(", ")}${more}`,
+  };
+}
+
+const show = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));

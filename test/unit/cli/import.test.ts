@@ -1,0 +1,212 @@
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { importCommand } from "../../../src/cli/import.ts";
+import { createProgram, runProgram } from "../../../src/cli/program.ts";
+import { smtpregCommand } from "../../../src/cli/smtpreg.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+
+const METABASE = fileURLToPath(new URL("../../fixtures/metabase/MetaBase.xml", import.meta.url));
+
+let folder = "";
+let file = "";
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "onarrival-import-"));
+  file = path.join(folder, "onarrival.yaml");
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(...args: readonly string[]): Promise<Run> {
+  const said = { out: "", err: "" };
+  const output = {
+    out: (text: string) => void (said.out += text),
+    err: (text: string) => void (said.err += text),
+  };
+  const program = createProgram([importCommand, smtpregCommand], { output });
+  const code = await runProgram(program, [...args, "-c", file], output);
+  return { code, ...said };
+}
+
+async function put(name: string, text: string | Buffer): Promise<string> {
+  const at = path.join(folder, name);
+  await writeFile(at, text);
+  return at;
+}
+
+const there = (name: string): Promise<boolean> =>
+  readFile(path.join(folder, name)).then(
+    () => true,
+    () => false,
+  );
+
+describe("a MetaBase.xml", () => {
+  test("becomes settings and bindings, and what does not is listed with the reason", async () => {
+    const { code, out } = await run("import", METABASE);
+    expect(code).toBe(0);
+    const { virtualServers, bindings } = await loadConfig(file);
+    expect(virtualServers).toHaveLength(1);
+    expect(virtualServers[0]).toMatchObject({
+      listen: ["0.0.0.0:25", "192.0.2.1:587"],
+      hostName: "mail.example.com",
+      domains: { local: ["mail.example.com", "branch.example.com"] },
+      delivery: { smartHost: "[192.0.2.9]", mx: false },
+      limits: { idleTimeoutMs: 300_000, maxHops: 15, maxMessageSize: 2_097_152, maxRecipients: 100 },
+      retry: { intervalsMinutes: [15, 30, 60, 240] },
+    });
+    expect(bindings).toEqual([
+      expect.objectContaining({
+        id: "{871736C0-FD85-11D0-869A-00C04FD65616}",
+        displayName: "Disclaimer",
+        event: "OnTransportSubmission",
+        enabled: false,
+        expiration: Date.parse("2030-12-31T18:00:00Z"),
+        sourceProperties: { rule: "mail from=*@example.com", priority: 300 },
+        sinkProperties: { ScriptName: "disclaimer.js", Text: '"café" <here>' },
+      }),
+    ]);
+    for (const line of [
+      "  BadMailDirectory of instance 1: Pickup, Queue, Drop and Badmail lie below mailroot",
+      '  MaxRecipients of instance 1: "100000000000" is no number',
+      "  Domain partner.example.net of instance 1: its route (RouteAction 2) has to be chosen",
+      "  2 other properties of instance 1: they are no settings of mail: UnknownName_61537, AdminACL",
+      "  binding Call ahead: its class Acme.CallAhead is a COM object",
+      "  binding Disclaimer: VBScript does not run here: rewrite disclaimer.vbs as disclaimer.js",
+      "  binding Disclaimer: it is disabled, because the scripts folder has no disclaimer.js yet",
+    ])
+      expect(out).toContain(line);
+    expect(out).not.toContain("4963446172");
+  });
+
+  test("leaves a binding enabled whose script was rewritten already", async () => {
+    await mkdir(path.join(folder, "scripts"));
+    await put("scripts/disclaimer.js", "");
+    await run("import", METABASE);
+    expect((await loadConfig(file)).bindings[0]?.enabled).toBe(true);
+  });
+
+  test("overwrites nothing that is there unless told so, and keeps comments", async () => {
+    await put("onarrival.yaml", "# mine\nvirtualServers:\n  - limits: { maxHops: 20 } # careful\n");
+    const first = await run("import", METABASE);
+    expect(first.out).toContain("virtualServers[0].limits.maxHops: 20 stays, HopCount is 15");
+    const text = await readFile(file, "utf8");
+    expect(text).toMatch(/^# mine\nvirtualServers:\n {2}- limits: \{ maxHops: 20, .*\} # careful\n/);
+    const again = await run("import", METABASE);
+    expect(again.out).toContain("binding Disclaimer: a binding of that id or name is there");
+    expect(again.out).not.toContain("taken over:\n  v");
+    expect(await readFile(file, "utf8")).toBe(text);
+    await run("import", METABASE, "--overwrite");
+    const { virtualServers, bindings } = await loadConfig(file);
+    expect(virtualServers[0]?.limits.maxHops).toBe(15);
+    expect(bindings).toHaveLength(1);
+  });
+
+  test("--dry-run prints the file as it would be and writes nothing", async () => {
+    const { out } = await run("import", METABASE, "--dry-run");
+    expect(out).toContain("the file would be:\n\nvirtualServers:\n  - limits:\n");
+    const { written, taken }: { written: boolean; taken: unknown[] } = JSON.parse(
+      (await run("import", METABASE, "--dry-run", "--json")).out,
+    );
+    expect([written, taken.length > 5]).toEqual([false, true]);
+    expect(await there("onarrival.yaml")).toBe(false);
+  });
+
+  test("with two servers gives each its own settings, route and bindings", async () => {
+    const server = (instance: number, more: string): string =>
+      `<IIsSmtpServer Location="/LM/SmtpSvc/${instance}" ServerBindings=":${24 + instance}:" ${more}/>`;
+    const binding = `<IIsConfigObject Location="/LM/SMTPSVC/3/EventManager/EventTypes/{FF3CAA23-00B9-11D2-9DFB-00C04FA322BA}/Bindings/{00000000-0000-0000-0000-000000000003}">
+      <Custom Name="SinkClass" Value="OnArrival.AddHeader"/></IIsConfigObject>`;
+    const xml = await put(
+      "two.xml",
+      `<c>${server(3, 'ServerComment="Outside"')}${server(1, 'SmartHost="relay.example.com" MaxMessageSize="10"')}${binding}</c>`,
+    );
+    const { out } = await run("import", xml);
+    const { virtualServers, bindings } = await loadConfig(file);
+    expect(virtualServers.map(({ name, listen, delivery }) => [name, listen, delivery.mx])).toEqual([
+      ["smtpsvc 1", ["0.0.0.0:25"], false],
+      ["Outside", ["0.0.0.0:27"], true],
+    ]);
+    expect(bindings[0]?.server).toBe("Outside");
+    // What the file's own check refuses is left out with its words.
+    expect(out).toMatch(
+      /MaxMessageSize as virtualServers\[0\]\.limits\.maxMessageSize: .*must be a size from 1024/,
+    );
+  });
+});
+
+describe("a listing of /enum", () => {
+  test("that smtpreg printed brings the same bindings back", async () => {
+    await put(
+      "onarrival.yaml",
+      `bindings:
+  - { id: "{871736C0-FD85-11D0-869A-00C04FD65616}", displayName: A = b, event: OnArrival, sinkClass: OnArrival.AddHeader,
+      sourceProperties: { rule: "rcpt to=*;mail from=x=y", priority: 7 }, sinkProperties: { name: X-A, value: "1 = 2" } }
+  - { id: "{871736C0-FD85-11D0-869A-00C04FD65617}", displayName: Off, event: OnArrival, enabled: false, sinkClass: OnArrival.AddHeader,
+      sourceProperties: { priority: 24575 }, sinkProperties: { name: X-B } }
+`,
+    );
+    const before = (await loadConfig(file)).bindings.map((binding) => ({ enabled: true, ...binding }));
+    const { out } = await run("smtpreg", "/enum");
+    await rm(file);
+    // A console of Windows writes UTF-16.
+    const listing = await put("enum.txt", Buffer.from(`\ufeff${out.replaceAll("\n", "\r\n")}`, "utf16le"));
+    expect((await run("import", listing)).code).toBe(0);
+    expect((await loadConfig(file)).bindings).toEqual(before);
+  });
+
+  test("with a binding of an instance that is not here says so", async () => {
+    const listing = await put(
+      "enum.txt",
+      "| Source |\n Name: smtpsvc 2\n| Binding |\n Event: SMTP OnTransportSubmission/OnArrival\n SinkClass: OnArrival.AddHeader\n",
+    );
+    const { out } = await run("import", listing);
+    expect(out).toContain("binding OnArrival.AddHeader: onarrival.yaml has no virtual server for instance 2");
+    expect(await there("onarrival.yaml")).toBe(false);
+  });
+});
+
+describe("a file that is neither", () => {
+  test.each([
+    ["text", "hello\n", "neither a MetaBase.xml nor a listing"],
+    ["XML without mail", '<a Location="/LM/W3SVC"/>', "it has no SMTP service"],
+    ["XML that ends early", '<a Location="/LM/SmtpSvc">', "line 1, column 27: </a> is missing"],
+  ])("%s is refused", async (_title, text, problem) => {
+    const { code, err } = await run("import", await put("x", text));
+    expect(code).toBe(1);
+    expect(err).toContain(problem);
+    expect(await there("onarrival.yaml")).toBe(false);
+  });
+
+  test("100 MB, a folder and a device are refused without reading them", async () => {
+    const large = path.join(folder, "large.xml");
+    await using handle = await open(large, "w");
+    await handle.truncate(100 * 1024 * 1024);
+    for (const name of [large, folder, "/dev/zero"]) {
+      const { code, err } = await run("import", name);
+      expect([code, err]).toEqual([1, expect.stringContaining("is no file of at most 33554432 bytes")]);
+    }
+  });
+
+  test("thousands of bindings are refused, hundreds are taken in one go", async () => {
+    const listing = (count: number): string =>
+      `| Source |\n Name: smtpsvc 1\n${Array.from(
+        { length: count },
+        (_, at) =>
+          `| Binding |\n Event: SMTP OnTransportSubmission/OnArrival\n Name: b${at}\n SinkClass: OnArrival.AddHeader\n`,
+      ).join("")}`;
+    expect((await run("import", await put("many", listing(2001)))).err).toContain(
+      "more than 100 servers or 2000",
+    );
+    expect((await run("import", await put("some", listing(300)))).code).toBe(0);
+    expect((await loadConfig(file)).bindings).toHaveLength(300);
+  });
+});
