@@ -14,6 +14,7 @@ export default defineConfig({
   // In a clone the package is its sources; the installed one is compiled (`npm run build`).
   resolve: { alias: { "onarrival/testing": fileURLToPath(new URL("src/testing.ts", import.meta.url)) } },
   test: {
+    globalSetup: "test/support/compiled.ts",
     // Vitest would leave one of two processors idle.
     maxWorkers: 3,
     projects: [

@@ -1,10 +1,10 @@
 // A command of `onarrival` that runs until it is told to end: `await using program = startProgram(["dev"], { cwd })`.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { MAIN } from "./compiled.ts";
 import { eventually } from "./eventually.ts";
 
 const NODE = fileURLToPath(new URL("../../node_modules/.bin/node", import.meta.url));
-const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
 export interface Program extends AsyncDisposable {
   /** All that it wrote to stdout and stderr so far. */

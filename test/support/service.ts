@@ -4,12 +4,12 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { MAIN } from "./compiled.ts";
 import { eventually } from "./eventually.ts";
 import { tempFolder, type TempFolder } from "./temp-folder.ts";
 import type { QueueEntry } from "../../src/transport/queue-view.ts";
 
 const NODE = fileURLToPath(new URL("../../node_modules/.bin/node", import.meta.url));
-const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 15_000;
 

@@ -8,6 +8,7 @@ import { type Capabilities, DEFAULT_SCRIPT_LIMITS, type ScriptLimits } from "../
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { createScriptHost, type ScriptHost } from "../../../src/sandbox/script-host.ts";
+import { compiledProgram } from "../../support/compiled.ts";
 
 const SCRIPT = `export default function onArrival(msg, status, event) {
   const { code } = event.properties;
@@ -35,7 +36,13 @@ beforeAll(async () => {
   await symlink(path.join(root, "outside.txt"), path.join(folder, "assets/link.txt"));
   // Windows has no such program and no such files.
   if (process.platform !== "win32") execFileSync(MAKE_PIPE, [path.join(folder, "assets/fifo.txt")]);
-  host = createScriptHost({ folder, log: silentLogger, watch: false, settings: { processes: 1 } });
+  host = createScriptHost({
+    folder,
+    log: silentLogger,
+    watch: false,
+    program: await compiledProgram(),
+    settings: { processes: 1 },
+  });
   await host.start();
 });
 afterAll(async () => {

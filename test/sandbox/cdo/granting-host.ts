@@ -6,6 +6,7 @@ import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { createScriptHost, type ScriptHostOptions } from "../../../src/sandbox/script-host.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+import { compiledProgram } from "../../support/compiled.ts";
 
 /** Each line that it logs is one of `said`; an exception of the object model is told as "NAME number message". */
 const SCRIPT = `export default function onArrival(msg, status, event) {
@@ -47,6 +48,7 @@ export async function startGrantingHost(
     folder,
     log: silentLogger,
     watch: false,
+    program: await compiledProgram(),
     settings: { processes: 1 },
     ...options(root),
   });

@@ -7,6 +7,7 @@ import { Content } from "../../../src/message/content.ts";
 import { createScriptHost, type RunAnswer, type ScriptHost } from "../../../src/sandbox/script-host.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { MESSAGE, requestOf } from "./pool-fixture.ts";
+import { compiledProgram } from "../../support/compiled.ts";
 
 const HOSTILE: Record<string, string> = {
   "heap.js": "const a = []; while (1) a.push(new Array(1000));",
@@ -33,7 +34,13 @@ beforeAll(async () => {
   );
   for (const [name, code] of Object.entries(HOSTILE))
     await writeFile(join(folder, name), `export default function onArrival(msg) { ${code} }`);
-  host = createScriptHost({ folder, log: silentLogger, watch: false, settings: { processes: 2 } });
+  host = createScriptHost({
+    folder,
+    log: silentLogger,
+    watch: false,
+    program: await compiledProgram(),
+    settings: { processes: 2 },
+  });
   await host.start();
 });
 

@@ -11,11 +11,12 @@ import { Strikes } from "../../../src/sandbox/strikes.ts";
 import type { JobTask } from "../../../src/sandbox/tasks.ts";
 import { WorkerPool } from "../../../src/sandbox/worker-pool.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
+import { compiledFile } from "../../support/compiled.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 export const fakeProgram: SandboxProgram = {
-  file: fileURLToPath(new URL("fake-worker.ts", import.meta.url)),
+  file: compiledFile("test/sandbox/pool/fake-worker.ts"),
   readable: [root],
 };
 

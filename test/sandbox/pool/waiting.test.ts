@@ -13,6 +13,7 @@ import { createScriptHost, type RunAnswer, type ScriptHost } from "../../../src/
 import { DEFAULT_SCRIPT_LIMITS, type ScriptLimits } from "../../../runtime/contract.ts";
 import { eventually } from "../../support/eventually.ts";
 import { callOf, createFixture, requestOf, taskOf } from "./pool-fixture.ts";
+import { compiledProgram } from "../../support/compiled.ts";
 
 const SCRIPTS: Record<string, string> = {
   "fetching.js": `export default async function onArrival(msg, status, { messageId }) {
@@ -86,7 +87,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "waiting-"));
   for (const [name, code] of Object.entries(SCRIPTS)) await writeFile(join(folder, name), code);
   const settings = { processes: 1, killGraceMs: 200 };
-  host = createScriptHost({ folder, log: silentLogger, watch: false, settings, broker });
+  const program = await compiledProgram();
+  host = createScriptHost({ folder, log: silentLogger, watch: false, program, settings, broker });
   await host.start();
   // Each version has proved itself before the tests begin.
   await Promise.all([run("fetching.js", "now-first"), run("quick.js", "q"), run("dying.js", "live")]);
@@ -177,7 +179,8 @@ describe("while a script waits", () => {
 
   test("the versions of its run stay in the process, although they are no longer live", async () => {
     const settings = { processes: 1, settleMs: 5 };
-    const watching = createScriptHost({ folder, log: silentLogger, settings, broker });
+    const program = await compiledProgram();
+    const watching = createScriptHost({ folder, log: silentLogger, program, settings, broker });
     await watching.start();
     try {
       const [first, second] = ["fetching.js", "quick.js"].map((name) => {

@@ -10,6 +10,7 @@ import {
 import type { ScriptControl } from "../../../src/sandbox/script-control.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type TempFolder, tempFolder } from "../../support/temp-folder.ts";
+import { compiledProgram } from "../../support/compiled.ts";
 
 export const SCRIPT = "export default function onArrival(msg) { return 0; }\n";
 export const OTHER = "export default function onArrival(msg) { return 1; }\n";
@@ -66,6 +67,7 @@ export class Reloading implements AsyncDisposable {
       folder: this.folder,
       stateFolder: this.stateFolder,
       log: collector(this.lines),
+      program: await compiledProgram(),
       ...this.#options,
       settings: { processes: 1, rescanMs: 300, pollMs: 100, removalMs: 150, ...this.#options.settings },
     });

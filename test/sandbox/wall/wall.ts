@@ -13,6 +13,7 @@ import {
   type ScriptOutcome,
 } from "../../../src/sandbox/script-host.ts";
 import { DEFAULT_SCRIPT_LIMITS, type ScriptLimits } from "../../../runtime/contract.ts";
+import { compiledProgram } from "../../support/compiled.ts";
 
 export const MESSAGE = [
   "From: Ann <ann@example.com>",
@@ -61,6 +62,7 @@ export class Wall {
       folder,
       log: silentLogger,
       watch: false,
+      program: await compiledProgram(),
       settings: { ...common, ...settings },
     });
     await host.start();

@@ -7,6 +7,7 @@ import { type Capabilities, DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contr
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { createScriptHost, type ScriptHost } from "../../../src/sandbox/script-host.ts";
+import { compiledProgram } from "../../support/compiled.ts";
 
 const SCRIPT = `export default function onArrival(msg, status, event) {
   const s = new ActiveXObject("ADODB.Stream"); s.Type = 1; s.Open(); s.Write(new Uint8Array(9));
@@ -22,7 +23,13 @@ beforeAll(async () => {
   await writeFile(path.join(folder, "s.js"), SCRIPT);
   await writeFile(path.join(folder, "assets/a.bin"), Buffer.from([1, 2, 255]));
   await writeFile(path.join(folder, "secret.txt"), "secret");
-  host = createScriptHost({ folder, log: silentLogger, watch: false, settings: { processes: 1 } });
+  host = createScriptHost({
+    folder,
+    log: silentLogger,
+    watch: false,
+    program: await compiledProgram(),
+    settings: { processes: 1 },
+  });
   await host.start();
 });
 afterAll(async () => {

@@ -22,6 +22,7 @@ import {
 import { encodeFrame, FrameReader } from "../../../src/core/frames.ts";
 import type { Splice } from "../../../src/core/splice.ts";
 import { headerBlockLength } from "../../../src/message/content.ts";
+import { compiledFile } from "../../support/compiled.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const runtimeEntry = `${root}runtime/index.ts`;
@@ -164,7 +165,7 @@ export class WorkerUnderTest {
       `${root}package.json`,
       "/etc/alpine-release",
     ];
-    const file = `${root}src/sandbox/worker/main.ts`;
+    const file = compiledFile("src/sandbox/worker/main.ts");
     const argv = [
       ...flags,
       ...readable.map((path) => `--allow-fs-read=${path}`),
