@@ -9,5 +9,6 @@ export type {
   ProtocolAnswer,
   ServerResponseContext,
 } from "./events/protocol-contexts.ts";
+export type { DsnDueContext, DsnMadeContext } from "./events/dsn-contexts.ts";
 export type { LinkContext, MessageRouter, NextHopAnswer, RouteContext } from "./events/router-contexts.ts";
 export type { MailMsg } from "./message/mail-msg.ts";

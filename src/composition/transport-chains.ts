@@ -30,6 +30,7 @@ type SystemParts = Pick<ChainParts, "configured" | "log" | "nextMessageId">;
 
 export const buildTransportChains = (parts: SystemParts): TransportChains => ({
   router: buildSystemChain(parts, "OnGetMessageRouter"),
+  dsn: buildSystemChain(parts, "DSN"),
 });
 
 function buildSystemChain<Name extends EventName>(

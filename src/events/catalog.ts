@@ -1,4 +1,5 @@
 // Every event, declared once (DESIGN 4, REFERENCE 3.1 and 4.1). Types, validation of bindings and docs/events derive from here.
+import type { DsnSubject } from "./dsn-contexts.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type {
   InboundCommandContext,
@@ -128,11 +129,14 @@ export const EVENTS = {
     raised: "for each reply of a next hop",
     sinksMay: "judge the reply, choose the next state",
   } as Declared<ServerResponseContext>,
-  DSN: system(
-    11,
-    "when a delivery status notification is due",
-    "choose recipients, replace or edit the report",
-  ),
+  DSN: {
+    ...system<DsnSubject>(
+      11,
+      "when a delivery status notification is due, and when it is made",
+      "choose recipients, suppress, add text, edit or replace the report, see it before it leaves",
+    ),
+    raisedNow: true,
+  },
   MsgTrackLog: system(11, "at each recorded step of a message", "see the record"),
   MaxMsgSize: system(11, "when a message exceeds the size limit", "waive the limit"),
   DnsResolver: {

@@ -27,6 +27,9 @@ export interface DsnRequest {
   readonly now: number;
   /** Unique: part of Message-ID and boundary. */
   readonly id: string;
+  /** Around the text for people, as sinks want it. */
+  readonly textAbove?: string | undefined;
+  readonly textBelow?: string | undefined;
   /** RET=FULL returns the content up to this size, the header block beyond it (FAULTS N10). */
   readonly maxReturnedBytes?: number | undefined;
 }
@@ -74,7 +77,9 @@ export function composeDsn(request: DsnRequest): ComposedDsn {
     "Content-Type: text/plain; charset=utf-8",
     "Content-Transfer-Encoding: 8bit",
     "",
+    ...textLines(request.textAbove),
     ...explain(kind, request.reportingMta, request.now, recipients.map(toExplain)),
+    ...textLines(request.textBelow),
     "",
     `--${boundary}`,
     `Content-Type: message/${utf8 ? "global-delivery-status" : "delivery-status"}`,
@@ -103,6 +108,10 @@ export function composeDsn(request: DsnRequest): ComposedDsn {
     content: rope(start, full ? original.content.pieces : [original.content.header], end),
   };
 }
+
+/** RFC 5322 §2.1.1: lines have an end; a text that sinks wrote has to keep to that as well. */
+const textLines = (text = ""): string[] =>
+  text === "" ? [] : ["", ...text.split(/\r\n|\r|\n/).map((line) => oneLine(line, MAX_LINE)), ""];
 
 const needsUtf8 = ({ recipient }: DsnRecipient): boolean =>
   !isAscii(recipient.address) || !isAscii(recipient.originalRecipient ?? "");

@@ -8,9 +8,10 @@ import { reply } from "../core/reply.ts";
 import type { Logger } from "../core/logger.ts";
 import { Content } from "../message/content.ts";
 import type { Badmail } from "../store/badmail.ts";
-import { composeDsn } from "./dsn.ts";
+import { type ComposedDsn, type DsnRequest, composeDsn } from "./dsn.ts";
 import type { MessageSteps } from "./message-steps.ts";
 import type { QueuedMessage } from "./queued-message.ts";
+import type { ReportSinks } from "./report-sinks.ts";
 import { type DueReport, describeReply } from "./settlement.ts";
 
 export interface ReportSettings {
@@ -27,6 +28,8 @@ interface ReportParts {
   readonly nextId: () => string;
   readonly accept: (id: string, origin: Origin, envelope: Envelope, content: Content) => Promise<void>;
   readonly badmail: Badmail;
+  /** Absent: DSN has no sinks. */
+  readonly sinks?: ReportSinks | undefined;
   readonly steps: MessageSteps;
   readonly clock: Clock;
   readonly log: Logger;
@@ -99,7 +102,7 @@ export class Reports {
     const { settings, clock, log } = this.#parts;
     const id = this.#parts.nextId();
     const now = clock.now();
-    const dsn = composeDsn({
+    const request: DsnRequest = {
       kind: report.kind,
       original: { origin: message.origin, envelope: message.envelope, content },
       recipients: report.records.map(({ recipient, lastReply, remote }) => ({
@@ -113,7 +116,9 @@ export class Reports {
       reportingMta: settings.reportingMta,
       now,
       id,
-    });
+    };
+    const dsn = await this.#compose(message, request);
+    if (dsn === undefined) return;
     await this.#parts.accept(
       id,
       { via: "dsn", arrivalTime: now, server: settings.server },
@@ -127,6 +132,14 @@ export class Reports {
     );
   }
 
+  /** Undefined when sinks want no report. */
+  #compose(message: QueuedMessage, request: DsnRequest): ComposedDsn | Promise<ComposedDsn | undefined> {
+    const { sinks } = this.#parts;
+    return sinks === undefined || sinks.isEmpty
+      ? composeDsn(request)
+      : composeBySinks(sinks, message, request);
+  }
+
   async #giveUp(message: QueuedMessage, report: DueReport, content: Content): Promise<void> {
     const { badmail, log } = this.#parts;
     const text = report.records
@@ -136,4 +149,13 @@ export class Reports {
     for (const record of report.records) record.state = "badmail";
     log.warn({ message: message.id, reason: text }, "undeliverable report moved to Badmail");
   }
+}
+
+async function composeBySinks(
+  sinks: ReportSinks,
+  message: QueuedMessage,
+  request: DsnRequest,
+): Promise<ComposedDsn | undefined> {
+  const wanted = await sinks.due(message, request);
+  return wanted && sinks.made(message, wanted, composeDsn(wanted));
 }

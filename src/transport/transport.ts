@@ -4,6 +4,7 @@ import type { Logger } from "../core/logger.ts";
 import type { MailEvent } from "../events/catalog.ts";
 import type { Dispatcher, SinkChain } from "../events/dispatcher.ts";
 import type { EffectRecorder } from "../events/effects.ts";
+import type { DsnSubject } from "../events/dsn-contexts.ts";
 import type { RouterSubject } from "../events/router-contexts.ts";
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
 import type { SignOutbound } from "../smtp/client/destination.ts";
@@ -21,6 +22,7 @@ import { queueDepths } from "./queue-depths.ts";
 import { QueueSet } from "./queue-set.ts";
 import type { QueueAdmin, QueueDepths } from "./queue-view.ts";
 import { RefusingCourier } from "./refusing-courier.ts";
+import { ReportSinks } from "./report-sinks.ts";
 import { Reports, type ReportSettings } from "./reports.ts";
 import { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
@@ -58,6 +60,7 @@ export interface TransportEvents {
 
 export interface TransportChains {
   readonly router: SystemChain<RouterSubject>;
+  readonly dsn: SystemChain<DsnSubject>;
 }
 
 export interface TransportParts<Script> {
@@ -155,20 +158,17 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   };
 }
 
-const createReports = (
-  { settings, store, badmail, clock, log }: Omit<TransportParts<unknown>, "chain" | "dispatcher" | "effects">,
+function createReports(
+  parts: Omit<TransportParts<unknown>, "chain" | "dispatcher" | "effects">,
   steps: MessageSteps,
   accept: Pipeline<unknown>["accept"],
-): Reports =>
-  new Reports({
-    settings: settings.reports,
-    nextId: () => store.nextId(),
-    accept,
-    badmail,
-    steps,
-    clock,
-    log,
-  });
+): Reports {
+  const { settings, store, badmail, events, clock, log } = parts;
+  const sinks =
+    events && new ReportSinks({ sinks: events.sinks, chain: () => events.chains().dsn, badmail, log });
+  const nextId = (): string => store.nextId();
+  return new Reports({ settings: settings.reports, nextId, accept, badmail, sinks, steps, clock, log });
+}
 
 const createRouterSinks = (
   { events, log }: Pick<TransportParts<unknown>, "events" | "log">,

@@ -210,6 +210,7 @@ export interface HouseChoices {
   readonly world?: World;
   readonly clock?: ManualClock;
   readonly sinks?: readonly BoundSink<string>[];
+  readonly dsnSinks?: readonly NativeSink<"DSN">["onEvent"][];
   readonly routerSinks?: readonly NativeSink<"OnGetMessageRouter">["onEvent"][];
   /** onError of the router sinks. */
   readonly onError?: OnError;
@@ -250,6 +251,7 @@ export class House implements AsyncDisposable {
     this.clock = choices.clock ?? new ManualClock();
     this.chain = new SinkChain<string>(choices.sinks ?? []);
     this.chains = {
+      dsn: systemChain("DSN", choices.dsnSinks ?? []),
       router: systemChain("OnGetMessageRouter", choices.routerSinks ?? [], choices.onError),
     };
     this.laterChains = new Map(
