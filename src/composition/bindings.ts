@@ -42,11 +42,14 @@ export interface ChainParts {
 }
 
 /** Loads the native sinks of the metabase. Throws SINK_NOT_FOUND or SINK_INVALID for one that cannot be used. */
-export async function loadBindings(bindings: readonly BindingSettings[]): Promise<ConfiguredBinding[]> {
+export async function loadBindings(
+  bindings: readonly BindingSettings[],
+  own: Readonly<Record<string, AnyNativeSink>> = {},
+): Promise<ConfiguredBinding[]> {
   return Promise.all(
     bindings.map(async (settings) => ({
       settings,
-      sink: isScriptBinding(settings) ? undefined : await loadNativeSink(settings.sinkClass, settings.event),
+      sink: isScriptBinding(settings) ? undefined : await loadNativeSink(settings.sinkClass, settings.event, own),
     })),
   );
 }

@@ -6,10 +6,18 @@ import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { EventName } from "../events/catalog.ts";
 import type { AnyNativeSink } from "../events/sink.ts";
 import addHeader from "../sinks/add-header.ts";
+import { createAuthenticateSink } from "../sinks/authenticate.ts";
 import limitRecipients from "../sinks/limit-recipients.ts";
+
+export const AUTHENTICATE_CLASS = "onarrival.authenticate";
 
 const BUILT_IN: Readonly<Record<string, AnyNativeSink>> = {
   "onarrival.addheader": addHeader,
+  // For commands that look at bindings and submit no mail; the service has one that can verify.
+  [AUTHENTICATE_CLASS]: createAuthenticateSink({
+    verify: () => Promise.reject(new OnArrivalError("INTERNAL", "no service runs that could verify")),
+    hostNameOf: (server) => server,
+  }),
   "onarrival.limitrecipients": limitRecipients,
 };
 
@@ -25,9 +33,17 @@ export function serveOwnPackage(): void {
 /** Whether `sinkClass` names a sink that comes with the service. */
 export const isBuiltIn = (sinkClass: string): boolean => Object.hasOwn(BUILT_IN, sinkClass.toLowerCase());
 
-/** The sink of a class name or absolute module path. A module that changed on disk is loaded anew. */
-export async function loadNativeSink(sinkClass: string, event: EventName): Promise<AnyNativeSink> {
-  const builtIn = BUILT_IN[sinkClass.toLowerCase()];
+/**
+ * The sink of a class name or absolute module path. A module that changed on disk is loaded anew. `own`: those that the
+ * service made, by class name in lower case.
+ */
+export async function loadNativeSink(
+  sinkClass: string,
+  event: EventName,
+  own: Readonly<Record<string, AnyNativeSink>> = {},
+): Promise<AnyNativeSink> {
+  const className = sinkClass.toLowerCase();
+  const builtIn = own[className] ?? BUILT_IN[className];
   if (builtIn !== undefined) return ofEvent(builtIn, sinkClass, event);
   if (!/[/\\]/.test(sinkClass)) {
     throw new OnArrivalError(

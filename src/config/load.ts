@@ -88,6 +88,7 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
     await resolveDelivery(server.delivery, base, (where, why) =>
       problems.push(`${prefix}${formatPath(["virtualServers", index, "delivery", ...where])}: ${why}`),
     );
+    for (const entry of server.signing) entry.keyFile = path.resolve(base, entry.keyFile);
     if (server.tls !== undefined) {
       server.tls.certificate = path.resolve(base, server.tls.certificate);
       server.tls.key = path.resolve(base, server.tls.key);

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { SCRIPT_SINK_CLASS } from "../events/binding.ts";
 import { EVENTS } from "../events/catalog.ts";
+import { dnsSchema } from "./authentication-schema.ts";
 import { bindingSchema } from "./binding-schema.ts";
 import { capabilitySettings } from "./capability-schema.ts";
 import { admin, tracking } from "./observe-schema.ts";
@@ -223,6 +224,7 @@ export const configSchema = z
     effects: effects
       .prefault({})
       .meta(live("What is recorded of each message in the folder Effects of the mailroot.")),
+    dns: dnsSchema.prefault({}).meta(live("Whom look-ups ask, and how long.")),
     log: log.prefault({}).meta(restart("The log, on standard output.")),
     admin: admin.prefault({}).meta(restart("What programs that watch the service may ask.")),
     tracking: tracking.prefault({}).meta(live("The message tracking log.")),

@@ -1,6 +1,7 @@
 // Settings of one virtual server (REFERENCE 6.1, 6.2): who may send, what is accepted, where mail goes.
 import { z } from "zod";
 import { DEFAULT_KEYWORDS, KEYWORDS } from "../core/esmtp-keywords.ts";
+import { signingSchema } from "./authentication-schema.ts";
 import { deliverySchema } from "./delivery-schema.ts";
 import { protocolLog } from "./observe-schema.ts";
 import {
@@ -63,7 +64,9 @@ const limits = z.strictObject({
   maxJunkCommands: count(1)
     .default(100)
     .meta(
-      live("NOOP, RSET, VRFY and the like between messages; more count as errors.", { unit: "commands" }),
+      live("EHLO, NOOP, RSET, VRFY and the like between messages; more count as errors.", {
+        unit: "commands",
+      }),
     ),
   sinkTimeoutMs: milliseconds(1)
     .default(30_000)
@@ -305,6 +308,7 @@ export const virtualServerSchema = z
     limits: limits.prefault({}).meta(live("Bounds of what is accepted.")),
     tls: tls.optional().meta(restart("Certificate; with it STARTTLS is offered (RFC 3207 §4).")),
     auth: auth.prefault({}).meta(live("Who may authenticate (RFC 4954 §4).")),
+    signing: signingSchema,
     outbound: outbound.prefault({}).meta(live("Connections to next hops.")),
     retry: retry.prefault({}).meta(live("When undelivered mail is tried again, reported and given up.")),
     protocolLog: protocolLog

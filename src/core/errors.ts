@@ -62,6 +62,13 @@ export const ERROR_CODES = {
       "The file of scripts.secretsFile cannot be read, is open to everybody, or holds a line of another form.",
     remedy: "Correct what the message names; secrets are NAME=value lines in a file with mode 0600 or 0640.",
   },
+  SIGNING_KEY_UNUSABLE: {
+    owner: "operator",
+    meaning:
+      "A key of `signing` cannot be read, is open to everybody, too weak, or of another kind than its algorithm.",
+    remedy:
+      "Correct what the message names; a key is a PEM file with mode 0600 or 0640, RSA of 2048 bits or Ed25519.",
+  },
   SCRIPT_INVALID: {
     owner: "operator",
     meaning: "A script does not compile, does not load, or exports no entry point.",

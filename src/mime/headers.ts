@@ -123,6 +123,12 @@ export class Headers {
     return this.#removeFields((field) => field.name === wanted && wanted !== "");
   }
 
+  /** Removes those fields of the name whose value the test accepts. */
+  removeValues(name: string, test: (value: string) => boolean): number {
+    const wanted = name.toLowerCase();
+    return this.#removeFields((field) => field.name === wanted && wanted !== "" && test(valueOf(field)));
+  }
+
   /** Removes the fields whose name (in lower case) the test accepts. */
   removeWhere(test: (name: string) => boolean): number {
     return this.#removeFields((field) => field.name !== "" && test(field.name));

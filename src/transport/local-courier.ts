@@ -1,7 +1,7 @@
 // Step 10: local delivery. Every local recipient of a message shares one file in Drop (REFERENCE 6.4).
 import { describeError } from "../core/errors.ts";
 import { reply } from "../core/reply.ts";
-import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
+import type { DeliveryOutcome, OutboundMessage, SignOutbound } from "../smtp/client/destination.ts";
 import type { Drop } from "../store/drop.ts";
 import type { Courier } from "./destination-queue.ts";
 
@@ -10,12 +10,14 @@ const DELIVERED = reply(250, "2.0", "delivered to Drop");
 export class LocalCourier implements Courier {
   readonly #drop: Drop;
   readonly #maxConcurrent: number;
+  readonly #sign: SignOutbound | undefined;
   #active = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(drop: Drop, maxConcurrent: number) {
+  constructor(drop: Drop, maxConcurrent: number, sign?: SignOutbound) {
     this.#drop = drop;
     this.#maxConcurrent = maxConcurrent;
+    this.#sign = sign;
   }
 
   get capacity(): number {
@@ -29,7 +31,7 @@ export class LocalCourier implements Courier {
         message.id,
         message.sender,
         message.recipients.map((recipient) => recipient.address),
-        message.content,
+        this.#sign === undefined ? message.content : await this.#sign(message),
       );
       return {
         kind: "report",

@@ -22,7 +22,8 @@ const ROOMS: Readonly<Record<string, readonly string[] | "everything">> = {
   ],
   "src/sandbox/": ["src/core/", "src/message/", "src/events/", "runtime/contract.ts"],
   "src/sandbox/worker/": ["src/core/", "src/mime/", "src/message/", "runtime/contract.ts"],
-  "src/sinks/": ["src/core/", "src/mime/", "src/message/", "src/events/"],
+  "src/authentication/": ["src/core/", "src/mime/", "src/message/"],
+  "src/sinks/": ["src/core/", "src/mime/", "src/message/", "src/events/", "src/authentication/"],
   "src/config/": ["src/core/", "src/events/"],
   "src/observe/": ["src/core/"],
   "src/admin/": ["src/core/", "src/config/", "src/transport/queue-view.ts"],
@@ -53,6 +54,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   yaml: ["src/config/"],
   zod: ["src/config/"],
   commander: ["src/cli/"],
+  mailauth: ["src/authentication/"],
 };
 
 /** Words and bytes: they must run anywhere, so no file, network or process. */

@@ -3,6 +3,7 @@
 import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
 import type { Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
+import type { PropertyValue } from "../../message/mail-msg.ts";
 import type { OutboundProtocol } from "./outbound-events.ts";
 import type { WireLog } from "./wire-log.ts";
 
@@ -17,8 +18,10 @@ export interface OutboundMessage {
   readonly content: Content;
   /** Promises that every line ends in CRLF and no CR or LF stands alone, which saves one scan of the bytes. */
   readonly crlfOnly?: boolean | undefined;
-  /** Where the message came from, for XFORWARD. */
+  /** Where the message came from, for XFORWARD and signatures. */
   readonly origin?: Origin | undefined;
+  /** Private properties that sinks gave it. */
+  readonly properties?: ReadonlyMap<string, PropertyValue> | undefined;
 }
 
 export interface DeliveryReport {
@@ -97,6 +100,9 @@ export type ConvertBody = (
   isBinary: boolean,
 ) => Promise<Content | Reply>;
 
+/** The content with its signatures on top, or the same content (decision 0024). A rejection counts as content that cannot be read. */
+export type SignOutbound = (message: OutboundMessage) => Content | Promise<Content>;
+
 /** RFC 5321 §4.5.3.2: how long each stage may take, in ms. */
 export interface StageDeadlines {
   readonly connectMs: number;
@@ -131,6 +137,8 @@ export interface DestinationSettings {
   readonly chunking: "never" | "when-needed" | "always";
   /** Absent: 8-bit content goes out as it is, BINARYMIME only to hosts that take it. */
   readonly convertBody?: ConvertBody | undefined;
+  /** Called with the content as it is to leave. Absent: nothing is signed. */
+  readonly sign?: SignOutbound | undefined;
   /** Tell the next hop of the client behind us, when it offers XFORWARD. */
   readonly xforward: boolean;
   readonly tls: TlsPolicy;

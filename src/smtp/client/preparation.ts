@@ -1,9 +1,9 @@
 // What becomes of a message before its transaction: as it is for nearly all, converted where the peer takes less
-// (RFC 6152 §3, RFC 3030 §3). Nothing here costs mail for a host with 8BITMIME anything.
+// (RFC 6152 §3, RFC 3030 §3), signed last of all. Nothing here costs mail for a host with 8BITMIME anything.
 import { isAscii } from "node:buffer";
 import { reply, type Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
-import type { DestinationSettings, OutboundMessage } from "./destination.ts";
+import type { DestinationSettings, OutboundMessage, SignOutbound } from "./destination.ts";
 import type { PeerExtensions } from "./extensions.ts";
 
 export const NEEDS_BINARY = reply(
@@ -12,11 +12,35 @@ export const NEEDS_BINARY = reply(
   "The message is declared BINARYMIME, which the next host does not offer",
 );
 
-type Wanted = Pick<DestinationSettings, "chunking" | "convertBody">;
+type Wanted = Pick<DestinationSettings, "chunking" | "convertBody" | "sign">;
 type Offered = Pick<PeerExtensions, "eightBitMime" | "binaryMime" | "chunking">;
 
-/** The message as this peer takes it, or the reply for all its recipients. Looks at the content only where it must. */
+/** The message as this peer takes it, or the reply for all its recipients. */
 export function prepare(
+  message: OutboundMessage,
+  offered: Offered,
+  wanted: Wanted,
+): OutboundMessage | Reply | Promise<OutboundMessage | Reply> {
+  const taken = asTaken(message, offered, wanted);
+  const { sign } = wanted;
+  // A conversion after it would break the signature.
+  if (sign === undefined) return taken;
+  return taken instanceof Promise ? taken.then((found) => signed(found, sign)) : signed(taken, sign);
+}
+
+function signed(
+  message: OutboundMessage | Reply,
+  sign: SignOutbound,
+): OutboundMessage | Reply | Promise<OutboundMessage | Reply> {
+  if ("code" in message) return message;
+  const withSignature = (content: Content): OutboundMessage =>
+    content === message.content ? message : { ...message, content };
+  const content = sign(message);
+  return content instanceof Promise ? content.then(withSignature) : withSignature(content);
+}
+
+/** Looks at the content only where it must. */
+function asTaken(
   message: OutboundMessage,
   offered: Offered,
   wanted: Wanted,

@@ -1,0 +1,75 @@
+// What of a message is given to the verifier: a hostile one could keep it busy for minutes with its header alone.
+import type { Content } from "../message/content.ts";
+import type { Splice } from "../core/splice.ts";
+import { unfoldValue } from "../mime/header-field.ts";
+
+/** RFC 6376 §6.1 lets a verifier bound the signatures that it looks at. */
+const MAX_SIGNATURES = 10;
+// mailauth joins folded lines in time that grows with their square.
+const MAX_HEADER_BYTES = 256 * 1024;
+const MAX_HEADER_LINES = 5000;
+const NOTHING = Buffer.alloc(0);
+
+export interface VerifiableContent {
+  /** Without the signatures that are not looked at; undefined when the header is beyond the bounds. */
+  readonly content: Content | undefined;
+  /** Signatures that were taken out because they cover only a part of the body. */
+  readonly partial: number;
+  /** Signatures beyond the bound. */
+  readonly surplus: number;
+}
+
+export function verifiableContent(content: Content): VerifiableContent {
+  const whole = withEndOfHeader(content);
+  const header = whole?.header.toString("latin1") ?? "";
+  const fields = header.length <= MAX_HEADER_BYTES ? fieldsOf(header) : undefined;
+  if (whole === undefined || fields === undefined) return { content: undefined, partial: 0, surplus: 0 };
+  const partial = fields.filter(({ raw }) => isSignature(raw) && hasLengthTag(raw));
+  const signatures = fields.filter((field) => isDkim(field.raw) && !partial.includes(field));
+  const surplus = signatures.slice(MAX_SIGNATURES);
+  const cuts = [...partial, ...surplus]
+    .toSorted((a, b) => a.start - b.start)
+    .map(({ start, end }): Splice => ({ start, end, bytes: NOTHING }));
+  return { content: whole.splice(cuts), partial: partial.length, surplus: surplus.length };
+}
+
+/** A message that ends within its header is one with an empty body; a block that was cut off is none at all. */
+function withEndOfHeader(content: Content): Content | undefined {
+  const { header, size } = content;
+  if (header.toString("latin1").endsWith("\r\n\r\n")) return content;
+  if (header.length < size) return undefined;
+  return content.splice([{ start: size, end: size, bytes: Buffer.from("\r\n\r\n") }]);
+}
+
+interface FieldRange {
+  readonly start: number;
+  readonly end: number;
+  readonly raw: string;
+}
+
+/** Undefined for more lines than are looked at. A bare LF ends a line as well: so it does for mailauth. */
+function fieldsOf(header: string): FieldRange[] | undefined {
+  const fields: FieldRange[] = [];
+  let start = 0;
+  let lines = 0;
+  for (let end = header.indexOf("\n") + 1; end > 0; end = header.indexOf("\n", end) + 1) {
+    lines += 1;
+    if (lines > MAX_HEADER_LINES) return undefined;
+    if (header[end] === " " || header[end] === "\t") continue;
+    fields.push({ start, end, raw: header.slice(start, end) });
+    start = end;
+  }
+  return fields;
+}
+
+const isDkim = (raw: string): boolean => /^dkim-signature[ \t]*:/i.test(raw);
+const isSignature = (raw: string): boolean => isDkim(raw) || /^arc-message-signature[ \t]*:/i.test(raw);
+
+/**
+ * l= lets anybody append to a signed body (RFC 6376 §8.2). Read more widely than mailauth does: comments may stand around
+ * the name of the tag.
+ */
+function hasLengthTag(raw: string): boolean {
+  const value = unfoldValue(raw.slice(raw.indexOf(":") + 1));
+  return value.split(";").some((tag) => /(?:^|[\s)])l\s*(?:\(|$)/i.test(tag.split("=", 1)[0] ?? ""));
+}

@@ -1,0 +1,222 @@
+import { describe, expect, test } from "vitest";
+import { keepFinding } from "../../../src/authentication/finding.ts";
+import type { PropertyValue } from "../../../src/message/mail-msg.ts";
+import { rsaKey } from "../../support/signing-keys.ts";
+import type { Zone } from "../../support/dns-zone.ts";
+import { FOREIGN, MESSAGE, contentOf, entryOf, signedText, verifyText } from "./authentication-testing.ts";
+
+const rsa = rsaKey();
+const weak = rsaKey(512);
+const KEY: Zone = { "one._domainkey.example.com": { TXT: [rsa.record] } };
+const REJECT: Zone = { "_dmarc.example.com": { TXT: ["v=DMARC1; p=reject"] } };
+
+const spfZone = (record: string, more: Zone = {}): Zone => ({ "example.com": { TXT: [record] }, ...more });
+
+describe("SPF", () => {
+  test.each([
+    ["pass", "v=spf1 ip4:192.0.2.0/24 -all"],
+    ["fail", "v=spf1 ip4:198.51.100.1 -all"],
+    ["softfail", "v=spf1 ~all"],
+    ["neutral", "v=spf1 ?all"],
+    ["permerror", "v=spf1 nonsense:x -all"],
+  ])("of the sender's domain: %s", async (result, record) => {
+    const found = await verifyText(MESSAGE, spfZone(record));
+    expect(found.spf).toBe(result);
+    expect(found.results).toContain(`spf=${result} smtp.mailfrom=alice@example.com`);
+  });
+
+  test("of a domain without a record is none", async () => {
+    expect((await verifyText(MESSAGE, {})).spf).toBe("none");
+  });
+
+  test("of the null sender is that of the HELO name", async () => {
+    const zone: Zone = { "out.example.com": { TXT: ["v=spf1 a -all"], A: ["192.0.2.1"] } };
+    const found = await verifyText(MESSAGE, zone, { sender: "" });
+    expect(found.results).toContain("spf=pass smtp.helo=out.example.com");
+  });
+
+  test("over more than 10 look-ups is permerror", async () => {
+    const includes = Array.from({ length: 11 }, (_, at) => `include:i${at}.example.com`).join(" ");
+    const more = Object.fromEntries(
+      Array.from({ length: 11 }, (_, at) => [`i${at}.example.com`, { TXT: ["v=spf1 ip4:203.0.113.9"] }]),
+    );
+    const found = await verifyText(MESSAGE, spfZone(`v=spf1 ${includes} -all`, more));
+    expect(found.spf).toBe("permerror");
+    expect(found.asked.length).toBeLessThan(20);
+  });
+
+  test("is temperror when DNS fails", async () => {
+    expect((await verifyText(MESSAGE, { "example.com": { TXT: "SERVFAIL" } })).spf).toBe("temperror");
+  });
+});
+
+describe("DKIM", () => {
+  test.each([
+    ["no key", {}, "permerror"],
+    ["a key that was withdrawn", { "one._domainkey.example.com": { TXT: ["v=DKIM1; p="] } }, "permerror"],
+    ["the key of another", { "one._domainkey.example.com": { TXT: [rsaKey().record] } }, "fail"],
+    ["a key of 512 bits", { "one._domainkey.example.com": { TXT: [weak.record] } }, "policy"],
+    ["DNS that fails", { "one._domainkey.example.com": { TXT: "SERVFAIL" } }, "temperror"],
+  ] as const)("with %s", async (_name, zone, result) => {
+    const found = await verifyText(await signedText([entryOf(rsa.pem)]), zone);
+    expect(found.results).toContain(`dkim=${result}`);
+    expect(found.dkimDomains).toEqual([]);
+  });
+
+  test("of an unsigned message is none", async () => {
+    expect((await verifyText(MESSAGE, {})).results).toContain("; dkim=none;");
+  });
+
+  test("a signature over a part of the body counts for nothing, and nothing is printed", async () => {
+    const text = await signedText([entryOf(rsa.pem)]);
+    for (const tag of ["l=5", "L =5", "(c) l=5", "l (c)=5"]) {
+      const partial = text.replace("DKIM-Signature: v=1;", `DKIM-Signature: v=1; ${tag};`);
+      // oxlint-disable-next-line no-await-in-loop
+      const found = await verifyText(partial, KEY);
+      expect(found.results, tag).toContain("dkim=policy");
+      expect(found.dkim, tag).toBe("policy");
+    }
+  });
+
+  test("of hundreds of signatures the first ten are looked at", async () => {
+    const field = "DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=SEL; h=from; bh=x; b=x\r\n";
+    const many = Array.from({ length: 300 }, (_, at) => field.replace("SEL", `s${at}`)).join("");
+    const found = await verifyText(many + MESSAGE, KEY);
+    expect(found.results.match(/dkim=/g)).toHaveLength(11);
+    expect(found.results).toContain("290 signatures beyond those looked at");
+  });
+
+  test.each([
+    ["of 250,000 folded lines", `X: a\r\n${" b\r\n".repeat(250_000)}`],
+    ["of a megabyte", `X: ${"a".repeat(1_000_000)}\r\n`],
+  ])("a header %s is not worth the time", async (_name, field) => {
+    const begin = performance.now();
+    const found = await verifyText(field + MESSAGE, KEY);
+    expect(found.dkim).toBe("permerror");
+    expect(performance.now() - begin).toBeLessThan(2000);
+  });
+});
+
+describe("DMARC", () => {
+  const SPF_PASSES = spfZone("v=spf1 ip4:192.0.2.0/24 -all");
+
+  test("passes on an aligned signature, with SPF of another domain", async () => {
+    const text = await signedText([entryOf(rsa.pem)]);
+    const found = await verifyText(text, { ...KEY, ...REJECT }, { sender: "bounce@list.example.net" });
+    expect([found.dmarc, found.dmarcPolicy]).toEqual(["pass", "reject"]);
+  });
+
+  test("passes on aligned SPF without a signature", async () => {
+    expect((await verifyText(MESSAGE, { ...SPF_PASSES, ...REJECT })).dmarc).toBe("pass");
+  });
+
+  test.each([
+    ["relaxed alignment", "v=DMARC1; p=reject", "pass"],
+    ["strict alignment", "v=DMARC1; p=reject; adkim=s; aspf=s", "fail"],
+  ])("%s of a subdomain", async (_name, record, result) => {
+    const message = MESSAGE.replace("<alice@example.com>", "<alice@news.example.com>");
+    const text = await signedText([entryOf(rsa.pem, { subdomains: true })], contentOf(message));
+    const zone: Zone = { ...KEY, "_dmarc.example.com": { TXT: [record] } };
+    expect((await verifyText(text, zone, { sender: "" })).dmarc).toBe(result);
+  });
+
+  test("fails without either, with the policy of the domain", async () => {
+    const found = await verifyText(MESSAGE, { ...REJECT, ...spfZone("v=spf1 -all") });
+    expect([found.dmarc, found.dmarcPolicy]).toEqual(["fail", "reject"]);
+    expect(found.results).toContain("dmarc=fail policy.dmarc=reject header.from=example.com");
+  });
+
+  test("asks for less while its pct is below 100", async () => {
+    const zone: Zone = { "_dmarc.example.com": { TXT: ["v=DMARC1; p=reject; pct=50"] } };
+    expect((await verifyText(MESSAGE, zone)).dmarcPolicy).toBe("quarantine");
+  });
+
+  test("is temperror when DNS did not tell what might have passed", async () => {
+    const zone: Zone = { ...REJECT, "example.com": { TXT: "SERVFAIL" } };
+    expect((await verifyText(MESSAGE, zone)).dmarc).toBe("temperror");
+  });
+
+  test("with two authors is permerror, whichever is ours", async () => {
+    for (const second of ["From: x@evil.example\r\n", "From: <x@evil.example>, <alice@example.com>\r\n"]) {
+      // oxlint-disable-next-line no-await-in-loop
+      const found = await verifyText(second + MESSAGE, { ...SPF_PASSES, ...REJECT });
+      expect(found.dmarc).toBe("permerror");
+    }
+  });
+
+  test("looks at the domain behind the last at-sign", async () => {
+    const message = MESSAGE.replace("<alice@example.com>", '<"a@evil.example"@example.com>');
+    const found = await verifyText(
+      message,
+      { ...REJECT, "evil.example": { TXT: ["v=spf1 +all"] } },
+      { sender: "a@evil.example" },
+    );
+    expect([found.spf, found.dmarc]).toEqual(["pass", "fail"]);
+  });
+
+  test("of a message that ends within its header is looked at as well", async () => {
+    const found = await verifyText("From: alice@example.com\r\nSubject: x\r\n", { ...REJECT });
+    expect(found.dmarc).toBe("fail");
+  });
+});
+
+describe("what the message says never becomes a result", () => {
+  test.each([
+    ['"x; dmarc=pass header.d=bank.example"@evil.example', "out.example"],
+    ['"("@evil.example', "out.example"],
+    ["", 'x";dmarc=pass (('],
+  ])("sender %j, HELO %j", async (sender, heloDomain) => {
+    const found = await verifyText(MESSAGE, REJECT, { sender, heloDomain });
+    const bare = found.results.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
+    expect(bare.match(/; *dmarc=/g)).toHaveLength(1);
+    expect(bare).toContain("dmarc=fail");
+    expect(bare).not.toContain("(");
+  });
+});
+
+describe("ARC", () => {
+  const SEAL_ZONE: Zone = {
+    ...KEY,
+    "one._domainkey.list.example": { TXT: [rsa.record] },
+    "one._domainkey.hop.example": { TXT: [rsa.record] },
+  };
+  const sealer = (domain: string) => entryOf(rsa.pem, { domain, arc: true });
+  const throughHop = async (text: string, domain: string): Promise<string> => {
+    const found = await verifyText(text, { ...SEAL_ZONE, ...REJECT }, { authservId: `mx.${domain}` });
+    const properties = new Map<string, PropertyValue>();
+    keepFinding(properties, found);
+    return signedText([sealer(domain)], contentOf(text), FOREIGN, properties);
+  };
+
+  test("two hops seal one after the other; the first broke the author's signature", async () => {
+    const original = await signedText([entryOf(rsa.pem)]);
+    const first = await throughHop(original, "list.example");
+    expect(first).toMatch(/^ARC-Seal: i=1; a=rsa-sha256; t=\d+; cv=none;/);
+    const edited = await verifyText(first, SEAL_ZONE);
+    expect([edited.arc, edited.vouchedBy]).toEqual(["pass", "list.example"]);
+    const second = await throughHop(first, "hop.example");
+    expect(second).toMatch(/^ARC-Seal: i=2; .*cv=pass;/);
+    const found = await verifyText(second, SEAL_ZONE);
+    expect([found.arc, found.vouchedBy]).toEqual(["pass", "hop.example"]);
+  });
+
+  test("a body changed after the last seal fails, and nobody seals it again", async () => {
+    const sealed = await throughHop(await signedText([entryOf(rsa.pem)]), "list.example");
+    const changed = sealed.replace("Hello", "Hallo");
+    expect((await verifyText(changed, SEAL_ZONE)).arc).toBe("fail");
+    expect(await throughHop(changed, "hop.example")).toBe(changed);
+  });
+
+  test("a chain that lost a field between verification and departure is left alone", async () => {
+    const sealed = await throughHop(MESSAGE, "list.example");
+    const found = await verifyText(sealed, SEAL_ZONE);
+    const properties = new Map<string, PropertyValue>();
+    keepFinding(properties, found);
+    const cut = sealed.replace(/^ARC-Seal:(?:.*\r\n[ \t])*.*\r\n/, "");
+    expect(await signedText([sealer("hop.example")], contentOf(cut), FOREIGN, properties)).toBe(cut);
+  });
+
+  test("what nobody looked at is not sealed", async () => {
+    expect(await signedText([sealer("list.example")], contentOf(MESSAGE), FOREIGN)).toBe(MESSAGE);
+  });
+});
