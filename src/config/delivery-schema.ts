@@ -190,7 +190,7 @@ export const deliverySchema = z
         ),
       ),
     maxConvertSize: size(1024)
-      .default(32 * MIB)
+      .default(10 * MIB)
       .meta(live("Larger messages are returned instead of being converted.", { unit: "bytes" })),
     tlsRequiredNo: z
       .enum(["honour", "ignore"])

@@ -83,7 +83,7 @@ function convertLeaf(
   if (!mayBeEncoded(mediaType)) return impossible(`${mediaType} may not be encoded`);
   if (!DECODABLE.has(transferEncoding))
     return impossible(`the transfer encoding ${transferEncoding} is not known`);
-  encode(part, decodeTransferEncoding(raw, transferEncoding), highBytes > 0);
+  encode(part, decodeTransferEncoding(raw, transferEncoding), highBytes);
   return undefined;
 }
 
@@ -111,26 +111,34 @@ function convertNested(
   return undefined;
 }
 
-function encode(part: MimePart, decoded: Buffer, hasHighBytes: boolean): void {
-  const base64 = encodeTransferEncoding(decoded, "base64");
-  let encoding = "base64";
-  let encoded = base64;
-  // RFC 2045 §6.7: the line ends of what is no text are bytes like others, and quoted-printable would not say so.
-  if (part.mediaType.startsWith("text/") || part.mediaType.startsWith("message/")) {
-    const quoted = encodeTransferEncoding(decoded, "quoted-printable");
-    if (quoted.length <= base64.length) {
-      encoding = "quoted-printable";
-      encoded = quoted;
-    }
-  }
+function encode(part: MimePart, decoded: Buffer, highBytes: number): void {
+  const quoted = quotedIfShorter(part.mediaType, decoded, highBytes);
+  const encoding = quoted === undefined ? "base64" : "quoted-printable";
+  const encoded = quoted ?? encodeTransferEncoding(decoded, "base64");
   const { headers } = part;
   part.setRawBody(encoded);
   headers.set("Content-Transfer-Encoding", encoding);
   if (part.parent !== undefined || headers.has("MIME-Version")) return;
   headers.add("MIME-Version", "1.0");
   // RFC 1428 §3: mail from before MIME; what its bytes mean is not known.
-  if (hasHighBytes && !headers.has("Content-Type"))
+  if (highBytes > 0 && !headers.has("Content-Type"))
     headers.add("Content-Type", "text/plain; charset=unknown-8bit");
+}
+
+function quotedIfShorter(mediaType: string, decoded: Buffer, highBytes: number): Buffer | undefined {
+  // RFC 2045 §6.7: the line ends of what is no text are bytes like others, and quoted-printable would not say so.
+  if (!mediaType.startsWith("text/") && !mediaType.startsWith("message/")) return undefined;
+  const limit = base64Length(decoded.length);
+  // Each of them takes three characters: often enough to see that it would be longer.
+  if (decoded.length + 2 * highBytes > limit) return undefined;
+  const quoted = encodeTransferEncoding(decoded, "quoted-printable");
+  return quoted.length <= limit ? quoted : undefined;
+}
+
+/** RFC 2045 §6.8: four characters for three bytes, 76 to a line. */
+function base64Length(bytes: number): number {
+  const characters = Math.ceil(bytes / 3) * 4;
+  return characters + 2 * Math.ceil(characters / 76);
 }
 
 /** A label that promises more than the transport takes (RFC 2045 §6.2) is lowered; one that fits stays. */

@@ -15,10 +15,26 @@ export interface ContentForm {
   end(): Buffer;
 }
 
-export const AS_IT_IS: ContentForm = { encode: (chunk) => chunk, end: () => NOTHING };
+/**
+ * Behind BDAT the bytes stay as they are. The last ones are held back for end(): the peer knows how many there are, and may
+ * answer before we have noticed that we are through.
+ */
+class Chunk implements ContentForm {
+  #held: Buffer = NOTHING;
+
+  encode(chunk: Buffer): Buffer {
+    const before = this.#held;
+    this.#held = chunk;
+    return before;
+  }
+
+  end(): Buffer {
+    return this.#held;
+  }
+}
 
 export const formOf = (message: OutboundMessage, isChunk: boolean): ContentForm =>
-  isChunk ? AS_IT_IS : new ContentEncoder(message.crlfOnly);
+  isChunk ? new Chunk() : new ContentEncoder(message.crlfOnly);
 
 /** The one chunk of a message whose size is known. */
 export const chunkCommand = ({ content }: OutboundMessage): string => `BDAT ${content.size} LAST`;

@@ -44,7 +44,7 @@ export function envelopeCommands(
 ): EnvelopeCommands | Reply {
   const { envelope, content } = message;
   if (!isNullSender(message.sender) && !canBeSent(message.sender)) return BAD_SENDER;
-  if (envelope.requireTls === true && !offered.requireTls) return NEEDS_TLS;
+  if (envelope.requireTls === true && !offered.requireTls && !offered.staysHere) return NEEDS_TLS;
   if (offered.maxSize !== undefined && offered.maxSize > 0 && content.size > offered.maxSize) {
     return tooLarge(content.size, offered.maxSize);
   }
@@ -114,7 +114,7 @@ function mailParameters(message: OutboundMessage, offered: PeerExtensions, utf8:
   if (offered.eightBitMime && envelope.body === "8BITMIME") text += " BODY=8BITMIME";
   else if (envelope.body === "BINARYMIME") text += " BODY=BINARYMIME";
   if (utf8) text += " SMTPUTF8";
-  if (envelope.requireTls === true) text += " REQUIRETLS";
+  if (envelope.requireTls === true && offered.requireTls) text += " REQUIRETLS";
   if (!offered.dsn) return text;
   if (envelope.returnContent !== undefined) text += ` RET=${envelope.returnContent}`;
   if (envelope.envelopeId !== undefined) text += ` ENVID=${xtext(envelope.envelopeId)}`;

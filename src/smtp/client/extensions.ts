@@ -13,6 +13,8 @@ export interface PeerExtensions {
   readonly binaryMime: boolean;
   /** RFC 8689 §4: offered, and over TLS to a host that is proven to be the one meant. */
   readonly requireTls: boolean;
+  /** LMTP to a program of this machine: nothing travels that TLS could protect. */
+  readonly staysHere: boolean;
   /** Attributes that XFORWARD may carry. */
   readonly xforward: readonly string[];
   readonly startTls: boolean;
@@ -30,6 +32,7 @@ export const NO_EXTENSIONS: PeerExtensions = {
   chunking: false,
   binaryMime: false,
   requireTls: false,
+  staysHere: false,
   xforward: [],
   startTls: false,
   auth: [],
@@ -42,7 +45,13 @@ export const withoutChunks = (offered: PeerExtensions): PeerExtensions => ({
   binaryMime: false,
 });
 
-export function parseExtensions(ehlo: PeerReply, isVerified = false): PeerExtensions {
+export interface PeerTrust {
+  /** TLS, and the host is proven to be the one meant. */
+  readonly verified: boolean;
+  readonly staysHere: boolean;
+}
+
+export function parseExtensions(ehlo: PeerReply, { verified, staysHere }: PeerTrust): PeerExtensions {
   const offered = new Map<string, string[]>();
   for (const line of ehlo.lines.slice(1)) {
     // "AUTH=LOGIN" is the spelling of old peers.
@@ -57,7 +66,8 @@ export function parseExtensions(ehlo: PeerReply, isVerified = false): PeerExtens
     dsn: offered.has("DSN"),
     chunking: offered.has("CHUNKING"),
     binaryMime: offered.has("BINARYMIME"),
-    requireTls: isVerified && offered.has("REQUIRETLS"),
+    requireTls: verified && offered.has("REQUIRETLS"),
+    staysHere,
     xforward: offered.get("XFORWARD") ?? [],
     startTls: offered.has("STARTTLS"),
     auth: offered.get("AUTH") ?? [],

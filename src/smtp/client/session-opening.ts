@@ -4,7 +4,7 @@ import type { Logger } from "../../core/logger.ts";
 import { isPermanent, reply, type Reply } from "../../core/reply.ts";
 import { authenticate } from "./authentication.ts";
 import type { DestinationSettings, NextHop } from "./destination.ts";
-import { NO_EXTENSIONS, parseExtensions, type PeerExtensions } from "./extensions.ts";
+import { NO_EXTENSIONS, parseExtensions, type PeerExtensions, type PeerTrust } from "./extensions.ts";
 import { hasSinks, OutboundEvents } from "./outbound-events.ts";
 import { NO_MESSAGE, outboundSession } from "./outbound-session.ts";
 import type { PeerReply } from "./reply-reader.ts";
@@ -107,7 +107,8 @@ async function hello(
   const { heloName, deadlines, dialect } = context.settings;
   const verb = HELLO[dialect];
   const ehlo = await wire.ask(`${verb} ${heloName}`, verb, deadlines.commandMs);
-  if (ehlo.code === 250) return { kind: "open", wire, extensions: parseExtensions(ehlo, wire.verified) };
+  if (ehlo.code === 250)
+    return { kind: "open", wire, extensions: parseExtensions(ehlo, trustIn(wire, dialect)) };
   // RFC 2033 §4.1: LMTP has neither EHLO nor HELO.
   if (dialect === "lmtp" || !isPermanent(ehlo)) return abandon(wire, asRefusal(ehlo, verb));
   // RFC 5321 §3.2: a peer from before 1995.
@@ -115,6 +116,11 @@ async function hello(
   if (helo.code === 250) return { kind: "open", wire, extensions: NO_EXTENSIONS };
   return abandon(wire, asRefusal(helo, "HELO"));
 }
+
+const trustIn = ({ verified, isOnMachine }: Wire, dialect: DestinationSettings["dialect"]): PeerTrust => ({
+  verified,
+  staysHere: dialect === "lmtp" && isOnMachine,
+});
 
 const HELLO = { smtp: "EHLO", lmtp: "LHLO" } as const;
 
@@ -133,7 +139,7 @@ async function watchedHello(
   if (state === "session-end") return abandon(wire, reply(451, "5.0", "A sink ended the session"));
   if (answer === undefined) return { kind: "open", wire, extensions: NO_EXTENSIONS, events };
   if (answer.code !== 250) return abandon(wire, asRefusal(answer, verb));
-  return { kind: "open", wire, extensions: parseExtensions(answer, wire.verified), events };
+  return { kind: "open", wire, extensions: parseExtensions(answer, trustIn(wire, dialect)), events };
 }
 
 async function startTls(context: OpeningContext, wire: Wire): Promise<string | undefined> {

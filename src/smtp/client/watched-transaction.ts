@@ -4,7 +4,7 @@ import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import type { OutboundState, ProtocolMessage } from "../../events/protocol-contexts.ts";
 import type { PropertyValue } from "../../message/mail-msg.ts";
 import { describeError } from "../../core/errors.ts";
-import { AS_IT_IS, chunkCommand, type ContentForm, formOf, streamContent } from "./content-writer.ts";
+import { chunkCommand, type ContentForm, formOf, streamContent } from "./content-writer.ts";
 import type { DeliveryOutcome, DestinationSettings, OutboundMessage } from "./destination.ts";
 import { type EnvelopeCommands, envelopeCommands } from "./envelope-commands.ts";
 import type { PeerExtensions } from "./extensions.ts";
@@ -182,7 +182,7 @@ export class WatchedTransaction {
         argument: isChunk ? `${this.#message.content.size} LAST` : "",
         stage: "DATA",
         limitMs: isChunk ? dataBlockMs : dataInitiationMs,
-        ...(isChunk ? { follow: () => void this.#write(AS_IT_IS) } : {}),
+        ...(isChunk ? { follow: () => void this.#write(formOf(this.#message, true)) } : {}),
       },
       this.#view,
     );

@@ -18,6 +18,8 @@ export interface WireListener {
 const lostReply = (reason: string, spoken: boolean): PeerReply =>
   peerReply(421, `4.4.${spoken ? 2 : 1} ${reason}`);
 
+const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
+
 export class Wire {
   readonly host: string;
   readonly remote: string;
@@ -81,6 +83,13 @@ export class Wire {
 
   get remoteAddress(): string {
     return this.#socket.remoteAddress ?? "";
+  }
+
+  /** Whether the other end is a program of this machine. */
+  get isOnMachine(): boolean {
+    const { remoteAddress } = this.#socket;
+    // A Unix domain socket has no address.
+    return remoteAddress === undefined || LOOPBACK.test(remoteAddress);
   }
 
   /** From now on the peer has `limitMs` for what is named. Measured from here, not from its last byte (FAULTS N01). */

@@ -268,6 +268,13 @@ describe.each(BOTH_PATHS)("LMTP (RFC 2033), %s", (_, options) => {
   });
 });
 
+test("LMTP to a program of this machine is not kept from mail with REQUIRETLS: nothing travels", async () => {
+  await using peer = await startPeer();
+  await using destination = destinationTo(peer, { dialect: "lmtp", maxConnections: 1 });
+  expect(codesOf(await destination.deliver(messageOf({ requireTls: true })))).toEqual([250]);
+  expect(peer.sessions[0]?.lines).toContain("MAIL FROM:<alice@example.com>");
+});
+
 test("LMTP goes through a socket of this machine", async () => {
   const folder = await mkdtemp(join(tmpdir(), "onarrival-lmtp-"));
   await using peer = await startPeer();
