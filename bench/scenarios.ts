@@ -45,11 +45,21 @@ export const SCENARIOS: readonly Scenario[] = [
     start: sinkAlone,
     oneMessagePerConnection: true,
   },
-  { name: "listener", what: "the SMTP listener alone, messages forgotten", start: startListenerOnly },
+  {
+    name: "listener",
+    what: "the SMTP listener alone, messages forgotten",
+    start: () => startListenerOnly(),
+  },
+  {
+    name: "listener-sink",
+    what: "the same with a native sink that does nothing, bound to every command",
+    start: () => startListenerOnly(1),
+    comparedWith: [{ name: "listener", atLeast: 0.97 }],
+  },
   {
     name: "listener-conn",
     what: "the same, one connection per message",
-    start: startListenerOnly,
+    start: () => startListenerOnly(),
     oneMessagePerConnection: true,
   },
   {

@@ -108,10 +108,13 @@ export async function startSink(): Promise<Sink> {
   };
 }
 
-/** The listener of src/smtp/server without anything behind it. */
-export async function startListenerOnly(): Promise<Subject> {
+/** The listener of src/smtp/server without anything behind it; `sinks` that do nothing are bound to every command. */
+export async function startListenerOnly(sinks = 0): Promise<Subject> {
   const program = pathOf("./listener-only.ts");
-  const child = fork(program, [], { execPath: NODE, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const child = fork(program, [String(sinks)], {
+    execPath: NODE,
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
   const port = await ask(child, undefined, "port");
   return { port, pids: [child.pid ?? 0], stop: () => end(child) };
 }

@@ -47,11 +47,12 @@ export class CommandRun implements InboundCommandContext {
   readonly server: ProtocolServer;
   readonly session: ProtocolSession;
   readonly message: ProtocolMessage;
-  readonly verb: string;
-  readonly argument: string;
   status: CommandStatus = "unhandled";
   statusCode: number | undefined;
-  #line: string;
+  /** As sinks before the built-in handler leave it. */
+  #command: Command;
+  readonly argument: string;
+  /** What sinks read or changed of the built-in reply; taken apart only for them. */
   #native: ReplyText | undefined;
   #nativeVerdict: Verdict | undefined;
   #response: ReplyText | undefined;
@@ -75,9 +76,8 @@ export class CommandRun implements InboundCommandContext {
     this.session = subject.session;
     this.message = subject.message;
     this.#nextLine = subject.nextLine;
-    this.verb = command.verb;
+    this.#command = command;
     this.argument = command.argument;
-    this.#line = command.line;
     this.#protocol = protocol;
     this.#sinks = sinks;
     this.#handle = handle;
@@ -109,8 +109,7 @@ export class CommandRun implements InboundCommandContext {
   }
 
   #callNative(): undefined | Promise<void> {
-    const argument = this.#line.slice(this.verb.length + 1);
-    const native = this.#handle({ verb: this.verb, line: this.#line, argument });
+    const native = this.#handle(this.#command);
     if (native instanceof Promise) return native.then((settled) => this.#noteNative(settled));
     this.#noteNative(native);
     return undefined;
@@ -118,7 +117,8 @@ export class CommandRun implements InboundCommandContext {
 
   #noteNative(native: Verdict): void {
     this.#nativeVerdict = native;
-    this.#native = nativeText(native);
+    this.#native = undefined;
+    this.#isNativeChanged = false;
     // A sink that said yes before the built-in handler said no would have mail vanish: the client hears the no.
     if (native.code >= 400 && this.#response !== undefined && this.#response.code < 400) {
       this.#response = undefined;
@@ -131,9 +131,23 @@ export class CommandRun implements InboundCommandContext {
     this.#isOver = true;
     const native = this.#nativeVerdict;
     if (outcome === "faulted" && !isDone(native)) return { ...verdict(LOCAL_FAULT), ends: this.#drops };
-    const text = this.#response ?? this.#native;
+    if (native !== undefined && this.#isUntouched(native)) return native;
+    const text = this.#response ?? this.#nativeText;
     if (text === undefined) return { ...verdict(DEFAULT_REPLIES[this.status]), ends: this.#drops };
     return this.#answerWith(text, native);
+  }
+
+  /** Most sinks look on most of the time. */
+  #isUntouched({ code }: Verdict): boolean {
+    const isWorded =
+      this.#response !== undefined || this.#isNativeChanged || this.#protocolError !== undefined;
+    return !isWorded && !this.#drops && this.statusCode === undefined && this.status === statusOf(code);
+  }
+
+  get #nativeText(): ReplyText | undefined {
+    if (this.#native === undefined && this.#nativeVerdict !== undefined)
+      this.#native = nativeText(this.#nativeVerdict);
+    return this.#native;
   }
 
   #answerWith(text: ReplyText, native: Verdict | undefined): Verdict {
@@ -173,12 +187,17 @@ export class CommandRun implements InboundCommandContext {
 
   // ---- what sinks see and do ----
 
+  get verb(): string {
+    return this.#command.verb;
+  }
+
   get line(): string {
-    return this.#line;
+    return this.#command.line;
   }
 
   get nativeResponse(): string | undefined {
-    return this.#native === undefined ? undefined : formatReplyText(this.#native);
+    const text = this.#nativeText;
+    return text === undefined ? undefined : formatReplyText(text);
   }
 
   get response(): string | undefined {
@@ -208,14 +227,16 @@ export class CommandRun implements InboundCommandContext {
   }
 
   appendNativeResponse(line: string): void {
-    this.#native = appended(this.#native, line, this.statusCode);
+    this.#native = appended(this.#nativeText, line, this.statusCode);
     this.#isNativeChanged = true;
   }
 
   takeParameter(keyword: string): string | undefined {
-    const taken = takeParameter(this.#line, keyword);
+    const { verb } = this;
+    const taken = takeParameter(this.#command.line, keyword);
     if (taken === undefined) return undefined;
-    this.#line = taken.line;
+    const { line } = taken;
+    this.#command = { verb, line, argument: line.slice(verb.length + 1) };
     return taken.value;
   }
 
