@@ -123,6 +123,7 @@ class RunningRelay implements Relay {
     this.#scripts = scripts;
     await scripts.start();
     this.#firings = await openFiringFile(path.join(config.mailroot, "firings.json"), this.#log);
+    this.#protocolSinks.countBy(this.#firings);
     this.#effects = new EffectLog(
       path.join(config.mailroot, EFFECTS_FOLDER),
       config.effects,
@@ -281,6 +282,7 @@ class RunningRelay implements Relay {
         this.#protocolSinks.outbound(server),
         createServerMxLookup(server, config.dns, this.#clock),
         signers?.out,
+        this.#observation?.protocolLog(server),
       ),
       signLocal: signers?.drop,
     };

@@ -2,6 +2,7 @@
 import type { VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import { FiringCounter, type Firings } from "../events/firings.ts";
 import type { ProtocolServer } from "../events/protocol-contexts.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
 import type { InboundProtocol } from "../smtp/server/command-run.ts";
@@ -19,11 +20,17 @@ export class ProtocolSinks {
   /** The property bag of a virtual server outlives every reload. */
   readonly #servers = new Map<string, ProtocolServer>();
   #chains: ServerChains;
+  #firings: FiringCounter | undefined;
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
     this.#chains = buildProtocolChains({ configured: [], log, nextMessageId: () => "" });
+  }
+
+  /** To be told before listeners and couriers are made. */
+  countBy(firings: Firings): void {
+    this.#firings = new FiringCounter({ firings, clock: this.#clock, log: this.#log });
   }
 
   /** Takes over other bindings: from the next command on. */
@@ -36,6 +43,7 @@ export class ProtocolSinks {
       chain: () => this.#chainsOf(server).inbound,
       server: this.#serverOf(server),
       sinkDeadlineMs: server.limits.sinkTimeoutMs,
+      firings: this.#firings,
       clock: this.#clock,
       log: this.#log,
     };
@@ -47,6 +55,7 @@ export class ProtocolSinks {
       server: this.#serverOf(server),
       sinkDeadlineMs: server.outbound.sinkTimeoutMs,
       maxSinkCommands: server.outbound.sinkCommands,
+      firings: this.#firings,
       clock: this.#clock,
       log: this.#log,
     };

@@ -3,6 +3,7 @@ import { describeError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { type Binding, DEFAULT_PRIORITY } from "./binding.ts";
+import type { FiringCounter } from "./firings.ts";
 import { type ProtocolResult, protocolResult } from "./protocol-contexts.ts";
 import type { SinkContext } from "./sink.ts";
 import { matchesCommand, matchesVerb, type VerbRule } from "./verb-rule.ts";
@@ -54,6 +55,8 @@ export class ProtocolChain<Context> {
 }
 
 export interface ProtocolRunParts {
+  /** Counts the calls of bindings with maxFirings; absent: they are called without end. */
+  readonly firings?: FiringCounter | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** How long a sink may keep a session waiting. */
@@ -79,6 +82,7 @@ export function runProtocolSinks<Context>(
     const sink = sinks[index];
     if (sink === undefined || !concerns(parts, sink, verb, argument)) continue;
     let answer: unknown;
+    parts.firings?.count(sink.binding);
     try {
       answer = sink.onEvent(subject, sink.context);
     } catch (thrown) {
@@ -99,12 +103,13 @@ export function runProtocolSinks<Context>(
 }
 
 function concerns<Context>(
-  { clock }: ProtocolRunParts,
+  { clock, firings }: ProtocolRunParts,
   { binding, rule }: ProtocolBound<Context>,
   verb: string,
   argument: string,
 ): boolean {
   if (binding.expiration !== undefined && binding.expiration <= clock.now()) return false;
+  if (firings !== undefined && firings.refusal(binding) !== undefined) return false;
   return rule === undefined || matchesCommand(rule, verb, argument);
 }
 

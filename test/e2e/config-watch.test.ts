@@ -20,9 +20,9 @@ const configOf = (value: string, more: Record<string, unknown> = {}): Record<str
 };
 
 /** The mark that the next message gets. */
-async function markOfNext(service: Service): Promise<string | undefined> {
+async function markOfNext(service: Service, port = service.port): Promise<string | undefined> {
   const subject = randomUUID();
-  await send(service.port, { data: plainMessage(subject) });
+  await send(port, { data: plainMessage(subject) });
   const file = await eventually(
     async () => (await service.drop()).find(({ content }) => content.includes(`Subject: ${subject}`)),
     { what: "the probe in Drop" },
@@ -30,8 +30,10 @@ async function markOfNext(service: Service): Promise<string | undefined> {
   return /^X-Mark: (.*)\r$/m.exec(file.content.toString("latin1"))?.[1];
 }
 
-const marks = (service: Service, value: string | undefined): Promise<unknown> =>
-  eventually(async () => (await markOfNext(service)) === value, { what: `the mark ${value ?? "gone"}` });
+const marks = (service: Service, value: string | undefined, port = service.port): Promise<unknown> =>
+  eventually(async () => (await markOfNext(service, port)) === value, {
+    what: `the mark ${value ?? "gone"}`,
+  });
 
 const countLogged = (service: Service, text: string): number =>
   service.log.filter((line) => line.includes(text)).length;
@@ -89,4 +91,36 @@ test("firings count on when the binding is renamed and edited, and after a resta
   await service.writeConfig(configOf("again", { ...edited, maxFirings: 2 }));
   await marks(service, "again");
   await marks(service, undefined);
+});
+
+const MARK_SCRIPT = `export default function onArrival(msg, status, event) {
+  msg.Fields("urn:schemas:mailheader:X-Mark").Value = event.properties.word;
+  msg.Fields.Update();
+  msg.DataSource.Save();
+}
+`;
+
+test("a script of the second virtual server sees its mail only, and a sink property that smtpreg changes", async () => {
+  const server = (name: string): Record<string, unknown> => ({
+    name,
+    listen: ["127.0.0.1:0"],
+    relay: { networks: ["127.0.0.0/8"] },
+  });
+  const binding = {
+    displayName: "Mark",
+    event: "OnArrival",
+    server: "outside",
+    sinkClass: "CDO.SS_SMTPOnArrivalSink",
+    sinkProperties: { ScriptName: "mark.js", word: "one" },
+  };
+  await using service = await startService({
+    config: { virtualServers: [server("inside"), server("outside")], bindings: [binding] },
+    scripts: { "mark.js": MARK_SCRIPT },
+  });
+  const ready = service.log.find((line) => line.includes("onarrival ready on")) ?? "";
+  const [inside, outside] = [...ready.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
+  expect(await markOfNext(service, inside)).toBeUndefined();
+  expect(await markOfNext(service, outside)).toBe("one");
+  await service.command("smtpreg", "/setprop", "2", "OnArrival", "Mark", "Sink", "word", "two");
+  await marks(service, "two", outside);
 });

@@ -3,6 +3,7 @@ import { ProtocolSinks } from "../../../src/composition/protocol-sinks.ts";
 import { configSchema } from "../../../src/config/schema.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
+import { runProtocolSinks } from "../../../src/events/protocol-chain.ts";
 import { defineSink } from "../../../src/events/sink.ts";
 
 const { virtualServers } = configSchema.parse({ virtualServers: [{ name: "inside" }, { name: "outside" }] });
@@ -35,4 +36,20 @@ test("each listener has the sinks of its virtual server and those of all, from t
   ]);
   sinks.use({ ...parts, configured: [configured("one", "inside")] });
   expect([names(inside), names(outside)]).toEqual([["one"], []]);
+});
+
+test("a protocol sink with maxFirings is called so often, whatever was counted before included", () => {
+  const sinks = new ProtocolSinks(silentLogger, systemClock);
+  const counts = new Map([["{twice}", 1]]);
+  sinks.countBy(counts);
+  const twice = configured("twice", undefined);
+  const limited = { ...twice, settings: { ...twice.settings, maxFirings: 3 } };
+  sinks.use({ log: silentLogger, nextMessageId: () => "ID", configured: [limited] });
+  const [server] = virtualServers;
+  if (server === undefined) throw new Error("there is a server");
+  const protocol = sinks.inbound(server);
+  let calls = 0;
+  const bound = protocol.chain().sinks.map((sink) => ({ ...sink, onEvent: () => void (calls += 1) }));
+  for (let command = 0; command < 5; command += 1) void runProtocolSinks(protocol, bound, {}, "MAIL", "");
+  expect([calls, counts.get("{twice}")]).toEqual([2, 3]);
 });
