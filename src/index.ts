@@ -11,4 +11,5 @@ export type {
 } from "./events/protocol-contexts.ts";
 export type { DsnDueContext, DsnMadeContext } from "./events/dsn-contexts.ts";
 export type { LinkContext, MessageRouter, NextHopAnswer, RouteContext } from "./events/router-contexts.ts";
+export type { LocalDeliveryContext, StoreNotice } from "./events/store-contexts.ts";
 export type { MailMsg } from "./message/mail-msg.ts";

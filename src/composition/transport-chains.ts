@@ -31,6 +31,7 @@ type SystemParts = Pick<ChainParts, "configured" | "log" | "nextMessageId">;
 export const buildTransportChains = (parts: SystemParts): TransportChains => ({
   router: buildSystemChain(parts, "OnGetMessageRouter"),
   dsn: buildSystemChain(parts, "DSN"),
+  store: buildSystemChain(parts, "StoreDriver"),
 });
 
 function buildSystemChain<Name extends EventName>(

@@ -23,3 +23,13 @@ export function formatReply(of: Reply): string {
 
 export const isPermanent = (of: Reply): boolean => of.code >= 500;
 export const isPositive = (of: Reply): boolean => of.code < 400;
+
+const MAX_FAILURE_CHARS = 500;
+
+/** A failure as sinks write it, "550 5.1.1 No such user". Throws RangeError on anything else. */
+export function parseFailure(text: unknown): Reply {
+  const said = typeof text === "string" ? text.slice(0, MAX_FAILURE_CHARS) : "";
+  const found = /^([45]\d\d)(?: [45]\.(\d{1,3}\.\d{1,3}))? ([^\p{Cc}]+)$/u.exec(said);
+  if (found === null) throw new RangeError('a refusal has to be a reply as "550 5.1.1 No such user"');
+  return reply(Number(found[1]), found[2] ?? "0.0", found[3] ?? "");
+}

@@ -8,6 +8,7 @@ import type {
 } from "./protocol-contexts.ts";
 
 import type { RouterSubject } from "./router-contexts.ts";
+import type { StoreSubject } from "./store-contexts.ts";
 
 /** What kind of rule a binding of the event may carry: on the envelope, on the command verb, or none. */
 export type RuleKind = "envelope" | "verb" | "none";
@@ -77,11 +78,15 @@ export const EVENTS = {
     onFault: "binding",
     raisedNow: true,
   } as Declared<InboundCommandContext>,
-  StoreDriver: system(
-    2,
-    "when a message is written, read, enumerated at start, delivered locally, deleted",
-    "serve the storage",
-  ),
+  StoreDriver: {
+    ...system<StoreSubject>(
+      2,
+      "when a message is written, enumerated at start, about to be written to Drop, deleted",
+      "watch the store; take over local delivery, or refuse it, recipient by recipient",
+    ),
+    onFault: "binding",
+    raisedNow: true,
+  },
   OnTransportSubmission: transport<MailMsg>({
     alias: "OnArrival",
     step: 3,

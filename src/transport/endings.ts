@@ -15,6 +15,7 @@ import type { SubmissionVerdict } from "./submission.ts";
 export interface EndingsParts {
   readonly messages: Map<string, QueuedMessage>;
   readonly deliveries: () => Deliveries;
+  readonly ended: (message: QueuedMessage) => void;
   readonly waiting: PreSubmissionQueue;
   readonly states: MessageStates;
   readonly writes: PendingWrites;
@@ -112,5 +113,6 @@ export class Endings {
     deliveries().end(message);
     waiting.remove(message);
     states.end(message);
+    this.#parts.ended(message);
   }
 }

@@ -11,6 +11,7 @@ import type { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import type { Route, Router } from "./router.ts";
 import type { RouterSinks } from "./router-sinks.ts";
+import type { StoreSinks } from "./store-sinks.ts";
 import type { Submission } from "./submission.ts";
 
 export interface PipelineSettings {
@@ -30,6 +31,8 @@ export interface PipelineParts<Script> {
   readonly router: Router;
   /** Absent: no sinks of OnGetMessageRouter. */
   readonly routerSinks?: RouterSinks | undefined;
+  /** Absent: no sinks of StoreDriver. */
+  readonly storeSinks?: StoreSinks | undefined;
   readonly queues: Queues;
   readonly waiting: PreSubmissionQueue;
   readonly resident: ResidentContents;

@@ -55,6 +55,7 @@ export class Pipeline<Script> {
     this.#endings = new Endings({
       messages,
       deliveries: () => this.#deliveries,
+      ended: (message) => parts.storeSinks?.tell("deleted", message),
       waiting,
       states,
       writes,
@@ -111,6 +112,7 @@ export class Pipeline<Script> {
     const message = createQueuedMessage(recovered.id, recovered.origin, recovered.envelope, undefined);
     if (recovered.state === undefined) this.#parts.steps.resumed(message);
     else applyState(message, recovered.state);
+    this.#parts.storeSinks?.tell("enumerated", message);
     if (message.phase === "submission") {
       this.#begin(message);
     } else {
@@ -122,6 +124,7 @@ export class Pipeline<Script> {
   /** A message that is new, and durable. */
   #submit(message: QueuedMessage): void {
     this.#parts.steps.submitted(message);
+    this.#parts.storeSinks?.tell("written", message);
     this.#begin(message);
   }
 

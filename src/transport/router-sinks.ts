@@ -2,7 +2,7 @@
 import type { Recipient } from "../core/envelope.ts";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { type Reply, reply } from "../core/reply.ts";
+import { parseFailure, reply } from "../core/reply.ts";
 import type {
   LinkControl,
   LinkState,
@@ -123,7 +123,7 @@ function routeOfAnswer(answer: NextHopAnswer, recipient: Recipient, settings: Ro
   if (answer === "default") return settings.routeOf(recipient.address);
   if (answer === "local") return settings.local;
   if (typeof answer === "object" && answer !== null) {
-    if ("unreachable" in answer) return unreachableRoute(parseReply(answer.unreachable));
+    if ("unreachable" in answer) return unreachableRoute(parseFailure(answer.unreachable));
     if ("domain" in answer) {
       const domain = hostName(answer.domain).toLowerCase();
       return { kind: "mx", key: domain, domain, port: DEFAULT_PORT };
@@ -147,16 +147,6 @@ function hostName(name: unknown): string {
 function portOf(port: unknown = DEFAULT_PORT): number {
   if (typeof port === "number" && Number.isInteger(port) && port > 0 && port < 65_536) return port;
   throw new RangeError("getNextHop has to answer a port from 1 to 65535");
-}
-
-const MAX_REPLY_CHARS = 500;
-
-/** "550 5.1.1 No such user". */
-function parseReply(text: unknown): Reply {
-  const said = typeof text === "string" ? text.slice(0, MAX_REPLY_CHARS) : "";
-  const found = /^([45]\d\d)(?: [245]\.(\d{1,3}\.\d{1,3}))? ([^\p{Cc}]+)$/u.exec(said);
-  if (found === null) throw new RangeError('unreachable has to be a reply as "550 5.1.1 No such user"');
-  return reply(Number(found[1]), found[2] ?? "4.4", found[3] ?? "");
 }
 
 /** RFC 3463 §3.5: X.4.4, unable to route. */

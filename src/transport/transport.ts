@@ -6,6 +6,7 @@ import type { Dispatcher, SinkChain } from "../events/dispatcher.ts";
 import type { EffectRecorder } from "../events/effects.ts";
 import type { DsnSubject } from "../events/dsn-contexts.ts";
 import type { RouterSubject } from "../events/router-contexts.ts";
+import type { StoreSubject } from "../events/store-contexts.ts";
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
 import type { SignOutbound } from "../smtp/client/destination.ts";
 import type { Badmail } from "../store/badmail.ts";
@@ -28,6 +29,7 @@ import { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type RemoteRoute, type Route, type RouterSettings, createRouter, linkOf } from "./router.ts";
 import { RouterSinks } from "./router-sinks.ts";
+import { SinkCourier, StoreSinks } from "./store-sinks.ts";
 import { Submission } from "./submission.ts";
 import type { TransportCounts } from "./transport-counts.ts";
 
@@ -61,6 +63,7 @@ export interface TransportEvents {
 export interface TransportChains {
   readonly router: SystemChain<RouterSubject>;
   readonly dsn: SystemChain<DsnSubject>;
+  readonly store: SystemChain<StoreSubject>;
 }
 
 export interface TransportParts<Script> {
@@ -102,7 +105,8 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const { settings, clock, log, live, store, dispatcher, chain, effects } = parts;
   let retry = live.retry;
   const steps = new MessageSteps(parts.recorder);
-  const courierFor = courierMaker(parts);
+  const storeSinks = createStoreSinks(parts);
+  const courierFor = courierMaker(parts, storeSinks);
   const links = new Links({
     setLink: (nextHop, downUntil) => queues.setLink(nextHop, downUntil),
     rerouteAll: () => pipeline.resetRoutes(),
@@ -132,6 +136,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     submission: new Submission({ dispatcher, chain, effects, steps, log }),
     router: createRouter(live.router),
     routerSinks,
+    storeSinks,
     queues,
     waiting,
     resident: new ResidentContents(settings.residentBytes),
@@ -170,6 +175,9 @@ function createReports(
   return new Reports({ settings: settings.reports, nextId, accept, badmail, sinks, steps, clock, log });
 }
 
+const createStoreSinks = ({ events }: Pick<TransportParts<unknown>, "events">): StoreSinks | undefined =>
+  events && new StoreSinks({ sinks: events.sinks, chain: () => events.chains().store });
+
 const createRouterSinks = (
   { events, log }: Pick<TransportParts<unknown>, "events" | "log">,
   links: Links,
@@ -177,10 +185,16 @@ const createRouterSinks = (
   events && new RouterSinks({ sinks: events.sinks, chain: () => events.chains().router, links, log });
 
 const courierMaker =
-  ({ drop, settings }: Pick<TransportParts<unknown>, "drop" | "settings">) =>
+  (
+    { drop, settings: { maxLocalDeliveries } }: Pick<TransportParts<unknown>, "drop" | "settings">,
+    sinks: StoreSinks | undefined,
+  ) =>
   ({ remoteCourier, signLocal }: LiveTransportSettings) =>
   (route: Route): Courier => {
-    if (route.kind === "local") return new LocalCourier(drop, settings.maxLocalDeliveries, signLocal);
+    if (route.kind === "local") {
+      const courier = new LocalCourier(drop, maxLocalDeliveries, signLocal);
+      return sinks === undefined ? courier : new SinkCourier(courier, sinks, maxLocalDeliveries);
+    }
     return route.kind === "unreachable" ? new RefusingCourier(route.reply) : remoteCourier(route);
   };
 

@@ -23,14 +23,19 @@ import { SystemChain, SystemSinks } from "../../../src/events/system-chain.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../../../src/smtp/client/destination.ts";
 import { type Badmail, createBadmail } from "../../../src/store/badmail.ts";
-import { createDrop } from "../../../src/store/drop.ts";
+import { type Drop, createDrop } from "../../../src/store/drop.ts";
 import { SegmentStore } from "../../../src/store/segment-store.ts";
 import type { StoreDriver } from "../../../src/store/store-driver.ts";
 import type { Courier } from "../../../src/transport/destination-queue.ts";
 import { createRetryPolicy } from "../../../src/transport/retry-policy.ts";
 import { DEFAULT_RETRY_SETTINGS } from "../../../src/transport/retry-schedule.ts";
 import type { RouterSettings } from "../../../src/transport/router.ts";
-import { type Transport, type TransportChains, createTransport } from "../../../src/transport/transport.ts";
+import {
+  type Transport,
+  type TransportChains,
+  type TransportEvents,
+  createTransport,
+} from "../../../src/transport/transport.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -175,6 +180,12 @@ export function systemChain<Name extends EventName>(
   );
 }
 
+const systemChains = (choices: HouseChoices): TransportChains => ({
+  store: systemChain("StoreDriver", choices.storeSinks ?? [], choices.onError),
+  dsn: systemChain("DSN", choices.dsnSinks ?? []),
+  router: systemChain("OnGetMessageRouter", choices.routerSinks ?? [], choices.onError),
+});
+
 export function scriptSink(name: string): ScriptBound<string> {
   const binding = createBinding({
     displayName: name,
@@ -210,6 +221,7 @@ export interface HouseChoices {
   readonly world?: World;
   readonly clock?: ManualClock;
   readonly sinks?: readonly BoundSink<string>[];
+  readonly storeSinks?: readonly NativeSink<"StoreDriver">["onEvent"][];
   readonly dsnSinks?: readonly NativeSink<"DSN">["onEvent"][];
   readonly routerSinks?: readonly NativeSink<"OnGetMessageRouter">["onEvent"][];
   /** onError of the router sinks. */
@@ -220,6 +232,7 @@ export interface HouseChoices {
   readonly residentBytes?: number;
   readonly maxSubmissions?: number;
   readonly badmail?: Badmail;
+  readonly drop?: Drop;
   /** Stands before the real store. */
   readonly wrapStore?: (store: SegmentStore) => StoreDriver;
   readonly inlineBytes?: number;
@@ -250,10 +263,7 @@ export class House implements AsyncDisposable {
     this.world = choices.world ?? new World();
     this.clock = choices.clock ?? new ManualClock();
     this.chain = new SinkChain<string>(choices.sinks ?? []);
-    this.chains = {
-      dsn: systemChain("DSN", choices.dsnSinks ?? []),
-      router: systemChain("OnGetMessageRouter", choices.routerSinks ?? [], choices.onError),
-    };
+    this.chains = systemChains(choices);
     this.laterChains = new Map(
       MAIL_EVENTS.map((event) => [event, new SinkChain<string>(choices.laterSinks?.[event] ?? [])]),
     );
@@ -274,23 +284,27 @@ export class House implements AsyncDisposable {
         sweepMs: MINUTE,
       },
       store: choices.wrapStore?.(this.store) ?? this.store,
-      drop: createDrop({ folder: path.join(folder, "Drop"), sync: false }),
+      drop: choices.drop ?? createDrop({ folder: path.join(folder, "Drop"), sync: false }),
       badmail: choices.badmail ?? createBadmail({ folder: path.join(folder, "Badmail") }),
       dispatcher: createDispatcher<string>({
         runScripts: choices.runScripts ?? (() => Promise.reject(new Error("no scripts here"))),
         clock: this.clock,
         log: silentLogger,
       }),
-      events: {
-        sinks: new SystemSinks({ clock: this.clock, log: recordingLog(this.log), sinkDeadlineMs: MINUTE }),
-        chains: () => this.chains,
-      },
+      events: this.#events(),
       chain: (event) =>
         (event === "OnTransportSubmission" ? undefined : this.laterChains.get(event)) ?? this.chain,
       live: this.live(),
       clock: this.clock,
       log: recordingLog(this.log),
     });
+  }
+
+  #events(): TransportEvents {
+    return {
+      sinks: new SystemSinks({ clock: this.clock, log: recordingLog(this.log), sinkDeadlineMs: MINUTE }),
+      chains: () => this.chains,
+    };
   }
 
   live(router: RouterSettings = this.#choices.router ?? ROUTER): Parameters<Transport["reconfigure"]>[0] {

@@ -1,0 +1,124 @@
+// Steps 2, 10 and 11: sinks of StoreDriver watch the store and take over local delivery.
+import { describe, expect, test } from "vitest";
+import type { LocalDeliveryContext, StoreSubject } from "../../../src/events/store-contexts.ts";
+import { HOUR, MINUTE, accepted, openHouse, until } from "./transport-house.ts";
+
+const local = (deliver: (context: LocalDeliveryContext) => void | Promise<void>) => (subject: StoreSubject) =>
+  subject.kind === "localDelivery" ? deliver(subject) : undefined;
+
+test("a message is told written when it is durable, enumerated after a crash, and deleted at its end", async () => {
+  const told: string[] = [];
+  const watch = (subject: StoreSubject): void => {
+    if (subject.kind !== "localDelivery") told.push(`${subject.kind} ${subject.msg.id}`);
+  };
+  await using house = await openHouse({ storeSinks: [watch] });
+  house.world.answers.set("far.example", (message) => accepted(message, 450, "later"));
+  const id = await house.accept(["a@far.example"]);
+  await until(() => house.queue[0]?.state === "retry");
+  expect(told).toEqual([`written ${id}`]);
+  house.world.answers.clear();
+  await using next = await house.crash();
+  expect(told).toEqual([`written ${id}`, `enumerated ${id}`]);
+  await next.clock.advance(HOUR);
+  await next.empty();
+  expect(told).toEqual([`written ${id}`, `enumerated ${id}`, `deleted ${id}`]);
+});
+
+test("a watching sink that fails, or never answers, keeps no message waiting", async () => {
+  await using house = await openHouse({
+    storeSinks: [
+      () => {
+        throw new Error("broken");
+      },
+      (subject) => (subject.kind === "localDelivery" ? undefined : new Promise(() => undefined)),
+    ],
+  });
+  await house.accept(["a@far.example"]);
+  await house.empty();
+  expect(house.world.sent).toHaveLength(1);
+});
+
+describe("local delivery", () => {
+  test("by a sink, also by promise: Drop gets the rest, and refusals are reported", async () => {
+    const stored: string[] = [];
+    await using house = await openHouse({
+      storeSinks: [
+        local(async (context) => {
+          stored.push((await context.msg.content.toBuffer()).toString());
+          context.deliver("box@LOCAL.example");
+          context.refuse("full@local.example", "552 5.2.2 Mailbox full");
+          context.refuse("stranger@local.example", "550 5.1.1 not here");
+        }),
+      ],
+    });
+    const id = await house.accept(["box@local.example", "full@local.example", "drop@local.example"]);
+    await house.empty();
+    expect(stored).toHaveLength(1);
+    const dropped = await house.read("Drop", `${id}.eml`);
+    expect(dropped.match(/^x-receiver: .*$/gm)).toEqual(["x-receiver: drop@local.example"]);
+    expect(house.world.to("client.example")[0]?.text).toMatch(
+      /Final-Recipient: rfc822;full@local.example[^]*Status: 5\.2\.2/,
+    );
+  });
+
+  test("of all recipients writes no file", async () => {
+    await using house = await openHouse({
+      storeSinks: [local((context) => context.deliver("box@local.example"))],
+    });
+    await house.accept(["box@local.example"]);
+    await house.empty();
+    expect(await house.files("Drop")).toEqual([]);
+  });
+
+  test("that a sink puts off is tried again", async () => {
+    let calls = 0;
+    await using house = await openHouse({
+      storeSinks: [
+        local((context) => {
+          calls += 1;
+          if (calls === 1) context.refuse("box@local.example", "452 4.2.2 busy");
+        }),
+      ],
+    });
+    const id = await house.accept(["box@local.example"]);
+    await until(() => house.queue[0]?.state === "retry");
+    expect(house.queue[0]?.reason).toBe("452 4.2.2 busy");
+    await house.clock.advance(MINUTE + 200);
+    await house.empty();
+    expect(await house.files("Drop")).toEqual([`${id}.eml`]);
+  });
+
+  test("waits behind a sink that fails; with onError continue Drop gets it, and what the sink said does not count", async () => {
+    const fail = local((context) => {
+      context.deliver("box@local.example");
+      throw new Error("broken");
+    });
+    await using house = await openHouse({ storeSinks: [fail] });
+    await house.accept(["box@local.example"]);
+    await until(() => house.queue[0]?.state === "retry");
+    expect(house.queue[0]?.reason).toContain("broken");
+    expect(await house.files("Drop")).toEqual([]);
+    await using goesOn = await openHouse({ storeSinks: [fail], onError: "continue" });
+    const id = await goesOn.accept(["box@local.example"]);
+    await goesOn.empty();
+    expect(await goesOn.files("Drop")).toEqual([`${id}.eml`]);
+  });
+
+  test("and Drop that cannot be written: what the sink has stored is not delivered again", async () => {
+    let calls = 0;
+    await using house = await openHouse({
+      drop: { deliver: () => Promise.reject(new Error("disk full")) },
+      storeSinks: [
+        local((context) => {
+          calls += context.msg.recipients.some(({ address }) => address === "box@local.example") ? 1 : 0;
+          context.deliver("box@local.example");
+        }),
+      ],
+    });
+    await house.accept(["box@local.example", "drop@local.example"]);
+    await until(() => house.queue[0]?.state === "retry");
+    await house.clock.advance(MINUTE + 200);
+    await until(() => (house.queue[0]?.attempts ?? 0) > 1);
+    expect(calls).toBe(1);
+  });
+});
