@@ -13,6 +13,7 @@ import { runCommand } from "./cli/run.ts";
 import { scriptsCommand } from "./cli/scripts.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { smtpregCommand } from "./cli/smtpreg.ts";
+import { statusCommand } from "./cli/status.ts";
 import { typesCommand } from "./cli/types.ts";
 import { checkScripts } from "./composition/scripts.ts";
 
@@ -32,6 +33,7 @@ const program = createProgram(
     bindingsCommand,
     smtpregCommand,
     importCommand,
+    statusCommand,
     queueCommand,
     scriptsCommand,
     explainCommand,

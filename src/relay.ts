@@ -283,6 +283,7 @@ class RunningRelay implements Relay {
         createServerMxLookup(server, config.dns, this.#clock),
         signers?.out,
         this.#observation?.protocolLog(server),
+        this.#observation?.protocolLog(server),
       ),
       signLocal: signers?.drop,
     };

@@ -6,6 +6,7 @@ import { createDestination } from "../smtp/client/connection-pool.ts";
 import type { Destination, DestinationSettings, SignOutbound } from "../smtp/client/destination.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
 import { RelaxedDestination } from "../smtp/client/relaxed-destination.ts";
+import type { WireLog } from "../smtp/client/wire-log.ts";
 import { createMxLookup, defaultResolver, type MxLookup } from "../transport/mx.ts";
 import type { Courier } from "../transport/destination-queue.ts";
 import { MxCourier } from "../transport/mx-courier.ts";
@@ -32,9 +33,10 @@ export function createRemoteCouriers(
     clock,
   ),
   sign?: SignOutbound,
+  wireLog?: WireLog,
 ): (route: RemoteRoute) => Courier {
   const connect = (settings: DestinationSettings): Destination =>
-    connectAsAsked({ ...settings, sign }, server, (asked) => createDestination(asked, log, clock));
+    connectAsAsked({ ...settings, sign, wireLog }, server, (asked) => createDestination(asked, log, clock));
   const toDomain = ({ domain }: RouteOf<"mx">): Courier => {
     const entry = entryFor(server, [domain]);
     return new MxCourier({

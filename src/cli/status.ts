@@ -1,0 +1,75 @@
+// `onarrival status`: whether the running service does its work, and how full its queues are.
+import { Command } from "commander";
+import { callControl } from "../admin/control-client.ts";
+import type { ServiceState } from "../composition/observation.ts";
+import { findConfigFile, loadConfig } from "../config/load.ts";
+import { OnArrivalError } from "../core/errors.ts";
+import { CommandFailed, type Output, printResult, printable } from "./output.ts";
+import type { CommandFactory } from "./program.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly mailroot?: string;
+  readonly json?: boolean;
+}
+
+/** What the control method `status` answers. */
+interface Status extends ServiceState {
+  readonly pid: number;
+  readonly addresses: readonly string[];
+  readonly connections: number;
+}
+
+export const statusCommand: CommandFactory = (output) =>
+  new Command("status")
+    .description(
+      "whether the running service is healthy, and how full its queues are; exit code 1 when it is not",
+    )
+    .option("-c, --config <file>", "configuration file, which names the mailroot")
+    .option("--mailroot <dir>", "mailroot of the running service")
+    .option("--json", "answer as JSON")
+    .action((options: Options) => show(output, options));
+
+async function show(output: Output, options: Options): Promise<void> {
+  const config =
+    options.mailroot === undefined ? await loadConfig(findConfigFile(options.config)) : undefined;
+  const answer = await callControl(options.mailroot ?? config?.mailroot ?? ".", "status");
+  if (!isStatus(answer)) throw new OnArrivalError("INTERNAL", "the service answered no status");
+  printResult(output, options.json, answer, describe(answer));
+  if (!answer.health.healthy) throw new CommandFailed();
+}
+
+function describe(status: Status): string {
+  const { queues, health, suspendedScripts } = status;
+  const lines = [
+    ["health", health.healthy ? "healthy" : health.reasons.join("; ")],
+    ["pid", String(status.pid)],
+    ["addresses", status.addresses.join(", ")],
+    ["admin", status.admin ?? "-"],
+    ["connections", String(status.connections)],
+  ];
+  if (queues !== undefined) {
+    const { messages, kinds, held, destinations, otherDestinations, oldestAgeMs } = queues;
+    lines.push(
+      [
+        "messages",
+        messages === 0 ? "0" : `${messages}, the oldest since ${Math.round(oldestAgeMs / 1000)} s`,
+      ],
+      ["queues", counted(kinds)],
+      ["held", counted(held)],
+      ...destinations.map(({ queue, messages: count }) => ["next hop", `${queue}: ${count}`]),
+    );
+    if (otherDestinations > 0) lines.push(["next hop", `others: ${otherDestinations}`]);
+  }
+  lines.push(["suspended", suspendedScripts.length === 0 ? "no script" : suspendedScripts.join(", ")]);
+  return lines.map(([name = "", value = ""]) => `${name.padEnd(14)}${printable(value)}`).join("\n");
+}
+
+/** "local 3, remote 1": those that are not 0. */
+function counted(counts: Readonly<Record<string, number>>): string {
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  return some.length === 0 ? "0" : some.map(([name, count]) => `${name} ${count}`).join(", ");
+}
+
+const isStatus = (value: unknown): value is Status =>
+  typeof value === "object" && value !== null && "health" in value && "addresses" in value;
