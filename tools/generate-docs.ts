@@ -106,7 +106,7 @@ function settingsPage(): string {
   ]);
   return page(
     "Settings",
-    "Every key of `onarrival.yaml`. A size is a number of bytes or a text such as `32MiB` or `10MB`; paths are relative to the file. `live` settings take effect at a reload (SIGHUP), `restart` settings when the service starts again. An unknown key is an error. Editors complete and check the file with `# yaml-language-server: $schema=docs/onarrival.schema.json` in its first line.",
+    "Every key of `onarrival.yaml`. A size is a number of bytes or a text such as `32MiB` or `10MB`; paths are relative to the file. `live` settings take effect when the file is saved (`watchConfig`) or at SIGHUP, `restart` settings when the service starts again. An unknown key is an error. Editors complete and check the file with `# yaml-language-server: $schema=docs/onarrival.schema.json` in its first line.",
     table(["Key", "Type", "Default", "Unit", "Takes effect", "Meaning"], rows),
   );
 }

@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 
-/** When a changed setting takes effect: `live` at the next reload (SIGHUP), `restart` when the service starts again. */
+/** When a changed setting takes effect: `live` at the next reload, `restart` when the service starts again. */
 export type Applies = "live" | "restart";
 
 export interface SettingMeta {
