@@ -5,7 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import { createDestination } from "../smtp/client/connection-pool.ts";
 import type { Destination, DestinationSettings, SignOutbound } from "../smtp/client/destination.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
-import { RelaxedDestination } from "../smtp/client/relaxed-destination.ts";
+import { TlsWishes } from "../smtp/client/tls-wishes.ts";
 import type { WireLog } from "../smtp/client/wire-log.ts";
 import { createMxLookup, defaultResolver, type MxLookup } from "../transport/mx.ts";
 import type { Courier } from "../transport/destination-queue.ts";
@@ -36,7 +36,7 @@ export function createRemoteCouriers(
   wireLog?: WireLog,
 ): (route: RemoteRoute) => Courier {
   const connect = (settings: DestinationSettings): Destination =>
-    connectAsAsked({ ...settings, sign, wireLog }, server, (asked) => createDestination(asked, log, clock));
+    connectAsWished({ ...settings, sign, wireLog }, server, (asked) => createDestination(asked, log, clock));
   const toDomain = ({ domain }: RouteOf<"mx">): Courier => {
     const entry = entryFor(server, [domain]);
     return new MxCourier({
@@ -83,20 +83,22 @@ function lmtpSettings(
   return { ...destinationSettings(server, hops, entryFor(server, names), protocol), dialect: "lmtp" };
 }
 
-/** RFC 8689 §4.2.2, where TLS is insisted on and the settings honour it. */
-function connectAsAsked(
+/** RFC 8689: what messages wish of TLS, beside the settings. LMTP is the last hop, where each message is looked at by itself. */
+function connectAsWished(
   settings: DestinationSettings,
   { delivery }: VirtualServerSettings,
   create: (settings: DestinationSettings) => Destination,
 ): Destination {
-  const { tls } = settings;
-  if (tls.mode !== "required" || delivery.tlsRequiredNo === "ignore") return create(settings);
-  const relaxed = {
-    ...tls,
-    mode: "opportunistic",
-    verify: false,
-    clearAfterFailure: true,
-    pins: undefined,
-  } as const;
-  return new RelaxedDestination(create(settings), () => create({ ...settings, tls: relaxed }));
+  const { tls, dialect } = settings;
+  if (dialect === "lmtp") return create(settings);
+  const required = { ...tls, mode: "required", verify: true, clearAfterFailure: false } as const;
+  const relaxed = { ...tls, ...NO_POLICY };
+  const isHonoured = tls.mode === "required" && delivery.tlsRequiredNo === "honour";
+  return new TlsWishes({
+    usual: create(settings),
+    createRequiring: () => create({ ...settings, tls: required, requireTls: true }),
+    createRelaxed: isHonoured ? () => create({ ...settings, tls: relaxed }) : undefined,
+  });
 }
+
+const NO_POLICY = { mode: "opportunistic", verify: false, clearAfterFailure: true, pins: undefined } as const;

@@ -142,6 +142,8 @@ export interface DestinationSettings {
   /** Tell the next hop of the client behind us, when it offers XFORWARD. */
   readonly xforward: boolean;
   readonly tls: TlsPolicy;
+  /** Only hosts that offer REQUIRETLS and are proven to be the ones meant will do (RFC 8689 §4.2.1). */
+  readonly requireTls?: boolean | undefined;
   readonly credentials?: OutboundCredentials | undefined;
   /** The sinks of outbound events. */
   readonly protocol?: OutboundProtocol | undefined;

@@ -4,6 +4,7 @@ import type { Logger } from "../../core/logger.ts";
 import { isPermanent, reply, type Reply } from "../../core/reply.ts";
 import { authenticate } from "./authentication.ts";
 import type { DestinationSettings, NextHop } from "./destination.ts";
+import { NEEDS_TLS } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, parseExtensions, type PeerExtensions, type PeerTrust } from "./extensions.ts";
 import { hasSinks, OutboundEvents } from "./outbound-events.ts";
 import { NO_MESSAGE, outboundSession } from "./outbound-session.ts";
@@ -70,7 +71,7 @@ async function openHost(
   if (clear.kind === "refused" || tls.mode === "none" || wire.encrypted) return finish(context, clear);
   if (!clear.extensions.startTls) {
     if (tls.mode === "opportunistic") return finish(context, clear);
-    return abandon(wire, reply(451, "7.10", "TLS is required and the host does not offer it"));
+    return abandon(wire, lacksTls(context, "7.10", "TLS is required and the host does not offer it"));
   }
   const problem = await startTls(context, wire);
   if (problem === undefined) return finish(context, await hello(context, wire, clear));
@@ -80,8 +81,12 @@ async function openHost(
     // A negotiation that broke off takes its connection with it.
     return finish(context, await greet(context, context.makeWire(hop, address)));
   }
-  return abandon(wire, reply(451, "7.5", `TLS failed: ${problem}`));
+  return abandon(wire, lacksTls(context, "7.5", `TLS failed: ${problem}`));
 }
+
+/** RFC 8689 §4.2.1: for mail with REQUIRETLS a host without it is no host; else what is wrong with TLS may be mended. */
+const lacksTls = ({ settings }: OpeningContext, detail: string, text: string): Reply =>
+  settings.requireTls === true ? reply(550, "7.30", text) : reply(451, detail, text);
 
 function abandon(wire: Wire, why: Reply): RefusedSession {
   wire.fail(why.text);
@@ -155,8 +160,10 @@ async function finish(
   opening: OpenSession | RefusedSession,
 ): Promise<OpenSession | RefusedSession> {
   const { credentials } = context.settings;
-  if (opening.kind === "refused" || credentials === undefined) return opening;
+  if (opening.kind === "refused") return opening;
   const { wire, extensions } = opening;
+  if (context.settings.requireTls === true && !extensions.requireTls) return abandon(wire, NEEDS_TLS);
+  if (credentials === undefined) return opening;
   if (!wire.encrypted && !credentials.allowInClear) {
     return abandon(wire, reply(451, "7.11", "The password is not sent without TLS"));
   }

@@ -126,6 +126,24 @@ describe("a destination of the settings", () => {
     if (encrypted !== undefined) expect(peer.sessions[0]?.encrypted).toBe(encrypted);
   });
 
+  test("takes mail with REQUIRETLS only when it offers that and is proven, whatever its policy", async () => {
+    await using plain = await startPeer();
+    await using able = await startPeer({ answers: { EHLO: "250-x\r\n250-REQUIRETLS\r\n250 STARTTLS" } });
+    const codes: (number | undefined)[] = [];
+    for (const peer of [plain, able]) {
+      await using out = await wayOut(
+        `mx: true, destinations: [{ to: "x.test", authoritiesFile: ca.pem }]`,
+        peer,
+        authorities,
+      );
+      const courier = out.to("a@x.test");
+      expect(codesOf(await courier.deliver(messageOf()))).toEqual([250]);
+      const outcome = await courier.deliver(messageOf({ requireTls: true }));
+      codes.push(outcome.kind === "report" ? outcome.report.replies[0]?.code : outcome.reply.code);
+    }
+    expect(codes).toEqual([550, 250]);
+  });
+
   test('honours "TLS-Required: No" unless that is to be ignored', async () => {
     await using peer = await startPeer();
     for (const [setting, kind] of [

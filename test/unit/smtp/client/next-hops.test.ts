@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { OutboundCredentials, TlsPolicy } from "../../../../src/smtp/client/destination.ts";
-import { RelaxedDestination } from "../../../../src/smtp/client/relaxed-destination.ts";
+import { TlsWishes } from "../../../../src/smtp/client/tls-wishes.ts";
 import {
   certificate,
   codesOf,
@@ -115,19 +115,41 @@ test("REQUIRETLS that the host refuses after all is not dropped in a second atte
   expect(peer.sessions[0]?.messages).toEqual([]);
 });
 
-test('"TLS-Required: No" goes where TLS fails, other mail waits', async () => {
+test('"TLS-Required: No" goes where TLS fails, other mail waits, and REQUIRETLS on it wins', async () => {
   await using peer = await startPeer();
-  const strict = destinationTo(peer, { tls: required });
-  const destination = new RelaxedDestination(strict, () => destinationTo(peer, { tls: opportunistic }));
+  const usual = destinationTo(peer, { tls: required });
+  const destination = new TlsWishes({
+    usual,
+    createRequiring: () => destinationTo(peer, { tls: trusting, requireTls: true }),
+    createRelaxed: () => destinationTo(peer, { tls: opportunistic }),
+  });
   const text = "Subject: x\r\nTLS-Required: No\r\n\r\nSubject\r\n";
   expect(codesOf(await destination.deliver(messageOf({ text })))).toEqual([250]);
   expect(unreachableOf(await destination.deliver(messageOf())).reply.detail).toBe("7.10");
   const both = await destination.deliver(messageOf({ text, requireTls: true }));
-  expect(unreachableOf(both).reply.detail).toBe("7.10");
+  expect(unreachableOf(both)).toMatchObject({ transient: false, reply: { code: 550, detail: "7.30" } });
   const inBody = await destination.deliver(messageOf({ text: "Subject: x\r\n\r\nTLS-Required: No\r\n" }));
   expect(unreachableOf(inBody).reply.detail).toBe("7.10");
-  expect(destination.capacity).toBe(strict.capacity);
+  expect(destination.capacity).toBe(usual.capacity);
   await destination.close();
+});
+
+test("REQUIRETLS looks for a host that offers it among all of the destination, and comes back when there is none", async () => {
+  await using clear = await startPeer();
+  await using unknowing = await startPeer({ answers: { EHLO: "250-x\r\n250 STARTTLS" } });
+  await using able = await startPeer({ answers: OFFERS_TLS });
+  const hopsOf = (...peers: { port: number }[]): { host: string; port: number }[] =>
+    peers.map(({ port }) => ({ host: "127.0.0.1", port }));
+  const secret = messageOf({ requireTls: true });
+  const settings = { tls: trusting, requireTls: true };
+  await using some = destinationTo(able, { ...settings, nextHops: hopsOf(clear, unknowing, able) });
+  expect(codesOf(await some.deliver(secret))).toEqual([250]);
+  expect(able.sessions[0]?.lines).toContain("MAIL FROM:<alice@example.com> REQUIRETLS");
+  await using none = destinationTo(able, { ...settings, nextHops: hopsOf(clear, unknowing) });
+  const outcome = unreachableOf(await none.deliver(secret));
+  expect(outcome).toMatchObject({ transient: false, reply: { code: 550, detail: "7.30" } });
+  await using stranger = destinationTo(able, { tls: required, requireTls: true });
+  expect(unreachableOf(await stranger.deliver(secret)).reply.detail).toBe("7.30");
 });
 
 describe("AUTH", () => {
