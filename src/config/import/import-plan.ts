@@ -41,6 +41,8 @@ export function importMetabase(
       "IMPORT_INVALID",
       `it has more than ${MAX_SERVERS} servers or ${MAX_BINDINGS} bindings`,
     );
+  // A file that is not valid is refused before anything is put into it.
+  editor.list();
   const run = new ImportRun(editor, options);
   run.servers(old);
   run.bindings(old);
@@ -66,7 +68,7 @@ class ImportRun {
     for (const [index, server] of servers.entries()) {
       const { comment, settings, left, unknown } = meaningOfServer(server);
       if (servers.length > 1) this.#nameServer(index, comment ?? `smtpsvc ${server.instance}`);
-      for (const setting of settings) this.#set(index, setting);
+      this.#setAll(settings.map((setting) => placed(index, setting)));
       for (const { name, why } of left)
         this.report.left.push({ what: place(server.instance, name), text: why });
       if (unknown.length > 0) this.report.left.push(unknownLine(server.instance, unknown));
@@ -77,23 +79,35 @@ class ImportRun {
   #nameServer(index: number, wanted: string): void {
     if (this.#editor.setting(["virtualServers", index]) !== undefined) return;
     const taken = this.#editor.servers();
-    const name = wanted.trim().slice(0, 50) || "smtpsvc";
-    const unique = taken.includes(name) ? `${name} ${index + 1}` : name;
-    this.#editor.setSetting(["virtualServers", index], { name: unique });
+    const first = wanted.trim().slice(0, 50) || "smtpsvc";
+    let name = first;
+    for (let number = 2; taken.includes(name); number += 1) name = `${first} ${number}`;
+    this.#editor.setSetting(["virtualServers", index], { name });
   }
 
-  #set(index: number, { path, value, from }: TakenSetting): void {
-    const at = ["virtualServers", index, ...path];
-    const what = `virtualServers[${index}].${path.join(".")}`;
-    const present = this.#editor.setting(at);
-    if (isDeepStrictEqual(present, value)) return;
-    if (present !== undefined && !this.#options.overwrite) {
-      this.report.kept.push({ what, text: `${show(present)} stays, ${from} is ${show(value)}` });
+  /** As `#addAll`. */
+  #setAll(settings: readonly PlacedSetting[]): void {
+    const wanted = settings.filter((setting) => this.#isWanted(setting));
+    const set = ({ at, value }: PlacedSetting): void => this.#editor.setSetting(at, value);
+    const note = ({ what, value, from }: PlacedSetting): void =>
+      void this.report.taken.push({ what, text: `${show(value)} (${from})` });
+    if (this.#editor.attempt(() => wanted.forEach(set)) === undefined) {
+      wanted.forEach(note);
       return;
     }
-    const problem = this.#editor.attempt(() => this.#editor.setSetting(at, value));
-    if (problem === undefined) this.report.taken.push({ what, text: `${show(value)} (${from})` });
-    else this.report.left.push({ what: `${from} as ${what}`, text: problem });
+    for (const setting of wanted) {
+      const problem = this.#editor.attempt(() => set(setting));
+      if (problem === undefined) note(setting);
+      else this.report.left.push({ what: `${setting.from} as ${setting.what}`, text: problem });
+    }
+  }
+
+  #isWanted({ at, what, value, from }: PlacedSetting): boolean {
+    const present = this.#editor.setting(at);
+    if (isDeepStrictEqual(present, value)) return false;
+    if (present === undefined || this.#options.overwrite) return true;
+    this.report.kept.push({ what, text: `${show(present)} stays, ${from} is ${show(value)}` });
+    return false;
   }
 
   bindings({ servers, bindings }: OldMetabase): void {
@@ -158,6 +172,17 @@ class ImportRun {
     for (const text of notes) this.report.notes.push({ what, text });
   }
 }
+
+interface PlacedSetting extends TakenSetting {
+  readonly at: readonly (string | number)[];
+  readonly what: string;
+}
+
+const placed = (index: number, setting: TakenSetting): PlacedSetting => ({
+  ...setting,
+  at: ["virtualServers", index, ...setting.path],
+  what: `virtualServers[${index}].${setting.path.join(".")}`,
+});
 
 interface Addition extends MappedBinding {
   readonly what: string;
