@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { EVENTS, type EventName } from "../src/events/catalog.ts";
 import { protocolResult } from "../src/events/protocol-contexts.ts";
 
-interface PageParts {
+export interface PageParts {
   readonly page: (title: string, ...parts: readonly string[]) => string;
   readonly table: (head: readonly string[], rows: readonly (readonly string[])[]) => string;
 }
@@ -82,7 +82,8 @@ export const hasEventPage = (name: string): boolean => Object.hasOwn(PROTOCOL_EV
 
 /** `onInboundCommand.md`: the original names in camel case. */
 const eventPagePath = (name: string): string => `docs/events/${eventPageName(name)}`;
-export const eventPageName = (name: string): string => `${name.charAt(0).toLowerCase()}${name.slice(1)}.md`;
+export const eventPageName = (name: string): string =>
+  /^[A-Z]+$/.test(name) ? `${name.toLowerCase()}.md` : `${name.charAt(0).toLowerCase()}${name.slice(1)}.md`;
 
 function answersTable(name: string, table: PageParts["table"]): string {
   const isReply = name === "OnServerResponse";
@@ -133,7 +134,7 @@ const DECLARATION =
   /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?export interface (\w+)(?: extends ([\w, ]+))? \{\n([\s\S]*?)\n\}/g;
 const MEMBER = /(?:\/\*\*([\s\S]*?)\*\/\s*)?^ {2}((?:readonly )?\w[^;]*);/gm;
 
-function readInterfaces(source: string): Map<string, Interface> {
+export function readInterfaces(source: string): Map<string, Interface> {
   const found = new Map<string, Interface>();
   for (const [, comment = "", name = "", bases = "", body = ""] of source.matchAll(DECLARATION)) {
     const members = [...body.matchAll(MEMBER)].map(([, text = "", signature = ""]) => ({
@@ -154,13 +155,13 @@ function readInterfaces(source: string): Map<string, Interface> {
 
 const plain = (comment: string): string => comment.replaceAll(/\s*\n\s*\*?\s*/g, " ").trim();
 
-function subjectTables(
+export function subjectTables(
   interfaces: Map<string, Interface>,
   name: string,
   table: PageParts["table"],
 ): string[] {
   const own = interfaces.get(name);
-  if (own === undefined) throw new Error(`${SOURCE} has no interface ${name}`);
+  if (own === undefined) throw new Error(`no interface ${name} in the source of its page`);
   const shared = own.bases.flatMap((base) => interfaces.get(base)?.members ?? []);
   const parts = shared.flatMap(({ signature }) => {
     const [, member = "", type = ""] = /^readonly (\w+): (\w+)$/.exec(signature) ?? [];

@@ -10,6 +10,7 @@ import { ERROR_CODES } from "../src/core/errors.ts";
 import { EVENTS } from "../src/events/catalog.ts";
 import { cdoPages } from "./cdo-docs.ts";
 import { eventPageName, eventPages, hasEventPage } from "./event-docs.ts";
+import { hasTransportEventPage, transportEventPages } from "./transport-event-docs.ts";
 
 const NOTE = "<!-- Made by tools/generate-docs.ts from the code; `npm run docs` makes it again. -->";
 type Schema = z.core.JSONSchema.JSONSchema;
@@ -23,6 +24,7 @@ export async function generateDocs(): Promise<ReadonlyMap<string, string>> {
     ["docs/cli.md", await cliPage()],
     ["docs/events/README.md", eventsPage()],
     ...eventPages({ page, table }),
+    ...transportEventPages({ page, table }),
     ["docs/rfc.md", rfcPage()],
     ...cdoPages({ page, table }),
   ]);
@@ -130,7 +132,10 @@ function errorsPage(): string {
 const yesNo = (value: boolean): string => (value ? "yes" : "no");
 
 function eventCell(name: string, event: object): string {
-  const linked = hasEventPage(name) ? `[\`${name}\`](${eventPageName(name)})` : `\`${name}\``;
+  const linked =
+    hasEventPage(name) || hasTransportEventPage(name)
+      ? `[\`${name}\`](${eventPageName(name)})`
+      : `\`${name}\``;
   return "alias" in event && typeof event.alias === "string" ? `${linked}, \`${event.alias}\`` : linked;
 }
 
