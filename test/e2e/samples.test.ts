@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
-import { startService } from "../support/service.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Service, startService } from "../support/service.ts";
 import { plainMessage, send } from "../support/smtp-client.ts";
 
 const SAMPLES = fileURLToPath(new URL("../../scripts/", import.meta.url));
@@ -35,12 +35,26 @@ test("there are samples", () => {
   expect(samples.length).toBeGreaterThan(0);
 });
 
+let service: Service;
+let sent = 0;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
 test.for(samples)("%s takes a message without a fault", async (sample) => {
-  await using service = await startService({ scripts: withLibraries(sample) });
+  const own = sample.replaceAll(".", String.raw`\.`);
+  for (const [name, text] of Object.entries(withLibraries(sample)))
+    // oxlint-disable-next-line no-await-in-loop -- the sample is the first, and broken until what it imports is there
+    await service.writeScript(name, text);
+  await service.logged(new RegExp(`"script":"${own}".*"script live"`));
+  sent += 1;
   await send(service.port, {
     data: plainMessage("Quarterly figures", "Dear all,\r\n\r\nplease find them below."),
   });
-  await service.dropped(1);
+  await service.dropped(sent);
+  await service.removeScript(sample);
+  await service.logged(new RegExp(`"script":"${own}".*"script removed"`));
   expect(service.log.filter((line) => /SCRIPT_FAILED|SCRIPT_INVALID/.test(line))).toEqual([]);
   expect(await service.queue()).toEqual([]);
 });

@@ -90,8 +90,8 @@ export default function onArrival(msg) {
 });
 
 test("a shadow that throws, loops, sends, redirects or discards leaves live mail byte for byte as it is", async () => {
-  const shadow = (body: string): string => `
-export const binding = { mode: "shadow", compareWith: "tag.js", limits: { timeoutMs: 300, cpuMs: 300 } };
+  const shadow = (body: string, limits = {}): string => `
+export const binding = { mode: "shadow", compareWith: "tag.js", limits: ${JSON.stringify(limits)} };
 export default function onArrival(msg) { ${body} }`;
   const granted = (name: string): Record<string, unknown> => ({
     event: "OnArrival",
@@ -102,7 +102,7 @@ export default function onArrival(msg) { ${body} }`;
   const live = { "tag.js": LIVE };
   const shadows = {
     "throws.js": shadow(`throw new Error("in shadow");`),
-    "loops.js": shadow(`for (;;);`),
+    "loops.js": shadow(`for (;;);`, { timeoutMs: 300, cpuMs: 300 }),
     "edits.js": shadow(`
       msg.TextBody = "replaced"; msg.Subject = "replaced"; msg.DataSource.Save();
       msg.EnvelopeFields("http://schemas.microsoft.com/cdo/smtpenvelope/recipientlist").Value = "SMTP:else@localhost;";

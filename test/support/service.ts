@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { callControl } from "../../src/admin/control-client.ts";
 import { MAIN } from "./compiled.ts";
 import { eventually } from "./eventually.ts";
 import { tempFolder, type TempFolder } from "./temp-folder.ts";
@@ -236,17 +237,10 @@ export class Service implements AsyncDisposable {
     return runCommand(args, { cwd: this.folder });
   }
 
+  /** What `queue list --json` prints, without a process for each look. */
   async queue(): Promise<QueueEntry[]> {
-    const { code, stdout, stderr } = await this.command(
-      "queue",
-      "list",
-      "--json",
-      "--mailroot",
-      this.mailroot,
-    );
-    if (code !== 0) throw new Error(`queue list ended with ${String(code)}: ${stderr}`);
-    const entries: QueueEntry[] = JSON.parse(stdout);
-    return entries;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the command checks what the service answers
+    return (await callControl(this.mailroot, "queue.list", {})) as QueueEntry[];
   }
 
   drop(): Promise<StoredFile[]> {
