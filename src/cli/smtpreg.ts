@@ -24,15 +24,15 @@ interface Options {
 const QUIT_MINUS_1 = 255;
 
 /** How many arguments each command takes, itself not counted. */
-const ARGUMENTS: Readonly<Record<string, readonly number[]>> = {
-  "/add": [5, 6],
-  "/remove": [3],
-  "/setprop": [6],
-  "/delprop": [5],
-  "/enable": [3],
-  "/disable": [3],
-  "/enum": [0],
-};
+const ARGUMENTS: ReadonlyMap<string, readonly number[]> = new Map([
+  ["/add", [5, 6]],
+  ["/remove", [3]],
+  ["/setprop", [6]],
+  ["/delprop", [5]],
+  ["/enable", [3]],
+  ["/disable", [3]],
+  ["/enum", [0]],
+]);
 
 export const smtpregCommand: CommandFactory = (output) =>
   new Command("smtpreg")
@@ -49,7 +49,7 @@ export const smtpregCommand: CommandFactory = (output) =>
 async function smtpreg(output: Output, words: readonly string[], options: Options): Promise<void> {
   const [given = "/?", ...args] = words;
   const command = given.toLowerCase();
-  if (command === "/?" || ARGUMENTS[command]?.includes(args.length) !== true) {
+  if (command === "/?" || ARGUMENTS.get(command)?.includes(args.length) !== true) {
     printResult(output, options.json, { usage: USAGE }, USAGE);
     if (command !== "/?") throw new CommandFailed(EXIT.wrongUse);
     return;

@@ -159,6 +159,7 @@ describe("wrong use", () => {
     [["/setprop", "1", "OnArrival", "MySink", "Both", "x", "y"], 1, "invalid propertybag: Both"],
     [["/disable", "1", "OnArrival"], 2, "usage: onarrival smtpreg"],
     [["/add", "1", "OnArrival", "MySink"], 2, "usage: onarrival smtpreg"],
+    [["constructor"], 2, "usage: onarrival smtpreg"],
     [["/nonsense"], 2, "usage: onarrival smtpreg"],
     [["/?"], 0, "usage: onarrival smtpreg"],
     [[], 0, "usage: onarrival smtpreg"],
