@@ -135,9 +135,9 @@ export class Connection implements WireListener {
       case "reset":
         return this.#onReset(answer);
       case "idle":
+      case "preparing":
         // Mostly 421, the peer's idle limit. Anything else is out of step: the connection is of no use either way.
         return this.wire.fail(`closed while idle: ${answer.code} ${answer.text}`);
-      case "preparing":
       case "watched":
       case "ended":
         return undefined;
@@ -151,8 +151,8 @@ export class Connection implements WireListener {
     if (job === undefined) return;
     this.#job = undefined;
     this.#again = undefined;
-    const unseen = this.#started > 1 && state === "envelope" && this.#isFirstStep;
-    if (unseen || state === "preparing") return this.#owner.onUnsent(job);
+    const unseen = state === "preparing" || (state === "envelope" && this.#isFirstStep);
+    if (unseen && this.#started > 1) return this.#owner.onUnsent(job);
     const mayDuplicate = state === "end-of-data";
     const { remote } = this.wire;
     if (mayDuplicate)
@@ -204,9 +204,10 @@ export class Connection implements WireListener {
   }
 
   #unreadable(job: Job, thrown: unknown): void {
+    if (this.#state !== "preparing") return;
     this.#job = undefined;
     this.#unreachable(job, reply(451, "3.0", `the content cannot be read: ${describeError(thrown)}`), false);
-    if (this.#state === "preparing") this.#ready();
+    this.#ready();
   }
 
   /** Nothing was answered yet. */
@@ -356,8 +357,8 @@ export class Connection implements WireListener {
 
   /** RFC 2033 §4.2: after the content, LMTP has one reply for each accepted recipient; whether more are to come. */
   #isOneOfMany(answer: PeerReply): boolean {
-    if (this.#settings.dialect !== "lmtp" || answer.code === 421) return false;
-    return this.#plan?.replies.addFinal(answer) === false;
+    const isLast = this.#settings.dialect !== "lmtp" || answer.code === 421;
+    return !isLast && this.#plan?.replies.addFinal(answer) === false;
   }
 
   /** FAULTS N05: CHUNKING was offered and BDAT is not known, so the content was read as commands. */

@@ -140,6 +140,30 @@ describe.each(BOTH_PATHS)("a next hop, %s", (_, options) => {
   });
 });
 
+test("a stray reply while a message is converted is not taken for the answer to MAIL (N04)", async () => {
+  await using peer = await startPeer({
+    answers: {
+      EHLO: "250-x\r\n250 PIPELINING",
+      ".": (_line, { messages }) => (messages.length === 1 ? "250 Ok" : "550 5.7.1 no"),
+    },
+  });
+  let convert: (() => void) | undefined;
+  const slowly: typeof convertBody = async (...parts) => {
+    await new Promise<void>((resolve) => (convert = resolve));
+    return convertBody(...parts);
+  };
+  await using destination = destinationTo(peer, { convertBody: slowly, maxConnections: 1 });
+  expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+  const outcome = destination.deliver(messageOf({ text: "A: b\r\n\r\né\r\n" }));
+  peer.sessions[0]?.socket.end("250 2.0.0 stray\r\n");
+  await new Promise((resolve) => peer.sessions[0]?.socket.once("close", resolve));
+  convert?.();
+  // The message went over another connection, where it is converted anew.
+  await expect.poll(() => peer.sessions.length).toBe(2);
+  await expect.poll(() => (convert?.(), peer.sessions[1]?.messages.length)).toBe(1);
+  expect(codesOf(await outcome)).toEqual([250]);
+});
+
 test("a next hop that dislikes BODY=8BITMIME though it offered it gets the content unchanged (N05)", async () => {
   await using peer = await startPeer({
     answers: { MAIL: (line) => (line.includes("BODY") ? "555 5.5.4 BODY?" : "250 Ok") },
