@@ -22,30 +22,32 @@ import { tempFolder } from "../support/temp-folder.ts";
 const key = rsaKey();
 const ZONE: Zone = {
   "one._domainkey.example.com": { TXT: [key.record] },
+  "one._domainkey.example.net": { TXT: [key.record] },
   "example.com": { TXT: ["v=spf1 ip4:192.0.2.1 -all"] },
   "_dmarc.example.com": { TXT: ["v=DMARC1; p=reject"] },
 };
 
-const SIGNING = [
-  { domain: "example.com", subdomains: true, selector: "one", keyFile: "dkim.pem", arc: true },
-];
+const SIGNING = [{ domain: "example.com", subdomains: true, selector: "one", keyFile: "dkim.pem" }];
 
-async function signingService(
-  smartHostPort: number,
+async function serviceWithKey(
+  config: Record<string, unknown>,
   scripts: Record<string, string> = {},
-  more: Record<string, unknown> = {},
 ): Promise<Service> {
-  const config = serviceConfig({
-    smartHostPort,
-    server: { hostName: "mail.example.com", signing: SIGNING, retry: { glitchIntervalMs: 100 } },
-    ...more,
-  });
   const service = new Service(await tempFolder("signing"), { config, scripts });
   await service.prepare();
   await writeFile(join(service.folder, "dkim.pem"), key.pem, { mode: 0o600 });
   await service.start();
   return service;
 }
+
+const signingService = (smartHostPort: number, scripts: Record<string, string> = {}): Promise<Service> =>
+  serviceWithKey(
+    serviceConfig({
+      smartHostPort,
+      server: { hostName: "mail.example.com", signing: SIGNING, retry: { glitchIntervalMs: 100 } },
+    }),
+    scripts,
+  );
 
 async function verified(content: Buffer, zone: Zone = ZONE): Promise<Verification> {
   const lookup = new Lookup(zoneResolver(zone).resolve, { cacheMs: 0, maxEntries: 10 }, systemClock);
@@ -57,11 +59,16 @@ async function verified(content: Buffer, zone: Zone = ZONE): Promise<Verificatio
 const subjectOf = ({ content }: CapturedMessage): string =>
   /^Subject: (.*)\r$/m.exec(content.toString("latin1"))?.[1] ?? "";
 
-test("what one service edits and signs, the next one verifies; forged results go, spoofed mail ends in Badmail", async () => {
+test("what one service edits and signs, the next one verifies and seals; forged results go, spoofed mail ends in Badmail", async () => {
   await using dns = await startDnsServer(ZONE);
-  await using border = await startService({
-    config: serviceConfig({
-      server: { hostName: "mx.example.net" },
+  await using next = await startCaptureServer();
+  await using border = await serviceWithKey(
+    serviceConfig({
+      smartHostPort: next.port,
+      server: {
+        hostName: "mx.example.net",
+        signing: [{ ...SIGNING[0], domain: "example.net", arc: true }],
+      },
       bindings: [
         {
           displayName: "Authenticate",
@@ -72,14 +79,14 @@ test("what one service edits and signs, the next one verifies; forged results go
       ],
       file: { dns: { servers: [dns.address] } },
     }),
-    scripts: {
+    {
       "tell.js": `export default function onArrival(msg) {
         const found = msg.Fields("urn:schemas:mailheader:authentication-results").Value;
         msg.Fields("urn:schemas:mailheader:x-seen").Value = /dkim=pass/.test(found) ? "signed" : "unsigned";
         msg.Fields.Update(); msg.DataSource.Save();
       }`,
     },
-  });
+  );
   await using signing = await signingService(border.port, {
     "edit.js": `export default function onArrival(msg) {
       msg.Subject = "edited: " + msg.Subject; msg.DataSource.Save();
@@ -87,8 +94,8 @@ test("what one service edits and signs, the next one verifies; forged results go
   });
   const forged = ["Authentication-Results: mx.example.net; dmarc=pass"];
   await send(signing.port, { data: plainMessage("hello", "Hello.", forged) });
-  const [file] = await border.dropped(1);
-  const text = file?.content.toString("latin1") ?? "";
+  const [message] = await next.received(1);
+  const text = message?.content.toString("latin1") ?? "";
   expect(text).toContain("Subject: edited: hello");
   expect(text).toContain("x-seen: signed");
   const results = text.match(/^Authentication-Results:(?:.*\r\n[ \t])*.*/gim) ?? [];
@@ -97,6 +104,8 @@ test("what one service edits and signs, the next one verifies; forged results go
     /mx\.example\.net; spf=fail .*dkim=pass header\.d=example\.com header\.s=one .*dmarc=pass/,
   );
   expect(dns.asked).toContain("TXT one._domainkey.example.com");
+  const found = await verified(message?.content ?? Buffer.alloc(0));
+  expect([found.dkim, found.arc, found.vouchedBy]).toEqual(["pass", "pass", "example.net"]);
 
   await send(border.port, { data: plainMessage("spoofed") });
   const [spoofed] = await eventually(async () => {
