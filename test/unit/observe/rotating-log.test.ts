@@ -1,0 +1,109 @@
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { silentLogger } from "../../../src/core/logger.ts";
+import { RotatingLog, type RotatingLogSettings } from "../../../src/observe/rotating-log.ts";
+import { eventually } from "../../support/eventually.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+const DAY = 86_400_000;
+const NOON = Date.UTC(2026, 10, 22, 12);
+
+const open = (settings: RotatingLogSettings, clock: ManualClock, errors: string[] = []): RotatingLog =>
+  new RotatingLog(settings, {
+    what: "the test log",
+    prefix: "test",
+    extension: "log",
+    heading: () => "#head\n",
+    flushMs: 5,
+    clock,
+    log: { ...silentLogger, error: (_fields, message) => void errors.push(message) },
+  });
+
+const read = async (folder: string): Promise<string[]> =>
+  Promise.all((await readdir(folder)).toSorted().map((name) => readFile(path.join(folder, name), "utf8")));
+
+test("begins a file with its heading each day and when one is an eighth full", async () => {
+  await using temp = await tempFolder("rotating");
+  const folder = path.join(temp.path, "deep", "log");
+  const clock = new ManualClock(NOON);
+  const log = open({ enabled: true, folder, maxSize: 800, keepDays: 36_500 }, clock);
+  log.write("today\n", NOON);
+  log.write(`${"x".repeat(100)}\n`, NOON + 1);
+  log.write("full before\n", NOON + 2);
+  log.write("tomorrow\n", NOON + DAY);
+  await log.close();
+  expect(await readdir(folder)).toContain("test-20261122-120000000.log");
+  expect(await read(folder)).toEqual([
+    `#head\ntoday\n${"x".repeat(100)}\n`,
+    "#head\nfull before\n",
+    "#head\ntomorrow\n",
+  ]);
+});
+
+test("deletes the oldest of its files beyond the size, and no file of others", async () => {
+  await using temp = await tempFolder("rotating");
+  const folder = temp.path;
+  await writeFile(path.join(folder, "test-mine.log"), "x".repeat(5000));
+  const log = open({ enabled: true, folder, maxSize: 1600, keepDays: 36_500 }, new ManualClock(NOON));
+  for (let file = 0; file < 20; file += 1) log.write(`${file} ${"x".repeat(200)}\n`, NOON + file);
+  await eventually(async () => (await readdir(folder)).length < 12, { what: "the sweep" });
+  await log.close();
+  const texts = await read(folder);
+  expect(texts.some((text) => text.includes("\n0 x"))).toBe(false);
+  expect(texts.some((text) => text.includes("\n19 x"))).toBe(true);
+  expect(await readdir(folder)).toContain("test-mine.log");
+});
+
+test("deletes files that are older than it keeps them", async () => {
+  await using temp = await tempFolder("rotating");
+  const now = Date.now();
+  const old = path.join(temp.path, "test-20200101-000000000.log");
+  await writeFile(old, "old\n");
+  await utimes(old, new Date(now - 4 * DAY), new Date(now - 4 * DAY));
+  const log = open({ enabled: true, folder: temp.path, maxSize: 1e6, keepDays: 3 }, new ManualClock(now));
+  log.write("new\n", now);
+  await eventually(async () => (await readdir(temp.path)).length === 1, { what: "the sweep" });
+  await log.close();
+  expect(await read(temp.path)).toEqual(["#head\nnew\n"]);
+});
+
+test("what waits for lines goes on when they are in the file, in order", async () => {
+  await using temp = await tempFolder("rotating");
+  const log = open(
+    { enabled: true, folder: temp.path, maxSize: 1e6, keepDays: 36_500 },
+    new ManualClock(NOON),
+  );
+  const order: number[] = [];
+  log.whenKept(() => order.push(0));
+  expect(order).toEqual([0]);
+  log.write("a line\n", NOON);
+  log.whenKept(() => order.push(1));
+  log.whenKept(() => order.push(2));
+  expect(order).toEqual([0]);
+  await eventually(() => order.length === 3);
+  expect(order).toEqual([0, 1, 2]);
+  expect(await read(temp.path)).toEqual(["#head\na line\n"]);
+  await log.close();
+});
+
+test("C21 a folder that cannot be written holds nothing up, is told once, and is tried again", async () => {
+  await using temp = await tempFolder("rotating");
+  const folder = path.join(temp.path, "blocked");
+  await writeFile(folder, "");
+  const errors: string[] = [];
+  const clock = new ManualClock(NOON);
+  const log = open({ enabled: true, folder, maxSize: 1e6, keepDays: 36_500 }, clock, errors);
+  let kept = 0;
+  for (let second = 0; second < 3; second += 1) {
+    log.write("lost\n", NOON + second * 1000);
+    log.whenKept(() => (kept += 1));
+  }
+  expect([kept, log.lost, errors.length]).toEqual([3, 3, 1]);
+  await rm(folder);
+  await mkdir(folder);
+  log.write("again\n", NOON + 61_000);
+  await log.close();
+  expect(await read(folder)).toEqual(["#head\nagain\n"]);
+});
