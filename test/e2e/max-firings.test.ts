@@ -1,10 +1,10 @@
-// A binding with maxFirings dies after its last call, and a restart does not bring it back.
+// A binding with maxFirings dies after its last call, and a restart does not bring it back (REFERENCE 8.1).
 import { expect, test } from "vitest";
 import { startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { plainMessage, send } from "../support/smtp-client.ts";
 
-test("a binding with one firing is called for one message, restarts and kills included", async () => {
+test("12. MaxFirings=1 → called for one message, restarts and kills included; Expiration in the past → never fires", async () => {
   const counted = {
     displayName: "Once",
     event: "OnTransportSubmission",
@@ -12,7 +12,14 @@ test("a binding with one firing is called for one message, restarts and kills in
     maxFirings: 1,
     sinkProperties: { name: "X-Once", value: "yes" },
   };
-  await using service = await startService({ config: serviceConfig({ bindings: [counted] }) });
+  const expired = {
+    displayName: "Expired",
+    event: "OnTransportSubmission",
+    sinkClass: "OnArrival.AddHeader",
+    expiration: "2020-01-01",
+    sinkProperties: { name: "X-Expired", value: "yes" },
+  };
+  await using service = await startService({ config: serviceConfig({ bindings: [counted, expired] }) });
   const sendOne = async (subject: string): Promise<void> => {
     await send(service.port, { from: "a@example.com", to: "b@example.org", data: plainMessage(subject) });
   };
@@ -27,5 +34,6 @@ test("a binding with one firing is called for one message, restarts and kills in
   const files = await service.dropped(4);
   const marked = files.filter(({ content }) => content.includes("X-Once: yes"));
   expect(marked).toHaveLength(1);
+  expect(files.filter(({ content }) => content.includes("X-Expired"))).toEqual([]);
   expect(marked[0]?.content.toString()).toContain("Subject: first");
 });
