@@ -211,6 +211,18 @@ describe("a smart host", () => {
   });
 });
 
+test("LMTP goes to a socket of this machine when the settings name its path", async () => {
+  await using folder = await tempFolder();
+  const file = path.join(folder.path, "onarrival.yaml");
+  await writeFile(
+    file,
+    "virtualServers: [{ delivery: { lmtp: /run/lmtp, smartHost: 'lmtp:///run/other' } }]\n",
+  );
+  const { lmtp, remote } = routerSettings(primaryServer(await loadConfig(file)));
+  expect(lmtp).toEqual({ host: "localhost", port: 0, socketPath: "/run/lmtp" });
+  expect(remote).toEqual({ kind: "lmtp", host: "localhost", port: 0, socketPath: "/run/other" });
+});
+
 describe("settings that cannot be meant", () => {
   test.each([
     ["pinned without fingerprints", `mx: true, destinations: [{ to: x.test, tls: pinned }]`, "fingerprints"],
