@@ -283,7 +283,6 @@ class RunningRelay implements Relay {
         createServerMxLookup(server, config.dns, this.#clock),
         signers?.out,
         this.#observation?.protocolLog(server),
-        this.#observation?.protocolLog(server),
       ),
       signLocal: signers?.drop,
     };
