@@ -1,8 +1,8 @@
 // The program compiled once for all tests, as the package carries it: they start hundreds of processes, each of which would strip
 // the types of every module anew. Kept between runs, file by file, in the cache folder of the repository.
-import { cp, mkdir, readdir, readFile, rename, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, stat, utimes, writeFile } from "node:fs/promises";
 import { stripTypeScriptTypes } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SandboxProgram } from "../../src/sandbox/sandbox-program.ts";
 
@@ -10,13 +10,8 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const COMPILED = join(ROOT, "node_modules/.cache/compiled/");
 /** The runtime is also bundled from its sources when a service starts. */
 const FOLDERS = ["src", "runtime", "test/sandbox/pool"];
-const AS_THEY_ARE = [
-  "package.json",
-  "runtime",
-  "scripts/types",
-  "scripts/templates",
-  "scripts/tsconfig.json",
-];
+const FOLDERS_AS_THEY_ARE = ["runtime", "scripts/types", "scripts/templates"];
+const FILES_AS_THEY_ARE = ["package.json", "scripts/tsconfig.json"];
 const SPECIFIER = /^((?:import|export|\}).* "|import ")(\.[^"\n]*)\.ts";$/gm;
 
 /** The command line of the service and everything else that people call. */
@@ -42,28 +37,38 @@ async function put(file: string, text: string, modified: Date): Promise<void> {
   await rename(part, file);
 }
 
-async function compile(path: string): Promise<void> {
+/** `text`: what becomes of the source; files that did not change are left alone. */
+async function bring(path: string, target: string, text: (source: string) => string): Promise<void> {
   const source = join(ROOT, path);
-  const file = compiledFile(path);
   const { mtime } = await stat(source);
-  const known = await stat(file).catch(() => undefined);
+  const known = await stat(target).catch(() => undefined);
   if (known !== undefined && Math.abs(known.mtimeMs - mtime.getTime()) < 2) return;
-  const text = stripTypeScriptTypes(await readFile(source, "utf8"));
-  await put(file, text.replaceAll(SPECIFIER, '$1$2.js";'), mtime);
+  await put(target, text(await readFile(source, "utf8")), mtime);
+}
+
+/** A module that is no TypeScript fails when it is imported, and not the tests that have nothing to do with it. */
+function compile(source: string): string {
+  try {
+    return stripTypeScriptTypes(source).replaceAll(SPECIFIER, '$1$2.js";');
+  } catch (error) {
+    return `throw new SyntaxError(${JSON.stringify(String(error))});\n`;
+  }
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(ROOT, join(parentPath, name)));
 }
 
 /** Called by vitest before the first test. */
 export async function setup(): Promise<void> {
-  await mkdir(COMPILED, { recursive: true });
-  for (const path of AS_THEY_ARE)
-    // oxlint-disable-next-line no-await-in-loop -- five of them
-    await cp(join(ROOT, path), join(COMPILED, path), { recursive: true, preserveTimestamps: true });
-  const files = await Promise.all(
-    FOLDERS.map(async (folder) =>
-      (await readdir(join(ROOT, folder), { recursive: true }))
-        .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
-        .map((name) => join(folder, name)),
-    ),
-  );
-  await Promise.all(files.flat().map(compile));
+  const isModule = (name: string): boolean => name.endsWith(".ts") && !name.endsWith(".test.ts");
+  const modules = (await Promise.all(FOLDERS.map(filesBelow))).flat().filter(isModule);
+  const others = (await Promise.all(FOLDERS_AS_THEY_ARE.map(filesBelow))).flat();
+  await Promise.all([
+    ...modules.map((path) => bring(path, compiledFile(path), compile)),
+    ...[...FILES_AS_THEY_ARE, ...others].map((path) => bring(path, join(COMPILED, path), (text) => text)),
+  ]);
 }

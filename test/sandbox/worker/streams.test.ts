@@ -312,8 +312,8 @@ describe("streams are bounded", () => {
     expect((await worker.run(script("return 1"))).outcome.verdict).toBe(1);
   });
 
-  test("a detached or shrunk buffer, and replaced built-ins, do no harm", async () => {
-    const body = `const b = new ArrayBuffer(8, { maxByteLength: 64 }); const v = new Uint8Array(b); ${STREAM("us-ascii")} s.Type = 1; s.Write(v); b.resize(0);
+  test("a detached buffer, no bytes, and replaced built-ins do no harm", async () => {
+    const body = `const v = new Uint8Array(8); ${STREAM("us-ascii")} s.Type = 1; s.Write(v); v.buffer.transfer();
       const t = new Uint8Array(4); t.buffer.transfer(); try { s.Write(t) } catch (e) { console.log(e.name) }
       Uint8Array.prototype.constructor = class { constructor() { return v } }; Object.getPrototypeOf(Uint8Array.prototype).set = () => { throw 1 };
       s.Position = 0; console.log(s.Read().length, s.Size); const g = msg.GetStream(); g.WriteText("X"); g.Flush(); console.log(msg.GetStream().Size > 0)`;
