@@ -18,6 +18,7 @@ interface AddOptions extends Options {
   readonly rule?: string;
   readonly priority?: number;
   readonly script?: string;
+  readonly server?: string;
   readonly onError?: string;
 }
 
@@ -84,6 +85,7 @@ function addCommand(output: Output): Command {
     .option("--rule <rule>", "the same as the argument")
     .option("--priority <number>", "the same as the argument", parsePriority)
     .option("--script <file>", "script of the scripts folder (ScriptName)")
+    .option("--server <name>", "virtual server whose mail it sees (default: all)")
     .option("--on-error <policy>", "hold, continue or badmail (default: hold)", parsePolicy)
     .action(
       (
@@ -126,6 +128,7 @@ async function add(output: Output, { options, priority, ...parts }: Addition): P
     ...parts,
     priority,
     scriptName: options.script,
+    server: options.server,
     onError: policyOf(options.onError),
   });
   await editor.save();

@@ -147,6 +147,13 @@ describe("check", () => {
 });
 
 describe("bindings", () => {
+  test("a binding may be added for one virtual server, which has to be there", async () => {
+    const add = ["add", "OnArrival", "One", "./sink.ts", "--server"] as const;
+    expect((await bindings(...add, "default")).code).toBe(0);
+    expect((await loadConfig(file)).bindings[0]?.server).toBe("default");
+    expect((await bindings(...add, "other")).err).toContain('no virtual server has the name "other"');
+  });
+
   test("a binding is added, changed, disabled and removed as with smtpreg", async () => {
     const added = await bindings(
       "add",
