@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { hashPassword } from "../../../../src/smtp/server/password-hash.ts";
@@ -244,4 +245,36 @@ test("S04 S07 whoever talks before the delayed greeting is refused, STARTTLS or 
     talk.write(early);
     expect(await talk.rest()).toMatch(/^554 5\.5\.0 [^\r]*\r\n$/);
   }
+});
+
+describe("S02 S20 sockets that never become a session", () => {
+  const tls = {
+    certificate: readFileSync(new URL("../../../fixtures/tls/certificate.pem", import.meta.url), "utf8"),
+    key: readFileSync(new URL("../../../fixtures/tls/key.pem", import.meta.url), "utf8"),
+    implicit: [{ host: "127.0.0.1", port: 0 }],
+  };
+  const trust = { proxy: ["127.0.0.1"], xclient: [], xforward: [] };
+
+  test.each([
+    ["a balancer that says nothing", { trust }, 0, ""],
+    ["a balancer that begins its header", { trust }, 0, "PROXY TCP4 "],
+    ["a client that begins a handshake", { tls }, 1, "\x16\x03"],
+    ["a client that never begins one", { tls }, 1, ""],
+  ])("%s is dropped at the idle deadline", async (_, settings, at, bytes) => {
+    await using run = await startListener({ settings: { ...settings, idleTimeoutMs: 150 } });
+    const talk = await Talk.open(run.ports[at] ?? 0);
+    if (bytes !== "") talk.write(Buffer.from(bytes, "latin1"));
+    await talk.rest();
+    expect(talk.isClosed).toBe(true);
+  });
+
+  test("a byte now and then does not keep a balancer's header open for ever", async () => {
+    await using run = await startListener({ settings: { trust, idleTimeoutMs: 200 } });
+    const talk = await Talk.open(run.port);
+    talk.write("PROXY TCP4 ");
+    const drip = setInterval(() => talk.write("1"), 50);
+    await talk.rest();
+    clearInterval(drip);
+    expect(talk.isClosed).toBe(true);
+  });
 });
