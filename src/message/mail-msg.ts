@@ -15,6 +15,7 @@ export interface MailMsgSnapshot {
   readonly recipients: readonly Recipient[];
   readonly content: Content;
   readonly status: MessageStatus;
+  readonly deferredUntil: number | undefined;
   readonly properties: ReadonlyMap<string, PropertyValue>;
   readonly forks: number;
 }
@@ -35,6 +36,7 @@ export class MailMsg {
   #recipients: RecipientList;
   #content: Content;
   #headers: Headers | undefined;
+  #deferredUntil: number | undefined;
 
   constructor(id: string, origin: Origin, envelope: Envelope, content: Content) {
     this.id = id;
@@ -71,6 +73,17 @@ export class MailMsg {
     return new Date(this.origin.arrivalTime);
   }
 
+  /** Not delivered before (IMMPID_MP_DEFERRED_DELIVERY_FILETIME); undefined: as soon as possible. */
+  get deferredDeliveryTime(): Date | undefined {
+    return this.#deferredUntil === undefined ? undefined : new Date(this.#deferredUntil);
+  }
+
+  set deferredDeliveryTime(time: Date | undefined) {
+    if (time !== undefined && Number.isNaN(time.getTime()))
+      throw new RangeError("deferredDeliveryTime is no valid date");
+    this.#deferredUntil = time?.getTime();
+  }
+
   /** The header block, without touching the body. Edits are part of `content` at once. */
   get headers(): Headers {
     this.#headers ??= new Headers(this.#content.header);
@@ -103,6 +116,7 @@ export class MailMsg {
     const moved = this.#recipients.items.filter((recipient) => wants(recipient));
     const fork = new MailMsg(id, this.origin, { ...this.envelope, recipients: moved }, this.content);
     for (const [name, value] of this.properties) fork.properties.set(name, value);
+    fork.#deferredUntil = this.#deferredUntil;
     this.#recipients = new RecipientList(
       this.#recipients.items.filter((recipient) => !moved.includes(recipient)),
     );
@@ -116,6 +130,7 @@ export class MailMsg {
       recipients: this.#recipients.items,
       content: this.content,
       status: this.status,
+      deferredUntil: this.#deferredUntil,
       properties: this.properties.size === 0 ? this.properties : new Map(this.properties),
       forks: this.forks.length,
     };
@@ -126,6 +141,7 @@ export class MailMsg {
     this.#recipients = new RecipientList(snapshot.recipients);
     this.content = snapshot.content;
     this.status = snapshot.status;
+    this.#deferredUntil = snapshot.deferredUntil;
     this.forks.length = snapshot.forks;
     const properties = snapshot.properties === this.properties ? [] : [...snapshot.properties];
     this.properties.clear();

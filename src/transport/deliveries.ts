@@ -66,7 +66,7 @@ export class Deliveries {
       const nextAttempt =
         route.kind === "unreachable"
           ? this.#refused(route.reply, records, attempts + 1)
-          : message.nextAttempt;
+          : later(message.nextAttempt, message.notBefore);
       added.push({ message, records, queue, attempts, nextAttempt, state: "ready" });
     }
     this.#of.set(message, stay.length === 0 ? added : [...stay, ...added]);
@@ -195,4 +195,10 @@ export class Deliveries {
   nextAttempt(message: QueuedMessage): number | undefined {
     return earliestAttempt(this.of(message));
   }
+}
+
+/** The later of two times that may be missing. */
+function later(one: number | undefined, other: number | undefined): number | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Math.max(one, other);
 }

@@ -34,14 +34,15 @@ export class Patience {
     const { deliveries, endings, waiting, writes } = this.#parts;
     if (message.held?.by === "operator" || writes.has(message)) return;
     if (message.phase === "submission" && !waiting.has(message)) return;
-    const { arrivalTime } = message.origin;
+    // What sinks put off begins to age when it may leave.
+    const since = Math.max(message.origin.arrivalTime, message.notBefore ?? 0);
     // A message that sinks have not let pass yet has the patience of local ones.
     const isLocal = deliveries.of(message).every(({ queue }) => isFinalDelivery(queue.key));
     const kind = isLocal ? "local" : "remote";
     const retry = this.#parts.retry();
-    if (retry.isExpired(kind, arrivalTime, now)) {
+    if (retry.isExpired(kind, since, now)) {
       this.#expireWaiting(message);
-    } else if (!message.delayNoticeSent && retry.isDelayNoticeDue(kind, arrivalTime, now)) {
+    } else if (!message.delayNoticeSent && retry.isDelayNoticeDue(kind, since, now)) {
       message.delayNoticeSent = true;
       listUnsubmitted(message, waiting.reasonOf(message));
       const pending = message.recipients.filter((record) => record.state === "pending");

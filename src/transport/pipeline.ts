@@ -200,6 +200,8 @@ export class Pipeline<Script> {
     if (forked) this.#states.save(message);
     // ---- steps 7 and 8: route, queue ----
     this.#deliveries.route(message);
+    // Deferred by a sink: it is on disk while it waits.
+    if ((message.notBefore ?? 0) > this.#parts.clock.now()) this.#endings.finishOrSave(message);
   }
 
   // ---- steps 9 and 10: delivery, called by the queues ----

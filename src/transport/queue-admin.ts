@@ -62,6 +62,7 @@ function tryNow<Script>(
   if (message.phase === "submission") return waiting.release((other) => other === message) > 0;
   message.held = undefined;
   message.nextAttempt = undefined;
+  message.notBefore = undefined;
   for (const delivery of pipeline.deliveriesOf(message)) delivery.queue.unblock();
   pipeline.requeue(message);
   return true;
@@ -105,7 +106,11 @@ function entryOf<Script>(
         : [...new Set(deliveries.map(({ queue }) => queue.key))].join(", "),
     state: stateOf(message, deliveries, waiting),
     reason:
-      message.held?.text ?? waiting.reasonOf(message)?.text ?? lastReplyOf(message) ?? whyBlocked(deliveries),
+      message.held?.text ??
+      waiting.reasonOf(message)?.text ??
+      lastReplyOf(message) ??
+      whyBlocked(deliveries) ??
+      whyDeferred(message),
     advice: adviceFor(message),
     sender: message.envelope.sender,
     recipients: recipientsOf(message),
@@ -165,3 +170,6 @@ function whyBlocked(deliveries: readonly Delivery[]): string | undefined {
   const blocked = deliveries.find(({ queue }) => queue.blockedUntil > 0);
   return blocked?.queue.lastFailure && describeReply(blocked.queue.lastFailure);
 }
+
+const whyDeferred = ({ notBefore }: QueuedMessage): string | undefined =>
+  notBefore === undefined ? undefined : `deferred by a sink until ${new Date(notBefore).toISOString()}`;

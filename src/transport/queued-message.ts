@@ -48,6 +48,8 @@ export interface QueuedMessage {
   attempts: number;
   nextAttempt: number | undefined;
   held: HoldReason | undefined;
+  /** Sinks want it delivered no earlier, ms since the epoch. */
+  notBefore: number | undefined;
   delayNoticeSent: boolean;
   /** Whether the store has what the sinks changed of the content. */
   edits: "none" | "unsaved" | "saving";
@@ -76,6 +78,7 @@ export function createQueuedMessage(
     attempts: 0,
     nextAttempt: undefined,
     held: undefined,
+    notBefore: undefined,
     delayNoticeSent: false,
     edits: "none",
     crlfOnly: content !== undefined && origin.crlfOnly === true,
@@ -116,6 +119,7 @@ interface SavedState {
   readonly attempts: number;
   readonly nextAttempt?: number | undefined;
   readonly held?: HoldReason | undefined;
+  readonly notBefore?: number | undefined;
   readonly delayNoticeSent: boolean;
   readonly resumeAt: number;
   readonly properties: Readonly<Record<string, PropertyValue>>;
@@ -142,6 +146,7 @@ export function formatState(message: QueuedMessage): string {
     attempts: message.attempts,
     nextAttempt: message.nextAttempt,
     held: message.held,
+    notBefore: message.notBefore,
     delayNoticeSent: message.delayNoticeSent,
     resumeAt: message.resumeAt,
     properties: Object.fromEntries(message.properties),
@@ -174,6 +179,7 @@ export function applyState(message: QueuedMessage, json: string): void {
   message.attempts = saved.attempts;
   message.nextAttempt = saved.nextAttempt;
   message.held = saved.held;
+  message.notBefore = saved.notBefore;
   message.delayNoticeSent = saved.delayNoticeSent;
   message.resumeAt = saved.resumeAt;
   message.properties = new Map(Object.entries(saved.properties));

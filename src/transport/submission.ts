@@ -82,6 +82,7 @@ export class Submission<Script> {
     );
     if (chain.sinks.length === 0) return this.#recorded(effects, undefined, SUBMITTED);
     const msg = new MailMsg(message.id, message.origin, message.envelope, content);
+    if (message.notBefore !== undefined) msg.deferredDeliveryTime = new Date(message.notBefore);
     for (const [name, value] of message.properties) msg.properties.set(name, value);
     const outcome = this.#parts.dispatcher.dispatch(chain, msg, message.resumeAt, effects);
     const { recipients } = message.envelope;
@@ -239,6 +240,7 @@ function judgeStatus(
 
 function adopt(message: QueuedMessage, msg: MailMsg, original: Content): void {
   message.envelope = msg.envelope;
+  message.notBefore = msg.deferredDeliveryTime?.getTime();
   if (msg.properties.size > 0) message.properties = new Map(msg.properties);
   const { content } = msg;
   message.content = content;
@@ -253,6 +255,7 @@ export function forkedMessage(fork: MailMsg, from: Pick<QueuedMessage, "stage">)
   const message = createQueuedMessage(fork.id, fork.origin, fork.envelope, fork.content);
   message.stage = from.stage;
   message.resumeAt = fork.resumeAt;
+  message.notBefore = fork.deferredDeliveryTime?.getTime();
   message.crlfOnly = false;
   if (fork.properties.size > 0) message.properties = new Map(fork.properties);
   return message;
