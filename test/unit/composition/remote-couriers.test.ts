@@ -80,6 +80,16 @@ describe("a destination of the settings", () => {
     expect(peer.sessions).toHaveLength(3);
   });
 
+  test("is the same in both spellings of its domain", async () => {
+    await using peer = await startPeer();
+    const entries = `{ to: "bücher.example", maxConnections: 2 }, { to: "*.xn--strae-oqa.example", maxConnections: 3 }`;
+    await using out = await wayOut(`mx: true, destinations: [${entries}]`, peer);
+    const capacities = ["a@xn--bcher-kva.example", "a@BÜCHER.example", "a@x.straße.example"].map(
+      (to) => out.to(to).capacity,
+    );
+    expect(capacities).toEqual([2, 2, 3]);
+  });
+
   test("keeps the status code of each recipient", async () => {
     const RCPT = (line: string): string =>
       line.includes("b@") ? "550 5.1.1 nobody" : line.includes("c@") ? "452 4.2.2 full" : "250 2.1.5 Ok";
