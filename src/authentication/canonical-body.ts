@@ -24,6 +24,7 @@ export class CanonicalBody {
   /** Line ends that count only if a line that is not empty follows. */
   #breaks = 0;
   #isEmpty = true;
+  #out: Buffer = Buffer.alloc(0);
 
   constructor(form: BodyForm) {
     this.#relaxed = form === "relaxed";
@@ -31,7 +32,7 @@ export class CanonicalBody {
 
   update(chunk: Buffer): void {
     // Each byte gives at most itself, a line end and a blank before it. Locals: this loop is what a signature costs.
-    const out = Buffer.allocUnsafe(chunk.length * 2 + 4);
+    const out = this.#roomFor(chunk.length * 2 + 4);
     let length = 0;
     let [afterCr, blank, breaks] = [this.#afterCr, this.#blank, this.#breaks];
     const relaxed = this.#relaxed;
@@ -70,6 +71,12 @@ export class CanonicalBody {
     // RFC 6376 §3.4.3: a body of nothing is one line end in the simple form, and nothing in the relaxed one.
     if (!this.#relaxed || !this.#isEmpty) this.#hash.update(CRLF);
     return this.#hash.digest("base64");
+  }
+
+  /** Large messages come in many chunks: one buffer does for all of them. */
+  #roomFor(bytes: number): Buffer {
+    if (this.#out.length < bytes) this.#out = Buffer.allocUnsafe(bytes);
+    return this.#out;
   }
 
   #hashBreaks(count: number): void {

@@ -13,24 +13,28 @@ const NOTHING = Buffer.alloc(0);
 export interface VerifiableContent {
   /** Without the signatures that are not looked at; undefined when the header is beyond the bounds. */
   readonly content: Content | undefined;
-  /** Signatures that were taken out because they cover only a part of the body. */
-  readonly partial: number;
-  /** Signatures beyond the bound. */
-  readonly surplus: number;
+  readonly left: readonly { readonly why: string; readonly count: number }[];
 }
 
 export function verifiableContent(content: Content): VerifiableContent {
   const whole = withEndOfHeader(content);
   const header = whole?.header.toString("latin1") ?? "";
   const fields = header.length <= MAX_HEADER_BYTES ? fieldsOf(header) : undefined;
-  if (whole === undefined || fields === undefined) return { content: undefined, partial: 0, surplus: 0 };
-  const partial = fields.filter(({ raw }) => isSignature(raw) && hasLengthTag(raw));
-  const signatures = fields.filter((field) => isDkim(field.raw) && !partial.includes(field));
-  const surplus = signatures.slice(MAX_SIGNATURES);
-  const cuts = [...partial, ...surplus]
+  if (whole === undefined || fields === undefined) return { content: undefined, left: [] };
+  const signatures = fields.filter(({ raw }) => isSignature(raw));
+  const partial = signatures.filter(({ raw }) => isPartial(raw));
+  const malformed = signatures.filter(({ raw }) => !isPartial(raw) && isMalformed(raw));
+  const good = signatures.filter(({ raw }) => isDkim(raw) && !isPartial(raw) && !isMalformed(raw));
+  const surplus = good.slice(MAX_SIGNATURES);
+  const cuts = [...partial, ...malformed, ...surplus]
     .toSorted((a, b) => a.start - b.start)
     .map(({ start, end }): Splice => ({ start, end, bytes: NOTHING }));
-  return { content: whole.splice(cuts), partial: partial.length, surplus: surplus.length };
+  const left = [
+    { why: "sign only a part of the body", count: partial.length },
+    { why: "are malformed", count: malformed.length },
+    { why: "are beyond those looked at", count: surplus.length },
+  ];
+  return { content: whole.splice(cuts), left: left.filter(({ count }) => count > 0) };
 }
 
 /** A message that ends within its header is one with an empty body; a block that was cut off is none at all. */
@@ -65,11 +69,18 @@ function fieldsOf(header: string): FieldRange[] | undefined {
 const isDkim = (raw: string): boolean => /^dkim-signature[ \t]*:/i.test(raw);
 const isSignature = (raw: string): boolean => isDkim(raw) || /^arc-message-signature[ \t]*:/i.test(raw);
 
-/**
- * l= lets anybody append to a signed body (RFC 6376 §8.2). Read more widely than mailauth does: comments may stand around
- * the name of the tag.
- */
-function hasLengthTag(raw: string): boolean {
-  const value = unfoldValue(raw.slice(raw.indexOf(":") + 1));
-  return value.split(";").some((tag) => /(?:^|[\s)])l\s*(?:\(|$)/i.test(tag.split("=", 1)[0] ?? ""));
+/** The values of a tag, read more widely than mailauth does: comments may stand around its name. */
+function* tagValues(raw: string, tag: "l" | "t" | "x"): Generator<string> {
+  for (const part of unfoldValue(raw.slice(raw.indexOf(":") + 1)).split(";")) {
+    const equals = part.indexOf("=");
+    const name = /(?:^|[\s)])([a-z])\s*(?:\(|$)/i.exec(equals < 0 ? part : part.slice(0, equals))?.[1];
+    if (name?.toLowerCase() === tag) yield part.slice(equals + 1);
+  }
 }
+
+/** l= lets anybody append to a signed body (RFC 6376 §8.2). */
+const isPartial = (raw: string): boolean => !tagValues(raw, "l").next().done;
+
+/** Times that are none make mailauth throw, and the good signatures beside would go unread. */
+const isMalformed = (raw: string): boolean =>
+  [...tagValues(raw, "t"), ...tagValues(raw, "x")].some((value) => !/^\s*\d{1,12}\s*$/.test(value));

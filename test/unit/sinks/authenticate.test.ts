@@ -7,10 +7,17 @@ import { silentLogger } from "../../../src/core/logger.ts";
 import { messageStatus, sinkResult } from "../../../src/core/status.ts";
 import { type SinkProperties, createBinding } from "../../../src/events/binding.ts";
 import { createPropertyBag } from "../../../src/events/sink.ts";
-import { Content } from "../../../src/message/content.ts";
-import { MailMsg } from "../../../src/message/mail-msg.ts";
+import { MailMsg, type PropertyValue } from "../../../src/message/mail-msg.ts";
 import { createAuthenticateSink } from "../../../src/sinks/authenticate.ts";
 import { type Zone, zoneResolver } from "../../support/dns-zone.ts";
+import { rsaKey } from "../../support/signing-keys.ts";
+import {
+  FOREIGN,
+  MESSAGE,
+  contentOf,
+  entryOf,
+  signedText,
+} from "../authentication/authentication-testing.ts";
 
 const ZONE: Zone = {
   "example.com": { TXT: ["v=spf1 ip4:192.0.2.1 -all"] },
@@ -31,12 +38,15 @@ interface Choices {
   readonly header?: string;
   readonly from?: string;
   readonly properties?: SinkProperties;
+  /** The whole message. */
+  readonly text?: string;
+  readonly zone?: Zone;
 }
 
 async function authenticated(
   choices: Choices = {},
 ): Promise<{ msg: MailMsg; answer: unknown; asked: string[] }> {
-  const { resolve, asked } = zoneResolver(ZONE);
+  const { resolve, asked } = zoneResolver(choices.zone ?? ZONE);
   const lookup = new Lookup(resolve, { cacheMs: 1000, maxEntries: 100 }, systemClock);
   const verify = await loadVerifier(lookup, systemClock);
   const sink = createAuthenticateSink({ verify, hostNameOf: (server) => `${server}.example.net` });
@@ -45,7 +55,7 @@ async function authenticated(
     "ID",
     { ...STRANGER, ...choices.origin },
     { sender, recipients: [{ address: "b@example.net" }] },
-    Content.fromBuffer(Buffer.from(`${header}From: ${from}\r\nSubject: x\r\n\r\nbody\r\n`)),
+    contentOf(choices.text ?? `${header}From: ${from}\r\nSubject: x\r\n\r\nbody\r\n`),
   );
   const answer = await sink.onEvent(msg, {
     properties: createPropertyBag(choices.properties ?? {}),
@@ -127,6 +137,29 @@ describe("the policy", () => {
     expect(spf.msg.status).toBe(messageStatus.badMail);
     const two = { from: "a@example.com, b@evil.example", properties: { onDmarcPermerror: "badmail" } };
     expect((await authenticated(two)).msg.status).toBe(messageStatus.badMail);
+  });
+
+  test("a DMARC failure that a trusted seal explains is not acted on", async () => {
+    const key = rsaKey();
+    const properties = new Map<string, PropertyValue>([
+      ["auth.results", "mx.list.example; dmarc=pass header.from=example.com"],
+      ["auth.arc", "none"],
+    ]);
+    const entry = entryOf(key.pem, { domain: "list.example", arc: true });
+    const text = await signedText([entry], contentOf(MESSAGE), FOREIGN, properties);
+    const zone = { ...ZONE, "one._domainkey.list.example": { TXT: [key.record] } };
+    const statusWith = async (trustedSealers: string): Promise<number> => {
+      const { msg } = await authenticated({
+        ...failing,
+        text,
+        zone,
+        properties: { onDmarcReject: "badmail", trustedSealers },
+      });
+      expect(msg.properties.get("auth.arc")).toBe("pass");
+      return msg.status;
+    };
+    expect(await statusWith('["other.example","List.example"]')).toBe(messageStatus.success);
+    expect(await statusWith("other.example")).toBe(messageStatus.badMail);
   });
 
   test("a word that is no action is refused, so that no policy is silently off", async () => {
