@@ -62,7 +62,8 @@ export class SinkTimes {
     const isFull = this.#byBinding.size >= MAX_BINDINGS;
     const binding = isFull ? OTHERS : sink.binding.displayName;
     const script = sink.kind === "script" && !isFull ? sink.script.scriptName : "";
-    const key = `${sink.kind} ${script} ${binding}`;
+    // By its labels: two samples with the same ones make a scrape invalid.
+    const key = `${sink.kind} ${binding}`;
     const counted = this.#byBinding.get(key) ?? {
       labels: { binding, kind: sink.kind },
       script,

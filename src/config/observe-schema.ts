@@ -1,7 +1,7 @@
 // Settings of what people and programs look at: the admin listener, the message tracking log, the protocol log.
 import { isIP } from "node:net";
 import { z } from "zod";
-import { W3C_FIELDS, DEFAULT_W3C_FIELDS } from "../core/w3c-fields.ts";
+import { W3C_FIELDS } from "../core/w3c-fields.ts";
 import { count, listenAddress, parseHostPort, size, type SettingMeta } from "./values.ts";
 
 const restart = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
@@ -79,6 +79,6 @@ export const protocolLog = z.strictObject({
   fields: z
     .array(z.enum(W3C_FIELDS))
     .min(1)
-    .default([...DEFAULT_W3C_FIELDS])
+    .default([...W3C_FIELDS])
     .meta(restart("Fields of a line, in this order.")),
 });

@@ -20,5 +20,3 @@ export const W3C_FIELDS = [
 ] as const;
 
 export type W3cField = (typeof W3C_FIELDS)[number];
-
-export const DEFAULT_W3C_FIELDS: readonly W3cField[] = W3C_FIELDS;

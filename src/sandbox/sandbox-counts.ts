@@ -30,3 +30,15 @@ export interface PoolFigures {
   /** No process can be started: tasks are told so at once. */
   readonly hasGivenUp: boolean;
 }
+
+export const poolFigures = (
+  workers: readonly { readonly isReady: boolean; readonly waitingJobs: number }[],
+  queued: number,
+  hasGivenUp: boolean,
+): PoolFigures => ({
+  processes: workers.length,
+  ready: workers.filter(({ isReady }) => isReady).length,
+  queued,
+  waiting: workers.reduce((sum, { waitingJobs }) => sum + waitingJobs, 0),
+  hasGivenUp,
+});

@@ -5,7 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import { CallCosts } from "./call-costs.ts";
 import { LaneRest } from "./lane-rest.ts";
 import { Probation } from "./probation.ts";
-import type { PoolFigures, SandboxCounts } from "./sandbox-counts.ts";
+import { type PoolFigures, poolFigures, type SandboxCounts } from "./sandbox-counts.ts";
 import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
 import { type Entry, type WorkerListener, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
 
@@ -85,14 +85,8 @@ export class WorkerPool implements WorkerListener {
   }
 
   get figures(): PoolFigures {
-    const all = [...this.#workers, ...this.#lane];
-    return {
-      processes: all.length,
-      ready: all.filter((worker) => worker.isReady).length,
-      queued: this.#queue.length + this.#suspects.length + this.#parked.length,
-      waiting: all.reduce((sum, { waitingJobs }) => sum + waitingJobs, 0),
-      hasGivenUp: this.#hasGivenUp(),
-    };
+    const queued = this.#queue.length + this.#suspects.length + this.#parked.length;
+    return poolFigures([...this.#workers, ...this.#lane], queued, this.#hasGivenUp());
   }
 
   /** Never rejects. `alone`: on a process that holds nothing else. */

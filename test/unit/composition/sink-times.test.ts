@@ -1,0 +1,97 @@
+import { expect, test } from "vitest";
+import { SinkTimes } from "../../../src/composition/sink-times.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import { messageStatus, sinkResult } from "../../../src/core/status.ts";
+import { createBinding } from "../../../src/events/binding.ts";
+import { SinkChain } from "../../../src/events/dispatcher.ts";
+import { type EffectRecorder, EffectRun } from "../../../src/events/effects.ts";
+import { type NativeBound, createPropertyBag } from "../../../src/events/sink.ts";
+import { Content } from "../../../src/message/content.ts";
+import type { ScriptTarget } from "../../../src/sandbox/script-sink.ts";
+
+const ENVELOPE = { sender: "a@x.test", recipients: [{ address: "b@y.test" }] };
+const CONTENT = Content.fromBuffer(Buffer.from("Subject: x\r\n\r\n"));
+
+function native(displayName: string, id: string): NativeBound {
+  const binding = createBinding({ id, displayName, event: "OnTransportSubmission", sinkClass: "./sink.ts" });
+  const properties = createPropertyBag({});
+  return {
+    kind: "native",
+    binding,
+    rule: undefined,
+    sink: { event: "OnTransportSubmission", onEvent: () => undefined },
+    context: { properties, log: silentLogger, binding, nextMessageId: () => "" },
+  };
+}
+
+/** Runs the sink once, for `micros`. */
+function call(
+  recorder: EffectRecorder<ScriptTarget>,
+  sink: NativeBound,
+  micros: number,
+  fault?: string,
+): void {
+  const run = recorder.begin("m1", ENVELOPE, CONTENT, new SinkChain<ScriptTarget>([sink]), 0);
+  const nothing = { sender: false, recipients: false, header: false, content: false };
+  const verdict = { verdict: sinkResult.runNext, status: messageStatus.success };
+  run?.calls.push({
+    position: 0,
+    micros,
+    ...verdict,
+    ...nothing,
+    ...(fault !== undefined && { fault: { kind: fault, message: "" } }),
+  });
+  if (run !== undefined) recorder.end(run, { kind: "submitted" }, []);
+}
+
+/** The effect log, switched off or on. */
+class Recorder implements EffectRecorder<ScriptTarget> {
+  readonly isOn: boolean;
+  ended = 0;
+
+  constructor(isOn: boolean) {
+    this.isOn = isOn;
+  }
+
+  begin(...run: ConstructorParameters<typeof EffectRun<ScriptTarget>>): EffectRun<ScriptTarget> | undefined {
+    return this.isOn ? new EffectRun(...run) : undefined;
+  }
+
+  end(): void {
+    this.ended += 1;
+  }
+}
+
+test.each([true, false])("calls are counted while the effect log is on: %s", (isOn) => {
+  const recorder = new Recorder(isOn);
+  const times = new SinkTimes();
+  const watched = times.watch(recorder);
+  const sink = native("Disclaimer", "{1}");
+  call(watched, sink, 5);
+  call(watched, sink, 2000, "throw");
+  const [counted, ...more] = times.times();
+  expect(more).toEqual([]);
+  expect(counted?.labels).toEqual({ binding: "Disclaimer", kind: "native" });
+  expect(counted?.times.micros).toBe(2005);
+  expect([...times.faults()]).toEqual([
+    { labels: { binding: "Disclaimer", script: "", fault: "throw" }, value: 1 },
+  ]);
+  expect(recorder.ended).toBe(isOn ? 2 : 0);
+});
+
+test("bindings of one name share their samples: two alike would make a scrape invalid", () => {
+  const times = new SinkTimes();
+  const watched = times.watch(new Recorder(false));
+  call(watched, native("Twice", "{1}"), 1);
+  call(watched, native("Twice", "{2}"), 1);
+  expect([...times.times()]).toHaveLength(1);
+});
+
+test("names without end fill no memory", () => {
+  const times = new SinkTimes();
+  const watched = times.watch(new Recorder(false));
+  for (let index = 0; index < 1200; index += 1) call(watched, native(`binding ${index}`, `{${index}}`), 1);
+  const all = [...times.times()];
+  expect(all).toHaveLength(1001);
+  expect(all.at(-1)?.labels).toEqual({ binding: "others", kind: "native" });
+});
