@@ -9,6 +9,7 @@ export type {
   ProtocolAnswer,
   ServerResponseContext,
 } from "./events/protocol-contexts.ts";
+export type { HostLookupContext, MxLookupContext } from "./events/dns-contexts.ts";
 export type { DsnDueContext, DsnMadeContext } from "./events/dsn-contexts.ts";
 export type { LinkContext, MessageRouter, NextHopAnswer, RouteContext } from "./events/router-contexts.ts";
 export type { LocalDeliveryContext, StoreNotice } from "./events/store-contexts.ts";

@@ -85,7 +85,7 @@ class RunningRelay implements Relay {
   readonly addresses: string[] = [];
   #config: Config | undefined;
   #configured: readonly ConfiguredBinding[] = [];
-  readonly #transportSinks = new TransportSinks();
+  readonly #transportSinks: TransportSinks;
   readonly #protocolSinks: ProtocolSinks;
   #store: SegmentStore | undefined;
   #observation: Observation | undefined;
@@ -104,6 +104,7 @@ class RunningRelay implements Relay {
     this.#log = log;
     this.#clock = clock;
     this.#protocolSinks = new ProtocolSinks(log, clock);
+    this.#transportSinks = new TransportSinks(log, clock);
     this.#audience = audience;
   }
 
@@ -246,12 +247,7 @@ class RunningRelay implements Relay {
         log: this.#log,
       }),
       chain: this.#transportSinks.chain,
-      events: this.#transportSinks.events({
-        firings: this.#firings,
-        sinkDeadlineMs: server.outbound.sinkTimeoutMs,
-        clock: this.#clock,
-        log: this.#log,
-      }),
+      events: this.#transportSinks.events(server, this.#firings),
       effects: observation.sinkTimes.watch(watchedRecorder(effects, this.#audience)),
       recorder: observation.recorder,
       live,
@@ -280,7 +276,9 @@ class RunningRelay implements Relay {
         this.#log,
         this.#clock,
         this.#protocolSinks.outbound(server),
-        createServerMxLookup(server, config.dns, this.#clock),
+        createServerMxLookup(server, config.dns, this.#clock, (dns) =>
+          this.#transportSinks.resolver(dns, server, this.#firings),
+        ),
         signers?.out,
         this.#observation?.protocolLog(server),
       ),

@@ -80,6 +80,24 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
   };
 }`,
   },
+  DnsResolver: {
+    source: "src/events/dns-contexts.ts",
+    contexts: ["MxLookupContext", "HostLookupContext"],
+    when: "`kind` says which. Addresses written in place of a domain, and hosts with a port that routes name, are not looked up here. DNS servers are a setting, `dns.servers`.",
+    follows: {
+      ...onlyNextHop,
+      "a promise (`S_PENDING`)": "mail for that next hop waits, at most `outbound.sinkTimeoutMs`",
+      "throw, late or other answer":
+        "by `onError`: `hold` and `badmail` let the mail wait as after trouble with DNS, `continue` passes the sink over",
+      "records that are none": "the mail waits, whatever `onError` says",
+      status: "none",
+    },
+    shownBy: "test/unit/transport/dns-sinks.test.ts",
+    example: `onEvent(subject) {
+  if (subject.kind === "mx" && subject.domain.endsWith(".branch.example"))
+    subject.records = [{ exchange: "hub.example", priority: 0 }];
+}`,
+  },
   StoreDriver: {
     source: "src/events/store-contexts.ts",
     contexts: ["StoreNotice", "LocalDeliveryContext", "StoredMessage"],

@@ -4,7 +4,7 @@ import { isIPv6 } from "node:net";
 import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import { Lookup } from "../authentication/lookup.ts";
-import { type MxLookup, createMxLookup } from "../transport/mx.ts";
+import { type MxLookup, type MxResolver, createMxLookup } from "../transport/mx.ts";
 import { hostNameOf } from "./settings.ts";
 
 type DnsSettings = Config["dns"];
@@ -22,10 +22,11 @@ export const createServerMxLookup = (
   server: VirtualServerSettings,
   dns: DnsSettings,
   clock: Clock,
+  behind: (dns: MxResolver) => MxResolver = (resolver) => resolver,
 ): MxLookup =>
   createMxLookup(
     { port: server.delivery.port, ownHosts: [hostNameOf(server)], cacheTtlMs: dns.cacheMs },
-    createResolver(dns),
+    behind(createResolver(dns)),
     clock,
   );
 

@@ -34,7 +34,7 @@ export const buildTransportChains = (parts: SystemParts): TransportChains => ({
   store: buildSystemChain(parts, "StoreDriver"),
 });
 
-function buildSystemChain<Name extends EventName>(
+export function buildSystemChain<Name extends EventName>(
   parts: SystemParts,
   event: Name,
 ): SystemChain<EventSubject<Name>> {

@@ -1,4 +1,5 @@
 // Every event, declared once (DESIGN 4, REFERENCE 3.1 and 4.1). Types, validation of bindings and docs/events derive from here.
+import type { DnsSubject } from "./dns-contexts.ts";
 import type { DsnSubject } from "./dsn-contexts.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type {
@@ -145,8 +146,14 @@ export const EVENTS = {
   MsgTrackLog: system(11, "at each recorded step of a message", "see the record"),
   MaxMsgSize: system(11, "when a message exceeds the size limit", "waive the limit"),
   DnsResolver: {
-    ...system(7, "before a host is looked up", "supply addresses or DNS servers"),
+    ...system<DnsSubject>(
+      9,
+      "before MX records or addresses are looked up for mail on its way out; answers are kept for `dns.cacheMs`",
+      "supply the records in place of DNS",
+    ),
     alias: "OnDnsResolveRecord",
+    onFault: "binding",
+    raisedNow: true,
   },
   EventLog: {
     ...system(11, "when the service logs to the system", "see and suppress the entry"),

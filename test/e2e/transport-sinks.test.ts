@@ -50,3 +50,20 @@ test("before and after categorization, routes, reports and the store have their 
   });
   expect(hop.messages).toHaveLength(2);
 });
+
+test("a sink of DnsResolver, bound by its other name, says where a domain is", async () => {
+  await using folder = await tempFolder("dns-sink");
+  await using hop = await startCaptureServer();
+  const sinkClass = join(folder.path, "dns.ts");
+  const body = `if (subject.kind === "mx") subject.records = [{ exchange: "hub." + subject.domain, priority: 0 }];
+    else subject.addresses = ["127.0.0.1"];`;
+  await writeFile(sinkClass, sink("DnsResolver", body));
+  const config = serviceConfig({
+    delivery: { mx: true, port: hop.port },
+    bindings: [{ displayName: "dns", event: "OnDnsResolveRecord", sinkClass }],
+  });
+  await using service = await startService({ config });
+  await send(service.port, { from: "a@example.net", to: ["b@far.example"], data: plainMessage("found") });
+  const [message] = await hop.received(1);
+  expect(message?.content.toString("latin1")).toContain("found");
+});
