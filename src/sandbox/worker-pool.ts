@@ -79,7 +79,6 @@ export class WorkerPool implements WorkerListener {
     this.#dispatch();
   }
 
-  /** Process ids, for people and tests. */
   get pids(): number[] {
     return [...this.#workers, ...this.#lane].flatMap((worker) => worker.pid ?? []);
   }
