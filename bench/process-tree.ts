@@ -58,6 +58,19 @@ export function treeUse(roots: readonly number[]): TreeUse {
   return { cpuSeconds, rssBytes, pids: [...kept] };
 }
 
+/** µs that the threads of one process ran so far; finer than the ticks of treeUse. */
+export function threadMicros(pid: number): number {
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ", 1)[0]);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return nanoseconds / 1000;
+}
+
 /** Seconds since boot: of all processors together busy, and in total. */
 export function machineUse(): { readonly busySeconds: number; readonly totalSeconds: number } {
   const fields = (readFileSync("/proc/stat", "latin1").split("\n", 1)[0] ?? "")
