@@ -208,7 +208,8 @@ export class SmtpConversation implements Conversation {
     this.#hasSkipped = false;
     if (settled.ends === true) this.#end();
     else if (typeof settled.ends === "object") this.#sayLast(settled.ends);
-    this.#endIfAsked();
+    // Still held: what is pipelined behind the last command of a session that ends is not looked at.
+    if (this.#shouldEnd) this.#sayLast(SHUTTING_DOWN);
     this.#letGo();
   }
 
@@ -326,7 +327,7 @@ export class SmtpConversation implements Conversation {
   /** Ends the session as soon as its transaction is through. */
   shutDown(): void {
     this.#state.isEnding = true;
-    this.#endIfAsked();
+    if (!this.#isHeld && this.#shouldEnd) this.#sayLast(SHUTTING_DOWN);
   }
 
   /** The grace is over. */
@@ -336,9 +337,8 @@ export class SmtpConversation implements Conversation {
   }
 
   /** With no transaction in hand nothing is lost when the session ends now. */
-  #endIfAsked(): void {
-    if (this.#state.isEnding && this.#state.transaction === undefined && !this.#isHeld)
-      this.#sayLast(SHUTTING_DOWN);
+  get #shouldEnd(): boolean {
+    return this.#state.isEnding && this.#state.transaction === undefined;
   }
 
   onClose(): void {

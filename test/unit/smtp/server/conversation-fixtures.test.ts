@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_KEYWORDS, KEYWORDS, type Keyword } from "../../../../src/core/esmtp-keywords.ts";
-import { hashPassword } from "../../../../src/smtp/server/password-hash.ts";
 import { defaultSmtpServerSettings, type SmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
 import {
   type Dialogue,
@@ -13,11 +12,12 @@ import {
 } from "../../../support/conversation-file.ts";
 import { protocolChain, runParts } from "../../../support/protocol-sinks.ts";
 import { sinkOf } from "../../../support/sink-actions.ts";
+import { quickHash } from "../../../support/quick-hash.ts";
 import { bodyOf, type RunningListener, startListener, type Talk } from "./support.ts";
 
 const pem = (name: string): string =>
   readFileSync(new URL(`../../../fixtures/tls/${name}.pem`, import.meta.url), "utf8");
-const alice = await hashPassword("s3cret");
+const alice = quickHash("s3cret");
 
 /** Orders that set the stage, wherever they stand. */
 const STAGE = new Set(["settings", "sink", "deadline", "tls", "users", "queue"]);

@@ -85,7 +85,7 @@ describe("a listener behind a balancer", () => {
     const talk = await run.open();
     await talk.reply();
     talk.write("PROXY TCP4 192.0.2.7 198.51.100.1 12345 25\r\n");
-    expect(await talk.rest()).toMatch(/^5/);
+    expect(await talk.reply()).toMatch(/^500/);
   });
 });
 
