@@ -20,7 +20,7 @@ const isBill = (value: unknown): value is Bill =>
 
 export default defineSink({
   event: "OnInboundCommand",
-  // Before the built-in handler to see the recipients, behind it to see whether the message is ours: so it is bound to both.
+  // Behind the built-in handler, to see whether the message is ours. By then it has left the session: its recipients are noted at DATA.
   binding: { rule: "DATA;BDAT;_EOD;QUIT", priority: 28_000 },
   onEvent({ verb, status, session, server, message }, { log }) {
     const ours = billIn(session.properties, "billing");

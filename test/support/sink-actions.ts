@@ -1,6 +1,9 @@
 // `@sink before MAIL: refuse 550 no` of a fixture as a sink of OnInboundCommand. Described in test/conversations/README.md.
-import { type InboundCommandContext, protocolResult } from "../../src/events/protocol-contexts.ts";
-import type { ProtocolAnswer } from "../../src/events/protocol-contexts.ts";
+import {
+  type InboundCommandContext,
+  type ProtocolAnswer,
+  protocolResult,
+} from "../../src/events/protocol-contexts.ts";
 import { unescape } from "./conversation-file.ts";
 import type { TestSink } from "./protocol-sinks.ts";
 
