@@ -1,7 +1,8 @@
 // Built-in native sink: verifies SPF, DKIM, DMARC and ARC and writes what it found as Authentication-Results (RFC 8601).
-// sinkProperties: `onDmarcReject`, `onDmarcQuarantine`, `onDmarcPermerror`, `onSpfFail` "mark" (default), "badmail" or "discard"; `trustedSealers`
-// domains whose ARC seals outweigh a DMARC failure (default none); `receivedSpf` true for a Received-SPF field;
-// `authenticated` true to look at mail of authenticated users too; `timeoutMs` for all DNS look-ups of a message (default 15000).
+// sinkProperties: `onDmarcReject`, `onDmarcQuarantine`, `onDmarcPermerror`, `onSpfFail` "mark" (default), "badmail" or "discard";
+// `onDmarcTemperror` the same or "retry"; `trustedSealers` domains whose ARC seals outweigh a DMARC failure (default none);
+// `receivedSpf` true for a Received-SPF field; `authenticated` true to look at mail of authenticated users too; `timeoutMs` for
+// all DNS look-ups of a message (default 15000).
 import type { Verification, Verify } from "../authentication/verification.ts";
 import { keepFinding } from "../authentication/finding.ts";
 import { isOfServer } from "../authentication/results-field.ts";
@@ -18,7 +19,13 @@ export interface AuthenticateParts {
   readonly hostNameOf: (server: string) => string;
 }
 
-type Action = "mark" | "badmail" | "discard";
+const STATUS_OF = {
+  badmail: messageStatus.badMail,
+  discard: messageStatus.abortDelivery,
+  retry: messageStatus.retry,
+} as const;
+
+type Action = "mark" | "badmail" | "discard" | "retry";
 
 export function createAuthenticateSink({
   verify,
@@ -59,6 +66,7 @@ function removeForged(msg: MailMsg, authservId: string, log: SinkContext["log"])
 function verdictOn(found: Verification, properties: PropertyBag): Action {
   const isVouchedFor = sealersOf(properties).includes(found.vouchedBy ?? "");
   const actions: Action[] = [];
+  if (found.dmarc === "temperror") actions.push(actionOf(properties, "onDmarcTemperror", "retry"));
   if (found.dmarc === "permerror") actions.push(actionOf(properties, "onDmarcPermerror"));
   if (found.dmarc === "fail" && !isVouchedFor) {
     if (found.dmarcPolicy === "reject") actions.push(actionOf(properties, "onDmarcReject"));
@@ -76,9 +84,9 @@ const sealersOf = (properties: PropertyBag): string[] =>
     .split(/[\s,"[\]]+/)
     .filter((domain) => domain !== "");
 
-function actionOf(properties: PropertyBag, name: string): Action {
+function actionOf(properties: PropertyBag, name: string, more?: "retry"): Action {
   const text = properties.text(name, "mark");
-  if (text === "mark" || text === "badmail" || text === "discard") return text;
+  if (text === "mark" || text === "badmail" || text === "discard" || text === more) return text;
   throw new RangeError(`sink property ${name} is "${text}"; it takes mark, badmail or discard`);
 }
 
@@ -86,6 +94,6 @@ function act(msg: MailMsg, action: Action, found: Verification, log: SinkContext
   if (action === "mark") return sinkResult.runNext;
   const { spf, dkim, dmarc } = found;
   log.info({ message: msg.id, sender: msg.sender, action, spf, dkim, dmarc }, "message fails authentication");
-  msg.status = action === "badmail" ? messageStatus.badMail : messageStatus.abortDelivery;
+  msg.status = STATUS_OF[action];
   return sinkResult.skipRemaining;
 }

@@ -165,6 +165,21 @@ describe("DMARC", () => {
     expect((await verifyText(MESSAGE, zone)).dmarc).toBe("temperror");
   });
 
+  test("is a failure still when only a stranger's servers fail", async () => {
+    const field = "DKIM-Signature: v=1; a=rsa-sha256; d=evil.example; s=one; h=from; bh=HASH; b=AAAA\r\n";
+    const hash =
+      /bh=([^;]*);/.exec(
+        await signedText([entryOf(rsa.pem, { headerForm: "simple", bodyForm: "simple" })]),
+      )?.[1] ?? "";
+    const zone: Zone = {
+      ...REJECT,
+      "evil.example": { TXT: "SERVFAIL" },
+      "one._domainkey.evil.example": { TXT: "SERVFAIL" },
+    };
+    const found = await verifyText(field.replace("HASH", hash) + MESSAGE, zone, { sender: "x@evil.example" });
+    expect([found.spf, found.dkim, found.dmarc]).toEqual(["temperror", "temperror", "fail"]);
+  });
+
   test("with two authors is permerror, whichever is ours", async () => {
     for (const second of ["From: x@evil.example\r\n", "From: <x@evil.example>, <alice@example.com>\r\n"]) {
       // oxlint-disable-next-line no-await-in-loop

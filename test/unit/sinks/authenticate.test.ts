@@ -135,6 +135,9 @@ describe("the policy", () => {
     const origin = { clientAddress: "198.51.100.7" };
     const spf = await authenticated({ origin, properties: { onSpfFail: "badmail" } });
     expect(spf.msg.status).toBe(messageStatus.badMail);
+    const away = { ...ZONE, "example.com": { TXT: "SERVFAIL" as const } };
+    const unsure = await authenticated({ zone: away, properties: { onDmarcTemperror: "retry" } });
+    expect(unsure.msg.status).toBe(messageStatus.retry);
     const two = { from: "a@example.com, b@evil.example", properties: { onDmarcPermerror: "badmail" } };
     expect((await authenticated(two)).msg.status).toBe(messageStatus.badMail);
   });
