@@ -14,7 +14,7 @@ interface Described {
   readonly example: string;
 }
 
-const MAIL_MSG = "The message itself (`MailMsg`), as for `OnTransportSubmission`: see [sinks](../sinks.md).";
+const MAIL_MSG = "The message itself (`MailMsg`): see [sinks](../sinks.md).";
 
 const onlyNextHop = {
   "`runNext` (`S_OK`), nothing": "the next sink is called",
@@ -35,6 +35,16 @@ const mailEvent = (queue: string): Described["follows"] => ({
 const CATEGORIZE = "test/unit/transport/categorize-events.test.ts";
 
 const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
+  OnTransportSubmission: {
+    source: "src/events/catalog.ts",
+    contexts: [],
+    when: "Scripts and native sinks share one chain. A message that was put back, or whose service died, meets the first sink again, as it was accepted.",
+    follows: mailEvent("pre-submission"),
+    shownBy: "test/unit/transport/submission.test.ts",
+    example: `onEvent(msg) {
+  if (msg.recipients.has("sales@example.com")) msg.recipients.add("archive@example.com");
+}`,
+  },
   OnPreCategorize: {
     source: "src/events/catalog.ts",
     contexts: [],
@@ -150,8 +160,7 @@ export const transportEventPages = ({ page, table }: PageParts): [string, string
       `### \`${context}\``,
       ...subjectTables(interfaces, context, table),
     ]);
-    const rule =
-      event.rule === "envelope" ? "Rules are on the envelope, as for submission." : "Bindings have no rule.";
+    const rule = event.rule === "envelope" ? "Rules are on the envelope." : "Bindings have no rule.";
     return [
       `docs/events/${eventPageName(name)}`,
       page(

@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { ERROR_CODES } from "../../src/core/errors.ts";
 import { EVENTS } from "../../src/events/catalog.ts";
+import { eventPageName } from "../../tools/event-docs.ts";
 import { generateDocs } from "../../tools/generate-docs.ts";
 
 const generated = await generateDocs();
@@ -23,6 +24,15 @@ test("every error code and every event is described", () => {
     expect(generated.get("docs/errors.md")).toContain(`\`${code}\``);
   for (const name of Object.keys(EVENTS))
     expect(generated.get("docs/events/README.md")).toContain(`\`${name}\``);
+});
+
+test("every event that is raised has a page, which says what follows each answer and names tests that are there", () => {
+  for (const [name, { raisedNow }] of Object.entries(EVENTS)) {
+    const file = `docs/events/${eventPageName(name)}`;
+    expect([file, generated.has(file)]).toEqual([file, raisedNow]);
+    const shownBy = /Shown by `([^`]+)`/.exec(generated.get(file) ?? "")?.[1];
+    if (shownBy !== undefined) expect([shownBy, existsSync(shownBy)]).toEqual([shownBy, true]);
+  }
 });
 
 test("every setting has a description and says when it takes effect", () => {
