@@ -160,7 +160,7 @@ export class Pipeline<Script> {
     }
   }
 
-  /** Back to the pre-submission queue: a sink failed, or asked for it. It expires like any other message. */
+  /** Back to the queue before the sinks of its event: one failed, or asked for it. It expires like any other message. */
   #postpone(message: QueuedMessage, reason: HoldReason, hold: boolean): void {
     const now = this.#parts.clock.now();
     message.attempts += 1;
