@@ -31,7 +31,7 @@ export interface JobAsks {
   perform(request: BlockingRequest, bytes: Buffer): PerformedAnswer;
 }
 
-/** Objects and no closures: V8 keeps what closures hold until a full collection, and there is a message in them. */
+/** An object in the place of closures: with these, jobs outlived young collections (docs/decisions/0005). */
 class ChannelAsks implements JobAsks {
   readonly #channel: ContentChannel;
   readonly #job: number;
