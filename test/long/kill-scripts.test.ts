@@ -43,15 +43,17 @@ test.skipIf(process.platform !== "linux")(
       scripts: STAMPING,
     });
     const { pid } = service;
+    let wanted = 1;
     const kill = async (): Promise<void> => {
+      // Processes that are killed before they answered anything are started after longer and longer pauses.
       const victim = await eventually(
         () => {
           const below = sandboxProcesses(service);
-          return below[Math.floor(random() * below.length)];
+          return hop.messages.length >= wanted && below[Math.floor(random() * below.length)];
         },
-        // After several that were killed at their start the pauses between starts grow.
-        { what: "a sandbox process", timeoutMs: 60_000 },
+        { what: "progress, and a sandbox process", timeoutMs: 60_000 },
       );
+      wanted = Math.min(MESSAGES, hop.messages.length + 20);
       process.kill(victim, "SIGKILL");
     };
     const balance = await crashRun(service, hop, { ...OPTIONS, kills: 30, maxUptimeMs: 800, random, kill });
