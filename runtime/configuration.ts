@@ -96,11 +96,6 @@ export class ConfigurationFields extends FieldsBase {
 
   /** A CdoTimeZoneId. A Date of JavaScript is an instant, so there is nothing that the zone would change. */
   #timeZone(): FieldSource {
-    const zoneOf = (value: FieldValue): Setting => {
-      const zone = settingOf(TIME_ZONE, value, 0);
-      if (Number(zone) >= 0 && Number(zone) < INVALID_TIME_ZONE) return zone;
-      throw new CdoError("CDO_E_BAD_DATA", `${TIME_ZONE} ${zone} (give a CdoTimeZoneId, 0 to 81)`);
-    };
     return {
       read: () => this.#settings.get(TIME_ZONE),
       check: (value) => void zoneOf(value),
@@ -150,4 +145,10 @@ export class Configuration {
     if (toText(name).toLowerCase() === "iconfiguration") return this;
     throw new CdoError("E_NOINTERFACE", toText(name).slice(0, 100));
   }
+}
+
+function zoneOf(value: FieldValue): Setting {
+  const zone = settingOf(TIME_ZONE, value, 0);
+  if (Number(zone) >= 0 && Number(zone) < INVALID_TIME_ZONE) return zone;
+  throw new CdoError("CDO_E_BAD_DATA", `${TIME_ZONE} ${zone} (give a CdoTimeZoneId, 0 to 81)`);
 }

@@ -49,7 +49,9 @@ export async function loadBindings(
   return Promise.all(
     bindings.map(async (settings) => ({
       settings,
-      sink: isScriptBinding(settings) ? undefined : await loadNativeSink(settings.sinkClass, settings.event, own),
+      sink: isScriptBinding(settings)
+        ? undefined
+        : await loadNativeSink(settings.sinkClass, settings.event, own),
     })),
   );
 }

@@ -84,13 +84,14 @@ export function checkLoaded(head: Fields, version: string): LoadedFrame {
   const { fault, binding, entryPoint } = head;
   require(isOptional(fault, isFault), "loaded: fault");
   require(isOptional(entryPoint, (name) => isText(name, 100)), "loaded: entryPoint");
-  const areNeeds = (needs: unknown): boolean =>
-    Array.isArray(needs) && needs.length <= MAX_NEEDS && needs.every((need) => isText(need, MAX_NEED));
   require(isOptional(head["needs"], areNeeds), "loaded: needs");
   require(binding === undefined ||
     JSON.stringify(binding).length <= MAX_BINDING_JSON, "loaded: binding too large");
   return head as unknown as LoadedFrame;
 }
+
+const areNeeds = (needs: unknown): boolean =>
+  Array.isArray(needs) && needs.length <= MAX_NEEDS && needs.every((need) => isText(need, MAX_NEED));
 
 function isFault(value: unknown): value is ScriptFault {
   return (

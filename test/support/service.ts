@@ -158,7 +158,7 @@ export class Service implements AsyncDisposable {
       this.scriptsFolder,
       ...(this.#options.args ?? []),
     ];
-    const [program = NODE, ...before] = [...(this.#options.through ?? []), NODE];
+    const [program, ...before] = [...(this.#options.through ?? []), NODE];
     const child = spawn(program, [...before, ...args], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
