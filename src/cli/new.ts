@@ -5,7 +5,7 @@ import path from "node:path";
 import { Command, Option } from "commander";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import { isSinkName } from "../sandbox/script-file.ts";
+import { isSinkName } from "../sandbox/versions/script-file.ts";
 import { printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 import { placeTypes } from "./types.ts";

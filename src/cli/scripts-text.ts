@@ -1,6 +1,6 @@
 // Scripts as lines for people.
 import type { ShownDetails, ShownScript } from "../composition/script-overview.ts";
-import type { ScriptLogEntry } from "../sandbox/script-activity.ts";
+import type { ScriptLogEntry } from "../sandbox/versions/script-activity.ts";
 import { formatTable, printable } from "./output.ts";
 
 const timeOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");

@@ -5,7 +5,7 @@ import { scriptsOnDisk, type ShownDetails, type ShownScript } from "../compositi
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import type { ScriptLogEntry } from "../sandbox/script-activity.ts";
+import type { ScriptLogEntry } from "../sandbox/versions/script-activity.ts";
 import { printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 import { scriptsDiffCommand } from "./scripts-diff.ts";

@@ -2,7 +2,7 @@
 import type { Envelope } from "../core/envelope.ts";
 import type { CallEffect, ChangeMark, NativeEffect, ScriptEffect, SinkFault } from "../events/effects.ts";
 import type { MessagePlace } from "../events/shadow.ts";
-import type { ChangePlaces } from "../sandbox/change-places.ts";
+import type { ChangePlaces } from "../sandbox/versions/change-places.ts";
 import type { LiveScript } from "../sandbox/script-host.ts";
 
 const MAX_ADDRESSES = 10;

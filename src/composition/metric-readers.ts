@@ -1,8 +1,8 @@
 // Where each metric comes from: reads the plain counts of the rooms when somebody scrapes.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Labels, MetricReaders, Sample } from "../observe/metrics.ts";
-import type { AskedRequests } from "../sandbox/asked-requests.ts";
-import type { PoolFigures } from "../sandbox/sandbox-counts.ts";
+import type { AskedRequests } from "../sandbox/capabilities/asked-requests.ts";
+import type { PoolFigures } from "../sandbox/pool/sandbox-counts.ts";
 import type { ScriptHost } from "../sandbox/script-host.ts";
 import type { ShadowRuns } from "../sandbox/shadow-runs.ts";
 import type { SmtpListener } from "../smtp/server/smtp-listener.ts";

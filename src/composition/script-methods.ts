@@ -1,7 +1,7 @@
 // What the control socket answers about scripts.
 import { type ControlMethods, type Params, textParam } from "../admin/control-methods.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import type { ScriptControl } from "../sandbox/script-control.ts";
+import type { ScriptControl } from "../sandbox/versions/script-control.ts";
 import type { ScriptHost } from "../sandbox/script-host.ts";
 import type { ConfiguredBinding } from "./bindings.ts";
 import { withBindings } from "./script-overview.ts";

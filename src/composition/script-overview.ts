@@ -2,11 +2,11 @@
 import { join } from "node:path";
 import type { Config } from "../config/schema.ts";
 import { silentLogger } from "../core/logger.ts";
-import { Generations } from "../sandbox/generations.ts";
-import { type LiveScript, LoadedScript } from "../sandbox/loaded-script.ts";
-import type { ScriptDetails, ScriptState } from "../sandbox/script-control.ts";
-import { listSinkNames } from "../sandbox/script-folder.ts";
-import { ScriptSwitches } from "../sandbox/script-switches.ts";
+import { Generations } from "../sandbox/versions/generations.ts";
+import { type LiveScript, LoadedScript } from "../sandbox/versions/loaded-script.ts";
+import type { ScriptDetails, ScriptState } from "../sandbox/versions/script-control.ts";
+import { listSinkNames } from "../sandbox/versions/script-folder.ts";
+import { ScriptSwitches } from "../sandbox/versions/script-switches.ts";
 import { type ConfiguredBinding, listScriptBindings, loadBindings, type ShownBinding } from "./bindings.ts";
 
 interface Overview {

@@ -5,11 +5,11 @@ import { loadSecrets } from "../config/secrets.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Capabilities } from "../../runtime/contract.ts";
-import { AskedRequests } from "../sandbox/asked-requests.ts";
-import { type ServiceBroker, createCapabilityBroker } from "../sandbox/capability-broker.ts";
+import { AskedRequests } from "../sandbox/capabilities/asked-requests.ts";
+import { type ServiceBroker, createCapabilityBroker } from "../sandbox/capabilities/broker.ts";
 import type { ScriptHostOptions } from "../sandbox/script-host.ts";
-import type { BindingGrant } from "../sandbox/script-needs.ts";
-import { Secrets } from "../sandbox/secrets.ts";
+import type { BindingGrant } from "../sandbox/versions/script-needs.ts";
+import { Secrets } from "../sandbox/capabilities/secrets.ts";
 import { definedOf, scriptNameOf } from "./bindings.ts";
 import { userAgent } from "./product.ts";
 

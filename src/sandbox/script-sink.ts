@@ -5,7 +5,7 @@ import type { RunScripts, ScriptRunAnswer, ScriptRunWatch } from "../events/disp
 import type { ScriptBound } from "../events/sink.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Capabilities, JobEnvelope, LogLine, ScriptLimits } from "../../runtime/contract.ts";
-import { addSent, type SendParts } from "./capabilities.ts";
+import { addSent, type SendParts } from "./capabilities/sent-messages.ts";
 import type { LiveScript, RunAnswer, RunRequest, ScriptOutcome } from "./script-host.ts";
 
 /** What a script binding runs. `script` is absent when the file named by ScriptName is not there. */

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, stat, utimes, writeFile } from "node:
 import { stripTypeScriptTypes } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { SandboxProgram } from "../../src/sandbox/sandbox-program.ts";
+import type { SandboxProgram } from "../../src/sandbox/pool/sandbox-program.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const COMPILED = join(ROOT, "node_modules/.cache/compiled/");
@@ -22,8 +22,8 @@ export const compiledFile = (path: string): string => join(COMPILED, path.replac
 
 /** What script hosts in a test run their scripts with. */
 export async function compiledProgram(): Promise<SandboxProgram> {
-  const compiled: typeof import("../../src/sandbox/sandbox-program.ts") = await import(
-    compiledFile("src/sandbox/sandbox-program.ts")
+  const compiled: typeof import("../../src/sandbox/pool/sandbox-program.ts") = await import(
+    compiledFile("src/sandbox/pool/sandbox-program.ts")
   );
   return compiled.defaultProgram();
 }

@@ -9,10 +9,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { Capabilities } from "../../../runtime/contract.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
-import { createCapabilityBroker, type ServiceBroker } from "../../../src/sandbox/capability-broker.ts";
-import { DEFAULT_DNS_SETTINGS } from "../../../src/sandbox/capability-dns.ts";
-import { DEFAULT_FETCH_SETTINGS } from "../../../src/sandbox/capability-fetch.ts";
-import { DEFAULT_KEY_VALUE_SETTINGS } from "../../../src/sandbox/capability-kv.ts";
+import { createCapabilityBroker, type ServiceBroker } from "../../../src/sandbox/capabilities/broker.ts";
+import { DEFAULT_DNS_SETTINGS } from "../../../src/sandbox/capabilities/dns.ts";
+import { DEFAULT_FETCH_SETTINGS } from "../../../src/sandbox/capabilities/fetch.ts";
+import { DEFAULT_KEY_VALUE_SETTINGS } from "../../../src/sandbox/capabilities/kv.ts";
 import { type GrantingHost, MESSAGE, startGrantingHost } from "./granting-host.ts";
 
 const PNG = Buffer.from("89504e470d0a1a0a", "hex");

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Capabilities } from "../../../runtime/contract.ts";
-import { compileScript } from "../../../src/sandbox/compiler.ts";
+import { compileScript } from "../../../src/sandbox/versions/compiler.ts";
 import { ALTERNATIVE, type JobResult, MESSAGE, WorkerUnderTest } from "../worker/support.ts";
 
 const page = readFileSync(new URL("../../../docs/migrating-from-iis.md", import.meta.url), "utf8");

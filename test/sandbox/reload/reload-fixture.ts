@@ -7,7 +7,7 @@ import {
   type ScriptHost,
   createScriptHost,
 } from "../../../src/sandbox/script-host.ts";
-import type { ScriptControl } from "../../../src/sandbox/script-control.ts";
+import type { ScriptControl } from "../../../src/sandbox/versions/script-control.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type TempFolder, tempFolder } from "../../support/temp-folder.ts";
 import { compiledProgram } from "../../support/compiled.ts";

@@ -1,0 +1,400 @@
+// Spreads tasks over sandbox processes. When one dies, everything it had not answered is run again, each task alone on a
+// process without company: only a task that kills again there is guilty, and the innocents lose nothing but time.
+import type { Clock } from "../../core/clock.ts";
+import type { Logger } from "../../core/logger.ts";
+import { CallCosts } from "./call-costs.ts";
+import { LaneRest } from "./lane-rest.ts";
+import { Probation } from "./probation.ts";
+import { type PoolFigures, poolFigures, type SandboxCounts } from "./sandbox-counts.ts";
+import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
+import { type Entry, type WorkerListener, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
+
+export interface PoolSettings {
+  /** Sandbox processes for ordinary work; as many again at most for suspects, started when there are some. */
+  readonly processes: number;
+  /** Tasks that one process holds at once, so that it never waits for the relay. */
+  readonly windowJobs: number;
+  /** Estimated work in µs that one process holds at once: behind a slow script nobody shall queue. */
+  readonly windowMicros: number;
+  /** Jobs that wait for answers in one process, and bytes of their messages: beyond it scripts known to wait queue up. */
+  readonly waitingJobs: number;
+  readonly waitingBytes: number;
+  /** First pause after a process that died at its start; doubles up to 30 s. */
+  readonly respawnBackoffMs: number;
+}
+
+export interface PoolOptions extends PoolSettings {
+  readonly worker: Omit<WorkerOptions, "readsBody" | "log">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly isSuspended: (version: string) => boolean;
+  readonly counts?: SandboxCounts | undefined;
+}
+
+/** Estimated work up to which tasks are packed into one process instead of spread. */
+const PACKED_MICROS = 5000;
+const SWEEP_MS = 50;
+const MAX_BACKOFF_MS = 30_000;
+/** After so many processes in a row that died at their start, waiting tasks are told that there is no sandbox. */
+const GIVE_UP_AFTER = 3;
+const LANE_IDLE_MS = 30_000;
+/** A process may die for other reasons than its task; twice, the second time alone, is the task's doing. */
+const DEATHS_OF_GUILTY = 2;
+/** So often nobody was there by accident. */
+const DEATHS_OF_ANYBODY = 5;
+
+export class WorkerPool implements WorkerListener {
+  #options: PoolOptions;
+  #workerOptions: WorkerOptions;
+  #workers: WorkerProcess[] = [];
+  #lane: WorkerProcess[] = [];
+  #queue: Entry[] = [];
+  #suspects: Entry[] = [];
+  /** Tasks of versions that are known to wait, while every process holds as many of these as it may. */
+  #parked: Entry[] = [];
+  #waits = new Set<string>();
+  #probation = new Probation();
+  #rest: LaneRest;
+  #costs = new CallCosts();
+  #startFailures = 0;
+  #mayStart = true;
+  #dismissed = new Set<WorkerProcess>();
+  #stopped = false;
+  #cancelSweep: (() => void) | undefined;
+  #cancelTrim: (() => void) | undefined;
+  #onAllGone: (() => void) | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#rest = new LaneRest(options.clock);
+    const { worker, log } = options;
+    this.#workerOptions = { ...worker, log, readsBody: (version) => this.#costs.readsBody(version) };
+  }
+
+  /** Starts the processes ahead of the first message. */
+  warmUp(): void {
+    while (!this.#stopped && this.#mayStart && this.#workers.length < this.#options.processes)
+      this.#grow(this.#workers);
+    if (!this.#stopped && this.#lane.length === 0) this.#grow(this.#lane);
+    this.#dispatch();
+  }
+
+  get pids(): number[] {
+    return [...this.#workers, ...this.#lane].flatMap((worker) => worker.pid ?? []);
+  }
+
+  get figures(): PoolFigures {
+    const queued = this.#queue.length + this.#suspects.length + this.#parked.length;
+    return poolFigures([...this.#workers, ...this.#lane], queued, this.#hasGivenUp());
+  }
+
+  /** Never rejects. `alone`: on a process that holds nothing else. */
+  run(task: Task, alone = false, probe = false): Promise<TaskAnswer> {
+    return new Promise((resolve) => {
+      const settle = (answer: TaskAnswer): void => {
+        this.#endTrial(entry);
+        resolve(answer);
+      };
+      const entry: Entry = {
+        task,
+        settle,
+        cost: this.#costs.of(task),
+        probe,
+        wasBystander: false,
+        deaths: alone ? 1 : 0,
+      };
+      if (this.#stopped) settle({ kind: "unavailable", reason: "the service is stopping" });
+      else if (this.#hasGivenUp())
+        settle({ kind: "unavailable", reason: "no sandbox process can be started" });
+      else if (alone) this.#suspect(entry);
+      else this.#queue.push(entry);
+      this.#dispatch();
+    });
+  }
+
+  /** The version is no longer live: no process needs to keep it. A message that still runs it loads it again. */
+  retire(version: string): void {
+    this.#probation.retire(version);
+    this.#waits.delete(version);
+    this.#costs.forget(version);
+    for (const worker of [...this.#workers, ...this.#lane]) worker.unload(version);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelSweep?.();
+    this.#cancelTrim?.();
+    this.#rest.stop();
+    this.#refuseWaiting("the service is stopping");
+    const all = [...this.#workers, ...this.#lane];
+    for (const worker of all) worker.kill("the service is stopping");
+    if (all.length === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onAllGone = resolve;
+    });
+  }
+
+  // ---- what the processes report ----
+
+  ready(): void {
+    this.#dispatch();
+  }
+
+  answered(worker: WorkerProcess, entry: Entry, answer: TaskAnswer): void {
+    this.#startFailures = 0;
+    if (answer.kind === "outcomes" && entry.task.kind === "job")
+      this.#costs.learn(entry.task.calls, answer.outcomes);
+    const isGood = this.#probation.learn(entry, answer, (version) => this.#waits.has(version));
+    if (this.#lane.includes(worker)) {
+      if (!isGood) this.#rest.offended(worker);
+      this.#trimLaneLater();
+    }
+    entry.settle(answer);
+    this.#dispatch();
+  }
+
+  waits(_worker: WorkerProcess, entry: Entry, version: string): void {
+    this.#waits.add(version);
+    this.#probation.prove(version);
+    // Those that wait for the end of its trial would wait for what it waits for.
+    this.#endTrial(entry);
+    this.#dispatch();
+  }
+
+  ended(
+    worker: WorkerProcess,
+    reason: string,
+    unanswered: readonly Entry[],
+    waiting: readonly Entry[],
+  ): void {
+    const wasAlone = this.#lane.includes(worker);
+    this.#workers = this.#workers.filter((one) => one !== worker);
+    this.#lane = this.#lane.filter((one) => one !== worker);
+    if (this.#stopped) {
+      for (const entry of [...unanswered, ...waiting]) entry.settle({ kind: "unavailable", reason });
+      if (this.#workers.length + this.#lane.length === 0) this.#onAllGone?.();
+      return;
+    }
+    if (this.#dismissed.delete(worker)) return;
+    this.#options.counts?.ended(worker);
+    const scripts = [...new Set(worker.headVersions().map((bundle) => bundle.scriptName))];
+    this.#options.log.warn(
+      { reason, scripts, unanswered: unanswered.length, waiting: waiting.length, pid: worker.pid },
+      "a sandbox process ended",
+    );
+    for (const { version } of worker.headVersions()) this.#probation.suspect(version);
+    if (wasAlone) this.#rest.offended(worker);
+    this.#blame(unanswered, waiting, wasAlone ? reason : undefined);
+    const didNothing = unanswered.length + waiting.length === 0 && worker.answers === 0;
+    if (!worker.isReady || didNothing) this.#startFailed(reason);
+    else if (!wasAlone) this.#grow(this.#workers);
+    this.#dispatch();
+  }
+
+  /** `reason`: why a process of the lane ended, where one task is at work at a time, so that it is known which one it was. */
+  #blame(unanswered: readonly Entry[], waiting: readonly Entry[], reason: string | undefined): void {
+    const isCertain = reason !== undefined && unanswered.length + waiting.length === 1;
+    for (const entry of isCertain ? [...unanswered, ...waiting] : unanswered) {
+      entry.deaths += 1;
+      const isGuilty = isCertain ? entry.deaths >= DEATHS_OF_GUILTY : entry.deaths >= DEATHS_OF_ANYBODY;
+      if (isGuilty) entry.settle({ kind: "crash", reason: reason ?? "its sandbox processes ended" });
+      else this.#suspect(entry);
+    }
+    if (!isCertain) this.#runAgain(waiting);
+  }
+
+  /** Tasks that waited when their process ended did not end it, unless that happens to them again. */
+  #runAgain(waiting: readonly Entry[]): void {
+    this.#queue.unshift(...waiting.filter(({ wasBystander }) => !wasBystander));
+    for (const entry of waiting) {
+      if (entry.wasBystander) this.#suspect(entry);
+      entry.wasBystander = true;
+    }
+  }
+
+  #endTrial(entry: Entry): void {
+    const released = this.#probation.end(entry);
+    if (released.length === 0) return;
+    this.#queue.unshift(...released);
+    // Not now: the queues may be in the middle of being gone through.
+    queueMicrotask(() => this.#dispatch());
+  }
+
+  #startFailed(reason: string): void {
+    this.#startFailures += 1;
+    this.#mayStart = false;
+    const pauseMs = Math.min(this.#options.respawnBackoffMs * 2 ** (this.#startFailures - 1), MAX_BACKOFF_MS);
+    this.#options.log.error({ reason, pauseMs }, "a sandbox process did not start");
+    if (this.#hasGivenUp()) this.#refuseWaiting("no sandbox process can be started");
+    // The clock keeps no process alive, but somebody waits for an answer.
+    const keepAlive =
+      this.#queue.length + this.#suspects.length > 0
+        ? setInterval(() => undefined, MAX_BACKOFF_MS)
+        : undefined;
+    this.#options.clock.after(pauseMs, () => {
+      clearInterval(keepAlive);
+      this.#mayStart = true;
+      // Without waiting work one process is started all the same: it ends the state of having given up.
+      if (!this.#stopped && this.#workers.length === 0) this.#grow(this.#workers);
+      this.#dispatch();
+    });
+  }
+
+  #hasGivenUp(): boolean {
+    return this.#startFailures >= GIVE_UP_AFTER && !this.#workers.some((worker) => worker.isReady);
+  }
+
+  #refuseWaiting(reason: string): void {
+    for (const entry of [...this.#queue, ...this.#parked, ...this.#suspects, ...this.#probation.drain()])
+      entry.settle({ kind: "unavailable", reason });
+    this.#queue = [];
+    this.#parked = [];
+    this.#suspects = [];
+  }
+
+  // ---- dispatch ----
+
+  #dispatch(): void {
+    if (this.#stopped) return;
+    if (this.#parked.length > 0) this.#unpark();
+    if (this.#queue.length > 0) this.#dispatchQueue();
+    if (this.#suspects.length > 0) this.#dispatchSuspects();
+    if (this.#cancelSweep === undefined && this.#workers.length + this.#lane.length > 0) this.#sweepLater();
+  }
+
+  #dispatchQueue(): void {
+    let taken = 0;
+    for (const entry of this.#queue) {
+      const unproven = this.#probation.unprovenOf(entry.task);
+      if (this.#isRefused(entry)) {
+        entry.settle({ kind: "suspended" });
+      } else if (unproven !== undefined) {
+        if (this.#probation.begin(unproven, entry)) this.#suspect(entry);
+      } else if (this.#mayWait(entry.task) && this.#isFullOfWaiting()) {
+        this.#parked.push(entry);
+      } else {
+        const worker = this.#workerFor(entry);
+        if (worker === undefined) break;
+        worker.send(entry);
+      }
+      taken += 1;
+    }
+    if (taken > 0) this.#queue.splice(0, taken);
+  }
+
+  #mayWait(task: Task): boolean {
+    return this.#waits.size > 0 && versionsOf(task).some(({ version }) => this.#waits.has(version));
+  }
+
+  #letsWait({ waitingJobs, waitingBytes }: WorkerProcess): boolean {
+    return waitingJobs < this.#options.waitingJobs && waitingBytes < this.#options.waitingBytes;
+  }
+
+  #isFullOfWaiting(): boolean {
+    const workers = this.#workers;
+    return workers.length >= this.#options.processes && !workers.some((worker) => this.#letsWait(worker));
+  }
+
+  /** As many as there is room for now: each that comes back to the queue may be parked again. */
+  #unpark(): void {
+    let room = 0;
+    for (const worker of this.#workers)
+      if (this.#letsWait(worker)) room += this.#options.waitingJobs - worker.waitingJobs;
+    if (room > 0) this.#queue.unshift(...this.#parked.splice(0, room));
+  }
+
+  #dispatchSuspects(): void {
+    for (let entry = this.#suspects[0]; entry !== undefined; entry = this.#suspects[0]) {
+      if (this.#isRefused(entry)) {
+        entry.settle({ kind: "suspended" });
+      } else {
+        const idle = this.#lane.find((worker) => worker.isReady && !worker.isEnding && worker.atWork === 0);
+        if (idle === undefined) {
+          const starting = this.#lane.filter((worker) => !worker.isReady).length;
+          if (starting < this.#suspects.length && this.#lane.length < this.#laneProcesses)
+            this.#grow(this.#lane);
+          return;
+        }
+        // Who was good before needs not wait.
+        if (this.#probation.rankOf(entry.task) > 0 && this.#rest.rests(() => this.#dispatch())) return;
+        this.#rest.started(idle);
+        idle.send(entry);
+      }
+      this.#suspects.shift();
+    }
+  }
+
+  /** Half as many as for ordinary work: what spins there must leave processors to the others. */
+  get #laneProcesses(): number {
+    return Math.max(1, this.#options.processes >> 1);
+  }
+
+  #suspect(entry: Entry): void {
+    const rank = this.#probation.rankOf(entry.task);
+    const at = this.#suspects.findIndex(({ task }) => this.#probation.rankOf(task) > rank);
+    this.#suspects.splice(at < 0 ? this.#suspects.length : at, 0, entry);
+  }
+
+  /** A suspended version gets no process, even for tasks that were waiting when it was suspended. */
+  #isRefused(entry: Entry): boolean {
+    return !entry.probe && versionsOf(entry.task).some(({ version }) => this.#options.isSuspended(version));
+  }
+
+  /**
+   * The first process that is busy with little: a process that is awake takes a further task for nothing, one that sleeps
+   * costs two switches. When all have much ahead of them, the one with the least.
+   */
+  #workerFor(entry: Entry): WorkerProcess | undefined {
+    const { processes } = this.#options;
+    const mayWait = this.#mayWait(entry.task);
+    let best: WorkerProcess | undefined;
+    for (const worker of this.#workers) {
+      if (!this.#takes(worker, entry) || (mayWait && !this.#letsWait(worker))) continue;
+      if (worker.load + entry.cost <= PACKED_MICROS) return worker;
+      if (best === undefined || worker.load < best.load) best = worker;
+    }
+    if ((best === undefined || best.atWork > 0) && this.#workers.length < processes)
+      this.#grow(this.#workers);
+    return best;
+  }
+
+  #takes(worker: WorkerProcess, { cost }: Entry): boolean {
+    const { windowJobs, windowMicros } = this.#options;
+    if (!worker.isReady || worker.isEnding || worker.atWork >= windowJobs) return false;
+    return worker.atWork === 0 || worker.load + cost <= windowMicros;
+  }
+
+  #grow(list: WorkerProcess[]): void {
+    if (!this.#mayStart || this.#stopped) return;
+    const worker = new WorkerProcess(this.#workerOptions, this);
+    if (list === this.#lane) worker.yieldToOthers();
+    list.push(worker);
+  }
+
+  // ---- watching over the processes ----
+
+  #sweepLater(): void {
+    this.#cancelSweep = this.#options.clock.after(SWEEP_MS, () => {
+      this.#cancelSweep = undefined;
+      let isBusy = this.#queue.length + this.#suspects.length > 0;
+      for (const worker of [...this.#workers, ...this.#lane]) {
+        if (worker.isReady && worker.outstanding === 0) continue;
+        worker.inspect();
+        isBusy = true;
+      }
+      if (isBusy && !this.#stopped) this.#sweepLater();
+    });
+  }
+
+  #trimLaneLater(): void {
+    this.#cancelTrim?.();
+    this.#cancelTrim = this.#options.clock.after(LANE_IDLE_MS, () => {
+      for (const worker of this.#lane.slice(1)) if (worker.outstanding === 0) this.#dismiss(worker);
+    });
+  }
+
+  #dismiss(worker: WorkerProcess): void {
+    this.#dismissed.add(worker);
+    worker.kill("no more suspects");
+  }
+}

@@ -1,0 +1,395 @@
+// One sandbox process: its start, its frames and its end. SIGKILL is the only end: after a fault of V8 nothing else works.
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import type { Clock } from "../../core/clock.ts";
+import { describeError } from "../../core/errors.ts";
+import { FrameReader } from "../../core/frames.ts";
+import type { Logger } from "../../core/logger.ts";
+import {
+  type AbandonFrame,
+  CONTENT_FD,
+  FRAME_FD,
+  type ResumeFrame,
+  type ScriptLimits,
+} from "../../../runtime/contract.ts";
+import { type BlockingParts, BlockingRequests, blockingBytesOf } from "../capabilities/blocking-requests.ts";
+import { ContentChannel } from "./content-channel.ts";
+import { FrameOutbox } from "./frame-outbox.ts";
+import { readGrantedFile } from "../capabilities/granted-files.ts";
+import { bytesToSend, type ContentSending, jobFrame } from "./job-frame.ts";
+import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-validation.ts";
+import { becomeFirstVictim, rssBytes, yieldToOthers } from "./process-standing.ts";
+import type { EndKind } from "./sandbox-counts.ts";
+import { type ProcessHardening, sandboxCommand, type SandboxProgram } from "./sandbox-program.ts";
+import { type Bundle, type JobTask, type Task, type TaskAnswer, timeBudgetMs, versionsOf } from "./tasks.ts";
+import { WaitingJobs } from "./waiting-jobs.ts";
+
+/** A task on its way through the pool. */
+export interface Entry {
+  readonly task: Task;
+  readonly settle: (answer: TaskAnswer) => void;
+  /** Estimated µs, for the choice of a worker. */
+  readonly cost: number;
+  /** Runs although its version is suspended, to find out whether it still has to be. */
+  readonly probe: boolean;
+  /** It waited in a process that ended: the next time it is a suspect. */
+  wasBystander: boolean;
+  /** Processes that ended while they worked on it. */
+  deaths: number;
+}
+
+export interface WorkerOptions extends ContentSending {
+  readonly program: SandboxProgram;
+  readonly hardening: ProcessHardening;
+  readonly runtimeBundle: Buffer;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly killGraceMs: number;
+  readonly startTimeoutMs: number;
+  readonly maxRssBytes: number;
+  /** Also what `allow.read` is relative to. */
+  readonly blocking: BlockingParts;
+}
+
+export interface WorkerListener {
+  ready(worker: WorkerProcess): void;
+  answered(worker: WorkerProcess, entry: Entry, answer: TaskAnswer): void;
+  /** The task waits: until its next turn the process has nothing to do for it. */
+  waits(worker: WorkerProcess, entry: Entry, version: string): void;
+  /** Once, when the process is gone. `unanswered` in the order in which they were sent; `waiting` were between two turns. */
+  ended(worker: WorkerProcess, reason: string, unanswered: readonly Entry[], waiting: readonly Entry[]): void;
+}
+
+/** An answer that the process owes us, in the order of the requests. */
+type Expected =
+  | { readonly kind: "load"; readonly bundle: Bundle; readonly budgetMs: number }
+  | { readonly kind: "task"; readonly entry: Entry; readonly job: number; readonly budgetMs: number };
+
+const STDERR_KEPT_CHARS = 2000;
+
+export class WorkerProcess {
+  readonly options: WorkerOptions;
+  /** Sum of the estimated costs of what is outstanding. */
+  load = 0;
+  outstanding = 0;
+  readonly #waiting: WaitingJobs<Entry>;
+  /** No longer live, but jobs that wait go on with them. */
+  #toUnload = new Set<string>();
+  /** Tasks that this process answered in its life. */
+  answers = 0;
+  isReady = false;
+  #listener: WorkerListener;
+  #child: ChildProcess | undefined;
+  #reader = new FrameReader();
+  #expected: Expected[] = [];
+  #loaded = new Set<string>();
+  readonly #outbox: FrameOutbox;
+  #nextJob = 1;
+  #headSince: number;
+  #overdue = false;
+  #endReason: string | undefined;
+  endKind: EndKind = "exit";
+  #isGone = false;
+  #stderr = "";
+  #unreadable = new Map<number, string>();
+  readonly #blocking: BlockingRequests;
+
+  constructor(options: WorkerOptions, listener: WorkerListener) {
+    this.options = options;
+    this.#blocking = new BlockingRequests(options.blocking);
+    this.#listener = listener;
+    this.#headSince = options.clock.now();
+    const { clock, log } = options;
+    this.#outbox = new FrameOutbox(clock, () => this.#expected.length);
+    this.#waiting = new WaitingJobs(
+      { broker: options.blocking.broker, clock, log },
+      (entry, job, frame, bytes) => this.#sendTurn(entry, job, frame, bytes),
+    );
+    try {
+      this.#start();
+    } catch (error) {
+      this.#endReason = `cannot start: ${describeError(error)}`;
+      setImmediate(() => this.#gone());
+    }
+  }
+
+  get isEnding(): boolean {
+    return this.#endReason !== undefined || this.#isGone;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  yieldToOthers(): void {
+    yieldToOthers(this.pid);
+  }
+
+  /** Tasks that it has to do something for. */
+  get atWork(): number {
+    return this.outstanding - this.#waiting.count;
+  }
+
+  get waitingJobs(): number {
+    return this.#waiting.count;
+  }
+
+  get waitingBytes(): number {
+    return this.#waiting.bytes;
+  }
+
+  #start(): void {
+    const { program, hardening, runtimeBundle } = this.options;
+    const { file, args } = sandboxCommand(program, hardening);
+    const child = spawn(file, args, {
+      cwd: "/",
+      env: {},
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
+    });
+    this.#child = child;
+    child.on("error", (error) => {
+      this.#endReason ??= `cannot start: ${describeError(error)}`;
+      this.#gone();
+    });
+    // "close" and not "exit": answers that the process wrote before its end are still in the pipe.
+    child.on("close", (code, signal) => {
+      this.#endReason ??= `ended by ${signal ?? `exit code ${code}`}${this.#stderrHint()}`;
+      this.#gone();
+    });
+    // With too many open files there are no pipes at all.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a pipe is a Socket
+    const frames = child.stdio?.[FRAME_FD] as Socket | undefined;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a pipe is a Socket
+    const content = child.stdio?.[CONTENT_FD] as Socket | undefined;
+    if (frames === undefined || content === undefined) return;
+    this.#outbox.open(frames);
+    child.stderr?.on("data", (chunk: Buffer) => {
+      if (this.#stderr.length < STDERR_KEPT_CHARS)
+        this.#stderr += chunk.toString("latin1").slice(0, STDERR_KEPT_CHARS);
+    });
+    frames.on("error", () => undefined);
+    frames.on("data", (chunk: Buffer) => this.#received(chunk));
+    const contentSource = {
+      contentOf: (job: number) => this.#taskOf(job)?.content,
+      fileOf: (job: number, name: string) => {
+        const task = this.#taskOf(job);
+        const { scriptFolder } = this.options.blocking;
+        return task === undefined ? undefined : readGrantedFile(scriptFolder, task, name);
+      },
+      blockingBytes: (job: number) => {
+        const task = this.#taskOf(job);
+        return task === undefined ? undefined : blockingBytesOf(task);
+      },
+      perform: (job: number, request: Buffer) => {
+        const task = this.#taskOf(job);
+        return task === undefined ? undefined : this.#blocking.perform(task, request);
+      },
+      violated: (reason: string) => this.kill(reason),
+      unreadable: (job: number, reason: string) => {
+        this.#unreadable.set(job, reason);
+        this.kill(`the content of a message cannot be read: ${reason}`);
+      },
+    };
+    void new ContentChannel(content, contentSource);
+    becomeFirstVictim(child.pid);
+    this.#outbox.write({ type: "init" }, [runtimeBundle]);
+  }
+
+  #stderrHint(): string {
+    const line = this.#stderr.split("\n").find((text) => /fatal|error/i.test(text));
+    return line === undefined ? "" : ` (${line.trim().slice(0, 200)})`;
+  }
+
+  #taskOf(job: number): JobTask | undefined {
+    const waiting = this.#waiting.taskOf(job);
+    if (waiting !== undefined) return waiting;
+    const found = this.#expected.find((one) => one.kind === "task" && one.job === job);
+    return found?.kind === "task" && found.entry.task.kind === "job" ? found.entry.task : undefined;
+  }
+
+  // ---- to the process ----
+
+  send(entry: Entry): void {
+    if (this.#expected.length === 0) this.#startHead();
+    this.outstanding += 1;
+    const { task } = entry;
+    const job = this.#nextJob;
+    this.#nextJob = (this.#nextJob + 1) >>> 0;
+    if (task.kind === "inspect") {
+      this.#writeLoad(task.bundle, task.limits, true);
+    } else {
+      task.bundles.forEach((bundle, index) => this.#ensureLoaded(bundle, task.calls[index]?.limits));
+      this.#outbox.write(jobFrame(task, job), bytesToSend(task, this.options));
+    }
+    this.#expectTurn(entry, job);
+  }
+
+  #sendTurn(entry: Entry, job: number, frame: ResumeFrame | AbandonFrame, bytes: Buffer): void {
+    if (this.isEnding) return;
+    if (this.#expected.length === 0) this.#startHead();
+    this.#outbox.write(frame, [bytes]);
+    this.#expectTurn(entry, job);
+  }
+
+  #expectTurn(entry: Entry, job: number): void {
+    const budgetMs = timeBudgetMs(entry.task) + this.options.killGraceMs;
+    this.load += entry.cost;
+    this.#expected.push({ kind: "task", entry, job, budgetMs });
+  }
+
+  unload(version: string): void {
+    if (this.#waiting.holdsVersion(version)) this.#toUnload.add(version);
+    else if (this.#loaded.delete(version)) this.#outbox.write({ type: "unload", version }, []);
+  }
+
+  #unloadLeft(): void {
+    const versions = [...this.#toUnload];
+    this.#toUnload.clear();
+    for (const version of versions) this.unload(version);
+  }
+
+  #ensureLoaded(bundle: Bundle, limits: ScriptLimits | undefined): void {
+    if (limits === undefined || this.#loaded.has(bundle.version)) return;
+    this.#loaded.add(bundle.version);
+    this.#writeLoad(bundle, limits, false);
+    this.#expected.push({ kind: "load", bundle, budgetMs: limits.timeoutMs + this.options.killGraceMs });
+  }
+
+  #writeLoad(bundle: Bundle, limits: ScriptLimits, inspectOnly: boolean): void {
+    this.#outbox.write(
+      { type: "load", version: bundle.version, scriptName: bundle.scriptName, inspectOnly, limits },
+      [bundle.code],
+    );
+  }
+
+  // ---- from the process ----
+
+  #received(chunk: Buffer): void {
+    if (this.isEnding) return;
+    try {
+      for (const frame of this.#reader.push(chunk)) {
+        const head = frameHead(frame);
+        if (head.type === "ready") this.#becameReady();
+        else this.#answered(head, frame.bytes);
+      }
+      this.#outbox.flushIfIdle();
+    } catch (error) {
+      this.kill(describeError(error));
+    }
+  }
+
+  #becameReady(): void {
+    if (this.isReady) throw new FrameViolation("ready twice");
+    this.isReady = true;
+    this.#listener.ready(this);
+  }
+
+  #answered(head: Record<string, unknown> & { type: string }, bytes: Buffer): void {
+    const expected = this.#expected[0];
+    if (expected === undefined) throw new FrameViolation("answered without a question");
+    if (expected.kind === "load") {
+      if (head.type !== "loaded") throw new FrameViolation("skipped an answer");
+      // A fault is told again by the calls of that version.
+      checkLoaded(head, expected.bundle.version);
+      this.#shift();
+      return;
+    }
+    const { entry, job } = expected;
+    if (head.type === "waiting") {
+      this.#turnEnded(entry, job, head, bytes);
+      return;
+    }
+    const answer = this.#readAnswer(entry.task, job, head, bytes);
+    this.#shift();
+    this.#waiting.ended(job);
+    if (this.#toUnload.size > 0) this.#unloadLeft();
+    this.outstanding -= 1;
+    this.load -= entry.cost;
+    this.answers += 1;
+    this.#listener.answered(this, entry, answer);
+  }
+
+  #turnEnded(entry: Entry, job: number, head: Record<string, unknown>, bytes: Buffer): void {
+    const { task } = entry;
+    if (task.kind !== "job" || head["job"] !== job) throw new FrameViolation("another job waits");
+    // First, so that a frame that breaks the contract finds its task where the suspects are looked for.
+    this.#waiting.waits(job, task, entry, head, bytes);
+    this.#shift();
+    this.load -= entry.cost;
+    this.#listener.waits(this, entry, task.calls[Number(head["call"])]?.version ?? "");
+  }
+
+  #readAnswer(
+    task: Task,
+    job: number,
+    head: Record<string, unknown> & { type: string },
+    bytes: Buffer,
+  ): TaskAnswer {
+    if (task.kind === "inspect") {
+      if (head.type !== "loaded") throw new FrameViolation("skipped an answer");
+      return { kind: "inspected", loaded: checkLoaded(head, task.bundle.version) };
+    }
+    if (head.type !== "done" || head["job"] !== job) throw new FrameViolation("answered another job");
+    return { kind: "outcomes", outcomes: checkDone(head, bytes, task, { pid: this.pid ?? 0, job }) };
+  }
+
+  #shift(): void {
+    this.#expected.shift();
+    this.#outbox.answered();
+    this.#startHead();
+  }
+
+  #startHead(): void {
+    this.#headSince = this.options.clock.now();
+    this.#overdue = false;
+  }
+
+  // ---- its end ----
+
+  /** The versions that the process works on now: the first suspects when it dies. */
+  headVersions(): readonly Bundle[] {
+    const head = this.#expected[0];
+    if (head === undefined) return [];
+    return head.kind === "load" ? [head.bundle] : versionsOf(head.entry.task);
+  }
+
+  /** Called a few times a second: deadlines and memory. */
+  inspect(): void {
+    if (this.isEnding) return;
+    const head = this.#expected[0];
+    const budgetMs = this.isReady ? head?.budgetMs : this.options.startTimeoutMs;
+    if (budgetMs !== undefined && this.options.clock.now() - this.#headSince > budgetMs) {
+      // Twice in a row: when the relay itself was held up, the answer may lie unread in the pipe.
+      if (this.#overdue)
+        this.kill(
+          this.isReady ? `no answer within ${budgetMs} ms` : `not ready within ${budgetMs} ms`,
+          "deadline",
+        );
+      this.#overdue = true;
+    }
+    if (rssBytes(this.pid) > this.options.maxRssBytes)
+      this.kill(`more than ${Math.round(this.options.maxRssBytes / 1024 / 1024)} MB of memory`, "memory");
+  }
+
+  kill(reason: string, kind: EndKind = "violation"): void {
+    if (this.#endReason === undefined) this.endKind = kind;
+    this.#endReason ??= reason;
+    this.#outbox.close();
+    this.#child?.kill("SIGKILL");
+  }
+
+  #gone(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#outbox.close();
+    this.#blocking.close();
+    const unanswered: Entry[] = [];
+    for (const one of this.#expected) {
+      if (one.kind !== "task") continue;
+      const unreadable = this.#unreadable.get(one.job);
+      if (unreadable === undefined) unanswered.push(one.entry);
+      else one.entry.settle({ kind: "unavailable", reason: unreadable });
+    }
+    this.#listener.ended(this, this.#endReason ?? "ended", unanswered, this.#waiting.close());
+  }
+}

@@ -1,0 +1,115 @@
+// From a source text to a version that may go live: compile, pre-flight in a sandbox process, check the binding.
+import type { Clock } from "../../core/clock.ts";
+import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
+import { compileScript, type CompiledScript } from "./compiler.ts";
+import type { Generation } from "./generations.ts";
+import { checkBinding } from "./script-binding.ts";
+import { runCases } from "./script-cases.ts";
+import { type GrantsOf, needsProblem } from "./script-needs.ts";
+import { locateFault, SourcePositions } from "./source-positions.ts";
+import type { TaskAnswer } from "../pool/tasks.ts";
+import type { WorkerPool } from "../pool/worker-pool.ts";
+
+export type BuildAnswer =
+  | (Sources & { readonly kind: "built"; readonly generation: Generation })
+  /** The output is that of the live version: a comment changed, or nothing. */
+  | (Sources & { readonly kind: "unchanged" })
+  /** The sources are those that an older version stands in for. */
+  | (Sources & { readonly kind: "pinned" })
+  | (Sources & { readonly kind: "failed"; readonly message: string })
+  /** No sandbox process could look at it. To be tried again. */
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+interface Sources {
+  /** Hash of the script and of what it imports; "" when it did not compile. */
+  readonly sources: string;
+  /** Absolute paths of the files on which the answer rests, the script itself not included. */
+  readonly imports: readonly string[];
+}
+
+export interface ScriptBuilder {
+  readonly folder: string;
+  readonly cdoModule: string;
+  readonly pool: WorkerPool;
+  readonly clock: Clock;
+  /** Whether samples and cases have to pass. */
+  readonly runsCases: boolean;
+  /** Time for all samples and cases of one script. */
+  readonly testMs: number;
+  /** Absent: what a script asks for at load is not looked at. */
+  readonly grantsOf?: GrantsOf | undefined;
+}
+
+/** What is there already: the live version needs no second pre-flight, pinned sources no first one. */
+export interface KnownVersions {
+  readonly live: Pick<Generation, "version" | "binding" | "entryPoint"> | undefined;
+  readonly pinnedSources: string | undefined;
+}
+
+export async function buildScript(
+  builder: ScriptBuilder,
+  name: string,
+  text: string,
+  known: KnownVersions,
+): Promise<BuildAnswer> {
+  const { folder, cdoModule, clock } = builder;
+  const compiled = await compileScript({ folder, name, text, cdoModule });
+  if (compiled.kind === "failed") return { ...compiled, sources: "" };
+  const { script } = compiled;
+  const { imports, sources, version, code, sourceMap } = script;
+  if (sources === known.pinnedSources) return { kind: "pinned", imports, sources };
+  const isLive = version === known.live?.version;
+  const found = isLive ? { kind: "good" as const, ...known.live } : await inspect(builder, script, name);
+  if (found.kind === "unavailable") return found;
+  if (found.kind === "failed") return { ...found, imports, sources };
+  const tested = builder.runsCases
+    ? await runCases(builder, { name, text, script, binding: found.binding })
+    : NOT_TESTED;
+  if (tested.kind === "unavailable") return tested;
+  const files = [...imports, ...tested.files];
+  if (tested.kind === "failed") return { ...tested, kind: "failed", imports: files, sources };
+  if (isLive) return { kind: "unchanged", imports: files, sources };
+  const { binding, entryPoint } = found;
+  const generation = { name, version, since: clock.now(), binding, entryPoint, code, sourceMap };
+  return { kind: "built", generation, imports: files, sources };
+}
+
+const NOT_TESTED = { kind: "passed", message: "", files: [] } as const;
+
+type Inspection =
+  | ({ readonly kind: "good" } & Pick<Generation, "binding" | "entryPoint">)
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+async function inspect(
+  { pool, grantsOf }: ScriptBuilder,
+  script: CompiledScript,
+  name: string,
+): Promise<Inspection> {
+  const bundle = { version: script.version, scriptName: name, code: Buffer.from(script.code) };
+  const answer = await pool.run({ kind: "inspect", bundle, limits: DEFAULT_SCRIPT_LIMITS });
+  if (answer.kind === "unavailable") return answer;
+  const found = judge(answer, script, name, grantsOf);
+  if (typeof found !== "string") return { kind: "good", ...found };
+  pool.retire(script.version);
+  return { kind: "failed", message: found };
+}
+
+/** What the pre-flight found, or what is wrong with it. */
+function judge(
+  answer: TaskAnswer,
+  script: CompiledScript,
+  name: string,
+  grantsOf: GrantsOf | undefined,
+): Pick<Generation, "binding" | "entryPoint"> | string {
+  if (answer.kind !== "inspected")
+    return `${name}: ended its sandbox process while loading${answer.kind === "crash" ? ` (${answer.reason})` : ""}`;
+  const { fault, binding, entryPoint, needs = [] } = answer.loaded;
+  if (fault !== undefined) return locateFault(fault, name, new SourcePositions(script.sourceMap));
+  if (entryPoint === undefined)
+    return `${name}: exports no entry point (export default function onArrival(msg, status) { … })`;
+  const ungranted = grantsOf === undefined ? undefined : needsProblem(name, needs, grantsOf(name));
+  if (ungranted !== undefined) return ungranted;
+  const checked = checkBinding(binding);
+  return checked.kind === "valid" ? { binding: checked.binding, entryPoint } : `${name}: ${checked.problem}`;
+}

@@ -1,0 +1,373 @@
+// Keeps one live version per script while files come, change, break and go. A broken edit changes nothing and says why.
+import { basename, dirname, join } from "node:path";
+import type { Clock } from "../../core/clock.ts";
+import { describeError } from "../../core/errors.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { Generation, Generations } from "./generations.ts";
+import { LoadedScript } from "./loaded-script.ts";
+import type { ScriptActivity } from "./script-activity.ts";
+import { type BuildAnswer, buildScript, type ScriptBuilder } from "./script-build.ts";
+import {
+  contentHash,
+  isSinkName,
+  readScriptFile,
+  type ScriptFile,
+  stemOf,
+  testedStem,
+} from "./script-file.ts";
+import { createSlot, isPackageFile, type ReloadSettings, type Slot, usesPackages } from "./script-slot.ts";
+import type { ScriptSwitches } from "./script-switches.ts";
+
+export interface ReloaderOptions {
+  readonly settings: ReloadSettings;
+  readonly builder: ScriptBuilder;
+  readonly generations: Generations | undefined;
+  readonly switches: ScriptSwitches;
+  readonly activity: ScriptActivity;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly folderExists: () => Promise<boolean>;
+  readonly changed: () => void;
+  readonly retired: (script: LoadedScript) => void;
+}
+
+const BUILDS_AT_ONCE = 8;
+/** The machine is short of something, or a volume is away: nothing of the file has to change for it to pass. */
+const MAY_PASS = /\b(?:EMFILE|ENFILE|ENOMEM|EAGAIN|EIO|ESTALE|ETIMEDOUT)\b/;
+/** While more scripts than these wait to be built, the world is told of changes together and not one by one. */
+const BURST = 16;
+const BURST_MS = 100;
+
+export class ScriptReloader {
+  #options: ReloaderOptions;
+  #slots = new Map<string, Slot>();
+  #waiting: Slot[] = [];
+  #active = 0;
+  #starting = true;
+  #stopped = false;
+  #onIdle: (() => void) | undefined;
+  #cancelBurst: (() => void) | undefined;
+
+  constructor(options: ReloaderOptions) {
+    this.#options = options;
+  }
+
+  get scripts(): Map<string, LoadedScript> {
+    const found = new Map<string, LoadedScript>();
+    for (const { name, live } of this.#slots.values()) if (live !== undefined) found.set(name, live);
+    return found;
+  }
+
+  /** Errors by file name, of scripts with and without a live version. */
+  get broken(): Map<string, string> {
+    const found = new Map<string, string>();
+    for (const { name, broken } of this.#slots.values()) if (broken !== undefined) found.set(name, broken);
+    return found;
+  }
+
+  *watchedFiles(): Iterable<string> {
+    for (const { name, imports } of this.#slots.values()) {
+      yield join(this.#options.builder.folder, name);
+      yield* imports;
+    }
+  }
+
+  /** The first look at every script: the last good versions, then the files. */
+  async start(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const generation = await this.#lastGood(name);
+      const slot = this.#slotOf(name);
+      if (generation !== undefined) slot.live = new LoadedScript(generation);
+      this.#schedule(slot, true);
+    }
+    if (this.#active + this.#waiting.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    this.#starting = false;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelBurst?.();
+    for (const slot of this.#slots.values()) slot.cancelTimer?.();
+  }
+
+  touched(path: string): void {
+    const { folder } = this.#options.builder;
+    const name = basename(path);
+    const isOnTop = dirname(path) === folder;
+    if (isOnTop && isSinkName(name)) {
+      this.#schedule(this.#slotOf(name), false);
+      return;
+    }
+    const stem = isOnTop ? testedStem(name) : undefined;
+    const isPackages = isPackageFile(folder, path);
+    // A file that was missing may be there now, so broken scripts get another try.
+    for (const slot of this.#slots.values()) {
+      const rests = slot.imports.includes(path) || (isPackages && usesPackages(slot, folder));
+      if (slot.broken !== undefined || rests || stemOf(slot.name) === stem) this.#schedule(slot, true);
+    }
+  }
+
+  /** Builds anew what the file says: what stood in for it may no longer do so. */
+  refresh(name: string): void {
+    const slot = this.#slots.get(name);
+    if (slot !== undefined) this.#schedule(slot, true);
+  }
+
+  /** What the file of a script compiles from now; "" when it does not compile. Undefined: there is no such script. */
+  sourcesOf(name: string): string | undefined {
+    return this.#slots.get(name)?.sources;
+  }
+
+  /** Absolute paths of what a script rests on beside its own file. */
+  importsOf(name: string): readonly string[] {
+    return this.#slots.get(name)?.imports ?? [];
+  }
+
+  /** A kept version goes live instead of what the file says; the switches hold it there. */
+  goBackTo(generation: Generation): void {
+    this.#goLive(this.#slotOf(generation.name), generation, "script rolled back");
+  }
+
+  async #lastGood(name: string): Promise<Generation | undefined> {
+    const { generations, switches } = this.#options;
+    const pin = switches.pinOf(name);
+    const pinned = pin === undefined ? undefined : await generations?.find(name, pin.version);
+    return pin === undefined || pinned === undefined
+      ? generations?.latest(name)
+      : { ...pinned, since: pin.since };
+  }
+
+  #slotOf(name: string): Slot {
+    const known = this.#slots.get(name);
+    if (known !== undefined) return known;
+    const slot = createSlot(name);
+    this.#slots.set(name, slot);
+    return slot;
+  }
+
+  #schedule(slot: Slot, force: boolean): void {
+    if (this.#stopped) return;
+    slot.force ||= force;
+    if (slot.running) {
+      slot.again = true;
+      return;
+    }
+    slot.running = true;
+    this.#waiting.push(slot);
+    this.#next();
+  }
+
+  #next(): void {
+    while (this.#active < BUILDS_AT_ONCE) {
+      const slot = this.#waiting.shift();
+      if (slot === undefined) break;
+      this.#active += 1;
+      void this.#work(slot).finally(() => {
+        this.#active -= 1;
+        slot.running = false;
+        if (slot.again) this.#schedule(slot, false);
+        this.#next();
+      });
+    }
+    if (this.#active === 0) this.#onIdle?.();
+  }
+
+  async #work(slot: Slot): Promise<void> {
+    slot.again = false;
+    try {
+      await this.#attempt(slot);
+    } catch (error) {
+      // Of ours or of the machine, not of the script: without descriptors or memory not even the compiler starts.
+      this.#retryLater(slot, `${slot.name}: ${describeError(error)}`);
+    }
+  }
+
+  async #attempt(slot: Slot): Promise<void> {
+    const { builder, clock } = this.#options;
+    const startedAt = clock.now();
+    const file = await readScriptFile(builder.folder, slot.name);
+    slot.cancelTimer?.();
+    if (file.kind !== "source") return this.#withoutSource(slot, file);
+    if (file.hash === slot.hash && !slot.force) {
+      if (slot.pendingFailure !== undefined) this.#reportLater(slot);
+      return;
+    }
+    this.#noticeContent(slot, file);
+    slot.force = false;
+    // What an editor leaves between truncating and writing: not worth a compilation.
+    if (file.text.trim() === "") return this.#fail(slot, `${slot.name}: is empty`);
+    const built = await buildScript(builder, slot.name, file.text, {
+      live: slot.live?.generation,
+      pinnedSources: this.#options.switches.pinOf(slot.name)?.sources,
+    });
+    if (this.#stopped) return;
+    if (built.kind === "unavailable") return this.#retryLater(slot, `${slot.name}: ${built.reason}`);
+    slot.sources = built.sources;
+    slot.imports =
+      built.kind === "failed" ? [...new Set([...slot.imports, ...built.imports])] : built.imports;
+    if (built.kind === "failed") return this.#refuse(slot, built.message);
+    if (!(await this.#hasSettled(slot, file.hash))) {
+      slot.force = true;
+      slot.again = true;
+      return;
+    }
+    await this.#accept(slot, built, clock.now() - startedAt);
+  }
+
+  async #accept(
+    slot: Slot,
+    built: Extract<BuildAnswer, { kind: "built" | "unchanged" | "pinned" }>,
+    tookMs: number,
+  ): Promise<void> {
+    const { switches, generations, log } = this.#options;
+    const pin = switches.pinOf(slot.name);
+    if (pin !== undefined && built.kind !== "pinned") {
+      await switches.set(slot.name, { disabled: switches.isDisabled(slot.name) });
+      log.info({ script: slot.name, pinned: pin.version }, "script changed: it is no longer rolled back");
+    }
+    if (built.kind === "built") {
+      this.#goLive(
+        slot,
+        built.generation,
+        slot.live === undefined ? "script live" : "script reloaded",
+        tookMs,
+      );
+      generations?.save(built.generation).catch((error: unknown) => {
+        log.error(
+          { script: slot.name, error: describeError(error) },
+          "the version of a script could not be kept for a restart",
+        );
+      });
+    }
+    this.#clearBroken(slot);
+  }
+
+  #noticeContent(slot: Slot, { hash, bytes }: Extract<ScriptFile, { kind: "source" }>): void {
+    const { settings, clock } = this.#options;
+    const now = clock.now();
+    slot.pendingFailure = undefined;
+    if (hash !== slot.hash && bytes.length > 0) {
+      // One that saves twice in a row writes another text; one that is still writing adds to what is there.
+      const grows =
+        now - slot.seenAt < settings.slowSettleMs &&
+        bytes.length > slot.bytes &&
+        contentHash(bytes.subarray(0, slot.bytes)) === slot.hash;
+      slot.settleMs = grows ? settings.slowSettleMs : settings.settleMs;
+      slot.seenAt = now;
+    }
+    slot.hash = hash;
+    slot.bytes = bytes.length;
+  }
+
+  /** Whether the file is still what was built, long enough after the last new content. */
+  async #hasSettled(slot: Slot, hash: string): Promise<boolean> {
+    if (this.#starting) return true;
+    const waitMs = slot.seenAt + slot.settleMs - this.#options.clock.now();
+    if (waitMs > 0) await new Promise<void>((resolve) => void this.#options.clock.after(waitMs, resolve));
+    const now = await readScriptFile(this.#options.builder.folder, slot.name);
+    return now.kind === "source" && now.hash === hash;
+  }
+
+  #goLive(slot: Slot, generation: Generation, what: string, tookMs?: number): void {
+    const { log, activity, retired } = this.#options;
+    const previous = slot.live;
+    const { version } = generation;
+    slot.live = new LoadedScript(generation, slot.broken);
+    const took = tookMs === undefined ? {} : { ms: tookMs };
+    log.info({ script: slot.name, version, previous: previous?.version, ...took }, what);
+    const before = previous === undefined ? "" : ` (was ${previous.version})`;
+    activity.note(slot.name, { level: "info", text: `${what}${before}`, version });
+    if (previous !== undefined && previous.version !== version) retired(previous);
+    this.#changed();
+  }
+
+  /** At once for a save; a thousand files that come together must not rebuild everything a thousand times. */
+  #changed(): void {
+    if (this.#waiting.length < BURST) {
+      this.#cancelBurst?.();
+      this.#cancelBurst = undefined;
+      this.#options.changed();
+      return;
+    }
+    this.#cancelBurst ??= this.#options.clock.after(BURST_MS, () => {
+      this.#cancelBurst = undefined;
+      this.#options.changed();
+    });
+  }
+
+  #clearBroken(slot: Slot): void {
+    if (slot.broken === undefined) return;
+    slot.broken = undefined;
+    if (slot.live?.broken !== undefined) slot.live = slot.live.withBroken(undefined);
+    this.#changed();
+  }
+
+  // ---- what is wrong ----
+
+  #fail(slot: Slot, message: string): void {
+    slot.pendingFailure = message;
+    if (this.#starting) this.#report(slot);
+    else this.#reportLater(slot);
+  }
+
+  #reportLater(slot: Slot): void {
+    slot.cancelTimer = this.#options.clock.after(this.#options.settings.reportMs, () => this.#report(slot));
+  }
+
+  #report(slot: Slot): void {
+    const message = slot.pendingFailure;
+    if (message === undefined || message === slot.broken || this.#stopped) return;
+    slot.broken = message;
+    if (slot.live !== undefined) slot.live = slot.live.withBroken(message);
+    this.#options.log.error(
+      { script: slot.name, error: message, live: slot.live?.version },
+      "script not loaded; its last good version stays",
+    );
+    this.#options.activity.note(slot.name, { level: "error", text: `not loaded: ${message}` });
+    this.#changed();
+  }
+
+  #refuse(slot: Slot, message: string): void {
+    if (MAY_PASS.test(message)) this.#retryLater(slot, message);
+    else this.#fail(slot, message);
+  }
+
+  #retryLater(slot: Slot, message: string): void {
+    slot.hash = undefined;
+    this.#fail(slot, message);
+    slot.cancelTimer?.();
+    slot.cancelTimer = this.#options.clock.after(this.#options.settings.retryMs, () => {
+      this.#report(slot);
+      this.#schedule(slot, true);
+    });
+  }
+
+  #withoutSource(slot: Slot, file: Exclude<ScriptFile, { kind: "source" }>): void {
+    slot.hash = undefined;
+    if (file.kind === "refused") return this.#refuse(slot, `${slot.name}: ${file.reason}`);
+    slot.cancelTimer = this.#options.clock.after(
+      this.#options.settings.removalMs,
+      () => void this.#removeIfGone(slot),
+    );
+  }
+
+  async #removeIfGone(slot: Slot): Promise<void> {
+    const { builder, folderExists, log, retired, activity } = this.#options;
+    const file = await readScriptFile(builder.folder, slot.name);
+    if (slot.running || this.#stopped) return;
+    if (file.kind !== "absent") return this.#schedule(slot, true);
+    // An unmounted or re-created folder must not switch every filter off.
+    if (!(await folderExists())) return;
+    this.#slots.delete(slot.name);
+    activity.forget(slot.name);
+    if (slot.live !== undefined) {
+      log.warn({ script: slot.name, version: slot.live.version }, "script removed");
+      retired(slot.live);
+    }
+    this.#changed();
+  }
+}
