@@ -1,45 +1,39 @@
 // argv: puts the commands together and turns what they answer into the exit code.
 import { readFileSync } from "node:fs";
-import { bindingsCommand } from "./cli/bindings.ts";
-import { checkCommand } from "./cli/check.ts";
-import { explainCommand } from "./cli/explain.ts";
-import { devCommand } from "./cli/dev.ts";
-import { importCommand } from "./cli/import.ts";
-import { newCommand } from "./cli/new.ts";
-import { passwordCommand } from "./cli/password.ts";
-import { createProgram, runProgram } from "./cli/program.ts";
-import { queueCommand } from "./cli/queue.ts";
-import { runCommand } from "./cli/run.ts";
-import { scriptsCommand } from "./cli/scripts.ts";
-import { serveCommand } from "./cli/serve.ts";
-import { smtpregCommand } from "./cli/smtpreg.ts";
-import { statusCommand } from "./cli/status.ts";
-import { typesCommand } from "./cli/types.ts";
-import { checkScripts } from "./composition/scripts.ts";
+import { type CommandFactory, createProgram, runProgram } from "./cli/program.ts";
 
 // Files are written by this many threads; with the default of 4, Drop would make the store's barrier wait. Read by libuv
 // when the first of them is needed.
 process.env["UV_THREADPOOL_SIZE"] ??= "12";
 
+/** Each command's modules are loaded when it is asked for: a look at the queues needs nothing of the relay. */
+const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
+  serve: async () => (await import("./cli/serve.ts")).serveCommand(),
+  dev: async () => (await import("./cli/dev.ts")).devCommand(),
+  new: async () => (await import("./cli/new.ts")).newCommand(),
+  run: async () => (await import("./cli/run.ts")).runCommand(),
+  check: async () => {
+    const [{ checkCommand }, { checkScripts }] = await Promise.all([
+      import("./cli/check.ts"),
+      import("./composition/scripts.ts"),
+    ]);
+    return checkCommand(checkScripts);
+  },
+  bindings: async () => (await import("./cli/bindings.ts")).bindingsCommand,
+  smtpreg: async () => (await import("./cli/smtpreg.ts")).smtpregCommand,
+  import: async () => (await import("./cli/import.ts")).importCommand,
+  status: async () => (await import("./cli/status.ts")).statusCommand,
+  queue: async () => (await import("./cli/queue.ts")).queueCommand,
+  scripts: async () => (await import("./cli/scripts.ts")).scriptsCommand,
+  explain: async () => (await import("./cli/explain.ts")).explainCommand,
+  password: async () => (await import("./cli/password.ts")).passwordCommand(),
+  types: async () => (await import("./cli/types.ts")).typesCommand(),
+};
+
+const args = process.argv.slice(2);
+const [first = ""] = args;
+const wanted = Object.hasOwn(COMMANDS, first) ? [COMMANDS[first]] : Object.values(COMMANDS);
 const packageFile = readFileSync(new URL("../package.json", import.meta.url), "utf8");
 const { version }: { version: string } = JSON.parse(packageFile);
-const program = createProgram(
-  [
-    serveCommand(),
-    devCommand(),
-    newCommand(),
-    runCommand(),
-    checkCommand(checkScripts),
-    bindingsCommand,
-    smtpregCommand,
-    importCommand,
-    statusCommand,
-    queueCommand,
-    scriptsCommand,
-    explainCommand,
-    passwordCommand(),
-    typesCommand(),
-  ],
-  { version },
-);
-process.exitCode = await runProgram(program, process.argv.slice(2));
+const commands = await Promise.all(wanted.flatMap((load) => load?.() ?? []));
+process.exitCode = await runProgram(createProgram(commands, { version }), args);

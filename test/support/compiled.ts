@@ -13,6 +13,7 @@ const FOLDERS = ["src", "runtime", "test/sandbox/pool"];
 const FOLDERS_AS_THEY_ARE = ["runtime", "scripts/types", "scripts/templates"];
 const FILES_AS_THEY_ARE = ["package.json", "scripts/tsconfig.json"];
 const SPECIFIER = /^((?:import|export|\}).* "|import ")(\.[^"\n]*)\.ts";$/gm;
+const DYNAMIC = /\bimport\("(\.[^"\n]*)\.ts"\)/g;
 
 /** The command line of the service and everything else that people call. */
 export const MAIN = join(COMPILED, "src/main.js");
@@ -49,7 +50,9 @@ async function bring(path: string, target: string, text: (source: string) => str
 /** A module that is no TypeScript fails when it is imported, and not the tests that have nothing to do with it. */
 function compile(source: string): string {
   try {
-    return stripTypeScriptTypes(source).replaceAll(SPECIFIER, '$1$2.js";');
+    return stripTypeScriptTypes(source)
+      .replaceAll(SPECIFIER, '$1$2.js";')
+      .replaceAll(DYNAMIC, 'import("$1.js")');
   } catch (error) {
     return `throw new SyntaxError(${JSON.stringify(String(error))});\n`;
   }
