@@ -7,7 +7,15 @@ const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/com
 /** Long runs (fuzz, soak, corpora, crash loops) are a project of their own: `npm run test:long`. */
 const project = (name: string, include: string[], timeoutMs: number) => ({
   extends: true as const,
-  test: { name, include, env, testTimeout: timeoutMs, hookTimeout: timeoutMs, pool: "forks" as const },
+  test: {
+    name,
+    include,
+    env,
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+    pool: "forks" as const,
+    isolate: name !== "unit",
+  },
 });
 
 export default defineConfig({

@@ -100,7 +100,9 @@ test("a disabled script is not called, also after a restart, and lets go of what
   const failing = "export default function onArrival() { throw new Error('on purpose'); }\n";
   await using service = await startService({ config, scripts: { "tag.js": failing } });
   await send(service.port, { data: plainMessage("held") });
-  await eventually(async () => (await service.queue()).length === 1, { what: "the held message" });
+  await eventually(async () => (await service.queue())[0]?.reason !== undefined, {
+    what: "the held message",
+  });
   expect((await scripts(service, "log", "tag.js")).out).toMatch(/throw: tag\.js:1:\d+: Error: on purpose/);
   expect(await scripts(service, "disable", "tag.js")).toMatchObject({ code: 0 });
   await service.dropped(1);
