@@ -1,13 +1,7 @@
 // Settings of DNS look-ups, and of the keys that sign what leaves (RFC 6376, RFC 8617).
 import { isIP } from "node:net";
 import { z } from "zod";
-import { count, domainName, milliseconds, parseHostPort, type SettingMeta } from "./values.ts";
-
-const live = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
-  description,
-  applies: "live",
-  ...more,
-});
+import { count, domainName, milliseconds, parseHostPort, live } from "./values.ts";
 
 const isNameServer = (text: string): boolean => {
   const host = isIP(text) === 0 ? parseHostPort(text)?.host : text;

@@ -3,13 +3,7 @@ import { z } from "zod";
 import { DEFAULT_PRIORITY, LOWEST_PRIORITY } from "../events/binding.ts";
 import { EVENTS, findEvent, type EventName } from "../events/catalog.ts";
 import { suggest } from "./suggest.ts";
-import { count, guid, milliseconds, size, type SettingMeta } from "./values.ts";
-
-const live = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
-  description,
-  applies: "live",
-  ...more,
-});
+import { count, guid, milliseconds, size, live } from "./values.ts";
 
 const limits = z.strictObject({
   timeoutMs: milliseconds(1)

@@ -1,12 +1,6 @@
 // Settings of `sandbox` that bound what scripts get from the relay: fetch, the key-value store, DNS.
 import { z } from "zod";
-import { count, milliseconds, network, size, type SettingMeta } from "./values.ts";
-
-const restart = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
-  description,
-  applies: "restart",
-  ...more,
-});
+import { count, milliseconds, network, size, restart } from "./values.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

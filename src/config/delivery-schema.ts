@@ -1,12 +1,6 @@
 // Settings of the way out: where mail goes, in which form, and how each next hop is spoken to (RFC 5321 §5, RFC 3207).
 import { z } from "zod";
-import { parseFingerprint, parseNextHop, size, count, hostAddress, type SettingMeta } from "./values.ts";
-
-const live = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
-  description,
-  applies: "live",
-  ...more,
-});
+import { parseFingerprint, parseNextHop, size, count, hostAddress, live } from "./values.ts";
 
 const MIB = 1024 * 1024;
 const CHUNKING = ["never", "when-needed", "always"] as const;

@@ -2,18 +2,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { W3C_FIELDS } from "../core/w3c-fields.ts";
-import { count, listenAddress, parseHostPort, size, type SettingMeta } from "./values.ts";
-
-const restart = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
-  description,
-  applies: "restart",
-  ...more,
-});
-const live = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
-  description,
-  applies: "live",
-  ...more,
-});
+import { count, listenAddress, parseHostPort, size, restart, live } from "./values.ts";
 
 const MIB = 1024 * 1024;
 

@@ -8,18 +8,7 @@ import { bindingSchema } from "./binding-schema.ts";
 import { capabilitySettings } from "./capability-schema.ts";
 import { admin, tracking } from "./observe-schema.ts";
 import { virtualServerSchema } from "./server-schema.ts";
-import { count, milliseconds, size, type SettingMeta } from "./values.ts";
-
-const restart = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
-  description,
-  applies: "restart",
-  ...more,
-});
-const live = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
-  description,
-  applies: "live",
-  ...more,
-});
+import { count, milliseconds, size, restart, live } from "./values.ts";
 
 const MIB = 1024 * 1024;
 

@@ -12,19 +12,9 @@ import {
   minutes,
   network,
   size,
-  type SettingMeta,
+  live,
+  restart,
 } from "./values.ts";
-
-const live = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
-  description,
-  applies: "live",
-  ...more,
-});
-const restart = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
-  description,
-  applies: "restart",
-  ...more,
-});
 
 const MIB = 1024 * 1024;
 

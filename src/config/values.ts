@@ -16,6 +16,20 @@ export interface SettingMeta {
   readonly [key: string]: unknown;
 }
 
+/** Describes a setting that a reload takes over. */
+export const live = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
+  description,
+  applies: "live",
+  ...more,
+});
+
+/** Describes a setting that counts from the next start. */
+export const restart = (description: string, more: Partial<SettingMeta> = {}): SettingMeta => ({
+  description,
+  applies: "restart",
+  ...more,
+});
+
 const SIZE_PATTERN = /^(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|KiB|MiB|GiB)$/i;
 const SIZE_FACTORS: Readonly<Record<string, number>> = {
   b: 1,
