@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import { type HostPort, type NextHopAddress, parseHostPort, parseNextHop } from "../config/values.ts";
+import type { AccessTokenSettings } from "../smtp/server/access-token.ts";
 import {
   type SmtpServerSettings,
   type TlsSettings,
@@ -38,6 +39,8 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
     auth: {
       ...defaultSmtpServerSettings.auth,
       users: Object.fromEntries(server.auth.users.map((user) => [user.name, user.passwordHash])),
+      accessTokens:
+        server.auth.accessTokens === undefined ? undefined : await accessTokens(server.auth.accessTokens),
       allowPlaintext: server.auth.allowPlaintext,
       maxFailures: server.auth.maxFailures,
       failureDelayMs: server.auth.failureDelayMs,
@@ -55,6 +58,22 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
     reverseLookup: server.reverseLookup,
     bareLineEndings: server.bareLineEndings,
   };
+}
+
+type AccessTokens = NonNullable<VirtualServerSettings["auth"]["accessTokens"]>;
+
+async function accessTokens({ keysFile, ...tokens }: AccessTokens): Promise<AccessTokenSettings> {
+  try {
+    return { ...tokens, keys: await readFile(keysFile, "utf8") };
+  } catch (thrown) {
+    throw new OnArrivalError(
+      "CONFIG_INVALID",
+      `auth.accessTokens.keysFile ${keysFile}: ${describeError(thrown)}`,
+      {
+        cause: thrown,
+      },
+    );
+  }
 }
 
 async function tlsSettings(tls: NonNullable<VirtualServerSettings["tls"]>): Promise<TlsSettings> {

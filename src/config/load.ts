@@ -89,6 +89,8 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
       problems.push(`${prefix}${formatPath(["virtualServers", index, "delivery", ...where])}: ${why}`),
     );
     for (const entry of server.signing) entry.keyFile = path.resolve(base, entry.keyFile);
+    const { accessTokens } = server.auth;
+    if (accessTokens !== undefined) accessTokens.keysFile = path.resolve(base, accessTokens.keysFile);
     if (server.tls !== undefined) {
       server.tls.certificate = path.resolve(base, server.tls.certificate);
       server.tls.key = path.resolve(base, server.tls.key);

@@ -98,6 +98,21 @@ const auth = z.strictObject({
     )
     .default([])
     .meta(live("Who may authenticate.")),
+  accessTokens: z
+    .strictObject({
+      issuer: z.string().min(1).meta(live("`iss` of the tokens.")),
+      audience: z.string().min(1).meta(live("What `aud` of the tokens has to hold.")),
+      userClaim: z.string().min(1).default("email").meta(live("The claim that holds the user name.")),
+      keysFile: z
+        .string()
+        .min(1)
+        .meta(live("File with the provider's keys, a JWK set (RFC 7517 §5), relative to this file.")),
+      clockSkewMs: milliseconds()
+        .default(60_000)
+        .meta(live("How far the provider's clock may be off.", { unit: "ms" })),
+    })
+    .optional()
+    .meta(live("Access tokens (JWT) that AUTH XOAUTH2 takes in place of passwords.")),
   allowPlaintext: z
     .boolean()
     .default(false)

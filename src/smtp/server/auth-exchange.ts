@@ -1,7 +1,13 @@
 // The AUTH dialogue of one session (RFC 4954 §4): challenges, the check, and the price of a wrong password.
 import { describeError } from "../../core/errors.ts";
 import { reply } from "../../core/reply.ts";
-import { type Credentials, decodePlain, decodeToken, decodeUserName } from "./authentication.ts";
+import {
+  type Credentials,
+  decodeAccessToken,
+  decodePlain,
+  decodeToken,
+  decodeUserName,
+} from "./authentication.ts";
 import { UNSAFE_LINE } from "./replies.ts";
 import { printable, type SessionParts } from "./session-parts.ts";
 import type { SessionState } from "./session-state.ts";
@@ -22,6 +28,7 @@ const LOCKED_OUT: Verdict = {
 };
 const USER_NAME_CHALLENGE = "334 VXNlcm5hbWU6";
 const PASSWORD_CHALLENGE = "334 UGFzc3dvcmQ6";
+const TOKEN_REFUSED = `334 ${Buffer.from('{"status":"401","schemes":"bearer"}').toString("base64")}`;
 
 export class AuthExchange {
   readonly #parts: SessionParts;
@@ -41,25 +48,35 @@ export class AuthExchange {
     return Object.keys(this.#parts.settings.auth.users).length > 0;
   }
 
-  get isOffered(): boolean {
-    return this.#hasUsers && (this.#wire.isSecure || this.#parts.settings.auth.allowPlaintext);
+  get #isServed(): boolean {
+    return this.#hasUsers || this.#parts.checkAccessToken !== undefined;
+  }
+
+  get #isProtected(): boolean {
+    return this.#wire.isSecure || this.#parts.settings.auth.allowPlaintext;
+  }
+
+  /** What may be used now. */
+  get mechanisms(): readonly string[] {
+    if (!this.#isProtected) return [];
+    return [
+      ...(this.#hasUsers ? ["PLAIN", "LOGIN"] : []),
+      ...(this.#parts.checkAccessToken === undefined ? [] : ["XOAUTH2"]),
+    ];
   }
 
   /** `rest` is the mechanism, perhaps with an initial response. */
   begin(rest: string): PendingVerdict {
-    if (!this.#hasUsers) return verdict(reply(502, "5.1", "AUTH is not offered"));
-    if (!this.isOffered)
+    if (!this.#isServed) return verdict(reply(502, "5.1", "AUTH is not offered"));
+    if (!this.#isProtected)
       return verdict(reply(538, "7.11", "Encryption required for requested authentication mechanism"));
     const [mechanism = "", initial, ...more] = rest.split(" ");
     if (more.length > 0) return verdict(reply(501, "5.4", "Invalid arguments"));
-    switch (mechanism.toUpperCase()) {
-      case "PLAIN":
-        return this.#plain(initial);
-      case "LOGIN":
-        return this.#login(initial);
-      default:
-        return verdict(reply(504, "5.4", "Unrecognized authentication type"));
-    }
+    const name = mechanism.toUpperCase();
+    if (!this.mechanisms.includes(name))
+      return verdict(reply(504, "5.4", "Unrecognized authentication type"));
+    if (name === "XOAUTH2") return this.#accessToken(initial);
+    return name === "PLAIN" ? this.#plain(initial) : this.#login(initial);
   }
 
   async #plain(initial: string | undefined): Promise<Verdict> {
@@ -80,6 +97,20 @@ export class AuthExchange {
     return password === undefined ? BAD_TOKEN : this.#check({ user, password });
   }
 
+  async #accessToken(initial: string | undefined): Promise<Verdict> {
+    const answer = initial === undefined ? await this.#answerTo("334 ") : { token: initial };
+    if ("verdict" in answer) return answer.verdict;
+    const credentials = decodeAccessToken(answer.token);
+    if (credentials === undefined) return BAD_TOKEN;
+    const { checkAccessToken, clock } = this.#parts;
+    const settled = await this.#checkWith(credentials.user, () =>
+      Promise.resolve(checkAccessToken?.(credentials, clock.now()) ?? false),
+    );
+    // The client learns why in a challenge, and answers it with an empty line before it hears the refusal.
+    if (settled.code === 535) await this.#ask(TOKEN_REFUSED);
+    return settled;
+  }
+
   async #answerTo(challenge: string): Promise<Answer> {
     const line = await this.#ask(challenge);
     if (line === undefined) return { verdict: verdict(UNSAFE_LINE) };
@@ -87,27 +118,26 @@ export class AuthExchange {
     return { token: line };
   }
 
-  async #check(credentials: Credentials): Promise<Verdict> {
-    const { checkCredentials, logger, lockout, settings, clock } = this.#parts;
+  #check(credentials: Credentials): Promise<Verdict> {
+    return this.#checkWith(credentials.user, () => this.#parts.checkCredentials(credentials));
+  }
+
+  async #checkWith(user: string, check: () => Promise<boolean>): Promise<Verdict> {
+    const { logger, lockout, settings, clock } = this.#parts;
     const address = this.#state.remoteAddress;
     if (!lockout.begin(address, settings.auth.lockout, clock.now())) {
-      logger.info(
-        { client: address, user: printable(credentials.user) },
-        "authentication refused: locked out",
-      );
+      logger.info({ client: address, user: printable(user) }, "authentication refused: locked out");
       return LOCKED_OUT;
     }
     try {
-      if (!(await checkCredentials(credentials))) return await this.#refuse(credentials.user);
+      if (!(await check())) return await this.#refuse(user);
     } catch (thrown) {
       lockout.forgive(address);
       logger.error({ error: describeError(thrown) }, "authentication check failed");
       return verdict(reply(454, "7.0", "Temporary authentication failure"));
     }
     lockout.forgive(address);
-    return verdict(reply(235, "7.0", "Authentication successful"), () =>
-      this.#state.setUser(credentials.user),
-    );
+    return verdict(reply(235, "7.0", "Authentication successful"), () => this.#state.setUser(user));
   }
 
   async #refuse(user: string): Promise<Verdict> {

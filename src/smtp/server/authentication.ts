@@ -1,4 +1,5 @@
 // AUTH PLAIN and LOGIN (RFC 4954, RFC 4616): decoding what the client sends and checking it against the configured users.
+import type { TokenCredentials } from "./access-token.ts";
 import { createDecoyHash, verifyPassword } from "./password-hash.ts";
 
 export interface Credentials {
@@ -27,6 +28,13 @@ const UNSAFE = /[\p{Cc}\ufffd]/u;
 export function decodeToken(token: string): string | undefined {
   if (token === "=") return "";
   return BASE64.test(token) ? Buffer.from(token, "base64").toString("utf8") : undefined;
+}
+
+/** `user=NAME ^A auth=Bearer TOKEN ^A ^A`, as the providers of XOAUTH2 define it. */
+export function decodeAccessToken(token: string): TokenCredentials | undefined {
+  const match = /^user=([^\x01]+)\x01auth=Bearer ([\w.~+/=-]+)\x01\x01$/i.exec(decodeToken(token) ?? "");
+  const [, user = "", bearer = ""] = match ?? [];
+  return match === null || UNSAFE.test(user) ? undefined : { user, token: bearer };
 }
 
 /** `authzid NUL authcid NUL passwd`. Acting for somebody else is not offered. */

@@ -151,7 +151,7 @@ export class CommandHandlers {
       maxMessageSize: settings.maxMessageSize,
       isSecure: this.#wire.isSecure,
       canSecure: settings.tls !== undefined,
-      mechanisms: this.#auth.isOffered && this.#state.user === undefined ? ["PLAIN", "LOGIN"] : [],
+      mechanisms: this.#state.user === undefined ? this.#auth.mechanisms : [],
     });
     if (this.#mayProxy("XCLIENT")) lines.push(`XCLIENT ${XCLIENT_ATTRIBUTES.join(" ")}`);
     if (this.#mayProxy("XFORWARD")) lines.push(`XFORWARD ${XFORWARD_ATTRIBUTES.join(" ")}`);

@@ -1,6 +1,7 @@
 // What all sessions of one virtual server share.
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
+import type { CheckAccessToken } from "./access-token.ts";
 import type { CheckCredentials } from "./authentication.ts";
 import type { AuthLockout } from "./auth-lockout.ts";
 import type { InboundProtocol } from "./command-run.ts";
@@ -24,6 +25,8 @@ export interface SessionParts {
   readonly mayXforward: NetworkCheck;
   readonly startQueue: ((domain: string) => number) | undefined;
   readonly checkCredentials: CheckCredentials;
+  /** Absent when access tokens are not taken. */
+  readonly checkAccessToken: CheckAccessToken | undefined;
   readonly lockout: AuthLockout;
   /** Never rejects. Absent when names are not looked up. */
   readonly lookUpName: ((address: string) => Promise<string | undefined>) | undefined;

@@ -1,5 +1,6 @@
 // The settings of one inbound virtual server, with their defaults. The configuration room fills them in.
 import type { LockoutSettings } from "./auth-lockout.ts";
+import type { AccessTokenSettings } from "./access-token.ts";
 import type { BareLineEndingPolicy } from "./data-collector.ts";
 import { DEFAULT_KEYWORDS, type Keyword } from "../../core/esmtp-keywords.ts";
 
@@ -21,6 +22,8 @@ export interface TlsSettings {
 export interface AuthSettings {
   /** User name to `scrypt$N$r$p$salt$hash`. Without users AUTH is not offered. */
   readonly users: Readonly<Record<string, string>>;
+  /** XOAUTH2 is offered when they are there. */
+  readonly accessTokens?: AccessTokenSettings | undefined;
   /** Offer AUTH outside TLS, where passwords can be read on the way. */
   readonly allowPlaintext: boolean;
   /** The session ends after so many failed attempts. */

@@ -7,6 +7,7 @@ import type { Logger } from "../../core/logger.ts";
 import { createMailDates } from "../../core/mail-date.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import { AuthLockout } from "./auth-lockout.ts";
+import { createAccessTokenCheck } from "./access-token.ts";
 import { createCredentialCheck } from "./authentication.ts";
 import type { InboundProtocol } from "./command-run.ts";
 import { SmtpConversation } from "./conversation.ts";
@@ -99,6 +100,8 @@ export function createSmtpListener({
       mayXforward: networkCheck(wanted.trust.xforward, "trust.xforward"),
       startQueue,
       checkCredentials: createCredentialCheck(wanted.auth.users),
+      checkAccessToken:
+        wanted.auth.accessTokens === undefined ? undefined : createAccessTokenCheck(wanted.auth.accessTokens),
       lockout,
       traceDate: createMailDates(),
       lookUpName: wanted.reverseLookup ? boundedLookup(lookUp, clock) : undefined,
