@@ -32,6 +32,7 @@ export function decodeToken(token: string): string | undefined {
 
 /** `user=NAME ^A auth=Bearer TOKEN ^A ^A`, as the providers of XOAUTH2 define it. */
 export function decodeAccessToken(token: string): TokenCredentials | undefined {
+  // oxlint-disable-next-line no-control-regex -- ^A separates the fields
   const match = /^user=([^\x01]+)\x01auth=Bearer ([\w.~+/=-]+)\x01\x01$/i.exec(decodeToken(token) ?? "");
   const [, user = "", bearer = ""] = match ?? [];
   return match === null || UNSAFE.test(user) ? undefined : { user, token: bearer };
