@@ -49,7 +49,9 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
     chain: SinkChain<ScriptTarget>,
     from: number,
   ): EffectRun<ScriptTarget> | undefined {
-    return this.#log.enabled ? new EffectRun(id, envelope, content, chain, from) : undefined;
+    // Where nothing is bound there is nothing to explain, and a relay without sinks pays nothing.
+    const isBound = chain.sinks.length + chain.disabled.length > 0;
+    return isBound && this.#log.enabled ? new EffectRun(id, envelope, content, chain, from) : undefined;
   }
 
   end(run: EffectRun<ScriptTarget>, end: RunEnd, forks: readonly string[]): void {
