@@ -31,7 +31,10 @@ const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 
 export const tracking = z.strictObject({
-  enabled: z.boolean().default(false).meta(live("Write a line for each step of each message (operating.md).")),
+  enabled: z
+    .boolean()
+    .default(false)
+    .meta(live("Write a line for each step of each message (operating.md).")),
   folder: z
     .string()
     .min(1)
