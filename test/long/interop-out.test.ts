@@ -7,11 +7,14 @@ import { type CaptureServer, startCaptureServer } from "../support/capture-serve
 import { eventually } from "../support/eventually.ts";
 import { startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
-import { conversation, plainMessage, send } from "../support/smtp-client.ts";
+import { type Conversation, conversation, plainMessage, send } from "../support/smtp-client.ts";
 
 const pem = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url));
 const missing = postfixMissing();
 if (missing !== undefined) console.warn(`interoperation with Postfix is not tested: ${missing}`);
+
+const greet = (talk: Conversation): Conversation =>
+  talk.expects(220).sends("EHLO client.example.net").expects(250);
 
 describe.skipIf(missing !== undefined)("through Postfix", () => {
   let behind: CaptureServer;
@@ -80,10 +83,7 @@ describe.skipIf(missing !== undefined)("through Postfix", () => {
   test("delivery reports are asked for across both", async () => {
     await using service = await startService({ config: serviceConfig({ smartHostPort: postfix.port }) });
     await using talk = conversation(service.port);
-    await talk
-      .expects(220)
-      .sends("EHLO client.example.net")
-      .expects(250)
+    await greet(talk)
       .sends("MAIL FROM:<a@example.com> RET=HDRS ENVID=QQ314159")
       .expects(250)
       .sends("RCPT TO:<b@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;c@example.org")
@@ -116,10 +116,7 @@ describe.skipIf(missing !== undefined)("through Postfix", () => {
       Buffer.from([0, 10, 13, 255, 46, 13, 10, 46, 13, 10, 1]),
     ]);
     await using talk = conversation(service.port);
-    await talk
-      .expects(220)
-      .sends("EHLO client.example.net")
-      .expects(250)
+    await greet(talk)
       .sends("MAIL FROM:<a@example.com> BODY=BINARYMIME")
       .expects(250)
       .sends("RCPT TO:<b@example.org>")
@@ -135,10 +132,7 @@ describe.skipIf(missing !== undefined)("through Postfix", () => {
   test("addresses and headers in UTF-8 pass", async () => {
     await using service = await startService({ config: serviceConfig({ smartHostPort: postfix.port }) });
     await using talk = conversation(service.port);
-    await talk
-      .expects(220)
-      .sends("EHLO client.example.net")
-      .expects(250)
+    await greet(talk)
       .sends("MAIL FROM:<jörg@example.com> SMTPUTF8 BODY=8BITMIME")
       .expects(250)
       .sends("RCPT TO:<ビール@example.org>")

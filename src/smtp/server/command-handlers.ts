@@ -180,9 +180,11 @@ export class CommandHandlers {
   }
 
   #rcpt(line: string): Verdict {
-    const { transaction, client, mayRelay } = this.#state;
+    const { transaction, client } = this.#state;
     if (transaction === undefined) return verdict(client === undefined ? HELLO_FIRST : NEED_MAIL);
-    return transaction.isChunked ? verdict(IN_CHUNKS) : transaction.judgeRecipient(line, mayRelay);
+    return transaction.isChunked
+      ? verdict(IN_CHUNKS)
+      : transaction.judgeRecipient(line, client?.mayRelay === true);
   }
 
   /** RFC 3030 §2. The conversation sees to it that the bytes of a refused chunk are skipped. */

@@ -4,9 +4,9 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { importCommand } from "../../../src/cli/import.ts";
-import { createProgram, runProgram } from "../../../src/cli/program.ts";
 import { smtpregCommand } from "../../../src/cli/smtpreg.ts";
 import { loadConfig } from "../../../src/config/load.ts";
+import { type CommandRun, runInProcess } from "../../support/command.ts";
 
 const METABASE = fileURLToPath(new URL("../../fixtures/metabase/MetaBase.xml", import.meta.url));
 
@@ -20,22 +20,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-interface Run {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function run(...args: readonly string[]): Promise<Run> {
-  const said = { out: "", err: "" };
-  const output = {
-    out: (text: string) => void (said.out += text),
-    err: (text: string) => void (said.err += text),
-  };
-  const program = createProgram([importCommand, smtpregCommand], { output });
-  const code = await runProgram(program, [...args, "-c", file], output);
-  return { code, ...said };
-}
+const run = (...args: readonly string[]): Promise<CommandRun> =>
+  runInProcess([importCommand, smtpregCommand], [...args, "-c", file]);
 
 async function put(name: string, text: string | Buffer): Promise<string> {
   const at = path.join(folder, name);

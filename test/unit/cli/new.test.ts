@@ -2,22 +2,12 @@ import { readFile, readdir, writeFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { newCommand } from "../../../src/cli/new.ts";
-import { createProgram, runProgram } from "../../../src/cli/program.ts";
 import { testCases, testSink } from "../../../src/testing.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+import { type CommandRun, runInProcess } from "../../support/command.ts";
 
-async function make(
-  folder: string,
-  ...args: readonly string[]
-): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: "", err: "" };
-  const output = {
-    out: (text: string) => void (said.out += text),
-    err: (text: string) => void (said.err += text),
-  };
-  const program = createProgram([newCommand()], { output });
-  const code = await runProgram(program, ["new", ...args, "--folder", folder], output);
-  return { code, ...said };
+async function make(folder: string, ...args: readonly string[]): Promise<CommandRun> {
+  return runInProcess([newCommand()], ["new", ...args, "--folder", folder]);
 }
 
 test.each([

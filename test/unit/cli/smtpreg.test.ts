@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createProgram, runProgram } from "../../../src/cli/program.ts";
 import { smtpregCommand } from "../../../src/cli/smtpreg.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import type { BindingSettings } from "../../../src/config/schema.ts";
+import { type CommandRun, runInProcess } from "../../support/command.ts";
 
 let folder = "";
 let file = "";
@@ -17,22 +17,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-interface Run {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function smtpreg(...args: readonly string[]): Promise<Run> {
-  const said = { out: "", err: "" };
-  const output = {
-    out: (text: string) => void (said.out += text),
-    err: (text: string) => void (said.err += text),
-  };
-  const program = createProgram([smtpregCommand], { output });
-  const code = await runProgram(program, ["smtpreg", "-c", file, ...args], output);
-  return { code, ...said };
-}
+const smtpreg = (...args: readonly string[]): Promise<CommandRun> =>
+  runInProcess([smtpregCommand], ["smtpreg", "-c", file, ...args]);
 
 const bindings = async (): Promise<BindingSettings[]> => (await loadConfig(file)).bindings;
 const ADD = ["/add", "1", "OnArrival", "MySink", "CDO.SS_SMTPOnArrivalSink", "mail from=*"] as const;
