@@ -1,5 +1,5 @@
-// Lines in files of one folder, a new file each day and when one is full, for a bounded time and size. Written in blocks; a folder
-// that is full or cannot be written costs lines and never mail.
+// Lines in files of one folder, a new file each day (or sooner) and when one is full, for a bounded time and size. Written in blocks;
+// a folder that is full or cannot be written costs lines and never mail.
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
@@ -19,9 +19,13 @@ export interface RotatingLogSettings {
 export interface RotatingLogParts {
   /** What the log is called in lines of the service's own log. */
   readonly what: string;
-  /** Names are `prefix-YYYYMMDD-HHMMSSmmm.extension`, in UTC. */
+  /** Names are `prefix-stamp.extension`. */
   readonly prefix: string;
   readonly extension: string;
+  /** Default: `YYYYMMDD-HHMMSSmmm`, in UTC. */
+  readonly stamp?: FileStamp;
+  /** When a file that is begun now is to be followed by another; default: at the end of the day. */
+  readonly until?: (now: number) => number;
   /** The first lines of each file, with their ends. */
   readonly heading?: ((now: number) => string) | undefined;
   /** How lines that were too many are told, with its end. */
@@ -32,11 +36,18 @@ export interface RotatingLogParts {
   readonly log: Logger;
 }
 
+/** The part of a file's name that says when it was begun: later ones sort behind. */
+export interface FileStamp {
+  readonly of: (now: number) => string;
+  readonly pattern: RegExp;
+}
+
 const BLOCK_BYTES = 64 * 1024;
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 /** A file is deleted as a whole, so what is kept falls short of the size by a part or two in so many. */
 const FILES = 8;
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 /** How soon a folder that could not be written is tried again. */
 const REOPEN_MS = 60_000;
 
@@ -44,7 +55,6 @@ interface OpenFile {
   readonly name: string;
   readonly fd: number;
   readonly writer: BlockWriter;
-  /** The day is over. */
   readonly until: number;
   chars: number;
 }
@@ -58,12 +68,15 @@ export class RotatingLog {
   #closed = false;
   #closing: Promise<unknown> = Promise.resolve();
   #stillClosing = 0;
+  #cancelSweep: (() => void) | undefined;
+  #filesBegun = 0;
   /** Lines that were not written because the folder could not be. */
   lost = 0;
 
   constructor(settings: RotatingLogSettings, parts: RotatingLogParts) {
     this.#settings = settings;
     this.#parts = parts;
+    this.#sweepHourly();
   }
 
   get enabled(): boolean {
@@ -89,6 +102,12 @@ export class RotatingLog {
     file.chars += line.length;
   }
 
+  /** Differs from file to file: tells whether what an earlier line said is in the file that the next one goes to. */
+  fileNumber(now: number): number {
+    this.#currentFile(now);
+    return this.#filesBegun;
+  }
+
   /** Calls when the lines written before are with the system, or lost for good; in the order of the calls. */
   whenKept(go: () => void): void {
     if (this.#stillClosing > 0) void this.#closing.then(() => this.whenKept(go));
@@ -98,6 +117,7 @@ export class RotatingLog {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#cancelSweep?.();
     this.#rotate();
     await this.#closing;
   }
@@ -113,6 +133,7 @@ export class RotatingLog {
 
   #open(now: number): OpenFile | undefined {
     const { prefix, extension, heading, flushMs, droppedText } = this.#parts;
+    const { stamp = DAY_STAMP, until = endOfDay } = this.#parts;
     const { folder } = this.#settings;
     const settings = {
       blockBytes: BLOCK_BYTES,
@@ -123,11 +144,11 @@ export class RotatingLog {
     try {
       mkdirSync(folder, { recursive: true });
       // A file of its own for each run: the last line of an earlier one may be torn.
-      const name = `${prefix}-${stampOf(now)}.${extension}`;
+      const name = `${prefix}-${stamp.of(now)}.${extension}`;
       const fd = openSync(path.join(folder, name), "a", 0o640);
       const writer = new BlockWriter(fd, settings, (error) => this.#failed(error));
-      const until = now - (now % DAY_MS) + DAY_MS;
-      this.#file = { name, fd, writer, until, chars: 0 };
+      this.#file = { name, fd, writer, until: until(now), chars: 0 };
+      this.#filesBegun += 1;
       if (heading !== undefined) this.write(heading(now), now);
       this.#sweep();
     } catch (thrown) {
@@ -158,6 +179,12 @@ export class RotatingLog {
     });
   }
 
+  /** Also without a new file: what is old goes from a quiet service too. */
+  #sweepHourly(): void {
+    this.#sweep();
+    this.#cancelSweep = this.#parts.clock.after(HOUR_MS, () => this.#sweepHourly());
+  }
+
   #sweep(): void {
     this.#removeOld().catch((thrown: unknown) => {
       this.#parts.log.warn({ error: describeError(thrown) }, `old files of ${this.#parts.what} stay`);
@@ -184,11 +211,11 @@ export class RotatingLog {
 
   /** Of the files of this log, oldest first: others of the folder are not ours to delete. */
   async #names(folder: string): Promise<string[]> {
-    const { prefix, extension } = this.#parts;
+    const { prefix, extension, stamp = DAY_STAMP } = this.#parts;
     const names = await readdir(folder).catch(() => [] as string[]);
     return names
       .filter((name) => name.startsWith(`${prefix}-`) && name.endsWith(`.${extension}`))
-      .filter((name) => /^\d{8}-\d{9}$/.test(name.slice(prefix.length + 1, -extension.length - 1)))
+      .filter((name) => stamp.pattern.test(name.slice(prefix.length + 1, -extension.length - 1)))
       .toSorted();
   }
 }
@@ -198,8 +225,13 @@ async function closeFile({ writer, fd }: OpenFile): Promise<void> {
   closeSync(fd);
 }
 
+const endOfDay = (now: number): number => now - (now % DAY_MS) + DAY_MS;
+
 /** "20261122-054200123" */
-function stampOf(now: number): string {
-  const digits = new Date(now).toISOString().replaceAll(/\D/g, "");
-  return `${digits.slice(0, 8)}-${digits.slice(8)}`;
-}
+const DAY_STAMP: FileStamp = {
+  of(now) {
+    const digits = new Date(now).toISOString().replaceAll(/\D/g, "");
+    return `${digits.slice(0, 8)}-${digits.slice(8)}`;
+  },
+  pattern: /^\d{8}-\d{9}$/,
+};

@@ -1,7 +1,7 @@
 // Keeps the disk use bounded: removes segments that nobody needs, oldest first, and copies the few living messages of
 // an old segment forward.
 import { unlink } from "node:fs/promises";
-import { syncFolder } from "./durable-file.ts";
+import { syncFolder } from "../message/sync-folder.ts";
 import type { Entry, Segment } from "./message-index.ts";
 import { parseMessageJson, parseStateJson, readRecord } from "./record-json.ts";
 import type { MessageJson } from "./record-json.ts";

@@ -3,7 +3,7 @@ import { open, readdir, rename, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { Content } from "../message/content.ts";
-import { syncFolder } from "./durable-file.ts";
+import { syncFolder } from "../message/sync-folder.ts";
 import type { SpoolFile } from "./store-driver.ts";
 
 export class ContentFiles {

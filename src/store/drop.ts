@@ -3,8 +3,9 @@ import fs from "node:fs";
 import path from "node:path";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Content } from "../message/content.ts";
+import { syncFolder } from "../message/sync-folder.ts";
 import { isInMemory } from "./content-layout.ts";
-import { syncFolder, writeAll, writeWhole } from "./durable-file.ts";
+import { writeAll, writeWhole } from "./durable-file.ts";
 
 export interface Drop {
   /** The file is whole (and, with `sync`, durable) when it resolves. The same id again replaces its own file only. */

@@ -2,18 +2,7 @@
 import fs from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import path from "node:path";
-
-/** A new name lives in its folder: without this a crash may forget the file though its bytes are on disk. */
-export async function syncFolder(folder: string): Promise<void> {
-  // Windows cannot open a folder, and its file systems journal names by themselves.
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
+import { syncFolder } from "../message/sync-folder.ts";
 
 /** Replaces `target`, also when it exists. The temporary name begins with a dot: no reader of `*.eml` takes it. */
 export async function writeWhole(

@@ -2,8 +2,8 @@
 import { readFile, readdir, stat, truncate, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { OnArrivalError } from "../core/errors.ts";
+import { syncFolder } from "../message/sync-folder.ts";
 import { layoutEnd } from "./content-layout.ts";
-import { syncFolder } from "./durable-file.ts";
 import { Entry, Segment, dropPlaces, forgetStates, placeMessage, placeState } from "./message-index.ts";
 import { parseMessageJson, parseStateJson } from "./record-json.ts";
 import {

@@ -3,6 +3,7 @@
 import { copyFile, type FileHandle, open, rename } from "node:fs/promises";
 import path from "node:path";
 import { crc32 } from "node:zlib";
+import { syncFolder } from "../../message/sync-folder.ts";
 
 export interface KeyValueEntry {
   readonly key: string;
@@ -171,15 +172,4 @@ function recover(bytes: Buffer, recovered: (entry: KeyValueEntry) => void): numb
     offset = end;
   }
   return offset;
-}
-
-/** A new name lives in its folder: without this a crash may forget the file though its bytes are on the disk. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
