@@ -49,8 +49,13 @@ function softBreakEnd(bytes: Buffer, at: number): number {
 
 /** What the "=" at `at` and the two digits behind it stand for; -1 when they are no digits. */
 function escapedOctet(bytes: Buffer, at: number): number {
-  const high = HEX_DIGIT[bytes[at + 1] ?? 0] ?? NO_DIGIT;
-  const low = HEX_DIGIT[bytes[at + 2] ?? 0] ?? NO_DIGIT;
+  return hexOctet(bytes[at + 1] ?? 0, bytes[at + 2] ?? 0);
+}
+
+/** The octet of two hexadecimal digits, given by their codes; -1 when they are none. */
+export function hexOctet(first: number, second: number): number {
+  const high = HEX_DIGIT[first] ?? NO_DIGIT;
+  const low = HEX_DIGIT[second] ?? NO_DIGIT;
   return high === NO_DIGIT || low === NO_DIGIT ? -1 : (high << 4) | low;
 }
 
