@@ -41,6 +41,8 @@ export interface PipelineParts<Script> {
   readonly retry: RetryPolicy;
   readonly steps: MessageSteps;
   readonly clock: Clock;
+  /** By which messages that wait grow old. */
+  readonly ages: Clock;
   readonly log: Logger;
   readonly settings: PipelineSettings;
 }

@@ -83,7 +83,7 @@ export class Pipeline<Script> {
       writes,
       steps,
       retry: () => this.#retry,
-      clock,
+      clock: parts.ages,
       log,
     });
   }
@@ -109,9 +109,15 @@ export class Pipeline<Script> {
 
   /** Takes up what an earlier run of the service left unfinished. */
   resume(recovered: RecoveredMessage): void {
-    const message = createQueuedMessage(recovered.id, recovered.origin, recovered.envelope, undefined);
-    if (recovered.state === undefined) this.#parts.steps.resumed(message);
-    else applyState(message, recovered.state);
+    const { id, origin, envelope, state } = recovered;
+    const now = this.#parts.clock.now();
+    // The clock may have been set back since: no message is younger than new, or waits longer than its interval.
+    const arrived = origin.arrivalTime > now ? { ...origin, arrivalTime: now } : origin;
+    const message = createQueuedMessage(id, arrived, envelope, undefined);
+    if (state === undefined) this.#parts.steps.resumed(message);
+    else applyState(message, state);
+    const latest = now + 2 * this.#retry.delayMs(Math.max(1, message.attempts));
+    if (message.nextAttempt !== undefined && message.nextAttempt > latest) message.nextAttempt = latest;
     this.#parts.storeSinks?.tell("enumerated", message);
     if (message.phase === "submission") {
       this.#begin(message);
@@ -175,7 +181,7 @@ export class Pipeline<Script> {
     this.#states.save(message);
     this.#states.drop(message);
     this.#parts.waiting.add(message, reason);
-    this.#patience.check(message, now);
+    this.#patience.check(message);
   }
 
   /** On to the sinks of the next event that has any, with what these left: a message that one of them holds comes back to that event. */
@@ -231,7 +237,7 @@ export class Pipeline<Script> {
 
   /** Delay notices and expiry of everything that waits: called every minute. */
   sweep(): void {
-    const now = this.#parts.clock.now();
+    const now = this.#parts.ages.now();
     for (const message of this.messages.values()) this.#patience.check(message, now);
   }
 

@@ -12,6 +12,7 @@ import type { SignOutbound } from "../smtp/client/destination.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { Drop } from "../store/drop.ts";
 import type { Recovery, StoreDriver } from "../store/store-driver.ts";
+import { AgeingClock } from "./ageing-clock.ts";
 import { type Courier, DestinationQueue } from "./destination-queue.ts";
 import { Links } from "./links.ts";
 import { LocalCourier } from "./local-courier.ts";
@@ -128,9 +129,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
       }),
   });
   const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message));
-  const reports = createReports(parts, steps, (id, origin, envelope, content) =>
-    pipeline.accept(id, origin, envelope, content),
-  );
+  const reports = createReports(parts, steps, (...message) => pipeline.accept(...message));
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
     submission: new Submission({ dispatcher, chain, effects, steps, log }),
@@ -145,6 +144,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     retry,
     steps,
     clock,
+    ages: new AgeingClock(clock, settings.sweepMs, log),
     log,
     settings: { maxSubmissions: settings.maxSubmissions },
   });

@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../src/core/clock.ts";
 
 interface Timer {
-  readonly due: number;
+  due: number;
   readonly call: () => void;
 }
 
@@ -28,6 +28,13 @@ export class ManualClock implements Clock {
   /** Timers that are set. */
   get pending(): number {
     return this.#timers.size;
+  }
+
+  /** The clock of the machine is set forward. Timers keep their pace. */
+  setForward(ms: number): void {
+    const timers = [...this.#timers];
+    this.#now += ms;
+    for (const timer of timers) timer.due += ms;
   }
 
   /** Runs the timers that come due, in order of their times, those they set included. What they start has some turns of the loop to go on. */
