@@ -59,10 +59,11 @@ export class AuthExchange {
   /** What may be used now. */
   get mechanisms(): readonly string[] {
     if (!this.#isProtected) return [];
+    const wanted = this.#parts.settings.auth.mechanisms;
     return [
       ...(this.#hasUsers ? ["PLAIN", "LOGIN"] : []),
       ...(this.#parts.checkAccessToken === undefined ? [] : ["XOAUTH2"]),
-    ];
+    ].filter((mechanism) => wanted?.includes(mechanism) ?? true);
   }
 
   /** `rest` is the mechanism, perhaps with an initial response. */

@@ -6,6 +6,7 @@ import { type Chunk, parseChunk } from "./chunk-command.ts";
 import { isForeign, isHeloDomain } from "./line-checks.ts";
 import { parseMail } from "./path-command.ts";
 import {
+  AUTH_FIRST,
   FOREIGN,
   FRAMING_LOST,
   HELLO_FIRST,
@@ -14,6 +15,7 @@ import {
   NO_ARGUMENTS,
   SHUTTING_DOWN,
   START_INPUT,
+  TLS_FIRST,
   TOO_LARGE,
   UNRECOGNIZED,
 } from "./replies.ts";
@@ -163,6 +165,8 @@ export class CommandHandlers {
     if (client === undefined) return verdict(HELLO_FIRST);
     if (this.#state.isEnding) return lastVerdict(SHUTTING_DOWN);
     if (this.#state.transaction !== undefined) return verdict(NESTED_MAIL);
+    const bar = this.#bar;
+    if (bar !== undefined) return verdict(bar);
     const { settings, keywords } = this.#parts;
     const { isSecure } = this.#wire;
     const parsed = parseMail(line, { defaultDomain: settings.defaultDomain, keywords, isSecure });
@@ -177,6 +181,13 @@ export class CommandHandlers {
         this.#state.transaction = new Transaction(this.#parts, client, mail, this.#state.forwarded);
       },
     );
+  }
+
+  /** What the client has to do before it may send. */
+  get #bar(): Reply | undefined {
+    const { tls, auth } = this.#parts.settings;
+    if (tls?.required === true && !this.#wire.isSecure) return TLS_FIRST;
+    return auth.anonymous === false && this.#state.user === undefined ? AUTH_FIRST : undefined;
   }
 
   #rcpt(line: string): Verdict {
@@ -259,14 +270,16 @@ export class CommandHandlers {
 
   /** RFC 1985. "@domain" asks for its subdomains too, "#queue" for a queue by name: neither is served. */
   #etrn(argument: string): Verdict {
-    const { startQueue, settings, keywords } = this.#parts;
+    const { startQueue, keywords } = this.#parts;
     if (startQueue === undefined || !keywords.has("ETRN")) return NOT_SERVED;
     if (this.#state.client === undefined) return verdict(HELLO_FIRST);
+    const bar = this.#bar;
+    if (bar !== undefined) return verdict(bar);
     if (this.#state.transaction !== undefined)
       return verdict(reply(503, "5.1", "Not during a mail transaction"));
     const domain = argument.trim().toLowerCase();
     if (!/^[a-z0-9.-]+$/.test(domain)) return verdict(reply(501, "5.4", "Invalid domain name"));
-    if (!settings.etrnDomains.some((listed) => listed.toLowerCase() === domain))
+    if (this.#parts.etrn.find(domain) === undefined)
       return verdict(reply(459, "7.1", `Node ${domain} not allowed`));
     const messages = startQueue(domain);
     return verdict(
@@ -280,6 +293,7 @@ export class CommandHandlers {
     const { client, isExtended, user, transaction } = this.#state;
     if (client === undefined || !isExtended) return verdict(reply(503, "5.1", "Send EHLO first"));
     if (user !== undefined) return verdict(reply(503, "5.1", "Already authenticated"));
+    if (this.#parts.settings.tls?.required === true && !this.#wire.isSecure) return verdict(TLS_FIRST);
     if (transaction !== undefined) return verdict(reply(503, "5.1", "Not during a mail transaction"));
     return this.#auth.begin(argument);
   }

@@ -1,11 +1,16 @@
 // Who may send where: the check at RCPT that keeps the service from being an open relay (REFERENCE 6.5, FAULTS S22).
-import { domainToASCII } from "node:url";
-import { domainOf, isAscii, localPartOf } from "../../core/address.ts";
+import { domainOf, localPartOf } from "../../core/address.ts";
+import { DomainTable } from "../../core/domain-table.ts";
 import { type NetworkCheck, networkCheck } from "./networks.ts";
 
 export interface RelaySettings {
+  /** "*.example.com" covers the subdomains. */
   readonly localDomains: readonly string[];
+  /** Domains of others that everybody may send to through us. */
+  readonly relayDomains?: readonly string[] | undefined;
   readonly relayNetworks: readonly string[];
+  /** Whether the networks name those who may relay, or those who may not. */
+  readonly relayMode?: "only" | "except" | undefined;
 }
 
 export interface RelayRule {
@@ -15,23 +20,17 @@ export interface RelayRule {
 }
 
 export function createRelayRule(settings: RelaySettings): RelayRule {
-  const localDomains = new Set(settings.localDomains.map(canonicalDomain));
-  const isTrustedAddress = networkCheck(settings.relayNetworks, "relayNetworks");
+  const { localDomains, relayDomains = [], relayNetworks, relayMode } = settings;
+  const open = new DomainTable([...localDomains, ...relayDomains].map((domain) => [domain, true] as const));
+  const isListed = networkCheck(relayNetworks, "relayNetworks");
   return {
-    isTrustedAddress,
+    isTrustedAddress: relayMode === "except" ? (address) => !isListed(address) : isListed,
     isAllowed(recipient, mayRelay) {
       if (mayRelay) return true;
-      return localDomains.has(canonicalDomain(domainOf(recipient))) && !isRouted(localPartOf(recipient));
+      return open.find(domainOf(recipient)) === true && !isRouted(localPartOf(recipient));
     },
   };
 }
 
 /** `user%elsewhere@local`, `elsewhere!user@local`, `"user@elsewhere"@local`: a next hop could unwrap them and relay. */
 const isRouted = (localPart: string): boolean => /[%!@]/.test(localPart);
-
-function canonicalDomain(domain: string): string {
-  const lower = domain.toLowerCase();
-  const plain = lower.endsWith(".") ? lower.slice(0, -1) : lower;
-  // Look-alikes of other scripts stay what they are; one name in Unicode and in punycode is the same domain.
-  return isAscii(plain) ? plain : domainToASCII(plain);
-}

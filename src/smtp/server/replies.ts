@@ -3,6 +3,10 @@ import { reply, type Reply } from "../../core/reply.ts";
 import type { FramingFault } from "./stream-parser.ts";
 
 export const HELLO_FIRST = reply(503, "5.2", "Send hello first");
+/** RFC 3207 §4 */
+export const TLS_FIRST = reply(530, "7.0", "Must issue a STARTTLS command first");
+/** RFC 4954 §6 */
+export const AUTH_FIRST = reply(530, "7.0", "Authentication required");
 export const NEED_MAIL = reply(503, "5.2", "Need mail command");
 export const NEED_RCPT = reply(503, "5.2", "Need Rcpt command.");
 export const NO_ARGUMENTS = reply(501, "5.4", "No arguments allowed");

@@ -17,11 +17,17 @@ export interface TlsSettings {
   readonly key: string;
   /** Addresses where the session starts inside TLS (RFC 8314). */
   readonly implicit: readonly ListenAddress[];
+  /** Mail comes inside TLS or not at all. */
+  readonly required?: boolean | undefined;
 }
 
 export interface AuthSettings {
   /** User name to `scrypt$N$r$p$salt$hash`. Without users AUTH is not offered. */
   readonly users: Readonly<Record<string, string>>;
+  /** Those that may be offered; absent: all. */
+  readonly mechanisms?: readonly string[] | undefined;
+  /** Whether mail is taken from clients that did not authenticate; absent: yes. */
+  readonly anonymous?: boolean | undefined;
   /** XOAUTH2 is offered when they are there. */
   readonly accessTokens?: AccessTokenSettings | undefined;
   /** Offer AUTH outside TLS, where passwords can be read on the way. */
@@ -58,10 +64,14 @@ export interface SmtpServerSettings {
   readonly auth: AuthSettings;
   /** Domains we take mail for without any right to relay. */
   readonly localDomains: readonly string[];
+  /** Domains of others that we take mail for from everybody. */
+  readonly relayDomains?: readonly string[] | undefined;
   /** Added to addresses without a domain. */
   readonly defaultDomain: string;
   /** Addresses ("192.0.2.1") and networks ("10.0.0.0/8", "fd00::/8") that may relay. */
   readonly relayNetworks: readonly string[];
+  /** `except`: they may not, and everybody else may. */
+  readonly relayMode?: "only" | "except" | undefined;
   /** Authenticated clients may relay. */
   readonly relayAuthenticated: boolean;
   /** Who may name the client that it speaks for. */

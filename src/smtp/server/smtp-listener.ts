@@ -2,6 +2,7 @@
 import { reverse } from "node:dns/promises";
 import { createSecureContext } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
+import { DomainTable } from "../../core/domain-table.ts";
 import { describeError, OnArrivalError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { createMailDates } from "../../core/mail-date.ts";
@@ -99,6 +100,7 @@ export function createSmtpListener({
       mayXclient: networkCheck(wanted.trust.xclient, "trust.xclient"),
       mayXforward: networkCheck(wanted.trust.xforward, "trust.xforward"),
       startQueue,
+      etrn: new DomainTable(wanted.etrnDomains.map((domain) => [domain, true])),
       checkCredentials: createCredentialCheck(wanted.auth.users),
       checkAccessToken:
         wanted.auth.accessTokens === undefined ? undefined : createAccessTokenCheck(wanted.auth.accessTokens),

@@ -117,7 +117,7 @@ async function startFor(dialogue: Dialogue): Promise<RunningListener> {
     settings: {
       ...settings,
       ...(all("tls").length > 0
-        ? { tls: { certificate: pem("certificate"), key: pem("key"), implicit: [] } }
+        ? { tls: { certificate: pem("certificate"), key: pem("key"), implicit: [], ...settings.tls } }
         : {}),
       ...(all("users").length > 0 ? { auth: usersOf(settings) } : {}),
     },

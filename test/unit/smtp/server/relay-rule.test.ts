@@ -74,6 +74,37 @@ test("networks of both families and single addresses are told apart", () => {
   expect(rule.isAllowed("a@elsewhere.org", false)).toBe(false);
 });
 
+test("a list of those who may not relay lets everybody else", () => {
+  const rule = createRelayRule({
+    localDomains: [],
+    relayNetworks: ["10.0.0.0/8"],
+    relayMode: "except",
+  });
+  expect(["10.1.2.3", "192.0.2.1", "fd12::1"].map((address) => rule.isTrustedAddress(address))).toEqual([
+    false,
+    true,
+    true,
+  ]);
+});
+
+test("everybody may send to domains that are relayed to, and their subdomains where the name says so", () => {
+  const rule = createRelayRule({
+    localDomains: ["here.example", "*.sub.example"],
+    relayDomains: ["partner.example", "*.group.example"],
+    relayNetworks: [],
+  });
+  const open = ["a@partner.example", "a@x.y.group.example", "a@deep.er.sub.example", "a@PARTNER.example."];
+  const closed = [
+    "a@group.example",
+    "a@sub.example",
+    "a@x.partner.example",
+    "a@notpartner.example",
+    "b%c@partner.example",
+  ];
+  expect(open.filter((address) => !rule.isAllowed(address, false))).toEqual([]);
+  expect(closed.filter((address) => rule.isAllowed(address, false))).toEqual([]);
+});
+
 test("a network that is none is a fault of the settings", () => {
   const settings = { localDomains: [], relayNetworks: ["10.0.0.0/99"] };
   expect(() => createRelayRule(settings)).toThrow('relayNetworks: "10.0.0.0/99" is no address or network');
