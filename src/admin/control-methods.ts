@@ -30,22 +30,58 @@ export function idsParam(params: Params): readonly string[] {
 const isId = (value: unknown): value is string =>
   typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH;
 
-function show(admin: QueueAdmin, params: Params): QueueEntry {
-  const id = textParam(params, "id");
-  const entry = admin.show(id);
-  if (entry === undefined) throw new OnArrivalError("MESSAGE_NOT_FOUND", `no message ${id} in the queues`);
-  return entry;
+/** The queues of one virtual server. */
+export interface ServerQueues {
+  readonly name: string;
+  readonly admin: QueueAdmin;
 }
 
-export function queueMethods(admin: QueueAdmin): ControlMethods {
-  return {
-    "queue.list": () => admin.list(),
-    "queue.show": (params) => show(admin, params),
-    "queue.retry": (params) => ({ changed: admin.retry(idsParam(params)) }),
-    "queue.hold": (params) => ({ changed: admin.hold(idsParam(params)) }),
-    "queue.release": (params) => ({ changed: admin.release(idsParam(params)) }),
-    "queue.remove": (params) => ({ changed: admin.remove(idsParam(params)) }),
+/** Ids are unique over the virtual servers: only with `server`, or all messages, does it matter whose they are. */
+export function queueMethods(servers: () => readonly ServerQueues[]): ControlMethods {
+  const chosen = (params: Params): readonly ServerQueues[] => {
+    if (params["server"] === undefined) return servers();
+    return [serverNamed(servers(), textParam(params, "server"))];
   };
+  const change =
+    (act: (admin: QueueAdmin, ids: readonly string[]) => number): ControlMethod =>
+    (params) => {
+      const ids = idsParam(params);
+      return { changed: chosen(params).reduce((sum, { admin }) => sum + act(admin, ids), 0) };
+    };
+  return {
+    "queue.list": (params) =>
+      chosen(params).flatMap(({ name, admin }) => admin.list().map((entry) => shown(entry, name))),
+    "queue.show": (params) => show(chosen(params), textParam(params, "id")),
+    "queue.retry": change((admin, ids) => admin.retry(ids)),
+    "queue.hold": change((admin, ids) => admin.hold(ids)),
+    "queue.release": change((admin, ids) => admin.release(ids)),
+    "queue.remove": change((admin, ids) => admin.remove(ids)),
+  };
+}
+
+function show(servers: readonly ServerQueues[], id: string): ShownEntry {
+  for (const { name, admin } of servers) {
+    const entry = admin.show(id);
+    if (entry !== undefined) return shown(entry, name);
+  }
+  throw new OnArrivalError("MESSAGE_NOT_FOUND", `no message ${id} in the queues`);
+}
+
+/** What `onarrival queue list` and `show` get of a message. */
+export interface ShownEntry extends QueueEntry {
+  readonly server: string;
+}
+
+const shown = (entry: QueueEntry, server: string): ShownEntry => ({ ...entry, server });
+
+export function serverNamed<Server extends { readonly name: string }>(
+  servers: readonly Server[],
+  wanted: string,
+): Server {
+  const found = servers.find(({ name }) => name === wanted);
+  if (found !== undefined) return found;
+  const names = servers.map(({ name }) => name).join(", ");
+  throw new OnArrivalError("WRONG_USE", `no virtual server has the name ${wanted} (there are: ${names})`);
 }
 
 /** `status` answers what the composition root knows: version, addresses, scripts. */

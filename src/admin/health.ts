@@ -6,15 +6,21 @@ export interface HealthReport {
   readonly reasons: readonly string[];
 }
 
+export interface ServerFacts {
+  readonly name: string;
+  /** Why its store accepts nothing. */
+  readonly storeRefusal: string | undefined;
+  /** The last write of its store failed. */
+  readonly storeFailing: boolean;
+  /** Every address of it is listened on. */
+  readonly isListening: boolean;
+}
+
 /** What the health depends on, as it is now. */
 export interface HealthFacts {
   readonly isStopping: boolean;
-  /** Why the store accepts nothing. */
-  readonly storeRefusal: string | undefined;
-  /** Its last write failed. */
-  readonly storeFailing: boolean;
-  /** Names of virtual servers of which not every address is listened on. */
-  readonly silentServers: readonly string[];
+  /** The virtual servers that are meant to run. */
+  readonly servers: readonly ServerFacts[];
   /** Scripts are bound and no sandbox process can be started. */
   readonly lacksSandbox: boolean;
 }
@@ -22,9 +28,12 @@ export interface HealthFacts {
 export function judgeHealth(facts: HealthFacts): HealthReport {
   const reasons: string[] = [];
   if (facts.isStopping) reasons.push("the service is stopping");
-  if (facts.storeRefusal !== undefined) reasons.push(`the store refuses mail: ${facts.storeRefusal}`);
-  else if (facts.storeFailing) reasons.push("the last write of the store failed");
-  for (const name of facts.silentServers) reasons.push(`virtual server ${name} does not listen`);
+  for (const { name, storeRefusal, storeFailing, isListening } of facts.servers) {
+    const store = facts.servers.length === 1 ? "the store" : `the store of virtual server ${name}`;
+    if (storeRefusal !== undefined) reasons.push(`${store} refuses mail: ${storeRefusal}`);
+    else if (storeFailing) reasons.push(`the last write of ${store} failed`);
+    if (!isListening) reasons.push(`virtual server ${name} does not listen`);
+  }
   if (facts.lacksSandbox)
     reasons.push("no sandbox process can be started: messages for scripts wait or are held");
   return { healthy: reasons.length === 0, reasons };

@@ -1,15 +1,16 @@
 // `onarrival queue …`: what waits in the running service, and what to do with it.
 import { Command } from "commander";
 import { callControl } from "../admin/control-client.ts";
+import type { ShownEntry } from "../admin/control-methods.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import type { QueueEntry } from "../transport/queue-view.ts";
 import { formatTable, printable, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 
 interface Options {
   readonly config?: string;
   readonly mailroot?: string;
+  readonly server?: string;
   readonly json?: boolean;
   readonly all?: boolean;
 }
@@ -50,6 +51,7 @@ function withPlace(command: Command): Command {
   return command
     .option("-c, --config <file>", "configuration file, which names the mailroot")
     .option("--mailroot <dir>", "mailroot of the running service")
+    .option("--server <name>", "only the queues of this virtual server")
     .option("--json", "answer as JSON");
 }
 
@@ -60,15 +62,19 @@ async function call(
 ): Promise<unknown> {
   const config =
     options.mailroot === undefined ? await loadConfig(findConfigFile(options.config)) : undefined;
-  return callControl(options.mailroot ?? config?.mailroot ?? ".", method, params);
+  const { server } = options;
+  const narrowed = server === undefined ? params : { ...params, server };
+  return callControl(options.mailroot ?? config?.mailroot ?? ".", method, narrowed);
 }
 
 async function list(output: Output, options: Options): Promise<void> {
   const answer = await call(options, "queue.list");
   if (!Array.isArray(answer) || !answer.every(isEntry))
     throw new OnArrivalError("INTERNAL", "the service answered no list of messages");
+  const isOfMany = new Set(answer.map(({ server }) => server)).size > 1;
   const rows = answer.map((entry) => [
     entry.id,
+    ...(isOfMany ? [entry.server] : []),
     entry.queue,
     entry.state,
     String(entry.attempts),
@@ -78,7 +84,18 @@ async function list(output: Output, options: Options): Promise<void> {
     String(entry.size),
     entry.reason ?? "",
   ]);
-  const head = ["ID", "QUEUE", "STATE", "TRIES", "NEXT", "SENDER", "RCPTS", "BYTES", "REASON"];
+  const head = [
+    "ID",
+    ...(isOfMany ? ["SERVER"] : []),
+    "QUEUE",
+    "STATE",
+    "TRIES",
+    "NEXT",
+    "SENDER",
+    "RCPTS",
+    "BYTES",
+    "REASON",
+  ];
   printResult(
     output,
     options.json,
@@ -92,6 +109,7 @@ async function show(output: Output, id: string, options: Options): Promise<void>
   if (!isEntry(entry)) throw new OnArrivalError("INTERNAL", "the service answered no message");
   const lines = [
     ["id", entry.id],
+    ["server", entry.server],
     ["queue", entry.queue],
     ["state", entry.state],
     ["reason", entry.reason ?? "-"],
@@ -128,11 +146,12 @@ async function change(output: Output, verb: string, ids: readonly string[], opti
 
 const formatTime = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 
-function isEntry(value: unknown): value is QueueEntry {
+function isEntry(value: unknown): value is ShownEntry {
   return (
     typeof value === "object" &&
     value !== null &&
     "id" in value &&
+    "server" in value &&
     "recipients" in value &&
     Array.isArray(value.recipients)
   );

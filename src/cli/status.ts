@@ -1,9 +1,10 @@
 // `onarrival status`: whether the running service does its work, and how full its queues are.
 import { Command } from "commander";
 import { callControl } from "../admin/control-client.ts";
-import type { ServiceState } from "../composition/observation.ts";
+import type { ServerStatus, ServiceStatus } from "../composition/service-status.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { OnArrivalError } from "../core/errors.ts";
+import type { QueueDepths } from "../transport/queue-view.ts";
 import { CommandFailed, type Output, printResult, printable } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 
@@ -11,13 +12,6 @@ interface Options {
   readonly config?: string;
   readonly mailroot?: string;
   readonly json?: boolean;
-}
-
-/** What the control method `status` answers. */
-interface Status extends ServiceState {
-  readonly pid: number;
-  readonly addresses: readonly string[];
-  readonly connections: number;
 }
 
 export const statusCommand: CommandFactory = (output) =>
@@ -39,30 +33,47 @@ async function show(output: Output, options: Options): Promise<void> {
   if (!answer.health.healthy) throw new CommandFailed();
 }
 
-function describe(status: Status): string {
-  const { queues, health, suspendedScripts } = status;
+function describe(status: ServiceStatus): string {
+  const { queues, health, suspendedScripts, servers } = status;
+  const [first] = servers;
   const lines = [
     ["health", health.healthy ? "healthy" : health.reasons.join("; ")],
     ["pid", String(status.pid)],
-    ["addresses", status.addresses.join(", ")],
     ["admin", status.admin ?? "-"],
-    ["connections", String(status.connections)],
+    ["suspended", suspendedScripts.length === 0 ? "no script" : suspendedScripts.join(", ")],
+    ...(servers.length === 1 && first !== undefined
+      ? describeServer(first)
+      : [
+          ["connections", String(status.connections)],
+          ...(queues === undefined ? [] : describeQueues(queues)),
+          ...servers.flatMap((server) => [["", ""], ["server", server.name], ...describeServer(server)]),
+        ]),
   ];
-  if (queues !== undefined) {
-    const { messages, kinds, held, destinations, otherDestinations, oldestAgeMs } = queues;
-    lines.push(
-      [
-        "messages",
-        messages === 0 ? "0" : `${messages}, the oldest since ${Math.round(oldestAgeMs / 1000)} s`,
-      ],
-      ["queues", counted(kinds)],
-      ["held", counted(held)],
-      ...destinations.map(({ queue, messages: count }) => ["next hop", `${queue}: ${count}`]),
-    );
-    if (otherDestinations > 0) lines.push(["next hop", `others: ${otherDestinations}`]);
-  }
-  lines.push(["suspended", suspendedScripts.length === 0 ? "no script" : suspendedScripts.join(", ")]);
-  return lines.map(([name = "", value = ""]) => `${name.padEnd(14)}${printable(value)}`).join("\n");
+  return lines.map(([name = "", value = ""]) => printable(`${name.padEnd(14)}${value}`).trimEnd()).join("\n");
+}
+
+const describeServer = ({ addresses, connections, queues }: ServerStatus): string[][] => [
+  ["addresses", addresses.join(", ")],
+  ["connections", String(connections)],
+  ...describeQueues(queues),
+];
+
+function describeQueues({
+  messages,
+  kinds,
+  held,
+  destinations,
+  otherDestinations,
+  oldestAgeMs,
+}: QueueDepths): string[][] {
+  const oldest = `, the oldest since ${Math.round(oldestAgeMs / 1000)} s`;
+  return [
+    ["messages", `${messages}${messages === 0 ? "" : oldest}`],
+    ["queues", counted(kinds)],
+    ["held", counted(held)],
+    ...destinations.map(({ queue, messages: count }) => ["next hop", `${queue}: ${count}`]),
+    ...(otherDestinations > 0 ? [["next hop", `others: ${otherDestinations}`]] : []),
+  ];
 }
 
 /** "local 3, remote 1": those that are not 0. */
@@ -71,5 +82,5 @@ function counted(counts: Readonly<Record<string, number>>): string {
   return some.length === 0 ? "0" : some.map(([name, count]) => `${name} ${count}`).join(", ");
 }
 
-const isStatus = (value: unknown): value is Status =>
+const isStatus = (value: unknown): value is ServiceStatus =>
   typeof value === "object" && value !== null && "health" in value && "addresses" in value;

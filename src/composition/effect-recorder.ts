@@ -29,11 +29,14 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
   readonly #log: EffectLog;
   readonly #clock: Clock;
   readonly #asked: AskedRequests | undefined;
+  readonly #server: string;
   readonly #places = new ChangePlaces();
   readonly #chains = new WeakMap<SinkChain<ScriptTarget>, ChainText>();
 
-  constructor(log: EffectLog, clock: Clock, asked?: AskedRequests) {
+  /** `server`: the virtual server whose messages they are. */
+  constructor(log: EffectLog, clock: Clock, asked?: AskedRequests, server?: string) {
     this.#log = log;
+    this.#server = server === undefined ? "" : `"server":${quote(server)},`;
     this.#clock = clock;
     this.#asked = asked;
   }
@@ -59,7 +62,7 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
     const chain = this.#chainOf(run.chain);
     const messageId = messageIdOf(run);
     const now = this.#clock.now();
-    let line = `{"id":"${run.id}","time":${now},`;
+    let line = `{"id":"${run.id}","time":${now},${this.#server}`;
     if (messageId !== undefined) line += `"messageId":${quote(messageId)},`;
     line += `${envelopeText(run.envelope)},"chain":"${chain.id}"`;
     if (run.from > 0) line += `,"start":${run.from}`;

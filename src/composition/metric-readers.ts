@@ -5,22 +5,16 @@ import type { AskedRequests } from "../sandbox/capabilities/asked-requests.ts";
 import type { PoolFigures } from "../sandbox/pool/sandbox-counts.ts";
 import type { ScriptHost } from "../sandbox/script-host.ts";
 import type { ShadowRuns } from "../sandbox/shadow-runs.ts";
-import type { SmtpListener } from "../smtp/server/smtp-listener.ts";
 import type { SegmentStore } from "../store/segment-store.ts";
 import type { QueueDepths } from "../transport/queue-view.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { TransportCounts } from "../transport/transport-counts.ts";
 import type { SinkTimes } from "./sink-times.ts";
-
-export interface ServerListener {
-  readonly name: string;
-  readonly listener: SmtpListener;
-}
+import type { VirtualServer } from "./virtual-server.ts";
 
 /** The parts of a running service. */
 export interface ServiceParts {
-  readonly listeners: readonly ServerListener[];
-  readonly transport: Transport;
-  readonly store: SegmentStore;
+  /** Those that run. */
+  readonly servers: () => readonly VirtualServer[];
   readonly scripts: ScriptHost;
   readonly shadows: Pick<ShadowRuns, "running" | "started" | "leftOut">;
   readonly asked: AskedRequests;
@@ -42,13 +36,15 @@ const each = (label: string, values: Readonly<Record<string, number>>, more?: La
 export function createMetricReaders(parts: ServiceParts): { readers: MetricReaders; stop: () => void } {
   const loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   loopDelay.enable();
+  const perServer = perServerOf(parts);
   return {
     readers: {
       onarrival_healthy: () => one(parts.isHealthy() ? 1 : 0),
-      ...protocolReaders(parts),
-      ...transportReaders(parts),
+      ...protocolReaders(perServer),
+      ...messageReaders(perServer),
+      ...queueReaders(perServer),
       ...sinkReaders(parts),
-      ...storeReaders(parts),
+      ...storeReaders(perServer),
       onarrival_tracking_lines_lost_total: () => one(parts.trackingLost()),
       onarrival_event_loop_lag_seconds: () => takeDelay(loopDelay),
       process_resident_memory_bytes: () => one(process.memoryUsage.rss()),
@@ -62,9 +58,17 @@ export function createMetricReaders(parts: ServiceParts): { readers: MetricReade
   };
 }
 
-function protocolReaders({
-  listeners,
-}: ServiceParts): Pick<
+type PerServer = (samples: (server: VirtualServer, labels: Labels) => Sample[]) => () => Sample[];
+
+const perServerOf =
+  ({ servers }: ServiceParts): PerServer =>
+  (samples) =>
+  () =>
+    servers().flatMap((server) => samples(server, { server: server.name }));
+
+function protocolReaders(
+  perServer: PerServer,
+): Pick<
   MetricReaders,
   | "onarrival_smtp_connections"
   | "onarrival_smtp_connections_accepted_total"
@@ -72,36 +76,42 @@ function protocolReaders({
   | "onarrival_smtp_commands_total"
   | "onarrival_smtp_replies_total"
 > {
-  const perServer = (samples: (listener: SmtpListener, server: string) => Sample[]) => (): Sample[] =>
-    listeners.flatMap(({ name, listener }) => samples(listener, name));
   return {
-    onarrival_smtp_connections: perServer(({ connections }, server) => [
-      { labels: { server }, value: connections },
+    onarrival_smtp_connections: perServer(({ listener }, labels) => [
+      { labels, value: listener.connections },
     ]),
-    onarrival_smtp_connections_accepted_total: perServer(({ counts }, server) => [
-      { labels: { server }, value: counts.accepted },
+    onarrival_smtp_connections_accepted_total: perServer(({ listener }, labels) => [
+      { labels, value: listener.counts.accepted },
     ]),
-    onarrival_smtp_connections_refused_total: perServer(({ counts }, server) =>
-      each("limit", counts.refused, { server }),
+    onarrival_smtp_connections_refused_total: perServer(({ listener }, labels) =>
+      each("limit", listener.counts.refused, labels),
     ),
-    onarrival_smtp_commands_total: perServer(({ counts: { commands, otherCommands } }, server) =>
-      [...commands, ["other", otherCommands] as const].map(([verb, { count }]) => ({
-        labels: { server, verb },
-        value: count,
-      })),
+    onarrival_smtp_commands_total: perServer(
+      (
+        {
+          listener: {
+            counts: { commands, otherCommands },
+          },
+        },
+        labels,
+      ) =>
+        [...commands, ["other", otherCommands] as const].map(([verb, { count }]) => ({
+          labels: { ...labels, verb },
+          value: count,
+        })),
     ),
-    onarrival_smtp_replies_total: perServer(({ counts }, server) =>
+    onarrival_smtp_replies_total: perServer(({ listener }, labels) =>
       [2, 3, 4, 5].map((digit) => ({
-        labels: { server, class: String(digit) },
-        value: counts.replies[digit] ?? 0,
+        labels: { ...labels, class: String(digit) },
+        value: listener.counts.replies[digit] ?? 0,
       })),
     ),
   };
 }
 
-function transportReaders({
-  transport,
-}: ServiceParts): Pick<
+function messageReaders(
+  perServer: PerServer,
+): Pick<
   MetricReaders,
   | "onarrival_messages_accepted_total"
   | "onarrival_accepted_bytes_total"
@@ -109,6 +119,27 @@ function transportReaders({
   | "onarrival_recipients_total"
   | "onarrival_attempts_total"
   | "onarrival_reports_total"
+> {
+  const count = (read: (counts: TransportCounts) => number): (() => Sample[]) =>
+    perServer(({ transport }, labels) => [{ labels, value: read(transport.counts) }]);
+  const eachOf = (
+    label: string,
+    read: (counts: TransportCounts) => Readonly<Record<string, number>>,
+  ): (() => Sample[]) => perServer(({ transport }, labels) => each(label, read(transport.counts), labels));
+  return {
+    onarrival_messages_accepted_total: eachOf("source", ({ messages }) => messages),
+    onarrival_accepted_bytes_total: count(({ bytesAccepted }) => bytesAccepted),
+    onarrival_delivered_bytes_total: count(({ bytesDelivered }) => bytesDelivered),
+    onarrival_recipients_total: eachOf("state", ({ recipients }) => recipients),
+    onarrival_attempts_total: eachOf("outcome", ({ attempts }) => attempts),
+    onarrival_reports_total: eachOf("kind", ({ reports }) => reports),
+  };
+}
+
+function queueReaders(
+  perServer: PerServer,
+): Pick<
+  MetricReaders,
   | "onarrival_messages"
   | "onarrival_queue_messages"
   | "onarrival_deliveries"
@@ -116,34 +147,29 @@ function transportReaders({
   | "onarrival_oldest_message_age_seconds"
   | "onarrival_held_messages"
 > {
-  const { counts } = transport;
-  let depths = transport.depths();
-  let lookedAt = performance.now();
-  const current = (): QueueDepths => {
+  const looks = new WeakMap<VirtualServer, { readonly depths: QueueDepths; readonly at: number }>();
+  const current = (server: VirtualServer): QueueDepths => {
     const now = performance.now();
-    if (now - lookedAt > SAME_SCRAPE_MS) depths = transport.depths();
-    lookedAt = now;
+    const last = looks.get(server);
+    if (last !== undefined && now - last.at <= SAME_SCRAPE_MS) return last.depths;
+    const depths = server.transport.depths();
+    looks.set(server, { depths, at: now });
     return depths;
   };
+  const read = (samples: (depths: QueueDepths, labels: Labels) => Sample[]): (() => Sample[]) =>
+    perServer((server, labels) => samples(current(server), labels));
   return {
-    onarrival_messages_accepted_total: () => each("source", counts.messages),
-    onarrival_accepted_bytes_total: () => one(counts.bytesAccepted),
-    onarrival_delivered_bytes_total: () => one(counts.bytesDelivered),
-    onarrival_recipients_total: () => each("state", counts.recipients),
-    onarrival_attempts_total: () => each("outcome", counts.attempts),
-    onarrival_reports_total: () => each("kind", counts.reports),
-    onarrival_messages: () => one(current().messages),
-    onarrival_queue_messages: () => each("queue", current().kinds),
-    onarrival_deliveries: () => each("state", current().states),
-    onarrival_destination_messages: () => {
-      const { destinations, otherDestinations } = current();
-      return [
-        ...destinations.map(({ queue, messages }) => ({ labels: { queue }, value: messages })),
-        { labels: { queue: "others" }, value: otherDestinations },
-      ];
-    },
-    onarrival_oldest_message_age_seconds: () => one(current().oldestAgeMs / 1000),
-    onarrival_held_messages: () => each("reason", current().held),
+    onarrival_messages: read(({ messages }, labels) => [{ labels, value: messages }]),
+    onarrival_queue_messages: read(({ kinds }, labels) => each("queue", kinds, labels)),
+    onarrival_deliveries: read(({ states }, labels) => each("state", states, labels)),
+    onarrival_destination_messages: read(({ destinations, otherDestinations }, labels) => [
+      ...destinations.map(({ queue, messages }) => ({ labels: { ...labels, queue }, value: messages })),
+      { labels: { ...labels, queue: "others" }, value: otherDestinations },
+    ]),
+    onarrival_oldest_message_age_seconds: read(({ oldestAgeMs }, labels) => [
+      { labels, value: oldestAgeMs / 1000 },
+    ]),
+    onarrival_held_messages: read(({ held }, labels) => each("reason", held, labels)),
   };
 }
 
@@ -199,9 +225,9 @@ function sinkReaders({
   };
 }
 
-function storeReaders({
-  store,
-}: ServiceParts): Pick<
+function storeReaders(
+  perServer: PerServer,
+): Pick<
   MetricReaders,
   | "onarrival_store_commits_total"
   | "onarrival_store_barriers_total"
@@ -210,14 +236,15 @@ function storeReaders({
   | "onarrival_store_segments"
   | "onarrival_store_bytes"
 > {
-  const { counts } = store;
+  const read = (value: (store: SegmentStore) => number): (() => Sample[]) =>
+    perServer(({ store }, labels) => [{ labels, value: value(store) }]);
   return {
-    onarrival_store_commits_total: () => one(counts.commits),
-    onarrival_store_barriers_total: () => one(counts.barriers),
-    onarrival_store_barrier_seconds_total: () => one(counts.barrierMs / 1000),
-    onarrival_store_failures_total: () => one(counts.failures),
-    onarrival_store_segments: () => one(store.figures().segments),
-    onarrival_store_bytes: () => one(store.figures().bytes),
+    onarrival_store_commits_total: read(({ counts }) => counts.commits),
+    onarrival_store_barriers_total: read(({ counts }) => counts.barriers),
+    onarrival_store_barrier_seconds_total: read(({ counts }) => counts.barrierMs / 1000),
+    onarrival_store_failures_total: read(({ counts }) => counts.failures),
+    onarrival_store_segments: read((store) => store.figures().segments),
+    onarrival_store_bytes: read((store) => store.figures().bytes),
   };
 }
 

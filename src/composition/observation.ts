@@ -3,13 +3,13 @@ import path from "node:path";
 import { type AdminHttp, startAdminHttp } from "../admin/admin-http.ts";
 import { type HealthReport, judgeHealth } from "../admin/health.ts";
 import type { Config, VirtualServerSettings } from "../config/schema.ts";
+import { folderName } from "../config/server-folders.ts";
 import { parseHostPort } from "../config/values.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { RotatingLog, type RotatingLogSettings } from "../observe/rotating-log.ts";
 import { w3cHeading } from "../observe/w3c-log.ts";
-import type { QueueDepths } from "../transport/queue-view.ts";
 import type { StepRecorder } from "../transport/message-steps.ts";
 import { MessageTracker } from "./message-tracker.ts";
 import { type ServiceParts, createMetricReaders, suspendedScripts } from "./metric-readers.ts";
@@ -23,11 +23,15 @@ const PROTOCOL_FLUSH_MS = 200;
 
 export type WatchedParts = Omit<ServiceParts, "sinkTimes" | "trackingLost" | "isHealthy">;
 
-/** What `onarrival status` shows. */
+interface OpenProtocolLog {
+  readonly file: RotatingLog;
+  readonly lines: ProtocolLog;
+}
+
+/** What `onarrival status` shows of the service as a whole. */
 export interface ServiceState {
   readonly health: HealthReport;
   readonly admin: string | undefined;
-  readonly queues: QueueDepths | undefined;
   readonly suspendedScripts: readonly string[];
 }
 
@@ -37,7 +41,9 @@ export class Observation {
   readonly #clock: Clock;
   readonly #tracking: RotatingLog;
   readonly recorder: StepRecorder;
-  readonly #protocolLogs = new Map<string, { readonly file: RotatingLog; readonly lines: ProtocolLog }>();
+  readonly #mailroot: string;
+  /** By virtual server. What has none when it starts gets none until it starts again. */
+  readonly #protocolLogs = new Map<string, OpenProtocolLog | undefined>();
   #parts: WatchedParts | undefined;
   #admin: AdminHttp | undefined;
   #stopMeasuring: (() => void) | undefined;
@@ -46,6 +52,7 @@ export class Observation {
   constructor(config: Config, log: Logger, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
+    this.#mailroot = config.mailroot;
     this.#tracking = new RotatingLog(trackingSettings(config), {
       what: "the message tracking log",
       prefix: "tracking",
@@ -56,14 +63,14 @@ export class Observation {
       log,
     });
     this.recorder = new MessageTracker(this.#tracking, clock);
-    for (const server of config.virtualServers)
-      if (server.protocolLog.enabled)
-        this.#protocolLogs.set(server.name, this.#openProtocolLog(config, server));
   }
 
   /** Undefined when the virtual server has none: it then costs nothing. */
   protocolLog(server: VirtualServerSettings): ProtocolLog | undefined {
-    return this.#protocolLogs.get(server.name)?.lines;
+    const { name } = server;
+    if (!this.#protocolLogs.has(name))
+      this.#protocolLogs.set(name, server.protocolLog.enabled ? this.#openProtocolLog(server) : undefined);
+    return this.#protocolLogs.get(name)?.lines;
   }
 
   /** Serves what these parts count, when the configuration names an address. */
@@ -94,12 +101,15 @@ export class Observation {
   health(): HealthReport {
     const parts = this.#parts;
     if (parts === undefined) return { healthy: false, reasons: ["the service is starting"] };
-    const { store, scripts, listeners } = parts;
+    const { scripts } = parts;
     return judgeHealth({
       isStopping: this.#isStopping,
-      storeRefusal: store.figures().refusal,
-      storeFailing: store.counts.isFailing,
-      silentServers: listeners.filter(({ listener }) => !listener.isListening).map(({ name }) => name),
+      servers: parts.servers().map(({ name, store, listener }) => ({
+        name,
+        storeRefusal: store.figures().refusal,
+        storeFailing: store.counts.isFailing,
+        isListening: listener.isListening,
+      })),
       lacksSandbox: scripts.scripts.size > 0 && scripts.figures.live?.hasGivenUp === true,
     });
   }
@@ -108,7 +118,6 @@ export class Observation {
     return {
       health: this.health(),
       admin: this.#admin?.address,
-      queues: this.#parts?.transport.depths(),
       suspendedScripts: this.#parts === undefined ? [] : suspendedScripts(this.#parts.scripts),
     };
   }
@@ -121,7 +130,7 @@ export class Observation {
   /** Every line is written, and what waited for lines is done. */
   async closeLogs(): Promise<void> {
     await this.#tracking.close();
-    await Promise.all([...this.#protocolLogs.values()].map(({ file }) => file.close()));
+    await Promise.all([...this.#protocolLogs.values()].flatMap((open) => open?.file.close() ?? []));
   }
 
   async closeAdmin(): Promise<void> {
@@ -129,14 +138,11 @@ export class Observation {
     await this.#admin?.close();
   }
 
-  #openProtocolLog(
-    { mailroot }: Config,
-    server: VirtualServerSettings,
-  ): { readonly file: RotatingLog; readonly lines: ProtocolLog } {
+  #openProtocolLog(server: VirtualServerSettings): OpenProtocolLog {
     const { enabled, folder, maxSize, keepDays, fields } = server.protocolLog;
     const settings = {
       enabled,
-      folder: folder ?? path.join(mailroot, "Protocol", folderName(server.name)),
+      folder: folder ?? path.join(this.#mailroot, "Protocol", folderName(server.name)),
       maxSize,
       keepDays,
     };
@@ -164,6 +170,3 @@ export class Observation {
 function trackingSettings({ mailroot, tracking }: Config): RotatingLogSettings {
   return { ...tracking, folder: tracking.folder ?? path.join(mailroot, "Tracking") };
 }
-
-/** The name of a virtual server is free text. */
-const folderName = (name: string): string => name.replaceAll(/[^\w.-]/g, "_").replace(/^\.+/, "_");

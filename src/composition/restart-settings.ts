@@ -17,6 +17,7 @@ const fixedSettings = ({
   sandbox,
   log,
   admin,
+  "virtualServers.mailroot": virtualServers.map(({ name, mailroot: own }) => [name, own]),
   "virtualServers.protocolLog": virtualServers.map(({ name, protocolLog }) => [name, protocolLog]),
   "virtualServers.listen": virtualServers.map(({ name, listen, tls }) => [name, listen, tls]),
 });

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { OnArrivalError, describeError } from "../core/errors.ts";
-import type { Config, VirtualServerSettings } from "../config/schema.ts";
+import type { VirtualServerSettings } from "../config/schema.ts";
 import { type HostPort, type NextHopAddress, parseHostPort, parseNextHop } from "../config/values.ts";
 import type { AccessTokenSettings } from "../smtp/server/access-token.ts";
 import {
@@ -141,12 +141,4 @@ export function retrySettings({ retry }: VirtualServerSettings): Record<MailKind
     expiryMs: retry.localExpireMinutes * MINUTE_MS,
   };
   return { local, remote };
-}
-
-/** The first virtual server owns the transport; further ones add listeners and local domains. */
-export function primaryServer(config: Config): VirtualServerSettings {
-  const [first, ...others] = config.virtualServers;
-  if (first === undefined) throw new OnArrivalError("CONFIG_INVALID", "virtualServers is empty");
-  const local = [...new Set([...first.domains.local, ...others.flatMap((server) => server.domains.local)])];
-  return { ...first, domains: { ...first.domains, local } };
 }

@@ -88,6 +88,7 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
     await resolveDelivery(server.delivery, base, (where, why) =>
       problems.push(`${prefix}${formatPath(["virtualServers", index, "delivery", ...where])}: ${why}`),
     );
+    if (server.mailroot !== undefined) server.mailroot = path.resolve(base, server.mailroot);
     for (const entry of server.signing) entry.keyFile = path.resolve(base, entry.keyFile);
     const { accessTokens } = server.auth;
     if (accessTokens !== undefined) accessTokens.keysFile = path.resolve(base, accessTokens.keysFile);

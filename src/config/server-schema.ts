@@ -230,6 +230,16 @@ export const virtualServerSchema = z
       .max(64)
       .default("default")
       .meta(restart("Name in the log and in Received fields' comments.")),
+    mailroot: z
+      .string()
+      .min(1)
+      .optional()
+      .meta(
+        restart("Folder of its Pickup, Queue, Drop and Badmail, relative to this file.", {
+          defaultText:
+            "the mailroot of the service for the first virtual server, `NAME` in it for each other",
+        }),
+      ),
     listen: z
       .array(listenAddress())
       .min(1)

@@ -40,6 +40,8 @@ export interface SegmentStoreOptions {
   readonly clock?: Clock;
   /** In [0, 1): the tag of this run in the message ids. */
   readonly random?: () => number;
+  /** Makes the ids where several stores share them; absent: the store makes its own. */
+  readonly nextId?: () => string;
   readonly logger?: Logger;
 }
 
@@ -71,7 +73,7 @@ export class SegmentStore implements StoreDriver {
     this.#settings = { ...DEFAULT_STORE_SETTINGS, ...options.settings };
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
-    this.nextId = createMessageIds(this.#clock, options.random ?? Math.random);
+    this.nextId = options.nextId ?? createMessageIds(this.#clock, options.random ?? Math.random);
     this.#files = new ContentFiles(path.join(this.#folder, "content"), this.nextId);
     this.#cache = new ContentCache(this.#settings.memoryBudget);
     this.#disk = new DiskWatch({

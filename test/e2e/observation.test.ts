@@ -49,9 +49,9 @@ test("metrics, health and status tell what the service did and what waits", asyn
   const text = await eventually(async () => {
     const scraped = await (await fetch(`${base}/metrics`)).text();
     return (
-      valueIn(scraped, 'onarrival_held_messages{reason="script"}') === 1 &&
-      valueIn(scraped, 'onarrival_deliveries{state="retry"}') === 1 &&
-      valueIn(scraped, 'onarrival_recipients_total{state="delivered"}') === 2 &&
+      valueIn(scraped, 'onarrival_held_messages{server="default",reason="script"}') === 1 &&
+      valueIn(scraped, 'onarrival_deliveries{server="default",state="retry"}') === 1 &&
+      valueIn(scraped, 'onarrival_recipients_total{server="default",state="delivered"}') === 2 &&
       scraped
     );
   });
@@ -61,23 +61,23 @@ test("metrics, health and status tell what the service did and what waits", asyn
     'onarrival_smtp_connections_accepted_total{server="default"}': 5,
     'onarrival_smtp_commands_total{server="default",verb="MAIL"}': 5,
     'onarrival_smtp_replies_total{server="default",class="3"}': 5,
-    'onarrival_messages_accepted_total{source="smtp"}': 5,
-    'onarrival_messages_accepted_total{source="dsn"}': 1,
-    'onarrival_recipients_total{state="relayed"}': 1,
-    'onarrival_recipients_total{state="bounced"}': 1,
-    'onarrival_reports_total{kind="failed"}': 1,
-    onarrival_messages: 2,
-    'onarrival_queue_messages{queue="pre-submission"}': 1,
-    [`onarrival_destination_messages{queue="127.0.0.1:${hop.port}"}`]: 1,
+    'onarrival_messages_accepted_total{server="default",source="smtp"}': 5,
+    'onarrival_messages_accepted_total{server="default",source="dsn"}': 1,
+    'onarrival_recipients_total{server="default",state="relayed"}': 1,
+    'onarrival_recipients_total{server="default",state="bounced"}': 1,
+    'onarrival_reports_total{server="default",kind="failed"}': 1,
+    'onarrival_messages{server="default"}': 2,
+    'onarrival_queue_messages{server="default",queue="pre-submission"}': 1,
+    [`onarrival_destination_messages{server="default",queue="127.0.0.1:${hop.port}"}`]: 1,
     'onarrival_sink_seconds_count{binding="look.js",kind="script"}': 6,
     'onarrival_sink_seconds_bucket{binding="look.js",kind="script",le="+Inf"}': 6,
     'onarrival_sink_faults_total{binding="look.js",script="look.js",fault="throw"}': 1,
     'onarrival_scripts{state="live"}': 1,
-    onarrival_store_failures_total: 0,
+    'onarrival_store_failures_total{server="default"}': 0,
   };
   const found = Object.keys(expected).map((sample) => [sample, valueIn(text, sample)]);
   expect(Object.fromEntries(found)).toEqual(expected);
-  expect(valueIn(text, "onarrival_store_barriers_total")).toBeGreaterThan(0);
+  expect(valueIn(text, 'onarrival_store_barriers_total{server="default"}')).toBeGreaterThan(0);
 
   const health = await fetch(`${base}/healthz`);
   expect([health.status, await health.json()]).toEqual([200, { healthy: true, reasons: [] }]);

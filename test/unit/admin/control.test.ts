@@ -71,11 +71,14 @@ function raw(socketPath: string, bytes: string): Promise<string> {
 
 test("every verb of the queue reaches it with its ids", async () => {
   const asked: string[] = [];
-  await start({ ...serviceMethods(() => ({ version: "1" })), ...queueMethods(createAdmin(asked)) });
+  await start({
+    ...serviceMethods(() => ({ version: "1" })),
+    ...queueMethods(() => [{ name: "inner", admin: createAdmin(asked) }]),
+  });
   expect(await callControl(folder, "ping")).toBe("pong");
   expect(await callControl(folder, "status")).toEqual({ version: "1" });
-  expect(await callControl(folder, "queue.list")).toEqual([ENTRY]);
-  expect(await callControl(folder, "queue.show", { id: "m1" })).toEqual(ENTRY);
+  expect(await callControl(folder, "queue.list")).toEqual([{ ...ENTRY, server: "inner" }]);
+  expect(await callControl(folder, "queue.show", { id: "m1" })).toEqual({ ...ENTRY, server: "inner" });
   for (const verb of ["retry", "hold", "release", "remove"]) {
     expect(await callControl(folder, `queue.${verb}`, { ids: ["m1", "m2"] })).toEqual({ changed: 1 });
   }
@@ -93,7 +96,7 @@ test.each([
   ["constructor", {}, "WRONG_USE"],
   ["__proto__", {}, "WRONG_USE"],
 ])("%s with %j answers %s", async (method, params, code) => {
-  await start(queueMethods(createAdmin([])));
+  await start(queueMethods(() => [{ name: "inner", admin: createAdmin([]) }]));
   const call = callControl(folder, method, params);
   await (code === undefined
     ? expect(call).resolves.toEqual({ changed: 1 })

@@ -1,13 +1,16 @@
 import { expect, test } from "vitest";
-import { type HealthFacts, judgeHealth } from "../../../src/admin/health.ts";
+import { type HealthFacts, type ServerFacts, judgeHealth } from "../../../src/admin/health.ts";
 
-const WELL: HealthFacts = {
-  isStopping: false,
+const RUNNING: ServerFacts = {
+  name: "inner",
   storeRefusal: undefined,
   storeFailing: false,
-  silentServers: [],
-  lacksSandbox: false,
+  isListening: true,
 };
+const WELL: HealthFacts = { isStopping: false, servers: [RUNNING], lacksSandbox: false };
+const FULL = { ...RUNNING, storeRefusal: "7 bytes are free below /q" };
+const FAILING = { ...RUNNING, storeFailing: true };
+const OUTER = { ...RUNNING, name: "outer" };
 
 test("a service that does its work is healthy", () => {
   expect(judgeHealth(WELL)).toEqual({ healthy: true, reasons: [] });
@@ -15,9 +18,10 @@ test("a service that does its work is healthy", () => {
 
 test.each<[Partial<HealthFacts>, string]>([
   [{ isStopping: true }, "the service is stopping"],
-  [{ storeRefusal: "7 bytes are free below /q" }, "the store refuses mail: 7 bytes are free below /q"],
-  [{ storeFailing: true }, "the last write of the store failed"],
-  [{ silentServers: ["inner"] }, "virtual server inner does not listen"],
+  [{ servers: [FULL] }, "the store refuses mail: 7 bytes are free below /q"],
+  [{ servers: [FAILING] }, "the last write of the store failed"],
+  [{ servers: [OUTER, FAILING] }, "the last write of the store of virtual server inner failed"],
+  [{ servers: [OUTER, { ...RUNNING, isListening: false }] }, "virtual server inner does not listen"],
   [{ lacksSandbox: true }, "no sandbox process can be started: messages for scripts wait or are held"],
 ])("%j is told as a reason", (facts, reason) => {
   expect(judgeHealth({ ...WELL, ...facts })).toEqual({ healthy: false, reasons: [reason] });

@@ -70,7 +70,8 @@ async function serve(entries: readonly QueueEntry[], changed = 1): Promise<strin
     release: act,
     remove: act,
   };
-  server = await startControlServer({ mailroot: folder, methods: queueMethods(admin), log: silentLogger });
+  const methods = queueMethods(() => [{ name: "default", admin }]);
+  server = await startControlServer({ mailroot: folder, methods, log: silentLogger });
   return asked;
 }
 
@@ -224,7 +225,7 @@ describe("queue", () => {
     expect(out).toMatch(
       /^ID +QUEUE.*\nm1 +example\.net:25 +retry +2 +1970-01-01T00:01:00Z +<> +1 +4096 +451 try\?\[2J later\n$/,
     );
-    expect(JSON.parse((await queue("list", "--json")).out)).toEqual([entry]);
+    expect(JSON.parse((await queue("list", "--json")).out)).toEqual([{ ...entry, server: "default" }]);
     expect((await queue("show", "m1")).out).toContain("recipient     <b@example.net> pending: 451 later\n");
     expect(await queue("show", "m2")).toMatchObject({
       code: 1,

@@ -4,8 +4,9 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { createRemoteCouriers } from "../../../src/composition/remote-couriers.ts";
-import { primaryServer, routerSettings } from "../../../src/composition/settings.ts";
+import { routerSettings } from "../../../src/composition/settings.ts";
 import { loadConfig } from "../../../src/config/load.ts";
+import type { VirtualServerSettings } from "../../../src/config/schema.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import type { Courier } from "../../../src/transport/destination-queue.ts";
@@ -27,6 +28,12 @@ interface WayOut extends AsyncDisposable {
   readonly folder: string;
 }
 
+async function firstServer(file: string): Promise<VirtualServerSettings> {
+  const [server] = (await loadConfig(file)).virtualServers;
+  if (server === undefined) throw new Error("there is no virtual server");
+  return server;
+}
+
 /** MX look-ups answer `peer`, whatever the domain. */
 async function wayOut(delivery: string, peer: Peer, files: Record<string, string> = {}): Promise<WayOut> {
   await using started = new AsyncDisposableStack();
@@ -35,7 +42,7 @@ async function wayOut(delivery: string, peer: Peer, files: Record<string, string
   for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder.path, name), text);
   const server = `hostName: relay.example, domains: { local: [here.example] }, delivery: { ${delivery} }`;
   await writeFile(file, `virtualServers: [{ ${server} }]\n`);
-  const primary = primaryServer(await loadConfig(file));
+  const primary = await firstServer(file);
   const hops = [{ host: "localhost", port: peer.port, addresses: ["127.0.0.1"] }];
   const lookup = { nextHops: () => Promise.resolve({ kind: "hops", hops } as const) };
   const courierOf = createRemoteCouriers(primary, silentLogger, systemClock, undefined, lookup);
@@ -228,7 +235,7 @@ test("LMTP goes to a socket of this machine when the settings name its path", as
     file,
     "virtualServers: [{ delivery: { lmtp: /run/lmtp, smartHost: 'lmtp:///run/other' } }]\n",
   );
-  const { lmtp, remote } = routerSettings(primaryServer(await loadConfig(file)));
+  const { lmtp, remote } = routerSettings(await firstServer(file));
   expect(lmtp).toEqual({ host: "localhost", port: 0, socketPath: "/run/lmtp" });
   expect(remote).toEqual({ kind: "lmtp", host: "localhost", port: 0, socketPath: "/run/other" });
 });

@@ -1,0 +1,68 @@
+// What a configuration means for each virtual server, made whole before anything is changed: it may fail, taking it over may not.
+import type { Config, VirtualServerSettings } from "../config/schema.ts";
+import { type ServerFolders, serverFolders } from "../config/server-folders.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Firings } from "../events/firings.ts";
+import type { SmtpServerSettings } from "../smtp/server/settings.ts";
+import { createRetryPolicy } from "../transport/retry-policy.ts";
+import type { LiveTransportSettings } from "../transport/transport.ts";
+import { createServerMxLookup } from "./dns.ts";
+import type { Observation } from "./observation.ts";
+import type { ProtocolSinks } from "./protocol-sinks.ts";
+import { createRemoteCouriers } from "./remote-couriers.ts";
+import { retrySettings, routerSettings, smtpServerSettings } from "./settings.ts";
+import { type Signers, loadSigners } from "./signing.ts";
+import type { TransportSinks } from "./transport-sinks.ts";
+
+export interface ServerPlan {
+  readonly settings: VirtualServerSettings;
+  readonly folders: ServerFolders;
+  readonly store: Config["store"];
+  readonly smtp: SmtpServerSettings;
+  readonly live: LiveTransportSettings;
+}
+
+export interface PlanParts {
+  readonly protocolSinks: ProtocolSinks;
+  readonly transportSinks: TransportSinks;
+  readonly firings: Firings;
+  readonly observation: Observation;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export async function planServers(config: Config, parts: PlanParts): Promise<ServerPlan[]> {
+  const signers = await loadSigners(config, parts.clock, parts.log);
+  return Promise.all(
+    config.virtualServers.map(async (settings) => ({
+      settings,
+      folders: serverFolders(config, settings),
+      store: config.store,
+      smtp: await smtpServerSettings(settings),
+      live: liveSettings(config, settings, signers, parts),
+    })),
+  );
+}
+
+function liveSettings(
+  config: Config,
+  server: VirtualServerSettings,
+  signers: Signers | undefined,
+  { protocolSinks, transportSinks, firings, observation, clock, log }: PlanParts,
+): LiveTransportSettings {
+  return {
+    router: routerSettings(server),
+    retry: createRetryPolicy(retrySettings(server)),
+    remoteCourier: createRemoteCouriers(
+      server,
+      log,
+      clock,
+      protocolSinks.outbound(server),
+      createServerMxLookup(server, config.dns, clock, (dns) => transportSinks.resolver(dns, server, firings)),
+      signers?.out,
+      observation.protocolLog(server),
+    ),
+    signLocal: signers?.drop,
+  };
+}

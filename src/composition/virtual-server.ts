@@ -1,0 +1,207 @@
+// One virtual server: its listeners, store, queues, next hops, Pickup, Drop and Badmail in a mailroot of its own. Its life is
+// open, begin, listen; then closeListeners, finish, close. What all virtual servers share is given to it.
+import { mkdir } from "node:fs/promises";
+import type { ServerFolders } from "../config/server-folders.ts";
+import type { Config } from "../config/schema.ts";
+import type { Clock } from "../core/clock.ts";
+import { OnArrivalError, describeError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Dispatcher } from "../events/dispatcher.ts";
+import type { EffectRecorder } from "../events/effects.ts";
+import { parseAddressList } from "../mime/addresses.ts";
+import type { ScriptTarget } from "../sandbox/script-sink.ts";
+import { type SmtpListener, createSmtpListener } from "../smtp/server/smtp-listener.ts";
+import { createBadmail } from "../store/badmail.ts";
+import { createDrop } from "../store/drop.ts";
+import { type Pickup, createPickup } from "../store/pickup.ts";
+import { SegmentStore } from "../store/segment-store.ts";
+import type { Recovery } from "../store/store-driver.ts";
+import { type Transport, createTransport } from "../transport/transport.ts";
+import type { PlanParts, ServerPlan } from "./server-plan.ts";
+import { hostNameOf, retrySettings } from "./settings.ts";
+
+/** What the virtual servers of a service have in common. */
+export interface SharedParts extends PlanParts {
+  readonly dispatcher: Dispatcher<ScriptTarget>;
+  /** Keeps what the sinks did to the messages of this virtual server. */
+  readonly effectsOf: (server: string) => EffectRecorder<ScriptTarget>;
+}
+
+export interface VirtualServerParts {
+  readonly name: string;
+  readonly folders: ServerFolders;
+  readonly store: Config["store"];
+  /** Of the service: ids are unique over its virtual servers. */
+  readonly nextId: () => string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** How long a stop waits for sessions, sinks and deliveries in hand, ms. What is left stays in the store. */
+const STOP_GRACE_MS = 10_000;
+const MAX_SUBMISSIONS = 200;
+const MAX_LOCAL_DELIVERIES = 4;
+const SWEEP_MS = 60_000;
+
+export class VirtualServer {
+  readonly name: string;
+  readonly folders: ServerFolders;
+  /** "host:port" of each listener. */
+  readonly addresses: string[] = [];
+  readonly #parts: VirtualServerParts;
+  readonly #store: SegmentStore;
+  #recovery: Recovery | undefined;
+  #transport: Transport | undefined;
+  #pickup: Pickup | undefined;
+  #listener: SmtpListener | undefined;
+
+  constructor(parts: VirtualServerParts) {
+    const { name, folders, nextId, clock, log } = parts;
+    const { segmentSize, ...settings } = parts.store;
+    this.name = name;
+    this.folders = folders;
+    this.#parts = parts;
+    this.#store = new SegmentStore({
+      folder: folders.queue,
+      settings: { ...settings, segmentBytes: segmentSize },
+      nextId,
+      clock,
+      logger: log,
+    });
+  }
+
+  get store(): SegmentStore {
+    return this.#store;
+  }
+
+  get transport(): Transport {
+    return begun(this.#transport);
+  }
+
+  get listener(): SmtpListener {
+    return begun(this.#listener);
+  }
+
+  /** Takes the mailroot and reads what an earlier run left unfinished. */
+  async open(): Promise<void> {
+    for (const folder of Object.values(this.folders)) await makeFolder(folder);
+    this.#recovery = await this.#store.open();
+  }
+
+  /** Goes on with what was unfinished, and takes what lies in Pickup. The live bindings have to be in place. */
+  async begin(plan: ServerPlan, shared: SharedParts): Promise<void> {
+    const recovery = this.#recovery ?? { messages: [], corrupt: [] };
+    this.#recovery = undefined;
+    this.#transport = this.#createTransport(plan, shared);
+    this.#listener = this.#createListener(plan, shared);
+    this.#transport.resume(recovery);
+    this.#pickup = this.#createPickup(recovery);
+    await this.#pickup.start();
+  }
+
+  /** Throws LISTEN_FAILED. */
+  async listen(): Promise<void> {
+    for (const { host, port } of await this.listener.listen())
+      this.addresses.push(host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+  }
+
+  update({ smtp, live }: ServerPlan): void {
+    this.listener.update(smtp);
+    this.transport.reconfigure(live);
+  }
+
+  scriptChanged(script: string): number {
+    return this.#transport?.scriptChanged(script) ?? 0;
+  }
+
+  async closeListeners(): Promise<void> {
+    await this.#listener?.close(STOP_GRACE_MS);
+  }
+
+  /** What is in hand comes to its end, as far as that is soon. */
+  async finish(): Promise<void> {
+    await this.#pickup?.close();
+    await this.#transport?.stop(STOP_GRACE_MS);
+  }
+
+  async close(): Promise<void> {
+    await this.#store.close();
+  }
+
+  #createTransport({ settings, store, live }: ServerPlan, shared: SharedParts): Transport {
+    const { transportSinks, firings, observation, dispatcher, effectsOf, clock, log } = shared;
+    return createTransport<ScriptTarget>({
+      settings: {
+        reports: {
+          reportingMta: hostNameOf(settings),
+          server: this.name,
+          expireMs: retrySettings(settings).remote.expiryMs,
+        },
+        maxSubmissions: MAX_SUBMISSIONS,
+        maxLocalDeliveries: MAX_LOCAL_DELIVERIES,
+        residentBytes: store.memoryBudget,
+        sweepMs: SWEEP_MS,
+      },
+      store: this.#store,
+      drop: createDrop({ folder: this.folders.drop, sync: true }),
+      badmail: createBadmail({ folder: this.folders.badmail }),
+      dispatcher,
+      chain: transportSinks.chain,
+      events: transportSinks.events(settings, firings),
+      effects: effectsOf(this.name),
+      recorder: observation.recorder,
+      live,
+      clock,
+      log,
+    });
+  }
+
+  #createListener({ settings, smtp }: ServerPlan, shared: SharedParts): SmtpListener {
+    const { transport } = this;
+    const store = this.#store;
+    return createSmtpListener({
+      settings: smtp,
+      intake: {
+        nextId: store.nextId,
+        createSpool: () => store.createSpoolFile(),
+        submit: transport.accept,
+      },
+      logger: shared.log,
+      clock: shared.clock,
+      startQueue: (domain) => transport.admin.retryDomain(domain),
+      protocol: shared.protocolSinks.inbound(settings),
+      sessionLog: shared.observation.protocolLog(settings),
+    });
+  }
+
+  #createPickup(recovery: Recovery): Pickup {
+    const { clock, log } = this.#parts;
+    const store = this.#store;
+    const committed = new Set(recovery.messages.map((message) => message.id));
+    return createPickup({
+      folder: this.folders.pickup,
+      server: this.name,
+      parseAddresses: (raw) => parseAddressList(raw).map((mailbox) => mailbox.address),
+      nextId: store.nextId,
+      createSpool: () => store.createSpoolFile(),
+      submit: this.transport.accept,
+      isCommitted: (id) => committed.has(id),
+      badmail: createBadmail({ folder: this.folders.badmail }),
+      logger: log,
+      clock,
+    });
+  }
+}
+
+function begun<Part>(part: Part | undefined): Part {
+  if (part === undefined) throw new OnArrivalError("INTERNAL", "a virtual server was used before it began");
+  return part;
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (thrown) {
+    throw new OnArrivalError("MAILROOT_UNUSABLE", `${folder}: ${describeError(thrown)}`, { cause: thrown });
+  }
+}
