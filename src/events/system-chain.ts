@@ -39,6 +39,8 @@ export interface SystemCall<Subject> {
   readonly onFault: FaultPolicy;
   /** Remembers the subject as it is; the answer puts it back: what a failed sink changed does not count. */
   readonly remember?: (() => () => void) | undefined;
+  /** Nobody waits for a promise: what the sink has changed until it promised counts, and the next sink is called. */
+  readonly isAtOnce?: boolean | undefined;
 }
 
 export type SystemOutcome =
@@ -83,6 +85,10 @@ export class SystemSinks {
         continue;
       }
       if (answer instanceof Promise) {
+        if (call.isAtOnce === true) {
+          this.#leave(sink.binding, answer);
+          continue;
+        }
         return this.#settle(sink.binding, call.onFault, answer, undo).then((outcome) =>
           outcome === sinkResult.runNext
             ? this.run(chain, call, index + 1)
@@ -96,6 +102,10 @@ export class SystemSinks {
       if (outcome !== sinkResult.runNext) return outcome;
     }
     return PASSED;
+  }
+
+  #leave(binding: Binding, answer: Promise<unknown>): void {
+    answer.catch((thrown: unknown) => this.#faulted(binding, "next-sink", describeError(thrown), undefined));
   }
 
   #concerns(binding: Binding, server: string | undefined): boolean {

@@ -4,7 +4,7 @@ import { type AskLine, AuthExchange } from "./auth-exchange.ts";
 import { offeredKeywords } from "./keywords.ts";
 import { type Chunk, parseChunk } from "./chunk-command.ts";
 import { isForeign, isHeloDomain } from "./line-checks.ts";
-import { parseMail } from "./path-command.ts";
+import { type MailCommand, parseMail } from "./path-command.ts";
 import {
   AUTH_FIRST,
   FOREIGN,
@@ -22,7 +22,8 @@ import {
 import { printable, type SessionParts } from "./session-parts.ts";
 import type { SessionState } from "./session-state.ts";
 import type { BareLineEnding } from "./stream-parser.ts";
-import { Transaction } from "./transaction.ts";
+import { mayWaive, raisedLimit } from "./size-sinks.ts";
+import { type ClientFacts, Transaction } from "./transaction.ts";
 import { lastVerdict, type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
 import type { Wire } from "./wire.ts";
 import { parseClientAttributes, XCLIENT_ATTRIBUTES, XFORWARD_ATTRIBUTES } from "./xclient.ts";
@@ -150,7 +151,7 @@ export class CommandHandlers {
   #offer(): string[] {
     const { keywords, settings } = this.#parts;
     const lines = offeredKeywords(keywords, {
-      maxMessageSize: settings.maxMessageSize,
+      maxMessageSize: mayWaive(this.#parts.sizeSinks) ? undefined : settings.maxMessageSize,
       isSecure: this.#wire.isSecure,
       canSecure: settings.tls !== undefined,
       mechanisms: this.#state.user === undefined ? this.#auth.mechanisms : [],
@@ -160,7 +161,7 @@ export class CommandHandlers {
     return lines;
   }
 
-  #mail(line: string): Verdict {
+  #mail(line: string): PendingVerdict {
     const { client } = this.#state;
     if (client === undefined) return verdict(HELLO_FIRST);
     if (this.#state.isEnding) return lastVerdict(SHUTTING_DOWN);
@@ -174,11 +175,30 @@ export class CommandHandlers {
     const mail = parsed.value;
     if (mail.body === "BINARYMIME" && !(keywords.has("BINARYMIME") && keywords.has("CHUNKING")))
       return verdict(BAD_BODY);
-    if (mail.size > settings.maxMessageSize) return verdict(TOO_LARGE);
+    const { maxMessageSize } = settings;
+    if (mail.size <= maxMessageSize) return this.#takeSender(client, mail, maxMessageSize);
+    const { address, user } = client;
+    const { sender, size } = mail;
+    const large = {
+      stage: "mail",
+      server: settings.name,
+      client: address,
+      user,
+      sender,
+      recipients: [],
+      size,
+    } as const;
+    const limit = raisedLimit(this.#parts.sizeSinks, large, maxMessageSize);
+    const judge = (raised: number): Verdict =>
+      size > raised ? verdict(TOO_LARGE) : this.#takeSender(client, mail, raised);
+    return limit instanceof Promise ? limit.then(judge) : judge(limit);
+  }
+
+  #takeSender(client: ClientFacts, mail: MailCommand, maxBytes: number): Verdict {
     return verdict(
       reply(250, "1.0", `${printable(mail.sender === "" ? "<>" : mail.sender)}....Sender OK`),
       () => {
-        this.#state.transaction = new Transaction(this.#parts, client, mail, this.#state.forwarded);
+        this.#state.transaction = new Transaction(this.#parts, client, mail, this.#state.forwarded, maxBytes);
       },
     );
   }

@@ -4,6 +4,9 @@ import type { Intake, Spool } from "./intake.ts";
 
 export type BareLineEndingPolicy = "reject" | "allow";
 
+/** The limit as it is from now on. A promise does not reject. */
+export type AskForMore = (size: number, limit: number) => number | Promise<number>;
+
 /** What stays in memory of a spooled message, at least: enough for the rules that look at its beginning. */
 const START_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
@@ -11,7 +14,8 @@ const NOTHING = Buffer.alloc(0);
 export class DataCollector {
   readonly #intake: Intake;
   readonly #inlineBytes: number;
-  readonly #maxBytes: number;
+  #maxBytes: number;
+  readonly #askForMore: AskForMore | undefined;
   #chunks: Buffer[] = [];
   #size = 0;
   #spoolAt: number;
@@ -21,8 +25,10 @@ export class DataCollector {
   #isDiscarding = false;
   #pending: Promise<void> | undefined;
 
-  constructor(intake: Intake, inlineBytes: number, maxBytes: number) {
+  /** `askForMore` is asked each time the content grows beyond its limit. */
+  constructor(intake: Intake, inlineBytes: number, maxBytes: number, askForMore?: AskForMore) {
     this.#intake = intake;
+    this.#askForMore = askForMore;
     this.#inlineBytes = inlineBytes;
     this.#spoolAt = inlineBytes;
     this.#maxBytes = maxBytes;
@@ -51,8 +57,25 @@ export class DataCollector {
   add(chunk: Buffer): Promise<void> | undefined {
     this.#size += chunk.length;
     if (this.#isDiscarding) return undefined;
+    return this.isOversize ? this.#addBeyond(chunk) : this.#keep(chunk);
+  }
+
+  #addBeyond(chunk: Buffer): Promise<void> | undefined {
+    const raised = this.#askForMore?.(this.#size, this.#maxBytes) ?? this.#maxBytes;
+    return raised instanceof Promise
+      ? raised.then((limit) => this.#keepUpTo(limit, chunk))
+      : this.#keepUpTo(raised, chunk);
+  }
+
+  #keepUpTo(limit: number, chunk: Buffer): Promise<void> | undefined {
+    this.#maxBytes = limit;
+    // The client may have left while a sink was asked.
+    if (this.#isDiscarding) return undefined;
     // The rest of a refused message is drained, not kept.
-    if (this.isOversize) return this.discard();
+    return this.isOversize ? this.discard() : this.#keep(chunk);
+  }
+
+  #keep(chunk: Buffer): Promise<void> | undefined {
     if (this.#spool !== undefined) return this.#writeTo(this.#spool, chunk);
     this.#chunks.push(chunk);
     if (this.#size <= this.#spoolAt) return undefined;

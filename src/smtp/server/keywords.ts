@@ -6,7 +6,8 @@ const UNANNOUNCED: ReadonlySet<Keyword> = new Set(["VRFY", "HELP"]);
 
 /** What decides at each EHLO whether a keyword is offered then. */
 export interface OfferFacts {
-  readonly maxMessageSize: number;
+  /** Undefined: a sink may let larger messages pass. */
+  readonly maxMessageSize: number | undefined;
   readonly isSecure: boolean;
   readonly canSecure: boolean;
   /** Mechanisms that the client may use now; empty when it may not or has already authenticated. */
@@ -24,7 +25,8 @@ export function offeredKeywords(enabled: ReadonlySet<Keyword>, facts: OfferFacts
 }
 
 function offer(keyword: Keyword, enabled: ReadonlySet<Keyword>, facts: OfferFacts): string | undefined {
-  if (keyword === "SIZE") return `SIZE ${facts.maxMessageSize}`;
+  // RFC 1870 §4: a client that reads a limit sends nothing larger, and no sink could be asked.
+  if (keyword === "SIZE") return facts.maxMessageSize === undefined ? "SIZE" : `SIZE ${facts.maxMessageSize}`;
   if (keyword === "AUTH")
     return facts.mechanisms.length > 0 ? `AUTH ${facts.mechanisms.join(" ")}` : undefined;
   return isOffered(keyword, enabled, facts) ? keyword : undefined;

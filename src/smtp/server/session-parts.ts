@@ -13,6 +13,7 @@ import type { RelayRule } from "./relay-rule.ts";
 import type { SessionCounts } from "./session-counts.ts";
 import type { SessionLog } from "./session-watch.ts";
 import type { SmtpServerSettings } from "./settings.ts";
+import type { SizeSinks } from "./size-sinks.ts";
 
 export interface SessionParts {
   readonly settings: SmtpServerSettings;
@@ -38,6 +39,8 @@ export interface SessionParts {
   readonly keywords: ReadonlySet<Keyword>;
   /** The sinks of OnInboundCommand. Absent: none can be bound. */
   readonly protocol: InboundProtocol | undefined;
+  /** The sinks of MaxMsgSize. Absent: none can be bound. */
+  readonly sizeSinks: SizeSinks | undefined;
   readonly counts: SessionCounts;
   /** Absent: nobody writes down what is said. */
   readonly sessionLog: SessionLog | undefined;

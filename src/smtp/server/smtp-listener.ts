@@ -18,6 +18,7 @@ import { networkCheck } from "./networks.ts";
 import { createRelayRule } from "./relay-rule.ts";
 import { SessionCounts } from "./session-counts.ts";
 import type { SessionParts } from "./session-parts.ts";
+import type { SizeSinks } from "./size-sinks.ts";
 import type { SessionLog } from "./session-watch.ts";
 import type { ListenAddress, SmtpServerSettings } from "./settings.ts";
 import type { Wire } from "./wire.ts";
@@ -70,6 +71,8 @@ export interface SmtpListenerParts {
   readonly lookUp?: ReverseLookup | undefined;
   /** The sinks of OnInboundCommand. */
   readonly protocol?: InboundProtocol | undefined;
+  /** The sinks of MaxMsgSize. */
+  readonly sizeSinks?: SizeSinks | undefined;
   /** Gets what is said in the sessions. */
   readonly sessionLog?: SessionLog | undefined;
   /** Tries the mail that waits for a domain at once, and answers how many messages that are (ETRN). */
@@ -83,6 +86,7 @@ export function createSmtpListener({
   clock,
   lookUp = reverse,
   protocol,
+  sizeSinks,
   sessionLog,
   startQueue,
 }: SmtpListenerParts): SmtpListener {
@@ -109,6 +113,7 @@ export function createSmtpListener({
       lookUpName: wanted.reverseLookup ? boundedLookup(lookUp, clock) : undefined,
       keywords: new Set(wanted.keywords),
       protocol,
+      sizeSinks,
       counts,
       sessionLog,
     };

@@ -5,7 +5,7 @@ import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import { headerBlockLength } from "../../message/content.ts";
 import type { PropertyValue } from "../../message/mail-msg.ts";
 import { BareLineEndingScan } from "./bare-line-endings.ts";
-import { DataCollector } from "./data-collector.ts";
+import { type AskForMore, DataCollector } from "./data-collector.ts";
 import { type MailCommand, parseRcpt } from "./path-command.ts";
 import {
   BARE_LINE_ENDING,
@@ -16,6 +16,7 @@ import {
   TOO_MANY_RECIPIENTS,
 } from "./replies.ts";
 import { printable, type SessionParts } from "./session-parts.ts";
+import { mayWaive, type OversizeMessage, raisedLimit } from "./size-sinks.ts";
 import type { BareLineEnding } from "./stream-parser.ts";
 import type { ClientAttributes } from "./xclient.ts";
 import { type Verdict, verdict } from "./verdict.ts";
@@ -36,6 +37,7 @@ export class Transaction {
   readonly #client: ClientFacts;
   readonly #mail: MailCommand;
   readonly #forwarded: ClientAttributes | undefined;
+  readonly #maxBytes: number;
   readonly #recipients: Recipient[] = [];
   readonly #known = new Set<string>();
   #collector: DataCollector | undefined;
@@ -48,11 +50,13 @@ export class Transaction {
     client: ClientFacts,
     mail: MailCommand,
     forwarded: ClientAttributes | undefined,
+    maxBytes: number,
   ) {
     this.#parts = parts;
     this.#client = client;
     this.#mail = mail;
     this.#forwarded = forwarded;
+    this.#maxBytes = maxBytes;
   }
 
   get hasRecipients(): boolean {
@@ -124,9 +128,24 @@ export class Transaction {
   }
 
   beginData(): void {
-    const { settings, intake, clock } = this.#parts;
-    this.#collector = new DataCollector(intake, settings.inlineBytes, settings.maxMessageSize);
+    const { settings, intake, clock, sizeSinks } = this.#parts;
+    const askForMore: AskForMore | undefined = mayWaive(sizeSinks)
+      ? (size, limit) => raisedLimit(sizeSinks, this.#oversize(size), limit)
+      : undefined;
+    this.#collector = new DataCollector(intake, settings.inlineBytes, this.#maxBytes, askForMore);
     this.#dataStart = clock.now();
+  }
+
+  #oversize(size: number): OversizeMessage {
+    return {
+      stage: "data",
+      server: this.#parts.settings.name,
+      client: this.#client.address,
+      user: this.#client.user,
+      sender: this.#mail.sender,
+      recipients: this.#recipients.map(({ address }) => address),
+      size,
+    };
   }
 
   add(chunk: Buffer): Promise<void> | undefined {
