@@ -37,6 +37,12 @@ export function isMailbox(address: string): boolean {
   return DOMAIN.test(domain) || ADDRESS_LITERAL.test(domain);
 }
 
+/** Throws RangeError on what cannot stand in a path. */
+export function requireMailbox(address: string): void {
+  if (!isMailbox(address))
+    throw new RangeError(`not a mailbox address: ${JSON.stringify(address.slice(0, 100))}`);
+}
+
 /** Whether the address needs SMTPUTF8 (RFC 6531) on the wire. */
 // oxlint-disable-next-line no-control-regex -- ASCII is what is meant
 export const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);

@@ -10,6 +10,10 @@ export interface Recipient {
   readonly notify?: readonly NotifyCondition[] | undefined;
   /** ORCPT= of RFC 3461 §4.2, decoded: "rfc822;user@example.com". */
   readonly originalRecipient?: string | undefined;
+  /** RP_* bits that sinks or the categorizer gave it, those of NOTIFY left out (REFERENCE 4.6.4). */
+  readonly flags?: number | undefined;
+  /** IMMPID_RP_* properties that nothing else here holds, and private ones. */
+  readonly properties?: Readonly<Record<string, string | number | boolean>> | undefined;
 }
 
 /** How a message came to us. Fixed at arrival. */
@@ -23,8 +27,15 @@ export interface Origin {
   readonly clientAddress?: string | undefined;
   /** Argument of EHLO/HELO (IMMPID_MP_HELO_DOMAIN). */
   readonly heloDomain?: string | undefined;
+  /** Our address and port that it connected to (IMMPID_MP_CONNECTION_SERVER_IP_ADDRESS, …_PORT). */
+  readonly serverAddress?: string | undefined;
+  readonly serverPort?: number | undefined;
   /** Authenticated user (IMMPID_MP_CLIENT_AUTH_USER). */
   readonly user?: string | undefined;
+  /** The mechanism of AUTH (IMMPID_MP_CLIENT_AUTH_TYPE). */
+  readonly authMechanism?: string | undefined;
+  /** AUTH= of MAIL, decoded (RFC 4954 §5, IMMPID_MP_INBOUND_MAIL_FROM_AUTH). */
+  readonly mailFromAuth?: string | undefined;
   /** The protocol made sure that no CR or LF of the content stands alone. */
   readonly crlfOnly?: true | undefined;
   /** The client behind a trusted proxy, as its XFORWARD said: attribute names of Postfix in upper case. */

@@ -119,6 +119,39 @@ export const ERROR_CODES = {
     meaning: "No message in the queues has the id given.",
     remedy: "`onarrival queue list` shows the messages that are there.",
   },
+  MAILMSG_E_PROPNOTFOUND: {
+    owner: "operator",
+    meaning: "A sink read a property that the message or recipient does not have, or one that is obsolete.",
+    remedy: "Ask `has` first or read it with `find`; docs/mailmsg.md says which properties are there when.",
+  },
+  MAILMSG_PROPERTY_INVALID: {
+    owner: "operator",
+    meaning: "A sink gave a property a value of the wrong type or range, or wrote one that is fixed.",
+    remedy: "docs/mailmsg.md has the type of each property, and which of them can be written.",
+  },
+  MAILMSG_PROPERTY_LIMIT: {
+    owner: "operator",
+    meaning:
+      "A sink gave a message more properties, or asked for more property ids, than the settings allow.",
+    remedy:
+      "Keep less with the message, or raise `mailMsg.maxProperties`, `maxPropertyBytes` or `maxPropertyIds`.",
+  },
+  DIRECTORY_UNAVAILABLE: {
+    owner: "system",
+    meaning: "No server of the categorizer's directory answers, or not in time. Messages wait.",
+    remedy: "Look at the reason in the message: the server, the network, its certificate, its limits.",
+  },
+  DIRECTORY_REFUSED: {
+    owner: "operator",
+    meaning: "The categorizer's directory refuses us or the question: credentials, rights, base, filter.",
+    remedy: "Correct `categorizer.ldap` (bind, base, filter) or the rights of that user in the directory.",
+  },
+  DIRECTORY_AMBIGUOUS: {
+    owner: "operator",
+    meaning: "Several entries of the categorizer's directory claim one address. Its messages wait.",
+    remedy:
+      "Take the address from all entries but one, or let such mail fail with `categorizer.ldap.ambiguous`.",
+  },
   EFFECTS_NOT_FOUND: {
     owner: "operator",
     meaning: "The effect log has no record of the message or the shadow binding given.",

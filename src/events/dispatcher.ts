@@ -5,6 +5,7 @@ import { describeError } from "../core/errors.ts";
 import {
   type MessageStatus,
   type SinkResult,
+  type StoppingStatus,
   isMessageStatus,
   messageStatus,
   sinkResult,
@@ -42,7 +43,7 @@ export type RunScripts<Script> = (
 /** How the chain ended. `binding` is the sink that decided. */
 export type ChainOutcome =
   | { readonly kind: "passed" }
-  | { readonly kind: "status"; readonly status: Exclude<MessageStatus, 0>; readonly binding: Binding }
+  | { readonly kind: "status"; readonly status: StoppingStatus; readonly binding: Binding }
   | {
       readonly kind: "fault";
       readonly policy: "hold" | "badmail";
@@ -139,6 +140,8 @@ class Walk<Script> implements ScriptRunWatch {
   readonly #msg: MailMsg;
   readonly #effects: EffectRun<Script> | undefined;
   readonly #comparisons: OpenComparisons<Script> | undefined;
+  /** How far the message had come before these sinks. */
+  readonly #statusBefore: MessageStatus;
   #next: number;
   #matches: number[];
   /** When the native sink in hand was called. */
@@ -160,6 +163,7 @@ class Walk<Script> implements ScriptRunWatch {
     this.#firings = firings;
     this.#chain = chain;
     this.#msg = msg;
+    this.#statusBefore = msg.status;
     this.#next = from;
     this.#effects = effects;
     this.#comparisons = chain.hasShadows ? new OpenComparisons() : undefined;
@@ -331,7 +335,20 @@ class Walk<Script> implements ScriptRunWatch {
 
   #verdict(binding: Binding, result: SinkResult): ChainOutcome | undefined {
     const { status } = this.#msg;
-    if (status !== messageStatus.success) return { kind: "status", status, binding };
+    switch (status) {
+      case messageStatus.retry:
+      case messageStatus.abortDelivery:
+      case messageStatus.badMail:
+      case messageStatus.abandonDelivery:
+        return { kind: "status", status, binding };
+      case messageStatus.submitted:
+      case messageStatus.categorized:
+        // A sink says that the message has come further than this event.
+        if (status > this.#statusBefore) return PASSED;
+        break;
+      case messageStatus.success:
+        break;
+    }
     return result === sinkResult.skipRemaining ? PASSED : undefined;
   }
 

@@ -1,13 +1,26 @@
 // The transport's message as native sinks receive it (REFERENCE 4.6): envelope, recipients, content, private properties.
-import { isMailbox } from "../core/address.ts";
+import { requireMailbox } from "../core/address.ts";
 import type { Envelope, Origin, Recipient } from "../core/envelope.ts";
 import type { Splice } from "../core/splice.ts";
 import { type MessageStatus, messageStatus } from "../core/status.ts";
 import { Headers } from "../mime/headers.ts";
 import type { Content } from "./content.ts";
+import { MessageProperties } from "./message-properties.ts";
+import type { PropertyValue } from "./properties.ts";
+import { DEFAULT_PROPERTY_LIMITS, type PropertyLimits } from "./property-values.ts";
 import { RecipientList } from "./recipient-list.ts";
 
-export type PropertyValue = string | number | boolean;
+export type { PropertyValue } from "./properties.ts";
+
+/** What a message has to know of the service it is in. */
+export interface MessageSurroundings {
+  readonly limits: PropertyLimits;
+  /** IMMPID_MP_SERVER_VERSION. */
+  readonly serverVersion?: string | undefined;
+}
+
+const BARE_SURROUNDINGS: MessageSurroundings = { limits: DEFAULT_PROPERTY_LIMITS };
+const NOTHING_KEPT: ReadonlyMap<string, PropertyValue> = new Map();
 
 /** What a sink may change, as it was before the sink: a failed sink's changes are taken back as a whole. */
 export interface MailMsgSnapshot {
@@ -25,8 +38,7 @@ export class MailMsg {
   readonly origin: Origin;
   /** MP_STATUS_*: examined after each sink. */
   status: MessageStatus = messageStatus.success;
-  /** Private properties of sinks; they stay with the message until it is finished. */
-  readonly properties = new Map<string, PropertyValue>();
+  readonly surroundings: MessageSurroundings;
   /** Parts of this message that a sink sent their own way. The transport takes them. */
   readonly forks: MailMsg[] = [];
   /** Of a fork: the position in the chain from which it goes on. */
@@ -36,15 +48,33 @@ export class MailMsg {
   #recipients: RecipientList;
   #content: Content;
   #headers: Headers | undefined;
+  #properties: MessageProperties | undefined;
   #deferredUntil: number | undefined;
 
-  constructor(id: string, origin: Origin, envelope: Envelope, content: Content) {
+  constructor(
+    id: string,
+    origin: Origin,
+    envelope: Envelope,
+    content: Content,
+    surroundings: MessageSurroundings = BARE_SURROUNDINGS,
+  ) {
+    this.surroundings = surroundings;
     this.id = id;
     this.origin = origin;
     this.#envelope = envelope;
     this.#sender = envelope.sender;
-    this.#recipients = new RecipientList(envelope.recipients);
+    this.#recipients = new RecipientList(envelope.recipients, surroundings.limits);
     this.#content = content;
+  }
+
+  /** Properties of the original by number or name, and private ones, which stay with the message until it is finished. */
+  get properties(): MessageProperties {
+    return (this.#properties ??= new MessageProperties(this, this.surroundings.limits));
+  }
+
+  /** The properties that are kept with the message, for those who carry it on. */
+  get keptProperties(): ReadonlyMap<string, PropertyValue> {
+    return this.#properties ?? NOTHING_KEPT;
   }
 
   /** Reverse path without angle brackets; "" is the null sender. */
@@ -53,8 +83,7 @@ export class MailMsg {
   }
 
   set sender(address: string) {
-    if (address !== "" && !isMailbox(address))
-      throw new RangeError(`not a mailbox address: ${JSON.stringify(address.slice(0, 100))}`);
+    if (address !== "") requireMailbox(address);
     this.#sender = address;
   }
 
@@ -113,13 +142,14 @@ export class MailMsg {
    * remaining sinks. The original's ForkForRecipients.
    */
   forkForRecipients(id: string, wants: (recipient: Recipient) => boolean): MailMsg {
-    const moved = this.#recipients.items.filter((recipient) => wants(recipient));
-    const fork = new MailMsg(id, this.origin, { ...this.envelope, recipients: moved }, this.content);
-    for (const [name, value] of this.properties) fork.properties.set(name, value);
+    const moved: Recipient[] = [];
+    const left: Recipient[] = [];
+    for (const recipient of this.#recipients) (wants(recipient) ? moved : left).push(recipient);
+    const envelope = { ...this.envelope, recipients: moved };
+    const fork = new MailMsg(id, this.origin, envelope, this.content, this.surroundings);
+    if (this.keptProperties.size > 0) fork.properties.takeBack(this.keptProperties);
     fork.#deferredUntil = this.#deferredUntil;
-    this.#recipients = new RecipientList(
-      this.#recipients.items.filter((recipient) => !moved.includes(recipient)),
-    );
+    this.#recipients = new RecipientList(left, this.surroundings.limits);
     this.forks.push(fork);
     return fork;
   }
@@ -131,20 +161,18 @@ export class MailMsg {
       content: this.content,
       status: this.status,
       deferredUntil: this.#deferredUntil,
-      properties: this.properties.size === 0 ? this.properties : new Map(this.properties),
+      properties: this.keptProperties.size === 0 ? NOTHING_KEPT : new Map(this.keptProperties),
       forks: this.forks.length,
     };
   }
 
   restore(snapshot: MailMsgSnapshot): void {
     this.#sender = snapshot.sender;
-    this.#recipients = new RecipientList(snapshot.recipients);
+    this.#recipients = new RecipientList(snapshot.recipients, this.surroundings.limits);
     this.content = snapshot.content;
     this.status = snapshot.status;
     this.#deferredUntil = snapshot.deferredUntil;
     this.forks.length = snapshot.forks;
-    const properties = snapshot.properties === this.properties ? [] : [...snapshot.properties];
-    this.properties.clear();
-    for (const [name, value] of properties) this.properties.set(name, value);
+    this.#properties?.takeBack(snapshot.properties);
   }
 }

@@ -1,42 +1,32 @@
 // The recipients of a message as sinks see them (REFERENCE 4.6): edited in place by address, or copy-on-write as a whole.
-import { isMailbox, sameMailbox } from "../core/address.ts";
+import { domainOf, sameMailbox } from "../core/address.ts";
 import type { Recipient } from "../core/envelope.ts";
+import { NewRecipientList, createRecipient } from "./new-recipient-list.ts";
+import { DEFAULT_PROPERTY_LIMITS, type PropertyLimits, propertyInvalid } from "./property-values.ts";
+import { flagsOf } from "./recipient-flags.ts";
+import { type RecipientPlace, RecipientProperties } from "./recipient-properties.ts";
 
-/** A list under construction: what AllocNewList answers. Nothing takes effect before writeList(). */
-export class NewRecipientList {
-  readonly #items: Recipient[] = [];
-
-  get items(): readonly Recipient[] {
-    return this.#items;
-  }
-
-  /** Adds; an entry with the same address is replaced. `from` hands on the DSN options of an existing recipient. */
-  addPrimary(address: string, from?: Recipient): void {
-    const recipient = createRecipient(address, from);
-    const index = this.#items.findIndex((item) => sameMailbox(item.address, address));
-    if (index < 0) this.#items.push(recipient);
-    else this.#items[index] = recipient;
-  }
-
-  /** Adds unless the address is there already; the answer says whether it was added. */
-  addSecondary(address: string, from?: Recipient): boolean {
-    if (this.#items.some((item) => sameMailbox(item.address, address))) return false;
-    this.#items.push(createRecipient(address, from));
-    return true;
-  }
+/** The recipients of one domain. */
+export interface DomainRecipients {
+  /** In lower case; "" for addresses without one. */
+  readonly domain: string;
+  readonly recipients: readonly Recipient[];
 }
 
-function createRecipient(address: string, from?: Recipient): Recipient {
-  if (!isMailbox(address))
-    throw new RangeError(`not a mailbox address: ${JSON.stringify(address.slice(0, 100))}`);
-  return { ...from, address };
+/** The domain whose route a recipient takes: that of its address, unless IMMPID_RP_DOMAIN names another. */
+export function routedDomainOf({ address, properties }: Recipient): string {
+  const other = properties?.["RP_DOMAIN"];
+  return typeof other === "string" ? other.toLowerCase() : domainOf(address);
 }
 
 export class RecipientList {
+  readonly #limits: PropertyLimits;
   #items: readonly Recipient[];
+  #domains: { readonly of: readonly Recipient[]; readonly groups: readonly DomainRecipients[] } | undefined;
 
-  constructor(items: readonly Recipient[]) {
+  constructor(items: readonly Recipient[], limits: PropertyLimits = DEFAULT_PROPERTY_LIMITS) {
     this.#items = items;
+    this.#limits = limits;
   }
 
   get items(): readonly Recipient[] {
@@ -70,20 +60,76 @@ export class RecipientList {
     return removed;
   }
 
+  /** The properties of the recipient with this position or address. Throws RangeError when there is none. */
+  propertiesOf(which: number | string): RecipientProperties {
+    const found =
+      typeof which === "number"
+        ? this.#items[which]
+        : this.#items.find((item) => sameMailbox(item.address, which));
+    if (found === undefined) throw new RangeError(`there is no recipient ${which}`);
+    return new RecipientProperties(this.#placeOf(found), this.#limits);
+  }
+
+  /** The recipients whose RP_* flags are `flags` where `mask` has bits: the original's filter context. */
+  matching(flags: number, mask: number = flags): readonly Recipient[] {
+    return this.#items.filter((item) => (flagsOf(item) & mask) >>> 0 === flags >>> 0);
+  }
+
+  get domainCount(): number {
+    return this.domains.length;
+  }
+
+  /** Throws RangeError beyond the last one. */
+  domain(index: number): DomainRecipients {
+    const group = this.domains[index];
+    if (group === undefined) throw new RangeError(`there are ${this.domainCount} domains, none is ${index}`);
+    return group;
+  }
+
+  /** The recipients by the domain whose route they take, in the order in which the domains first occur. */
+  get domains(): readonly DomainRecipients[] {
+    if (this.#domains?.of !== this.#items) {
+      const groups = Map.groupBy(this.#items, routedDomainOf);
+      this.#domains = {
+        of: this.#items,
+        groups: [...groups].map(([domain, recipients]) => ({ domain, recipients })),
+      };
+    }
+    return this.#domains.groups;
+  }
+
   /** The original's AllocNewList: re-add everything wanted, then writeList. */
   newList(): NewRecipientList {
-    return new NewRecipientList();
+    return new NewRecipientList(this.#limits);
   }
 
   writeList(list: NewRecipientList): void {
-    this.#items = list.items.slice();
+    this.#items = list.items;
   }
 
-  /** Replaces all addresses; those that stay keep their DSN options. */
+  /** Replaces all addresses; those that stay keep their properties. */
   replaceAddresses(addresses: readonly string[]): void {
     const old = new Map(this.#items.map((item) => [item.address.toLowerCase(), item]));
     const list = this.newList();
     for (const address of addresses) list.addSecondary(address, old.get(address.toLowerCase()));
     this.writeList(list);
+  }
+
+  /** Recipients are found again by identity: positions move when others come and go. */
+  #placeOf(recipient: Recipient): RecipientPlace {
+    let current = recipient;
+    return {
+      get recipient() {
+        return current;
+      },
+      replace: (changed) => {
+        const index = this.#items.indexOf(current);
+        if (index < 0) throw new RangeError(`${current.address} is no longer a recipient`);
+        if (!sameMailbox(changed.address, current.address) && this.has(changed.address))
+          throw propertyInvalid("RP_ADDRESS_SMTP", `would be a duplicate: ${changed.address}`);
+        this.#items = this.#items.with(index, changed);
+        current = changed;
+      },
+    };
   }
 }

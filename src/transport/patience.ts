@@ -29,10 +29,11 @@ export class Patience {
     this.#parts = parts;
   }
 
-  /** What the operator holds does not age. */
+  /** What the operator holds, or a sink wants left alone, does not age. */
   check(message: QueuedMessage, now = this.#parts.clock.now()): void {
     const { deliveries, endings, waiting, writes } = this.#parts;
-    if (message.held?.by === "operator" || writes.has(message)) return;
+    const { held } = message;
+    if (held?.by === "operator" || held?.abandoned === true || writes.has(message)) return;
     if (message.phase === "submission" && !waiting.has(message)) return;
     // What sinks put off begins to age when it may leave.
     const since = Math.max(message.origin.arrivalTime, message.notBefore ?? 0);

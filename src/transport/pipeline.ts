@@ -151,7 +151,7 @@ export class Pipeline<Script> {
   #submitted(message: QueuedMessage, verdict: SubmissionVerdict): void {
     switch (verdict.kind) {
       case "submitted":
-        this.#passed(message, verdict.forked);
+        this.#passed(message, verdict.forked, verdict.isCategorized);
         break;
       case "discarded":
         this.#endings.discard(message, verdict.reason);
@@ -162,6 +162,9 @@ export class Pipeline<Script> {
       case "hold":
       case "retry":
         this.#postpone(message, verdict.reason, verdict.kind === "hold");
+        break;
+      case "abandoned":
+        this.#abandon(message, verdict.reason);
         break;
     }
   }
@@ -184,12 +187,25 @@ export class Pipeline<Script> {
     this.#patience.check(message);
   }
 
+  /** MP_STATUS_ABANDON_DELIVERY: it stays as the store has it, and is taken up from there at the next start. */
+  #abandon(message: QueuedMessage, reason: HoldReason): void {
+    message.held = reason;
+    message.nextAttempt = undefined;
+    this.#parts.steps.postponed(message, reason);
+    this.#parts.log.warn(
+      { message: message.id, reason: reason.text },
+      "message left alone until the restart",
+    );
+    this.#states.drop(message);
+    this.#parts.waiting.add(message, reason);
+  }
+
   /** On to the sinks of the next event that has any, with what these left: a message that one of them holds comes back to that event. */
-  #passed(message: QueuedMessage, forked: boolean): void {
+  #passed(message: QueuedMessage, forked: boolean, isCategorized = false): void {
     message.held = undefined;
     message.attempts = 0;
     message.nextAttempt = undefined;
-    const next = this.#parts.submission.nextStage(message.stage);
+    const next = this.#parts.submission.nextStage(isCategorized ? "OnPreCategorize" : message.stage);
     if (next === undefined) {
       this.#startDelivery(message, forked);
       return;

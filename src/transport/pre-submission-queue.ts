@@ -73,4 +73,5 @@ export class PreSubmissionQueue {
   }
 }
 
-const waitsForPeople = ({ held }: QueuedMessage): boolean => held?.by === "operator" || held?.poison === true;
+const waitsForPeople = ({ held }: QueuedMessage): boolean =>
+  held?.by === "operator" || held?.poison === true || held?.abandoned === true;

@@ -37,12 +37,11 @@ export function createQueueAdmin<Script>(
       const message = pipeline.messages.get(id);
       return message === undefined ? undefined : entryOf(pipeline, waiting, message);
     },
-    retry: (ids) =>
-      count(ids, (message) => message.held?.by !== "operator" && tryNow(pipeline, waiting, message)),
+    retry: (ids) => count(ids, (message) => mayRetry(message) && tryNow(pipeline, waiting, message)),
     retryDomain: (domain) =>
       selected([]).filter(
         (message) =>
-          message.held?.by !== "operator" &&
+          mayRetry(message) &&
           pendingAddresses(message).some((address) => domainOf(address).toLowerCase() === domain) &&
           tryNow(pipeline, waiting, message),
       ).length,
@@ -52,6 +51,8 @@ export function createQueueAdmin<Script>(
     remove: (ids) => count(ids, (message) => remove(pipeline, message)),
   };
 }
+
+const mayRetry = ({ held }: QueuedMessage): boolean => held?.by !== "operator" && held?.abandoned !== true;
 
 function tryNow<Script>(
   pipeline: Pipeline<Script>,
@@ -126,6 +127,7 @@ function adviceFor({ id, held }: QueuedMessage): string | undefined {
   if (held === undefined) return undefined;
   const release = `onarrival queue release ${id}`;
   if (held.by === "operator") return release;
+  if (held.abandoned === true) return `it goes on when the service restarts, or now: ${release}`;
   if (held.scriptName === undefined) return `correct the sink; tried again by itself, or now: ${release}`;
   const correct = `save a corrected ${held.scriptName} and it goes on by itself`;
   return held.poison === true

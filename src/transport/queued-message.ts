@@ -4,7 +4,8 @@ import type { Envelope, Origin, Recipient } from "../core/envelope.ts";
 import { type Reply, reply } from "../core/reply.ts";
 import type { MailEvent } from "../events/catalog.ts";
 import type { Content } from "../message/content.ts";
-import type { PropertyValue } from "../message/mail-msg.ts";
+import type { PropertyValue } from "../message/properties.ts";
+import { withoutVolatileFlags } from "../message/recipient-flags.ts";
 import type { RecipientState } from "./queue-view.ts";
 
 /** One recipient and how it stands. */
@@ -28,6 +29,8 @@ export interface HoldReason {
   readonly scriptName?: string | undefined;
   /** It ended a sandbox process twice: not tried again before the script changes or somebody releases it. */
   readonly poison?: boolean | undefined;
+  /** A sink wants it left alone until the service restarts; not saved, so the restart does not know of it. */
+  readonly abandoned?: boolean | undefined;
   readonly text: string;
 }
 
@@ -138,14 +141,14 @@ export function formatState(message: QueuedMessage): string {
     sender: message.envelope.sender,
     size: message.size,
     recipients: records.map(({ recipient, state, lastReply, remote, unreported }) => ({
-      ...recipient,
+      ...withoutVolatileFlags(recipient),
       state: unreported === true ? "pending" : state,
       lastReply,
       remote,
     })),
     attempts: message.attempts,
     nextAttempt: message.nextAttempt,
-    held: message.held,
+    held: message.held?.abandoned === true ? undefined : message.held,
     notBefore: message.notBefore,
     delayNoticeSent: message.delayNoticeSent,
     resumeAt: message.resumeAt,

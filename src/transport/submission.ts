@@ -1,19 +1,24 @@
 // Steps 3, 4 and 6: the sinks of one of the three mail events on one message, and what their answer means for it (DESIGN 4).
 import type { Recipient } from "../core/envelope.ts";
 import { type Logger } from "../core/logger.ts";
-import { messageStatus } from "../core/status.ts";
+import { type MessageStatus, messageStatus } from "../core/status.ts";
 import { MAIL_EVENTS, type MailEvent } from "../events/catalog.ts";
 import type { ChainOutcome, Dispatcher, SinkChain } from "../events/dispatcher.ts";
 import type { EffectRecorder, EffectRun, RunEnd } from "../events/effects.ts";
 import type { Content } from "../message/content.ts";
-import { MailMsg } from "../message/mail-msg.ts";
+import { MailMsg, type MessageSurroundings } from "../message/mail-msg.ts";
 import type { MessageSteps } from "./message-steps.ts";
-import { type HoldReason, type QueuedMessage, createQueuedMessage } from "./queued-message.ts";
+import { type HoldReason, NO_PROPERTIES, type QueuedMessage, createQueuedMessage } from "./queued-message.ts";
 
 /** What happens to the message next. */
 export type SubmissionVerdict =
   /** `forked`: the store still has the message as it was before its forks left. */
-  | { readonly kind: "submitted"; readonly forked: boolean }
+  | {
+      readonly kind: "submitted";
+      readonly forked: boolean;
+      /** A sink says that what comes before OnPostCategorize is done. */
+      readonly isCategorized?: true;
+    }
   /** Every recipient still there is recorded as discarded by this sink. */
   | { readonly kind: "discarded"; readonly reason: string }
   | {
@@ -24,7 +29,9 @@ export type SubmissionVerdict =
       readonly edited?: MailMsg | undefined;
     }
   | { readonly kind: "retry"; readonly reason: HoldReason }
-  | { readonly kind: "hold"; readonly reason: HoldReason };
+  | { readonly kind: "hold"; readonly reason: HoldReason }
+  /** Nothing is done with it before the service starts again. */
+  | { readonly kind: "abandoned"; readonly reason: HoldReason };
 
 /** Sinks sent recipients their own way: the forks have to be durable before the rest is concluded. */
 export interface ForkedResult {
@@ -42,6 +49,13 @@ export type SubmissionResult =
 const NO_RECIPIENT = "the sinks left no recipient";
 const SUBMITTED: SubmissionVerdict = { kind: "submitted", forked: false };
 
+/** What sinks read as the status of a message that has come as far as their event. */
+const STATUS_AT: Readonly<Record<MailEvent, MessageStatus>> = {
+  OnTransportSubmission: messageStatus.success,
+  OnPreCategorize: messageStatus.submitted,
+  OnPostCategorize: messageStatus.categorized,
+};
+
 export interface SubmissionParts<Script> {
   readonly dispatcher: Dispatcher<Script>;
   /** The bindings of the event that are live now. */
@@ -49,6 +63,8 @@ export interface SubmissionParts<Script> {
   /** Absent: nobody keeps what the sinks did. */
   readonly effects?: EffectRecorder<Script> | undefined;
   readonly steps: MessageSteps;
+  /** Absent: the bounds of properties are those of the schema's defaults. */
+  readonly surroundings?: MessageSurroundings | undefined;
   readonly log: Logger;
 }
 
@@ -81,9 +97,10 @@ export class Submission<Script> {
       message.resumeAt,
     );
     if (chain.sinks.length === 0) return this.#recorded(effects, undefined, SUBMITTED);
-    const msg = new MailMsg(message.id, message.origin, message.envelope, content);
+    const msg = new MailMsg(message.id, message.origin, message.envelope, content, this.#parts.surroundings);
+    msg.status = STATUS_AT[stage];
     if (message.notBefore !== undefined) msg.deferredDeliveryTime = new Date(message.notBefore);
-    for (const [name, value] of message.properties) msg.properties.set(name, value);
+    if (message.properties.size > 0) msg.properties.takeBack(message.properties);
     const outcome = this.#parts.dispatcher.dispatch(chain, msg, message.resumeAt, effects);
     const { recipients } = message.envelope;
     const end = (settled: ChainOutcome): SubmissionResult =>
@@ -156,6 +173,8 @@ function endOf(result: Exclude<SubmissionResult, ForkedResult>): RunEnd {
     case "hold":
     case "retry":
       return { kind: result.kind, text: result.reason.text };
+    case "abandoned":
+      return { kind: "hold", text: result.reason.text };
   }
 }
 
@@ -167,7 +186,9 @@ function concludeForked(
   outcome: ChainOutcome,
 ): SubmissionResult {
   const repeats =
-    outcome.kind === "fault" || (outcome.kind === "status" && outcome.status === messageStatus.retry);
+    outcome.kind === "fault" ||
+    (outcome.kind === "status" &&
+      (outcome.status === messageStatus.retry || outcome.status === messageStatus.abandonDelivery));
   if (msg.forks.length === 0 || repeats) return conclude(message, msg, original, outcome);
   return {
     kind: "forked",
@@ -189,7 +210,7 @@ function conclude(
     case "passed":
       adopt(message, msg, original);
       if (msg.recipients.count === 0) return { kind: "discarded", reason: NO_RECIPIENT };
-      return msg.forks.length === 0 ? SUBMITTED : { kind: "submitted", forked: true };
+      return submitted(message, msg);
     case "status":
       return judgeStatus(msg, outcome);
     case "fault": {
@@ -210,6 +231,13 @@ function conclude(
       };
     }
   }
+}
+
+function submitted({ stage }: QueuedMessage, msg: MailMsg): SubmissionVerdict {
+  const forked = msg.forks.length > 0;
+  if (msg.status === messageStatus.categorized && stage !== "OnPostCategorize")
+    return { kind: "submitted", forked, isCategorized: true };
+  return forked ? { kind: "submitted", forked } : SUBMITTED;
 }
 
 function judgeStatus(
@@ -235,19 +263,34 @@ function judgeStatus(
         reason: `sent to Badmail by ${binding.displayName}`,
         edited: msg,
       };
+    case messageStatus.abandonDelivery:
+      return {
+        kind: "abandoned",
+        reason: {
+          by: "sink",
+          binding: binding.displayName,
+          abandoned: true,
+          text: `${binding.displayName} wants it left alone until the service restarts`,
+        },
+      };
   }
 }
 
 function adopt(message: QueuedMessage, msg: MailMsg, original: Content): void {
   message.envelope = msg.envelope;
   message.notBefore = msg.deferredDeliveryTime?.getTime();
-  if (msg.properties.size > 0) message.properties = new Map(msg.properties);
+  keepProperties(message, msg);
   const { content } = msg;
   message.content = content;
   message.size = content.size;
   if (content === original) return;
   message.edits = "unsaved";
   message.crlfOnly = false;
+}
+
+function keepProperties(message: QueuedMessage, { keptProperties }: MailMsg): void {
+  if (keptProperties.size > 0) message.properties = new Map(keptProperties);
+  else if (message.properties.size > 0) message.properties = NO_PROPERTIES;
 }
 
 /** A fork as a message of its own, which goes on with the sinks that `from` has not met yet. */
@@ -257,6 +300,6 @@ export function forkedMessage(fork: MailMsg, from: Pick<QueuedMessage, "stage">)
   message.resumeAt = fork.resumeAt;
   message.notBefore = fork.deferredDeliveryTime?.getTime();
   message.crlfOnly = false;
-  if (fork.properties.size > 0) message.properties = new Map(fork.properties);
+  keepProperties(message, fork);
   return message;
 }

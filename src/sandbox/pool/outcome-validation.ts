@@ -3,7 +3,7 @@
 import { isMailbox } from "../../core/address.ts";
 import type { Frame } from "../../core/frames.ts";
 import { areValidSplices, type Splice } from "../../core/splice.ts";
-import { isMessageStatus } from "../../core/status.ts";
+import { isScriptStatus } from "../../core/status.ts";
 import { MAX_CHANGE_CHARS, MAX_CHANGE_NOTES } from "../../../runtime/contract.ts";
 import type {
   CallOutcome,
@@ -164,7 +164,7 @@ class OutcomeReader {
     require(typeof outcome.readBody === "boolean" &&
       isCount(outcome.micros) &&
       isCount(outcome.logsDropped), "done: counters");
-    require(outcome.status === undefined || isMessageStatus(outcome.status), "done: status");
+    require(outcome.status === undefined || isScriptStatus(outcome.status), "done: status");
     require(isOptional(outcome.fault, isFault), "done: fault");
     require(isOptional(outcome.heapBytes, isCount), "done: heap");
     // A fault ends the run unless the binding continues; skip ends it always. A status other than success may, and so may
