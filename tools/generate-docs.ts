@@ -5,6 +5,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { Command, type Argument, type Option } from "commander";
 import { z } from "zod";
+import { DOMAIN_KEYS, INHERITED_KEYS, fileSchema } from "../src/config/inheritance.ts";
 import { configSchema } from "../src/config/schema.ts";
 import { ERROR_CODES } from "../src/core/errors.ts";
 import { EVENTS } from "../src/events/catalog.ts";
@@ -19,7 +20,10 @@ type Schema = z.core.JSONSchema.JSONSchema;
 export async function generateDocs(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["docs/settings.md", settingsPage()],
-    ["docs/onarrival.schema.json", `${JSON.stringify(jsonSchema(), undefined, 2)}\n`],
+    [
+      "docs/onarrival.schema.json",
+      `${JSON.stringify({ title: "onarrival.yaml", ...fileSchema(jsonSchema()) }, undefined, 2)}\n`,
+    ],
     ["docs/errors.md", errorsPage()],
     ["docs/cli.md", await cliPage()],
     ["docs/events/README.md", eventsPage()],
@@ -51,7 +55,7 @@ function jsonSchema(): Schema {
       if (value !== undefined) made.default = value;
     },
   });
-  return { title: "onarrival.yaml", ...schema };
+  return schema;
 }
 
 const isSchema = (value: unknown): value is Schema =>
@@ -97,19 +101,31 @@ function defaultText(schema: Schema): string {
   return `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
 }
 
+const SERVER_PREFIX = "virtualServers[].";
+
+function levelsOf(at: string): string {
+  if (!at.startsWith(SERVER_PREFIX)) return "service";
+  const key = at.slice(SERVER_PREFIX.length);
+  if (!INHERITED_KEYS.includes(key.split(/[.[]/, 1)[0] ?? "")) return "server";
+  const domainKey = DOMAIN_KEYS[key];
+  return `service, server${domainKey === undefined ? "" : `, domain (\`${domainKey}\`)`}`;
+}
+
 function settingsPage(): string {
   const rows = [...leaves(jsonSchema(), "")].map(([at, schema]) => [
     `\`${at}\``,
     typeName(schema),
     defaultText(schema),
     typeof schema["unit"] === "string" ? schema["unit"] : "",
+    levelsOf(at),
     typeof schema["applies"] === "string" ? schema["applies"] : "",
     schema.description ?? "",
   ]);
   return page(
     "Settings",
     "Every key of `onarrival.yaml`. A size is a number of bytes or a text such as `32MiB` or `10MB`; paths are relative to the file. `live` settings take effect when the file is saved (`watchConfig`) or at SIGHUP, `restart` settings when the service starts again. An unknown key is an error. Editors complete and check the file with `# yaml-language-server: $schema=docs/onarrival.schema.json` in its first line.",
-    table(["Key", "Type", "Default", "Unit", "Takes effect", "Meaning"], rows),
+    "`Level` says where a key may stand. `service`: at the top of the file, once. `server`: in an entry of `virtualServers`. `service, server`: there, and without `virtualServers[].` in front also at the top of the file, for every virtual server that does not say otherwise; a server overrides such settings key by key, and lists as a whole; `null` takes an inherited key away. `domain`: the named key says something else for single domains.",
+    table(["Key", "Type", "Default", "Unit", "Level", "Takes effect", "Meaning"], rows),
   );
 }
 

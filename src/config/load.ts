@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
+import { checkInherited, inherit, knownSchema, placeIssues } from "./inheritance.ts";
 import { describeIssues, describeSyntax, formatPath, type Source } from "./problems.ts";
 import {
   configSchema,
@@ -13,6 +14,7 @@ import {
   type CheckedConfig,
   type Config,
 } from "./schema.ts";
+import { folderConflicts } from "./server-folders.ts";
 import { normalizeGuid, parseHostPort } from "./values.ts";
 
 export const DEFAULT_CONFIG_FILE = "onarrival.yaml";
@@ -65,9 +67,12 @@ export function checkConfig(text: string, name: string): CheckedConfig {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
   const source: Source = { name, document, lines };
   if (document.errors.length > 0) throw invalid(describeSyntax(source, document.errors));
-  const result = configSchema.safeParse(plainValue(source) ?? {});
-  if (!result.success) throw invalid(describeIssues(result.error.issues, configSchema, source));
-  return result.data;
+  const value = plainValue(source) ?? {};
+  const result = configSchema.safeParse(inherit(value));
+  const issues = [...checkInherited(value), ...placeIssues(result.error?.issues ?? [], value)];
+  if (result.success && issues.length === 0) return result.data;
+  // What a server inherits is wrong in each of them.
+  throw invalid([...new Set(describeIssues(issues, knownSchema, source))]);
 }
 
 /** Resolving aliases may fail: a missing anchor, or a "billion laughs" that the parser refuses to expand. */
@@ -189,16 +194,26 @@ function applyOverrides(config: Config, overrides: ConfigOverrides): Config {
   const { listen } = overrides;
   const wrong = (listen ?? []).find((address) => parseHostPort(address) === undefined);
   if (wrong !== undefined) throw new OnArrivalError("WRONG_USE", `--listen ${wrong}: must be HOST:PORT`);
-  return {
+  const overridden = {
     ...config,
-    mailroot: overrides.mailroot === undefined ? config.mailroot : path.resolve(overrides.mailroot),
+    mailroot: mailroot === undefined ? config.mailroot : path.resolve(mailroot),
     scripts:
       overrides.scripts === undefined
         ? config.scripts
         : { ...config.scripts, folder: path.resolve(overrides.scripts) },
-    // Flags name one set of addresses: the first virtual server takes them.
+    // Flags name one set of addresses and one mailroot: the first virtual server takes them.
     virtualServers: config.virtualServers.map((server, index) =>
-      index === 0 && listen !== undefined && listen.length > 0 ? { ...server, listen: [...listen] } : server,
+      index > 0
+        ? server
+        : {
+            ...server,
+            listen: listen === undefined || listen.length === 0 ? server.listen : [...listen],
+            mailroot: mailroot === undefined ? server.mailroot : undefined,
+          },
+  const { mailroot } = overrides;
     ),
   };
 }
+  const [conflict] = folderConflicts(overridden);
+  if (conflict !== undefined) throw new OnArrivalError("WRONG_USE", `--mailroot: ${conflict.why}`);
+  return overridden;

@@ -1,6 +1,6 @@
 // Says what is wrong with a configuration file, one line per problem, with line and column of the key in question.
 import { isMap, isNode, isScalar, isSeq, type Document, type LineCounter } from "yaml";
-import { z } from "zod";
+import type { z } from "zod";
 import { suggest } from "./suggest.ts";
 
 type Path = readonly PropertyKey[];
@@ -64,8 +64,8 @@ function where(source: Source | undefined, at: Position | undefined): string {
 }
 
 /** Keys that the schema knows at this path. */
-function knownKeys(schema: z.ZodType, path: Path): string[] {
-  let node: z.core.JSONSchema.JSONSchema | undefined = z.toJSONSchema(schema, { io: "input" });
+function knownKeys(schema: z.core.JSONSchema.JSONSchema, path: Path): string[] {
+  let node: z.core.JSONSchema.JSONSchema | undefined = schema;
   for (const step of path) {
     const next: unknown = typeof step === "number" ? node?.items : node?.properties?.[String(step)];
     node = isSchema(next) ? next : undefined;
@@ -79,13 +79,13 @@ const isSchema = (value: unknown): value is z.core.JSONSchema.JSONSchema =>
 /** One line per problem of the checked value. */
 export function describeIssues(
   issues: readonly z.core.$ZodIssue[],
-  schema: z.ZodType,
+  schema: () => z.core.JSONSchema.JSONSchema,
   source: Source | undefined,
 ): string[] {
   const lines: string[] = [];
   for (const issue of issues) {
     if (issue.code === "unrecognized_keys") {
-      const known = knownKeys(schema, issue.path);
+      const known = knownKeys(schema(), issue.path);
       for (const key of issue.keys) {
         const path = [...issue.path, key];
         const near = suggest(key, known);

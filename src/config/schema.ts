@@ -7,6 +7,7 @@ import { dnsSchema } from "./authentication-schema.ts";
 import { bindingSchema } from "./binding-schema.ts";
 import { capabilitySettings } from "./capability-schema.ts";
 import { admin, tracking } from "./observe-schema.ts";
+import { folderConflicts } from "./server-folders.ts";
 import { virtualServerSchema } from "./server-schema.ts";
 import { count, milliseconds, size, restart, live } from "./values.ts";
 
@@ -258,6 +259,9 @@ export const configSchema = z
         path: ["virtualServers", index, "name"],
         message: "is the name of an earlier virtual server",
       });
+    }
+    for (const { index, why } of folderConflicts(config)) {
+      context.addIssue({ code: "custom", path: ["virtualServers", index, "mailroot"], message: why });
     }
     for (const index of duplicates(config.bindings, (binding) => binding.id)) {
       context.addIssue({

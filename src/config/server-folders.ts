@@ -1,6 +1,12 @@
 // Where the files of a virtual server are: its mailroot, and what lies in it (REFERENCE 6.4).
 import path from "node:path";
-import type { Config, VirtualServerSettings } from "./schema.ts";
+import type { VirtualServerSettings } from "./schema.ts";
+
+interface Mailroots {
+  readonly mailroot: string;
+  readonly virtualServers: readonly Pick<VirtualServerSettings, "name" | "mailroot">[];
+}
+type ServerMailroot = Mailroots["virtualServers"][number];
 
 export interface ServerFolders {
   readonly mailroot: string;
@@ -11,7 +17,7 @@ export interface ServerFolders {
 }
 
 /** The first virtual server lives in the mailroot of the service, each further one in a folder of its own there. */
-export function serverFolders(config: Config, server: VirtualServerSettings): ServerFolders {
+export function serverFolders(config: Mailroots, server: ServerMailroot): ServerFolders {
   const mailroot = server.mailroot ?? usualMailroot(config, server);
   return {
     mailroot,
@@ -22,8 +28,42 @@ export function serverFolders(config: Config, server: VirtualServerSettings): Se
   };
 }
 
-const usualMailroot = ({ mailroot, virtualServers }: Config, { name }: VirtualServerSettings): string =>
+const usualMailroot = ({ mailroot, virtualServers }: Mailroots, { name }: ServerMailroot): string =>
   virtualServers[0]?.name === name ? mailroot : path.join(mailroot, folderName(name));
 
 /** The name of a virtual server is free text. */
 export const folderName = (name: string): string => name.replaceAll(/[^\w.-]/g, "_").replace(/^\.+/, "_");
+
+/** What the service itself keeps in its mailroot. */
+const SERVICE_FOLDERS = ["Effects", "Protocol", "Scripts", "Tracking"];
+/** Where names that differ in case only are one file. */
+const FOLDS_CASE = process.platform === "win32" || process.platform === "darwin";
+
+/** Virtual servers, by their position, whose files would get among those of an earlier one or of the service. */
+export function folderConflicts(config: Mailroots): { readonly index: number; readonly why: string }[] {
+  const taken = SERVICE_FOLDERS.map((name) => ({
+    folder: resolved(path.join(config.mailroot, name)),
+    of: "the service itself",
+  }));
+  const conflicts: { index: number; why: string }[] = [];
+  for (const [index, server] of config.virtualServers.entries()) {
+    const { mailroot, ...folders } = serverFolders(config, server);
+    const own = Object.values(folders).map(resolved);
+    const met = taken.find(({ folder }) => own.some((one) => isWithin(one, folder) || isWithin(folder, one)));
+    if (met !== undefined)
+      conflicts.push({
+        index,
+        why: `${mailroot} has files of ${met.of} in it: give each virtual server a mailroot of its own`,
+      });
+    taken.push(...own.map((folder) => ({ folder, of: `the virtual server "${server.name}"` })));
+  }
+  return conflicts;
+}
+
+const resolved = (folder: string): string => {
+  const absolute = path.resolve(folder);
+  return FOLDS_CASE ? absolute.toLowerCase() : absolute;
+};
+
+const isWithin = (folder: string, outer: string): boolean =>
+  folder === outer || folder.startsWith(outer + path.sep);
