@@ -111,7 +111,8 @@ export class MessageProperties extends Map<string, PropertyValue> {
   #read(key: number | string): AnyPropertyValue | undefined {
     const known = messagePropertyTable.find(key);
     if (known === undefined) return super.get(keyText(key));
-    const kept = super.get(known.name);
+    // A fact of the arrival stays one, whatever a sink of a protocol event wrote under its name.
+    const kept = known.access === "write" ? super.get(known.name) : undefined;
     return kept === undefined ? readComputed(this.#msg, known.name) : fromKept(known, kept);
   }
 

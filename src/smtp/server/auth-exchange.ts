@@ -35,6 +35,8 @@ export class AuthExchange {
   readonly #wire: Wire;
   readonly #state: SessionState;
   readonly #ask: AskLine;
+  /** Of the exchange in hand. */
+  #mechanism: string | undefined;
   #failures = 0;
 
   constructor(parts: SessionParts, wire: Wire, state: SessionState, ask: AskLine) {
@@ -76,6 +78,7 @@ export class AuthExchange {
     const name = mechanism.toUpperCase();
     if (!this.mechanisms.includes(name))
       return verdict(reply(504, "5.4", "Unrecognized authentication type"));
+    this.#mechanism = name;
     if (name === "XOAUTH2") return this.#accessToken(initial);
     return name === "PLAIN" ? this.#plain(initial) : this.#login(initial);
   }
@@ -138,7 +141,9 @@ export class AuthExchange {
       return verdict(reply(454, "7.0", "Temporary authentication failure"));
     }
     lockout.forgive(address);
-    return verdict(reply(235, "7.0", "Authentication successful"), () => this.#state.setUser(user));
+    return verdict(reply(235, "7.0", "Authentication successful"), () =>
+      this.#state.setUser(user, this.#mechanism),
+    );
   }
 
   async #refuse(user: string): Promise<Verdict> {

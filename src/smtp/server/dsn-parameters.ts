@@ -1,4 +1,4 @@
-// The parameters of delivery status notifications (RFC 3461 §4), decoded. Each answers undefined for a value it refuses.
+// The parameters of delivery status notifications (RFC 3461 §4), and AUTH= in the same coding, decoded. Each answers undefined for a value it refuses.
 import type { NotifyCondition } from "../../core/envelope.ts";
 
 /** RFC 3461 §4.4 and §4.2: lengths of the encoded values. */
@@ -24,6 +24,12 @@ function decodeXtext(value: string, pattern: RegExp): string | undefined {
 
 export function parseEnvelopeId(value: string | undefined): string | undefined {
   if (value === undefined || value.length > MAX_ENVELOPE_ID) return undefined;
+  return decodeXtext(value, XTEXT);
+}
+
+/** RFC 4954 §5. */
+export function parseSubmitter(value: string | undefined): string | undefined {
+  if (value === undefined || value.length > MAX_ORIGINAL_RECIPIENT) return undefined;
   return decodeXtext(value, XTEXT);
 }
 

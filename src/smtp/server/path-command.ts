@@ -7,6 +7,7 @@ import {
   parseNotify,
   parseOriginalRecipient,
   parseReturnContent,
+  parseSubmitter,
 } from "./dsn-parameters.ts";
 import type { Keyword } from "../../core/esmtp-keywords.ts";
 
@@ -19,6 +20,8 @@ export interface MailCommand {
   readonly requireTls: boolean;
   readonly envelopeId: string | undefined;
   readonly returnContent: "FULL" | "HDRS" | undefined;
+  /** AUTH=, decoded: who the client says wrote it. */
+  readonly submitter: string | undefined;
 }
 
 export interface RcptCommand {
@@ -60,6 +63,7 @@ export function parseMail(line: string, scope: CommandScope): Parsed<MailCommand
     requireTls: false,
     envelopeId: undefined,
     returnContent: undefined,
+    submitter: undefined,
   };
   const fault = readParameters(line, path.end, mail, (to, keyword, value) =>
     isServed(MAIL_PARAMETERS[keyword], scope) ? applyMailParameter(to, keyword, value) : UNKNOWN_PARAMETER,
@@ -205,7 +209,8 @@ function applyMailParameter(
       to.requireTls = true;
       return value === undefined ? undefined : BAD_PARAMETER;
     case "AUTH":
-      // RFC 4954 §5: who does not trust the client treats it as AUTH=<>, which means nothing to us.
+      // RFC 4954 §5: who does not trust the client treats it as AUTH=<>. It is there for sinks, and means nothing to us.
+      to.submitter = parseSubmitter(value);
       return value === undefined ? BAD_PARAMETER : undefined;
     default:
       return applyReportParameter(to, keyword, value);

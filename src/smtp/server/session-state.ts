@@ -12,6 +12,7 @@ export class SessionState {
   client: ClientFacts | undefined;
   isExtended = false;
   user: string | undefined;
+  #authMechanism: string | undefined;
   /** What a sink decided about relaying; absent: the settings do. */
   relayGrant: boolean | undefined;
   reverseName: string | undefined;
@@ -81,8 +82,10 @@ export class SessionState {
     this.client = this.#factsFor(heloDomain);
   }
 
-  setUser(user: string | undefined): void {
+  /** `mechanism` is absent when a sink says so. */
+  setUser(user: string | undefined, mechanism?: string): void {
     this.user = user;
+    this.#authMechanism = mechanism;
     this.#refreshFacts();
   }
 
@@ -123,6 +126,15 @@ export class SessionState {
       isSecure: this.#wire.isSecure,
       isAuthenticated: this.user !== undefined,
     });
-    return { address, heloDomain, user: this.user, mayRelay: this.mayRelay, trace };
+    return {
+      address,
+      heloDomain,
+      user: this.user,
+      authMechanism: this.user === undefined ? undefined : this.#authMechanism,
+      serverAddress: this.#wire.localAddress,
+      serverPort: this.#wire.localPort,
+      mayRelay: this.mayRelay,
+      trace,
+    };
   }
 }

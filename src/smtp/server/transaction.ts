@@ -27,6 +27,11 @@ export interface ClientFacts {
   readonly address: string;
   readonly heloDomain: string;
   readonly user: string | undefined;
+  /** The mechanism of AUTH that proved it. */
+  readonly authMechanism: string | undefined;
+  /** Ours, as the client reached it. */
+  readonly serverAddress: string;
+  readonly serverPort: number;
   /** Recipients of foreign domains are taken. */
   readonly mayRelay: boolean;
   readonly trace: TraceStart;
@@ -212,14 +217,18 @@ export class Transaction {
   }
 
   #origin(now: number): Origin {
-    const { address, heloDomain, user } = this.#client;
+    const { address, heloDomain, user, authMechanism, serverAddress, serverPort } = this.#client;
     const origin: Origin = {
       via: "smtp",
       arrivalTime: now,
       server: this.#parts.settings.name,
       clientAddress: address,
       heloDomain,
+      serverAddress,
+      serverPort,
       user,
+      authMechanism,
+      mailFromAuth: this.#mail.submitter,
       crlfOnly: this.#parts.settings.bareLineEndings === "reject" && !this.isBinary ? true : undefined,
     };
     return this.#forwarded === undefined ? origin : { ...origin, forwarded: definedOf(this.#forwarded) };

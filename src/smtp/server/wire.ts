@@ -7,6 +7,7 @@ export interface Wire {
   readonly remoteAddress: string;
   /** Ours, as the client reached it. */
   readonly localAddress: string;
+  readonly localPort: number;
   readonly isSecure: boolean;
   /** The client sent more than what has been handed to the conversation. */
   readonly hasPendingInput: boolean;
