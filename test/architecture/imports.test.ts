@@ -55,6 +55,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   zod: ["src/config/"],
   commander: ["src/cli/"],
   mailauth: ["src/authentication/"],
+  ldapts: ["src/transport/categorizer/ldap-connection.ts"],
 };
 
 /** Words and bytes: they must run anywhere, so no file, network or process. */
@@ -105,7 +106,9 @@ function packageProblem(file: string, room: string, specifier: string): string |
   const name = specifier.startsWith("@") ? parts.slice(0, 2).join("/") : (parts[0] ?? "");
   const doors = DOORS[name];
   if (doors === undefined) return `${file} imports ${name}, which has no door`;
-  return doors.includes(room) ? undefined : `${file} imports ${name}, whose door is ${doors.join(", ")}`;
+  return doors.includes(room) || doors.includes(file)
+    ? undefined
+    : `${file} imports ${name}, whose door is ${doors.join(", ")}`;
 }
 
 const check = (file: string, source: string): string[] => problemsOf(readModule(file, source));
@@ -166,6 +169,12 @@ describe("the check itself finds", () => {
       "src/sandbox/a.ts",
       'import ivm from "isolated-vm";',
       "whose door is src/sandbox/worker/",
+    ],
+    [
+      "a file beside the door",
+      "src/transport/categorizer/a.ts",
+      'import { Client } from "ldapts";',
+      "whose door is src/transport/categorizer/ldap-connection.ts",
     ],
     ["a package without a door", "src/cli/a.ts", 'import x from "left-pad";', "has no door"],
     ["Node in the runtime", "runtime/a.ts", 'import { x } from "node:util";', "has no Node"],

@@ -1,0 +1,43 @@
+// Answers of a directory, kept for a while: the most used ones when there are too many.
+import type { Clock } from "../../core/clock.ts";
+import type { DirectoryAnswer } from "../../events/directory-entries.ts";
+
+export interface KeepingTimes {
+  readonly foundMs: number;
+  /** Of whom there is no entry, or too many. */
+  readonly unknownMs: number;
+  readonly maxEntries: number;
+}
+
+export class KeptAnswers {
+  readonly #times: KeepingTimes;
+  readonly #clock: Clock;
+  /** A Map keeps the order of insertion: the first is the one that was not asked for longest. */
+  readonly #answers = new Map<string, { readonly answer: DirectoryAnswer; readonly until: number }>();
+
+  constructor(times: KeepingTimes, clock: Clock) {
+    this.#times = times;
+    this.#clock = clock;
+  }
+
+  get(key: string): DirectoryAnswer | undefined {
+    const kept = this.#answers.get(key);
+    if (kept === undefined) return undefined;
+    this.#answers.delete(key);
+    if (kept.until <= this.#clock.now()) return undefined;
+    this.#answers.set(key, kept);
+    return kept.answer;
+  }
+
+  keep(key: string, answer: DirectoryAnswer): void {
+    const { foundMs, unknownMs, maxEntries } = this.#times;
+    const ms = answer.kind === "found" ? foundMs : unknownMs;
+    if (ms === 0 || maxEntries === 0) return;
+    this.#answers.delete(key);
+    for (const oldest of this.#answers.keys()) {
+      if (this.#answers.size < maxEntries) break;
+      this.#answers.delete(oldest);
+    }
+    this.#answers.set(key, { answer, until: this.#clock.now() + ms });
+  }
+}

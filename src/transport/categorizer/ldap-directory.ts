@@ -1,0 +1,273 @@
+// The directory of the categorizer in LDAP (RFC 4511): addresses and DNs in batches, answers kept for a while, members on demand.
+import { domainOf } from "../../core/address.ts";
+import type { Clock } from "../../core/clock.ts";
+import { OnArrivalError } from "../../core/errors.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { DirectoryAnswer, DirectoryQuery } from "../../events/directory-entries.ts";
+import type { Directory } from "./directory.ts";
+import { isBelow, normalizeDn } from "./distinguished-name.ts";
+import { KeptAnswers } from "./kept-answers.ts";
+import type { LdapEntry, LdapSearch } from "./ldap-connection.ts";
+import { EntryReader, wantedAttributes } from "./ldap-entry.ts";
+import {
+  type AddressAssertion,
+  ANY_ENTRY,
+  anyOf,
+  type LdapFilter,
+  parseAssertion,
+  restricted,
+} from "./ldap-filter.ts";
+import { membersOf } from "./ldap-members.ts";
+import { LdapServers } from "./ldap-servers.ts";
+import type { LdapSettings } from "./ldap-settings.ts";
+import { Turns } from "./turns.ts";
+
+export interface LdapDirectoryParts {
+  readonly settings: LdapSettings;
+  /** An address in one of them that has no entry is unknown. The first one completes bare names. */
+  readonly domains: readonly string[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+}
+
+/** One question that no kept answer and no search under way will answer. */
+interface Question {
+  readonly query: DirectoryQuery;
+  readonly key: string;
+  readonly answered: PromiseWithResolvers<DirectoryAnswer>;
+}
+
+/** Of entries that claim one address. */
+const MAX_NAMED = 5;
+const NOT_MINE: DirectoryAnswer = { kind: "not-mine" };
+const UNKNOWN: DirectoryAnswer = { kind: "unknown" };
+
+export function createLdapDirectory(parts: LdapDirectoryParts): Directory {
+  return new LdapDirectory(parts);
+}
+
+class LdapDirectory implements Directory {
+  readonly #settings: LdapSettings;
+  readonly #log: Logger;
+  readonly #servers: LdapServers;
+  readonly #turns: Turns;
+  readonly #kept: KeptAnswers;
+  readonly #reader: EntryReader;
+  readonly #domains: ReadonlySet<string>;
+  readonly #ownDomain: string | undefined;
+  readonly #assertions: readonly AddressAssertion[];
+  readonly #wanted: readonly string[];
+  readonly #base: string;
+  readonly #underWay = new Map<string, Promise<DirectoryAnswer>>();
+
+  constructor({ settings, domains, clock, log, random }: LdapDirectoryParts) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#servers = new LdapServers({ settings, clock, log, random });
+    // A server ends connections on which too much is asked at once.
+    this.#turns = new Turns(settings.maxSearches);
+    this.#kept = new KeptAnswers(settings.cache, clock);
+    this.#domains = new Set(domains.map((domain) => domain.toLowerCase()));
+    this.#ownDomain = domains[0];
+    this.#reader = new EntryReader(settings, this.#ownDomain);
+    this.#assertions = settings.addresses.map((text) => parseAssertion(text));
+    this.#wanted = wantedAttributes(
+      settings,
+      this.#assertions.map(({ attribute }) => attribute),
+    );
+    this.#base = normalizeDn(settings.base);
+  }
+
+  async resolve(
+    queries: readonly DirectoryQuery[],
+    attributes: readonly string[],
+  ): Promise<readonly DirectoryAnswer[]> {
+    const extra = attributes.map((name) => name.toLowerCase()).sort();
+    const questions: Question[] = [];
+    const answers = queries.map((query) => this.#answerOrQuestion(query, extra, questions));
+    for (const batch of this.#batches(questions)) void this.#settle(batch, extra);
+    return Promise.all(answers);
+  }
+
+  close(): Promise<void> {
+    return this.#servers.close();
+  }
+
+  #answerOrQuestion(
+    query: DirectoryQuery,
+    extra: readonly string[],
+    questions: Question[],
+  ): Promise<DirectoryAnswer> {
+    if (query.by === "address" && query.filter === undefined && !this.#isAsked(query.value))
+      return Promise.resolve(NOT_MINE);
+    const key = keyOf(query, extra);
+    const kept = this.#kept.get(key);
+    const known = kept === undefined ? this.#underWay.get(key) : Promise.resolve(kept);
+    if (known !== undefined) return known;
+    const question = { query, key, answered: Promise.withResolvers<DirectoryAnswer>() };
+    this.#underWay.set(key, question.answered.promise);
+    questions.push(question);
+    return question.answered.promise;
+  }
+
+  #isAsked(address: string): boolean {
+    return this.#settings.foreignDomains === "ask" ? address !== "" : this.#isOwn(address);
+  }
+
+  #isOwn(address: string): boolean {
+    return this.#domains.has(domainOf(address));
+  }
+
+  /** What can be told apart in one answer goes together: addresses, or DNs below the base. */
+  #batches(questions: readonly Question[]): Question[][] {
+    const addresses: Question[] = [];
+    const names: Question[] = [];
+    const single: Question[][] = [];
+    for (const question of questions) {
+      const { by, value, filter } = question.query;
+      if (filter !== undefined) single.push([question]);
+      else if (by === "address") addresses.push(question);
+      else if (isBelow(normalizeDn(value), this.#base)) names.push(question);
+      else single.push([question]);
+    }
+    const { batchSize } = this.#settings;
+    return [...chunks(addresses, batchSize), ...chunks(names, batchSize), ...single];
+  }
+
+  async #settle(batch: readonly Question[], extra: readonly string[]): Promise<void> {
+    try {
+      const answers = await this.#ask(batch, extra);
+      for (const [index, { key, answered }] of batch.entries()) {
+        const answer = answers[index] ?? UNKNOWN;
+        if (answer.kind === "ambiguous" && this.#settings.ambiguous === "wait") {
+          answered.reject(new OnArrivalError("DIRECTORY_AMBIGUOUS", answer.text));
+          continue;
+        }
+        this.#kept.keep(key, answer);
+        answered.resolve(answer);
+      }
+    } catch (error) {
+      for (const { answered } of batch) answered.reject(error);
+    } finally {
+      for (const { key } of batch) this.#underWay.delete(key);
+    }
+  }
+
+  async #ask(batch: readonly Question[], extra: readonly string[]): Promise<readonly DirectoryAnswer[]> {
+    const entries = await this.#search(
+      batch.map(({ query }) => query),
+      extra,
+    );
+    const [only] = batch;
+    if (only !== undefined && batch.length === 1) return [this.#answer(only.query, entries)];
+    const found = batch.map((): LdapEntry[] => []);
+    const hits = this.#indexOf(batch);
+    let isClear = true;
+    for (const entry of entries) {
+      const owners = this.#claimsOf(entry).flatMap((claim) => hits.get(claim) ?? []);
+      for (const index of new Set(owners)) found[index]?.push(entry);
+      isClear &&= owners.length > 0;
+    }
+    // The server compares by rules of its own (accents, spaces): what we cannot attribute is asked one by one.
+    if (!isClear)
+      return Promise.all(batch.map(async (question) => (await this.#ask([question], extra))[0] ?? UNKNOWN));
+    return batch.map(({ query }, index) => this.#answer(query, found[index] ?? []));
+  }
+
+  #indexOf(batch: readonly Question[]): Map<string, number[]> {
+    const hits = new Map<string, number[]>();
+    for (const [index, { query }] of batch.entries()) {
+      const claims =
+        query.by === "key"
+          ? [normalizeDn(query.value)]
+          : this.#assertions.map((assertion) => claim(assertion, assertion.valueFor(query.value)));
+      for (const text of claims) hits.set(text, [...(hits.get(text) ?? []), index]);
+    }
+    return hits;
+  }
+
+  #claimsOf({ dn, attributes }: LdapEntry): string[] {
+    const claims = [normalizeDn(dn)];
+    for (const assertion of this.#assertions)
+      for (const value of attributes.get(assertion.attribute.toLowerCase()) ?? [])
+        claims.push(claim(assertion, value));
+    return claims;
+  }
+
+  #answer(query: DirectoryQuery, entries: readonly LdapEntry[]): DirectoryAnswer {
+    const [entry, second] = entries;
+    if (entry === undefined) return query.by === "key" || this.#isOwn(query.value) ? UNKNOWN : NOT_MINE;
+    if (second !== undefined) return this.#ambiguous(query, entries);
+    return { kind: "found", entry: this.#reader.read(entry, () => this.#members(entry.dn)) };
+  }
+
+  #ambiguous({ value }: DirectoryQuery, entries: readonly LdapEntry[]): DirectoryAnswer {
+    const named = entries.slice(0, MAX_NAMED).map(({ dn }) => dn);
+    this.#log.error({ address: value, entries: named }, "several directory entries claim one address");
+    return {
+      kind: "ambiguous",
+      text: `${entries.length} entries of the directory claim ${value}: ${named.join("; ")}`,
+    };
+  }
+
+  #search(queries: readonly DirectoryQuery[], extra: readonly string[]): Promise<readonly LdapEntry[]> {
+    const { base, filter } = this.#settings;
+    const restriction: LdapFilter | undefined =
+      filter === undefined ? undefined : { kind: "text", text: filter };
+    const attributes = [...new Set([...this.#wanted, ...extra])];
+    const [first] = queries;
+    if (first?.by === "key" && first.filter === undefined && !isBelow(normalizeDn(first.value), this.#base))
+      return this.#run({ base: first.value, scope: "base", filter: restriction ?? ANY_ENTRY, attributes });
+    return this.#turns.take(() =>
+      this.#servers.run((connection) =>
+        connection.search({
+          base,
+          scope: "sub",
+          filter: restricted(
+            anyOf(queries.flatMap((query) => this.#filtersFor(query, connection.dnAttribute))),
+            restriction,
+          ),
+          attributes,
+        }),
+      ),
+    );
+  }
+
+  #filtersFor({ by, value, filter }: DirectoryQuery, dnAttribute: string): LdapFilter[] {
+    if (filter !== undefined) return [{ kind: "text", text: filter }];
+    if (by === "key") return [{ kind: "equal", attribute: dnAttribute, value }];
+    return this.#assertions.map((assertion) => ({
+      kind: "equal",
+      attribute: assertion.attribute,
+      value: assertion.valueFor(value),
+    }));
+  }
+
+  #members(dn: string): AsyncIterable<readonly DirectoryQuery[]> {
+    return membersOf({
+      fetch: async (attributes) =>
+        (await this.#run({ base: dn, scope: "base", filter: ANY_ENTRY, attributes }))[0],
+      attributes: this.#settings.attributes.member,
+      ownDomain: this.#ownDomain,
+      pageSize: this.#settings.batchSize,
+      log: this.#log,
+    });
+  }
+
+  #run(search: LdapSearch): Promise<readonly LdapEntry[]> {
+    return this.#turns.take(() => this.#servers.run((connection) => connection.search(search)));
+  }
+}
+
+const claim = ({ attribute }: AddressAssertion, value: string): string =>
+  `${attribute.toLowerCase()}=${value.toLowerCase()}`;
+
+function keyOf({ by, value, filter }: DirectoryQuery, extra: readonly string[]): string {
+  const name = by === "key" ? normalizeDn(value) : value.toLowerCase();
+  return JSON.stringify([by, filter ?? name, filter === undefined ? "" : name, ...extra]);
+}
+
+function* chunks<T>(items: readonly T[], size: number): Generator<T[]> {
+  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size);
+}
