@@ -22,12 +22,14 @@ import { type ServiceStatus, joinDepths, serverStatus } from "./composition/serv
 import { TransportSinks } from "./composition/transport-sinks.ts";
 import type { SharedParts } from "./composition/virtual-server.ts";
 import type { Config } from "./config/schema.ts";
+import { buildSystemChain } from "./composition/transport-chains.ts";
 import type { Clock } from "./core/clock.ts";
 import { OnArrivalError } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
 import { createDispatcher } from "./events/dispatcher.ts";
 import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
+import { EventLog } from "./events/event-log.ts";
 import { ShadowRuns } from "./sandbox/shadow-runs.ts";
 import { createRunScripts } from "./sandbox/script-sink.ts";
 import { createMessageIds } from "./store/message-ids.ts";
@@ -38,6 +40,8 @@ export interface Relay {
   /** Takes over the live settings of a new configuration; throws and changes nothing when it cannot. */
   reload(config: Config): Promise<void>;
   /** Stops taking mail, finishes what is in hand. */
+  /** Lines written to it are seen by the sinks of EventLog. */
+  readonly log: Logger;
   stop(): Promise<void>;
 }
 
@@ -61,7 +65,9 @@ class RunningRelay implements Relay {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #audience: Audience | undefined;
+  readonly log: Logger;
   readonly #nextId: () => string;
+  readonly #events: EventLog;
   readonly #servers: ServerSet;
   #config: Config | undefined;
   #configured: readonly ConfiguredBinding[] = [];
@@ -78,7 +84,9 @@ class RunningRelay implements Relay {
   #versions = new Map<string, string>();
 
   constructor(log: Logger, clock: Clock, audience: Audience | undefined) {
-    this.#log = log;
+    this.#events = new EventLog(clock);
+    this.#log = this.#events.watched(log);
+    this.log = this.#log;
     this.#clock = clock;
     this.#audience = audience;
     this.#nextId = createMessageIds(clock, Math.random);
@@ -104,9 +112,13 @@ class RunningRelay implements Relay {
     });
     this.#scripts = scripts;
     await scripts.start();
-    const observation = new Observation(config, this.#log, this.#clock);
+    const firings = await openFiringFile(path.join(config.mailroot, "firings.json"), this.#log);
+    this.#firings = firings;
+    this.#propertyIds = openPropertyIds(config.mailroot, config.mailMsg.maxPropertyIds, this.#log);
+    const tracking = this.#transportSinks.tracking(firings);
+    const observation = new Observation(config, this.#log, this.#clock, tracking);
     this.#observation = observation;
-    const { shared, shadows } = await this.#share(config, capabilities, scripts, observation);
+    const { shared, shadows } = this.#share(config, firings, capabilities, scripts, observation);
     this.#shared = shared;
     const plans = await planServers(config, shared);
     this.#scriptsChanged();
@@ -115,15 +127,24 @@ class RunningRelay implements Relay {
     this.#control = await this.#listenForOperators(config, scripts);
     await this.#servers.listen();
     const { asked } = capabilities;
-    await observation.start({ servers: () => this.#servers.all, scripts, shadows, asked }, config);
+    await observation.start({ servers: () => this.#servers.running, scripts, shadows, asked }, config);
+    this.#log.info({ addresses: this.addresses }, "service started");
+  }
+
+  reload(config: Config): Promise<void> {
+    return this.#inTurn(() => this.#reload(config));
   }
 
   async reload(config: Config): Promise<void> {
     // Everything that can be wrong is tried before anything is changed.
     const configured = await loadBindings(config.bindings, await authenticateSinks(config, this.#clock));
     const placeCapabilities = await this.#capabilities?.prepare(config);
-    const plans = await this.#plan(config);
-    this.#servers.update(plans);
+    const shared = begun(this.#shared);
+    const plans = await planServers(config, shared);
+    const updateServers = this.#servers.prepareUpdate(plans);
+    // A mailroot that goes from one server to another cannot change hands while mail is under way.
+    const moved = this.#servers.moved(plans);
+    const added = moved.length > 0 ? undefined : await this.#servers.add(plans, config, shared);
     const boundAnew = scriptsBoundAnew(this.#configured, configured);
     this.#configured = configured;
     placeCapabilities?.();
@@ -136,6 +157,8 @@ class RunningRelay implements Relay {
     this.#config = config;
     this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");
     if (needRestart.length > 0)
+    // What waits is tried again with the new bindings.
+    updateServers();
       this.#log.warn({ needRestart }, "some changed settings apply at the next start");
   }
 
@@ -155,7 +178,7 @@ class RunningRelay implements Relay {
   }
 
   /** What all virtual servers use. */
-  async #share(
+  #share(
     config: Config,
     { asked }: ServiceCapabilities,
     scripts: ScriptHost,
@@ -163,8 +186,6 @@ class RunningRelay implements Relay {
   ): Promise<{ shared: SharedParts; shadows: ShadowRuns }> {
     const [clock, log, audience] = [this.#clock, this.#log, this.#audience];
     const { mailroot } = config;
-    const firings = await openFiringFile(path.join(mailroot, "firings.json"), log);
-    this.#firings = firings;
     this.#protocolSinks.countBy(firings);
     const effects = new EffectLog(path.join(mailroot, EFFECTS_FOLDER), config.effects, clock, log);
     this.#effects = effects;
@@ -179,6 +200,7 @@ class RunningRelay implements Relay {
         nextId: this.#nextId,
         now: () => clock.now(),
       }),
+    firings: FiringFile,
       firings,
       shadows,
       clock,
@@ -198,11 +220,6 @@ class RunningRelay implements Relay {
       log,
     };
     return { shared, shadows };
-  }
-
-  #plan(config: Config): Promise<ServerPlan[]> {
-    if (this.#shared === undefined) throw new OnArrivalError("INTERNAL", "a reload came before the start");
-    return planServers(config, this.#shared);
   }
 
   #rebuildChain(): void {
@@ -239,7 +256,17 @@ class RunningRelay implements Relay {
     return startControlServer({
       mailroot,
       methods: {
-        ...queueMethods(() => this.#servers.all.map(({ name, transport: { admin } }) => ({ name, admin }))),
+    this.#events.use(buildSystemChain(parts, "EventLog"), this.#transportSinks.atOnce(this.#firings));
+        ...queueMethods(() =>
+          this.#servers.running.map(({ name, transport: { admin } }) => ({ name, admin })),
+        ),
+        ...serverMethods({
+          list: () => this.#servers.entries.map(serverStatus),
+          start: (name) => this.#inTurn(() => this.#startServer(name)),
+          stop: (name) => this.#inTurn(() => this.#servers.stop(name, begun(this.#shared))),
+          pause: (name) => this.#inTurn(async () => this.#servers.pause(name)),
+          proceed: (name) => this.#inTurn(async () => this.#servers.proceed(name)),
+        }),
         ...scriptMethods(scripts, () => this.#configured),
         ...serviceMethods(() => this.#status()),
       },
@@ -264,3 +291,9 @@ class RunningRelay implements Relay {
     };
   }
 }
+  async #startServer(name: string): Promise<void> {
+    const [config, shared] = [begun(this.#config), begun(this.#shared)];
+    const plan = (await planServers(config, shared)).find(({ settings }) => settings.name === name);
+    await this.#servers.start(name, plan, config, shared);
+  }
+

@@ -71,13 +71,13 @@ export async function runService(options: ServiceOptions, stage: ServiceStage): 
       config,
       reload: (changed) => relay.reload(changed),
       clock: systemClock,
-      log,
+      log: relay.log,
     });
     process.on("SIGHUP", reloads.reload);
     const end = ended();
     await stage.ready(relay, config);
     const signal = await end;
-    log.info({ signal }, "stopping: what is in hand is finished");
+    relay.log.info({ signal }, "stopping: what is in hand is finished");
     process.off("SIGHUP", reloads.reload);
     await reloads.close();
     await relay.stop();

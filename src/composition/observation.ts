@@ -11,7 +11,7 @@ import { createMetrics } from "../observe/metrics.ts";
 import { RotatingLog, type RotatingLogSettings } from "../observe/rotating-log.ts";
 import { w3cHeading } from "../observe/w3c-log.ts";
 import type { StepRecorder } from "../transport/message-steps.ts";
-import { MessageTracker } from "./message-tracker.ts";
+import { MessageTracker, type TrackingSinks } from "./message-tracker.ts";
 import { type ServiceParts, createMetricReaders, suspendedScripts } from "./metric-readers.ts";
 import { ProtocolLog } from "./protocol-log.ts";
 import { hostNameOf } from "./settings.ts";
@@ -49,7 +49,7 @@ export class Observation {
   #stopMeasuring: (() => void) | undefined;
   #isStopping = false;
 
-  constructor(config: Config, log: Logger, clock: Clock) {
+  constructor(config: Config, log: Logger, clock: Clock, trackingSinks?: TrackingSinks) {
     this.#log = log;
     this.#clock = clock;
     this.#mailroot = config.mailroot;
@@ -62,7 +62,7 @@ export class Observation {
       clock,
       log,
     });
-    this.recorder = new MessageTracker(this.#tracking, clock);
+    this.recorder = new MessageTracker(this.#tracking, clock, trackingSinks);
   }
 
   /** Undefined when the virtual server has none: it then costs nothing. */
@@ -71,6 +71,18 @@ export class Observation {
     if (!this.#protocolLogs.has(name))
       this.#protocolLogs.set(name, server.protocolLog.enabled ? this.#openProtocolLog(server) : undefined);
     return this.#protocolLogs.get(name)?.lines;
+  }
+
+  /** A virtual server has ended. */
+  async closeProtocolLog(server: string): Promise<void> {
+    const open = this.#protocolLogs.get(server);
+    this.#protocolLogs.delete(server);
+    await open?.file.close();
+  }
+
+  /** Resolves when what the transport has told so far is in the tracking log. */
+  kept(): Promise<void> {
+    return new Promise((resolve) => this.recorder.whenKept(resolve));
   }
 
   /** Serves what these parts count, when the configuration names an address. */

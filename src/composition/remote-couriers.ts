@@ -40,6 +40,7 @@ export function createRemoteCouriers(
   const toDomain = ({ domain }: RouteOf<"mx">): Courier => {
     const entry = entryFor(server, [domain]);
     return new MxCourier({
+  flagsOf?: (domain: string) => number,
       domain,
       maxConnections: maxConnectionsTo(server, entry),
       lookup,

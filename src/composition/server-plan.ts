@@ -51,8 +51,9 @@ function liveSettings(
   signers: Signers | undefined,
   { protocolSinks, transportSinks, firings, observation, clock, log }: PlanParts,
 ): LiveTransportSettings {
+  const flagsOf = transportSinks.domainFlags(server, firings).of;
   return {
-    router: routerSettings(server),
+    router: { ...routerSettings(server), flagsOf },
     retry: createRetryPolicy(retrySettings(server)),
     remoteCourier: createRemoteCouriers(
       server,
@@ -62,6 +63,7 @@ function liveSettings(
       createServerMxLookup(server, config.dns, clock, (dns) => transportSinks.resolver(dns, server, firings)),
       signers?.out,
       observation.protocolLog(server),
+      flagsOf,
     ),
     signLocal: signers?.drop,
   };

@@ -5,14 +5,20 @@ import { OnArrivalError } from "../core/errors.ts";
 import type { MailEvent } from "../events/catalog.ts";
 import type { Logger } from "../core/logger.ts";
 import type { DnsSubject } from "../events/dns-contexts.ts";
+import type { DomainInfoContext } from "../events/domain-contexts.ts";
+import { DomainFlags } from "../events/domain-flags.ts";
 import type { SinkChain } from "../events/dispatcher.ts";
 import type { Firings } from "../events/firings.ts";
+import type { MessageSizeContext } from "../events/size-contexts.ts";
 import { type SystemChain, SystemSinks } from "../events/system-chain.ts";
+import type { TrackingRecord } from "../events/tracking-contexts.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
+import type { SizeSinks } from "../smtp/server/size-sinks.ts";
 import { SinkResolver } from "../transport/dns-sinks.ts";
 import type { MxResolver } from "../transport/mx.ts";
 import type { TransportChains, TransportEvents } from "../transport/transport.ts";
 import type { ChainParts } from "./bindings.ts";
+import type { TrackingSinks } from "./message-tracker.ts";
 import {
   type MailChains,
   buildMailChains,
@@ -26,6 +32,10 @@ export class TransportSinks {
   #mail: MailChains<ScriptTarget> | undefined;
   #transport: TransportChains | undefined;
   #dns: SystemChain<DnsSubject> | undefined;
+  #size: SystemChain<MessageSizeContext> | undefined;
+  #domains: SystemChain<DomainInfoContext> | undefined;
+  #tracking: SystemChain<TrackingRecord> | undefined;
+  readonly #flags = new Map<string, DomainFlags>();
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log;
@@ -36,6 +46,9 @@ export class TransportSinks {
   use(parts: ChainParts): void {
     this.#mail = buildMailChains(parts);
     this.#dns = buildSystemChain(parts, "DnsResolver");
+    this.#size = buildSystemChain(parts, "MaxMsgSize");
+    this.#domains = buildSystemChain(parts, "GetAuxDomainInfoFlags");
+    this.#tracking = buildSystemChain(parts, "MsgTrackLog");
     this.#transport = buildTransportChains(parts);
   }
 
@@ -48,18 +61,43 @@ export class TransportSinks {
     return new SinkResolver(dns, { chain: () => there(this.#dns), sinks, server: server.name });
   }
 
+  /** What sinks say of messages above the limit. */
+  sizeSinks({ limits }: VirtualServerSettings, firings: Firings | undefined): SizeSinks {
+    return { chain: () => there(this.#size), sinks: this.#sinksWithin(limits.sinkTimeoutMs, firings) };
+  }
+
+  /** What sinks say of domains; one memory for all who ask in the name of a virtual server. */
+  domainFlags(server: VirtualServerSettings, firings: Firings | undefined): DomainFlags {
+    const known = this.#flags.get(server.name);
+    if (known !== undefined) return known;
+    const chain = (): SystemChain<DomainInfoContext> => there(this.#domains);
+    const sinks = this.#sinksOf(server, firings);
+    const flags = new DomainFlags({ chain, sinks, server: server.name, clock: this.#clock });
+    this.#flags.set(server.name, flags);
+    return flags;
+  }
+
+  /** Those who see the records of the message tracking log. */
+  tracking(firings: Firings | undefined): TrackingSinks {
+    return { chain: () => there(this.#tracking), sinks: this.atOnce(firings) };
+  }
+
+  /** For events whose sinks nobody waits for. */
+  atOnce(firings: Firings | undefined): SystemSinks {
+    return this.#sinksWithin(0, firings);
+  }
+
   /** The events of steps 7 to 11. */
   events(server: VirtualServerSettings, firings: Firings | undefined): TransportEvents {
     return { sinks: this.#sinksOf(server, firings), chains: () => there(this.#transport) };
   }
 
   #sinksOf({ outbound }: VirtualServerSettings, firings: Firings | undefined): SystemSinks {
-    return new SystemSinks({
-      firings,
-      sinkDeadlineMs: outbound.sinkTimeoutMs,
-      clock: this.#clock,
-      log: this.#log,
-    });
+    return this.#sinksWithin(outbound.sinkTimeoutMs, firings);
+  }
+
+  #sinksWithin(sinkDeadlineMs: number, firings: Firings | undefined): SystemSinks {
+    return new SystemSinks({ firings, sinkDeadlineMs, clock: this.#clock, log: this.#log });
   }
 }
 

@@ -196,6 +196,8 @@ export class VirtualServer {
 function begun<Part>(part: Part | undefined): Part {
   if (part === undefined) throw new OnArrivalError("INTERNAL", "a virtual server was used before it began");
   return part;
+      sizeSinks: shared.transportSinks.sizeSinks(settings, shared.firings),
+      domainFlags: shared.transportSinks.domainFlags(settings, shared.firings).of,
 }
 
 async function makeFolder(folder: string): Promise<void> {

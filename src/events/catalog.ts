@@ -1,7 +1,9 @@
 // Every event, declared once (DESIGN 4, REFERENCE 3.1 and 4.1). Types, validation of bindings and docs/events derive from here.
 import type { DnsSubject } from "./dns-contexts.ts";
 import type { DsnSubject } from "./dsn-contexts.ts";
+import type { DomainInfoContext } from "./domain-contexts.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
+import type { LogEntry } from "./event-log.ts";
 import type {
   InboundCommandContext,
   OutboundCommandContext,
@@ -10,7 +12,9 @@ import type {
 
 import type { RouterSubject } from "./router-contexts.ts";
 import type { StoreSubject } from "./store-contexts.ts";
+import type { MessageSizeContext } from "./size-contexts.ts";
 
+import type { TrackingRecord } from "./tracking-contexts.ts";
 /** What kind of rule a binding of the event may carry: on the envelope, on the command verb, or none. */
 export type RuleKind = "envelope" | "verb" | "none";
 
@@ -143,8 +147,22 @@ export const EVENTS = {
     ),
     raisedNow: true,
   },
-  MsgTrackLog: system(11, "at each recorded step of a message", "see the record"),
-  MaxMsgSize: system(11, "when a message exceeds the size limit", "waive the limit"),
+  MsgTrackLog: {
+    ...system<TrackingRecord>(
+      11,
+      "before a record of the message tracking log is written, also when the log itself is off",
+      "see the record, change what is written or leave it out",
+    ),
+    raisedNow: true,
+  },
+  MaxMsgSize: {
+    ...system<MessageSizeContext>(
+      1,
+      "when a client announces or sends a message above `limits.maxMessageSize`",
+      "waive or raise the limit for this message",
+    ),
+    raisedNow: true,
+  },
   DnsResolver: {
     ...system<DnsSubject>(
       9,
@@ -156,13 +174,25 @@ export const EVENTS = {
     raisedNow: true,
   },
   EventLog: {
-    ...system(11, "when the service logs to the system", "see and suppress the entry"),
+    ...system<LogEntry>(
+      11,
+      "when the service writes a line of the log that has an event id",
+      "see the line and leave it out",
+    ),
     alias: "Log",
   },
-  GetAuxDomainInfoFlags: system(7, "when the settings of a domain are read", "add domain flags"),
 } satisfies Record<string, Declared<unknown>>;
 
 export type EventName = keyof typeof EVENTS;
+    raisedNow: true,
+  },
+  GetAuxDomainInfoFlags: {
+    ...system<DomainInfoContext>(
+      7,
+      "when a domain is met in RCPT, at routing, and when a connection for it is made",
+      "add domain flags",
+    ),
+    raisedNow: true,
 
 /** The events whose sinks get the message itself, in the order in which it meets them. */
 export const MAIL_EVENTS = ["OnTransportSubmission", "OnPreCategorize", "OnPostCategorize"] as const;

@@ -1,12 +1,12 @@
 // The event types as the original's event binding database has them: GUIDs and names of REFERENCE 3.1, 4.1 and 5.5.
-import type { EventName } from "./catalog.ts";
+import { type EventName, findEvent } from "./catalog.ts";
 
 export interface EventType {
   readonly event: EventName;
   /** CATID, as it is printed. */
   readonly guid: string;
   readonly displayName: string;
-  /** Names that smtpreg knows it by. */
+  /** Names that the usage of smtpreg lists; it never had some events. */
   readonly names: readonly string[];
 }
 
@@ -51,10 +51,13 @@ export const EVENT_TYPES: readonly EventType[] = [
   eventType("DSN", "22B55731-F5F8-4d23-BD8F-87B52371A73A", []),
 ];
 
-/** By a name of smtpreg, without regard to case. */
+/** By a name of smtpreg, or another one that bindings are made with, without regard to case. */
 export function findEventType(name: string): EventType | undefined {
   const wanted = name.toLowerCase();
-  return EVENT_TYPES.find(({ names }) => names.some((known) => known.toLowerCase() === wanted));
+  const event = findEvent(name);
+  return EVENT_TYPES.find(
+    (type) => type.event === event || type.names.some((known) => known.toLowerCase() === wanted),
+  );
 }
 
 /**

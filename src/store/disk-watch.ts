@@ -4,6 +4,7 @@ import { stat, statfs } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { Clock } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
 
 const fileStatus = promisify(fstat);
 
@@ -14,6 +15,8 @@ export interface DiskWatchOptions {
   readonly clock: Clock;
   /** The current segment and its open descriptor. */
   readonly current: () => { readonly path: string; readonly handle: number } | undefined;
+  /** Is told when nothing can be accepted any more, and when it can again. */
+  readonly logger: Logger;
   /** The segment is no longer where it was written. */
   readonly onSegmentGone: () => void;
 }
@@ -37,6 +40,7 @@ export class DiskWatch {
 
   async sample(): Promise<void> {
     const { folder, minFreeBytes, clock, current, onSegmentGone } = this.#options;
+    const before = this.#refusal;
     this.#sampling = true;
     this.#sampledAt = clock.now();
     try {
@@ -50,7 +54,15 @@ export class DiskWatch {
       this.#refusal = describeError(error);
     } finally {
       this.#sampling = false;
+      this.#tellChange(before, this.#refusal);
     }
+  }
+
+  #tellChange(before: string | undefined, refusal: string | undefined): void {
+    const { logger, folder } = this.#options;
+    if (before === undefined && refusal !== undefined)
+      logger.error({ folder, refusal }, "no mail is taken: the disk is full or cannot be looked at");
+    if (before !== undefined && refusal === undefined) logger.info({ folder }, "mail is taken again");
   }
 }
 

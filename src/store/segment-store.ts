@@ -80,6 +80,7 @@ export class SegmentStore implements StoreDriver {
       folder: this.#folder,
       minFreeBytes: this.#settings.minFreeBytes,
       sampleMs: this.#settings.diskSampleMs,
+      logger: this.#logger,
       clock: this.#clock,
       current: () => this.#writer?.current,
       onSegmentGone: () => this.#onSegmentGone(),

@@ -1,5 +1,6 @@
-// One log line for each recipient of an attempt: what became of it.
+// What the log says of attempts: one line for each recipient, and one when a next hop stops or begins to answer.
 import type { Logger } from "../core/logger.ts";
+import type { LinkState } from "../events/router-contexts.ts";
 import type { Delivery } from "./destination-queue.ts";
 import { describeReply } from "./settlement.ts";
 
@@ -18,3 +19,14 @@ export function logAttempt(log: Logger, delivery: Delivery, now: number): void {
     else log.info(fields, "recipient done");
   }
 }
+
+export function logLink(
+  log: Logger,
+  { nextHop, isUp, failures, nextAttempt }: Omit<LinkState, "flags">,
+): void {
+  if (isUp) log.info({ nextHop }, "next hop answers again");
+  else log.warn({ nextHop, failures, nextAttempt: timeText(nextAttempt) }, "next hop cannot be reached");
+}
+
+const timeText = (time: number | undefined): string | undefined =>
+  time === undefined ? undefined : new Date(time).toISOString();

@@ -179,6 +179,7 @@ export class Deliveries {
   end(message: QueuedMessage): void {
     for (const delivery of this.of(message)) delivery.queue.remove(delivery);
     this.#of.delete(message);
+    this.#parts.routerSinks?.ended(message);
   }
 
   /** Routes what waits anew. */

@@ -56,7 +56,7 @@ export interface DestinationQueueParts {
   /** Called after each attempt; the queue has let go of the delivery. */
   readonly attempted: (delivery: Delivery, result: AttemptResult) => void;
   /** Called when the next hop became unreachable, failed once more, or answers again. */
-  readonly linkChanged?: ((state: Omit<LinkState, "nextHop">) => void) | undefined;
+  readonly linkChanged?: ((state: Omit<LinkState, "nextHop" | "flags">) => void) | undefined;
   /** How long an unreachable next hop is left alone, after so many failures in a row. */
   readonly retryDelayMs: (failures: number) => number;
 }

@@ -1,16 +1,23 @@
 // Step 8, steered by router sinks: next hops that are left alone or tried at once, and routes that are computed anew (REFERENCE 4.4).
 import type { Clock } from "../core/clock.ts";
-import type { LinkControl } from "../events/router-contexts.ts";
+import { type LinkControl, linkFlag } from "../events/router-contexts.ts";
 
 export interface LinksParts {
   /** Leaves the queues of a next hop alone until then; undefined: tries them now. */
   readonly setLink: (nextHop: string, downUntil: number | undefined) => void;
   readonly rerouteAll: () => void;
+  /** What the messages have of types counts no more. */
+  readonly forgetTypes: () => void;
   readonly clock: Clock;
 }
 
 const HOUR_MS = 3_600_000;
-const MAX_DOWN_MS = 7 * 24 * HOUR_MS;
+const DAY_MS = 24 * HOUR_MS;
+const MAX_DOWN_MS = 7 * DAY_MS;
+/** Longer than any message waits. */
+const HALT_MS = 3650 * DAY_MS;
+const MAX_LINKS = 10_000;
+const KEPT_FLAGS = linkFlag.retryEnabled | linkFlag.adminHalt;
 /** A sink that asks for a reset whenever it is called must not keep the service busy with it. */
 const RESET_GAP_MS = 1000;
 
@@ -19,12 +26,15 @@ export class Links implements LinkControl {
   #cancelReset: (() => void) | undefined;
   #lastReset = Number.NEGATIVE_INFINITY;
   #stopped = false;
+  /** Of next hops whose flags are others than those at first; the oldest is forgotten when there are too many. */
+  readonly #flags = new Map<string, number>();
 
   constructor(parts: LinksParts) {
     this.#parts = parts;
   }
 
-  reset(): void {
+  reset(what: "nextHops" | "messageTypes" = "nextHops"): void {
+    if (what === "messageTypes") this.#parts.forgetTypes();
     if (this.#cancelReset !== undefined || this.#stopped) return;
     const { clock, rerouteAll } = this.#parts;
     const wait = Math.max(0, this.#lastReset + RESET_GAP_MS - clock.now());
@@ -41,8 +51,50 @@ export class Links implements LinkControl {
     this.#parts.setLink(nextHop.toLowerCase(), this.#parts.clock.now() + forMs);
   }
 
+  /** Of a next hop that is left alone: tries it at that time. */
+  retryAt(nextHop: string, time: number): void {
+    const wait = time - this.#parts.clock.now();
+    if (wait <= 0) this.up(nextHop);
+    else this.down(nextHop, wait);
+  }
+
   up(nextHop: string): void {
     this.#parts.setLink(nextHop.toLowerCase(), undefined);
+  }
+
+  setState(nextHop: string, set: number, unset = 0): void {
+    const link = nextHop.toLowerCase();
+    const before = this.flagsOf(link);
+    const flags = (before | set) & ~unset & KEPT_FLAGS;
+    this.#keep(link, flags);
+    const isHalted = (flags & linkFlag.adminHalt) !== 0;
+    const isFreed =
+      (before & ~flags & linkFlag.adminHalt) !== 0 || (flags & ~before & linkFlag.retryEnabled) !== 0;
+    if (isHalted) this.#halt(link);
+    else if (isFreed || (set & ~unset & linkFlag.forceConnection) !== 0) this.up(link);
+  }
+
+  /** Bits of `linkFlag`. */
+  flagsOf(link: string): number {
+    return this.#flags.get(link) ?? linkFlag.retryEnabled;
+  }
+
+  /** The next hop was found unreachable: whether it is tried again by itself. */
+  failed(link: string): void {
+    if ((this.flagsOf(link) & linkFlag.retryEnabled) === 0) this.#halt(link);
+  }
+
+  #halt(link: string): void {
+    this.#parts.setLink(link, this.#parts.clock.now() + HALT_MS);
+  }
+
+  #keep(link: string, flags: number): void {
+    this.#flags.delete(link);
+    if (flags === linkFlag.retryEnabled) return;
+    // A Map keeps the order of insertion: the first key is the oldest.
+    const oldest = this.#flags.size >= MAX_LINKS ? this.#flags.keys().next().value : undefined;
+    if (oldest !== undefined) this.#flags.delete(oldest);
+    this.#flags.set(link, flags);
   }
 
   stop(): void {

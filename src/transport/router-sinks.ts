@@ -2,17 +2,21 @@
 import type { Recipient } from "../core/envelope.ts";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { parseFailure, reply } from "../core/reply.ts";
-import type {
-  LinkControl,
-  LinkState,
-  MessageRouter,
-  NextHopAnswer,
-  RouteContext,
-  RoutedMessage,
-  RouterSubject,
+import { type Reply, isPermanent, parseFailure, reply } from "../core/reply.ts";
+import {
+  type LinkContext,
+  type LinkState,
+  type MessageRouter,
+  type NextHopAnswer,
+  type RouteContext,
+  type RoutedMessage,
+  type RouterSubject,
+  type TypedNextHop,
+  nextHopType,
 } from "../events/router-contexts.ts";
 import type { SystemChain, SystemOutcome, SystemSinks } from "../events/system-chain.ts";
+import type { Links } from "./links.ts";
+import type { MessageTypes } from "./message-types.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 import { type Route, type Router, hostAndPort, unreachableRoute } from "./router.ts";
 
@@ -22,7 +26,8 @@ export type ChosenRoutes = (recipient: Recipient) => Route;
 export interface RouterSinksParts {
   readonly chain: () => SystemChain<RouterSubject>;
   readonly sinks: SystemSinks;
-  readonly links: LinkControl;
+  readonly links: Links;
+  readonly types: MessageTypes;
   readonly log: Logger;
 }
 
@@ -31,6 +36,7 @@ const DEFAULT_PORT = 25;
 
 export class RouterSinks {
   readonly #parts: RouterSinksParts;
+  #chain: SystemChain<RouterSubject> | undefined;
 
   constructor(parts: RouterSinksParts) {
     this.#parts = parts;
@@ -40,6 +46,9 @@ export class RouterSinks {
   choose(message: QueuedMessage, settings: () => Router): ChosenRoutes | undefined | Promise<ChosenRoutes> {
     const chain = this.#parts.chain();
     if (chain.isEmpty || message.envelope.nextHop !== undefined) return undefined;
+    // What routers of other bindings said of types counts no more.
+    if (this.#chain !== chain) this.#parts.types.reset();
+    this.#chain = chain;
     const { id, origin, envelope, size, properties } = message;
     const { sender, recipients } = envelope;
     const msg = { id, origin, sender, recipients, size, properties };
@@ -59,13 +68,46 @@ export class RouterSinks {
     return outcome instanceof Promise ? outcome.then(end) : end(outcome);
   }
 
-  /** Tells the sinks about a next hop. */
-  notify(link: LinkState): void {
-    const chain = this.#parts.chain();
-    if (chain.isEmpty) return;
-    const subject = { kind: "link", link, links: this.#parts.links } as const;
-    // Never rejects; nobody waits for what sinks make of it.
-    void this.#parts.sinks.run<RouterSubject>(chain, { subject, server: undefined, onFault: "next-sink" });
+  /** Tells the sinks about a next hop, and does with it as they say. Nobody waits for them. */
+  notify(link: Omit<LinkState, "flags">): void {
+    const { chain, links, sinks } = this.#parts;
+    if (chain().isEmpty) return;
+    const { nextHop, nextAttempt } = link;
+    if (!link.isUp) links.failed(nextHop);
+    const state = { ...link, flags: links.flagsOf(nextHop) };
+    const subject: LinkContext = { kind: "link", link: state, nextAttempt, set: 0, unset: 0, links };
+    const outcome = sinks.run<RouterSubject>(chain(), {
+      subject,
+      server: undefined,
+      onFault: "next-sink",
+      remember: () => {
+        const { nextAttempt: time, set, unset } = subject;
+        return () => void Object.assign(subject, { nextAttempt: time, set, unset });
+      },
+    });
+    if (outcome instanceof Promise) void outcome.then(() => this.#steer(subject));
+    else this.#steer(subject);
+  }
+
+  #steer({ link, nextAttempt, set, unset }: LinkContext): void {
+    const { links, log } = this.#parts;
+    if (set !== 0 || unset !== 0) links.setState(link.nextHop, set, unset);
+    if (!link.isUp && unset !== 0) links.failed(link.nextHop);
+    if (link.isUp || nextAttempt === undefined || nextAttempt === link.nextAttempt) return;
+    try {
+      links.retryAt(link.nextHop, nextAttempt);
+    } catch (thrown) {
+      log.error({ nextHop: link.nextHop, fault: describeError(thrown) }, "router sink named no time");
+    }
+  }
+
+  /** An attempt found the next hop of the message unreachable. */
+  connectionFailed({ id }: QueuedMessage, nextHop: string): void {
+    this.#parts.types.connectionFailed(id, nextHop);
+  }
+
+  ended({ id }: QueuedMessage): void {
+    this.#parts.types.ended(id);
   }
 
   #routes({ msg, router }: RouteContext, outcome: SystemOutcome, settings: () => Router): ChosenRoutes {
@@ -73,7 +115,7 @@ export class RouterSinks {
     if (outcome.kind === "fault")
       return () => waitingRoute(`${outcome.binding.displayName}: ${outcome.message}`);
     try {
-      const type = messageTypeOf(router, msg);
+      const type = this.#parts.types.typeOf(msg, router);
       return (recipient) => this.#routeOf(router, type, msg, recipient, settings());
     } catch (thrown) {
       const route = this.#failed(msg, thrown);
@@ -103,15 +145,6 @@ export class RouterSinks {
   }
 }
 
-const MAX_TYPE = 0xffff_ffff;
-
-function messageTypeOf(router: MessageRouter, msg: RoutedMessage): number {
-  const type = router.getMessageType?.(msg) ?? 0;
-  if (!Number.isInteger(type) || type < 0 || type > MAX_TYPE)
-    throw new RangeError("getMessageType has to answer an integer from 0 to 4294967295");
-  return type;
-}
-
 /** One queue per next hop and message type. Local delivery has one queue whatever the type. */
 function ofType(route: Route, type: number): Route {
   if (type === 0 || route.kind === "local" || route.kind === "lmtp" || route.kind === "unreachable")
@@ -128,15 +161,48 @@ function routeOfAnswer(answer: NextHopAnswer, recipient: Recipient, settings: Ro
       const domain = hostName(answer.domain).toLowerCase();
       return { kind: "mx", key: domain, domain, port: DEFAULT_PORT };
     }
-    if ("host" in answer) {
-      const host = hostName(answer.host);
-      const port = portOf(answer.port);
-      return { kind: "smart-host", key: hostAndPort(host, port), host, port };
-    }
+    if ("host" in answer) return routeToHost(answer.host, answer.port);
+    if ("type" in answer) return routeOfType(answer, settings);
   }
   throw new TypeError(
     'getNextHop has to answer "local", "default", a host, a domain or an unreachable reply',
   );
+}
+
+function routeOfType({ type, address, port, reply: said }: TypedNextHop, settings: Router): Route {
+  switch (type) {
+    case nextHopType.sameVirtualServer:
+      return settings.local;
+    case nextHopType.peerSmtp:
+    case nextHopType.peerSmtpAgain: {
+      const route = routeToHost(address, port);
+      return { ...route, key: `${route.key} (peer)`, isPeer: true };
+    }
+    case nextHopType.externalSmtp:
+      return port === undefined
+        ? routeOfAnswer({ domain: hostName(address) }, { address: "" }, settings)
+        : routeToHost(address, port);
+    case nextHopType.unreachable:
+      return unreachableRoute(refusalOf(said ?? "550 5.4.4 Unable to route", isPermanent));
+    case nextHopType.currentlyUnreachable:
+      return unreachableRoute(refusalOf(said ?? "451 4.4.4 Unable to route now", isTransient));
+    default:
+      throw new RangeError("getNextHop has to answer a type from 0 to 5");
+  }
+}
+
+const isTransient = (of: Reply): boolean => !isPermanent(of);
+
+function refusalOf(text: string, isFitting: (of: Reply) => boolean): Reply {
+  const said = parseFailure(text);
+  if (isFitting(said)) return said;
+  throw new RangeError("unreachable takes a reply of class 5, currentlyUnreachable one of class 4");
+}
+
+function routeToHost(address: unknown, ofHost: unknown): Extract<Route, { kind: "smart-host" }> {
+  const host = hostName(address);
+  const port = portOf(ofHost);
+  return { kind: "smart-host", key: hostAndPort(host, port), host, port };
 }
 
 function hostName(name: unknown): string {

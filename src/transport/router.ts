@@ -1,7 +1,9 @@
 // Step 7: the next hop of each recipient. Without a router sink: local → Drop, remote → smart host or MX (DESIGN 4).
 import { domainOf } from "../core/address.ts";
+import { DomainTable } from "../core/domain-table.ts";
 import type { Recipient } from "../core/envelope.ts";
 import type { Reply } from "../core/reply.ts";
+import { domainFlag } from "../events/domain-contexts.ts";
 import type { RecipientRecord } from "./queued-message.ts";
 
 /** How mail for other domains leaves. `drop`: nothing leaves the machine. */
@@ -24,14 +26,41 @@ export interface RouterSettings {
   /** Who takes mail of local domains instead of Drop. */
   readonly lmtp?: LmtpHop | undefined;
   readonly remote: RemoteDelivery;
+  /** Bits of `domainFlag` that sinks add to a domain in lower case. */
+  readonly flagsOf?: ((domain: string) => number) | undefined;
+  /** Domains of others with a way of their own. */
+  readonly domains?: readonly DomainDelivery[] | undefined;
+}
+
+export interface DomainDelivery {
+  /** "*.example.com" covers the subdomains; the most special name counts, local ones included. */
+  readonly name: string;
+  readonly delivery: RemoteDelivery;
+  /** The mail waits until somebody asks for it (RFC 1985). */
+  readonly onDemand: boolean;
+}
+
+/** What a route has of the settings of a remote domain. */
+export interface OfDomain {
+  /** The name of these settings. */
+  readonly entry?: string | undefined;
+  /** The domain whose mail waits until somebody asks for it. */
+  readonly onDemand?: string | undefined;
 }
 
 /** One queue per route; `key` names it to people. */
 export type Route =
   | { readonly kind: "local"; readonly key: "local" }
-  | { readonly kind: "smart-host"; readonly key: string; readonly host: string; readonly port: number }
-  | ({ readonly kind: "lmtp"; readonly key: string } & LmtpHop)
-  | { readonly kind: "mx"; readonly key: string; readonly domain: string; readonly port: number }
+  | ({
+      readonly kind: "smart-host";
+      readonly key: string;
+      readonly host: string;
+      readonly port: number;
+      /** Named by a router as a peer: no entry of the destinations is looked up for it. */
+      readonly isPeer?: boolean | undefined;
+    } & OfDomain)
+  | ({ readonly kind: "lmtp"; readonly key: string } & LmtpHop & OfDomain)
+  | ({ readonly kind: "mx"; readonly key: string; readonly domain: string; readonly port: number } & OfDomain)
   /** A router sink says so: each recipient gets the reply. */
   | { readonly kind: "unreachable"; readonly key: string; readonly reply: Reply };
 
@@ -76,26 +105,54 @@ export interface Router {
 }
 
 export function createRouter(settings: RouterSettings): Router {
-  const exact = new Set(settings.localDomains.filter((domain) => !domain.startsWith("*.")));
-  const suffixes = settings.localDomains
-    .filter((domain) => domain.startsWith("*."))
-    .map((domain) => domain.slice(1));
-  const remote = settings.remote;
-  const isLocal = (domain: string): boolean =>
-    domain === "" || exact.has(domain) || suffixes.some((suffix) => domain.endsWith(suffix));
+  const { remote, domains = [] } = settings;
   const local = settings.lmtp === undefined ? LOCAL : lmtpRoute(settings.lmtp);
+  const ways = new DomainTable<(domain: string) => Route>([
+    ...settings.localDomains.map((name) => [name, () => local] as const),
+    ...domains.map((entry) => [entry.name, wayOf(entry)] as const),
+  ]);
   const fixed = fixedRoute(remote);
+  const stays = local === LOCAL && fixed === LOCAL && domains.length === 0;
   return {
     local,
     routeOf(address, nextHop) {
       if (nextHop !== undefined) return routeThrough(nextHop);
       // Nothing leaves the machine: nobody needs to know whose it is.
-      if (local === LOCAL && fixed === LOCAL) return LOCAL;
+      if (stays) return LOCAL;
       const domain = domainOf(address).replace(/\.$/, "");
-      if (isLocal(domain)) return local;
-      if (fixed !== undefined) return fixed;
-      return { kind: "mx", key: domain, domain, port: remote.kind === "mx" ? remote.port : 25 };
+      if (domain === "") return local;
+      const flags = settings.flagsOf?.(domain.toLowerCase()) ?? 0;
+      if ((flags & domainFlag.localDrop) !== 0) return LOCAL;
+      if ((flags & STAYS) !== 0) return local;
+      const route = ways.find(domain)?.(domain) ?? fixed ?? mxRoute(domain, remote);
+      return (flags & domainFlag.etrnOnly) === 0 ? route : whenAsked(route, domain);
     },
+  };
+}
+
+const STAYS = domainFlag.localMailbox | domainFlag.alias;
+
+const whenAsked = (route: Route, domain: string): Route =>
+  route.kind === "local" || route.kind === "unreachable"
+    ? route
+    : { ...route, key: route.kind === "mx" ? route.key : `${route.key} for ${domain}`, onDemand: domain };
+
+const mxRoute = (domain: string, remote: RemoteDelivery): Route => ({
+  kind: "mx",
+  key: domain,
+  domain,
+  port: remote.kind === "mx" ? remote.port : 25,
+});
+
+/** The routes of a remote domain: its queues are its own, also where others use the same host. */
+function wayOf({ name, delivery, onDemand }: DomainDelivery): (domain: string) => Route {
+  const fixed = fixedRoute(delivery);
+  return (domain) => {
+    const route = fixed ?? mxRoute(domain, delivery);
+    if (route.kind === "local" || route.kind === "unreachable") return route;
+    const of = { entry: name, onDemand: onDemand ? domain : undefined };
+    const key = route.kind === "mx" ? route.key : `${route.key} for ${onDemand ? domain : name}`;
+    return { ...route, ...of, key };
   };
 }
 

@@ -14,9 +14,11 @@ import type { Drop } from "../store/drop.ts";
 import type { Recovery, StoreDriver } from "../store/store-driver.ts";
 import { AgeingClock } from "./ageing-clock.ts";
 import { type Courier, DestinationQueue } from "./destination-queue.ts";
+import { logLink } from "./attempt-log.ts";
 import { Links } from "./links.ts";
 import { LocalCourier } from "./local-courier.ts";
 import { MessageSteps, type StepRecorder } from "./message-steps.ts";
+import { MessageTypes } from "./message-types.ts";
 import { Pipeline } from "./pipeline.ts";
 import { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { createQueueAdmin } from "./queue-admin.ts";
@@ -113,7 +115,9 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     rerouteAll: () => pipeline.resetRoutes(),
     clock,
   });
-  const routerSinks = createRouterSinks(parts, links);
+  const types = new MessageTypes(log);
+  const routerSinks = createRouterSinks(parts, links, types);
+    forgetTypes: () => types.reset(),
   const queues: QueueSet = new QueueSet({
     courierFor: courierFor(live),
     queueFor: (route, courier) =>
@@ -122,9 +126,16 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
         courier,
         clock,
         load: (message) => pipeline.load(message),
-        linkChanged: routerSinks && ((state) => routerSinks.notify({ nextHop: linkOf(route), ...state })),
+        linkChanged: (state) => {
+          const link = { nextHop: linkOf(route), ...state };
+          logLink(log, link);
+          routerSinks?.notify(link);
+        },
         started: parts.recorder === undefined ? undefined : (delivery) => steps.started(delivery),
-        attempted: (delivery, result) => pipeline.attempted(delivery, result),
+        attempted: (delivery, result) => {
+          if (result.kind === "unreachable") routerSinks?.connectionFailed(delivery.message, linkOf(route));
+          pipeline.attempted(delivery, result);
+        },
         retryDelayMs: (failures) => retry.delayMs(failures),
       }),
   });
@@ -182,10 +193,11 @@ const createRouterSinks = (
   { events, log }: Pick<TransportParts<unknown>, "events" | "log">,
   links: Links,
 ): RouterSinks | undefined =>
-  events && new RouterSinks({ sinks: events.sinks, chain: () => events.chains().router, links, log });
+  events && new RouterSinks({ sinks: events.sinks, chain: () => events.chains().router, links, types, log });
 
 const courierMaker =
   (
+  types: MessageTypes,
     { drop, settings: { maxLocalDeliveries } }: Pick<TransportParts<unknown>, "drop" | "settings">,
     sinks: StoreSinks | undefined,
   ) =>

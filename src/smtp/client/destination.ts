@@ -148,6 +148,8 @@ export interface DestinationSettings {
   /** The sinks of outbound events. */
   readonly protocol?: OutboundProtocol | undefined;
   /** Absent: nobody writes down what is said. */
+  /** Bits of `domainFlag`, asked for at each connection. */
+  readonly domainFlags?: (() => number) | undefined;
   readonly wireLog?: WireLog | undefined;
   readonly deadlines: StageDeadlines;
 }

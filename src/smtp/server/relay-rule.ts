@@ -1,6 +1,7 @@
 // Who may send where: the check at RCPT that keeps the service from being an open relay (REFERENCE 6.5, FAULTS S22).
 import { domainOf, localPartOf } from "../../core/address.ts";
 import { DomainTable } from "../../core/domain-table.ts";
+import { domainFlag } from "../../events/domain-contexts.ts";
 import { type NetworkCheck, networkCheck } from "./networks.ts";
 
 export interface RelaySettings {
@@ -19,7 +20,11 @@ export interface RelayRule {
   isAllowed(recipient: string, mayRelay: boolean): boolean;
 }
 
-export function createRelayRule(settings: RelaySettings): RelayRule {
+/** `flagsOf`: bits of `domainFlag` of a domain in lower case. */
+export function createRelayRule(
+  settings: RelaySettings,
+  flagsOf: (domain: string) => number = () => 0,
+): RelayRule {
   const { localDomains, relayDomains = [], relayNetworks, relayMode } = settings;
   const open = new DomainTable([...localDomains, ...relayDomains].map((domain) => [domain, true] as const));
   const isListed = networkCheck(relayNetworks, "relayNetworks");
@@ -27,10 +32,15 @@ export function createRelayRule(settings: RelaySettings): RelayRule {
     isTrustedAddress: relayMode === "except" ? (address) => !isListed(address) : isListed,
     isAllowed(recipient, mayRelay) {
       if (mayRelay) return true;
-      return open.find(domainOf(recipient)) === true && !isRouted(localPartOf(recipient));
+      const domain = domainOf(recipient);
+      const isOpen = open.find(domain) === true || (flagsOf(domain.toLowerCase()) & TAKEN) !== 0;
+      return isOpen && !isRouted(localPartOf(recipient));
     },
   };
 }
+
+/** Whose mail is taken from anybody, as sinks of GetAuxDomainInfoFlags say. */
+const TAKEN = domainFlag.relayAllowed | domainFlag.alias | domainFlag.localDrop | domainFlag.localMailbox;
 
 /** `user%elsewhere@local`, `elsewhere!user@local`, `"user@elsewhere"@local`: a next hop could unwrap them and relay. */
 const isRouted = (localPart: string): boolean => /[%!@]/.test(localPart);

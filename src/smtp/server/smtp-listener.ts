@@ -79,6 +79,8 @@ export interface SmtpListenerParts {
   readonly startQueue?: ((domain: string) => number) | undefined;
 }
 
+  /** Bits of `domainFlag` that sinks add to a domain. */
+  readonly domainFlags?: ((domain: string) => number) | undefined;
 export function createSmtpListener({
   settings,
   intake,
@@ -93,13 +95,14 @@ export function createSmtpListener({
   const lockout = new AuthLockout();
   const counts = new SessionCounts();
   const createParts = (wanted: SmtpServerSettings): SessionParts => {
+  domainFlags,
     if (wanted.tls !== undefined) checkCertificate(wanted.tls);
     return {
       settings: wanted,
       intake,
       logger,
       clock,
-      relay: createRelayRule(wanted),
+      relay: createRelayRule(wanted, domainFlags),
       isProxy: networkCheck(wanted.trust.proxy, "trust.proxy"),
       mayXclient: networkCheck(wanted.trust.xclient, "trust.xclient"),
       mayXforward: networkCheck(wanted.trust.xforward, "trust.xforward"),

@@ -1,12 +1,15 @@
 // Step 7: sinks of OnGetMessageRouter choose next hops, reset routes and set the state of next hops.
 import { describe, expect, test } from "vitest";
 import { sinkResult } from "../../../src/core/status.ts";
-import type {
-  LinkControl,
-  LinkState,
-  MessageRouter,
-  NextHopAnswer,
-  RouterSubject,
+import {
+  type LinkContext,
+  type LinkControl,
+  type LinkState,
+  type MessageRouter,
+  type NextHopAnswer,
+  type RouterSubject,
+  linkFlag,
+  nextHopType,
 } from "../../../src/events/router-contexts.ts";
 import { HOUR, MINUTE, openHouse, unreachable, until } from "./transport-house.ts";
 
@@ -83,6 +86,56 @@ describe("the next hop of each recipient", () => {
       "hub.example:25",
       "hub.example:25 (type 7)",
     ]);
+  });
+
+  test("is asked for a message's type once, and gets it back when the message ends", async () => {
+    const asked: string[] = [];
+    await using house = await openHouse({
+      routerSinks: [
+        router(() => ({ host: "hub.example" }), {
+          getMessageType: (msg) => {
+            asked.push(`type of ${msg.recipients[0]?.address ?? ""}`);
+            return 7;
+          },
+          releaseMessageType: (type, count) => void asked.push(`release ${type} ${count}`),
+          connectionFailed: (nextHop) => void asked.push(`failed ${nextHop}`),
+        }),
+      ],
+    });
+    house.world.answers.set("hub.example:25 (type 7)", () => unreachable());
+    await house.accept(["a@far.example"]);
+    await until(() => house.world.attempts.length === 1);
+    house.world.answers.clear();
+    await house.clock.advance(MINUTE + 200);
+    await house.empty();
+    expect(asked).toEqual(["type of a@far.example", "failed hub.example:25", "release 7 1"]);
+  });
+
+  test("may be of each type of the original", async () => {
+    const answers: Readonly<Record<string, NextHopAnswer>> = {
+      local: { type: nextHopType.sameVirtualServer },
+      peer: { type: nextHopType.peerSmtp, address: "Peer.example" },
+      external: { type: nextHopType.externalSmtp, address: "Partner.example" },
+      port: { type: nextHopType.externalSmtp, address: "partner.example", port: 2525 },
+      gone: { type: nextHopType.unreachable },
+      down: { type: nextHopType.currentlyUnreachable, reply: "451 4.4.1 line is down" },
+      again: { type: nextHopType.peerSmtpAgain, address: "peer.example", port: 24 },
+    };
+    await using house = await openHouse({
+      routerSinks: [router((address) => answers[address.split("@")[0] ?? ""] ?? "default")],
+    });
+    await house.accept(Object.keys(answers).map((name) => `${name}@far.example`));
+    await until(() => house.world.sent.length === 5 && house.queue[0]?.state === "retry");
+    expect(await house.files("Drop")).toHaveLength(1);
+    expect(house.world.sent.map(({ key, to }) => [key, to[0]]).toSorted()).toEqual([
+      ["Peer.example:25 (peer)", "peer@far.example"],
+      ["client.example", "sender@client.example"],
+      ["partner.example", "external@far.example"],
+      ["partner.example:2525", "port@far.example"],
+      ["peer.example:24 (peer)", "again@far.example"],
+    ]);
+    expect(house.world.to("client.example")[0]?.text).toMatch(/gone@far\.example[^]*Status: 5\.4\.4/);
+    expect(house.queue[0]?.reason).toBe("451 4.4.1 line is down");
   });
 
   test("may be looked for by promise: only that message waits", async () => {
@@ -165,6 +218,8 @@ describe("a router that fails", () => {
     ["names no port", () => always({ host: "hub.example", port: 0 })],
     ["gives no reply", () => always({ unreachable: "200 fine" })],
     ["answers with a promise", () => always(Promise.resolve("local"))],
+    ["names no next hop type", () => always({ type: 6, address: "hub.example" })],
+    ["is unreachable with a reply that says later", () => always({ type: 3, reply: "450 4.4.1 later" })],
     ["has a type that is none", () => router(() => "local", { getMessageType: () => -1 })],
     [
       "throws when asked for its router",
@@ -277,6 +332,90 @@ describe("links", () => {
     await house.clock.advance(2000);
     await house.empty();
     expect(house.world.to("new.example")).toHaveLength(1);
+  });
+});
+
+describe("the state of a link", () => {
+  const onFailure = (change: (subject: LinkContext) => void) => (subject: RouterSubject) => {
+    if (subject.kind === "link" && !subject.link.isUp) change(subject);
+  };
+
+  test("is steered by the notice: the next attempt, and no retry at all until retries are enabled", async () => {
+    let control: LinkControl | undefined;
+    let isPatient = true;
+    await using house = await openHouse({
+      routerSinks: [
+        onFailure((subject) => {
+          control = subject.links;
+          expect(subject.link.flags & linkFlag.retryEnabled).toBe(1);
+          if (isPatient) subject.nextAttempt = (subject.link.nextAttempt ?? 0) + HOUR;
+          else subject.unset = linkFlag.retryEnabled;
+          isPatient = false;
+        }),
+      ],
+    });
+    house.world.answers.set("far.example", () => unreachable());
+    await house.accept(["a@far.example"]);
+    await until(() => house.world.attempts.length === 1);
+    await house.clock.advance(30 * MINUTE);
+    expect(house.world.attempts).toHaveLength(1);
+    await house.clock.advance(HOUR);
+    await until(() => house.world.attempts.length === 2);
+    // The second failure is the last one that counts.
+    await house.clock.advance(HOUR);
+    house.world.answers.clear();
+    await house.clock.advance(3 * HOUR);
+    expect(house.world.sent).toEqual([]);
+    control?.setState("FAR.example", linkFlag.retryEnabled);
+    await house.empty();
+    expect(house.world.to("far.example")).toHaveLength(1);
+  });
+
+  test("halts a next hop until the flag is unset, or a connection is forced", async () => {
+    let control: LinkControl | undefined;
+    await using house = await openHouse({
+      routerSinks: [(subject) => void (control = subject.links)],
+    });
+    await house.accept(["a@far.example"]);
+    await house.empty();
+    control?.setState("far.example", linkFlag.adminHalt);
+    await house.accept(["b@far.example"]);
+    await house.clock.advance(HOUR);
+    expect(house.world.to("far.example")).toHaveLength(1);
+    control?.setState("far.example", 0, linkFlag.adminHalt);
+    await house.empty();
+    control?.down("far.example", HOUR);
+    await house.accept(["c@far.example"]);
+    await house.clock.advance(MINUTE);
+    control?.setState("far.example", linkFlag.forceConnection);
+    await house.empty();
+    expect(house.world.to("far.example")).toHaveLength(3);
+  });
+
+  test("a reset of message types has routers asked for them anew", async () => {
+    let type = 1;
+    let control: LinkControl | undefined;
+    await using house = await openHouse({
+      routerSinks: [
+        (subject) => {
+          control = subject.links;
+          if (subject.kind === "route")
+            subject.router = { getMessageType: () => type, getNextHop: () => ({ host: "hub.example" }) };
+        },
+      ],
+    });
+    house.world.answer = () => unreachable();
+    await house.accept(["a@far.example"]);
+    await until(
+      () => house.queue[0]?.queue === "hub.example:25 (type 1)" && house.world.attempts.length === 1,
+    );
+    type = 2;
+    control?.reset();
+    await house.clock.advance(2000);
+    expect(house.queue[0]?.queue).toBe("hub.example:25 (type 1)");
+    control?.reset("messageTypes");
+    await house.clock.advance(2000);
+    expect(house.queue[0]?.queue).toBe("hub.example:25 (type 2)");
   });
 });
 
