@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { domainToASCII } from "node:url";
 import type { DestinationEntry } from "../config/delivery-schema.ts";
+import type { RemoteDomain } from "../config/domain-schema.ts";
 import type { VirtualServerSettings } from "../config/schema.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
 import {
@@ -36,6 +37,7 @@ export function destinationSettings(
   nextHops: readonly NextHop[],
   entry: DestinationEntry | undefined,
   protocol: OutboundProtocol | undefined,
+  domain?: RemoteDomain,
 ): DestinationSettings {
   const { outbound, delivery } = server;
   return {
@@ -50,7 +52,9 @@ export function destinationSettings(
     chunking: entry?.chunking ?? delivery.chunking,
     convertBody: createBodyConverter({ policy: delivery.convert, maxBytes: delivery.maxConvertSize }),
     xforward: entry?.xforward ?? false,
-    tls: tlsPolicy(delivery.startTls, entry),
+    pipelining: outbound.pipelining,
+    keywords: new Set(outbound.keywords),
+    tls: tlsPolicy(domain?.startTls ?? delivery.startTls, entry),
     deadlines: outbound.timeouts,
     protocol,
   };
@@ -61,9 +65,11 @@ export const maxConnectionsTo = (
   entry: DestinationEntry | undefined,
 ): number => entry?.maxConnections ?? outbound.maxConnectionsPerDestination;
 
-export function credentialsOf({ delivery }: VirtualServerSettings): OutboundCredentials | undefined {
-  if (delivery.auth === undefined) return undefined;
-  const { user, password, tokenFile, mechanism, allowInClear } = delivery.auth;
+export function credentialsOf(
+  auth: VirtualServerSettings["delivery"]["auth"],
+): OutboundCredentials | undefined {
+  if (auth === undefined) return undefined;
+  const { user, password, tokenFile, mechanism, allowInClear } = auth;
   const token = tokenFile === undefined ? undefined : (): Promise<string> => firstLine(tokenFile);
   return { user, password, token, mechanism, allowInClear };
 }

@@ -1,6 +1,8 @@
 // The couriers of remote routes: a smart host is one destination; a domain is looked up when there is mail for it.
+import type { RemoteDomain } from "../config/domain-schema.ts";
 import type { VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
+import { OnArrivalError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { createDestination } from "../smtp/client/connection-pool.ts";
 import type { Destination, DestinationSettings, SignOutbound } from "../smtp/client/destination.ts";
@@ -10,7 +12,11 @@ import type { WireLog } from "../smtp/client/wire-log.ts";
 import { createMxLookup, defaultResolver, type MxLookup } from "../transport/mx.ts";
 import type { Courier } from "../transport/destination-queue.ts";
 import { MxCourier } from "../transport/mx-courier.ts";
+import { DirectFirstCourier } from "../transport/direct-first-courier.ts";
+import { MasqueradeCourier } from "../transport/masquerade.ts";
 import type { RemoteRoute } from "../transport/router.ts";
+import { SharedCourier } from "../transport/shared-courier.ts";
+import { SplittingCourier } from "../transport/splitting-courier.ts";
 import {
   credentialsOf,
   destinationSettings,
@@ -18,7 +24,7 @@ import {
   implicitTls,
   maxConnectionsTo,
 } from "./destination-settings.ts";
-import { hostNameOf, smartHostOf } from "./settings.ts";
+import { hostNameOf, masqueradeOf, smartHostOf, smartHostOfDomain } from "./settings.ts";
 
 type RouteOf<Kind> = Extract<RemoteRoute, { kind: Kind }>;
 
@@ -37,17 +43,27 @@ export function createRemoteCouriers(
 ): (route: RemoteRoute) => Courier {
   const connect = (settings: DestinationSettings): Destination =>
     connectAsWished({ ...settings, sign, wireLog }, server, (asked) => createDestination(asked, log, clock));
-  const toDomain = ({ domain }: RouteOf<"mx">): Courier => {
-    const entry = entryFor(server, [domain]);
-    return new MxCourier({
-  flagsOf?: (domain: string) => number,
-      domain,
+  const masquerade = masqueradeOf(server);
+  const bySmartHost = new SharedCourier(() =>
+    connect(smartHostSettings(server, serverSmartHost(server), protocol)),
+  );
+  const toDomain = (route: RouteOf<"mx">): Courier => {
+    const entry = entryFor(server, [route.domain]);
+    const own = remoteDomainOf(server, route);
+    const direct = new MxCourier({
+      domain: route.domain,
       maxConnections: maxConnectionsTo(server, entry),
       lookup,
-      connect: (nextHops) => connect(destinationSettings(server, nextHops, entry, protocol)),
+      connect: (hops) => {
+        const port = own?.port;
+        const nextHops = port === undefined ? hops : hops.map((hop) => ({ ...hop, port }));
+        return connect(destinationSettings(server, nextHops, entry, protocol, own));
+      },
     });
+    if (!server.delivery.directFirst || own?.mx === true) return direct;
+    return new DirectFirstCourier(direct, bySmartHost.lend());
   };
-  return (route) => {
+  const courierOf = (route: RemoteRoute): Courier => {
     switch (route.kind) {
       case "mx":
         return toDomain(route);
@@ -57,31 +73,62 @@ export function createRemoteCouriers(
         return connect(lmtpSettings(server, route, protocol));
     }
   };
+  return (route) => {
+    const courier = new SplittingCourier(courierOf(route), server.outbound.maxRecipients);
+    // LMTP hands over to the mail store: there nobody needs to be told another name.
+    return masquerade === undefined || route.kind === "lmtp"
+      ? courier
+      : new MasqueradeCourier(courier, masquerade);
+  };
 }
+
+type SmartHostRoute = Pick<RouteOf<"smart-host">, "host" | "port" | "entry">;
+
+function serverSmartHost(server: VirtualServerSettings): SmartHostRoute {
+  const address = smartHostOf(server);
+  if (address === undefined || address.socketPath !== undefined)
+    throw new OnArrivalError("INTERNAL", "directFirst without a smart host");
+  return address;
+}
+
+const remoteDomainOf = (
+  { domains }: VirtualServerSettings,
+  { entry }: Pick<RemoteRoute, "entry">,
+): RemoteDomain | undefined =>
+  entry === undefined ? undefined : domains.remote.find(({ name }) => name === entry);
 
 function smartHostSettings(
   server: VirtualServerSettings,
-  { host, port, key }: RouteOf<"smart-host">,
+  route: SmartHostRoute,
   protocol: OutboundProtocol | undefined,
 ): DestinationSettings {
-  const entry = entryFor(server, [key, host]);
-  const settings = destinationSettings(server, [{ host, port }], entry, protocol);
-  const smartHost = smartHostOf(server);
+  const { host, port } = route;
+  const entry = entryFor(server, [`${host}:${port}`, host]);
+  const own = remoteDomainOf(server, route);
+  const settings = destinationSettings(server, [{ host, port }], entry, protocol, own);
+  const isOwn = own?.smartHost !== undefined;
+  const smartHost = isOwn ? smartHostOfDomain(server, own) : smartHostOf(server);
   // A server that a script names never gets the credentials that are meant for the smart host.
-  if (smartHost?.socketPath !== undefined || smartHost?.host !== host || smartHost.port !== port)
+  if (
+    smartHost?.socketPath !== undefined ||
+    smartHost?.host !== host ||
+    smartHost.port !== port
+  )
     return settings;
   const tls = smartHost.scheme === "smtps" ? implicitTls(settings, entry) : settings.tls;
-  return { ...settings, tls, credentials: credentialsOf(server) };
+  return { ...settings, tls, credentials: credentialsOf(isOwn ? own.auth : server.delivery.auth) };
 }
 
 function lmtpSettings(
   server: VirtualServerSettings,
-  { host, port, socketPath }: RouteOf<"lmtp">,
+  route: RouteOf<"lmtp">,
   protocol: OutboundProtocol | undefined,
 ): DestinationSettings {
+  const { host, port, socketPath } = route;
   const names = socketPath === undefined ? [`${host}:${port}`, host] : [socketPath];
   const hops = [{ host, port, socketPath }];
-  return { ...destinationSettings(server, hops, entryFor(server, names), protocol), dialect: "lmtp" };
+  const own = remoteDomainOf(server, route);
+  return { ...destinationSettings(server, hops, entryFor(server, names), protocol, own), dialect: "lmtp" };
 }
 
 /** RFC 8689: what messages wish of TLS, beside the settings. LMTP is the last hop, where each message is looked at by itself. */

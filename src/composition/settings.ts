@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { OnArrivalError, describeError } from "../core/errors.ts";
+import type { RemoteDomain } from "../config/domain-schema.ts";
 import type { VirtualServerSettings } from "../config/schema.ts";
 import { type HostPort, type NextHopAddress, parseHostPort, parseNextHop } from "../config/values.ts";
 import type { AccessTokenSettings } from "../smtp/server/access-token.ts";
@@ -10,14 +11,24 @@ import {
   type TlsSettings,
   defaultSmtpServerSettings,
 } from "../smtp/server/settings.ts";
+import { type Masquerade, createMasquerade } from "../transport/masquerade.ts";
 import type { MailKind } from "../transport/retry-policy.ts";
 import type { RetrySettings } from "../transport/retry-schedule.ts";
 import type { LmtpHop, RemoteDelivery, RouterSettings } from "../transport/router.ts";
 
 export const hostNameOf = (server: VirtualServerSettings): string => server.hostName ?? hostname();
 
-export const defaultDomainOf = (server: VirtualServerSettings): string =>
-  server.domains.local[0] ?? "localhost";
+export const defaultDomainOf = ({ domains }: VirtualServerSettings): string =>
+  domains.default ?? domains.local[0] ?? "localhost";
+
+/** Whose mail is delivered here. */
+export const localDomainsOf = ({ domains }: VirtualServerSettings): readonly string[] => [
+  ...new Set([
+    ...domains.local,
+    ...domains.alias,
+    ...(domains.default === undefined ? [] : [domains.default]),
+  ]),
+];
 
 const addressOf = (text: string): HostPort => {
   const address = parseHostPort(text);
@@ -41,6 +52,8 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
       users: Object.fromEntries(server.auth.users.map((user) => [user.name, user.passwordHash])),
       accessTokens:
         server.auth.accessTokens === undefined ? undefined : await accessTokens(server.auth.accessTokens),
+      anonymous: server.auth.anonymous,
+      mechanisms: server.auth.mechanisms,
       allowPlaintext: server.auth.allowPlaintext,
       maxFailures: server.auth.maxFailures,
       failureDelayMs: server.auth.failureDelayMs,
@@ -48,11 +61,16 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
     },
     protocol: server.protocol,
     keywords: server.keywords,
-    localDomains: server.domains.local,
-    etrnDomains: server.domains.etrn,
+    localDomains: localDomainsOf(server),
+    relayDomains: server.domains.remote.filter(({ relay }) => relay).map(({ name }) => name),
+    etrnDomains: [
+      ...server.domains.etrn,
+      ...server.domains.remote.filter(({ etrn }) => etrn).map(({ name }) => name),
+    ],
     trust: server.trust,
     defaultDomain: defaultDomainOf(server),
     relayNetworks: server.relay.networks,
+    relayMode: server.relay.mode,
     relayAuthenticated: server.relay.authenticated,
     greetDelayMs: server.greetDelayMs,
     reverseLookup: server.reverseLookup,
@@ -78,7 +96,12 @@ async function accessTokens({ keysFile, ...tokens }: AccessTokens): Promise<Acce
 
 async function tlsSettings(tls: NonNullable<VirtualServerSettings["tls"]>): Promise<TlsSettings> {
   const [certificate, key] = await Promise.all([readPem(tls.certificate), readPem(tls.key)]);
-  return { certificate, key, implicit: tls.implicit.map((address) => addressOf(address)) };
+  return {
+    certificate,
+    key,
+    implicit: tls.implicit.map((address) => addressOf(address)),
+    required: tls.required,
+  };
 }
 
 async function readPem(file: string): Promise<string> {
@@ -90,24 +113,60 @@ async function readPem(file: string): Promise<string> {
 }
 
 export function routerSettings(server: VirtualServerSettings): RouterSettings {
-  const { mx, port, lmtp } = server.delivery;
-  const smartHost = smartHostOf(server);
+  const { mx, port, lmtp, directFirst } = server.delivery;
+  const smartHost = directFirst ? undefined : smartHostOf(server);
+  const remote: RemoteDelivery =
+    remoteDelivery(smartHost) ?? (mx || directFirst ? { kind: "mx", port } : { kind: "drop" });
   return {
-    localDomains: server.domains.local.map((domain) => domain.toLowerCase()),
+    localDomains: localDomainsOf(server),
     lmtp: lmtp === undefined ? undefined : lmtpHop(nextHopOf(`lmtp://${lmtp}`, LMTP_PORT)),
-    remote: remoteDelivery(smartHost) ?? (mx ? { kind: "mx", port } : { kind: "drop" }),
+    remote,
+    domains: server.domains.remote
+      .filter((entry) => hasOwnWay(entry))
+      .map((entry) => ({
+        name: entry.name,
+        delivery: domainDelivery(server, entry) ?? remote,
+        onDemand: entry.etrn,
+      })),
   };
+}
+
+/** Others are only relayed to. */
+const hasOwnWay = ({ smartHost, mx, port, startTls, etrn }: RemoteDomain): boolean =>
+  mx || etrn || smartHost !== undefined || port !== undefined || startTls !== undefined;
+
+function domainDelivery(
+  { delivery }: VirtualServerSettings,
+  entry: RemoteDomain,
+): RemoteDelivery | undefined {
+  const port = entry.port ?? delivery.port;
+  if (entry.mx || (entry.smartHost === undefined && delivery.mx)) return { kind: "mx", port };
+  return remoteDelivery(smartHostOfDomain({ delivery }, entry));
+}
+
+export const smartHostOfDomain = (
+  { delivery }: Pick<VirtualServerSettings, "delivery">,
+  { smartHost, port }: RemoteDomain,
+): NextHopAddress | undefined =>
+  smartHost === undefined ? undefined : nextHopOf(smartHost, port ?? delivery.port, delivery.securePort);
+
+export function masqueradeOf(server: VirtualServerSettings): Masquerade | undefined {
+  const domain = server.delivery.masqueradeDomain;
+  return domain === undefined
+    ? undefined
+    : createMasquerade({ domain, localDomains: localDomainsOf(server) });
 }
 
 /** The port by custom; RFC 2033 §5 only says that it is not 25. */
 const LMTP_PORT = 24;
 
-export function smartHostOf({ delivery }: VirtualServerSettings): NextHopAddress | undefined {
-  return delivery.smartHost === undefined ? undefined : nextHopOf(delivery.smartHost, delivery.port);
-}
+export const smartHostOf = ({ delivery }: VirtualServerSettings): NextHopAddress | undefined =>
+  delivery.smartHost === undefined
+    ? undefined
+    : nextHopOf(delivery.smartHost, delivery.port, delivery.securePort);
 
-function nextHopOf(text: string, defaultPort: number): NextHopAddress {
-  const address = parseNextHop(text, defaultPort);
+function nextHopOf(text: string, defaultPort: number, securePort?: number): NextHopAddress {
+  const address = parseNextHop(text, defaultPort, securePort);
   if (address === undefined) throw new OnArrivalError("CONFIG_INVALID", `${text} is no HOST:PORT`);
   return address;
 }

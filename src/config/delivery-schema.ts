@@ -1,11 +1,11 @@
 // Settings of the way out: where mail goes, in which form, and how each next hop is spoken to (RFC 5321 §5, RFC 3207).
 import { z } from "zod";
-import { parseFingerprint, parseNextHop, size, count, hostAddress, live } from "./values.ts";
+import { parseFingerprint, parseNextHop, size, count, domainName, hostAddress, live } from "./values.ts";
 
 const MIB = 1024 * 1024;
 const CHUNKING = ["never", "when-needed", "always"] as const;
 
-const smartHostAuth = z
+export const smartHostAuth = z
   .strictObject({
     user: z.string().min(1).meta(live("User name at the smart host.")),
     password: z.string().min(1).optional().meta(live("Its password. Prefer passwordFile.")),
@@ -42,6 +42,9 @@ const smartHostAuth = z
       auth.mechanism === undefined || (auth.mechanism === "XOAUTH2") === (auth.tokenFile !== undefined),
     "XOAUTH2 needs a tokenFile, and every other mechanism a password",
   );
+
+// oxlint-disable-next-line typescript/explicit-module-boundary-types -- what zod infers is long
+export const startTls = () => z.enum(["opportunistic", "required", "never"]);
 
 const destination = z
   .strictObject({
@@ -144,6 +147,14 @@ export const deliverySchema = z
       .boolean()
       .default(false)
       .meta(live("Remote mail goes to the mail exchangers of each domain (RFC 5321 §5.1).")),
+    directFirst: z
+      .boolean()
+      .default(false)
+      .meta(
+        live(
+          "With a smartHost: the mail exchangers of the domain are tried first, and the smart host takes what cannot reach them.",
+        ),
+      ),
     lmtp: z
       .string()
       .refine(
@@ -162,8 +173,10 @@ export const deliverySchema = z
     port: count(1, 65_535)
       .default(25)
       .meta(live("Port of the next hop where the address names none.", { unit: "port" })),
-    startTls: z
-      .enum(["opportunistic", "required", "never"])
+    securePort: count(1, 65_535)
+      .default(465)
+      .meta(live("The same for next hops with smtps:// in front.", { unit: "port" })),
+    startTls: startTls()
       .default("opportunistic")
       .meta(live("STARTTLS towards the next hop: when offered, always (else the message waits), or never.")),
     auth: smartHostAuth.optional().meta(live("AUTH at the smart host.")),
@@ -190,12 +203,23 @@ export const deliverySchema = z
       .enum(["honour", "ignore"])
       .default("honour")
       .meta(live('Whether "TLS-Required: No" in a message lets it go where TLS fails (RFC 8689 §4.2.2).')),
+    masqueradeDomain: domainName()
+      .optional()
+      .meta(
+        live(
+          "Replaces local domains in MAIL FROM and in the From field of mail that begins its way here, as it leaves for other hosts; what comes back goes there (decision 28).",
+        ),
+      ),
     destinations: z
       .array(destination)
       .default([])
       .meta(live("Next hops that are spoken to in their own way; the first whose `to` matches counts.")),
   })
   .refine((to) => !(to.mx && to.smartHost !== undefined), "smartHost and mx exclude each other")
+  .refine(
+    (to) => !to.directFirst || /^(?:smtps?:\/\/)?[^/]+$/.test(to.smartHost ?? ""),
+    "directFirst needs a smartHost that speaks SMTP",
+  )
   .refine((to) => to.auth === undefined || to.smartHost !== undefined, "auth needs a smartHost")
   .refine(
     (to) => to.auth === undefined || to.smartHost?.startsWith("lmtp:") !== true,

@@ -94,6 +94,11 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
       problems.push(`${prefix}${formatPath(["virtualServers", index, "delivery", ...where])}: ${why}`),
     );
     if (server.mailroot !== undefined) server.mailroot = path.resolve(base, server.mailroot);
+    for (const [at, { auth }] of server.domains.remote.entries()) {
+      const where = ["virtualServers", index, "domains", "remote", at, "auth", "passwordFile"];
+      // oxlint-disable-next-line no-await-in-loop -- a handful of files at start
+      await resolveCredentials(auth, base, (why) => problems.push(`${prefix}${formatPath(where)}: ${why}`));
+    }
     for (const entry of server.signing) entry.keyFile = path.resolve(base, entry.keyFile);
     const { accessTokens } = server.auth;
     if (accessTokens !== undefined) accessTokens.keysFile = path.resolve(base, accessTokens.keysFile);
@@ -129,12 +134,7 @@ async function resolveDelivery(
   base: string,
   report: (where: readonly (string | number)[], why: string) => void,
 ): Promise<void> {
-  if (auth?.passwordFile !== undefined) {
-    const where = ["auth", "passwordFile"];
-    auth.passwordFile = path.resolve(base, auth.passwordFile);
-    auth.password = await readPassword(auth.passwordFile, (why) => report(where, why));
-  }
-  if (auth?.tokenFile !== undefined) auth.tokenFile = path.resolve(base, auth.tokenFile);
+  await resolveCredentials(auth, base, (why) => report(["auth", "passwordFile"], why));
   for (const [index, destination] of destinations.entries()) {
     if (destination.authoritiesFile === undefined) continue;
     const where = ["destinations", index, "authoritiesFile"];
@@ -142,6 +142,18 @@ async function resolveDelivery(
     // oxlint-disable-next-line no-await-in-loop -- a handful of files at start
     destination.authorities = await readText(destination.authoritiesFile, (why) => report(where, why));
   }
+}
+
+async function resolveCredentials(
+  auth: CheckedConfig["virtualServers"][number]["delivery"]["auth"],
+  base: string,
+  report: (why: string) => void,
+): Promise<void> {
+  if (auth?.passwordFile !== undefined) {
+    auth.passwordFile = path.resolve(base, auth.passwordFile);
+    auth.password = await readPassword(auth.passwordFile, report);
+  }
+  if (auth?.tokenFile !== undefined) auth.tokenFile = path.resolve(base, auth.tokenFile);
 }
 
 async function readPassword(file: string, report: (why: string) => void): Promise<string> {

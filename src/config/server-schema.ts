@@ -1,13 +1,15 @@
 // Settings of one virtual server (REFERENCE 6.1, 6.2): who may send, what is accepted, where mail goes.
 import { z } from "zod";
-import { DEFAULT_KEYWORDS, KEYWORDS } from "../core/esmtp-keywords.ts";
+import { DEFAULT_KEYWORDS, KEYWORDS, OUTBOUND_KEYWORDS } from "../core/esmtp-keywords.ts";
 import { signingSchema } from "./authentication-schema.ts";
 import { deliverySchema } from "./delivery-schema.ts";
+import { domainsSchema, relaySchema } from "./domain-schema.ts";
 import { protocolLog } from "./observe-schema.ts";
 import {
   count,
   domainName,
   listenAddress,
+  mailbox,
   milliseconds,
   minutes,
   network,
@@ -80,6 +82,10 @@ const tls = z.strictObject({
     .array(listenAddress())
     .default([])
     .meta(restart("Those addresses of listen that speak TLS from the first byte (RFC 8314 §3).")),
+  required: z
+    .boolean()
+    .default(false)
+    .meta(live("Take mail inside TLS only: before STARTTLS, MAIL and AUTH get 530 (RFC 3207 §4).")),
 });
 
 const auth = z.strictObject({
@@ -113,6 +119,14 @@ const auth = z.strictObject({
     })
     .optional()
     .meta(live("Access tokens (JWT) that AUTH XOAUTH2 takes in place of passwords.")),
+  anonymous: z
+    .boolean()
+    .default(true)
+    .meta(live("Take mail from clients that have not authenticated; otherwise MAIL gets 530 (RFC 4954 §6).")),
+  mechanisms: z
+    .array(z.enum(["PLAIN", "LOGIN", "XOAUTH2"]))
+    .default(["PLAIN", "LOGIN", "XOAUTH2"])
+    .meta(live("Those that may be offered; XOAUTH2 needs accessTokens, the others users.")),
   allowPlaintext: z
     .boolean()
     .default(false)
@@ -168,6 +182,14 @@ const outbound = z.strictObject({
   maxConnectionsPerDestination: count(1)
     .default(20)
     .meta(live("Outgoing connections to one next hop.", { unit: "connections" })),
+  maxRecipients: count(1)
+    .default(100)
+    .meta(live("Recipients of one outgoing transaction; more go in further ones.", { unit: "recipients" })),
+  pipelining: z.boolean().default(true).meta(live("Use PIPELINING where it is offered (RFC 2920 §3).")),
+  keywords: z
+    .array(z.enum(OUTBOUND_KEYWORDS))
+    .default([...OUTBOUND_KEYWORDS])
+    .meta(live("Extensions that are used where next hops offer them (SmtpOutboundCommandSupportOptions).")),
   messagesPerConnection: count(1)
     .default(100)
     .meta(live("Messages before a connection is replaced.", { unit: "messages" })),
@@ -191,6 +213,15 @@ const outbound = z.strictObject({
     .default(10)
     .meta(live("Addresses of one next hop that are tried.", { unit: "addresses" })),
   timeouts: timeouts.prefault({}).meta(live("How long the next hop may take.")),
+});
+
+const reports = z.strictObject({
+  sendNdrTo: mailbox()
+    .optional()
+    .meta(live("Gets a copy of each report of non-delivery, at the address of a postmaster.")),
+  sendBadTo: mailbox()
+    .optional()
+    .meta(live("Is told of each message that goes to Badmail, with the message.")),
 });
 
 const retry = z.strictObject({
@@ -270,34 +301,9 @@ export const virtualServerSchema = z
         live("A CR or LF alone in message data: refuse the message, or take it as data (RFC 5321 §2.3.8)."),
       ),
     reverseLookup: z.boolean().default(false).meta(live("Look up the client's name for the Received field.")),
-    domains: z
-      .strictObject({
-        local: z
-          .array(domainName())
-          .min(1)
-          .default(["localhost"])
-          .meta(live("Domains delivered here; the first completes bare names.")),
-        etrn: z
-          .array(domainName())
-          .default([])
-          .meta(
-            live(
-              "Domains whose waiting mail a client may start by ETRN (RFC 1985); keywords has to list ETRN.",
-            ),
-          ),
-      })
-      .prefault({})
-      .meta(live("Which domains are ours.")),
-    relay: z
-      .strictObject({
-        networks: z
-          .array(network())
-          .default(["127.0.0.0/8", "::1/128"])
-          .meta(live("Clients that may send to remote domains.")),
-        authenticated: z.boolean().default(true).meta(live("So may clients that have authenticated.")),
-      })
-      .prefault({})
-      .meta(live("Who may send to remote domains.")),
+    domains: domainsSchema.prefault({}).meta(live("Which domains are ours, and the ways of others.")),
+    relay: relaySchema.prefault({}).meta(live("Who may send to remote domains.")),
+    reports: reports.prefault({}).meta(live("Who hears of mail that could not be delivered.")),
     trust: z
       .strictObject({
         proxy: z

@@ -1,6 +1,7 @@
 // The kinds of values that settings have: sizes, addresses to listen on, networks, names of hosts.
 import { isIP } from "node:net";
 import { z } from "zod";
+import { isMailbox } from "../core/address.ts";
 
 /** When a changed setting takes effect: `live` at the next reload, `restart` when the service starts again. */
 export type Applies = "live" | "restart";
@@ -72,11 +73,15 @@ export type NextHopAddress = { readonly scheme: "smtp" | "smtps" | "lmtp" } & (
 );
 
 /** A host with or without its port; "smtps://" and "lmtp://" may stand in front, and behind the latter a path. */
-export function parseNextHop(text: string, defaultPort: number): NextHopAddress | undefined {
+export function parseNextHop(
+  text: string,
+  defaultPort: number,
+  defaultSecurePort = 465,
+): NextHopAddress | undefined {
   const [, named = "smtp", rest = ""] = /^(?:(smtps?|lmtp):\/\/)?(.+)$/.exec(text.trim()) ?? [];
   const scheme = named === "smtps" || named === "lmtp" ? named : "smtp";
   if (rest.startsWith("/")) return scheme === "lmtp" ? { scheme, socketPath: rest } : undefined;
-  const address = parseHostPort(rest, scheme === "smtps" ? 465 : defaultPort);
+  const address = parseHostPort(rest, scheme === "smtps" ? defaultSecurePort : defaultPort);
   return address === undefined ? undefined : { scheme, ...address };
 }
 
@@ -160,6 +165,14 @@ export const domainName = () =>
     .string()
     .regex(/^[^\s@:/\\]+$/u, 'must be a domain name, as "example.com"')
     .transform((name) => name.toLowerCase());
+
+export const mailbox = () =>
+  z
+    .string()
+    .refine(
+      (text) => isMailbox(text) && text.includes("@"),
+      'must be an address, as "postmaster@example.com"',
+    );
 
 const GUID = /^\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?$/i;
 

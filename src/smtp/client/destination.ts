@@ -1,6 +1,7 @@
 // The contract of the outbound client: who has mail for a next hop calls deliver() and learns each recipient's reply.
 // Order: createDestination(), any number of deliver() (at most `capacity` at a time run at once, more wait), close().
 import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
+import type { OutboundKeyword } from "../../core/esmtp-keywords.ts";
 import type { Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
 import type { PropertyValue } from "../../message/mail-msg.ts";
@@ -133,6 +134,8 @@ export interface DestinationSettings {
   readonly maxAddresses: number;
   /** Whether PIPELINING is used when offered (ShouldPipelineOut). */
   readonly pipelining: boolean;
+  /** Of the extensions that may be switched off, those that are used where they are offered. Absent: all. */
+  readonly keywords?: ReadonlySet<OutboundKeyword> | undefined;
   /** BDAT (RFC 3030) where CHUNKING is offered: for BINARYMIME alone, or for all whose lines are known to end in CRLF. */
   readonly chunking: "never" | "when-needed" | "always";
   /** Absent: 8-bit content goes out as it is, BINARYMIME only to hosts that take it. */
@@ -148,8 +151,6 @@ export interface DestinationSettings {
   /** The sinks of outbound events. */
   readonly protocol?: OutboundProtocol | undefined;
   /** Absent: nobody writes down what is said. */
-  /** Bits of `domainFlag`, asked for at each connection. */
-  readonly domainFlags?: (() => number) | undefined;
   readonly wireLog?: WireLog | undefined;
   readonly deadlines: StageDeadlines;
 }

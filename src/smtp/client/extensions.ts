@@ -1,4 +1,5 @@
 // What the peer's EHLO reply offers (RFC 5321 §4.1.1.1).
+import { OUTBOUND_KEYWORDS, type OutboundKeyword } from "../../core/esmtp-keywords.ts";
 import type { PeerReply } from "./reply-reader.ts";
 
 export interface PeerExtensions {
@@ -51,11 +52,18 @@ export interface PeerTrust {
   readonly staysHere: boolean;
 }
 
-export function parseExtensions(ehlo: PeerReply, { verified, staysHere }: PeerTrust): PeerExtensions {
+/** `wanted`: of those that may be switched off, the ones that are on; absent: all. */
+export function parseExtensions(
+  ehlo: PeerReply,
+  { verified, staysHere }: PeerTrust,
+  wanted?: ReadonlySet<OutboundKeyword>,
+): PeerExtensions {
   const offered = new Map<string, string[]>();
   for (const line of ehlo.lines.slice(1)) {
     // "AUTH=LOGIN" is the spelling of old peers.
     const [keyword = "", ...parameters] = line.trim().toUpperCase().split(/[ =]+/);
+    const optional = OUTBOUND_KEYWORDS.find((one) => one === keyword);
+    if (wanted !== undefined && optional !== undefined && !wanted.has(optional)) continue;
     offered.set(keyword, [...(offered.get(keyword) ?? []), ...parameters]);
   }
   return {

@@ -38,6 +38,43 @@ describe("an address", () => {
     expect(keys).toEqual(["far.example", "far.example", "far.example"]);
   });
 
+  test("goes the way of its domain, in a queue of its own; the most special name counts", () => {
+    const hub = { kind: "smart-host", host: "hub.example", port: 25 } as const;
+    const routes = createRouter({
+      localDomains: ["local.example", "*.group.example"],
+      remote: hub,
+      domains: [
+        { name: "*.partner.example", delivery: hub, onDemand: false },
+        { name: "far.group.example", delivery: mx, onDemand: false },
+        { name: "*.asks.example", delivery: hub, onDemand: true },
+      ],
+    });
+    const keys = ["a.partner.example", "b.partner.example", "partner.example"].map(
+      (domain) => routes.routeOf(`a@${domain}`).key,
+    );
+    expect(keys).toEqual([
+      "hub.example:25 for *.partner.example",
+      "hub.example:25 for *.partner.example",
+      "hub.example:25",
+    ]);
+    expect(routes.routeOf("a@near.group.example").kind).toBe("local");
+    expect(routes.routeOf("a@far.group.example")).toMatchObject({ kind: "mx", entry: "far.group.example" });
+    expect(routes.routeOf("a@x.asks.example")).toMatchObject({
+      key: "hub.example:25 for x.asks.example",
+      entry: "*.asks.example",
+      onDemand: "x.asks.example",
+    });
+  });
+
+  test("goes out although all other mail stays here, when its domain has a way", () => {
+    const domains = [{ name: "far.example", delivery: mx, onDemand: false }];
+    const routes = createRouter({ localDomains: [], remote: { kind: "drop" }, domains });
+    expect(["a@far.example", "a@other.example"].map((address) => routes.routeOf(address).kind)).toEqual([
+      "mx",
+      "local",
+    ]);
+  });
+
   test("goes where the message says, local ones too", () => {
     expect(router(mx).routeOf("a@local.example", "hub.example:2525")).toEqual({
       kind: "smart-host",

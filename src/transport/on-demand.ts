@@ -1,0 +1,54 @@
+// Mail that waits until its server asks for it by ETRN (RFC 1985, REFERENCE 6.5): the queue fills, and its courier has no room.
+import type { Clock } from "../core/clock.ts";
+import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
+import type { Courier } from "./destination-queue.ts";
+
+/** After a request, and after each message that followed it, how long the next one may take to be brought up. */
+const OPEN_MS = 30_000;
+
+/** Which domains have been asked for, and until when. */
+export class OnDemand {
+  readonly #openUntil = new Map<string, number>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  open(domain: string): void {
+    const now = this.#clock.now();
+    for (const [other, until] of this.#openUntil) if (until <= now) this.#openUntil.delete(other);
+    this.#openUntil.set(domain.toLowerCase(), now + OPEN_MS);
+  }
+
+  isOpen(domain: string): boolean {
+    return (this.#openUntil.get(domain) ?? 0) > this.#clock.now();
+  }
+}
+
+export class OnDemandCourier implements Courier {
+  readonly #inner: Courier;
+  readonly #domain: string;
+  readonly #demand: OnDemand;
+
+  constructor(inner: Courier, domain: string, demand: OnDemand) {
+    this.#inner = inner;
+    this.#domain = domain;
+    this.#demand = demand;
+  }
+
+  get capacity(): number {
+    return this.#demand.isOpen(this.#domain) ? this.#inner.capacity : 0;
+  }
+
+  async deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
+    const outcome = await this.#inner.deliver(message);
+    // What waits behind it is part of the same request, unless its server is not there after all.
+    if (outcome.kind === "report") this.#demand.open(this.#domain);
+    return outcome;
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+}

@@ -1,0 +1,36 @@
+// One courier for several queues, so that they share its connections: it closes with the last of them.
+import type { Courier } from "./destination-queue.ts";
+
+export class SharedCourier {
+  readonly #create: () => Courier;
+  #courier: Courier | undefined;
+  #users = 0;
+
+  constructor(create: () => Courier) {
+    this.#create = create;
+  }
+
+  lend(): Courier {
+    const courier = (this.#courier ??= this.#create());
+    this.#users += 1;
+    let isLent = true;
+    return {
+      get capacity(): number {
+        return courier.capacity;
+      },
+      deliver: (message) => courier.deliver(message),
+      close: () => {
+        if (!isLent) return Promise.resolve();
+        isLent = false;
+        return this.#giveBack(courier);
+      },
+    };
+  }
+
+  #giveBack(courier: Courier): Promise<void> {
+    this.#users -= 1;
+    if (this.#users > 0) return Promise.resolve();
+    this.#courier = undefined;
+    return courier.close();
+  }
+}

@@ -1,0 +1,61 @@
+// The way from onarrival.yaml to the couriers of next hops, for tests.
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { createRemoteCouriers } from "../../../src/composition/remote-couriers.ts";
+import { routerSettings } from "../../../src/composition/settings.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import type { VirtualServerSettings } from "../../../src/config/schema.ts";
+import { systemClock } from "../../../src/core/clock.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import type { Courier } from "../../../src/transport/destination-queue.ts";
+import { createRouter } from "../../../src/transport/router.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+import type { Peer } from "../smtp/client/support.ts";
+
+export interface WayOut extends AsyncDisposable {
+  /** The courier of an address, made once. */
+  to(address: string): Courier;
+  readonly folder: string;
+}
+
+export async function firstServer(file: string): Promise<VirtualServerSettings> {
+  const [server] = (await loadConfig(file)).virtualServers;
+  if (server === undefined) throw new Error("there is no virtual server");
+  return server;
+}
+
+/** MX look-ups answer `peer`, whatever the domain. `domains` and `more`: further keys of the domains and of the server. */
+export async function wayOut(
+  delivery: string,
+  peer: Pick<Peer, "port">,
+  files: Record<string, string> = {},
+  { domains = "", more = "" }: { domains?: string; more?: string } = {},
+): Promise<WayOut> {
+  await using started = new AsyncDisposableStack();
+  const folder = started.use(await tempFolder());
+  const file = path.join(folder.path, "onarrival.yaml");
+  for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder.path, name), text);
+  const server = `hostName: relay.example, domains: { local: [here.example], ${domains} }, delivery: { ${delivery} }`;
+  await writeFile(file, `virtualServers: [{ ${server}, ${more} }]\n`);
+  const primary = await firstServer(file);
+  const hops = [{ host: "localhost", port: peer.port, addresses: ["127.0.0.1"] }];
+  const lookup = { nextHops: () => Promise.resolve({ kind: "hops", hops } as const) };
+  const courierOf = createRemoteCouriers(primary, silentLogger, systemClock, undefined, lookup);
+  const router = createRouter(routerSettings(primary));
+  const couriers = new Map<string, Courier>();
+  started.defer(async () => {
+    await Promise.all([...couriers.values()].map((courier) => courier.close()));
+  });
+  const stack = started.move();
+  return {
+    folder: folder.path,
+    to(address) {
+      const route = router.routeOf(address);
+      if (route.kind === "local" || route.kind === "unreachable") throw new Error(`${address} stays here`);
+      const courier = couriers.get(route.key) ?? courierOf(route);
+      couriers.set(route.key, courier);
+      return courier;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
