@@ -9,6 +9,7 @@ import { createPropertyBag } from "../src/events/sink.ts";
 import type { Intake } from "../src/smtp/server/intake.ts";
 import { defaultSmtpServerSettings } from "../src/smtp/server/settings.ts";
 import { createSmtpListener } from "../src/smtp/server/smtp-listener.ts";
+import { allocPropertyIds } from "../test/support/property-ids.ts";
 
 function forgetfulIntake(): Intake {
   let next = 0;
@@ -28,7 +29,13 @@ const settings = {
   relayNetworks: ["127.0.0.0/8"],
 };
 const binding = createBinding({ displayName: "idle", event: "OnInboundCommand", sinkClass: "idle" });
-const context = { properties: createPropertyBag({}), log: silentLogger, binding, nextMessageId: () => "" };
+const context = {
+  properties: createPropertyBag({}),
+  log: silentLogger,
+  binding,
+  nextMessageId: () => "",
+  allocPropertyIds,
+};
 const chain = new ProtocolChain<InboundCommandContext>(
   Array.from({ length: Number(process.argv[2] ?? 0) }, () => ({
     binding,

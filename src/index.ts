@@ -13,4 +13,12 @@ export type { HostLookupContext, MxLookupContext } from "./events/dns-contexts.t
 export type { DsnDueContext, DsnMadeContext } from "./events/dsn-contexts.ts";
 export type { LinkContext, MessageRouter, NextHopAnswer, RouteContext } from "./events/router-contexts.ts";
 export type { LocalDeliveryContext, StoreNotice } from "./events/store-contexts.ts";
+export { IMMPID } from "./message/properties.ts";
+export { hasFlags, recipientFlags } from "./message/recipient-flags.ts";
 export type { MailMsg } from "./message/mail-msg.ts";
+export type { MessageProperties, MessagePropertyKey } from "./message/message-properties.ts";
+export type { NewRecipientList } from "./message/new-recipient-list.ts";
+export type { AnyPropertyValue, PropertyValue } from "./message/properties.ts";
+export type { PropertyIdRange } from "./message/property-ids.ts";
+export type { DomainRecipients, RecipientList } from "./message/recipient-list.ts";
+export type { RecipientProperties, RecipientPropertyKey } from "./message/recipient-properties.ts";

@@ -1,5 +1,5 @@
 // What was found out about a message when it arrived, as private properties: for later sinks, and for the seal when it leaves.
-import type { PropertyValue } from "../message/mail-msg.ts";
+import type { PropertyValue } from "../message/properties.ts";
 import type { SealedFinding } from "./arc-seal.ts";
 
 const RESULTS = "auth.results";

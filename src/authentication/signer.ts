@@ -5,7 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Origin } from "../core/envelope.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Content } from "../message/content.ts";
-import type { PropertyValue } from "../message/mail-msg.ts";
+import type { PropertyValue } from "../message/properties.ts";
 import { parseAddressList } from "../mime/addresses.ts";
 import { Headers } from "../mime/headers.ts";
 import { type SealedFinding, arcSet } from "./arc-seal.ts";

@@ -10,6 +10,7 @@ import {
 } from "../events/binding.ts";
 import type { MailEvent } from "../events/catalog.ts";
 import { SinkChain } from "../events/dispatcher.ts";
+import { PropertyIdRanges } from "../message/property-ids.ts";
 import {
   type AnyNativeSink,
   type BoundSink,
@@ -39,6 +40,8 @@ export interface ChainParts {
   readonly disabled?: ReadonlySet<string>;
   readonly log: Logger;
   readonly nextMessageId: () => string;
+  /** Absent: ids of private properties count for this process only. */
+  readonly propertyIds?: PropertyIdRanges | undefined;
 }
 
 /** Loads the native sinks of the metabase. Throws SINK_NOT_FOUND or SINK_INVALID for one that cannot be used. */
@@ -162,8 +165,10 @@ export function scriptNameOf(settings: BindingSettings): string {
   return isScriptBinding(settings) && typeof name === "string" ? name : "";
 }
 
+type ContextParts = Pick<ChainParts, "log" | "nextMessageId" | "propertyIds">;
+
 export function nativeBound(
-  parts: Pick<ChainParts, "log" | "nextMessageId">,
+  parts: ContextParts,
   settings: BindingSettings,
   sink: NativeSink<MailEvent>,
 ): NativeBound {
@@ -183,13 +188,14 @@ export const bindingOf = (settings: BindingSettings, sink: Pick<AnyNativeSink, "
 
 export function sinkContext(
   binding: Binding,
-  { log, nextMessageId }: Pick<ChainParts, "log" | "nextMessageId">,
+  { log, nextMessageId, propertyIds = new PropertyIdRanges() }: ContextParts,
 ): SinkContext {
   return {
     properties: createPropertyBag(binding.sinkProperties),
     log: log.child({ binding: binding.displayName }),
     binding,
     nextMessageId,
+    allocPropertyIds: (owner, count) => propertyIds.allocate(owner, count),
   };
 }
 

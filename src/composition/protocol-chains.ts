@@ -7,7 +7,7 @@ import { parseVerbRule, type VerbRule } from "../events/verb-rule.ts";
 import type { OutboundChains } from "../smtp/client/outbound-events.ts";
 import { type ChainParts, type ConfiguredBinding, bindingOf, sinkContext } from "./bindings.ts";
 
-export type ProtocolChainParts = Pick<ChainParts, "configured" | "log" | "nextMessageId">;
+export type ProtocolChainParts = Pick<ChainParts, "configured" | "log" | "nextMessageId" | "propertyIds">;
 type Parts = ProtocolChainParts;
 
 export interface ProtocolChains {

@@ -26,7 +26,7 @@ function buildNativeChain<Script>(parts: ChainParts, event: MailEvent): SinkChai
   );
 }
 
-type SystemParts = Pick<ChainParts, "configured" | "log" | "nextMessageId">;
+type SystemParts = Pick<ChainParts, "configured" | "log" | "nextMessageId" | "propertyIds">;
 
 export const buildTransportChains = (parts: SystemParts): TransportChains => ({
   router: buildSystemChain(parts, "OnGetMessageRouter"),

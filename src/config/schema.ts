@@ -6,6 +6,7 @@ import { EVENTS } from "../events/catalog.ts";
 import { dnsSchema } from "./authentication-schema.ts";
 import { bindingSchema } from "./binding-schema.ts";
 import { capabilitySettings } from "./capability-schema.ts";
+import { mailMsg } from "./mail-msg-schema.ts";
 import { admin, tracking } from "./observe-schema.ts";
 import { folderConflicts } from "./server-folders.ts";
 import { virtualServerSchema } from "./server-schema.ts";
@@ -215,6 +216,7 @@ export const configSchema = z
       .prefault({})
       .meta(live("What is recorded of each message in the folder Effects of the mailroot.")),
     dns: dnsSchema.prefault({}).meta(live("Whom look-ups ask, and how long.")),
+    mailMsg: mailMsg.prefault({}).meta(restart("What sinks may keep with messages.")),
     log: log.prefault({}).meta(restart("The log, on standard output.")),
     admin: admin.prefault({}).meta(restart("What programs that watch the service may ask.")),
     tracking: tracking.prefault({}).meta(live("The message tracking log.")),

@@ -1,7 +1,7 @@
 // What sinks of protocol events receive (REFERENCE 3.1 to 3.5), under idiomatic names.
 // Called in ascending priority; the built-in handler takes part as if bound at 24575, before sinks of that very priority.
 import type { Recipient } from "../core/envelope.ts";
-import type { PropertyValue } from "../message/mail-msg.ts";
+import type { PropertyValue } from "../message/properties.ts";
 
 /**
  * What a protocol sink answers: S_OK (0, also nothing) goes on with the next sink and the built-in handler, S_FALSE (1) calls no

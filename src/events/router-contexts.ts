@@ -1,6 +1,6 @@
 // What sinks of OnGetMessageRouter receive (REFERENCE 4.4), under idiomatic names.
 import type { Origin, Recipient } from "../core/envelope.ts";
-import type { PropertyValue } from "../message/mail-msg.ts";
+import type { PropertyValue } from "../message/properties.ts";
 
 /** A message whose sinks are through: only its way can still be chosen. */
 export interface RoutedMessage {

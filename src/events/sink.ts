@@ -1,6 +1,7 @@
 // How a native sink is written, and what the dispatcher holds of every sink (DESIGN 6).
 import type { Logger } from "../core/logger.ts";
 import type { SinkResult } from "../core/status.ts";
+import type { PropertyIdRange } from "../message/property-ids.ts";
 import type { Binding, SinkProperties } from "./binding.ts";
 import type { EventName, EventSubject, MailEvent } from "./catalog.ts";
 import type { ProtocolAnswer, ProtocolSubject } from "./protocol-contexts.ts";
@@ -21,6 +22,8 @@ export interface SinkContext {
   readonly binding: Binding;
   /** An id for MailMsg.forkForRecipients. */
   nextMessageId(): string;
+  /** Numbers for private properties of `owner`, a GUID or a name: the same ones at every start. */
+  allocPropertyIds(owner: string, count: number): PropertyIdRange;
 }
 
 /** S_OK is `sinkResult.runNext` (also undefined), S_FALSE `sinkResult.skipRemaining`; a promise is S_PENDING. */

@@ -2,7 +2,7 @@
 // crash, is kept by this service's own store. Sinks watch it, and may take over local delivery.
 import type { Origin, Recipient } from "../core/envelope.ts";
 import type { Content } from "../message/content.ts";
-import type { PropertyValue } from "../message/mail-msg.ts";
+import type { PropertyValue } from "../message/properties.ts";
 
 export interface StoredMessage {
   readonly id: string;

@@ -10,8 +10,6 @@ import type { PropertyValue } from "./properties.ts";
 import { DEFAULT_PROPERTY_LIMITS, type PropertyLimits } from "./property-values.ts";
 import { RecipientList } from "./recipient-list.ts";
 
-export type { PropertyValue } from "./properties.ts";
-
 /** What a message has to know of the service it is in. */
 export interface MessageSurroundings {
   readonly limits: PropertyLimits;

@@ -8,17 +8,18 @@ import type { DsnSubject } from "../events/dsn-contexts.ts";
 import type { RouterSubject } from "../events/router-contexts.ts";
 import type { StoreSubject } from "../events/store-contexts.ts";
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
+import type { MessageSurroundings } from "../message/mail-msg.ts";
 import type { SignOutbound } from "../smtp/client/destination.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { Drop } from "../store/drop.ts";
 import type { Recovery, StoreDriver } from "../store/store-driver.ts";
 import { AgeingClock } from "./ageing-clock.ts";
-import { type Courier, DestinationQueue } from "./destination-queue.ts";
 import { logLink } from "./attempt-log.ts";
+import { type Courier, DestinationQueue } from "./destination-queue.ts";
 import { Links } from "./links.ts";
 import { LocalCourier } from "./local-courier.ts";
-import { MessageSteps, type StepRecorder } from "./message-steps.ts";
 import { MessageTypes } from "./message-types.ts";
+import { MessageSteps, type StepRecorder } from "./message-steps.ts";
 import { Pipeline } from "./pipeline.ts";
 import { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { createQueueAdmin } from "./queue-admin.ts";
@@ -79,6 +80,8 @@ export interface TransportParts<Script> {
   readonly chain: (event: MailEvent) => SinkChain<Script>;
   /** Absent: nobody keeps what the sinks did. */
   readonly effects?: EffectRecorder<Script> | undefined;
+  /** Absent: sinks may keep with a message what the defaults allow. */
+  readonly surroundings?: MessageSurroundings | undefined;
   readonly live: LiveTransportSettings;
   /** Absent: the events of steps 7 to 11 have no sinks. */
   readonly events?: TransportEvents | undefined;
@@ -105,7 +108,7 @@ export interface Transport {
 }
 
 export function createTransport<Script>(parts: TransportParts<Script>): Transport {
-  const { settings, clock, log, live, store, dispatcher, chain, effects } = parts;
+  const { settings, clock, log, live, store, dispatcher, chain, effects, surroundings } = parts;
   let retry = live.retry;
   const steps = new MessageSteps(parts.recorder);
   const storeSinks = createStoreSinks(parts);
@@ -113,11 +116,11 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const links = new Links({
     setLink: (nextHop, downUntil) => queues.setLink(nextHop, downUntil),
     rerouteAll: () => pipeline.resetRoutes(),
+    forgetTypes: () => types.reset(),
     clock,
   });
   const types = new MessageTypes(log);
   const routerSinks = createRouterSinks(parts, links, types);
-    forgetTypes: () => types.reset(),
   const queues: QueueSet = new QueueSet({
     courierFor: courierFor(live),
     queueFor: (route, courier) =>
@@ -143,7 +146,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const reports = createReports(parts, steps, (...message) => pipeline.accept(...message));
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
-    submission: new Submission({ dispatcher, chain, effects, steps, log }),
+    submission: new Submission({ dispatcher, chain, effects, steps, surroundings, log }),
     router: createRouter(live.router),
     routerSinks,
     storeSinks,
@@ -165,7 +168,9 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
       pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
     );
     // The bindings may be others now: what a sink holds is tried with them.
-    waiting.release((_message, reason) => reason !== undefined && reason.by !== "operator");
+    waiting.release(
+      (_message, reason) => reason !== undefined && reason.by !== "operator" && reason.abandoned !== true,
+    );
   };
   return {
     ...assemble(pipeline, queues, links, waiting, settings, clock, log),
@@ -192,12 +197,12 @@ const createStoreSinks = ({ events }: Pick<TransportParts<unknown>, "events">): 
 const createRouterSinks = (
   { events, log }: Pick<TransportParts<unknown>, "events" | "log">,
   links: Links,
+  types: MessageTypes,
 ): RouterSinks | undefined =>
   events && new RouterSinks({ sinks: events.sinks, chain: () => events.chains().router, links, types, log });
 
 const courierMaker =
   (
-  types: MessageTypes,
     { drop, settings: { maxLocalDeliveries } }: Pick<TransportParts<unknown>, "drop" | "settings">,
     sinks: StoreSinks | undefined,
   ) =>

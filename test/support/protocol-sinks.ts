@@ -7,6 +7,7 @@ import { type ProtocolBound, ProtocolChain } from "../../src/events/protocol-cha
 import type { ProtocolAnswer } from "../../src/events/protocol-contexts.ts";
 import { createPropertyBag } from "../../src/events/sink.ts";
 import { parseVerbRule } from "../../src/events/verb-rule.ts";
+import { allocPropertyIds } from "./property-ids.ts";
 
 export interface TestSink<Context> {
   readonly rule?: string;
@@ -45,6 +46,7 @@ function bound<Context>(
       log: silentLogger,
       binding,
       nextMessageId: () => "",
+      allocPropertyIds,
     },
   };
 }

@@ -4,7 +4,7 @@ import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
 import type { OutboundKeyword } from "../../core/esmtp-keywords.ts";
 import type { Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
-import type { PropertyValue } from "../../message/mail-msg.ts";
+import type { PropertyValue } from "../../message/properties.ts";
 import type { OutboundProtocol } from "./outbound-events.ts";
 import type { WireLog } from "./wire-log.ts";
 
@@ -148,6 +148,8 @@ export interface DestinationSettings {
   /** Only hosts that offer REQUIRETLS and are proven to be the ones meant will do (RFC 8689 §4.2.1). */
   readonly requireTls?: boolean | undefined;
   readonly credentials?: OutboundCredentials | undefined;
+  /** Bits of `domainFlag`, asked for at each connection. */
+  readonly domainFlags?: (() => number) | undefined;
   /** The sinks of outbound events. */
   readonly protocol?: OutboundProtocol | undefined;
   /** Absent: nobody writes down what is said. */

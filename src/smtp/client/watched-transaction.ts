@@ -2,7 +2,7 @@
 // The states are those of the original (PE_STATES): message start, per recipient, before data, session end.
 import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import type { OutboundState, ProtocolMessage } from "../../events/protocol-contexts.ts";
-import type { PropertyValue } from "../../message/mail-msg.ts";
+import type { PropertyValue } from "../../message/properties.ts";
 import { describeError } from "../../core/errors.ts";
 import { chunkCommand, type ContentForm, formOf, streamContent } from "./content-writer.ts";
 import type { DeliveryOutcome, DestinationSettings, OutboundMessage } from "./destination.ts";

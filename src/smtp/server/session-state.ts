@@ -1,6 +1,6 @@
 // What a session knows: its client, who that is, and the mail transaction in hand (RFC 5321 §3.3, §4.1.4).
 import { randomUUID } from "node:crypto";
-import type { PropertyValue } from "../../message/mail-msg.ts";
+import type { PropertyValue } from "../../message/properties.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { traceStart } from "./trace-field.ts";
 import type { ClientFacts, Transaction } from "./transaction.ts";

@@ -3,7 +3,7 @@ import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
 import { describeError, OnArrivalError } from "../../core/errors.ts";
 import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import { headerBlockLength } from "../../message/content.ts";
-import type { PropertyValue } from "../../message/mail-msg.ts";
+import type { PropertyValue } from "../../message/properties.ts";
 import { BareLineEndingScan } from "./bare-line-endings.ts";
 import { type AskForMore, DataCollector } from "./data-collector.ts";
 import { type MailCommand, parseRcpt } from "./path-command.ts";

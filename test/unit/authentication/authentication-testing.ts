@@ -13,7 +13,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import type { Origin } from "../../../src/core/envelope.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
-import type { PropertyValue } from "../../../src/message/mail-msg.ts";
+import type { PropertyValue } from "../../../src/message/properties.ts";
 import { type Zone, zoneResolver } from "../../support/dns-zone.ts";
 
 export const OWN: Origin = { via: "pickup", arrivalTime: 0, server: "default" };

@@ -1,7 +1,7 @@
 import { array, assert, asyncProperty, constantFrom, tuple } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { keepFinding } from "../../../src/authentication/finding.ts";
-import type { PropertyValue } from "../../../src/message/mail-msg.ts";
+import type { PropertyValue } from "../../../src/message/properties.ts";
 import { rsaKey } from "../../support/signing-keys.ts";
 import type { Zone } from "../../support/dns-zone.ts";
 import { FOREIGN, MESSAGE, contentOf, entryOf, signedText, verifyText } from "./authentication-testing.ts";

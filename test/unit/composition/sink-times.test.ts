@@ -8,6 +8,7 @@ import { type EffectRecorder, EffectRun } from "../../../src/events/effects.ts";
 import { type NativeBound, createPropertyBag } from "../../../src/events/sink.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { ScriptTarget } from "../../../src/sandbox/script-sink.ts";
+import { allocPropertyIds } from "../../support/property-ids.ts";
 
 const ENVELOPE = { sender: "a@x.test", recipients: [{ address: "b@y.test" }] };
 const CONTENT = Content.fromBuffer(Buffer.from("Subject: x\r\n\r\n"));
@@ -20,7 +21,7 @@ function native(displayName: string, id: string): NativeBound {
     binding,
     rule: undefined,
     sink: { event: "OnTransportSubmission", onEvent: () => undefined },
-    context: { properties, log: silentLogger, binding, nextMessageId: () => "" },
+    context: { properties, log: silentLogger, binding, nextMessageId: () => "", allocPropertyIds },
   };
 }
 

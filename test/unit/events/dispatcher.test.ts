@@ -13,6 +13,7 @@ import {
 } from "../../../src/events/sink.ts";
 import { Content } from "../../../src/message/content.ts";
 import { MailMsg } from "../../../src/message/mail-msg.ts";
+import { allocPropertyIds } from "../../support/property-ids.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05Z");
 const clock: Clock = { now: () => NOW, after: () => () => undefined };
@@ -32,7 +33,13 @@ function native(name: string, onEvent: OnEvent, more: Partial<Binding> = {}): Na
     binding,
     rule: compileRule(binding, silentLogger),
     sink: { event: "OnTransportSubmission", onEvent },
-    context: { properties: createPropertyBag({}), log: silentLogger, binding, nextMessageId: () => "FORK" },
+    context: {
+      properties: createPropertyBag({}),
+      log: silentLogger,
+      binding,
+      nextMessageId: () => "FORK",
+      allocPropertyIds,
+    },
   };
 }
 

@@ -21,6 +21,7 @@ import {
 import { Content } from "../../../src/message/content.ts";
 import { MailMsg } from "../../../src/message/mail-msg.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
+import { allocPropertyIds } from "../../support/property-ids.ts";
 
 const clock = new ManualClock();
 
@@ -50,6 +51,7 @@ function native(
       log: silentLogger,
       binding: bound,
       nextMessageId: () => "FORK",
+      allocPropertyIds,
     },
   };
 }

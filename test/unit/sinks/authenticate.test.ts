@@ -7,10 +7,12 @@ import { silentLogger } from "../../../src/core/logger.ts";
 import { messageStatus, sinkResult } from "../../../src/core/status.ts";
 import { type SinkProperties, createBinding } from "../../../src/events/binding.ts";
 import { createPropertyBag } from "../../../src/events/sink.ts";
-import { MailMsg, type PropertyValue } from "../../../src/message/mail-msg.ts";
+import { MailMsg } from "../../../src/message/mail-msg.ts";
+import type { PropertyValue } from "../../../src/message/properties.ts";
 import { createAuthenticateSink } from "../../../src/sinks/authenticate.ts";
 import { type Zone, zoneResolver } from "../../support/dns-zone.ts";
 import { rsaKey } from "../../support/signing-keys.ts";
+import { allocPropertyIds } from "../../support/property-ids.ts";
 import {
   FOREIGN,
   MESSAGE,
@@ -62,6 +64,7 @@ async function authenticated(
     log: silentLogger,
     binding: createBinding({ displayName: "x", event: "OnTransportSubmission", sinkClass: "x" }),
     nextMessageId: () => "",
+    allocPropertyIds,
   });
   return { msg, answer, asked };
 }

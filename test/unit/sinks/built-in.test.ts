@@ -7,12 +7,14 @@ import { Content } from "../../../src/message/content.ts";
 import { MailMsg } from "../../../src/message/mail-msg.ts";
 import addHeader from "../../../src/sinks/add-header.ts";
 import limitRecipients from "../../../src/sinks/limit-recipients.ts";
+import { allocPropertyIds } from "../../support/property-ids.ts";
 
 const context = (properties: SinkProperties): SinkContext => ({
   properties: createPropertyBag(properties),
   log: silentLogger,
   binding: createBinding({ displayName: "x", event: "OnTransportSubmission", sinkClass: "x" }),
   nextMessageId: () => "ID",
+  allocPropertyIds,
 });
 
 const message = (recipients: number): MailMsg =>

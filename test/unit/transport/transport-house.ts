@@ -39,6 +39,7 @@ import {
 import { eventually } from "../../support/eventually.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+import { allocPropertyIds } from "../../support/property-ids.ts";
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -152,6 +153,7 @@ export function nativeSink(
       log: silentLogger,
       binding,
       nextMessageId: () => `FORK${Math.random().toString(36).slice(2)}${(forks += 1)}`,
+      allocPropertyIds,
     },
   };
 }
@@ -174,6 +176,7 @@ export function systemChain<Name extends EventName>(
         log: silentLogger,
         binding,
         nextMessageId: () => "NEW",
+        allocPropertyIds,
       };
       return { binding, onEvent, context };
     }),
