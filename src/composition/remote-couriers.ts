@@ -40,9 +40,11 @@ export function createRemoteCouriers(
   ),
   sign?: SignOutbound,
   wireLog?: WireLog,
+  flagsOf?: (domain: string) => number,
 ): (route: RemoteRoute) => Courier {
   const connect = (settings: DestinationSettings): Destination =>
     connectAsWished({ ...settings, sign, wireLog }, server, (asked) => createDestination(asked, log, clock));
+  const flagsFor = (domain: string): (() => number) | undefined => flagsOf && (() => flagsOf(domain));
   const masquerade = masqueradeOf(server);
   const bySmartHost = new SharedCourier(() =>
     connect(smartHostSettings(server, serverSmartHost(server), protocol)),
@@ -57,7 +59,8 @@ export function createRemoteCouriers(
       connect: (hops) => {
         const port = own?.port;
         const nextHops = port === undefined ? hops : hops.map((hop) => ({ ...hop, port }));
-        return connect(destinationSettings(server, nextHops, entry, protocol, own));
+        const settings = destinationSettings(server, nextHops, entry, protocol, own);
+        return connect({ ...settings, domainFlags: flagsFor(route.domain) });
       },
     });
     if (!server.delivery.directFirst || own?.mx === true) return direct;
@@ -68,7 +71,10 @@ export function createRemoteCouriers(
       case "mx":
         return toDomain(route);
       case "smart-host":
-        return connect(smartHostSettings(server, route, protocol));
+        return connect({
+          ...smartHostSettings(server, route, protocol),
+          domainFlags: flagsFor(route.onDemand ?? route.host.toLowerCase()),
+        });
       case "lmtp":
         return connect(lmtpSettings(server, route, protocol));
     }
@@ -82,7 +88,7 @@ export function createRemoteCouriers(
   };
 }
 
-type SmartHostRoute = Pick<RouteOf<"smart-host">, "host" | "port" | "entry">;
+type SmartHostRoute = Pick<RouteOf<"smart-host">, "host" | "port" | "entry" | "isPeer">;
 
 function serverSmartHost(server: VirtualServerSettings): SmartHostRoute {
   const address = smartHostOf(server);
@@ -102,14 +108,15 @@ function smartHostSettings(
   route: SmartHostRoute,
   protocol: OutboundProtocol | undefined,
 ): DestinationSettings {
-  const { host, port } = route;
-  const entry = entryFor(server, [`${host}:${port}`, host]);
+  const { host, port, isPeer } = route;
+  const entry = isPeer === true ? undefined : entryFor(server, [`${host}:${port}`, host]);
   const own = remoteDomainOf(server, route);
   const settings = destinationSettings(server, [{ host, port }], entry, protocol, own);
   const isOwn = own?.smartHost !== undefined;
   const smartHost = isOwn ? smartHostOfDomain(server, own) : smartHostOf(server);
   // A server that a script names never gets the credentials that are meant for the smart host.
   if (
+    isPeer === true ||
     smartHost?.socketPath !== undefined ||
     smartHost?.host !== host ||
     smartHost.port !== port

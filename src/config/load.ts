@@ -204,6 +204,7 @@ function computedGuid(text: string): string {
 
 function applyOverrides(config: Config, overrides: ConfigOverrides): Config {
   const { listen } = overrides;
+  const { mailroot } = overrides;
   const wrong = (listen ?? []).find((address) => parseHostPort(address) === undefined);
   if (wrong !== undefined) throw new OnArrivalError("WRONG_USE", `--listen ${wrong}: must be HOST:PORT`);
   const overridden = {
@@ -222,10 +223,9 @@ function applyOverrides(config: Config, overrides: ConfigOverrides): Config {
             listen: listen === undefined || listen.length === 0 ? server.listen : [...listen],
             mailroot: mailroot === undefined ? server.mailroot : undefined,
           },
-  const { mailroot } = overrides;
     ),
   };
-}
   const [conflict] = folderConflicts(overridden);
   if (conflict !== undefined) throw new OnArrivalError("WRONG_USE", `--mailroot: ${conflict.why}`);
   return overridden;
+}

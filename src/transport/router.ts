@@ -3,6 +3,7 @@ import { domainOf } from "../core/address.ts";
 import { DomainTable } from "../core/domain-table.ts";
 import type { Recipient } from "../core/envelope.ts";
 import type { Reply } from "../core/reply.ts";
+import { domainFlag } from "../events/domain-contexts.ts";
 import type { RecipientRecord } from "./queued-message.ts";
 
 /** How mail for other domains leaves. `drop`: nothing leaves the machine. */
@@ -25,6 +26,8 @@ export interface RouterSettings {
   /** Who takes mail of local domains instead of Drop. */
   readonly lmtp?: LmtpHop | undefined;
   readonly remote: RemoteDelivery;
+  /** Bits of `domainFlag` that sinks add to a domain in lower case. */
+  readonly flagsOf?: ((domain: string) => number) | undefined;
   /** Domains of others with a way of their own. */
   readonly domains?: readonly DomainDelivery[] | undefined;
 }
@@ -53,6 +56,8 @@ export type Route =
       readonly key: string;
       readonly host: string;
       readonly port: number;
+      /** Named by a router as a peer: no entry of the destinations is looked up for it. */
+      readonly isPeer?: boolean | undefined;
     } & OfDomain)
   | ({ readonly kind: "lmtp"; readonly key: string } & LmtpHop & OfDomain)
   | ({ readonly kind: "mx"; readonly key: string; readonly domain: string; readonly port: number } & OfDomain)
@@ -116,10 +121,21 @@ export function createRouter(settings: RouterSettings): Router {
       if (stays) return LOCAL;
       const domain = domainOf(address).replace(/\.$/, "");
       if (domain === "") return local;
-      return ways.find(domain)?.(domain) ?? fixed ?? mxRoute(domain, remote);
+      const flags = settings.flagsOf?.(domain.toLowerCase()) ?? 0;
+      if ((flags & domainFlag.localDrop) !== 0) return LOCAL;
+      if ((flags & STAYS) !== 0) return local;
+      const route = ways.find(domain)?.(domain) ?? fixed ?? mxRoute(domain, remote);
+      return (flags & domainFlag.etrnOnly) === 0 ? route : whenAsked(route, domain);
     },
   };
 }
+
+const STAYS = domainFlag.localMailbox | domainFlag.alias;
+
+const whenAsked = (route: Route, domain: string): Route =>
+  route.kind === "local" || route.kind === "unreachable"
+    ? route
+    : { ...route, key: route.kind === "mx" ? route.key : `${route.key} for ${domain}`, onDemand: domain };
 
 const mxRoute = (domain: string, remote: RemoteDelivery): Route => ({
   kind: "mx",

@@ -1,6 +1,7 @@
 // From a list of hosts to a connection that is ready for mail: connect, greeting, EHLO, STARTTLS, AUTH, top to bottom.
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
+import { domainFlag } from "../../events/domain-contexts.ts";
 import { isPermanent, reply, type Reply } from "../../core/reply.ts";
 import { authenticate } from "./authentication.ts";
 import type { DestinationSettings, NextHop } from "./destination.ts";
@@ -43,7 +44,8 @@ const refused = (wire: Wire, why: Reply): RefusedSession => ({
 });
 
 /** RFC 5321 §5.1: the hosts in order, each address once, until one takes us. */
-export async function openSession(context: OpeningContext): Promise<OpenSession | RefusedSession> {
+export async function openSession(given: OpeningContext): Promise<OpenSession | RefusedSession> {
+  const context = flagged(given);
   const { nextHops, maxAddresses } = context.settings;
   let failure: RefusedSession | undefined;
   for (const [hop, address] of candidates(nextHops).slice(0, maxAddresses)) {
@@ -57,11 +59,39 @@ export async function openSession(context: OpeningContext): Promise<OpenSession 
   return failure ?? { kind: "refused", reply: reply(451, "4.4", "The next hop has no host"), remote: "" };
 }
 
+/** The settings with what the flags of the domain ask for. They make TLS stricter, never looser. */
+function flagged(context: OpeningContext): FlaggedContext {
+  const flags = context.settings.domainFlags?.() ?? 0;
+  const { tls } = context.settings;
+  if ((flags & domainFlag.requireTls) === 0 || tls.mode === "required") return { ...context, flags };
+  const required = { ...tls, mode: "required", clearAfterFailure: false } as const;
+  return { ...context, flags, settings: { ...context.settings, tls: required } };
+}
+
+interface FlaggedContext extends OpeningContext {
+  /** Bits of `domainFlag`. */
+  readonly flags: number;
+}
+
+/** What the peer offers, without what the flags of its domain rule out. */
+function offeredBy(ehlo: PeerReply, wire: Wire, { settings, flags }: FlaggedContext): PeerExtensions {
+  const offered = parseExtensions(ehlo, trustIn(wire, settings.dialect), settings.keywords);
+  if (flags === 0) return offered;
+  const rulesOut = (flag: number): boolean => (flags & flag) !== 0;
+  return {
+    ...offered,
+    chunking: offered.chunking && !rulesOut(domainFlag.noChunking),
+    binaryMime: offered.binaryMime && !rulesOut(domainFlag.noBinaryMime),
+    dsn: offered.dsn && !rulesOut(domainFlag.noDsn),
+    pipelining: offered.pipelining && !rulesOut(domainFlag.noPipelining),
+  };
+}
+
 const candidates = (hops: readonly NextHop[]): [NextHop, string][] =>
   hops.flatMap((hop) => (hop.addresses ?? [hop.host]).map((address): [NextHop, string] => [hop, address]));
 
 async function openHost(
-  context: OpeningContext,
+  context: FlaggedContext,
   hop: NextHop,
   address: string,
 ): Promise<OpenSession | RefusedSession> {
@@ -93,14 +123,14 @@ function abandon(wire: Wire, why: Reply): RefusedSession {
   return refused(wire, why);
 }
 
-async function greet(context: OpeningContext, wire: Wire): Promise<OpenSession | RefusedSession> {
+async function greet(context: FlaggedContext, wire: Wire): Promise<OpenSession | RefusedSession> {
   const greeting = await wire.ask(undefined);
   if (greeting.code !== 220) return abandon(wire, asRefusal(greeting, "greeting"));
   return hello(context, wire);
 }
 
 async function hello(
-  context: OpeningContext,
+  context: FlaggedContext,
   wire: Wire,
   before?: OpenSession,
 ): Promise<OpenSession | RefusedSession> {
@@ -109,13 +139,14 @@ async function hello(
     const events = before?.events ?? new OutboundEvents(protocol, wire, outboundSession(wire));
     return watchedHello(context, wire, events);
   }
-  const { heloName, deadlines, dialect, keywords } = context.settings;
-  const verb = HELLO[dialect];
+  const { heloName, deadlines, dialect } = context.settings;
+  const verb = helloOf(context);
+  const isPlain = verb === "HELO";
   const ehlo = await wire.ask(`${verb} ${heloName}`, verb, deadlines.commandMs);
   if (ehlo.code === 250)
-    return { kind: "open", wire, extensions: parseExtensions(ehlo, trustIn(wire, dialect), keywords) };
+    return { kind: "open", wire, extensions: isPlain ? NO_EXTENSIONS : offeredBy(ehlo, wire, context) };
   // RFC 2033 §4.1: LMTP has neither EHLO nor HELO.
-  if (dialect === "lmtp" || !isPermanent(ehlo)) return abandon(wire, asRefusal(ehlo, verb));
+  if (dialect === "lmtp" || isPlain || !isPermanent(ehlo)) return abandon(wire, asRefusal(ehlo, verb));
   // RFC 5321 §3.2: a peer from before 1995.
   const helo = await wire.ask(`HELO ${heloName}`, "HELO", deadlines.commandMs);
   if (helo.code === 250) return { kind: "open", wire, extensions: NO_EXTENSIONS };
@@ -127,16 +158,19 @@ const trustIn = ({ verified, isOnMachine }: Wire, dialect: DestinationSettings["
   staysHere: dialect === "lmtp" && isOnMachine,
 });
 
-const HELLO = { smtp: "EHLO", lmtp: "LHLO" } as const;
+function helloOf({ settings, flags }: FlaggedContext): "EHLO" | "HELO" | "LHLO" {
+  if (settings.dialect === "lmtp") return "LHLO";
+  return (flags & domainFlag.heloOnly) === 0 ? "EHLO" : "HELO";
+}
 
 /** OnSessionStart: EHLO, or what a sink says instead of it. */
 async function watchedHello(
-  context: OpeningContext,
+  context: FlaggedContext,
   wire: Wire,
   events: OutboundEvents,
 ): Promise<OpenSession | RefusedSession> {
-  const { heloName, deadlines, dialect, keywords } = context.settings;
-  const verb = HELLO[dialect];
+  const { heloName, deadlines } = context.settings;
+  const verb = helloOf(context);
   const ehlo = { event: "OnSessionStart", verb, line: `${verb} ${heloName}`, argument: heloName } as const;
   const limits = { stage: verb, limitMs: deadlines.commandMs };
   const { reply: answer, failed, state } = await events.perform({ ...ehlo, ...limits }, NO_MESSAGE);
@@ -144,7 +178,8 @@ async function watchedHello(
   if (state === "session-end") return abandon(wire, reply(451, "5.0", "A sink ended the session"));
   if (answer === undefined) return { kind: "open", wire, extensions: NO_EXTENSIONS, events };
   if (answer.code !== 250) return abandon(wire, asRefusal(answer, verb));
-  return { kind: "open", wire, extensions: parseExtensions(answer, trustIn(wire, dialect), keywords), events };
+  const extensions = verb === "HELO" ? NO_EXTENSIONS : offeredBy(answer, wire, context);
+  return { kind: "open", wire, extensions, events };
 }
 
 async function startTls(context: OpeningContext, wire: Wire): Promise<string | undefined> {
