@@ -5,6 +5,8 @@ import { followConfig } from "../composition/config-reloads.ts";
 import { ConfigSource } from "../config/config-source.ts";
 import type { Config } from "../config/schema.ts";
 import { systemClock } from "../core/clock.ts";
+import { describeError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
 import { type ServiceLogger, createServiceLogger } from "../observe/log.ts";
 import { type Relay, startRelay } from "../relay.ts";
 import type { CommandFactory } from "./program.ts";
@@ -64,6 +66,7 @@ export async function runService(options: ServiceOptions, stage: ServiceStage): 
   });
   const config = await source.load();
   const log = stage.openLog(config);
+  const forget = surviveForgottenPromises(log);
   try {
     const relay = await startRelay(config, log, systemClock, stage.audience);
     const reloads = followConfig({
@@ -82,8 +85,28 @@ export async function runService(options: ServiceOptions, stage: ServiceStage): 
     await reloads.close();
     await relay.stop();
   } finally {
+    forget();
     await log.close();
   }
+}
+
+/**
+ * A native sink that starts something and does not wait for it must not end the service, and with it all mail, when that
+ * fails: nobody's state hangs on a promise that nobody holds. An exception out of a callback is another thing: it may have
+ * left anything half done, and ends the process, whose next run goes on from the store.
+ */
+function surviveForgottenPromises(log: Logger): () => void {
+  const tell = (reason: unknown): void =>
+    log.error(
+      {
+        code: "INTERNAL",
+        error: describeError(reason),
+        stack: reason instanceof Error ? reason.stack : undefined,
+      },
+      "a promise failed that nobody waits for: a native sink has to await or catch what it starts",
+    );
+  process.on("unhandledRejection", tell);
+  return () => void process.off("unhandledRejection", tell);
 }
 
 function ended(): Promise<NodeJS.Signals> {

@@ -1,9 +1,9 @@
 // A volume that fills up and is emptied again (FAULTS C07, C08). Needs the right to mount a tmpfs; skipped without.
-import { spawnSync } from "node:child_process";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { OnArrivalError } from "../../src/core/errors.ts";
+import { mountTmpfs } from "../support/volumes.ts";
 import {
   createStore,
   envelope,
@@ -13,30 +13,18 @@ import {
   temporaryFolder,
 } from "../unit/store/store-samples.ts";
 
-function mountTmpfs(folder: string, options: string): AsyncDisposable | undefined {
-  const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder]);
-  if (status !== 0) return undefined;
-  return {
-    [Symbol.asyncDispose]: () => {
-      spawnSync("umount", [folder]);
-      return Promise.resolve();
-    },
-  };
-}
-
 test.for([{ options: "size=4m" }, { options: "size=64m,nr_inodes=12" }])(
-  "a full volume ($options) refuses messages, keeps those it took, and takes more when space returns",
+  "C07 C08 a full volume ($options) refuses messages, keeps those it took, and takes more when space returns",
   async ({ options }, { skip }) => {
     await using folder = await temporaryFolder();
-    const mounted = path.join(folder.path, "volume");
-    await mkdir(mounted);
-    await using volume = mountTmpfs(mounted, options);
+    await using volume = await mountTmpfs(folder.path, options);
     skip(volume === undefined, "no right to mount");
-    const queue = path.join(mounted, "Queue");
+    if (volume === undefined) return;
+    const queue = path.join(volume.path, "Queue");
     const settings = { segmentBytes: 200_000, syncIntervalMs: 5, inlineBytes: 100_000 };
     const store = createStore(queue, settings);
     await store.open();
-    const filler = path.join(mounted, "filler");
+    const filler = path.join(volume.path, "filler");
     const usesInodes = options.includes("inodes");
     if (!usesInodes) await writeFile(filler, Buffer.alloc(2_000_000));
     const kept = new Map<string, number>();

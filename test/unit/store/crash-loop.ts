@@ -1,29 +1,52 @@
 // Kills a writing process again and again, and checks after each kill that everything acknowledged is there.
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import path from "node:path";
 import { expect } from "vitest";
+import type { CorruptEntry } from "../../../src/store/store-driver.ts";
 import { createStore, messageBytes } from "./store-samples.ts";
 
-interface Acknowledged {
-  readonly seed: number;
-  readonly size: number;
+/** What was said of the messages of a store by those who wrote it. */
+export class Promises {
+  /** By id, with seed and size. */
+  readonly living = new Map<string, { readonly seed: number; readonly size: number }>();
+  readonly removed = new Set<string>();
+  acknowledged = 0;
+
+  add(lines: readonly string[]): void {
+    for (const line of lines) {
+      const [kind = "", id = "", seed = ""] = line.split(" ");
+      if (kind === "removed") {
+        this.living.delete(id);
+        this.removed.add(id);
+      } else {
+        this.acknowledged += 1;
+        this.living.set(id, { seed: Number(seed), size: sizeOf(kind, Number(seed)) });
+      }
+    }
+  }
 }
 
 const sizeOf = (kind: string, seed: number): number => (kind === "large" ? 60_000 : 200 + (seed % 7) * 1000);
 
-async function writeUntilKilled(folder: string, firstSeed: number, killAfterMs: number): Promise<string[]> {
+/** Writes until `end` has ended it, which is called that long after the first acknowledgement. */
+export async function writeUntilEnded(
+  folder: string,
+  firstSeed: number,
+  endAfterMs: number,
+  end: (writer: ChildProcess, gone: Promise<void>) => void,
+): Promise<string[]> {
   const program = path.join(import.meta.dirname, "crash-writer.ts");
   const child = spawn(process.execPath, [program, folder, String(firstSeed)], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "ignore"],
   });
   let output = "";
-  const ended = new Promise((resolve) => child.on("close", resolve));
+  const gone = new Promise<void>((resolve) => child.on("close", () => resolve()));
   child.stdout.on("data", (chunk: Buffer) => {
-    // From the first acknowledgement on: a kill while Node starts would test nothing.
-    if (output === "") setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+    // From the first acknowledgement on: an end while Node starts would test nothing.
+    if (output === "") setTimeout(() => end(child, gone), endAfterMs);
     output += chunk.toString();
   });
-  await ended;
+  await gone;
   const lines = output.split("\n");
   lines.pop();
   return lines;
@@ -34,34 +57,25 @@ const MAX_LIVING = 500;
 
 /** Answers how many messages were acknowledged in all. */
 export async function crashLoop(folder: string, kills: number, maxRunMs: number): Promise<number> {
-  const living = new Map<string, Acknowledged>();
-  const removed = new Set<string>();
-  let acknowledged = 0;
+  const promises = new Promises();
   for (let round = 0; round < kills; round += 1) {
-    const lines = await writeUntilKilled(folder, round * 100_000, Math.random() * maxRunMs);
-    for (const line of lines) {
-      const [kind = "", id = "", seed = ""] = line.split(" ");
-      if (kind === "removed") {
-        living.delete(id);
-        removed.add(id);
-      } else {
-        acknowledged += 1;
-        living.set(id, { seed: Number(seed), size: sizeOf(kind, Number(seed)) });
-      }
-    }
-    await checkStore(folder, living, removed);
+    promises.add(
+      await writeUntilEnded(folder, round * 100_000, Math.random() * maxRunMs, (writer) =>
+        writer.kill("SIGKILL"),
+      ),
+    );
+    expect(await checkStore(folder, promises)).toEqual([]);
   }
-  return acknowledged;
+  return promises.acknowledged;
 }
 
-async function checkStore(
+/** Answers what the store has set aside. */
+export async function checkStore(
   folder: string,
-  living: Map<string, Acknowledged>,
-  removed: ReadonlySet<string>,
-): Promise<void> {
+  { living, removed }: Promises,
+): Promise<readonly CorruptEntry[]> {
   const store = createStore(folder);
   const { messages, corrupt } = await store.open();
-  expect(corrupt).toEqual([]);
   const isLarge = living.size > MAX_LIVING;
   const found = new Set(messages.map(({ id }) => id));
   expect([...living.keys()].filter((id) => !found.has(id))).toEqual([]);
@@ -76,4 +90,5 @@ async function checkStore(
   }
   if (isLarge) living.clear();
   await store.close();
+  return corrupt;
 }
