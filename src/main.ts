@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   bindings: async () => (await import("./cli/bindings.ts")).bindingsCommand,
   smtpreg: async () => (await import("./cli/smtpreg.ts")).smtpregCommand,
   import: async () => (await import("./cli/import.ts")).importCommand,
+  server: async () => (await import("./cli/server.ts")).serverCommand,
   status: async () => (await import("./cli/status.ts")).statusCommand,
   queue: async () => (await import("./cli/queue.ts")).queueCommand,
   scripts: async () => (await import("./cli/scripts.ts")).scriptsCommand,

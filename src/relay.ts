@@ -2,46 +2,49 @@
 // themselves. They start in this order and end in the opposite one. Nothing is accepted before what an earlier run left
 // unfinished is in hand.
 import path from "node:path";
-import { queueMethods, serviceMethods } from "./admin/control-methods.ts";
+import { queueMethods, serverMethods, serviceMethods } from "./admin/control-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
 import { type Audience, watchedRecorder, watchedRunner } from "./composition/audience.ts";
 import { authenticateSinks } from "./composition/authentication.ts";
 import { type ConfiguredBinding, loadBindings, scriptsBoundAnew } from "./composition/bindings.ts";
 import { EffectWriter } from "./composition/effect-recorder.ts";
 import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
+import { openPropertyIds } from "./composition/property-id-file.ts";
+import { productVersion } from "./composition/product.ts";
+import type { PropertyIdRanges } from "./message/property-ids.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
 import { Observation } from "./composition/observation.ts";
 import { ProtocolSinks } from "./composition/protocol-sinks.ts";
 import { changedAtRestart } from "./composition/restart-settings.ts";
 import { scriptMethods } from "./composition/script-methods.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
-import { type ServerPlan, planServers } from "./composition/server-plan.ts";
+import { planServers } from "./composition/server-plan.ts";
 import { ServerSet } from "./composition/server-set.ts";
 import { ServiceCapabilities } from "./composition/service-capabilities.ts";
 import { type ServiceStatus, joinDepths, serverStatus } from "./composition/service-status.ts";
-import { TransportSinks } from "./composition/transport-sinks.ts";
-import type { SharedParts } from "./composition/virtual-server.ts";
-import type { Config } from "./config/schema.ts";
 import { buildSystemChain } from "./composition/transport-chains.ts";
+import { TransportSinks } from "./composition/transport-sinks.ts";
+import { type SharedParts, begun, makeFolder } from "./composition/virtual-server.ts";
+import type { Config } from "./config/schema.ts";
 import type { Clock } from "./core/clock.ts";
-import { OnArrivalError } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
 import { createDispatcher } from "./events/dispatcher.ts";
+import { EventLog } from "./events/event-log.ts";
 import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
-import { EventLog } from "./events/event-log.ts";
 import { ShadowRuns } from "./sandbox/shadow-runs.ts";
 import { createRunScripts } from "./sandbox/script-sink.ts";
+import { type MailrootLock, lockMailroot } from "./store/mailroot-lock.ts";
 import { createMessageIds } from "./store/message-ids.ts";
 
 export interface Relay {
   /** "host:port" of every listener. */
   readonly addresses: readonly string[];
+  /** Lines written to it are seen by the sinks of EventLog. */
+  readonly log: Logger;
   /** Takes over the live settings of a new configuration; throws and changes nothing when it cannot. */
   reload(config: Config): Promise<void>;
   /** Stops taking mail, finishes what is in hand. */
-  /** Lines written to it are seen by the sinks of EventLog. */
-  readonly log: Logger;
   stop(): Promise<void>;
 }
 
@@ -62,12 +65,12 @@ export async function startRelay(
 }
 
 class RunningRelay implements Relay {
+  readonly log: Logger;
   readonly #log: Logger;
+  readonly #events: EventLog;
   readonly #clock: Clock;
   readonly #audience: Audience | undefined;
-  readonly log: Logger;
   readonly #nextId: () => string;
-  readonly #events: EventLog;
   readonly #servers: ServerSet;
   #config: Config | undefined;
   #configured: readonly ConfiguredBinding[] = [];
@@ -78,8 +81,11 @@ class RunningRelay implements Relay {
   #capabilities: ServiceCapabilities | undefined;
   #scripts: ScriptHost | undefined;
   #firings: FiringFile | undefined;
+  #propertyIds: PropertyIdRanges | undefined;
   #effects: EffectLog | undefined;
   #control: ControlServer | undefined;
+  #lock: MailrootLock | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
   /** Script versions as the last chain had them, to see which changed. */
   #versions = new Map<string, string>();
 
@@ -90,18 +96,20 @@ class RunningRelay implements Relay {
     this.#clock = clock;
     this.#audience = audience;
     this.#nextId = createMessageIds(clock, Math.random);
-    this.#servers = new ServerSet({ nextId: this.#nextId, clock, log });
+    this.#servers = new ServerSet({ nextId: this.#nextId, clock, log: this.#log });
     this.#protocolSinks = new ProtocolSinks(log, clock);
     this.#transportSinks = new TransportSinks(log, clock);
   }
 
   get addresses(): readonly string[] {
-    return this.#servers.all.flatMap(({ addresses }) => addresses);
+    return this.#servers.running.flatMap(({ addresses }) => addresses);
   }
 
   async start(config: Config): Promise<void> {
     serveOwnPackage();
     this.#config = config;
+    await makeFolder(config.mailroot);
+    this.#lock = lockMailroot(config.mailroot);
     await this.#servers.open(config);
     this.#configured = await loadBindings(config.bindings, await authenticateSinks(config, this.#clock));
     const capabilities = await ServiceCapabilities.open(config, this.#log, this.#clock);
@@ -135,7 +143,7 @@ class RunningRelay implements Relay {
     return this.#inTurn(() => this.#reload(config));
   }
 
-  async reload(config: Config): Promise<void> {
+  async #reload(config: Config): Promise<void> {
     // Everything that can be wrong is tried before anything is changed.
     const configured = await loadBindings(config.bindings, await authenticateSinks(config, this.#clock));
     const placeCapabilities = await this.#capabilities?.prepare(config);
@@ -149,20 +157,26 @@ class RunningRelay implements Relay {
     this.#configured = configured;
     placeCapabilities?.();
     this.#rebuildChain();
+    // What waits is tried again with the new bindings.
+    updateServers();
     for (const name of boundAnew) this.#servers.scriptChanged(name);
     this.#scripts?.grantsChanged();
     this.#effects?.configure(config.effects);
     this.#observation?.configure(config);
-    const needRestart = changedAtRestart(this.#config, config);
+    await added?.admit();
+    if (added !== undefined) await this.#servers.remove(plans, shared);
+    const needRestart = changedAtRestart(this.#config, config, this.#servers.names);
     this.#config = config;
     this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");
     if (needRestart.length > 0)
-    // What waits is tried again with the new bindings.
-    updateServers();
       this.#log.warn({ needRestart }, "some changed settings apply at the next start");
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    return this.#inTurn(() => this.#stop());
+  }
+
+  async #stop(): Promise<void> {
     this.#observation?.stopping();
     await this.#servers.closeListeners();
     await this.#servers.finish();
@@ -175,15 +189,24 @@ class RunningRelay implements Relay {
     // What was told to the tracking log lets the stores forget messages.
     await this.#observation?.closeLogs();
     await this.#servers.close();
+    this.#lock?.release();
+  }
+
+  /** What changes the set of virtual servers, or what they do, comes one after the other. */
+  #inTurn<Result>(step: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turn.then(step);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 
   /** What all virtual servers use. */
   #share(
     config: Config,
+    firings: FiringFile,
     { asked }: ServiceCapabilities,
     scripts: ScriptHost,
     observation: Observation,
-  ): Promise<{ shared: SharedParts; shadows: ShadowRuns }> {
+  ): { shared: SharedParts; shadows: ShadowRuns } {
     const [clock, log, audience] = [this.#clock, this.#log, this.#audience];
     const { mailroot } = config;
     this.#protocolSinks.countBy(firings);
@@ -200,7 +223,6 @@ class RunningRelay implements Relay {
         nextId: this.#nextId,
         now: () => clock.now(),
       }),
-    firings: FiringFile,
       firings,
       shadows,
       clock,
@@ -212,6 +234,7 @@ class RunningRelay implements Relay {
       firings,
       observation,
       dispatcher,
+      surroundings: { limits: config.mailMsg, serverVersion: productVersion() },
       effectsOf: (server) =>
         observation.sinkTimes.watch(
           watchedRecorder(new EffectWriter(effects, clock, asked, server), audience),
@@ -229,9 +252,11 @@ class RunningRelay implements Relay {
       disabled: this.#scripts?.disabled ?? new Set(),
       log: this.#log,
       nextMessageId: this.#nextId,
+      propertyIds: this.#propertyIds,
     };
     this.#transportSinks.use(parts);
     this.#protocolSinks.use(parts);
+    this.#events.use(buildSystemChain(parts, "EventLog"), this.#transportSinks.atOnce(this.#firings));
   }
 
   /** The next message runs the new versions; what the old ones held is tried again. */
@@ -256,7 +281,6 @@ class RunningRelay implements Relay {
     return startControlServer({
       mailroot,
       methods: {
-    this.#events.use(buildSystemChain(parts, "EventLog"), this.#transportSinks.atOnce(this.#firings));
         ...queueMethods(() =>
           this.#servers.running.map(({ name, transport: { admin } }) => ({ name, admin })),
         ),
@@ -274,8 +298,14 @@ class RunningRelay implements Relay {
     });
   }
 
+  async #startServer(name: string): Promise<void> {
+    const [config, shared] = [begun(this.#config), begun(this.#shared)];
+    const plan = (await planServers(config, shared)).find(({ settings }) => settings.name === name);
+    await this.#servers.start(name, plan, config, shared);
+  }
+
   #status(): Partial<ServiceStatus> {
-    const servers = this.#servers.all.map(serverStatus);
+    const servers = this.#servers.entries.map(serverStatus);
     return {
       pid: process.pid,
       addresses: this.addresses,
@@ -286,14 +316,8 @@ class RunningRelay implements Relay {
         broken,
       })),
       servers,
-      queues: joinDepths(servers.map(({ queues }) => queues)),
+      queues: joinDepths(servers.flatMap(({ queues }) => queues ?? [])),
       ...this.#observation?.state(),
     };
   }
 }
-  async #startServer(name: string): Promise<void> {
-    const [config, shared] = [begun(this.#config), begun(this.#shared)];
-    const plan = (await planServers(config, shared)).find(({ settings }) => settings.name === name);
-    await this.#servers.start(name, plan, config, shared);
-  }
-

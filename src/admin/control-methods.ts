@@ -84,6 +84,31 @@ export function serverNamed<Server extends { readonly name: string }>(
   throw new OnArrivalError("WRONG_USE", `no virtual server has the name ${wanted} (there are: ${names})`);
 }
 
+/** What an operator may do with the virtual servers. */
+export interface ServerControl {
+  list(): unknown;
+  start(name: string): Promise<void>;
+  stop(name: string): Promise<void>;
+  pause(name: string): Promise<void>;
+  proceed(name: string): Promise<void>;
+}
+
+export function serverMethods(control: ServerControl): ControlMethods {
+  const act =
+    (verb: "start" | "stop" | "pause" | "proceed"): ControlMethod =>
+    async (params) => {
+      await control[verb](textParam(params, "name"));
+      return control.list();
+    };
+  return {
+    "server.list": () => control.list(),
+    "server.start": act("start"),
+    "server.stop": act("stop"),
+    "server.pause": act("pause"),
+    "server.continue": act("proceed"),
+  };
+}
+
 /** `status` answers what the composition root knows: version, addresses, scripts. */
 export function serviceMethods(status: () => unknown): ControlMethods {
   return { ping: () => "pong", status };

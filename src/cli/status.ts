@@ -52,10 +52,11 @@ function describe(status: ServiceStatus): string {
   return lines.map(([name = "", value = ""]) => printable(`${name.padEnd(14)}${value}`).trimEnd()).join("\n");
 }
 
-const describeServer = ({ addresses, connections, queues }: ServerStatus): string[][] => [
+const describeServer = ({ state, addresses, connections, queues }: ServerStatus): string[][] => [
+  ["state", state],
   ["addresses", addresses.join(", ")],
   ["connections", String(connections)],
-  ...describeQueues(queues),
+  ...(queues === undefined ? [] : describeQueues(queues)),
 ];
 
 function describeQueues({

@@ -1,5 +1,6 @@
 // Which settings a running service does not take over at a reload.
 import type { Config } from "../config/schema.ts";
+import { serverFolders } from "../config/server-folders.ts";
 
 /** Settings that a running service does not take over. */
 const fixedSettings = ({
@@ -9,7 +10,6 @@ const fixedSettings = ({
   sandbox,
   log,
   admin,
-  virtualServers,
 }: Config): Record<string, unknown> => ({
   mailroot,
   "scripts.folder": scripts.folder,
@@ -17,16 +17,38 @@ const fixedSettings = ({
   sandbox,
   log,
   admin,
-  "virtualServers.mailroot": virtualServers.map(({ name, mailroot: own }) => [name, own]),
-  "virtualServers.protocolLog": virtualServers.map(({ name, protocolLog }) => [name, protocolLog]),
-  "virtualServers.listen": virtualServers.map(({ name, listen, tls }) => [name, listen, tls]),
 });
 
-/** Keys of changed settings that apply at the next start. */
-export function changedAtRestart(before: Config | undefined, after: Config): string[] {
-  if (before === undefined) return [];
-  const old = fixedSettings(before);
-  return Object.entries(fixedSettings(after)).flatMap(([key, value]) =>
-    JSON.stringify(value) === JSON.stringify(old[key]) ? [] : [key],
+/** Those of a virtual server, by its name: it takes them over when it is stopped and started. */
+const fixedServerSettings = (config: Config): Map<string, Record<string, unknown>> =>
+  new Map(
+    config.virtualServers.map((server) => [
+      server.name,
+      {
+        "virtualServers.mailroot": serverFolders(config, server).mailroot,
+        "virtualServers.listen": [server.listen, server.tls],
+        "virtualServers.protocolLog": server.protocolLog,
+      },
+    ]),
   );
+
+/** Keys of changed settings that apply at the next start. `running`: the virtual servers that there are now. */
+export function changedAtRestart(
+  before: Config | undefined,
+  after: Config,
+  running: readonly string[],
+): string[] {
+  if (before === undefined) return [];
+  const changed = changedKeys(fixedSettings(before), fixedSettings(after));
+  const [old, now] = [fixedServerSettings(before), fixedServerSettings(after)];
+  for (const [name, settings] of now) changed.push(...changedKeys(old.get(name) ?? settings, settings));
+  const names = new Set(running);
+  if (names.size !== now.size || [...now.keys()].some((name) => !names.has(name)))
+    changed.push("virtualServers");
+  return [...new Set(changed)];
 }
+
+const changedKeys = (
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): string[] => Object.keys(after).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));

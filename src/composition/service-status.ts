@@ -1,14 +1,16 @@
 // What `onarrival status` tells: the service as a whole, and each virtual server.
 import type { QueueDepths } from "../transport/queue-view.ts";
 import type { ServiceState } from "./observation.ts";
-import type { VirtualServer } from "./virtual-server.ts";
+import type { ServerEntry, ServerState } from "./server-set.ts";
 
 export interface ServerStatus {
   readonly name: string;
+  readonly state: ServerState;
   readonly mailroot: string;
   readonly addresses: readonly string[];
   readonly connections: number;
-  readonly queues: QueueDepths;
+  /** Absent: it is stopped. */
+  readonly queues: QueueDepths | undefined;
 }
 
 /** What the control method `status` answers. */
@@ -22,9 +24,15 @@ export interface ServiceStatus extends ServiceState {
   readonly scripts: readonly { readonly name: string; readonly version: string }[];
 }
 
-export function serverStatus({ name, folders, addresses, listener, transport }: VirtualServer): ServerStatus {
-  const { connections } = listener;
-  return { name, mailroot: folders.mailroot, addresses, connections, queues: transport.depths() };
+export function serverStatus({ name, state, folders, server }: ServerEntry): ServerStatus {
+  return {
+    name,
+    state,
+    mailroot: folders.mailroot,
+    addresses: server?.addresses ?? [],
+    connections: server?.listener.connections ?? 0,
+    queues: server?.transport.depths(),
+  };
 }
 
 const MAX_NAMED = 20;

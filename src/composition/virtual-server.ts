@@ -1,5 +1,5 @@
-// One virtual server: its listeners, store, queues, next hops, Pickup, Drop and Badmail in a mailroot of its own. Its life is
-// open, begin, listen; then closeListeners, finish, close. What all virtual servers share is given to it.
+// One run of a virtual server: its listeners, store, queues, next hops, Pickup, Drop and Badmail in a mailroot of its own. Its life
+// is open, prepare, begin, listen; then closeListeners, finish, close. What all virtual servers share is given to it.
 import { mkdir } from "node:fs/promises";
 import type { ServerFolders } from "../config/server-folders.ts";
 import type { Config } from "../config/schema.ts";
@@ -8,6 +8,7 @@ import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Dispatcher } from "../events/dispatcher.ts";
 import type { EffectRecorder } from "../events/effects.ts";
+import type { MessageSurroundings } from "../message/mail-msg.ts";
 import { parseAddressList } from "../mime/addresses.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import { type SmtpListener, createSmtpListener } from "../smtp/server/smtp-listener.ts";
@@ -25,6 +26,7 @@ export interface SharedParts extends PlanParts {
   readonly dispatcher: Dispatcher<ScriptTarget>;
   /** Keeps what the sinks did to the messages of this virtual server. */
   readonly effectsOf: (server: string) => EffectRecorder<ScriptTarget>;
+  readonly surroundings: MessageSurroundings;
 }
 
 export interface VirtualServerParts {
@@ -54,6 +56,7 @@ export class VirtualServer {
   #transport: Transport | undefined;
   #pickup: Pickup | undefined;
   #listener: SmtpListener | undefined;
+  #isPaused = false;
 
   constructor(parts: VirtualServerParts) {
     const { name, folders, nextId, clock, log } = parts;
@@ -68,6 +71,10 @@ export class VirtualServer {
       clock,
       logger: log,
     });
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
   }
 
   get store(): SegmentStore {
@@ -88,13 +95,16 @@ export class VirtualServer {
     this.#recovery = await this.#store.open();
   }
 
-  /** Goes on with what was unfinished, and takes what lies in Pickup. The live bindings have to be in place. */
-  async begin(plan: ServerPlan, shared: SharedParts): Promise<void> {
-    const recovery = this.#recovery ?? { messages: [], corrupt: [] };
-    this.#recovery = undefined;
+  prepare(plan: ServerPlan, shared: SharedParts): void {
     this.#transport = this.#createTransport(plan, shared);
     this.#listener = this.#createListener(plan, shared);
-    this.#transport.resume(recovery);
+  }
+
+  /** Goes on with what was unfinished, and takes what lies in Pickup. The live bindings have to be in place. */
+  async begin(): Promise<void> {
+    const recovery = begun(this.#recovery);
+    this.#recovery = undefined;
+    this.transport.resume(recovery);
     this.#pickup = this.#createPickup(recovery);
     await this.#pickup.start();
   }
@@ -105,9 +115,24 @@ export class VirtualServer {
       this.addresses.push(host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
   }
 
-  update({ smtp, live }: ServerPlan): void {
-    this.listener.update(smtp);
-    this.transport.reconfigure(live);
+  /** New clients are turned away; what was accepted goes on its way. */
+  pause(): void {
+    this.#isPaused = true;
+    this.listener.pause();
+  }
+
+  proceed(): void {
+    this.#isPaused = false;
+    this.listener.resume();
+  }
+
+  /** Throws CONFIG_INVALID or TLS_INVALID; the answer takes the plan over. The new bindings have to be in place by then. */
+  prepareUpdate({ smtp, live }: ServerPlan): () => void {
+    const updateListener = this.listener.prepareUpdate(smtp);
+    return () => {
+      updateListener();
+      this.transport.reconfigure(live);
+    };
   }
 
   scriptChanged(script: string): number {
@@ -129,7 +154,7 @@ export class VirtualServer {
   }
 
   #createTransport({ settings, store, live }: ServerPlan, shared: SharedParts): Transport {
-    const { transportSinks, firings, observation, dispatcher, effectsOf, clock, log } = shared;
+    const { transportSinks, firings, observation, dispatcher, effectsOf, surroundings, clock, log } = shared;
     return createTransport<ScriptTarget>({
       settings: {
         reports: {
@@ -149,6 +174,7 @@ export class VirtualServer {
       chain: transportSinks.chain,
       events: transportSinks.events(settings, firings),
       effects: effectsOf(this.name),
+      surroundings,
       recorder: observation.recorder,
       live,
       clock,
@@ -170,6 +196,8 @@ export class VirtualServer {
       clock: shared.clock,
       startQueue: (domain) => transport.admin.retryDomain(domain),
       protocol: shared.protocolSinks.inbound(settings),
+      sizeSinks: shared.transportSinks.sizeSinks(settings, shared.firings),
+      domainFlags: shared.transportSinks.domainFlags(settings, shared.firings).of,
       sessionLog: shared.observation.protocolLog(settings),
     });
   }
@@ -193,14 +221,14 @@ export class VirtualServer {
   }
 }
 
-function begun<Part>(part: Part | undefined): Part {
-  if (part === undefined) throw new OnArrivalError("INTERNAL", "a virtual server was used before it began");
+/** The part of something that has a start. */
+export function begun<Part>(part: Part | undefined): Part {
+  if (part === undefined)
+    throw new OnArrivalError("INTERNAL", "a part of the service was used before it was there");
   return part;
-      sizeSinks: shared.transportSinks.sizeSinks(settings, shared.firings),
-      domainFlags: shared.transportSinks.domainFlags(settings, shared.firings).of,
 }
 
-async function makeFolder(folder: string): Promise<void> {
+export async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true });
   } catch (thrown) {

@@ -261,6 +261,14 @@ export const virtualServerSchema = z
       .max(64)
       .default("default")
       .meta(restart("Name in the log and in Received fields' comments.")),
+    autoStart: z
+      .boolean()
+      .default(true)
+      .meta(
+        restart(
+          "Whether it starts with the service, or when `onarrival server start` says so (ServerAutoStart).",
+        ),
+      ),
     mailroot: z
       .string()
       .min(1)

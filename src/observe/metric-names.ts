@@ -18,7 +18,7 @@ export const METRICS = {
   onarrival_smtp_connections: gauge("Open inbound connections", "server"),
   onarrival_smtp_connections_accepted_total: counter("Inbound connections taken", "server"),
   onarrival_smtp_connections_refused_total: counter(
-    "Inbound connections turned away with 421, by the limit met: connections, address",
+    "Inbound connections turned away with 421, by the limit met: connections, address; or paused",
     "server",
     "limit",
   ),
@@ -40,7 +40,7 @@ export const METRICS = {
   onarrival_accepted_bytes_total: counter("Bytes of these messages", "server"),
   onarrival_delivered_bytes_total: counter("Bytes of messages handed on, counted per next hop", "server"),
   onarrival_recipients_total: counter(
-    "Recipients that came to their end: delivered, relayed, bounced, expired, discarded, badmail",
+    "Recipients that came to their end: delivered, relayed, bounced, expired, discarded, badmail, expanded",
     "server",
     "state",
   ),

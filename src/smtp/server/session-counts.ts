@@ -29,8 +29,8 @@ interface Count {
 
 export class SessionCounts {
   accepted = 0;
-  /** Refused connections by the limit that they met. */
-  readonly refused = { connections: 0, address: 0 };
+  /** Refused connections by the limit that they met, or because the server is paused. */
+  readonly refused = { connections: 0, address: 0, paused: 0 };
   /** By verb; `_EOD` is the end of data. */
   readonly commands: ReadonlyMap<string, Count> = new Map(VERBS.map((verb) => [verb, { count: 0 }]));
   readonly otherCommands: Count = { count: 0 };

@@ -31,6 +31,9 @@ export interface BoundAddress {
 export interface SmtpListener {
   /** The bound addresses: those of `listen`, then those of `tls.implicit`. */
   listen(): Promise<BoundAddress[]>;
+  /** New clients are turned away with 421 until `resume`; the sessions that are open go on. */
+  pause(): void;
+  resume(): void;
   /** Takes no new client, lets transactions in hand finish for `graceMs`, ends the others with 421. */
   close(graceMs: number): Promise<void>;
   /**
@@ -38,6 +41,8 @@ export interface SmtpListener {
    * CONFIG_INVALID or TLS_INVALID, and then nothing has changed.
    */
   update(settings: SmtpServerSettings): void;
+  /** The same in two steps: the answer changes it, and cannot fail. */
+  prepareUpdate(settings: SmtpServerSettings): () => void;
   readonly connections: number;
   readonly counts: SessionCounts;
   /** Every address of the settings is being listened on. */
@@ -60,6 +65,7 @@ const MAX_REFUSED = 256;
 /** How long a session that was told 421 may take to read it. */
 const FAREWELL_MS = 500;
 
+const PAUSED = reply(421, "3.2", "Service is paused, try again later");
 const TOO_MANY_CONNECTIONS = reply(421, "7.0", "Too many connections, try again later");
 
 export interface SmtpListenerParts {
@@ -73,14 +79,14 @@ export interface SmtpListenerParts {
   readonly protocol?: InboundProtocol | undefined;
   /** The sinks of MaxMsgSize. */
   readonly sizeSinks?: SizeSinks | undefined;
+  /** Bits of `domainFlag` that sinks add to a domain. */
+  readonly domainFlags?: ((domain: string) => number) | undefined;
   /** Gets what is said in the sessions. */
   readonly sessionLog?: SessionLog | undefined;
   /** Tries the mail that waits for a domain at once, and answers how many messages that are (ETRN). */
   readonly startQueue?: ((domain: string) => number) | undefined;
 }
 
-  /** Bits of `domainFlag` that sinks add to a domain. */
-  readonly domainFlags?: ((domain: string) => number) | undefined;
 export function createSmtpListener({
   settings,
   intake,
@@ -89,13 +95,13 @@ export function createSmtpListener({
   lookUp = reverse,
   protocol,
   sizeSinks,
+  domainFlags,
   sessionLog,
   startQueue,
 }: SmtpListenerParts): SmtpListener {
   const lockout = new AuthLockout();
   const counts = new SessionCounts();
   const createParts = (wanted: SmtpServerSettings): SessionParts => {
-  domainFlags,
     if (wanted.tls !== undefined) checkCertificate(wanted.tls);
     return {
       settings: wanted,
@@ -131,6 +137,7 @@ class Listener implements SmtpListener {
   /** Admitted sessions only: clients on their way out after a 421 must not keep others out. */
   readonly #perAddress = new Map<string, number>();
   #admitted = 0;
+  #isPaused = false;
   #servers: LibraryServer[] = [];
   #tls: CertificatePair | undefined;
   #cancelPaceCheck: () => void = () => undefined;
@@ -168,6 +175,14 @@ class Listener implements SmtpListener {
     return bound;
   }
 
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+  }
+
   async close(graceMs: number): Promise<void> {
     this.#cancelPaceCheck();
     const stopped = this.#servers.map((server) => server.stopListening());
@@ -179,13 +194,20 @@ class Listener implements SmtpListener {
   }
 
   update(settings: SmtpServerSettings): void {
+    this.prepareUpdate(settings)();
+  }
+
+  prepareUpdate(settings: SmtpServerSettings): () => void {
     const { listen, tls } = this.#parts.settings;
     // TLS is switched on and off where addresses are bound: at the start.
     const certificates = tls === undefined ? undefined : (settings.tls ?? tls);
-    this.#parts = this.#createParts({ ...settings, listen, tls: certificates });
-    if (certificates === undefined) return;
-    this.#tls = certificates;
-    for (const server of this.#servers) server.updateTls(certificates);
+    const parts = this.#createParts({ ...settings, listen, tls: certificates });
+    return () => {
+      this.#parts = parts;
+      if (certificates === undefined) return;
+      this.#tls = certificates;
+      for (const server of this.#servers) server.updateTls(certificates);
+    };
   }
 
   async #bind({ host, port }: ListenAddress, isImplicitTls: boolean): Promise<BoundAddress> {
@@ -221,6 +243,10 @@ class Listener implements SmtpListener {
   #refusalFor(address: string): Reply | undefined {
     const { maxConnections, maxConnectionsPerAddress } = this.#parts.settings;
     const { refused } = this.#parts.counts;
+    if (this.#isPaused) {
+      refused.paused += 1;
+      return PAUSED;
+    }
     if (maxConnections > 0 && this.#admitted >= maxConnections) {
       refused.connections += 1;
       return TOO_MANY_CONNECTIONS;
