@@ -3,13 +3,16 @@
 import { unlink } from "node:fs/promises";
 import { syncFolder } from "../message/sync-folder.ts";
 import type { Entry, Segment } from "./message-index.ts";
-import { parseMessageJson, parseStateJson, readRecord } from "./record-json.ts";
+import type { LivingMessages } from "./living-messages.ts";
+import { parseMessageJson, parseStateJson } from "./record-json.ts";
 import type { MessageJson } from "./record-json.ts";
+import type { RecordReader } from "./record-reader.ts";
 
 export interface CompactionOwner {
   /** Oldest first. */
   readonly segments: Segment[];
-  readonly entries: ReadonlyMap<string, Entry>;
+  readonly living: LivingMessages;
+  readonly reader: RecordReader;
   /** Writes a message record that replaces all others of this message. Resolves when it is durable. */
   copyMessage(entry: Entry, json: MessageJson, content: Buffer): Promise<void>;
 }
@@ -38,10 +41,12 @@ export async function tidySegments(
 }
 
 async function removeFinished(owner: CompactionOwner, folder: string): Promise<void> {
-  const { segments } = owner;
+  const { segments, living, reader } = owner;
   let removed = 0;
   for (let first = segments[0]; first?.sealed === true && first.liveRecords === 0; first = segments[0]) {
     segments.shift();
+    living.segmentRemoved(first);
+    reader.forget(first);
     await unlink(first.path);
     removed += 1;
   }
@@ -61,8 +66,7 @@ function isWasteful({ segments }: CompactionOwner, segmentBytes: number): boolea
 
 async function copyForward(owner: CompactionOwner, segment: Segment): Promise<void> {
   let copies: Promise<void>[] = [];
-  for (const entry of owner.entries.values()) {
-    if (!touches(entry, segment)) continue;
+  for (const entry of owner.living.touching(segment)) {
     copies.push(copyEntry(owner, entry));
     if (copies.length < COPIES_AT_ONCE) continue;
     await Promise.all(copies);
@@ -71,15 +75,21 @@ async function copyForward(owner: CompactionOwner, segment: Segment): Promise<vo
   await Promise.all(copies);
 }
 
-const touches = ({ message, state, content }: Entry, segment: Segment): boolean =>
-  message?.segment === segment || state?.segment === segment || content?.segment === segment;
-
 async function copyEntry(owner: CompactionOwner, entry: Entry): Promise<void> {
+  try {
+    await copyRecords(owner, entry);
+  } finally {
+    owner.living.settle(entry);
+  }
+}
+
+async function copyRecords(owner: CompactionOwner, entry: Entry): Promise<void> {
+  const { reader } = owner;
   const { message, state, content, version } = entry;
   if (message === undefined || content === undefined || entry.unlanded > 0) return;
-  const first = await readRecord(message);
-  const last = state === undefined ? undefined : await readRecord(state);
-  const body = content === message ? first : content === state ? last : await readRecord(content);
+  const first = await reader.read(message);
+  const last = state === undefined ? undefined : await reader.read(state);
+  const body = content === message ? first : content === state ? last : await reader.read(content);
   // Overtaken by a state or an end while reading: what was read is not the message as it is now.
   if (body === undefined || entry.version !== version || entry.removed) return;
   const { origin, envelope, state: copied } = parseMessageJson(first.json);

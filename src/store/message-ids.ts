@@ -1,6 +1,7 @@
 // Message ids: 18 characters [0-9A-Z], sorted by time, unique across restarts.
 import type { Clock } from "../core/clock.ts";
 
+export const ID_LENGTH = 18;
 const BASE = 36;
 /** 36^9 ms reach past the year 5000. */
 const TIME_DIGITS = 9;

@@ -48,12 +48,19 @@ export class Entry {
   version = 0;
   /** Records on their way to disk. */
   unlanded = 0;
+  /** The last state, while it is among them. */
+  unlandedState: string | undefined;
   removed = false;
+  /** Nobody works with the message: it needs no object once all is on disk. */
+  resting = false;
 
   constructor(id: string) {
     this.id = id;
   }
 }
+
+export const touches = ({ message, state, content }: Entry, segment: Segment): boolean =>
+  message?.segment === segment || state?.segment === segment || content?.segment === segment;
 
 function hold(place: Place): void {
   place.segment.liveRecords += 1;

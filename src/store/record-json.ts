@@ -1,9 +1,6 @@
-// The JSON parts of the records, and reading one record back.
-import { open } from "node:fs/promises";
+// The parts of the records.
 import type { Envelope, Origin } from "../core/envelope.ts";
-import { OnArrivalError } from "../core/errors.ts";
 import type { ContentLayout } from "./content-layout.ts";
-import type { Place } from "./message-index.ts";
 import { isIntact, readRecordHeader, recordContent, recordJson } from "./record.ts";
 
 export interface MessageJson {
@@ -35,27 +32,9 @@ export interface StoredRecord {
   readonly content: Buffer;
 }
 
-/** Reads and checks a record. Throws STORE_CORRUPT for bytes that have changed since they were written. */
-export async function readRecord(place: Place): Promise<StoredRecord> {
-  const { segment, offset, bytes } = place;
-  const buffer = Buffer.allocUnsafe(bytes);
-  const file = await open(segment.path, "r");
-  try {
-    let done = 0;
-    while (done < bytes) {
-      const { bytesRead } = await file.read(buffer, done, bytes - done, offset + done);
-      if (bytesRead === 0) break;
-      done += bytesRead;
-    }
-    const header = done === bytes ? readRecordHeader(buffer, 0, segment.salt) : undefined;
-    if (header === undefined || !isIntact(buffer, 0, header)) {
-      throw new OnArrivalError(
-        "STORE_CORRUPT",
-        `${segment.path}: the record at ${offset} is not as it was written`,
-      );
-    }
-    return { json: recordJson(buffer, 0, header), content: recordContent(buffer, 0, header) };
-  } finally {
-    await file.close();
-  }
+/** The parts of a whole record; undefined when it is not as it was written. */
+export function checkedRecord(bytes: Buffer, salt: Buffer): StoredRecord | undefined {
+  const header = readRecordHeader(bytes, 0, salt);
+  if (header === undefined || !isIntact(bytes, 0, header)) return undefined;
+  return { json: recordJson(bytes, 0, header), content: recordContent(bytes, 0, header) };
 }

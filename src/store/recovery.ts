@@ -1,10 +1,21 @@
 // Start-up: reads all segments in order and answers which messages live. Damage is set aside, never fatal.
-import { readFile, readdir, stat, truncate, unlink, writeFile } from "node:fs/promises";
+import { open, readdir, stat, truncate, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { OnArrivalError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
 import { syncFolder } from "../message/sync-folder.ts";
 import { layoutEnd } from "./content-layout.ts";
-import { Entry, Segment, dropPlaces, forgetStates, placeMessage, placeState } from "./message-index.ts";
+import { LivingMessages } from "./living-messages.ts";
+import {
+  Entry,
+  type Place,
+  Segment,
+  dropPlaces,
+  forgetStates,
+  placeMessage,
+  placeState,
+} from "./message-index.ts";
+import { readMessage } from "./read-back.ts";
 import { parseMessageJson, parseStateJson } from "./record-json.ts";
 import {
   SEGMENT_HEADER_BYTES,
@@ -16,8 +27,13 @@ import {
   recordType,
 } from "./record.ts";
 import type { RecordHeader } from "./record.ts";
+import type { RecordReader } from "./record-reader.ts";
 import { scanSegment } from "./segment-scan.ts";
 import type { CorruptEntry, RecoveredMessage } from "./store-driver.ts";
+
+/** In the JSON of a record: its content refers to a file. Another text may hold it as well. */
+const LAYOUT_KEY = '"layout":';
+const READS_AT_ONCE = 64;
 
 export interface RecoveryFolders {
   readonly segments: string;
@@ -27,8 +43,13 @@ export interface RecoveryFolders {
 
 export interface RecoveredStore {
   readonly segments: Segment[];
-  readonly entries: Map<string, Entry>;
+  readonly living: LivingMessages;
+  /** The oldest ones, as many as were asked for. */
   readonly messages: RecoveredMessage[];
+  /** Ids of the others. */
+  readonly later: string[];
+  /** Content files, one name for each message that refers to it. */
+  readonly files: string[];
   readonly corrupt: CorruptEntry[];
   /** Ids of messages that were set aside: they have to be ended, or the next start finds them again. */
   readonly lost: Entry[];
@@ -37,18 +58,12 @@ export interface RecoveredStore {
   readonly cutBytes: number;
 }
 
-/** The JSON of the records of a message that may live: parsed at the end, when it does. */
-interface Candidate {
-  readonly entry: Entry;
-  messageJson: Buffer;
-  stateJson: Buffer | undefined;
-  contentJson: Buffer;
-  contentIsState: boolean;
-  /** A state was found whose content is lost. */
-  reset: boolean;
-}
-
-export async function recoverStore(folders: RecoveryFolders): Promise<RecoveredStore> {
+/** `atOnce`: of so many messages the state is read. */
+export async function recoverStore(
+  folders: RecoveryFolders,
+  reader: RecordReader,
+  atOnce: number,
+): Promise<RecoveredStore> {
   const scan = new Scan(folders);
   const found = (await readdir(folders.segments))
     .map((name) => ({ name, parsed: parseSegmentFileName(name) }))
@@ -58,16 +73,22 @@ export async function recoverStore(folders: RecoveryFolders): Promise<RecoveredS
     if (parsed === undefined) continue;
     await scan.readSegment(path.join(folders.segments, name), parsed, index === found.length - 1);
   }
-  return scan.finish();
+  return scan.finish(reader, atOnce);
 }
 
 class Scan {
   readonly #folders: RecoveryFolders;
   readonly #segments: Segment[] = [];
-  readonly #candidates = new Map<string, Candidate>();
+  readonly #living = new LivingMessages();
+  /** Whose content may be a file of its own. */
+  readonly #withFile = new Set<string>();
+  /** A state was found whose content is lost. */
+  readonly #reset = new Set<string>();
   readonly #corrupt: CorruptEntry[] = [];
   #lastSequence = 0;
   #cutBytes = 0;
+  /** Segments are large: each is read into the place of the one before. */
+  #bytes = Buffer.alloc(0);
 
   constructor(folders: RecoveryFolders) {
     this.#folders = folders;
@@ -79,7 +100,7 @@ class Scan {
     isLast: boolean,
   ): Promise<void> {
     this.#lastSequence = sequence;
-    const bytes = await readFile(file);
+    const bytes = await this.#read(file);
     if (isLast && bytes.length < SEGMENT_HEADER_BYTES) {
       await unlink(file);
       return;
@@ -113,60 +134,79 @@ class Scan {
     }
   }
 
-  #apply(segment: Segment, bytes: Buffer, offset: number, header: RecordHeader): void {
-    const id = recordId(bytes, offset, header);
-    const place = { segment, offset, bytes: header.bytes };
-    switch (header.type) {
-      case recordType.message:
-        this.#applyMessage(id, header, place, Buffer.from(recordJson(bytes, offset, header)));
-        break;
-      case recordType.state:
-        this.#applyState(id, header, place, Buffer.from(recordJson(bytes, offset, header)));
-        break;
-      case recordType.end: {
-        const candidate = this.#candidates.get(id);
-        if (candidate !== undefined) dropPlaces(candidate.entry);
-        this.#candidates.delete(id);
-        break;
+  async #read(file: string): Promise<Buffer> {
+    const handle = await open(file, "r");
+    try {
+      const { size } = await handle.stat();
+      if (size > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(size);
+      let done = 0;
+      while (done < size) {
+        const { bytesRead } = await handle.read(this.#bytes, done, size - done, done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
       }
+      return this.#bytes.subarray(0, done);
+    } finally {
+      await handle.close();
     }
   }
 
-  #applyMessage(id: string, header: RecordHeader, place: Entry["message"] & object, json: Buffer): void {
-    const entry = this.#candidates.get(id)?.entry ?? new Entry(id);
-    placeMessage(entry, place);
-    entry.revision = header.revision;
-    this.#candidates.set(id, {
-      entry,
-      messageJson: json,
-      stateJson: undefined,
-      contentJson: json,
-      contentIsState: false,
-      reset: false,
-    });
+  #apply(segment: Segment, bytes: Buffer, offset: number, header: RecordHeader): void {
+    const id = recordId(bytes, offset, header);
+    const place = { segment, offset, bytes: header.bytes };
+    const entry = this.#living.get(id);
+    switch (header.type) {
+      case recordType.message:
+        this.#applyMessage(entry ?? new Entry(id), header, place, recordJson(bytes, offset, header));
+        break;
+      case recordType.state:
+        if (entry !== undefined) this.#applyState(entry, header, place, recordJson(bytes, offset, header));
+        break;
+      case recordType.end:
+        if (entry === undefined) return;
+        dropPlaces(entry);
+        this.#living.end(entry);
+        this.#withFile.delete(id);
+        this.#reset.delete(id);
+        break;
+    }
   }
 
-  #applyState(id: string, header: RecordHeader, place: Entry["message"] & object, json: Buffer): void {
-    const candidate = this.#candidates.get(id);
-    if (candidate === undefined) return;
-    const { entry } = candidate;
+  #applyMessage(entry: Entry, header: RecordHeader, place: Place, json: Buffer): void {
+    placeMessage(entry, place);
+    entry.revision = header.revision;
+    this.#living.add(entry);
+    this.#applied(entry, json);
+  }
+
+  #applyState(entry: Entry, header: RecordHeader, place: Place, json: Buffer): void {
     if (header.hasContent) {
       entry.revision = header.revision;
-      candidate.contentJson = json;
-      candidate.contentIsState = true;
-      candidate.reset = false;
     } else if (header.revision !== entry.revision) {
       // The record with the edited content is lost. The state must not go with the unedited content: what a sink
       // removed would be sent. So the message starts again from its arrival.
       forgetStates(entry);
-      candidate.stateJson = undefined;
-      candidate.contentJson = candidate.messageJson;
-      candidate.contentIsState = false;
-      candidate.reset = true;
+      this.#rest(entry);
+      this.#withFile.add(entry.id);
+      this.#reset.add(entry.id);
       return;
     }
     placeState(entry, place, header.hasContent);
-    candidate.stateJson = json;
+    if (header.hasContent) this.#applied(entry, json);
+    else this.#rest(entry);
+  }
+
+  #rest(entry: Entry): void {
+    entry.resting = true;
+    this.#living.settle(entry);
+  }
+
+  /** The content is now that of this record. */
+  #applied(entry: Entry, json: Buffer): void {
+    if (json.includes(LAYOUT_KEY)) this.#withFile.add(entry.id);
+    else this.#withFile.delete(entry.id);
+    this.#reset.delete(entry.id);
+    this.#rest(entry);
   }
 
   /** What a crash cut off was promised to nobody; it is kept beside, for the case that the file was truncated later. */
@@ -186,37 +226,36 @@ class Scan {
     this.#corrupt.push({ path: copy, reason: `${segment.path}, bytes ${from} to ${to}: ${reason}` });
   }
 
-  async finish(): Promise<RecoveredStore> {
-    const entries = new Map<string, Entry>();
-    const messages: RecoveredMessage[] = [];
+  async finish(reader: RecordReader, atOnce: number): Promise<RecoveredStore> {
+    this.#bytes = Buffer.alloc(0);
     const lost: Entry[] = [];
-    for (const candidate of this.#candidates.values()) {
-      const { entry } = candidate;
-      const message = parseMessageJson(candidate.messageJson);
-      const missing = await this.#missingFile(candidate);
-      if (missing !== undefined) {
-        const copy = path.join(this.#folders.corrupt, `${entry.id}.json`);
-        await writeFile(copy, candidate.messageJson);
-        this.#corrupt.push({ path: copy, reason: missing });
+    const files: string[] = [];
+    for (const id of this.#withFile) {
+      const entry = this.#living.get(id);
+      if (entry?.message !== undefined && !(await this.#findFile(entry, reader))) {
         dropPlaces(entry);
+        this.#living.end(entry);
         lost.push(entry);
-        continue;
+        this.#reset.delete(id);
+      } else if (entry?.file !== undefined) {
+        files.push(entry.file);
+      } else if (entry !== undefined) {
+        this.#rest(entry);
       }
-      if (candidate.reset) {
-        const reason = `message ${entry.id} lost its edited content and starts again from its arrival`;
-        this.#corrupt.push({ path: entry.message?.segment.path ?? "", reason });
-      }
-      const state =
-        candidate.stateJson === undefined ? message.state : parseStateJson(candidate.stateJson).state;
-      entries.set(entry.id, entry);
-      messages.push({ id: entry.id, origin: message.origin, envelope: message.envelope, state });
     }
-    messages.sort((a, b) => (a.id < b.id ? -1 : 1));
+    for (const id of this.#reset) {
+      const reason = `message ${id} lost its edited content and starts again from its arrival`;
+      this.#corrupt.push({ path: this.#living.get(id)?.message?.segment.path ?? "", reason });
+    }
+    const ids = inOrder(this.#living.ids());
+    const messages = await this.#readAll(ids.slice(0, atOnce), reader);
     await syncFolder(this.#folders.corrupt);
     return {
       segments: this.#segments,
-      entries,
+      living: this.#living,
       messages,
+      later: ids.slice(atOnce),
+      files,
       corrupt: this.#corrupt,
       lost,
       lastSequence: this.#lastSequence,
@@ -224,18 +263,48 @@ class Scan {
     };
   }
 
-  /** Why the content file of the message cannot be used. Notes its name at the entry. */
-  async #missingFile(candidate: Candidate): Promise<string | undefined> {
-    const json = candidate.contentJson;
-    const { layout } = candidate.contentIsState ? parseStateJson(json) : parseMessageJson(json);
-    if (layout === undefined) return undefined;
+  async #readAll(ids: readonly string[], reader: RecordReader): Promise<RecoveredMessage[]> {
+    const entries = ids.flatMap((id) => this.#living.get(id) ?? []);
+    const messages: RecoveredMessage[] = [];
+    for (let at = 0; at < entries.length; at += READS_AT_ONCE) {
+      const read = entries.slice(at, at + READS_AT_ONCE).map((entry) => readMessage(reader, entry));
+      for (const message of await Promise.all(read)) if (message !== undefined) messages.push(message);
+    }
+    return messages;
+  }
+
+  /** Notes the content file of the message, when it has one. false: the file cannot be used. */
+  async #findFile(entry: Entry, reader: RecordReader): Promise<boolean> {
+    const { id, message, content } = entry;
+    if (message === undefined || content === undefined) return false;
+    const { json } = await reader.read(content);
+    const { layout } = content === message ? parseMessageJson(json) : parseStateJson(json);
+    if (layout === undefined) return true;
     const file = path.join(this.#folders.contents, layout.file);
     const found = await stat(file).catch(() => undefined);
-    if (found === undefined) return `message ${candidate.entry.id}: its content file ${file} is missing`;
-    if (found.size < layoutEnd(layout)) return `message ${candidate.entry.id}: ${file} is cut short`;
-    candidate.entry.file = layout.file;
-    return undefined;
+    if (found !== undefined && found.size >= layoutEnd(layout)) {
+      entry.file = layout.file;
+      return true;
+    }
+    const copy = path.join(this.#folders.corrupt, `${id}.json`);
+    await writeFile(copy, (await reader.read(message)).json);
+    const why = found === undefined ? `its content file ${file} is missing` : `${file} is cut short`;
+    this.#corrupt.push({ path: copy, reason: `message ${id}: ${why}` });
+    return false;
   }
+}
+
+/** Ids sort by time, and mostly come sorted: sorting a million takes a second. */
+function inOrder(ids: string[]): string[] {
+  const isSorted = ids.every((id, at) => at === 0 || (ids[at - 1] ?? "") < id);
+  return isSorted ? ids : ids.sort();
+}
+
+export function reportRecovery(log: Logger, { cutBytes, corrupt }: RecoveredStore, orphans: number): void {
+  if (cutBytes > 0 || orphans > 0)
+    log.warn({ cutBytes, orphans }, "unfinished writes removed from the store");
+  for (const { path: file, reason } of corrupt)
+    log.error({ code: "STORE_CORRUPT", path: file, reason }, "damaged entry of the store set aside");
 }
 
 async function exists(file: string): Promise<boolean> {

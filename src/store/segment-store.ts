@@ -13,25 +13,27 @@ import type { Content } from "../message/content.ts";
 import { tidySegments } from "./compaction.ts";
 import { ContentCache } from "./content-cache.ts";
 import { ContentFiles } from "./content-files.ts";
-import { layOut, restoreContent } from "./content-layout.ts";
+import { layOut } from "./content-layout.ts";
 import type { LaidOut } from "./content-layout.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { lockMailroot } from "./mailroot-lock.ts";
 import type { MailrootLock } from "./mailroot-lock.ts";
 import { createMessageIds } from "./message-ids.ts";
+import { LivingMessages } from "./living-messages.ts";
 import { Entry, dropPlaces, placeMessage, placeState } from "./message-index.ts";
 import type { Segment } from "./message-index.ts";
-import { parseMessageJson, parseStateJson, readRecord } from "./record-json.ts";
+import { readBack, readContent, readMessage, storeFailed } from "./read-back.ts";
 import type { MessageJson, StateJson } from "./record-json.ts";
+import { RecordReader } from "./record-reader.ts";
 import { SALT_BYTES, encodeRecord, recordType } from "./record.ts";
 import type { RecordType } from "./record.ts";
-import { recoverStore } from "./recovery.ts";
+import { recoverStore, reportRecovery } from "./recovery.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import type { PendingRecord, Waiter } from "./segment-writer.ts";
 import { StoreCounts, type StoreFigures } from "./store-counts.ts";
 import { DEFAULT_STORE_SETTINGS } from "./settings.ts";
 import type { StoreSettings } from "./settings.ts";
-import type { Recovery, SpoolFile, StoreDriver } from "./store-driver.ts";
+import type { RecoveredMessage, Recovery, SpoolFile, StoreDriver } from "./store-driver.ts";
 
 export interface SegmentStoreOptions {
   /** `<mailroot>/Queue`. */
@@ -61,7 +63,8 @@ export class SegmentStore implements StoreDriver {
   readonly #cache: ContentCache;
   readonly #disk: DiskWatch;
   readonly #segments: Segment[] = [];
-  #entries = new Map<string, Entry>();
+  readonly #reader = new RecordReader();
+  #living = new LivingMessages();
   #writer: SegmentWriter | undefined;
   #lock: MailrootLock | undefined;
   #cancelTidy: (() => void) | undefined;
@@ -77,10 +80,10 @@ export class SegmentStore implements StoreDriver {
     this.#files = new ContentFiles(path.join(this.#folder, "content"), this.nextId);
     this.#cache = new ContentCache(this.#settings.memoryBudget);
     this.#disk = new DiskWatch({
+      logger: this.#logger,
       folder: this.#folder,
       minFreeBytes: this.#settings.minFreeBytes,
       sampleMs: this.#settings.diskSampleMs,
-      logger: this.#logger,
       clock: this.#clock,
       current: () => this.#writer?.current,
       onSegmentGone: () => this.#onSegmentGone(),
@@ -109,10 +112,10 @@ export class SegmentStore implements StoreDriver {
 
   async #recover(corrupt: string): Promise<Recovery> {
     const folders = { segments: this.#folder, contents: this.#files.folder, corrupt };
-    const found = await recoverStore(folders);
+    const found = await recoverStore(folders, this.#reader, this.#settings.recoverAtOnce);
     this.#segments.push(...found.segments);
-    this.#entries = found.entries;
-    for (const entry of found.entries.values()) if (entry.file !== undefined) this.#files.retain(entry.file);
+    this.#living = found.living;
+    for (const file of found.files) this.#files.retain(file);
     const orphans = await this.#files.removeOrphans(found.corrupt.length > 0 ? corrupt : undefined);
     await this.#disk.sample();
     const { segmentBytes, syncIntervalMs, groupDelayMs } = this.#settings;
@@ -136,17 +139,9 @@ export class SegmentStore implements StoreDriver {
       },
     );
     for (const entry of found.lost) this.#append(recordType.end, entry, "", undefined, undefined, undefined);
-    if (found.cutBytes > 0 || orphans > 0) {
-      this.#logger.warn({ cutBytes: found.cutBytes, orphans }, "unfinished writes removed from the store");
-    }
-    for (const { path: file, reason } of found.corrupt) {
-      this.#logger.error(
-        { code: "STORE_CORRUPT", path: file, reason },
-        "damaged entry of the store set aside",
-      );
-    }
+    reportRecovery(this.#logger, found, orphans);
     this.#tidySoon();
-    return { messages: found.messages, corrupt: found.corrupt };
+    return { messages: found.messages, later: found.later, corrupt: found.corrupt };
   }
 
   async createSpoolFile(): Promise<SpoolFile> {
@@ -170,22 +165,26 @@ export class SegmentStore implements StoreDriver {
   }
 
   #commit(id: string, message: MessageJson, content: Content, laidOut: LaidOut): Promise<void> {
-    if (this.#entries.has(id)) return Promise.reject(new OnArrivalError("INTERNAL", `${id} is in use`));
+    if (this.#living.has(id)) return Promise.reject(new OnArrivalError("INTERNAL", `${id} is in use`));
     const entry = new Entry(id);
     const { layout, memory } = laidOut;
     const json = JSON.stringify(layout === undefined ? message : { ...message, layout });
     if (layout !== undefined) this.#takeFile(entry, layout.file);
-    this.#entries.set(id, entry);
+    this.#living.add(entry);
     return new Promise((resolve, reject) => {
       this.#append(recordType.message, entry, json, memory, { resolve, reject }, undefined);
       this.#cache.keep(entry, content);
     });
   }
 
-  async saveState(id: string, state: string, content?: Content): Promise<void> {
+  async saveState(id: string, state: string, content?: Content, isAwaited = false): Promise<void> {
     const entry = this.#entry(id);
     if (content === undefined) {
-      this.#append(recordType.state, entry, JSON.stringify({ state }), undefined, undefined, undefined);
+      entry.unlandedState = state;
+      const append = (waiter?: Waiter): void =>
+        this.#append(recordType.state, entry, JSON.stringify({ state }), undefined, waiter, undefined);
+      if (isAwaited) await new Promise<void>((resolve, reject) => append({ resolve, reject }));
+      else append();
       return;
     }
     const inline = this.#layOutInline(content);
@@ -204,32 +203,40 @@ export class SegmentStore implements StoreDriver {
       return;
     }
     entry.revision += 1;
+    entry.unlandedState = state;
     const released = entry.file === before ? undefined : before;
     this.#append(recordType.state, entry, JSON.stringify(json), memory, undefined, released);
     this.#cache.keep(entry, kept);
   }
 
   async loadContent(id: string): Promise<Content> {
-    const entry = this.#entry(id);
-    for (;;) {
-      const { content: place, message } = entry;
-      if (entry.fresh !== undefined) return entry.fresh;
-      if (place === undefined) throw new OnArrivalError("INTERNAL", `message ${id} has ended`);
-      try {
-        const { json, content } = await readRecord(place);
-        const { layout } = place === message ? parseMessageJson(json) : parseStateJson(json);
-        return restoreContent(content, layout, this.#files.folder);
-      } catch (error) {
-        // Compaction may have moved the record while it was being read.
-        if (entry.content === place) throw error instanceof OnArrivalError ? error : storeFailed(error);
-      }
-    }
+    return (
+      this.#entry(id).fresh ?? this.#read(id, (entry) => readContent(this.#reader, entry, this.#files.folder))
+    );
+  }
+
+  reload(id: string): Promise<RecoveredMessage> {
+    return this.#read(id, (entry) => readMessage(this.#reader, entry));
+  }
+
+  #read<Found>(id: string, read: (entry: Entry) => Promise<Found | undefined>): Promise<Found> {
+    return readBack(() => this.#entry(id), read);
+  }
+
+  rest(id: string): void {
+    const entry = this.#living.rest(id);
+    if (entry !== undefined) this.#settle(entry);
+  }
+
+  #settle(entry: Entry): void {
+    if (!entry.resting || entry.unlanded > 0) return;
+    this.#cache.drop(entry);
+    this.#living.settle(entry);
   }
 
   remove(id: string): void {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return;
-    this.#end(entry);
+    const entry = this.#living.get(id);
+    if (entry !== undefined) this.#end(entry);
   }
 
   async close(): Promise<void> {
@@ -240,6 +247,7 @@ export class SegmentStore implements StoreDriver {
       await this.#writer?.close();
     } finally {
       this.#writer = undefined;
+      this.#reader.close();
       this.#lock?.release();
       this.#lock = undefined;
     }
@@ -247,7 +255,7 @@ export class SegmentStore implements StoreDriver {
 
   figures(): StoreFigures {
     return {
-      messages: this.#entries.size,
+      messages: this.#living.size,
       segments: this.#segments.length,
       bytes: this.#segments.reduce((sum, { size }) => sum + size, 0),
       refusal: this.#refusal()?.message,
@@ -255,7 +263,7 @@ export class SegmentStore implements StoreDriver {
   }
 
   #entry(id: string): Entry {
-    const entry = this.#entries.get(id);
+    const entry = this.#living.get(id);
     if (entry === undefined) throw new OnArrivalError("INTERNAL", `the store has no message ${id}`);
     return entry;
   }
@@ -307,7 +315,7 @@ export class SegmentStore implements StoreDriver {
 
   #end(entry: Entry): void {
     entry.removed = true;
-    this.#entries.delete(entry.id);
+    this.#living.end(entry);
     this.#cache.drop(entry);
     dropPlaces(entry);
     this.#append(recordType.end, entry, "", undefined, undefined, entry.file);
@@ -324,6 +332,9 @@ export class SegmentStore implements StoreDriver {
       } else if (record.type === recordType.state) placeState(entry, place, record.withContent);
     }
     if (releases !== undefined) this.#releaseFile(releases);
+    if (entry.unlanded > 0) return;
+    entry.unlandedState = undefined;
+    this.#settle(entry);
   }
 
   /** A refused message is ended as well: part of its record may have reached the disk. A failed copy changes nothing. */
@@ -359,7 +370,8 @@ export class SegmentStore implements StoreDriver {
   async #tidy(): Promise<void> {
     const owner = {
       segments: this.#segments,
-      entries: this.#entries,
+      living: this.#living,
+      reader: this.#reader,
       copyMessage: (entry: Entry, json: MessageJson, content: Buffer) =>
         this.#copyMessage(entry, json, content),
     };
@@ -386,8 +398,3 @@ export class SegmentStore implements StoreDriver {
     });
   }
 }
-
-const storeFailed = (error: unknown): OnArrivalError =>
-  error instanceof OnArrivalError
-    ? error
-    : new OnArrivalError("STORE_FAILED", describeError(error), { cause: error });

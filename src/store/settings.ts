@@ -15,6 +15,8 @@ export interface StoreSettings {
   readonly diskSampleMs: number;
   /** More bytes than this in the memory pieces of one content go to a file of their own. Bytes. */
   readonly inlineBytes: number;
+  /** Of so many unfinished messages the start reads the state at once, oldest first; of the others when their turn comes. */
+  readonly recoverAtOnce: number;
 }
 
 const MIB = 1024 * 1024;
@@ -27,4 +29,5 @@ export const DEFAULT_STORE_SETTINGS: StoreSettings = {
   minFreeBytes: 64 * MIB,
   diskSampleMs: 2000,
   inlineBytes: MIB,
+  recoverAtOnce: Number.POSITIVE_INFINITY,
 };

@@ -23,7 +23,10 @@ export interface CorruptEntry {
 }
 
 export interface Recovery {
+  /** The oldest ones. */
   readonly messages: readonly RecoveredMessage[];
+  /** Ids of the others, in order: reload() has the rest of them. */
+  readonly later: readonly string[];
   readonly corrupt: readonly CorruptEntry[];
 }
 
@@ -44,10 +47,17 @@ export interface StoreDriver {
   createSpoolFile(): Promise<SpoolFile>;
   /** Durable when it resolves. Throws STORE_FAILED: then the message is not accepted. */
   commit(id: string, origin: Origin, envelope: Envelope, content: Content): Promise<void>;
-  /** Replaces the state; with `content`, also the content (the edits of sinks, for a later attempt). */
-  saveState(id: string, state: string, content?: Content): Promise<void>;
+  /**
+   * Replaces the state; with `content`, also the content (the edits of sinks, for a later attempt). `isAwaited`, without content:
+   * durable when it resolves.
+   */
+  saveState(id: string, state: string, content?: Content, isAwaited?: boolean): Promise<void>;
   /** The content as of the last commit or saveState with content. */
   loadContent(id: string): Promise<Content>;
+  /** The message as open() would answer it after a crash at this moment. */
+  reload(id: string): Promise<RecoveredMessage>;
+  /** Nothing happens to the message for some time: the store may forget all but where it lies. */
+  rest(id: string): void;
   /** Forgets the message. */
   remove(id: string): void;
   /** Writes and synchronises what is pending and gives the lock back. */

@@ -36,6 +36,8 @@ async function withHeldReports(
       saveState: (id, state, content) => store.saveState(id, state, content),
       loadContent: (id) => store.loadContent(id),
       remove: (id) => store.remove(id),
+      reload: (id) => store.reload(id),
+      rest: (id) => store.rest(id),
       close: () => store.close(),
     }),
   });

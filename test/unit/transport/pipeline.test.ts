@@ -148,6 +148,8 @@ describe("reports", () => {
           steps.push("remove");
           store.remove(id);
         },
+        reload: (id) => store.reload(id),
+        rest: (id) => store.rest(id),
         close: () => store.close(),
       }),
     });
@@ -173,6 +175,8 @@ describe("reports", () => {
         saveState: (id, state, content) => store.saveState(id, state, content),
         loadContent: (id) => store.loadContent(id),
         remove: (id) => store.remove(id),
+        reload: (id) => store.reload(id),
+        rest: (id) => store.rest(id),
         close: () => store.close(),
       }),
     });
@@ -214,6 +218,8 @@ describe("reports", () => {
         saveState: (id, state, content) => store.saveState(id, state, content),
         loadContent: (id) => store.loadContent(id),
         remove: (id) => store.remove(id),
+        reload: (id) => store.reload(id),
+        rest: (id) => store.rest(id),
         close: () => store.close(),
       }),
     });
@@ -256,6 +262,8 @@ describe("a message whose bytes are damaged", () => {
         saveState: (...given) => store.saveState(...given),
         loadContent: (of) => (of === id ? Promise.reject(new Error("damaged")) : store.loadContent(of)),
         remove: (of) => store.remove(of),
+        reload: (id) => store.reload(id),
+        rest: (id) => store.rest(id),
         close: () => store.close(),
       }),
     });
@@ -360,6 +368,8 @@ describe("edits of sinks", () => {
         },
         loadContent: (id) => store.loadContent(id),
         remove: (id) => store.remove(id),
+        reload: (id) => store.reload(id),
+        rest: (id) => store.rest(id),
         close: () => store.close(),
       }),
     });
@@ -432,6 +442,8 @@ describe("forks", () => {
         saveState: (id, state, content) => store.saveState(id, state, content),
         loadContent: (id) => store.loadContent(id),
         remove: (id) => store.remove(id),
+        reload: (id) => store.reload(id),
+        rest: (id) => store.rest(id),
         close: () => store.close(),
       }),
     });
