@@ -3,8 +3,13 @@
 const HEX_PAIR = /^[0-9a-f]{2}$/i;
 const SPACES = /\s+/gu;
 
+/** Most names: nothing in them but case has a second spelling. */
+const PLAIN =
+  /^[\w.-]+=[^\\"+;<>#=,\s]+(?: [^\\"+;<>#=,\s]+)*(?:,[\w.-]+=[^\\"+;<>#=,\s]+(?: [^\\"+;<>#=,\s]+)*)*$/u;
+
 /** Without regard to case, to spaces that mean nothing, to the way of escaping and to the order within one RDN. */
 export function normalizeDn(dn: string): string {
+  if (PLAIN.test(dn)) return dn.toLowerCase();
   return rdnsOf(dn)
     .map((rdn) =>
       splitOutside(rdn, "+")

@@ -245,10 +245,11 @@ async function within<T>(
 
 function faultOf(error: unknown, url: string, what: string): OnArrivalError {
   if (error instanceof OnArrivalError) return error;
-  const isRefusal = error instanceof ResultCodeError && REFUSALS.includes(error.code);
+  const isResult = error instanceof ResultCodeError;
   return new OnArrivalError(
-    isRefusal ? "DIRECTORY_REFUSED" : "DIRECTORY_UNAVAILABLE",
-    `${url}: ${what} failed: ${describeError(error)}`,
+    isResult && REFUSALS.includes(error.code) ? "DIRECTORY_REFUSED" : "DIRECTORY_UNAVAILABLE",
+    // What a result code is called stands in the name of its class.
+    `${url}: ${what} failed: ${isResult ? `${error.name}: ` : ""}${describeError(error)}`,
     { cause: error },
   );
 }

@@ -38,6 +38,7 @@ interface Question {
   readonly answered: PromiseWithResolvers<DirectoryAnswer>;
 }
 
+const CONTROL = /\p{Cc}/u;
 /** Of entries that claim one address. */
 const MAX_NAMED = 5;
 const NOT_MINE: DirectoryAnswer = { kind: "not-mine" };
@@ -99,8 +100,11 @@ class LdapDirectory implements Directory {
     extra: readonly string[],
     questions: Question[],
   ): Promise<DirectoryAnswer> {
-    if (query.by === "address" && query.filter === undefined && !this.#isAsked(query.value))
-      return Promise.resolve(NOT_MINE);
+    if (query.filter === undefined) {
+      // Servers leave out control characters where they compare: nothing else than the address itself may be found.
+      if (CONTROL.test(query.value)) return Promise.resolve(this.#nobody(query));
+      if (query.by === "address" && !this.#isAsked(query.value)) return Promise.resolve(NOT_MINE);
+    }
     const key = keyOf(query, extra);
     const kept = this.#kept.get(key);
     const known = kept === undefined ? this.#underWay.get(key) : Promise.resolve(kept);
@@ -197,9 +201,13 @@ class LdapDirectory implements Directory {
 
   #answer(query: DirectoryQuery, entries: readonly LdapEntry[]): DirectoryAnswer {
     const [entry, second] = entries;
-    if (entry === undefined) return query.by === "key" || this.#isOwn(query.value) ? UNKNOWN : NOT_MINE;
+    if (entry === undefined) return this.#nobody(query);
     if (second !== undefined) return this.#ambiguous(query, entries);
     return { kind: "found", entry: this.#reader.read(entry, () => this.#members(entry.dn)) };
+  }
+
+  #nobody({ by, value }: DirectoryQuery): DirectoryAnswer {
+    return by === "key" || this.#isOwn(value) ? UNKNOWN : NOT_MINE;
   }
 
   #ambiguous({ value }: DirectoryQuery, entries: readonly LdapEntry[]): DirectoryAnswer {

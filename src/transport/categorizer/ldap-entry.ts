@@ -13,12 +13,16 @@ import type { LdapSettings } from "./ldap-settings.ts";
 /** "SMTP:" in front of the primary address, "smtp:" of the others; "X400:" and the like are no mail addresses. */
 const TYPED = /^([A-Za-z][\w-]*):(.*)$/su;
 
+/** What sendmail's aliases may hold beside names: programs, files, ":include:". Nothing of the kind is run or written here. */
+const PROGRAM_OR_FILE = /^"?[|/:]/;
+
 /** An address, a DN, or the bare name of a mailbox in our own domain; undefined is none of them. */
 export function queryOf(value: string, ownDomain: string | undefined): DirectoryQuery | undefined {
   const text = withoutType(value);
   if (text === undefined) return undefined;
   if (text.includes("@") && isMailbox(text)) return { by: "address", value: text };
   if (text.includes("=")) return { by: "key", value: normalizeDn(text) };
+  if (PROGRAM_OR_FILE.test(text)) return undefined;
   const completed = `${text}@${ownDomain ?? ""}`;
   return isMailbox(completed) ? { by: "address", value: completed } : undefined;
 }
