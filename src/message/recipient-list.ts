@@ -1,5 +1,5 @@
 // The recipients of a message as sinks see them (REFERENCE 4.6): edited in place by address, or copy-on-write as a whole.
-import { domainOf, sameMailbox } from "../core/address.ts";
+import { domainOf, localPartOf, sameMailbox } from "../core/address.ts";
 import type { Recipient } from "../core/envelope.ts";
 import { NewRecipientList, createRecipient } from "./new-recipient-list.ts";
 import { DEFAULT_PROPERTY_LIMITS, type PropertyLimits, propertyInvalid } from "./property-values.ts";
@@ -13,11 +13,13 @@ export interface DomainRecipients {
   readonly recipients: readonly Recipient[];
 }
 
-/** The domain whose route a recipient takes: that of its address, unless IMMPID_RP_DOMAIN names another. */
-export function routedDomainOf({ address, properties }: Recipient): string {
+/** The address whose route a recipient takes: its own, unless IMMPID_RP_DOMAIN names another domain. */
+export function routedAddressOf({ address, properties }: Recipient): string {
   const other = properties?.["RP_DOMAIN"];
-  return typeof other === "string" ? other.toLowerCase() : domainOf(address);
+  return typeof other === "string" ? `${localPartOf(address)}@${other}` : address;
 }
+
+const routedDomainOf = (recipient: Recipient): string => domainOf(routedAddressOf(recipient));
 
 export class RecipientList {
   readonly #limits: PropertyLimits;
