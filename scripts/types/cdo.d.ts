@@ -419,7 +419,7 @@ declare module "cdo" {
      *
      * @example
      * msg.GetStream().SaveToFile("archive/last.eml", adSaveCreateOverWrite);
-     * @cdo differs: a file below the script folder (paths are relative to it) that `allow: { write: ["archive/**"] }` of the binding covers, else CDO_E_UNSAFE_OPERATION; without any `allow.write` it raises CDO_E_NOT_AVAILABLE. Folders are not made; scripts, packages and hidden files are never written. The file is written at once, also when the script fails later.
+     * @cdo differs: a file below the script folder (paths are relative to it) that `allow: { write: ["archive/**"] }` of the binding covers, else CDO_E_UNSAFE_OPERATION; without any `allow.write` it raises CDO_E_NOT_AVAILABLE. Folders that the path names are made; scripts, packages and hidden files are never written. The file is written at once, also when the script fails later.
      */
     SaveToFile(fileName: string, options?: number): void;
     /**

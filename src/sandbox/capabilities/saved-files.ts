@@ -1,7 +1,7 @@
 // SaveToFile: a file below the script folder that `allow.write` grants appears whole or not at all.
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { link, lstat, open, realpath, rename, unlink } from "node:fs/promises";
+import { link, lstat, mkdir, open, realpath, rename, unlink } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, matchesGlob, relative, sep } from "node:path";
 import type { Capabilities } from "../../../runtime/contract.ts";
 import { codeOf } from "./file-error.ts";
@@ -22,6 +22,9 @@ const refusal = (why: SaveRefusal["why"], message: string): SaveRefusal => ({ wh
 /** What the service loads from the folder is not for scripts to write, whatever the patterns say. */
 const LOADED = /(?:^|\/)(?:node_modules\/|package\.json$|tsconfig\.json$|\.)|\.(?:[cm]?[jt]sx?|node)$/i;
 
+/** A path may name folders that are not there yet, but not a tree without end. */
+const MAX_NEW_FOLDERS = 16;
+
 /** Undefined: it is saved. */
 export async function saveGrantedFile(
   folder: string,
@@ -36,7 +39,8 @@ export async function saveGrantedFile(
     return refusal("denied", "it is no file below the script folder that allow.write of the binding covers");
   if (LOADED.test(local)) return refusal("denied", "scripts, packages and hidden files cannot be written");
   const target = await realTarget(path);
-  if (target === undefined) return refusal("absent", "its folder is not there, and is not made");
+  if (target === undefined)
+    return refusal("absent", `its folder is not there, and no more than ${MAX_NEW_FOLDERS} are made`);
   // A link on the way may lead out of the folder, or to a place in it that is not granted.
   const realLocal = localName(await realpath(folder), target);
   if (realLocal === undefined || !covers(realLocal) || LOADED.test(realLocal))
@@ -51,18 +55,35 @@ function localName(folder: string, path: string): string | undefined {
   return isOutside || local.includes("\0") ? undefined : local;
 }
 
+/** Where the file will lie, links on the way followed; its last folders may still have to be made. */
 async function realTarget(path: string): Promise<string | undefined> {
-  try {
-    return join(await realpath(dirname(path)), basename(path));
-  } catch {
-    return undefined;
+  let folder = dirname(path);
+  const missing = [basename(path)];
+  while (missing.length <= MAX_NEW_FOLDERS + 1) {
+    try {
+      return join(await realpath(folder), ...missing);
+    } catch (error) {
+      // A link that leads nowhere is no folder to be made: what it names may be anywhere.
+      if (codeOf(error) !== "ENOENT" || (await isLink(folder))) return undefined;
+    }
+    missing.unshift(basename(folder));
+    folder = dirname(folder);
   }
+  return undefined;
 }
+
+const isLink = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (status) => status.isSymbolicLink(),
+    () => false,
+  );
 
 async function place(target: string, replace: boolean, bytes: Buffer): Promise<SaveRefusal | undefined> {
   const present = await lstat(target).catch(() => undefined);
   if (present !== undefined && !replace) return refusal("exists", "it is there already");
   if (present?.isFile() === false) return refusal("failed", "it is no ordinary file");
+  const unmade = await makeFolders(dirname(target));
+  if (unmade !== undefined) return refusal("failed", `its folder cannot be made (${unmade})`);
   const temporary = join(dirname(target), `.${randomBytes(8).toString("hex")}.tmp`);
   try {
     await writeNew(temporary, bytes);
@@ -85,6 +106,10 @@ async function place(target: string, replace: boolean, bytes: Buffer): Promise<S
       : refusal("failed", `it cannot be written (${code})`);
   }
 }
+
+/** Answers the code of the error, if there was one. */
+const makeFolders = (folder: string): Promise<string | undefined> =>
+  mkdir(folder, { recursive: true, mode: 0o750 }).then(() => undefined, codeOf);
 
 async function writeNew(path: string, bytes: Buffer): Promise<void> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

@@ -16,6 +16,7 @@ beforeAll(async () => {
   await mkdir(path.join(host.folder, "lib"));
   await mkdir(path.join(host.root, "elsewhere"));
   await symlink(path.join(host.root, "elsewhere"), path.join(host.folder, "out/leaving"));
+  await symlink(path.join(host.root, "nowhere"), path.join(host.folder, "out/nowhere"));
   await symlink(path.join(host.folder, "lib"), path.join(host.folder, "out/inside"));
   await writeFile(path.join(host.root, "outside.txt"), "outside");
   await symlink(path.join(host.root, "outside.txt"), path.join(host.folder, "out/link.txt"));
@@ -53,6 +54,15 @@ test("adSaveCreateNotExist keeps what is there, adSaveCreateOverWrite replaces i
   expect((await readdir(path.join(host.folder, "out"))).filter((name) => name.startsWith("."))).toEqual([]);
 });
 
+test("folders that the path names are made, as far as allow.write reaches", async () => {
+  const code = `msg.GetStream().SaveToFile("out/2026/11/22/a.eml", 2); msg.GetStream().SaveToFile("out/2026/11/23/a.eml")`;
+  expect((await host.run(code, ALLOWED)).said).toEqual([]);
+  expect(await readdir(path.join(host.folder, "out/2026/11"))).toEqual(["22", "23"]);
+  const { said } = await host.run(`msg.GetStream().SaveToFile("elsewhere/x.txt")`, ALLOWED);
+  expect(said).toEqual([expect.stringMatching(/^CDO_E_UNSAFE_OPERATION .*allow\.write/)]);
+  expect(existsSync(path.join(host.folder, "elsewhere"))).toBe(false);
+});
+
 test("what was saved can be loaded again", async () => {
   const code = `msg.GetStream().SaveToFile("out/again.eml", 2);
     const s = new ActiveXObject("ADODB.Stream"); s.Charset = "us-ascii"; s.Open(); s.LoadFromFile("out/again.eml"); console.log(s.ReadText(-2))`;
@@ -86,7 +96,16 @@ describe("refused, and nothing is written", () => {
     ["a script itself", "s.js", /^CDO_E_UNSAFE_OPERATION .*scripts/, { write: ["**"] }],
     ["the packages", "package.json", /^CDO_E_UNSAFE_OPERATION .*scripts/, { write: ["**"] }],
     ["a hidden file", "out/.x", /^CDO_E_UNSAFE_OPERATION .*(?:hidden|allow\.write)/, { write: ["out/.*"] }],
-    ["a folder that is not there", "out/none/x.txt", /^adErrWriteFile .*folder/],
+    ["a tree of folders that are not there", `out/${"n/".repeat(17)}x.txt`, /^adErrWriteFile .*folder/],
+    ["a folder that lies behind a file", "out/there.txt/none/x.txt", FAILED],
+    ["a folder that a link to nowhere names", "out/nowhere/x.txt", /^adErrWriteFile .*folder/],
+    ["folders in what a link leads out to", "out/leaving/new/x.txt", /^CDO_E_UNSAFE_OPERATION .*link/],
+    [
+      "a folder that is hidden",
+      "out/.git/x.txt",
+      /^CDO_E_UNSAFE_OPERATION .*(?:hidden|allow\.write)/,
+      { write: ["out/.git/*"] },
+    ],
     ["a folder", "out/deep", FAILED],
     ["a name with NUL", "out/a\0b", NOT_COVERED],
     ["a name that is too long", `out/${"x".repeat(2000)}`, FAILED],
