@@ -11,7 +11,7 @@ import { createServerMxLookup } from "./dns.ts";
 import type { Observation } from "./observation.ts";
 import type { ProtocolSinks } from "./protocol-sinks.ts";
 import { createRemoteCouriers } from "./remote-couriers.ts";
-import { retrySettings, routerSettings, smtpServerSettings } from "./settings.ts";
+import { masqueradeOf, retrySettings, routerSettings, smtpServerSettings } from "./settings.ts";
 import { type Signers, loadSigners } from "./signing.ts";
 import type { TransportSinks } from "./transport-sinks.ts";
 
@@ -55,6 +55,7 @@ function liveSettings(
   return {
     router: { ...routerSettings(server), flagsOf },
     retry: createRetryPolicy(retrySettings(server)),
+    reports: { ...server.reports, masquerade: masqueradeOf(server) },
     remoteCourier: createRemoteCouriers(
       server,
       log,

@@ -169,7 +169,7 @@ export class VirtualServer {
       },
       store: this.#store,
       drop: createDrop({ folder: this.folders.drop, sync: true }),
-      badmail: createBadmail({ folder: this.folders.badmail }),
+      badmail: this.transport.badmail,
       dispatcher,
       chain: transportSinks.chain,
       events: transportSinks.events(settings, firings),

@@ -1,5 +1,5 @@
 // Delivery status notifications (RFC 3461 to 3464): whether one is due, and the report as bytes.
-import { isAscii, isNullSender } from "../core/address.ts";
+import { isAscii, isNullSender, sameMailbox } from "../core/address.ts";
 import type { Envelope, NotifyCondition, Origin, Recipient } from "../core/envelope.ts";
 import { mailDate } from "../core/mail-date.ts";
 import { enhancedStatus, formatReply, type Reply } from "../core/reply.ts";
@@ -30,6 +30,8 @@ export interface DsnRequest {
   /** Around the text for people, as sinks want it. */
   readonly textAbove?: string | undefined;
   readonly textBelow?: string | undefined;
+  /** Gets the report as well. */
+  readonly copyTo?: string | undefined;
   /** RET=FULL returns the content up to this size, the header block beyond it (FAULTS N10). */
   readonly maxReturnedBytes?: number | undefined;
 }
@@ -65,8 +67,9 @@ export function composeDsn(request: DsnRequest): ComposedDsn {
   const { original, id, kind, recipients } = request;
   const boundary = `=_dsn_${id.replaceAll(/[^A-Za-z0-9]/g, "")}_${request.now.toString(36)}`;
   // RFC 6533 §6: UTF-8 addresses need the global forms of the parts.
+  const readers = readersOf(request);
   const utf8 =
-    !isAscii(original.envelope.sender) || recipients.some(needsUtf8) || original.envelope.smtpUtf8 === true;
+    !isAscii(readers.join("")) || recipients.some(needsUtf8) || original.envelope.smtpUtf8 === true;
   const full = returnsAll(request);
   const parts = [
     ...headerLines(request, boundary, utf8),
@@ -99,7 +102,7 @@ export function composeDsn(request: DsnRequest): ComposedDsn {
     envelope: {
       sender: "",
       // NEVER: should the report itself fail, nobody is told.
-      recipients: [{ address: original.envelope.sender, notify: ["NEVER"] }],
+      recipients: readers.map((address) => ({ address, notify: ["NEVER"] })),
       body: "8BITMIME",
       // RFC 8689 §5: what was to be kept from others on its way there is so on its way back.
       ...(original.envelope.requireTls === true ? { requireTls: true } : {}),
@@ -107,6 +110,11 @@ export function composeDsn(request: DsnRequest): ComposedDsn {
     },
     content: rope(start, full ? original.content.pieces : [original.content.header], end),
   };
+}
+
+function readersOf({ original, copyTo }: DsnRequest): readonly string[] {
+  const { sender } = original.envelope;
+  return copyTo === undefined || sameMailbox(copyTo, sender) ? [sender] : [sender, copyTo];
 }
 
 /** RFC 5322 §2.1.1: lines have an end; a text that sinks wrote has to keep to that as well. */
@@ -131,11 +139,16 @@ function returnsAll({ kind, original, maxReturnedBytes }: DsnRequest): boolean {
   if (kind !== "failed" || returnContent === "HDRS") return false;
   // A report must reach its reader over hosts without REQUIRETLS or BINARYMIME as well.
   if (requireTls === true || body === "BINARYMIME") return false;
-  const filePieces = original.content.pieces.filter((piece) => !Buffer.isBuffer(piece)).length;
-  return filePieces <= 1 && original.content.size <= (maxReturnedBytes ?? DEFAULT_MAX_RETURNED_BYTES);
+  return fitsReport(original.content, maxReturnedBytes);
 }
 
-function returnedType(full: boolean, utf8: boolean): string {
+/** Whether a report can hold all of the content. */
+export function fitsReport(content: Content, maxBytes = DEFAULT_MAX_RETURNED_BYTES): boolean {
+  const filePieces = content.pieces.filter((piece) => !Buffer.isBuffer(piece)).length;
+  return filePieces <= 1 && content.size <= maxBytes;
+}
+
+export function returnedType(full: boolean, utf8: boolean): string {
   if (full) return utf8 ? "message/global" : "message/rfc822";
   return utf8 ? "message/global-headers" : "text/rfc822-headers";
 }
@@ -200,12 +213,12 @@ function statusOf(kind: DsnKind, reply: Reply): string {
 // FAULTS H11: a peer's text must neither start a field of its own nor swell the report.
 const UNSAFE_RUNS = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
 
-function oneLine(text: string, maxLength: number): string {
+export function oneLine(text: string, maxLength: number): string {
   return text.slice(0, maxLength).toWellFormed().replaceAll(UNSAFE_RUNS, " ").trim();
 }
 
 /** The report around the returned pieces, of which at most one is in a file: the bytes are not copied from disk. */
-function rope(start: Buffer, returned: readonly Piece[], end: Buffer): Content {
+export function rope(start: Buffer, returned: readonly Piece[], end: Buffer): Content {
   const before: Buffer[] = [start];
   const after: Buffer[] = [];
   let file: FileRange | undefined;

@@ -9,6 +9,7 @@ import type { Logger } from "../core/logger.ts";
 import { Content } from "../message/content.ts";
 import type { Badmail } from "../store/badmail.ts";
 import { type ComposedDsn, type DsnRequest, composeDsn } from "./dsn.ts";
+import type { Masquerade } from "./masquerade.ts";
 import type { MessageSteps } from "./message-steps.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 import type { ReportSinks } from "./report-sinks.ts";
@@ -23,8 +24,19 @@ export interface ReportSettings {
   readonly expireMs: number;
 }
 
+/** What may change while the service runs. */
+export interface LiveReportSettings {
+  /** Gets a copy of each report of failure (SendNdrTo, REFERENCE 6.2). */
+  readonly sendNdrTo?: string | undefined;
+  /** Is told of what goes to Badmail (SendBadTo, REFERENCE 6.1 row 31). */
+  readonly sendBadTo?: string | undefined;
+  /** Under which the senders are known outside. */
+  readonly masquerade?: Masquerade | undefined;
+}
+
 interface ReportParts {
   readonly settings: ReportSettings;
+  readonly live: () => LiveReportSettings;
   readonly nextId: () => string;
   readonly accept: (id: string, origin: Origin, envelope: Envelope, content: Content) => Promise<void>;
   readonly badmail: Badmail;
@@ -100,11 +112,19 @@ export class Reports {
 
   async #submit(message: QueuedMessage, report: DueReport, content: Content): Promise<void> {
     const { settings, clock, log } = this.#parts;
+    const { sendNdrTo, masquerade } = this.#parts.live();
     const id = this.#parts.nextId();
     const now = clock.now();
+    const { origin, envelope } = message;
+    const sender = masquerade?.senderOf(envelope.sender, content, origin) ?? envelope.sender;
     const request: DsnRequest = {
       kind: report.kind,
-      original: { origin: message.origin, envelope: message.envelope, content },
+      original: {
+        origin,
+        envelope: sender === envelope.sender ? envelope : { ...envelope, sender },
+        content,
+      },
+      copyTo: report.kind === "failed" ? sendNdrTo : undefined,
       recipients: report.records.map(({ recipient, lastReply, remote }) => ({
         recipient,
         reply: lastReply ?? NO_REPLY,
@@ -126,10 +146,7 @@ export class Reports {
       dsn.content,
     );
     this.#parts.steps.reported(message, { id, kind: report.kind });
-    log.info(
-      { message: message.id, report: id, kind: report.kind, to: message.envelope.sender },
-      "report generated",
-    );
+    log.info({ message: message.id, report: id, kind: report.kind, to: sender }, "report generated");
   }
 
   /** Undefined when sinks want no report. */

@@ -15,11 +15,13 @@ import type { Drop } from "../store/drop.ts";
 import type { Recovery, StoreDriver } from "../store/store-driver.ts";
 import { AgeingClock } from "./ageing-clock.ts";
 import { logLink } from "./attempt-log.ts";
+import { createNotifyingBadmail } from "./badmail-notice.ts";
 import { type Courier, DestinationQueue } from "./destination-queue.ts";
 import { Links } from "./links.ts";
 import { LocalCourier } from "./local-courier.ts";
 import { MessageTypes } from "./message-types.ts";
 import { MessageSteps, type StepRecorder } from "./message-steps.ts";
+import { OnDemand, OnDemandCourier } from "./on-demand.ts";
 import { Pipeline } from "./pipeline.ts";
 import { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { createQueueAdmin } from "./queue-admin.ts";
@@ -28,7 +30,7 @@ import { QueueSet } from "./queue-set.ts";
 import type { QueueAdmin, QueueDepths } from "./queue-view.ts";
 import { RefusingCourier } from "./refusing-courier.ts";
 import { ReportSinks } from "./report-sinks.ts";
-import { Reports, type ReportSettings } from "./reports.ts";
+import { type LiveReportSettings, Reports, type ReportSettings } from "./reports.ts";
 import { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type RemoteRoute, type Route, type RouterSettings, createRouter, linkOf } from "./router.ts";
@@ -54,6 +56,8 @@ export interface LiveTransportSettings {
   readonly router: RouterSettings;
   readonly retry: RetryPolicy;
   readonly remoteCourier: (route: RemoteRoute) => Courier;
+  /** Who hears of what could not be delivered, beside the sender. */
+  readonly reports?: LiveReportSettings | undefined;
   /** What goes to Drop is signed by it. Absent: nothing is. */
   readonly signLocal?: SignOutbound | undefined;
 }
@@ -96,6 +100,8 @@ export interface Transport {
   readonly accept: Pipeline<unknown>["accept"];
   readonly admin: QueueAdmin;
   readonly counts: TransportCounts;
+  /** Where Pickup puts what it cannot read: whoever wants to hear of it does. */
+  readonly badmail: Badmail;
   depths(): QueueDepths;
   /** Takes up what the store found unfinished. */
   resume(recovery: Recovery): void;
@@ -110,9 +116,11 @@ export interface Transport {
 export function createTransport<Script>(parts: TransportParts<Script>): Transport {
   const { settings, clock, log, live, store, dispatcher, chain, effects, surroundings } = parts;
   let retry = live.retry;
+  let reportsNow = live.reports ?? NO_COPIES;
   const steps = new MessageSteps(parts.recorder);
   const storeSinks = createStoreSinks(parts);
-  const courierFor = courierMaker(parts, storeSinks);
+  const demand = new OnDemand(clock);
+  const courierFor = courierMaker(parts, storeSinks, demand);
   const links = new Links({
     setLink: (nextHop, downUntil) => queues.setLink(nextHop, downUntil),
     rerouteAll: () => pipeline.resetRoutes(),
@@ -143,7 +151,17 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
       }),
   });
   const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message));
-  const reports = createReports(parts, steps, (...message) => pipeline.accept(...message));
+  const badmail = createNotifyingBadmail({
+    ...settings.reports,
+    badmail: parts.badmail,
+    to: () => reportsNow.sendBadTo,
+    nextId: () => store.nextId(),
+    accept: (...message) => pipeline.accept(...message),
+    clock,
+  });
+  const reports = createReports({ ...parts, badmail, reportsNow: () => reportsNow }, steps, (...message) =>
+    pipeline.accept(...message),
+  );
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
     submission: new Submission({ dispatcher, chain, effects, steps, surroundings, log }),
@@ -154,7 +172,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     waiting,
     resident: new ResidentContents(settings.residentBytes),
     reports,
-    badmail: parts.badmail,
+    badmail,
     retry,
     steps,
     clock,
@@ -164,6 +182,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   });
   const reconfigure = (wanted: LiveTransportSettings): void => {
     retry = wanted.retry;
+    reportsNow = wanted.reports ?? NO_COPIES;
     queues.renewCouriers(courierFor(wanted), () =>
       pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
     );
@@ -173,14 +192,19 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     );
   };
   return {
-    ...assemble(pipeline, queues, links, waiting, settings, clock, log),
+    ...assemble(pipeline, queues, links, waiting, demand, settings, clock, log),
     counts: steps.counts,
+    badmail,
     reconfigure,
   };
 }
 
+const NO_COPIES: LiveReportSettings = {};
+
 function createReports(
-  parts: Omit<TransportParts<unknown>, "chain" | "dispatcher" | "effects">,
+  parts: Omit<TransportParts<unknown>, "chain" | "dispatcher" | "effects"> & {
+    readonly reportsNow: () => LiveReportSettings;
+  },
   steps: MessageSteps,
   accept: Pipeline<unknown>["accept"],
 ): Reports {
@@ -188,7 +212,8 @@ function createReports(
   const sinks =
     events && new ReportSinks({ sinks: events.sinks, chain: () => events.chains().dsn, badmail, log });
   const nextId = (): string => store.nextId();
-  return new Reports({ settings: settings.reports, nextId, accept, badmail, sinks, steps, clock, log });
+  const live = parts.reportsNow;
+  return new Reports({ settings: settings.reports, live, nextId, accept, badmail, sinks, steps, clock, log });
 }
 
 const createStoreSinks = ({ events }: Pick<TransportParts<unknown>, "events">): StoreSinks | undefined =>
@@ -205,6 +230,7 @@ const courierMaker =
   (
     { drop, settings: { maxLocalDeliveries } }: Pick<TransportParts<unknown>, "drop" | "settings">,
     sinks: StoreSinks | undefined,
+    demand: OnDemand,
   ) =>
   ({ remoteCourier, signLocal }: LiveTransportSettings) =>
   (route: Route): Courier => {
@@ -212,7 +238,9 @@ const courierMaker =
       const courier = new LocalCourier(drop, maxLocalDeliveries, signLocal);
       return sinks === undefined ? courier : new SinkCourier(courier, sinks, maxLocalDeliveries);
     }
-    return route.kind === "unreachable" ? new RefusingCourier(route.reply) : remoteCourier(route);
+    if (route.kind === "unreachable") return new RefusingCourier(route.reply);
+    const courier = remoteCourier(route);
+    return route.onDemand === undefined ? courier : new OnDemandCourier(courier, route.onDemand, demand);
   };
 
 function assemble<Script>(
@@ -220,10 +248,11 @@ function assemble<Script>(
   queues: QueueSet,
   links: Links,
   waiting: PreSubmissionQueue,
+  demand: OnDemand,
   settings: TransportSettings,
   clock: Clock,
   log: Logger,
-): Omit<Transport, "reconfigure" | "counts"> {
+): Omit<Transport, "reconfigure" | "counts" | "badmail"> {
   let cancelSweep: () => void;
   const sweep = (): void => {
     pipeline.sweep();
@@ -235,7 +264,7 @@ function assemble<Script>(
   cancelSweep = clock.after(settings.sweepMs, sweep);
   return {
     accept: (id, origin, envelope, content) => pipeline.accept(id, origin, envelope, content),
-    admin: createQueueAdmin(pipeline, waiting),
+    admin: demand.openedBy(createQueueAdmin(pipeline, waiting)),
     depths: () => queueDepths(pipeline.messages, pipeline.inSubmission, waiting, queues.all(), clock.now()),
     resume(recovery) {
       for (const message of recovery.messages) pipeline.resume(message);

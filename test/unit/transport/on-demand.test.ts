@@ -1,0 +1,54 @@
+// Mail that waits for ETRN (RFC 1985, REFERENCE 6.5).
+import { expect, test } from "vitest";
+import type { RouterSettings } from "../../../src/transport/router.ts";
+import { accepted, HOUR, openHouse, unreachable, until } from "./transport-house.ts";
+
+const MX = { kind: "mx", port: 25 } as const;
+const router: RouterSettings = {
+  localDomains: ["local.example"],
+  remote: MX,
+  domains: [{ name: "*.asks.example", delivery: MX, onDemand: true }],
+};
+
+test("mail of a domain that asks for it waits until it does, and all of it goes then", async () => {
+  await using house = await openHouse({ router });
+  for (let count = 0; count < 50; count += 1) await house.accept([`a${count}@one.asks.example`]);
+  await house.accept(["b@two.asks.example", "c@near.example"]);
+  await until(() => house.world.sent.length === 1);
+  await house.clock.advance(2 * HOUR);
+  expect(house.world.sent.map(({ key }) => key)).toEqual(["near.example"]);
+  expect(house.transport.admin.retryDomain("one.asks.example")).toBe(50);
+  await until(() => house.world.to("one.asks.example").length === 50);
+  expect(house.world.to("two.asks.example")).toEqual([]);
+  // What comes later waits for the next request.
+  await house.clock.advance(2 * HOUR);
+  const late = await house.accept(["late@one.asks.example"]);
+  await house.clock.advance(HOUR);
+  expect(house.world.to("one.asks.example")).toHaveLength(50);
+  expect(house.transport.admin.retry([late])).toBe(1);
+  await until(() => house.world.to("one.asks.example").length === 51);
+});
+
+test("a server that asks and is not there gets another chance only when it asks again", async () => {
+  await using house = await openHouse({ router });
+  await house.accept(["a@one.asks.example"]);
+  house.world.answer = () => unreachable();
+  house.transport.admin.retryDomain("one.asks.example");
+  await until(() => house.world.attempts.length === 1);
+  await house.clock.advance(HOUR);
+  expect(house.world.attempts).toHaveLength(1);
+  house.world.answer = (message) => accepted(message);
+  house.transport.admin.retryDomain("one.asks.example");
+  await house.empty();
+  expect(house.world.to("one.asks.example")).toHaveLength(1);
+});
+
+test("a new configuration starts nothing that waits to be asked for", async () => {
+  await using house = await openHouse({ router });
+  await house.accept(["a@one.asks.example"]);
+  house.transport.reconfigure(house.live());
+  await house.clock.advance(HOUR);
+  expect(house.world.attempts).toEqual([]);
+  house.transport.admin.retry([]);
+  await house.empty();
+});
