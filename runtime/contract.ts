@@ -1,5 +1,5 @@
 // What the relay and a sandbox process say to each other (frames of src/core/frames.ts; field bytes follow the JSON).
-// Order: the relay sends `load` once per script version and process, then `job`s; the worker answers each `load` with
+// Order: the relay sends `load` once per script version and `call` once per binding, then `job`s; the worker answers each `load` with
 // `loaded` and each `job` with `done` (or `waiting`), in order. While a job runs the worker may ask for content on the content channel.
 // Nothing here is trusted by the relay: every frame of a worker is validated and bounded as input from an enemy.
 
@@ -9,20 +9,16 @@ export const FRAME_FD = 3;
 export const CONTENT_FD = 4;
 /** One content request: u32 job id, u32 length, f64 offset, little-endian. The answer is u32 length, then the bytes. */
 export const CONTENT_REQUEST_BYTES = 16;
-/**
- * A request whose length is this asks for a file that `allow.read` of the job grants: the offset is the length of its
- * name in UTF-8, which follows. The answer is as for content, or one of the three lengths below and nothing.
- */
+// A request whose length is this asks for a file that `allow.read` of the job grants: the offset is the length of its
+// name in UTF-8, which follows. The answer is as for content, or one of the three lengths below and nothing.
 export const FILE_REQUEST = 0xffff_ffff;
 export const MAX_FILE_NAME_BYTES = 1024;
 export const FILE_DENIED = 0xffff_ffff;
 export const FILE_ABSENT = 0xffff_fffe;
 export const FILE_TOO_LARGE = 0xffff_fffd;
-/**
- * A request whose length is this is a BlockingRequest: the offset is the length of what follows, that is u32 length of the
- * request as JSON, the request, and its bytes. The answer is u32 length of a BlockingAnswer as JSON, the answer, u32 length
- * of its bytes, and the bytes.
- */
+// A request whose length is this is a BlockingRequest: the offset is the length of what follows, that is u32 length of the
+// request as JSON, the request, and its bytes. The answer is u32 length of a BlockingAnswer as JSON, the answer, u32 length
+// of its bytes, and the bytes.
 export const BLOCKING_REQUEST = 0xffff_fffe;
 export const MAX_BLOCKING_HEAD_BYTES = 32 * 1024;
 
@@ -204,11 +200,12 @@ export interface JobEnvelope {
   readonly status: number;
 }
 
-/** One binding of the run. */
+/** A script with the terms of one binding. */
 export interface ScriptCall {
   readonly version: string;
   readonly bindingName: string;
-  readonly sinkProperties: Readonly<Record<string, unknown>>;
+  /** JSON */
+  readonly sinkProperties: string;
   readonly limits: ScriptLimits;
   readonly allow: Capabilities;
   /** Values of the secrets that `allow.secrets` names. */
@@ -217,6 +214,13 @@ export interface ScriptCall {
   readonly cacheable: boolean;
   /** onError: continue. Otherwise the run ends at a fault. */
   readonly continueOnFault: boolean;
+}
+
+/** What later jobs mean by the number. Number 0 takes the place of all that were told before. */
+export interface CallFrame {
+  readonly type: "call";
+  readonly number: number;
+  readonly call: ScriptCall;
 }
 
 /** The bytes of the frame are the first `sentBytes` of the message: its header block, or all of it. */
@@ -228,7 +232,8 @@ export interface JobFrame {
   readonly envelope: JobEnvelope;
   readonly contentSize: number;
   readonly headerBytes: number;
-  readonly calls: readonly ScriptCall[];
+  /** Numbers that call frames gave. */
+  readonly calls: readonly number[];
   /** Measure the heap after each call: for people, it costs time. */
   readonly measureHeap?: boolean;
 }
@@ -261,7 +266,14 @@ export interface CaseFound {
   readonly fault?: string;
 }
 
-export type RelayFrame = InitFrame | LoadFrame | UnloadFrame | JobFrame | ResumeFrame | AbandonFrame;
+export type RelayFrame =
+  | InitFrame
+  | LoadFrame
+  | UnloadFrame
+  | CallFrame
+  | JobFrame
+  | ResumeFrame
+  | AbandonFrame;
 
 // ---- worker → relay ----
 

@@ -28,6 +28,7 @@ import { WorkerPool } from "./pool/worker-pool.ts";
 // The words of this door, for callers that shall know no other file of the room.
 export type LiveScript = loaded.LiveScript;
 export type RunRequest = runner.RunRequest;
+export type RunCall = runner.RunCall;
 export type RunAnswer = runner.RunAnswer;
 export type ScriptOutcome = RunAnswer["outcomes"][number];
 export type RunFault = NonNullable<ScriptOutcome["fault"]>;

@@ -1,12 +1,12 @@
 // The sink behind CDO.SS_SMTPOnArrivalSink: runs consecutive scripts on a message and applies what they committed.
 import type { Logger } from "../core/logger.ts";
-import { type SinkResult, isMessageStatus, sinkResult } from "../core/status.ts";
+import { type SinkResult, isScriptStatus, sinkResult } from "../core/status.ts";
 import type { RunScripts, ScriptRunAnswer, ScriptRunWatch } from "../events/dispatcher.ts";
 import type { ScriptBound } from "../events/sink.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Capabilities, JobEnvelope, LogLine, ScriptLimits } from "../../runtime/contract.ts";
 import { addSent, type SendParts } from "./capabilities/sent-messages.ts";
-import type { LiveScript, RunAnswer, RunRequest, ScriptOutcome } from "./script-host.ts";
+import type { LiveScript, RunAnswer, RunCall, RunRequest, ScriptOutcome } from "./script-host.ts";
 
 /** What a script binding runs. `script` is absent when the file named by ScriptName is not there. */
 export interface ScriptTarget {
@@ -32,13 +32,14 @@ export function createRunScripts(
   sending?: SendParts,
 ): RunScripts<ScriptTarget> {
   let jobs = 0;
+  const calls = new RunCalls();
   return (msg, run, watch) => {
     const missing = run.findIndex((sink) => sink.script.script === undefined);
     if (missing === 0) return Promise.resolve(notThere(run, watch));
     jobs += 1;
     const measureHeap = watch !== undefined && jobs % HEAP_SAMPLE === 1;
     const available = missing < 0 ? run : run.slice(0, missing);
-    return runAvailable({ host, log, sending, watch, measureHeap }, msg, available);
+    return runAvailable({ host, log, sending, watch, measureHeap, calls }, msg, available);
   };
 }
 
@@ -61,10 +62,11 @@ interface RunParts {
   readonly sending: SendParts | undefined;
   readonly watch: ScriptRunWatch | undefined;
   readonly measureHeap: boolean;
+  readonly calls: RunCalls;
 }
 
 async function runAvailable(
-  { host, log, sending, watch, measureHeap }: RunParts,
+  { host, log, sending, watch, measureHeap, calls }: RunParts,
   msg: MailMsg,
   run: readonly ScriptBound<ScriptTarget>[],
 ): Promise<ScriptRunAnswer> {
@@ -73,7 +75,7 @@ async function runAvailable(
     messageId: msg.id,
     content: base,
     envelope: jobEnvelope(msg),
-    calls: run.flatMap(callOf),
+    calls: calls.of(run),
     measureHeap,
   });
   let result: SinkResult = sinkResult.runNext;
@@ -109,10 +111,23 @@ async function runAvailable(
   return { called: Math.max(1, outcomes.length), result };
 }
 
-function callOf({ binding, script: target }: ScriptBound<ScriptTarget>): RunRequest["calls"] {
-  if (target.script === undefined) return [];
-  return [
-    {
+/** What each binding of a chain asks of the sandbox: made once for all its messages. */
+class RunCalls {
+  readonly #known = new WeakMap<ScriptBound<ScriptTarget>, RunCall>();
+
+  of(run: readonly ScriptBound<ScriptTarget>[]): RunCall[] {
+    const calls: RunCall[] = [];
+    for (const sink of run) {
+      const call = this.#known.get(sink) ?? this.#make(sink);
+      if (call !== undefined) calls.push(call);
+    }
+    return calls;
+  }
+
+  #make(sink: ScriptBound<ScriptTarget>): RunCall | undefined {
+    const { binding, script: target } = sink;
+    if (target.script === undefined) return undefined;
+    const call = {
       script: target.script,
       bindingName: binding.displayName,
       sinkProperties: binding.sinkProperties,
@@ -120,8 +135,10 @@ function callOf({ binding, script: target }: ScriptBound<ScriptTarget>): RunRequ
       allow: target.allow,
       cacheable: target.cacheable,
       continueOnFault: binding.onError === "continue",
-    },
-  ];
+    };
+    this.#known.set(sink, call);
+    return call;
+  }
 }
 
 /** What a script sees of the envelope as it stands. */
@@ -140,7 +157,7 @@ export function jobEnvelope(msg: MailMsg): JobEnvelope {
 function apply(msg: MailMsg, outcome: ScriptOutcome): void {
   if (outcome.sender !== undefined) msg.sender = outcome.sender;
   if (outcome.recipients !== undefined) msg.recipients.replaceAddresses(outcome.recipients);
-  if (isMessageStatus(outcome.status)) msg.status = outcome.status;
+  if (isScriptStatus(outcome.status)) msg.status = outcome.status;
 }
 
 /** What the script said with console, as lines of our log. */

@@ -13,7 +13,7 @@ import type { ScriptActivity } from "../versions/script-activity.ts";
 import { locateFault } from "../versions/source-positions.ts";
 import type { Secrets } from "../capabilities/secrets.ts";
 import type { Strikes } from "./strikes.ts";
-import type { CheckedOutcome, JobPlace, JobTask, TaskAnswer } from "./tasks.ts";
+import type { Bundle, CheckedOutcome, JobPlace, JobTask, TaskAnswer } from "./tasks.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface RunCall {
@@ -76,6 +76,7 @@ export class CallRunner {
   #log: Logger;
   #activity: ScriptActivity | undefined;
   #secrets: Secrets | undefined;
+  readonly #terms = new WeakMap<RunCall, ScriptCall>();
 
   constructor(pool: WorkerPool, strikes: Strikes, log: Logger, activity?: ScriptActivity, secrets?: Secrets) {
     this.#pool = pool;
@@ -92,7 +93,7 @@ export class CallRunner {
     for (;;) {
       const active = activeCalls(run);
       if (active.length === 0) return this.#noted(request, this.#assemble(run, active, []));
-      const answer = await this.#pool.run(taskOf(run, active, this.#secrets), false, run.probe);
+      const answer = await this.#pool.run(this.#taskOf(run, active), false, run.probe);
       const outcomes =
         answer.kind === "outcomes" ? answer.outcomes : await this.#recover(run, active, answer);
       if (outcomes !== undefined) return this.#noted(request, this.#assemble(run, active, outcomes));
@@ -125,6 +126,35 @@ export class CallRunner {
       if (admission === "suspended") run.faults.set(index, suspension(call));
       run.probe ||= admission === "probe";
     });
+  }
+
+  #taskOf({ request }: Run, active: readonly number[]): JobTask {
+    const { messageId, content, envelope, calls, measureHeap = false } = request;
+    const terms: ScriptCall[] = [];
+    const bundles: Bundle[] = [];
+    for (const index of active) {
+      const call = calls[index];
+      if (call === undefined || !(call.script instanceof LoadedScript)) continue;
+      terms.push(this.#termsOf(call));
+      bundles.push(call.script.bundle);
+    }
+    return { kind: "job", messageId, content, envelope, calls: terms, bundles, measureHeap };
+  }
+
+  /** The same object for the same call, as a process is told of each object once. */
+  #termsOf(call: RunCall): ScriptCall {
+    const secrets = this.#secrets?.pick(call.allow.secrets);
+    const known = this.#terms.get(call);
+    if (known !== undefined && areSame(known.secrets, secrets)) return known;
+    const { script, sinkProperties, ...asTheyAre } = call;
+    const terms: ScriptCall = {
+      ...asTheyAre,
+      version: script.version,
+      sinkProperties: JSON.stringify(sinkProperties),
+      ...(secrets === undefined ? undefined : { secrets }),
+    };
+    this.#terms.set(call, terms);
+    return terms;
   }
 
   /** Notes the faults of calls that could not answer. Undefined: the others have to be run. */
@@ -166,7 +196,7 @@ export class CallRunner {
     if (active.length === 1) return { kind: "culprit", position: 0, reason };
     let answer: TaskAnswer = { kind: "crash", reason };
     for (let length = 1; length <= active.length; length += 1) {
-      answer = await this.#pool.run(taskOf(run, active.slice(0, length), this.#secrets), true, run.probe);
+      answer = await this.#pool.run(this.#taskOf(run, active.slice(0, length)), true, run.probe);
       if (answer.kind === "crash") return { kind: "culprit", position: length - 1, reason: answer.reason };
       // Not a crash this time, and no further call would run.
       if (answer.kind !== "outcomes" || answer.outcomes.length < length) break;
@@ -242,32 +272,16 @@ function activeCalls({ request, faults }: Run): number[] {
   return active;
 }
 
-function taskOf({ request }: Run, active: readonly number[], known: Secrets | undefined): JobTask {
-  const { messageId, content, envelope, calls, measureHeap = false } = request;
-  const frames: ScriptCall[] = [];
-  const bundles: JobTask["bundles"][number][] = [];
-  for (const index of active) {
-    const call = calls[index];
-    if (call === undefined || !(call.script instanceof LoadedScript)) continue;
-    const { script, bindingName, sinkProperties, limits, allow, cacheable, continueOnFault } = call;
-    const secrets = allow.secrets === undefined ? undefined : known?.pick(allow.secrets);
-    frames.push({
-      version: script.version,
-      bindingName,
-      sinkProperties,
-      limits,
-      allow,
-      cacheable,
-      continueOnFault,
-      ...(secrets === undefined ? undefined : { secrets }),
-    });
-    bundles.push(call.script.bundle);
-  }
-  return { kind: "job", messageId, content, envelope, calls: frames, bundles, measureHeap };
-}
-
 function faultOf({ script }: RunCall, kind: RunFault["kind"], message: string): RunFault {
   return { kind, message: `${script.name}: ${message}`, script: script.name, version: script.version };
+}
+
+type SecretValues = ScriptCall["secrets"];
+
+function areSame(some: SecretValues, others: SecretValues): boolean {
+  if (some === undefined || others === undefined) return some === others;
+  const names = Object.keys(some);
+  return names.length === Object.keys(others).length && names.every((name) => some[name] === others[name]);
 }
 
 const suspension = (call: RunCall): RunFault =>

@@ -9,8 +9,9 @@ export interface ContentSending {
 }
 
 export function jobFrame(
-  { content, messageId, envelope, calls, measureHeap }: JobTask,
+  { content, messageId, envelope, measureHeap }: JobTask,
   job: number,
+  calls: readonly number[],
 ): JobFrame {
   return {
     type: "job",

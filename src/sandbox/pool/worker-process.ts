@@ -17,6 +17,7 @@ import { ContentChannel } from "./content-channel.ts";
 import { FrameOutbox } from "./frame-outbox.ts";
 import { readGrantedFile } from "../capabilities/granted-files.ts";
 import { bytesToSend, type ContentSending, jobFrame } from "./job-frame.ts";
+import { KnownCalls } from "./known-calls.ts";
 import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-validation.ts";
 import { becomeFirstVictim, rssBytes, yieldToOthers } from "./process-standing.ts";
 import type { EndKind } from "./sandbox-counts.ts";
@@ -84,6 +85,7 @@ export class WorkerProcess {
   #expected: Expected[] = [];
   #loaded = new Set<string>();
   readonly #outbox: FrameOutbox;
+  readonly #knownCalls = new KnownCalls((frame) => this.#outbox.write(frame, []));
   #nextJob = 1;
   #headSince: number;
   #overdue = false;
@@ -219,7 +221,8 @@ export class WorkerProcess {
       this.#writeLoad(task.bundle, task.limits, true);
     } else {
       task.bundles.forEach((bundle, index) => this.#ensureLoaded(bundle, task.calls[index]?.limits));
-      this.#outbox.write(jobFrame(task, job), bytesToSend(task, this.options));
+      const calls = this.#knownCalls.numbersOf(task.calls);
+      this.#outbox.write(jobFrame(task, job, calls), bytesToSend(task, this.options));
     }
     this.#expectTurn(entry, job);
   }

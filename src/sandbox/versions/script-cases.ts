@@ -181,7 +181,7 @@ export default function onArrival(msg, status, event) {
     const call: ScriptCall = {
       version: bundle.version,
       bindingName: binding.displayName ?? name,
-      sinkProperties,
+      sinkProperties: JSON.stringify(sinkProperties),
       limits: { ...DEFAULT_SCRIPT_LIMITS, ...binding.limits },
       // What it sends goes nowhere, what it reads goes nowhere else.
       allow: { send: true, read: ["**"] },

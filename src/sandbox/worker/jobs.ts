@@ -1,5 +1,11 @@
 // The jobs of this process: each frame about one gives one answer. Those that wait are kept until their next turn.
-import type { AbandonFrame, JobFrame, ResumeFrame } from "../../../runtime/contract.ts";
+import type {
+  AbandonFrame,
+  CallFrame,
+  JobFrame,
+  ResumeFrame,
+  ScriptCall,
+} from "../../../runtime/contract.ts";
 import type { ContentChannel } from "./content-channel.ts";
 import { type JobAnswer, JobRun } from "./run-job.ts";
 import type { ScriptStore } from "./script-store.ts";
@@ -9,6 +15,7 @@ export class Jobs {
   readonly #scripts: ScriptStore;
   readonly #settings: WorkerSettings;
   readonly #content: ContentChannel;
+  readonly #calls: ScriptCall[] = [];
   readonly #waiting = new Map<number, JobRun>();
 
   constructor(scripts: ScriptStore, settings: WorkerSettings, content: ContentChannel) {
@@ -17,10 +24,24 @@ export class Jobs {
     this.#content = content;
   }
 
+  /** What jobs mean by a number from now on. */
+  know({ number, call }: CallFrame): void {
+    if (number === 0) this.#calls.length = 0;
+    this.#calls[number] = call;
+  }
+
+  #callsOf(numbers: readonly number[]): ScriptCall[] {
+    return numbers.map((number) => {
+      const call = this.#calls[number];
+      if (call === undefined) throw new Error(`call ${number} was never told`);
+      return call;
+    });
+  }
+
   answer(frame: JobFrame | ResumeFrame | AbandonFrame, bytes: Buffer): JobAnswer {
     if (frame.type === "job") {
       const asks = this.#content.asksOf(frame.job);
-      const run = new JobRun(frame, bytes, this.#scripts, this.#settings, asks);
+      const run = new JobRun(frame, this.#callsOf(frame.calls), bytes, this.#scripts, this.#settings, asks);
       const answer = run.start();
       if (answer.head.type === "waiting") this.#waiting.set(frame.job, run);
       return answer;

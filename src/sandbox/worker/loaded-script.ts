@@ -90,7 +90,7 @@ export class LoadedScript {
       state.limits.growthBytes,
       call.bindingName,
       messageId,
-      JSON.stringify(call.sinkProperties),
+      call.sinkProperties,
       state.deadline - performance.now(),
     );
     return this.turnEnded(room, state, call, result);

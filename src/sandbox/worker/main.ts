@@ -50,6 +50,9 @@ function serve(socket: Socket): void {
       case "unload":
         scripts.unload(frame.version);
         break;
+      case "call":
+        jobs.know(frame);
+        break;
       case "job":
       case "resume":
       case "abandon":

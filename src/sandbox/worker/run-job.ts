@@ -41,6 +41,7 @@ interface RunningCall {
 
 export class JobRun {
   readonly #job: JobFrame;
+  readonly #calls: readonly ScriptCall[];
   readonly #source: JobSource;
   readonly #document: JobDocument;
   readonly #scripts: ScriptStore;
@@ -53,8 +54,16 @@ export class JobRun {
   #envelope: EnvelopeState;
   #current: RunningCall | undefined;
 
-  constructor(job: JobFrame, sent: Buffer, scripts: ScriptStore, settings: WorkerSettings, asks: JobAsks) {
+  constructor(
+    job: JobFrame,
+    calls: readonly ScriptCall[],
+    sent: Buffer,
+    scripts: ScriptStore,
+    settings: WorkerSettings,
+    asks: JobAsks,
+  ) {
     this.#job = job;
+    this.#calls = calls;
     this.#scripts = scripts;
     this.#settings = settings;
     this.#asks = asks;
@@ -105,7 +114,7 @@ export class JobRun {
   }
 
   #callFrom(first: number): JobAnswer {
-    for (const call of first === 0 ? this.#job.calls : this.#job.calls.slice(first)) {
+    for (const call of first === 0 ? this.#calls : this.#calls.slice(first)) {
       const current = this.#startCall(call);
       const end = this.#firstTurn(current, false);
       if (end instanceof WaitingCall) return this.#suspend(current, end);
@@ -121,7 +130,7 @@ export class JobRun {
     if (end instanceof WaitingCall) return this.#suspend(current, end);
     const outcome = this.#outcomeOf(current, end);
     this.#outcomes.push(outcome);
-    return this.#callFrom(endsRun(outcome, current.call) ? this.#job.calls.length : this.#outcomes.length);
+    return this.#callFrom(endsRun(outcome, current.call) ? this.#calls.length : this.#outcomes.length);
   }
 
   #suspend(current: RunningCall, waiting: WaitingCall): JobAnswer {

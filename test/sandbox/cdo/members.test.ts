@@ -134,7 +134,7 @@ export default function onArrival(msg, status, event) {
     // oxlint-disable-next-line no-await-in-loop
     const { outcome } = await worker.run(source, {
       message: MESSAGE,
-      call: { sinkProperties: { probe }, allow: { send: true } },
+      call: { sinkProperties: JSON.stringify({ probe }), allow: { send: true } },
     });
     said[probe] = outcome.fault?.message ?? outcome.logs[0]?.text ?? "nothing";
   }

@@ -8,9 +8,11 @@ import {
   type JobFrame,
   type LoadFrame,
   type RelayFrame,
+  type ScriptCall,
 } from "../../../runtime/contract.ts";
 
 const behaviours = new Map<string, string>();
+const calls = new Map<number, ScriptCall>();
 const reader = new FrameReader();
 const buffer = Buffer.allocUnsafe(1 << 20);
 
@@ -158,8 +160,11 @@ function inserted(outcomes: readonly object[]): Buffer {
   );
 }
 
+const behaviourOf = (call: number | undefined): string =>
+  behaviours.get(calls.get(call ?? 0)?.version ?? "") ?? "";
+
 function begin(frame: JobFrame, bytes: Buffer): void {
-  const behaviour = behaviours.get(frame.calls[0]?.version ?? "") ?? "";
+  const behaviour = behaviourOf(frame.calls[0]);
   const wait = WAITING[behaviour];
   if (wait !== undefined) {
     waiting.set(frame.job, { behaviour, turn: 1 });
@@ -167,7 +172,7 @@ function begin(frame: JobFrame, bytes: Buffer): void {
     return;
   }
   const outcomes = frame.calls.map((call) =>
-    (BEHAVE[behaviours.get(call.version) ?? ""] ?? BEHAVE["echo"] ?? loop)(frame, bytes),
+    (BEHAVE[behaviourOf(call)] ?? BEHAVE["echo"] ?? loop)(frame, bytes),
   );
   send({ type: "done", job: frame.job, outcomes }, [inserted(outcomes)]);
 }
@@ -195,6 +200,8 @@ function handle(frame: RelayFrame, bytes: Buffer): void {
     load(frame, bytes);
   } else if (frame.type === "unload") {
     behaviours.delete(frame.version);
+  } else if (frame.type === "call") {
+    calls.set(frame.number, frame.call);
   } else if (frame.type === "resume" || frame.type === "abandon") {
     nextTurn(frame.job, frame);
   } else if (frame.type === "job") {

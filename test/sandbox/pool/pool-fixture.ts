@@ -111,7 +111,11 @@ export function requestOf(calls: readonly RunCall[], more: Partial<RunRequest> =
 /** The same for the pool itself. */
 export function taskOf(calls: readonly RunCall[]): JobTask {
   const { messageId, content, envelope } = requestOf(calls);
-  const frames = calls.map(({ script, ...rest }) => ({ ...rest, version: script.version }));
+  const frames = calls.map(({ script, sinkProperties, ...rest }) => ({
+    ...rest,
+    version: script.version,
+    sinkProperties: JSON.stringify(sinkProperties),
+  }));
   return {
     kind: "job",
     messageId,

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => worker.stop());
 
 test.each([
-  ["a 128 MB message", "throw new Error('x'.repeat(2 ** 27))", "throw|memory"],
+  ["a 128 MB message", "throw new Error('x'.repeat(2 ** 27))", "throw|memory|timeout"],
   [
     "a looping stack getter",
     "const e = new Error('x'); Object.defineProperty(e, 'stack', { get() { for (;;); } }); throw e",

@@ -285,7 +285,7 @@ export class WorkerUnderTest {
       calls.push({
         version: this.#versions.get(key) ?? "",
         bindingName: "test binding",
-        sinkProperties: {},
+        sinkProperties: "{}",
         limits,
         allow: {},
         cacheable: true,
@@ -300,6 +300,7 @@ export class WorkerUnderTest {
   async start(message: Buffer, calls: readonly ScriptCall[], options: JobOptions = {}): Promise<Turn> {
     const job = (this.#job += 1);
     this.#messages.set(job, message);
+    for (const [number, call] of calls.entries()) this.#send({ type: "call", number, call });
     const head = {
       type: "job",
       job,
@@ -307,7 +308,7 @@ export class WorkerUnderTest {
       envelope: { ...ENVELOPE, ...options.envelope },
       contentSize: message.length,
       headerBytes: headerBlockLength(message),
-      calls,
+      calls: [...calls.keys()],
     };
     return this.#turn(head, message.subarray(0, options.sentBytes ?? message.length));
   }

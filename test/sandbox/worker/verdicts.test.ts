@@ -119,7 +119,7 @@ describe("loading", () => {
     const { outcome } = await worker.run(
       script("console.log(event.bindingName, event.properties.list, Object.isFrozen(event))"),
       {
-        call: { sinkProperties: { list: "x" } },
+        call: { sinkProperties: JSON.stringify({ list: "x" }) },
       },
     );
     expect(outcome.logs[0]?.text).toBe("test binding x true");

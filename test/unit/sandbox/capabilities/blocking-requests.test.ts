@@ -55,7 +55,7 @@ function taskOf(...grants: readonly (readonly [Capabilities, Partial<ScriptLimit
     calls: grants.map(([allow, limits = {}], index) => ({
       version: `v${index}`,
       bindingName: "b",
-      sinkProperties: {},
+      sinkProperties: "{}",
       limits: { ...DEFAULT_SCRIPT_LIMITS, ...limits },
       allow,
       cacheable: true,

@@ -18,7 +18,7 @@ const taskOf = (call: Partial<ScriptCall>): JobTask => ({
     {
       version: "v",
       bindingName: "b",
-      sinkProperties: {},
+      sinkProperties: "{}",
       limits: DEFAULT_SCRIPT_LIMITS,
       allow: { send: true },
       cacheable: true,

@@ -28,7 +28,7 @@ function entryOf(...scripts: string[]): Entry {
       calls: bundles.map(({ version }) => ({
         version,
         bindingName: version,
-        sinkProperties: {},
+        sinkProperties: "{}",
         limits: DEFAULT_SCRIPT_LIMITS,
         allow: {},
         cacheable: true,

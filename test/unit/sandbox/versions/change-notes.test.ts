@@ -16,7 +16,7 @@ const task: JobTask = {
     {
       version: "v",
       bindingName: "b",
-      sinkProperties: {},
+      sinkProperties: "{}",
       limits: DEFAULT_SCRIPT_LIMITS,
       allow: {},
       cacheable: true,
