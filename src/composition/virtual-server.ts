@@ -169,7 +169,7 @@ export class VirtualServer {
       },
       store: this.#store,
       drop: createDrop({ folder: this.folders.drop, sync: true }),
-      badmail: this.transport.badmail,
+      badmail: createBadmail({ folder: this.folders.badmail }),
       dispatcher,
       chain: transportSinks.chain,
       events: transportSinks.events(settings, firings),
@@ -214,7 +214,7 @@ export class VirtualServer {
       createSpool: () => store.createSpoolFile(),
       submit: this.transport.accept,
       isCommitted: (id) => committed.has(id),
-      badmail: createBadmail({ folder: this.folders.badmail }),
+      badmail: this.transport.badmail,
       logger: log,
       clock,
     });
