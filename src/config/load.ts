@@ -6,6 +6,7 @@ import path from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { checkInherited, inherit, knownSchema, placeIssues } from "./inheritance.ts";
+import { readPassword, readText } from "./named-files.ts";
 import { describeIssues, describeSyntax, formatPath, type Source } from "./problems.ts";
 import {
   configSchema,
@@ -94,6 +95,10 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
       problems.push(`${prefix}${formatPath(["virtualServers", index, "delivery", ...where])}: ${why}`),
     );
     if (server.mailroot !== undefined) server.mailroot = path.resolve(base, server.mailroot);
+    for (const name of ["pickup", "queue", "drop", "badmail"] as const) {
+      const folder = server.folders[name];
+      if (folder !== undefined) server.folders[name] = path.resolve(base, folder);
+    }
     for (const [at, { auth }] of server.domains.remote.entries()) {
       const where = ["virtualServers", index, "domains", "remote", at, "auth", "passwordFile"];
       // oxlint-disable-next-line no-await-in-loop -- a handful of files at start
@@ -154,22 +159,6 @@ async function resolveCredentials(
     auth.password = await readPassword(auth.passwordFile, report);
   }
   if (auth?.tokenFile !== undefined) auth.tokenFile = path.resolve(base, auth.tokenFile);
-}
-
-async function readPassword(file: string, report: (why: string) => void): Promise<string> {
-  const text = await readText(file, report);
-  const first = text?.split(/\r?\n/, 1)[0] ?? "";
-  if (text !== undefined && first === "") report(`${file} has an empty first line`);
-  return first;
-}
-
-async function readText(file: string, report: (why: string) => void): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    report(describeError(error));
-    return undefined;
-  }
 }
 
 /**
