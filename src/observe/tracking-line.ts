@@ -12,6 +12,10 @@ export const TRACKED_STEPS = {
   bounced: { event: 1030, meaning: "refused for good: the end of these recipients" },
   expired: { event: 1030, meaning: "tried for too long: the end of these recipients" },
   badmail: { event: 1021, meaning: "moved to Badmail: the end of these recipients" },
+  expanded: {
+    event: 1024,
+    meaning: "the categorizer put others in place of these recipients, which end here",
+  },
   reported: { event: 1017, meaning: "a report was made; `report` is its own id" },
   discarded: { event: 1039, meaning: "discarded by a sink or the operator: the end of these recipients" },
 } as const;
@@ -26,6 +30,7 @@ export const END_STEPS: readonly TrackedStep[] = [
   "expired",
   "badmail",
   "discarded",
+  "expanded",
 ];
 
 export interface TrackedFields {

@@ -3,6 +3,7 @@ import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { Deliveries } from "./deliveries.ts";
+import type { MarkedRecipients } from "./marked-recipients.ts";
 import type { MessageStates } from "./message-states.ts";
 import type { MessageSteps } from "./message-steps.ts";
 import type { PendingWrites } from "./pending-writes.ts";
@@ -45,6 +46,15 @@ export class Endings {
     const sent = this.#parts.reports.send(message, reports, () => this.#parts.states.load(message));
     this.#parts.writes.track(message, sent, () => {
       for (const record of failed) record.unreported = undefined;
+      next();
+    });
+  }
+
+  /** Of recipients that sinks have ended: told, and saved, before the others go on. */
+  marked(message: QueuedMessage, { ends, reports }: MarkedRecipients, next: () => void): void {
+    this.afterReports(message, reports, () => {
+      for (const { state, records, why } of ends) this.#parts.steps.ended(message, state, records, why);
+      this.#parts.states.save(message);
       next();
     });
   }

@@ -1,12 +1,13 @@
 // The steps of a message, told once each by the transport: counted here, and passed on to who keeps a record of them.
 import type { Recipient } from "../core/envelope.ts";
+import { formatReply } from "../core/reply.ts";
 import type { AttemptResult, Delivery } from "./destination-queue.ts";
 import type { DsnKind } from "./dsn-text.ts";
 import type { HoldReason, QueuedMessage, RecipientRecord } from "./queued-message.ts";
 import { TransportCounts } from "./transport-counts.ts";
 
 /** An end that no attempt led to. */
-export type EndState = "expired" | "discarded" | "badmail";
+export type EndState = "expired" | "discarded" | "badmail" | "bounced" | "delivered" | "expanded";
 
 /** Keeps a record of the steps. Its calls are on the path of mail: they neither throw nor wait. */
 export interface StepRecorder {
@@ -58,6 +59,23 @@ export class MessageSteps {
     const removed = before.filter(({ address }) => !left.has(address));
     this.counts.ended("discarded", removed.length);
     this.#recorder?.recipientsChanged(message, removed);
+  }
+
+  /**
+   * The recipients are those that the categorizer found. `failed` may be members of lists, which never were recipients of the
+   * message; for those `replaced` others stand.
+   */
+  categorized(
+    message: QueuedMessage,
+    failed: readonly RecipientRecord[],
+    replaced: readonly Recipient[],
+  ): void {
+    for (const record of failed) {
+      const why = record.lastReply === undefined ? "" : formatReply(record.lastReply);
+      this.endedAll(message, record.state === "badmail" ? "badmail" : "bounced", [record.recipient], why);
+    }
+    this.endedAll(message, "expanded", replaced, "the categorizer put others in its place");
+    this.#recorder?.recipientsChanged(message, []);
   }
 
   postponed(message: QueuedMessage, reason: HoldReason): void {

@@ -22,6 +22,15 @@ export interface PatienceParts {
   readonly log: Logger;
 }
 
+/** The properties in which sinks leave times of their own (REFERENCE 4.6.2). */
+const REMOTE_TIMES = { expiry: "MP_EXPIRE_NDR", delayNotice: "MP_EXPIRE_DELAY" };
+const LOCAL_TIMES = { expiry: "MP_LOCAL_EXPIRE_NDR", delayNotice: "MP_LOCAL_EXPIRE_DELAY" };
+
+function isPast({ properties }: QueuedMessage, name: string, now: number): boolean | undefined {
+  const time = properties.get(name);
+  return typeof time === "number" ? now >= time : undefined;
+}
+
 export class Patience {
   readonly #parts: PatienceParts;
 
@@ -41,9 +50,13 @@ export class Patience {
     const isLocal = deliveries.of(message).every(({ queue }) => isFinalDelivery(queue.key));
     const kind = isLocal ? "local" : "remote";
     const retry = this.#parts.retry();
-    if (retry.isExpired(kind, since, now)) {
+    const wished = isLocal ? LOCAL_TIMES : REMOTE_TIMES;
+    if (isPast(message, wished.expiry, now) ?? retry.isExpired(kind, since, now)) {
       this.#expireWaiting(message);
-    } else if (!message.delayNoticeSent && retry.isDelayNoticeDue(kind, since, now)) {
+    } else if (
+      !message.delayNoticeSent &&
+      (isPast(message, wished.delayNotice, now) ?? retry.isDelayNoticeDue(kind, since, now))
+    ) {
       message.delayNoticeSent = true;
       listUnsubmitted(message, waiting.reasonOf(message));
       const pending = message.recipients.filter((record) => record.state === "pending");

@@ -15,6 +15,7 @@ import {
   nextHopType,
 } from "../events/router-contexts.ts";
 import type { SystemChain, SystemOutcome, SystemSinks } from "../events/system-chain.ts";
+import { routedAddressOf } from "../message/recipient-list.ts";
 import type { Links } from "./links.ts";
 import type { MessageTypes } from "./message-types.ts";
 import type { QueuedMessage } from "./queued-message.ts";
@@ -153,7 +154,7 @@ function ofType(route: Route, type: number): Route {
 }
 
 function routeOfAnswer(answer: NextHopAnswer, recipient: Recipient, settings: Router): Route {
-  if (answer === "default") return settings.routeOf(recipient.address);
+  if (answer === "default") return settings.routeOf(routedAddressOf(recipient));
   if (answer === "local") return settings.local;
   if (typeof answer === "object" && answer !== null) {
     if ("unreachable" in answer) return unreachableRoute(parseFailure(answer.unreachable));

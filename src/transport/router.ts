@@ -2,6 +2,7 @@
 import { domainOf } from "../core/address.ts";
 import { DomainTable } from "../core/domain-table.ts";
 import type { Recipient } from "../core/envelope.ts";
+import { routedAddressOf } from "../message/recipient-list.ts";
 import type { Reply } from "../core/reply.ts";
 import { domainFlag } from "../events/domain-contexts.ts";
 import type { RecipientRecord } from "./queued-message.ts";
@@ -184,7 +185,7 @@ export function groupByRoute(
   records: readonly RecipientRecord[],
   nextHop?: string,
 ): Map<string, { route: Route; records: RecipientRecord[] }> {
-  return groupRecords(records, ({ address }) => router.routeOf(address, nextHop));
+  return groupRecords(records, (recipient) => router.routeOf(routedAddressOf(recipient), nextHop));
 }
 
 export function groupRecords(

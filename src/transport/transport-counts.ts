@@ -5,7 +5,8 @@ import type { DsnKind } from "./dsn-text.ts";
 import type { RecipientRecord } from "./queued-message.ts";
 import type { RecipientState } from "./queue-view.ts";
 
-type EndedState = Exclude<RecipientState, "pending">;
+/** `expanded`: the categorizer put others in its place. */
+type EndedState = Exclude<RecipientState, "pending"> | "expanded";
 
 export class TransportCounts {
   readonly messages: Record<Origin["via"], number> = { smtp: 0, pickup: 0, dsn: 0 };
@@ -19,6 +20,7 @@ export class TransportCounts {
     expired: 0,
     discarded: 0,
     badmail: 0,
+    expanded: 0,
   };
   /** Attempts by the best that a recipient got out of them; `unreachable`: the next hop was not even asked. */
   readonly attempts = { succeeded: 0, deferred: 0, refused: 0, unreachable: 0 };
