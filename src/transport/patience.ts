@@ -31,6 +31,12 @@ function isPast({ properties }: QueuedMessage, name: string, now: number): boole
   return typeof time === "number" ? now >= time : undefined;
 }
 
+const OWN_TIMES = [...Object.values(REMOTE_TIMES), ...Object.values(LOCAL_TIMES)];
+
+/** Sinks have given it times that the settings do not know. */
+export const hasOwnTimes = ({ properties }: QueuedMessage): boolean =>
+  properties.size > 0 && OWN_TIMES.some((name) => properties.has(name));
+
 export class Patience {
   readonly #parts: PatienceParts;
 
@@ -48,15 +54,10 @@ export class Patience {
     const since = Math.max(message.origin.arrivalTime, message.notBefore ?? 0);
     // A message that sinks have not let pass yet has the patience of local ones.
     const isLocal = deliveries.of(message).every(({ queue }) => isFinalDelivery(queue.key));
-    const kind = isLocal ? "local" : "remote";
-    const retry = this.#parts.retry();
-    const wished = isLocal ? LOCAL_TIMES : REMOTE_TIMES;
-    if (isPast(message, wished.expiry, now) ?? retry.isExpired(kind, since, now)) {
+    const { isExpired, isNoticeDue } = this.#judge(message, isLocal, since, now);
+    if (isExpired) {
       this.#expireWaiting(message);
-    } else if (
-      !message.delayNoticeSent &&
-      (isPast(message, wished.delayNotice, now) ?? retry.isDelayNoticeDue(kind, since, now))
-    ) {
+    } else if (isNoticeDue && !message.delayNoticeSent) {
       message.delayNoticeSent = true;
       listUnsubmitted(message, waiting.reasonOf(message));
       const pending = message.recipients.filter((record) => record.state === "pending");
@@ -64,6 +65,30 @@ export class Patience {
       addReport(reports, message.envelope.sender, "delayed", pending);
       endings.afterReports(message, reports, () => endings.finishOrSave(message));
     }
+  }
+
+  /** By the times that sinks set, else by the settings. */
+  #judge(
+    message: QueuedMessage,
+    isLocal: boolean,
+    since: number,
+    now: number,
+  ): { readonly isExpired: boolean; readonly isNoticeDue: boolean } {
+    const retry = this.#parts.retry();
+    const kind = isLocal ? "local" : "remote";
+    const { expiry, delayNotice } = isLocal ? LOCAL_TIMES : REMOTE_TIMES;
+    return {
+      isExpired: isPast(message, expiry, now) ?? retry.isExpired(kind, since, now),
+      isNoticeDue: isPast(message, delayNotice, now) ?? retry.isDelayNoticeDue(kind, since, now),
+    };
+  }
+
+  /** Whether there is something to check of a message that waits in this queue since then. */
+  isDue(queue: string, since: number, delayNoticeSent: boolean, now: number): boolean {
+    const retry = this.#parts.retry();
+    const kind = isFinalDelivery(queue) ? "local" : "remote";
+    if (retry.isExpired(kind, since, now)) return true;
+    return !delayNoticeSent && retry.isDelayNoticeDue(kind, since, now);
   }
 
   #expireWaiting(message: QueuedMessage): void {
