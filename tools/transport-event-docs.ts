@@ -1,6 +1,9 @@
 // A page for each event of the transport that native sinks are called for: when, what they may read and change, and what follows.
 import { readFileSync } from "node:fs";
 import { EVENTS, type EventName } from "../src/events/catalog.ts";
+import { domainFlag } from "../src/events/domain-contexts.ts";
+import { LOGGED_EVENTS } from "../src/events/event-log.ts";
+import { expectationTables } from "./expectation-docs.ts";
 import { type PageParts, eventPageName, readInterfaces, subjectTables } from "./event-docs.ts";
 
 interface Described {
@@ -8,29 +11,13 @@ interface Described {
   /** Interfaces of the source that sinks receive. */
   readonly contexts: readonly string[];
   readonly when: string;
-  /** What follows each answer, fault and status, as the tests named in `shownBy` have it. */
-  readonly follows: Readonly<Record<string, string>>;
+  /** What follows beside what the table of expectations says, as the tests named in `shownBy` have it. */
+  readonly follows?: Readonly<Record<string, string>>;
   readonly shownBy: string;
   readonly example: string;
 }
 
 const MAIL_MSG = "The message itself (`MailMsg`): see [sinks](../sinks.md).";
-
-const onlyNextHop = {
-  "`runNext` (`S_OK`), nothing": "the next sink is called",
-  "`skipRemaining` (`S_FALSE`)": "no further sink is called",
-};
-
-const mailEvent = (queue: string): Described["follows"] => ({
-  "`runNext` (`S_OK`), nothing": "the status is looked at, then the next sink is called",
-  "`skipRemaining` (`S_FALSE`)": "no further sink of this event is called; the message goes on",
-  "a promise (`S_PENDING`)": "only this message waits",
-  "throw, rejected promise, other answer": `the changes of this sink are dropped; by \`onError\`: \`hold\` back to the ${queue} queue, \`continue\` the next sink, \`badmail\``,
-  "status 0": "go on",
-  "status 1": `back to the ${queue} queue, tried again at the retry intervals, beginning with the first sink of this event`,
-  "status 2": "the message is deleted without a report",
-  "status 3": "the message moves to Badmail as the sinks left it",
-});
 
 const CATEGORIZE = "test/unit/transport/categorize-events.test.ts";
 
@@ -39,7 +26,6 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     source: "src/events/catalog.ts",
     contexts: [],
     when: "Scripts and native sinks share one chain. A message that was put back, or whose service died, meets the first sink again, as it was accepted.",
-    follows: mailEvent("pre-submission"),
     shownBy: "test/unit/transport/submission.test.ts",
     example: `onEvent(msg) {
   if (msg.recipients.has("sales@example.com")) msg.recipients.add("archive@example.com");
@@ -49,17 +35,43 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     source: "src/events/catalog.ts",
     contexts: [],
     when: "Sinks of submission do not run again when a sink here puts the message back.",
-    follows: mailEvent("pre-categorization"),
     shownBy: CATEGORIZE,
     example: `onEvent(msg) {
   if (msg.recipients.count > 500) msg.status = messageStatus.badMail;
 }`,
   },
+  OnCategorize: {
+    source: "src/events/categorize-contexts.ts",
+    contexts: [
+      "RegisterContext",
+      "MessageContext",
+      "ItemContext",
+      "BatchContext",
+      "CategorizerItem",
+      "CategorizerMessages",
+    ],
+    when: "`kind` says which of the ten sub-events. The order: `register` once for each set of bindings; for each message `beginMessage`; for each batch of addresses `buildQuery` (each), `buildQueries`, `sendQuery`, `sortQueryResult`, then of each address `processItem`, `expandItem`, `completeItem`, the sender's first; what they expand to makes the next batches; at last `endMessage`. The built-in sink, which asks the directory, expands and applies limits, takes part at priority 16384 in `buildQueries` to `expandItem`: sinks of lower priority run before it, and with `skipRemaining` in its place. Raised where `categorizer` is configured or a sink is bound; mail that names its server itself is not categorized. A binding counts each message as one firing.",
+    follows: {
+      "`runNext` (`S_OK`), nothing": "the next sink is called, the built-in one among them",
+      "`skipRemaining` (`S_FALSE`)":
+        "no further sink of this sub-event is called, and not the built-in one when it has not run",
+      "a promise (`S_PENDING`)": "only this message waits, at most `outbound.sinkTimeoutMs`",
+      "throw, late or other answer":
+        "the changes of this call are dropped; by `onError`: `hold` back to the pre-categorization queue, `continue` the next sink, `badmail`. Whatever the message came to so far is forgotten, and the next try begins anew",
+      "the directory cannot tell":
+        "back to the pre-categorization queue, whatever `onError` says; nobody is bounced",
+      "status 0, 4, 5 of a message": "it goes on; statuses are looked at behind `endMessage`",
+      "status 1, 6": "of one of the copies: the whole message waits, 6 until the restart",
+      "status 2": "this copy is discarded without a report; the others go on",
+      "status 3": "this copy moves to Badmail; the others go on",
+    },
+    shownBy: "test/unit/transport/categorizer/sinks.test.ts",
+    example: readFileSync("docs/sinks/outside-copy.ts", "utf8").trimEnd(),
+  },
   OnPostCategorize: {
     source: "src/events/catalog.ts",
     contexts: [],
     when: "Sinks before it do not run again when a sink here puts the message back.",
-    follows: mailEvent("pre-routing"),
     shownBy: CATEGORIZE,
     example: `onEvent(msg) {
   msg.headers.add("X-Recipients", String(msg.recipients.count));
@@ -70,13 +82,9 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     contexts: ["RouteContext", "RoutedMessage", "MessageRouter", "LinkContext", "LinkState", "LinkControl"],
     when: '`kind` says which. A next hop is `"local"`, `"default"`, `{ host, port }`, `{ domain }`, whose MX are looked up, or `{ unreachable: "550 5.1.1 text" }`: with 5xx the recipient fails and its sender hears of it, with 4xx it waits and is routed again. Mail that names its server itself (a script that sends through one) is not asked about.',
     follows: {
-      ...onlyNextHop,
-      "a promise (`S_PENDING`)": "only this message waits, at most `outbound.sinkTimeoutMs`",
-      "throw, late or other answer":
-        "by `onError`: `hold` and `badmail` keep the recipients waiting for their retry, `continue` takes the router of the sinks before",
       "a router that throws or names no next hop":
         "the recipient waits for its retry, whatever `onError` says",
-      status: "none: the message is not changed any more",
+      "a promise, when a next hop changed its state": "what the sink says of it is done when it is kept",
     },
     shownBy: "test/unit/transport/router-sinks.test.ts",
     example: `onEvent(subject) {
@@ -94,14 +102,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     source: "src/events/dns-contexts.ts",
     contexts: ["MxLookupContext", "HostLookupContext"],
     when: "`kind` says which. Addresses written in place of a domain, and hosts with a port that routes name, are not looked up here. DNS servers are a setting, `dns.servers`.",
-    follows: {
-      ...onlyNextHop,
-      "a promise (`S_PENDING`)": "mail for that next hop waits, at most `outbound.sinkTimeoutMs`",
-      "throw, late or other answer":
-        "by `onError`: `hold` and `badmail` let the mail wait as after trouble with DNS, `continue` passes the sink over",
-      "records that are none": "the mail waits, whatever `onError` says",
-      status: "none",
-    },
+    follows: { "records that are none": "the mail waits, whatever `onError` says" },
     shownBy: "test/unit/transport/dns-sinks.test.ts",
     example: `onEvent(subject) {
   if (subject.kind === "mx" && subject.domain.endsWith(".branch.example"))
@@ -113,12 +114,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     contexts: ["StoreNotice", "LocalDeliveryContext", "StoredMessage"],
     when: "`kind` says which. The storage itself cannot be replaced: that a message survives any crash depends on it. There is no event for reads.",
     follows: {
-      ...onlyNextHop,
-      "a promise (`S_PENDING`)":
-        "local delivery of this message waits, at most `outbound.sinkTimeoutMs`; nobody waits for the other kinds",
-      "throw, late or other answer":
-        "of local delivery, by `onError`: `hold` and `badmail` keep the recipients waiting for their retry, `continue` passes the sink over; of the other kinds it is passed over",
-      status: "none",
+      "another kind than `localDelivery`, `onError: hold`": "nobody waits: the sink is passed over",
     },
     shownBy: "test/unit/transport/store-sinks.test.ts",
     example: `async onEvent(subject) {
@@ -129,20 +125,61 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
   }
 }`,
   },
+  MaxMsgSize: {
+    source: "src/events/size-contexts.ts",
+    contexts: ["MessageSizeContext"],
+    when: "While a sink is bound, EHLO offers `SIZE` without a number, else clients would send nothing larger. `limits.maxSessionSize` stands whatever a sink says. Pickup has no limit of size.",
+    follows: {
+      "a `limit` below the one that stands, or none": "the limit stands",
+      "a client that leaves while a sink is asked": "nothing is kept",
+    },
+    shownBy: "test/unit/smtp/server/size-sinks.test.ts",
+    example: `onEvent(subject) {
+  if (subject.user === "scanner") subject.limit = 200 * 1024 * 1024;
+}`,
+  },
+  MsgTrackLog: {
+    source: "src/events/tracking-contexts.ts",
+    contexts: ["TrackingRecord"],
+    when: "Mail does not wait for these sinks. What is known of a message by its tracking log after a crash is what was written: a record that a sink leaves out is lost.",
+    follows: { "fields that are none": "the record is written as it was" },
+    shownBy: "test/unit/composition/message-tracker.test.ts",
+    example: `onEvent(record, { properties }) {
+  if (record.from.endsWith("@hr.example")) record.from = "(withheld)";
+}`,
+  },
+  EventLog: {
+    source: "src/events/event-log.ts",
+    contexts: ["LogEntry"],
+    when: `Lines written before the bindings are loaded, and those about a failing sink of this event, are not shown to sinks. The lines:\n\n${Object.entries(
+      LOGGED_EVENTS,
+    )
+      .map(([text, { id, name }]) => `- ${id} \`${name}\`: ${text}`)
+      .join("\n")}`,
+    shownBy: "test/unit/events/event-log.test.ts",
+    example: `onEvent(entry) {
+  if (entry.name === "diskLow") void alertOperator(entry.fields);
+}`,
+  },
+  GetAuxDomainInfoFlags: {
+    source: "src/events/domain-contexts.ts",
+    contexts: ["DomainInfoContext"],
+    when: `Flags only add to the settings of the domain: none of them makes TLS looser or takes a right to relay away. The flags: ${Object.entries(
+      domainFlag,
+    )
+      .map(([name, bit]) => `\`${name}\` 0x${bit.toString(16).toUpperCase()}`)
+      .join(
+        ", ",
+      )}. Without meaning here: 0x2 and 0x10000 (TURN), 0x4 (ETRN is offered by \`keywords\`), 0x8, 0x10 and 0x40 (NTLM, plain, Kerberos: see \`delivery.auth\`), 0x80 (chunking cannot be required), 0x100000 (a smart host is a route), 0x200000 and 0x400000 (relaying by address and user are settings).`,
+    shownBy: "test/unit/events/domain-flags.test.ts",
+    example: `onEvent(subject) {
+  if (subject.domain.endsWith(".bank.example")) subject.flags |= domainFlag.requireTls;
+}`,
+  },
   DSN: {
     source: "src/events/dsn-contexts.ts",
     contexts: ["DsnDueContext", "DsnMadeContext", "ReportedMessage", "ReportedRecipient"],
     when: "`kind` says which. Messages from the null sender are never reported on, so no sink is asked about them.",
-    follows: {
-      ...onlyNextHop,
-      "a promise (`S_PENDING`)":
-        "the report and the end of its message wait, at most `outbound.sinkTimeoutMs`",
-      "throw, late or other answer":
-        "the sink is passed over, what it changed is dropped: no report is lost by a fault",
-      "status 0, 1": "the report leaves",
-      "status 2": "the report is dropped; the message has its end all the same",
-      "status 3": "the report moves to Badmail",
-    },
     shownBy: "test/unit/transport/report-sinks.test.ts",
     example: `onEvent(subject) {
   if (subject.kind === "due") subject.textAbove = "Questions? Call 555-0100.";
@@ -170,10 +207,15 @@ export const transportEventPages = ({ page, table }: PageParts): [string, string
         "## Subject",
         ...(subjects.length > 0 ? subjects : [MAIL_MSG]),
         "## What follows",
-        table(
-          ["Answer, fault or status", "What happens"],
-          Object.entries(follows).map(([answer, what]) => [answer, what]),
-        ),
+        ...expectationTables(name, table),
+        ...(follows === undefined
+          ? []
+          : [
+              table(
+                ["Answer, fault or status", "What happens"],
+                Object.entries(follows).map(([answer, what]) => [answer, what]),
+              ),
+            ]),
         `Shown by \`${shownBy}\`.`,
         "## Example",
         `\`\`\`ts\n${example}\n\`\`\``,

@@ -29,6 +29,7 @@ function buildNativeChain<Script>(parts: ChainParts, event: MailEvent): SinkChai
 type SystemParts = Pick<ChainParts, "configured" | "log" | "nextMessageId" | "propertyIds">;
 
 export const buildTransportChains = (parts: SystemParts): TransportChains => ({
+  categorizer: buildSystemChain(parts, "OnCategorize"),
   router: buildSystemChain(parts, "OnGetMessageRouter"),
   dsn: buildSystemChain(parts, "DSN"),
   store: buildSystemChain(parts, "StoreDriver"),

@@ -1,9 +1,10 @@
 // Every event, declared once (DESIGN 4, REFERENCE 3.1 and 4.1). Types, validation of bindings and docs/events derive from here.
+import type { CategorizeSubject } from "./categorize-contexts.ts";
 import type { DnsSubject } from "./dns-contexts.ts";
-import type { DsnSubject } from "./dsn-contexts.ts";
 import type { DomainInfoContext } from "./domain-contexts.ts";
-import type { MailMsg } from "../message/mail-msg.ts";
+import type { DsnSubject } from "./dsn-contexts.ts";
 import type { LogEntry } from "./event-log.ts";
+import type { MailMsg } from "../message/mail-msg.ts";
 import type {
   InboundCommandContext,
   OutboundCommandContext,
@@ -11,10 +12,10 @@ import type {
 } from "./protocol-contexts.ts";
 
 import type { RouterSubject } from "./router-contexts.ts";
-import type { StoreSubject } from "./store-contexts.ts";
 import type { MessageSizeContext } from "./size-contexts.ts";
-
+import type { StoreSubject } from "./store-contexts.ts";
 import type { TrackingRecord } from "./tracking-contexts.ts";
+
 /** What kind of rule a binding of the event may carry: on the envelope, on the command verb, or none. */
 export type RuleKind = "envelope" | "verb" | "none";
 
@@ -107,11 +108,15 @@ export const EVENTS = {
     scriptable: false,
     raisedNow: true,
   }),
-  OnCategorize: system(
-    5,
-    "while sender and recipients are resolved, in ten sub-events",
-    "resolve, expand lists, bifurcate",
-  ),
+  OnCategorize: {
+    ...system<CategorizeSubject>(
+      5,
+      "while sender and recipients are resolved, in ten sub-events",
+      "answer look-ups in place of the directory, change or fail addresses, expand them, send some of them a copy of its own",
+    ),
+    onFault: "binding",
+    raisedNow: true,
+  },
   OnPostCategorize: transport<MailMsg>({
     step: 6,
     raised: "for every message that categorization produced",
@@ -180,10 +185,6 @@ export const EVENTS = {
       "see the line and leave it out",
     ),
     alias: "Log",
-  },
-} satisfies Record<string, Declared<unknown>>;
-
-export type EventName = keyof typeof EVENTS;
     raisedNow: true,
   },
   GetAuxDomainInfoFlags: {
@@ -193,6 +194,10 @@ export type EventName = keyof typeof EVENTS;
       "add domain flags",
     ),
     raisedNow: true,
+  },
+} satisfies Record<string, Declared<unknown>>;
+
+export type EventName = keyof typeof EVENTS;
 
 /** The events whose sinks get the message itself, in the order in which it meets them. */
 export const MAIL_EVENTS = ["OnTransportSubmission", "OnPreCategorize", "OnPostCategorize"] as const;

@@ -41,6 +41,8 @@ export interface SystemCall<Subject> {
   readonly remember?: (() => () => void) | undefined;
   /** Nobody waits for a promise: what the sink has changed until it promised counts, and the next sink is called. */
   readonly isAtOnce?: boolean | undefined;
+  /** The chain is what `admit` answered: its sinks are called whatever was used up since. */
+  readonly isAdmitted?: true | undefined;
 }
 
 export type SystemOutcome =
@@ -65,6 +67,14 @@ export class SystemSinks {
     this.#firings = new FiringCounter(parts);
   }
 
+  /** The sinks that are to be called about one thing in several calls, which count as one. */
+  admit<Subject>(chain: SystemChain<Subject>, server: string): SystemChain<Subject> {
+    if (chain.isEmpty) return chain;
+    const admitted = chain.sinks.filter(({ binding }) => this.#concerns(binding, server));
+    for (const { binding } of admitted) this.#firings.count(binding);
+    return admitted.length === chain.sinks.length ? chain : new SystemChain(admitted);
+  }
+
   /** Calls the sinks in order. A promise only when one answered with a promise; it never rejects. */
   run<Subject>(
     chain: SystemChain<Subject>,
@@ -73,8 +83,11 @@ export class SystemSinks {
   ): SystemOutcome | Promise<SystemOutcome> {
     for (let index = from; index < chain.sinks.length; index += 1) {
       const sink = chain.sinks[index];
-      if (sink === undefined || !this.#concerns(sink.binding, call.server)) continue;
-      this.#firings.count(sink.binding);
+      if (sink === undefined) continue;
+      if (call.isAdmitted !== true) {
+        if (!this.#concerns(sink.binding, call.server)) continue;
+        this.#firings.count(sink.binding);
+      }
       const undo = call.remember?.();
       let answer: unknown;
       try {

@@ -1,17 +1,22 @@
 // The queues as people see and steer them: `onarrival queue …` (DESIGN 9).
 import { domainOf } from "../core/address.ts";
-import type { MailEvent } from "../events/catalog.ts";
 import type { Delivery } from "./destination-queue.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { QueueAdmin, QueueEntry, RecipientView } from "./queue-view.ts";
 import { describeReply } from "./settlement.ts";
-import { type HoldReason, type QueuedMessage, pendingAddresses } from "./queued-message.ts";
+import {
+  type HoldReason,
+  type QueuedMessage,
+  type SubmissionStage,
+  pendingAddresses,
+} from "./queued-message.ts";
 
 /** Where a message waits for the sinks of an event (REFERENCE 4.2). */
-const SINK_QUEUES: Readonly<Record<MailEvent, string>> = {
+const SINK_QUEUES: Readonly<Record<SubmissionStage, string>> = {
   OnTransportSubmission: "pre-submission",
   OnPreCategorize: "pre-categorization",
+  OnCategorize: "pre-categorization",
   OnPostCategorize: "pre-routing",
 };
 

@@ -1,25 +1,26 @@
 // Steps 3, 4 and 6, from outside: whose turn it is at the sinks. At most so many messages at a time, first come, first served.
 // Forks become durable here, before anything is said about the message they were taken from.
 import { describeError } from "../core/errors.ts";
+import type { Content } from "../message/content.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import type { MessageStates } from "./message-states.ts";
 import type { QueuedMessage } from "./queued-message.ts";
-import {
-  type ForkedResult,
-  type SubmissionResult,
-  type Submission,
-  type SubmissionVerdict,
-  forkedMessage,
-} from "./submission.ts";
+import { forkedMessage } from "./sink-view.ts";
+import type { CategorizedVerdict, Categorizer } from "./categorizer/categorizer.ts";
+import type { ForkedResult, Submission, SubmissionResult, SubmissionVerdict } from "./submission.ts";
+
+export type StageVerdict = SubmissionVerdict | CategorizedVerdict;
+type StageResult = SubmissionResult | CategorizedVerdict;
 
 export interface SubmissionTurnsParts<Script> {
   readonly submission: Submission<Script>;
+  readonly categorizer: Categorizer;
   readonly store: StoreDriver;
   readonly states: MessageStates;
   readonly maxSubmissions: number;
   /** Whether a message that waited for its turn is still to be submitted: people may have held or removed it. */
   readonly mayRun: (message: QueuedMessage) => boolean;
-  readonly decided: (message: QueuedMessage, verdict: SubmissionVerdict) => void;
+  readonly decided: (message: QueuedMessage, verdict: StageVerdict) => void;
   /** Takes up a fork, which is durable. */
   readonly begin: (fork: QueuedMessage) => void;
 }
@@ -74,13 +75,13 @@ export class SubmissionTurns<Script> {
 
   #run(message: QueuedMessage): void {
     this.#running.add(message);
-    let result: SubmissionResult | Promise<SubmissionResult>;
+    let result: StageResult | Promise<StageResult>;
     try {
       const content = this.#parts.states.load(message);
       result =
         content instanceof Promise
-          ? content.then((loaded) => this.#parts.submission.run(message, loaded))
-          : this.#parts.submission.run(message, content);
+          ? content.then((loaded) => this.#runStage(message, loaded))
+          : this.#runStage(message, content);
     } catch (thrown) {
       result = failed(thrown);
     }
@@ -94,7 +95,15 @@ export class SubmissionTurns<Script> {
     }
   }
 
-  #settled(message: QueuedMessage, result: SubmissionResult): void {
+  #runStage(message: QueuedMessage, content: Content): StageResult | Promise<StageResult> {
+    const { submission, categorizer } = this.#parts;
+    const { stage } = message;
+    return stage === "OnCategorize"
+      ? categorizer.run(message, content)
+      : submission.run(message, stage, content);
+  }
+
+  #settled(message: QueuedMessage, result: StageResult): void {
     if (result.kind === "forked") {
       void this.#commitForks(message, result);
       return;

@@ -2,13 +2,14 @@
 import type { Recipient } from "../core/envelope.ts";
 import { type Logger } from "../core/logger.ts";
 import { type MessageStatus, messageStatus } from "../core/status.ts";
-import { MAIL_EVENTS, type MailEvent } from "../events/catalog.ts";
+import type { MailEvent } from "../events/catalog.ts";
 import type { ChainOutcome, Dispatcher, SinkChain } from "../events/dispatcher.ts";
 import type { EffectRecorder, EffectRun, RunEnd } from "../events/effects.ts";
 import type { Content } from "../message/content.ts";
-import { MailMsg, type MessageSurroundings } from "../message/mail-msg.ts";
+import type { MailMsg, MessageSurroundings } from "../message/mail-msg.ts";
 import type { MessageSteps } from "./message-steps.ts";
-import { type HoldReason, NO_PROPERTIES, type QueuedMessage, createQueuedMessage } from "./queued-message.ts";
+import type { HoldReason, QueuedMessage, SubmissionStage } from "./queued-message.ts";
+import { adopt, mailMsgOf } from "./sink-view.ts";
 
 /** What happens to the message next. */
 export type SubmissionVerdict =
@@ -49,6 +50,14 @@ export type SubmissionResult =
 const NO_RECIPIENT = "the sinks left no recipient";
 const SUBMITTED: SubmissionVerdict = { kind: "submitted", forked: false };
 
+/** The stages of a message before it is routed, in their order. */
+const STAGES: readonly SubmissionStage[] = [
+  "OnTransportSubmission",
+  "OnPreCategorize",
+  "OnCategorize",
+  "OnPostCategorize",
+];
+
 /** What sinks read as the status of a message that has come as far as their event. */
 const STATUS_AT: Readonly<Record<MailEvent, MessageStatus>> = {
   OnTransportSubmission: messageStatus.success,
@@ -60,6 +69,8 @@ export interface SubmissionParts<Script> {
   readonly dispatcher: Dispatcher<Script>;
   /** The bindings of the event that are live now. */
   readonly chain: (event: MailEvent) => SinkChain<Script>;
+  /** Whether messages are categorized. */
+  readonly categorizes: () => boolean;
   /** Absent: nobody keeps what the sinks did. */
   readonly effects?: EffectRecorder<Script> | undefined;
   readonly steps: MessageSteps;
@@ -75,19 +86,27 @@ export class Submission<Script> {
     this.#parts = parts;
   }
 
-  /** The event after `stage` that has sinks; undefined when the message has met them all. */
-  nextStage(stage: MailEvent): MailEvent | undefined {
-    for (let index = MAIL_EVENTS.indexOf(stage) + 1; index < MAIL_EVENTS.length; index += 1) {
-      const next = MAIL_EVENTS[index];
-      if (next !== undefined && this.#parts.chain(next).sinks.length > 0) return next;
+  /** The stage after `stage` that has sinks; undefined when the message has met them all. */
+  nextStage(stage: SubmissionStage): SubmissionStage | undefined {
+    for (let index = STAGES.indexOf(stage) + 1; index < STAGES.length; index += 1) {
+      const next = STAGES[index];
+      if (next !== undefined && this.#isManned(next)) return next;
     }
     return undefined;
   }
 
+  #isManned(stage: SubmissionStage): boolean {
+    const { chain, categorizes } = this.#parts;
+    return stage === "OnCategorize" ? categorizes() : chain(stage).sinks.length > 0;
+  }
+
   /** Runs the chain; envelope and content of the message are afterwards as the sinks left them. */
-  run(message: QueuedMessage, content: Content): SubmissionResult | Promise<SubmissionResult> {
+  run(
+    message: QueuedMessage,
+    stage: MailEvent,
+    content: Content,
+  ): SubmissionResult | Promise<SubmissionResult> {
     message.size = content.size;
-    const { stage } = message;
     const chain = this.#parts.chain(stage);
     const effects = this.#parts.effects?.begin(
       message.id,
@@ -97,10 +116,7 @@ export class Submission<Script> {
       message.resumeAt,
     );
     if (chain.sinks.length === 0) return this.#recorded(effects, undefined, SUBMITTED);
-    const msg = new MailMsg(message.id, message.origin, message.envelope, content, this.#parts.surroundings);
-    msg.status = STATUS_AT[stage];
-    if (message.notBefore !== undefined) msg.deferredDeliveryTime = new Date(message.notBefore);
-    if (message.properties.size > 0) msg.properties.takeBack(message.properties);
+    const msg = mailMsgOf(message, content, STATUS_AT[stage], this.#parts.surroundings);
     const outcome = this.#parts.dispatcher.dispatch(chain, msg, message.resumeAt, effects);
     const { recipients } = message.envelope;
     const end = (settled: ChainOutcome): SubmissionResult =>
@@ -274,32 +290,4 @@ function judgeStatus(
         },
       };
   }
-}
-
-function adopt(message: QueuedMessage, msg: MailMsg, original: Content): void {
-  message.envelope = msg.envelope;
-  message.notBefore = msg.deferredDeliveryTime?.getTime();
-  keepProperties(message, msg);
-  const { content } = msg;
-  message.content = content;
-  message.size = content.size;
-  if (content === original) return;
-  message.edits = "unsaved";
-  message.crlfOnly = false;
-}
-
-function keepProperties(message: QueuedMessage, { keptProperties }: MailMsg): void {
-  if (keptProperties.size > 0) message.properties = new Map(keptProperties);
-  else if (message.properties.size > 0) message.properties = NO_PROPERTIES;
-}
-
-/** A fork as a message of its own, which goes on with the sinks that `from` has not met yet. */
-export function forkedMessage(fork: MailMsg, from: Pick<QueuedMessage, "stage">): QueuedMessage {
-  const message = createQueuedMessage(fork.id, fork.origin, fork.envelope, fork.content);
-  message.stage = from.stage;
-  message.resumeAt = fork.resumeAt;
-  message.notBefore = fork.deferredDeliveryTime?.getTime();
-  message.crlfOnly = false;
-  keepProperties(message, fork);
-  return message;
 }

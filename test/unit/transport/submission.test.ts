@@ -6,7 +6,8 @@ import type { BoundSink } from "../../../src/events/sink.ts";
 import { Content } from "../../../src/message/content.ts";
 import { type QueuedMessage, createQueuedMessage } from "../../../src/transport/queued-message.ts";
 import { MessageSteps } from "../../../src/transport/message-steps.ts";
-import { Submission, type SubmissionResult, forkedMessage } from "../../../src/transport/submission.ts";
+import { forkedMessage } from "../../../src/transport/sink-view.ts";
+import { Submission, type SubmissionResult } from "../../../src/transport/submission.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { type OnEvent, nativeSink, scriptSink } from "./transport-house.ts";
 
@@ -32,9 +33,10 @@ async function run(
   return new Submission({
     dispatcher,
     chain: () => chain,
+    categorizes: () => false,
     steps: new MessageSteps(undefined),
     log: silentLogger,
-  }).run(subject, content);
+  }).run(subject, "OnTransportSubmission", content);
 }
 
 describe("a message that passes", () => {

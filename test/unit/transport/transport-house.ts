@@ -26,6 +26,7 @@ import { type Badmail, createBadmail } from "../../../src/store/badmail.ts";
 import { type Drop, createDrop } from "../../../src/store/drop.ts";
 import { SegmentStore } from "../../../src/store/segment-store.ts";
 import type { StoreDriver } from "../../../src/store/store-driver.ts";
+import type { LiveCategorizer } from "../../../src/transport/categorizer/categorizer.ts";
 import type { Courier } from "../../../src/transport/destination-queue.ts";
 import { createRetryPolicy } from "../../../src/transport/retry-policy.ts";
 import { DEFAULT_RETRY_SETTINGS } from "../../../src/transport/retry-schedule.ts";
@@ -162,6 +163,7 @@ export function systemChain<Name extends EventName>(
   event: Name,
   sinks: readonly NativeSink<Name>["onEvent"][],
   onError?: OnError,
+  priority?: number,
 ): SystemChain<EventSubject<Name>> {
   return new SystemChain(
     sinks.map((onEvent, index) => {
@@ -170,6 +172,7 @@ export function systemChain<Name extends EventName>(
         event,
         sinkClass: "test",
         ...(onError && { onError }),
+        ...(priority !== undefined && { priority }),
       });
       const context = {
         properties: createPropertyBag({}),
@@ -184,6 +187,11 @@ export function systemChain<Name extends EventName>(
 }
 
 const systemChains = (choices: HouseChoices): TransportChains => ({
+  categorizer: new SystemChain(
+    (choices.categorizeSinks ?? []).flatMap(
+      ([priority, onEvent]) => systemChain("OnCategorize", [onEvent], choices.onError, priority).sinks,
+    ),
+  ),
   store: systemChain("StoreDriver", choices.storeSinks ?? [], choices.onError),
   dsn: systemChain("DSN", choices.dsnSinks ?? []),
   router: systemChain("OnGetMessageRouter", choices.routerSinks ?? [], choices.onError),
@@ -227,11 +235,15 @@ export interface HouseChoices {
   readonly storeSinks?: readonly NativeSink<"StoreDriver">["onEvent"][];
   readonly dsnSinks?: readonly NativeSink<"DSN">["onEvent"][];
   readonly routerSinks?: readonly NativeSink<"OnGetMessageRouter">["onEvent"][];
-  /** onError of the router sinks. */
+  /** With their priorities. */
+  readonly categorizeSinks?: readonly (readonly [number, NativeSink<"OnCategorize">["onEvent"]])[];
+  readonly categorizer?: LiveCategorizer;
+  /** onError of the sinks of OnCategorize, OnGetMessageRouter and StoreDriver. */
   readonly onError?: OnError;
   readonly laterSinks?: Partial<Record<MailEvent, readonly BoundSink<string>[]>>;
   readonly runScripts?: RunScripts<string>;
   readonly router?: RouterSettings;
+  readonly maxInMemory?: number;
   readonly residentBytes?: number;
   readonly maxSubmissions?: number;
   readonly badmail?: Badmail;
@@ -283,6 +295,7 @@ export class House implements AsyncDisposable {
         reports: { reportingMta: "relay.example", server: "default", expireMs: 48 * HOUR },
         maxSubmissions: choices.maxSubmissions ?? 10,
         maxLocalDeliveries: 4,
+        maxInMemory: choices.maxInMemory ?? 10_000,
         residentBytes: choices.residentBytes ?? 1024 * 1024,
         sweepMs: MINUTE,
       },
@@ -313,6 +326,7 @@ export class House implements AsyncDisposable {
   live(router: RouterSettings = this.#choices.router ?? ROUTER): Parameters<Transport["reconfigure"]>[0] {
     return {
       router,
+      categorizer: this.#choices.categorizer,
       retry: createRetryPolicy({ local: DEFAULT_RETRY_SETTINGS, remote: DEFAULT_RETRY_SETTINGS }, () => 0.5),
       remoteCourier: (route) => {
         const courier = new TestCourier(this.world, route.key);

@@ -1,0 +1,149 @@
+// The directory of a file of aliases, users and lists: all in memory, read anew with the configuration.
+import { domainOf } from "../../core/address.ts";
+import type {
+  DirectoryAnswer,
+  DirectoryEntry,
+  DirectoryQuery,
+  EntryLimits,
+  SenderList,
+} from "../../events/directory-entries.ts";
+import type { Directory } from "./directory.ts";
+
+/** Addresses are complete. Senders may also be `*@example.com`, the address of a list for its members, or `members` of the list itself. */
+export interface FileEntryRules {
+  readonly maxReceive?: number | undefined;
+  readonly acceptFrom?: readonly string[] | undefined;
+  readonly rejectFrom?: readonly string[] | undefined;
+  readonly requireAuthentication?: boolean | undefined;
+}
+
+export interface FileUser extends FileEntryRules {
+  readonly aliases: readonly string[];
+  readonly displayName?: string | undefined;
+  readonly forwardTo: readonly string[];
+  readonly keepCopy: boolean;
+  readonly maxSend?: number | undefined;
+  readonly maxRecipients?: number | undefined;
+}
+
+export interface FileList extends FileEntryRules {
+  readonly aliases: readonly string[];
+  readonly displayName?: string | undefined;
+  readonly members: readonly string[];
+  readonly owner?: string | undefined;
+  readonly reportTo?: "sender" | "owner" | "nobody" | undefined;
+}
+
+/** By address. */
+export interface FileDirectoryContent {
+  readonly aliases: Readonly<Record<string, readonly string[]>>;
+  readonly users: Readonly<Record<string, FileUser>>;
+  readonly lists: Readonly<Record<string, FileList>>;
+}
+
+const UNKNOWN: DirectoryAnswer = { kind: "unknown" };
+const NOT_MINE: DirectoryAnswer = { kind: "not-mine" };
+
+export class FileDirectory implements Directory {
+  readonly #entries = new Map<string, DirectoryAnswer>();
+  readonly #lists: ReadonlySet<string>;
+  readonly #domains: ReadonlySet<string>;
+
+  /** `domains`: those whose addresses are all in the file, in lower case. */
+  constructor({ aliases, users, lists }: FileDirectoryContent, domains: readonly string[]) {
+    this.#domains = new Set(domains);
+    this.#lists = new Set(
+      Object.entries(lists).flatMap(([address, list]) => [address, ...list.aliases].map(keyOf)),
+    );
+    for (const [address, targets] of Object.entries(aliases))
+      this.#add(address, [], forward(address, targets));
+    for (const [address, user] of Object.entries(users))
+      this.#add(address, user.aliases, this.#user(address, user));
+    for (const [address, list] of Object.entries(lists))
+      this.#add(address, list.aliases, this.#list(address, list));
+  }
+
+  resolve(queries: readonly DirectoryQuery[]): Promise<readonly DirectoryAnswer[]> {
+    return Promise.resolve(queries.map((query) => this.#find(query)));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #find({ value }: DirectoryQuery): DirectoryAnswer {
+    const found = this.#entries.get(keyOf(value));
+    if (found !== undefined) return found;
+    return this.#domains.has(domainOf(value)) ? UNKNOWN : NOT_MINE;
+  }
+
+  #add(address: string, aliases: readonly string[], entry: DirectoryEntry): void {
+    const answer: DirectoryAnswer = { kind: "found", entry };
+    for (const name of [address, ...aliases]) this.#entries.set(keyOf(name), answer);
+  }
+
+  #user(address: string, user: FileUser): DirectoryEntry {
+    return {
+      key: keyOf(address),
+      kind: "user",
+      address,
+      displayName: user.displayName,
+      forwardTo: user.forwardTo.map(byAddress),
+      deliverAndForward: user.keepCopy,
+      limits: {
+        ...this.#limits(address, user),
+        maxOutgoingBytes: user.maxSend,
+        maxRecipients: user.maxRecipients,
+      },
+    };
+  }
+
+  #list(address: string, list: FileList): DirectoryEntry {
+    const members = list.members.map(byAddress);
+    return {
+      key: keyOf(address),
+      kind: "group",
+      address,
+      displayName: list.displayName,
+      members: () => onePage(members),
+      owner: list.owner === undefined ? undefined : byAddress(list.owner),
+      reportTo: list.reportTo ?? (list.owner === undefined ? "sender" : "owner"),
+      limits: this.#limits(address, list),
+    };
+  }
+
+  #limits(address: string, rules: FileEntryRules): EntryLimits {
+    return {
+      maxIncomingBytes: rules.maxReceive,
+      acceptOnlyFrom: rules.acceptFrom && this.#senders(address, rules.acceptFrom),
+      rejectFrom: rules.rejectFrom && this.#senders(address, rules.rejectFrom),
+      requireAuthenticatedSender: rules.requireAuthentication,
+    };
+  }
+
+  #senders(address: string, named: readonly string[]): SenderList {
+    const all = named.map((name) => (name === "members" ? address : name));
+    const isList = (name: string): boolean => this.#lists.has(keyOf(name));
+    return {
+      senders: all.filter((name) => !isList(name)).map(byAddress),
+      membersOf: all.filter(isList).map(byAddress),
+    };
+  }
+}
+
+/** An alias stands for others, and gets nothing itself. */
+const forward = (address: string, targets: readonly string[]): DirectoryEntry => ({
+  key: keyOf(address),
+  kind: "contact",
+  address,
+  forwardTo: targets.map(byAddress),
+});
+
+const keyOf = (address: string): string => address.toLowerCase();
+
+const byAddress = (value: string): DirectoryQuery => ({ by: "address", value });
+
+// oxlint-disable-next-line typescript/require-await -- other directories have to ask for their pages
+async function* onePage(members: readonly DirectoryQuery[]): AsyncIterable<readonly DirectoryQuery[]> {
+  if (members.length > 0) yield members;
+}

@@ -1,0 +1,104 @@
+// One address on its way through the categorizer: what sinks see of it, and what becomes of it (REFERENCE 4.3).
+import { isAscii, requireMailbox } from "../../core/address.ts";
+import type { Recipient } from "../../core/envelope.ts";
+import { type Reply, formatReply, parseFailure } from "../../core/reply.ts";
+import type { CategorizerItem } from "../../events/categorize-contexts.ts";
+import type { DirectoryAnswer, DirectoryEntry, DirectoryQuery } from "../../events/directory-entries.ts";
+import type { PropertyValue } from "../../message/properties.ts";
+
+export class Item implements CategorizerItem {
+  readonly type: CategorizerItem["type"];
+  readonly parent: Item | undefined;
+  readonly level: number;
+  readonly recipient: Recipient | undefined;
+  query: DirectoryQuery;
+  answer: DirectoryAnswer | undefined;
+  deliver = true;
+  copy = "";
+  memberCopy: string | undefined;
+  failed: Reply | undefined;
+  /** What it expands to; items are made of them when its sinks are through. */
+  targets: readonly DirectoryQuery[] = [];
+  /** Whether the members of its group are to be read. */
+  readsMembers = false;
+  children: readonly Item[] = [];
+  /** Another item that is the same: what becomes of that becomes of this. */
+  duplicateOf: Item | undefined;
+  /** Nobody is told, and it gets nothing: an entry of a group that has no mail address. */
+  isDropped = false;
+  #address: string;
+  #properties: Map<string, PropertyValue> | undefined;
+
+  constructor(
+    query: DirectoryQuery,
+    recipient: Recipient | undefined,
+    parent: Item | undefined,
+    type: CategorizerItem["type"] = "recipient",
+  ) {
+    this.type = type;
+    this.query = query;
+    this.recipient = recipient;
+    this.parent = parent;
+    this.level = parent === undefined ? 0 : parent.level + 1;
+    this.copy = parent === undefined ? "" : (parent.memberCopy ?? parent.copy);
+    this.#address = query.by === "address" ? query.value : "";
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  set address(address: string) {
+    requireMailbox(address);
+    this.#address = address;
+  }
+
+  get entry(): DirectoryEntry | undefined {
+    return this.answer?.kind === "found" ? this.answer.entry : undefined;
+  }
+
+  get properties(): Map<string, PropertyValue> {
+    this.#properties ??= new Map();
+    return this.#properties;
+  }
+
+  get failure(): string | undefined {
+    return this.failed && formatReply(this.failed);
+  }
+
+  fail(text: string): void {
+    this.failed = parseFailure(text);
+  }
+
+  expandTo(target: string | DirectoryQuery): void {
+    const query = typeof target === "string" ? { by: "address" as const, value: target } : target;
+    if (query.by === "address") requireMailbox(query.value);
+    this.targets = [...this.targets, query];
+  }
+
+  /** The recipient that comes out. Who was asked for at first stays known (RFC 3461 §5.2.1). */
+  get final(): Recipient {
+    const { recipient, address } = this;
+    if (recipient?.address === address) return recipient;
+    return { ...recipient, address, originalRecipient: this.originalRecipient };
+  }
+
+  /** ORCPT of what it becomes or expands to: that of the recipient as the client named it. */
+  get originalRecipient(): string {
+    const { recipient } = this;
+    const named =
+      recipient?.address === undefined || recipient.address === "" ? this.address : recipient.address;
+    return recipient?.originalRecipient ?? `${isAscii(named) ? "rfc822" : "utf-8"};${named}`;
+  }
+
+  /** The answer puts everything back that a sink may change. */
+  remember(): () => void {
+    const { query, answer, deliver, copy, memberCopy, failed, targets, readsMembers, address } = this;
+    const properties = this.#properties && new Map(this.#properties);
+    return () => {
+      Object.assign(this, { query, answer, deliver, copy, memberCopy, failed, targets, readsMembers });
+      this.#address = address;
+      this.#properties = properties;
+    };
+  }
+}

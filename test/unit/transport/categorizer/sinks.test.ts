@@ -1,0 +1,303 @@
+// The ten sub-events of OnCategorize: their order, what sinks may change in each, and what follows each answer, fault and status.
+import { describe, expect, test } from "vitest";
+import { messageStatus, sinkResult } from "../../../../src/core/status.ts";
+import type { NativeSink } from "../../../../src/events/sink.ts";
+import type { Directory } from "../../../../src/transport/categorizer/directory.ts";
+import { type HouseChoices, openHouse, MINUTE, until } from "../transport-house.ts";
+import {
+  SENDER,
+  byText,
+  delivered,
+  directoryOf,
+  itemOf,
+  openCategorizer,
+  reports,
+} from "./categorizer-house.ts";
+
+type OnEvent = NativeSink<"OnCategorize">["onEvent"];
+
+const FIRST = 100;
+const LAST = 20_000;
+const DIRECTORY = directoryOf({
+  lists: { "staff@corp.example": { members: ["ann@corp.example", "bob@far.example"] } },
+  users: { "ann@corp.example": { aliases: ["anna@corp.example"] } },
+});
+
+const open = (onEvent: OnEvent, priority = FIRST, more: HouseChoices = {}) =>
+  openCategorizer(DIRECTORY, {}, { categorizeSinks: [[priority, onEvent]], ...more });
+
+test("come in order, register once, the others for the sender, the list and its members", async () => {
+  const calls: string[] = [];
+  await using house = await open((subject) => {
+    if ("item" in subject) calls.push(`${subject.kind} ${subject.item.level} ${subject.item.address}`);
+    else if ("items" in subject) calls.push(`${subject.kind} ${subject.items.length}`);
+    else calls.push(subject.kind === "endMessage" ? `endMessage ${subject.outcome}` : subject.kind);
+  }, LAST);
+  await house.accept(["staff@corp.example"]);
+  await house.empty();
+  expect(calls.slice(0, 7)).toEqual([
+    "register",
+    "beginMessage",
+    `buildQuery 0 ${SENDER}`,
+    "buildQuery 0 staff@corp.example",
+    "buildQueries 2",
+    "sendQuery 2",
+    "sortQueryResult 2",
+  ]);
+  expect(calls.slice(7)).toEqual([
+    `processItem 0 ${SENDER}`,
+    `expandItem 0 ${SENDER}`,
+    `completeItem 0 ${SENDER}`,
+    "processItem 0 staff@corp.example",
+    "expandItem 0 staff@corp.example",
+    "completeItem 0 staff@corp.example",
+    "buildQuery 1 ann@corp.example",
+    "buildQuery 1 bob@far.example",
+    "buildQueries 2",
+    "sendQuery 2",
+    "sortQueryResult 2",
+    "processItem 1 ann@corp.example",
+    "expandItem 1 ann@corp.example",
+    "completeItem 1 ann@corp.example",
+    "processItem 1 bob@far.example",
+    "expandItem 1 bob@far.example",
+    "completeItem 1 bob@far.example",
+    "endMessage categorized",
+  ]);
+  await house.accept(["x@far.example"]);
+  await house.empty();
+  expect(calls.filter((call) => call === "register")).toHaveLength(1);
+});
+
+describe("a sink", () => {
+  test("of buildQuery asks for something else; of register for more attributes", async () => {
+    const asked: { queries: readonly unknown[]; attributes: readonly string[] }[] = [];
+    const directory: Directory = {
+      resolve(queries, attributes) {
+        asked.push({ queries, attributes });
+        return DIRECTORY.resolve(queries, attributes);
+      },
+      close: () => Promise.resolve(),
+    };
+    const sink: OnEvent = (subject) => {
+      if (subject.kind === "register") subject.requestAttribute("departmentNumber");
+      const item = itemOf(subject, "buildQuery");
+      if (item?.address === "old@corp.example") item.query = { by: "address", value: "anna@corp.example" };
+    };
+    await using house = await openCategorizer(directory, {}, { categorizeSinks: [[FIRST, sink]] });
+    await house.accept(["old@corp.example"]);
+    await house.empty();
+    expect(delivered(house)).toEqual(["ann@corp.example"]);
+    expect(asked[0]?.attributes).toEqual(["departmentnumber"]);
+  });
+
+  test("of sendQuery answers in place of the directory, by promise; one of sortQueryResult puts the answers in order", async () => {
+    const sink: OnEvent = async (subject) => {
+      await Promise.resolve();
+      if (subject.kind === "buildQueries") subject.queries = [{ by: "key", value: "everybody" }];
+      if (subject.kind === "sendQuery") {
+        const entry = { key: "one", kind: "user", address: "one@far.example" } as const;
+        subject.answers = [{ kind: "found", entry }];
+      }
+      if (subject.kind === "sortQueryResult")
+        for (const item of subject.items)
+          item.answer = item.type === "sender" ? { kind: "not-mine" } : subject.answers?.[0];
+    };
+    await using house = await open(sink);
+    await house.accept(["a@corp.example", "b@corp.example"]);
+    await house.empty();
+    expect(delivered(house)).toEqual(["one@far.example"]);
+  });
+
+  test("needs no directory: it alone makes the event raised", async () => {
+    const sink: OnEvent = (subject) => {
+      const item = itemOf(subject, "expandItem");
+      if (item?.address !== "team@corp.example") return;
+      item.deliver = false;
+      item.expandTo("one@far.example");
+      item.expandTo("two@far.example");
+    };
+    await using house = await openHouse({ categorizeSinks: [[LAST, sink]] });
+    await house.accept(["team@corp.example"]);
+    await house.empty();
+    expect(delivered(house)).toEqual(["one@far.example", "two@far.example"]);
+  });
+
+  test("of expandItem that answers S_FALSE before the built-in one keeps a list together", async () => {
+    await using house = await open((subject) =>
+      subject.kind === "expandItem" ? sinkResult.skipRemaining : undefined,
+    );
+    await house.accept(["staff@corp.example"]);
+    await house.empty();
+    expect(delivered(house)).toEqual(["staff@corp.example"]);
+  });
+
+  test("of processItem fails one recipient with its own words, or takes it away", async () => {
+    await using house = await open((subject) => {
+      const item = itemOf(subject, "processItem");
+      if (item?.address === "ann@corp.example") item.fail("550 5.7.1 On leave");
+      if (item?.address === "bob@far.example") item.deliver = false;
+    }, LAST);
+    await house.accept(["staff@corp.example", "bob@far.example", "eve@far.example"]);
+    await house.empty();
+    expect(delivered(house)).toEqual(["eve@far.example"]);
+    expect(reports(house)[0]?.text).toContain("550 5.7.1 On leave");
+    expect(house.transport.counts.recipients).toMatchObject({
+      bounced: 1,
+      discarded: 1,
+      expanded: 1,
+    });
+  });
+
+  test("that fails the sender fails the whole message", async () => {
+    await using house = await open((subject) => {
+      const item = itemOf(subject, "processItem");
+      if (item?.type === "sender") item.fail("550 5.7.1 Not you");
+    });
+    await house.accept(["a@far.example", "b@far.example"]);
+    await house.empty();
+    expect(delivered(house)).toEqual([]);
+    expect(reports(house)[0]?.text.match(/Status: 5\.7\.1/g)).toHaveLength(2);
+  });
+
+  test("sends some of them a copy of its own, with other headers", async () => {
+    await using house = await open((subject) => {
+      const item = itemOf(subject, "completeItem");
+      if (subject.kind !== "completeItem" || item?.type !== "recipient" || !item.deliver) return;
+      if (!item.address.endsWith("@far.example")) return;
+      item.copy = "outside";
+      const copy = subject.messages.copy("outside");
+      if (!copy.headers.has("X-Outside")) copy.headers.add("X-Outside", "yes");
+    }, LAST);
+    await house.accept(["staff@corp.example", "in@corp.example"]);
+    await house.empty();
+    const marked = house.world.sent
+      .filter(({ text }) => text.includes("X-Outside: yes"))
+      .flatMap(({ to }) => to);
+    expect(marked).toEqual(["bob@far.example"]);
+    expect(delivered(house)).toEqual(["ann@corp.example", "bob@far.example", "in@corp.example"]);
+  });
+});
+
+describe("faults", () => {
+  const broken: OnEvent = (subject) => {
+    const item = itemOf(subject, "processItem");
+    if (item?.address !== "bob@far.example") return;
+    item.address = "half@far.example";
+    throw new Error("broken");
+  };
+
+  test("hold the message before categorization, pass the sink over with its changes dropped, or send it to Badmail", async () => {
+    await using held = await open(broken, LAST, { onError: "hold" });
+    await held.accept(["staff@corp.example"]);
+    await until(() => held.queue[0]?.state === "held");
+    expect(held.queue[0]).toMatchObject({ queue: "pre-categorization", reason: "sink 1: broken" });
+    expect(held.queue[0]?.recipients.map(({ address }) => address)).toEqual(["staff@corp.example"]);
+    await using goesOn = await open(broken, LAST, { onError: "continue" });
+    await goesOn.accept(["staff@corp.example"]);
+    await goesOn.empty();
+    expect(delivered(goesOn)).toEqual(["ann@corp.example", "bob@far.example"]);
+    await using bad = await open(broken, LAST, { onError: "badmail" });
+    const id = await bad.accept(["staff@corp.example"]);
+    await bad.empty();
+    expect(await bad.read("Badmail", `${id}.BDR`)).toContain("sink 1: broken");
+  });
+
+  test("of the directory let the message wait and bounce nobody; endMessage hears of it", async () => {
+    const outcomes: (string | undefined)[] = [];
+    let isDown = true;
+    const directory: Directory = {
+      resolve: (queries, attributes) =>
+        isDown ? Promise.reject(new Error("connection refused")) : DIRECTORY.resolve(queries, attributes),
+      close: () => Promise.resolve(),
+    };
+    const sink: OnEvent = (subject) => {
+      if (subject.kind === "endMessage") outcomes.push(subject.outcome);
+    };
+    await using house = await openCategorizer(directory, {}, { categorizeSinks: [[FIRST, sink]] });
+    await house.accept(["staff@corp.example"]);
+    await until(() => house.queue[0]?.state === "retry");
+    expect(house.queue[0]?.reason).toContain("connection refused");
+    expect(house.world.sent).toEqual([]);
+    isDown = false;
+    await house.clock.advance(MINUTE + 200);
+    await house.empty();
+    expect(delivered(house)).toEqual(["ann@corp.example", "bob@far.example"]);
+    expect(outcomes).toEqual(["failed", "categorized"]);
+  });
+
+  test("in answers that fit no address let the message wait", async () => {
+    await using house = await open((subject) => {
+      if (subject.kind === "sendQuery") subject.answers = [];
+    });
+    await house.accept(["staff@corp.example"]);
+    await until(() => house.queue[0]?.state === "retry");
+    expect(house.queue[0]?.reason).toContain("0 answers for 2 addresses");
+  });
+});
+
+describe("statuses at the end:", () => {
+  const setting =
+    (status: 1 | 2 | 3, copyName = ""): OnEvent =>
+    (subject) => {
+      const item = itemOf(subject, "completeItem");
+      if (item?.address === "bob@far.example") item.copy = copyName;
+      if (subject.kind === "endMessage") subject.messages.copy(copyName).status = status;
+    };
+
+  test("1 puts the whole message back", async () => {
+    await using house = await open(setting(messageStatus.retry), LAST);
+    await house.accept(["staff@corp.example"]);
+    await until(() => house.queue[0]?.state === "retry");
+    expect(house.queue[0]?.queue).toBe("pre-categorization");
+  });
+
+  test("2 discards the copy that it stands on, 3 moves it to Badmail; the others go on", async () => {
+    for (const status of [messageStatus.abortDelivery, messageStatus.badMail] as const) {
+      await using house = await open(setting(status, "apart"), LAST);
+      await house.accept(["staff@corp.example"]);
+      await house.empty();
+      expect(delivered(house)).toEqual(["ann@corp.example"]);
+      expect(await house.files("Badmail")).toHaveLength(status === messageStatus.badMail ? 3 : 0);
+      await using whole = await open(setting(status), LAST);
+      await whole.accept(["staff@corp.example"]);
+      await whole.empty();
+      expect(whole.world.sent).toEqual([]);
+    }
+  });
+});
+
+describe("after a crash", () => {
+  test("what was categorized is not categorized again, and every copy leaves once", async () => {
+    const calls: string[] = [];
+    const directory = directoryOf({
+      users: { "boss@corp.example": {} },
+      lists: {
+        "news@corp.example": { members: ["ann@far.example", "eve@far.example"], owner: "boss@corp.example" },
+      },
+    });
+    const sink: OnEvent = (subject) => void calls.push(subject.kind);
+    await using house = await openCategorizer(directory, {}, { categorizeSinks: [[FIRST, sink]] });
+    house.world.answer = () => new Promise(() => undefined);
+    await house.accept(["news@corp.example", "direct@far.example"]);
+    await until(() => house.world.attempts.length > 0);
+    const before = calls.length;
+    house.world.answer = (message) => ({
+      kind: "report",
+      report: {
+        replies: message.recipients.map(() => ({ code: 250, text: "ok" })),
+        remote: "hop",
+        dsn: false,
+      },
+    });
+    await using next = await house.crash();
+    await next.empty();
+    expect(calls.slice(before)).toEqual([]);
+    expect(delivered(next)).toEqual(["ann@far.example", "direct@far.example", "eve@far.example"]);
+    const senders = next.world.sent.map(({ sender, to }) => `${sender} ${to.toSorted(byText).join()}`);
+    expect(senders.toSorted(byText)).toEqual([
+      "boss@corp.example ann@far.example,eve@far.example",
+      "sender@client.example direct@far.example",
+    ]);
+  });
+});
