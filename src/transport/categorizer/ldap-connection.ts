@@ -3,7 +3,6 @@ import type { Socket } from "node:net";
 import {
   AndFilter,
   Client,
-  type Entry,
   EqualityFilter,
   type Filter,
   FilterParser,
@@ -15,13 +14,8 @@ import type { Clock } from "../../core/clock.ts";
 import { describeError, OnArrivalError } from "../../core/errors.ts";
 import { ANY_ENTRY, type LdapFilter } from "./ldap-filter.ts";
 import type { LdapSettings } from "./ldap-settings.ts";
+import { type LdapEntry, readEntry } from "./ldap-result.ts";
 import { openTcp, parseLdapUrl, secure } from "./ldap-socket.ts";
-
-export interface LdapEntry {
-  readonly dn: string;
-  /** Names in lower case, without options such as ";lang-en", with those of ";range=" (LdapRange). */
-  readonly attributes: ReadonlyMap<string, readonly string[]>;
-}
 
 export interface LdapSearch {
   readonly base: string;
@@ -276,35 +270,5 @@ function parseFilter(text: string): Filter {
     throw new OnArrivalError("DIRECTORY_REFUSED", `${text} is no filter: ${describeError(error)}`, {
       cause: error,
     });
-  }
-}
-
-function readEntry({ dn, ...attributes }: Entry): LdapEntry {
-  const values = new Map<string, string[]>();
-  for (const [description, value] of Object.entries(attributes)) {
-    const name = nameOf(description);
-    const texts = (Array.isArray(value) ? value : [value]).flatMap((one) => textOf(one) ?? []);
-    const known = values.get(name);
-    if (known !== undefined) known.push(...texts);
-    else if (texts.length > 0) values.set(name, texts);
-  }
-  return { dn, attributes: values };
-}
-
-/** RFC 4512 §2.5: "mail;lang-en" is a kind of mail. */
-function nameOf(description: string): string {
-  const lower = description.toLowerCase();
-  return lower.includes(";range=") ? lower : (lower.split(";", 1)[0] ?? lower);
-}
-
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-/** Addresses, names and numbers are UTF-8 (RFC 4517); what is not is none of them. */
-function textOf(value: string | Buffer): string | undefined {
-  if (typeof value === "string") return value;
-  try {
-    return utf8.decode(value);
-  } catch {
-    return undefined;
   }
 }

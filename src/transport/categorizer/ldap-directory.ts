@@ -1,5 +1,4 @@
 // The directory of the categorizer in LDAP (RFC 4511): addresses and DNs in batches, answers kept for a while, members on demand.
-import { domainOf } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
 import { OnArrivalError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
@@ -7,16 +6,11 @@ import type { DirectoryAnswer, DirectoryQuery } from "../../events/directory-ent
 import type { Directory } from "./directory.ts";
 import { isBelow, normalizeDn } from "./distinguished-name.ts";
 import { KeptAnswers } from "./kept-answers.ts";
-import type { LdapEntry, LdapSearch } from "./ldap-connection.ts";
+import type { LdapSearch } from "./ldap-connection.ts";
+import type { LdapEntry } from "./ldap-result.ts";
 import { EntryReader, wantedAttributes } from "./ldap-entry.ts";
-import {
-  type AddressAssertion,
-  ANY_ENTRY,
-  anyOf,
-  type LdapFilter,
-  parseAssertion,
-  restricted,
-} from "./ldap-filter.ts";
+import { ANY_ENTRY, anyOf, type LdapFilter, restricted } from "./ldap-filter.ts";
+import { LdapMatching } from "./ldap-matching.ts";
 import { membersOf } from "./ldap-members.ts";
 import { LdapServers } from "./ldap-servers.ts";
 import type { LdapSettings } from "./ldap-settings.ts";
@@ -55,9 +49,8 @@ class LdapDirectory implements Directory {
   readonly #turns: Turns;
   readonly #kept: KeptAnswers;
   readonly #reader: EntryReader;
-  readonly #domains: ReadonlySet<string>;
+  readonly #matching: LdapMatching;
   readonly #ownDomain: string | undefined;
-  readonly #assertions: readonly AddressAssertion[];
   readonly #wanted: readonly string[];
   readonly #base: string;
   readonly #underWay = new Map<string, Promise<DirectoryAnswer>>();
@@ -69,14 +62,10 @@ class LdapDirectory implements Directory {
     // A server ends connections on which too much is asked at once.
     this.#turns = new Turns(settings.maxSearches);
     this.#kept = new KeptAnswers(settings.cache, clock);
-    this.#domains = new Set(domains.map((domain) => domain.toLowerCase()));
+    this.#matching = new LdapMatching(settings, domains);
     this.#ownDomain = domains[0];
     this.#reader = new EntryReader(settings, this.#ownDomain);
-    this.#assertions = settings.addresses.map((text) => parseAssertion(text));
-    this.#wanted = wantedAttributes(
-      settings,
-      this.#assertions.map(({ attribute }) => attribute),
-    );
+    this.#wanted = wantedAttributes(settings, this.#matching.attributes);
     this.#base = normalizeDn(settings.base);
   }
 
@@ -103,7 +92,7 @@ class LdapDirectory implements Directory {
     if (query.filter === undefined) {
       // Servers leave out control characters where they compare: nothing else than the address itself may be found.
       if (CONTROL.test(query.value)) return Promise.resolve(this.#nobody(query));
-      if (query.by === "address" && !this.#isAsked(query.value)) return Promise.resolve(NOT_MINE);
+      if (query.by === "address" && !this.#matching.isAsked(query.value)) return Promise.resolve(NOT_MINE);
     }
     const key = keyOf(query, extra);
     const kept = this.#kept.get(key);
@@ -113,14 +102,6 @@ class LdapDirectory implements Directory {
     this.#underWay.set(key, question.answered.promise);
     questions.push(question);
     return question.answered.promise;
-  }
-
-  #isAsked(address: string): boolean {
-    return this.#settings.foreignDomains === "ask" ? address !== "" : this.#isOwn(address);
-  }
-
-  #isOwn(address: string): boolean {
-    return this.#domains.has(domainOf(address));
   }
 
   /** What can be told apart in one answer goes together: addresses, or DNs below the base. */
@@ -159,44 +140,15 @@ class LdapDirectory implements Directory {
   }
 
   async #ask(batch: readonly Question[], extra: readonly string[]): Promise<readonly DirectoryAnswer[]> {
-    const entries = await this.#search(
-      batch.map(({ query }) => query),
-      extra,
-    );
-    const [only] = batch;
-    if (only !== undefined && batch.length === 1) return [this.#answer(only.query, entries)];
-    const found = batch.map((): LdapEntry[] => []);
-    const hits = this.#indexOf(batch);
-    let isClear = true;
-    for (const entry of entries) {
-      const owners = this.#claimsOf(entry).flatMap((claim) => hits.get(claim) ?? []);
-      for (const index of new Set(owners)) found[index]?.push(entry);
-      isClear &&= owners.length > 0;
-    }
+    const queries = batch.map(({ query }) => query);
+    const entries = await this.#search(queries, extra);
+    const [only] = queries;
+    if (only !== undefined && queries.length === 1) return [this.#answer(only, entries)];
+    const found = this.#matching.attribute(queries, entries);
     // The server compares by rules of its own (accents, spaces): what we cannot attribute is asked one by one.
-    if (!isClear)
+    if (found === undefined)
       return Promise.all(batch.map(async (question) => (await this.#ask([question], extra))[0] ?? UNKNOWN));
-    return batch.map(({ query }, index) => this.#answer(query, found[index] ?? []));
-  }
-
-  #indexOf(batch: readonly Question[]): Map<string, number[]> {
-    const hits = new Map<string, number[]>();
-    for (const [index, { query }] of batch.entries()) {
-      const claims =
-        query.by === "key"
-          ? [normalizeDn(query.value)]
-          : this.#assertions.map((assertion) => claim(assertion, assertion.valueFor(query.value)));
-      for (const text of claims) hits.set(text, [...(hits.get(text) ?? []), index]);
-    }
-    return hits;
-  }
-
-  #claimsOf({ dn, attributes }: LdapEntry): string[] {
-    const claims = [normalizeDn(dn)];
-    for (const assertion of this.#assertions)
-      for (const value of attributes.get(assertion.attribute.toLowerCase()) ?? [])
-        claims.push(claim(assertion, value));
-    return claims;
+    return queries.map((query, index) => this.#answer(query, found[index] ?? []));
   }
 
   #answer(query: DirectoryQuery, entries: readonly LdapEntry[]): DirectoryAnswer {
@@ -207,7 +159,7 @@ class LdapDirectory implements Directory {
   }
 
   #nobody({ by, value }: DirectoryQuery): DirectoryAnswer {
-    return by === "key" || this.#isOwn(value) ? UNKNOWN : NOT_MINE;
+    return by === "key" || this.#matching.isOwn(value) ? UNKNOWN : NOT_MINE;
   }
 
   #ambiguous({ value }: DirectoryQuery, entries: readonly LdapEntry[]): DirectoryAnswer {
@@ -215,7 +167,7 @@ class LdapDirectory implements Directory {
     this.#log.error({ address: value, entries: named }, "several directory entries claim one address");
     return {
       kind: "ambiguous",
-      text: `${entries.length} entries of the directory claim ${value}: ${named.join("; ")}`,
+      text: `${entries.length} entries of the directory claim ${value}`,
     };
   }
 
@@ -233,23 +185,13 @@ class LdapDirectory implements Directory {
           base,
           scope: "sub",
           filter: restricted(
-            anyOf(queries.flatMap((query) => this.#filtersFor(query, connection.dnAttribute))),
+            anyOf(queries.flatMap((query) => this.#matching.filtersFor(query, connection.dnAttribute))),
             restriction,
           ),
           attributes,
         }),
       ),
     );
-  }
-
-  #filtersFor({ by, value, filter }: DirectoryQuery, dnAttribute: string): LdapFilter[] {
-    if (filter !== undefined) return [{ kind: "text", text: filter }];
-    if (by === "key") return [{ kind: "equal", attribute: dnAttribute, value }];
-    return this.#assertions.map((assertion) => ({
-      kind: "equal",
-      attribute: assertion.attribute,
-      value: assertion.valueFor(value),
-    }));
   }
 
   #members(dn: string): AsyncIterable<readonly DirectoryQuery[]> {
@@ -267,9 +209,6 @@ class LdapDirectory implements Directory {
     return this.#turns.take(() => this.#servers.run((connection) => connection.search(search)));
   }
 }
-
-const claim = ({ attribute }: AddressAssertion, value: string): string =>
-  `${attribute.toLowerCase()}=${value.toLowerCase()}`;
 
 function keyOf({ by, value, filter }: DirectoryQuery, extra: readonly string[]): string {
   const name = by === "key" ? normalizeDn(value) : value.toLowerCase();

@@ -7,7 +7,7 @@ import type {
   SenderList,
 } from "../../events/directory-entries.ts";
 import { normalizeDn } from "./distinguished-name.ts";
-import type { LdapEntry } from "./ldap-connection.ts";
+import type { LdapEntry } from "./ldap-result.ts";
 import type { LdapSettings } from "./ldap-settings.ts";
 
 /** "SMTP:" in front of the primary address, "smtp:" of the others; "X400:" and the like are no mail addresses. */

@@ -2,7 +2,7 @@
 import { OnArrivalError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { DirectoryQuery } from "../../events/directory-entries.ts";
-import type { LdapEntry } from "./ldap-connection.ts";
+import type { LdapEntry } from "./ldap-result.ts";
 import { queryOf } from "./ldap-entry.ts";
 
 /** "member;range=0-1499"; "*" at the end says that these are the last. */
