@@ -18,6 +18,7 @@ const MAX_NAMED = 20;
 export function explainMessage({ id, runs, shadows }: MessageEffects): string[] {
   const first = runs[0]?.line;
   const lines = [`message    ${id}`];
+  if (first?.server !== undefined) lines.push(`server     ${first.server}`);
   if (first?.messageId !== undefined) lines.push(`Message-ID ${first.messageId}`);
   if (first !== undefined) {
     const more = first.recipients === undefined ? "" : ` and more, ${first.recipients} in all`;
@@ -90,7 +91,7 @@ function whyNotCalled(
   if (position >= line.reached) return `not reached: ${whyOver(line)}`;
   switch (passed) {
     case undefined:
-      return `not called: ${whyNotMatched(binding)}`;
+      return `not called: ${whyNotMatched(line, binding)}`;
     case "busy":
       return "left out: too many shadow runs at a time (sandbox.shadowRuns), or its script is not there";
     case "expired":
@@ -102,11 +103,11 @@ function whyNotCalled(
   }
 }
 
-function whyNotMatched({ rule, server }: BindingLine): string {
+function whyNotMatched({ server: came }: MessageLine, { rule, server }: BindingLine): string {
   const ruleText = `the rule did not match${rule === undefined ? "" : ` (${rule})`}`;
-  if (server === undefined) return ruleText;
+  if (server === undefined || server === came) return ruleText;
   const serverText = `it did not come by the virtual server ${server}`;
-  return rule === undefined ? serverText : `${serverText}, or ${ruleText}`;
+  return came !== undefined || rule === undefined ? serverText : `${serverText}, or ${ruleText}`;
 }
 
 function whyOver({ calls }: MessageLine): string {

@@ -9,8 +9,8 @@ type Entries = Readonly<Record<string, unknown>>;
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
 const SERVERS = "virtualServers";
-/** They say which virtual server it is; its mailroot is excepted too, because the service has one of its own. */
-const OWN_KEYS: readonly string[] = ["name", "listen", ...Object.keys(configSchema.shape)];
+/** They say which virtual server it is and where its files are; its mailroot is excepted too, because the service has one of its own. */
+const OWN_KEYS: readonly string[] = ["name", "listen", "folders", ...Object.keys(configSchema.shape)];
 
 export const INHERITED_KEYS: readonly string[] = Object.keys(virtualServerSchema.shape).filter(
   (key) => !OWN_KEYS.includes(key),
@@ -18,6 +18,10 @@ export const INHERITED_KEYS: readonly string[] = Object.keys(virtualServerSchema
 
 /** Settings of a virtual server that may be another one for single domains, and the key that says so. */
 export const DOMAIN_KEYS: Readonly<Record<string, string>> = {
+  "delivery.smartHost": "domains.remote[].smartHost",
+  "delivery.mx": "domains.remote[].mx",
+  "delivery.port": "domains.remote[].port",
+  "delivery.auth": "domains.remote[].auth",
   "delivery.startTls": "delivery.destinations[].tls",
   "delivery.chunking": "delivery.destinations[].chunking",
   "outbound.maxConnectionsPerDestination": "delivery.destinations[].maxConnections",

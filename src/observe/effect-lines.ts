@@ -28,6 +28,8 @@ export interface MessageLine {
   readonly id: string;
   /** ms since the epoch, at the end of the run. */
   readonly time: number;
+  /** The virtual server that had it. Absent in records of earlier versions. */
+  readonly server?: string | undefined;
   /** The Message-ID field. */
   readonly messageId?: string | undefined;
   readonly from: string;

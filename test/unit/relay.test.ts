@@ -1,0 +1,236 @@
+// The life of virtual servers in a running service: paused, stopped, started, added and removed.
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import path from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { callControl } from "../../src/admin/control-client.ts";
+import type { ServerStatus } from "../../src/composition/service-status.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import type { Logger } from "../../src/core/logger.ts";
+import { type Relay, startRelay } from "../../src/relay.ts";
+import { eventually } from "../support/eventually.ts";
+import { conversation, plainMessage, send } from "../support/smtp-client.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+
+interface Line {
+  readonly text: string;
+  readonly [field: string]: unknown;
+}
+
+function linesTo(lines: Line[]): Logger {
+  const write = (fields: object, text: string): void => void lines.push({ ...fields, text });
+  return { debug: write, info: write, warn: write, error: write, child: () => linesTo(lines) };
+}
+
+interface Running {
+  readonly relay: Relay;
+  readonly mailroot: string;
+  readonly log: readonly Line[];
+  /** Loads this text and has it taken over. */
+  reload(text: string): Promise<void>;
+  server(verb: string, name?: string): Promise<readonly ServerStatus[]>;
+}
+
+const INNER = '{ name: inner, listen: ["127.0.0.1:0"], domains: { local: [inner.example] } }';
+const OUTER = '{ name: outer, listen: ["127.0.0.1:0"], domains: { local: [outer.example] } }';
+const fileOf = (...servers: readonly string[]): string => `virtualServers: [${servers.join(", ")}]\n`;
+
+async function start(text: string): Promise<Running> {
+  const folder = await tempFolder("relay");
+  onTestFinished(() => folder[Symbol.asyncDispose]());
+  const file = path.join(folder.path, "onarrival.yaml");
+  const load = async (content: string): ReturnType<typeof loadConfig> => {
+    await writeFile(file, content);
+    return loadConfig(file);
+  };
+  const log: Line[] = [];
+  const relay = await startRelay(await load(text), linesTo(log), systemClock);
+  onTestFinished(() => relay.stop());
+  const mailroot = path.join(folder.path, "mailroot");
+  return {
+    relay,
+    mailroot,
+    log,
+    reload: async (content) => relay.reload(await load(content)),
+    server: async (verb, name) =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the method answers
+      (await callControl(mailroot, `server.${verb}`, { name })) as readonly ServerStatus[],
+  };
+}
+
+const statesOf = (servers: readonly ServerStatus[]): string[] =>
+  servers.map(({ name, state }) => `${name} ${state}`);
+
+async function portOf(running: Running, name: string): Promise<number> {
+  const servers = await running.server("list");
+  return Number(servers.find((one) => one.name === name)?.addresses[0]?.split(":")[1]);
+}
+
+const dropped = async (mailroot: string): Promise<number> =>
+  (await readdir(path.join(mailroot, "Drop"))).filter((name) => name.endsWith(".eml")).length;
+
+const untilDropped = (mailroot: string, count: number): Promise<true> =>
+  eventually(async () => (await dropped(mailroot)) === count, { what: `${count} messages in ${mailroot}` });
+
+async function putInto(pickup: string, to: string): Promise<void> {
+  await mkdir(pickup, { recursive: true });
+  await writeFile(
+    path.join(pickup, "one.eml"),
+    `x-sender: a@x.example\r\nx-receiver: ${to}\r\n${plainMessage("picked")}`,
+  );
+}
+
+describe("an operator", () => {
+  test("pauses a virtual server: new clients get 421, open sessions go on, and its mail is delivered", async () => {
+    const running = await start(fileOf(INNER, OUTER));
+    const port = await portOf(running, "outer");
+    await using open = conversation(port).expects(220).sends("EHLO x").expects(250);
+    await open;
+    expect(statesOf(await running.server("pause", "outer"))).toEqual(["inner running", "outer paused"]);
+    await using late = conversation(port).expects(421, "4.3.2").expectsEnd();
+    await late;
+    await send(await portOf(running, "inner"), { to: "a@inner.example", data: plainMessage("x") });
+    await open.sends("MAIL FROM:<a@x.example>").expects(250).sends("RCPT TO:<b@outer.example>").expects(250);
+    await open
+      .sends("DATA")
+      .expects(354)
+      .sends(`${plainMessage("x")}\r\n.`)
+      .expects(250);
+    await untilDropped(path.join(running.mailroot, "outer"), 1);
+    expect(statesOf(await running.server("continue", "outer"))).toEqual(["inner running", "outer running"]);
+    await send(port, { to: "c@outer.example", data: plainMessage("x") });
+    await untilDropped(path.join(running.mailroot, "outer"), 2);
+  });
+
+  test("stops one, which keeps its mail, and starts it again, which goes on with it", async () => {
+    const running = await start(
+      fileOf(INNER, '{ name: outer, listen: ["127.0.0.1:0"], delivery: { smartHost: "127.0.0.1:1" } }'),
+    );
+    await send(await portOf(running, "outer"), { to: "a@far.example", data: plainMessage("x") });
+    const port = await portOf(running, "outer");
+    const [, stopped] = await running.server("stop", "outer");
+    expect(stopped).toMatchObject({ state: "stopped", addresses: [], connections: 0 });
+    await using late = conversation(port).expectsEnd();
+    await late;
+    await send(await portOf(running, "inner"), { to: "a@inner.example", data: plainMessage("x") });
+    await untilDropped(running.mailroot, 1);
+    await expect(running.server("pause", "outer")).rejects.toMatchObject({ code: "WRONG_USE" });
+    const [, started] = await running.server("start", "outer");
+    expect(started).toMatchObject({ state: "running", queues: { messages: 1 } });
+    await running.server("stop", "inner");
+    expect(statesOf(await running.server("stop", "inner"))).toEqual(["inner stopped", "outer running"]);
+    await expect(running.server("start", "third")).rejects.toMatchObject({
+      code: "WRONG_USE",
+      message: expect.stringContaining("inner, outer"),
+    });
+  });
+
+  test("starts one that does not start by itself; what lies in its Pickup waits until then", async () => {
+    const running = await start(fileOf(INNER, OUTER.replace("{", "{ autoStart: false,")));
+    const mailroot = path.join(running.mailroot, "outer");
+    await putInto(path.join(mailroot, "Pickup"), "a@outer.example");
+    expect(statesOf(await running.server("list"))).toEqual(["inner running", "outer stopped"]);
+    expect(running.relay.addresses).toHaveLength(1);
+    await running.server("start", "outer");
+    await untilDropped(mailroot, 1);
+  });
+});
+
+describe("a reload", () => {
+  test("adds a virtual server, bindings and all, and removes one, whose mail stays", async () => {
+    const running = await start(fileOf(INNER));
+    const mailroot = path.join(running.mailroot, "outer");
+    const sink = path.join(path.dirname(running.mailroot), "stamp.mjs");
+    await writeFile(
+      sink,
+      `export default { event: "OnTransportSubmission", onEvent(msg) { msg.sender = "stamped@x.example"; } };\n`,
+    );
+    await putInto(path.join(mailroot, "Pickup"), "a@outer.example");
+    const binding = "bindings: [{ event: OnTransportSubmission, sinkClass: ./stamp.mjs, server: outer }]\n";
+    await running.reload(fileOf(INNER, OUTER) + binding);
+    await untilDropped(mailroot, 1);
+    const [name = ""] = await readdir(path.join(mailroot, "Drop"));
+    expect(await readFile(path.join(mailroot, "Drop", name), "latin1")).toContain(
+      "x-sender: stamped@x.example",
+    );
+    await send(await portOf(running, "outer"), { to: "b@outer.example", data: plainMessage("x") });
+    await untilDropped(mailroot, 2);
+    const port = await portOf(running, "outer");
+
+    await running.reload(fileOf(INNER));
+    expect(statesOf(await running.server("list"))).toEqual(["inner running"]);
+    await using late = conversation(port).expectsEnd();
+    await late;
+    expect(running.log.at(-2)).toMatchObject({
+      text: "virtual server removed; its mailroot stays",
+      mailroot,
+    });
+    expect(await dropped(mailroot)).toBe(2);
+    expect(running.log.some(({ text }) => text.includes("next start"))).toBe(false);
+  });
+
+  test("changes nothing when an added virtual server cannot have its address", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => {
+      taken.listen(0, "127.0.0.1", resolve);
+    });
+    onTestFinished(() => void taken.close());
+    const address = taken.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    const running = await start(fileOf(INNER));
+    const changed = fileOf(
+      INNER.replace("inner.example", "new.example"),
+      OUTER,
+      `{ name: third, listen: ["127.0.0.1:${port}"] }`,
+    );
+    await expect(running.reload(changed)).rejects.toMatchObject({ code: "LISTEN_FAILED" });
+    expect(statesOf(await running.server("list"))).toEqual(["inner running"]);
+    await send(await portOf(running, "inner"), { to: "a@inner.example", data: plainMessage("x") });
+    await untilDropped(running.mailroot, 1);
+    // Their mailroots are free again.
+    await running.reload(fileOf(INNER, OUTER));
+    expect(statesOf(await running.server("list"))).toEqual(["inner running", "outer running"]);
+  });
+
+  test("leaves the virtual servers as they are when a mailroot would change hands, and says so", async () => {
+    const running = await start(fileOf(INNER));
+    await running.reload(fileOf(OUTER, INNER.replace("inner.example", "new.example")));
+    expect(statesOf(await running.server("list"))).toEqual(["inner running"]);
+    expect(running.log.at(-1)).toMatchObject({
+      text: "some changed settings apply at the next start",
+      needRestart: ["virtualServers.mailroot", "virtualServers"],
+    });
+    await send(await portOf(running, "inner"), { to: "a@new.example", data: plainMessage("x") });
+    await untilDropped(running.mailroot, 1);
+  });
+});
+
+describe("a start", () => {
+  test("fails when one of the addresses is taken, and holds nothing afterwards", async () => {
+    const running = await start(fileOf(INNER));
+    const other = fileOf(OUTER, `{ name: b, listen: ["127.0.0.1:${await portOf(running, "inner")}"] }`);
+    await using folder = await tempFolder("relay");
+    const file = path.join(folder.path, "onarrival.yaml");
+    await writeFile(file, other);
+    const again = async (): Promise<Relay> => startRelay(await loadConfig(file), linesTo([]), systemClock);
+    await expect(again()).rejects.toMatchObject({ code: "LISTEN_FAILED" });
+    await running.server("stop", "inner");
+    const relay = await again();
+    expect(relay.addresses).toHaveLength(2);
+    await relay.stop();
+  });
+
+  test("is refused on the mailroot of another service, although none of its virtual servers is there", async () => {
+    const elsewhere = "{ mailroot: elsewhere, listen: ['127.0.0.1:0'] }";
+    const running = await start(fileOf(elsewhere));
+    const config = await loadConfig(path.join(path.dirname(running.mailroot), "onarrival.yaml"));
+    const other = {
+      ...config,
+      virtualServers: config.virtualServers.map((one) => ({ ...one, mailroot: `${one.mailroot}2` })),
+    };
+    await expect(startRelay(other, linesTo([]), systemClock)).rejects.toMatchObject({
+      code: "MAILROOT_LOCKED",
+    });
+  });
+});
