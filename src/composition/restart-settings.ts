@@ -8,6 +8,7 @@ const fixedSettings = ({
   scripts,
   store,
   sandbox,
+  mailMsg,
   log,
   admin,
 }: Config): Record<string, unknown> => ({
@@ -15,6 +16,7 @@ const fixedSettings = ({
   "scripts.folder": scripts.folder,
   store,
   sandbox,
+  mailMsg,
   log,
   admin,
 });
@@ -26,7 +28,8 @@ const fixedServerSettings = (config: Config): Map<string, Record<string, unknown
       server.name,
       {
         "virtualServers.mailroot": serverFolders(config, server).mailroot,
-        "virtualServers.listen": [server.listen, server.tls],
+        "virtualServers.folders": server.folders,
+        "virtualServers.listen": [server.listen, server.tls && { ...server.tls, required: undefined }],
         "virtualServers.protocolLog": server.protocolLog,
       },
     ]),

@@ -1,6 +1,8 @@
 // One run of a virtual server: its listeners, store, queues, next hops, Pickup, Drop and Badmail in a mailroot of its own. Its life
 // is open, prepare, begin, listen; then closeListeners, finish, close. What all virtual servers share is given to it.
+import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import path from "node:path";
 import type { ServerFolders } from "../config/server-folders.ts";
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
@@ -53,6 +55,7 @@ export class VirtualServer {
   readonly #parts: VirtualServerParts;
   readonly #store: SegmentStore;
   #recovery: Recovery | undefined;
+  #defaultDomain = "localhost";
   #transport: Transport | undefined;
   #pickup: Pickup | undefined;
   #listener: SmtpListener | undefined;
@@ -97,6 +100,7 @@ export class VirtualServer {
 
   prepare(plan: ServerPlan, shared: SharedParts): void {
     this.#transport = this.#createTransport(plan, shared);
+    this.#defaultDomain = plan.smtp.defaultDomain;
     this.#listener = this.#createListener(plan, shared);
   }
 
@@ -131,6 +135,7 @@ export class VirtualServer {
     const updateListener = this.listener.prepareUpdate(smtp);
     return () => {
       updateListener();
+      this.#defaultDomain = smtp.defaultDomain;
       this.transport.reconfigure(live);
     };
   }
@@ -209,7 +214,9 @@ export class VirtualServer {
     return createPickup({
       folder: this.folders.pickup,
       server: this.name,
+      claimFolder: claimFolder(this.folders),
       parseAddresses: (raw) => parseAddressList(raw).map((mailbox) => mailbox.address),
+      defaultDomain: () => this.#defaultDomain,
       nextId: store.nextId,
       createSpool: () => store.createSpoolFile(),
       submit: this.transport.accept,
@@ -222,6 +229,12 @@ export class VirtualServer {
 }
 
 /** The part of something that has a start. */
+/** In the Queue, which the lock of the store guards; a Pickup elsewhere may be on another volume, out of which no file can be renamed. */
+function claimFolder({ pickup, queue }: ServerFolders): string {
+  if (path.dirname(pickup) === path.dirname(queue)) return path.join(queue, "pickup");
+  return path.join(pickup, `.claimed-${createHash("sha256").update(queue).digest("hex").slice(0, 16)}`);
+}
+
 export function begun<Part>(part: Part | undefined): Part {
   if (part === undefined)
     throw new OnArrivalError("INTERNAL", "a part of the service was used before it was there");

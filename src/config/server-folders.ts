@@ -4,7 +4,7 @@ import type { VirtualServerSettings } from "./schema.ts";
 
 interface Mailroots {
   readonly mailroot: string;
-  readonly virtualServers: readonly Pick<VirtualServerSettings, "name" | "mailroot">[];
+  readonly virtualServers: readonly Pick<VirtualServerSettings, "name" | "mailroot" | "folders">[];
 }
 type ServerMailroot = Mailroots["virtualServers"][number];
 
@@ -19,12 +19,13 @@ export interface ServerFolders {
 /** The first virtual server lives in the mailroot of the service, each further one in a folder of its own there. */
 export function serverFolders(config: Mailroots, server: ServerMailroot): ServerFolders {
   const mailroot = server.mailroot ?? usualMailroot(config, server);
+  const { pickup, queue, drop, badmail } = server.folders;
   return {
     mailroot,
-    pickup: path.join(mailroot, "Pickup"),
-    queue: path.join(mailroot, "Queue"),
-    drop: path.join(mailroot, "Drop"),
-    badmail: path.join(mailroot, "Badmail"),
+    pickup: pickup ?? path.join(mailroot, "Pickup"),
+    queue: queue ?? path.join(mailroot, "Queue"),
+    drop: drop ?? path.join(mailroot, "Drop"),
+    badmail: badmail ?? path.join(mailroot, "Badmail"),
   };
 }
 
@@ -49,7 +50,9 @@ export function folderConflicts(config: Mailroots): { readonly index: number; re
   for (const [index, server] of config.virtualServers.entries()) {
     const { mailroot, ...folders } = serverFolders(config, server);
     const own = Object.values(folders).map(resolved);
-    const met = taken.find(({ folder }) => own.some((one) => isWithin(one, folder) || isWithin(folder, one)));
+    const met = taken.find(({ folder }) => own.some((one) => meet(one, folder)));
+    if (own.some((one, at) => own.some((other, before) => before < at && meet(one, other))))
+      conflicts.push({ index, why: "Pickup, Queue, Drop and Badmail have to be four folders side by side" });
     if (met !== undefined)
       conflicts.push({
         index,
@@ -64,6 +67,8 @@ const resolved = (folder: string): string => {
   const absolute = path.resolve(folder);
   return FOLDS_CASE ? absolute.toLowerCase() : absolute;
 };
+
+const meet = (one: string, other: string): boolean => isWithin(one, other) || isWithin(other, one);
 
 const isWithin = (folder: string, outer: string): boolean =>
   folder === outer || folder.startsWith(outer + path.sep);

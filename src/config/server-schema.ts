@@ -216,6 +216,20 @@ const outbound = z.strictObject({
 });
 
 const reports = z.strictObject({
+const folder = (name: string) =>
+  z
+    .string()
+    .min(1)
+    .optional()
+    .meta(restart(`The folder ${name}.`, { defaultText: `\`${name}\` in the mailroot` }));
+
+const folders = z.strictObject({
+  pickup: folder("Pickup"),
+  queue: folder("Queue"),
+  drop: folder("Drop"),
+  badmail: folder("Badmail"),
+});
+
   sendNdrTo: mailbox()
     .optional()
     .meta(live("Gets a copy of each report of non-delivery, at the address of a postmaster.")),
@@ -262,6 +276,9 @@ export const virtualServerSchema = z
       .default("default")
       .meta(restart("Name in the log and in Received fields' comments.")),
     autoStart: z
+    folders: folders
+      .prefault({})
+      .meta(restart("Folders that lie elsewhere than in the mailroot, relative to this file.")),
       .boolean()
       .default(true)
       .meta(

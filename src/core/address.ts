@@ -11,6 +11,10 @@ export function localPartOf(address: string): string {
   return at < 0 ? address : address.slice(0, at);
 }
 
+/** The @ of a quoted local part is no separator: `"a@b"` has no domain. */
+export const hasDomain = (address: string): boolean =>
+  address.includes("@") && !(address.startsWith('"') && address.endsWith('"'));
+
 /** RFC 5321 §4.5.5: the reverse path `<>` is held as "". */
 export const NULL_SENDER = "";
 

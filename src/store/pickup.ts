@@ -10,6 +10,7 @@ import { watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
 import { access, constants, lstat, mkdir, readdir, rename, unlink } from "node:fs/promises";
 import path from "node:path";
+import { hasDomain } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Envelope, Origin } from "../core/envelope.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
@@ -22,7 +23,7 @@ import type { SpoolFile } from "./store-driver.ts";
 
 export interface PickupOptions {
   readonly folder: string;
-  /** On the same volume. Default: `Queue/pickup` beside `folder`, which the lock of the store keeps to one service. */
+  /** On the same volume, and of one service alone. Default: `Queue/pickup` beside `folder`, which the lock of the store guards. */
   readonly claimFolder?: string;
   /** Default 1000 ms; changes are also watched, which some file systems do not report. */
   readonly pollMs?: number;
@@ -30,6 +31,8 @@ export interface PickupOptions {
   readonly settleMs?: number;
   /** Name of the virtual server that takes the messages. */
   readonly server?: string;
+  /** Completes addresses without a domain. Absent: they stay as they are. */
+  readonly defaultDomain?: (() => string) | undefined;
   readonly nextId: () => string;
   readonly createSpool: () => Promise<SpoolFile>;
   readonly submit: (id: string, origin: Origin, envelope: Envelope, content: Content) => Promise<void>;
@@ -249,11 +252,22 @@ class FolderPickup implements Pickup {
     read: { envelope: Envelope; content: Content; discard: () => Promise<void> },
   ): Promise<void> {
     try {
-      await this.#options.submit(id, origin, read.envelope, read.content);
+      await this.#options.submit(id, origin, this.#completed(read.envelope), read.content);
     } catch (error) {
       await read.discard();
       throw error;
     }
+  }
+
+  #completed({ sender, recipients, ...more }: Envelope): Envelope {
+    const domain = this.#options.defaultDomain?.();
+    const complete = (address: string): string =>
+      domain === undefined || address === "" || hasDomain(address) ? address : `${address}@${domain}`;
+    return {
+      ...more,
+      sender: complete(sender),
+      recipients: recipients.map((recipient) => ({ ...recipient, address: complete(recipient.address) })),
+    };
   }
 
   #warn(name: string, reason: string): void {

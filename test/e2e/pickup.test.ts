@@ -1,9 +1,11 @@
 // The Pickup folder: a file moved in is mail, with or without envelope lines; a bad one goes to Badmail with the reason.
-import { rename, writeFile } from "node:fs/promises";
+import { readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
+import { serviceConfig } from "../support/service-config.ts";
 import { startService, type Service } from "../support/service.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 
 const crlf = (lines: readonly string[]): string => lines.map((line) => `${line}\r\n`).join("");
 
@@ -111,4 +113,27 @@ test("files that lie in Pickup before the start are taken", async () => {
   await service.start();
   const [file] = await service.dropped(1);
   expect(file?.content.toString("latin1")).toContain("Subject: early");
+});
+
+test("Pickup, Drop and Badmail may lie elsewhere; a name without a domain is completed", async () => {
+  await using elsewhere = await tempFolder();
+  const at = (name: string): string => join(elsewhere.path, name);
+  const folders = { pickup: at("out"), drop: at("in"), badmail: at("bad") };
+  const domains = { local: ["a.example"], default: "b.example", alias: ["c.example"] };
+  await using service = await startService({ config: serviceConfig({ server: { folders, domains } }) });
+  const put = async (text: string): Promise<void> => {
+    await writeFile(at("writing"), text);
+    await rename(at("writing"), at("out/file"));
+  };
+  await put(crlf(["x-sender: alice", "x-receiver: bob@c.example", "Subject: elsewhere", "", "body"]));
+  const files = async (name: string, end: string): Promise<string[]> =>
+    (await readdir(at(name))).filter((file) => file.endsWith(end));
+  await eventually(async () => (await files("in", ".eml")).length === 1, { what: "a file in Drop" });
+  const [name = ""] = await files("in", ".eml");
+  expect(await readFile(at(`in/${name}`), "utf8")).toMatch(
+    /^x-sender: alice@b\.example\r\nx-receiver: bob@c\.example\r\n/,
+  );
+  await put("From: a@b.example\r\nSubject: to nobody\r\n\r\n");
+  await eventually(async () => (await files("bad", ".BAD")).length === 1, { what: "a file in Badmail" });
+  expect(service.mailroot).not.toBe(elsewhere.path);
 });

@@ -1,5 +1,5 @@
 // Reads the arguments of MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3) strictly: a path in angle brackets, then parameters.
-import { isAscii, isMailbox } from "../../core/address.ts";
+import { hasDomain, isAscii, isMailbox } from "../../core/address.ts";
 import type { Envelope, NotifyCondition } from "../../core/envelope.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import {
@@ -146,10 +146,8 @@ const withoutSourceRoute = (path: string): string =>
 /** A mailbox with a domain and without the dot of the root; undefined when the text is none. */
 function completeAddress(text: string, defaultDomain: string): string | undefined {
   if (!isMailbox(text)) return undefined;
-  // The @ of a quoted local part is no separator: `"a@b"` has no domain.
+  if (!hasDomain(text)) return `${text}@${defaultDomain}`;
   const at = text.lastIndexOf("@");
-  const hasDomain = at >= 0 && !(text.startsWith('"') && text.endsWith('"'));
-  if (!hasDomain) return `${text}@${defaultDomain}`;
   if (at === 0 || at === text.length - 1) return undefined;
   return text.endsWith(".") ? text.slice(0, -1) : text;
 }

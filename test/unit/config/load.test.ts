@@ -64,7 +64,11 @@ describe("the defaults", () => {
     const [server] = config.virtualServers;
     expect(server?.listen).toEqual(["127.0.0.1:2525"]);
     expect(server?.domains.local).toEqual(["localhost"]);
-    expect(server?.relay).toEqual({ networks: ["127.0.0.0/8", "::1/128"], authenticated: true });
+    expect(server?.relay).toEqual({
+      networks: ["127.0.0.0/8", "::1/128"],
+      mode: "only",
+      authenticated: true,
+    });
     expect(server?.delivery).toMatchObject({ mx: false });
     expect(server?.delivery.smartHost).toBeUndefined();
     expect(server?.limits).toMatchObject({

@@ -62,7 +62,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 
 const mail = "x-sender: alice@example.com\r\nx-receiver: bob@example.net\r\nSubject: s\r\n\r\nbody\r\n";
 
-describe("Pickup", () => {
+describe("Pickup (REFERENCE 8.1 item 11)", () => {
   test("submits a file once and removes it", async () => {
     await using folder = await temporaryFolder();
     await using pickup = await openPickup(folder.path);
@@ -123,6 +123,28 @@ describe("Pickup", () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(pickup.taken).toHaveLength(1);
     expect(await readdir(pickup.folder)).toEqual([]);
+  });
+
+  test("takes a file whatever its extension, as text without dot stuffing, and completes names without a domain", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path, { defaultDomain: () => "local.example" });
+    const text =
+      'x-sender: alice\nx-receiver: "b c"\nx-receiver: d@e.example\nSubject: s\n\n.one\n..two\n.\nend\n';
+    await writeFile(path.join(folder.path, "source"), text);
+    await rename(path.join(folder.path, "source"), path.join(pickup.folder, "REPORT.0815"));
+    await until(() => pickup.taken.length > 0);
+    const [taken] = pickup.taken;
+    expect(taken?.envelope).toEqual({
+      sender: "alice@local.example",
+      recipients: [{ address: '"b c"@local.example' }, { address: "d@e.example" }],
+    });
+    expect(taken?.text).toBe("Subject: s\r\n\r\n.one\r\n..two\r\n.\r\nend\r\n");
+    expect(taken?.origin).toEqual({
+      via: "pickup",
+      arrivalTime: expect.any(Number),
+      server: "default",
+      pickupFileName: "REPORT.0815",
+    });
   });
 
   test("moves a file without recipient to Badmail with the reason", async () => {
