@@ -215,7 +215,6 @@ const outbound = z.strictObject({
   timeouts: timeouts.prefault({}).meta(live("How long the next hop may take.")),
 });
 
-const reports = z.strictObject({
 const folder = (name: string) =>
   z
     .string()
@@ -230,6 +229,7 @@ const folders = z.strictObject({
   badmail: folder("Badmail"),
 });
 
+const reports = z.strictObject({
   sendNdrTo: mailbox()
     .optional()
     .meta(live("Gets a copy of each report of non-delivery, at the address of a postmaster.")),
@@ -275,10 +275,10 @@ export const virtualServerSchema = z
       .max(64)
       .default("default")
       .meta(restart("Name in the log and in Received fields' comments.")),
-    autoStart: z
     folders: folders
       .prefault({})
       .meta(restart("Folders that lie elsewhere than in the mailroot, relative to this file.")),
+    autoStart: z
       .boolean()
       .default(true)
       .meta(
