@@ -199,12 +199,16 @@ describe("two virtual servers", () => {
     expect(JSON.parse((await run("queue", "hold", "--all", "--server", "second")).out)).toEqual({
       changed: 1,
     });
-    const explained = await runInProcess(
-      [explainCommand],
-      ["explain", second?.id ?? "", "--mailroot", service.mailroot],
+    const explain = ["explain", second?.id ?? "", "--mailroot", service.mailroot];
+    const explained = await eventually(
+      async () => {
+        const { code, out } = await runInProcess([explainCommand], explain);
+        return code === 0 && out;
+      },
+      { what: "the record of the second message" },
     );
-    expect(explained.out).toMatch(/^server {5}second$/m);
-    expect(explained.out).toMatch(
+    expect(explained).toMatch(/^server {5}second$/m);
+    expect(explained).toMatch(
       /^ {2}- {2}first\.js: not called: it did not come by the virtual server first$/m,
     );
 
