@@ -3,6 +3,7 @@ import type { Recipient } from "../../core/envelope.ts";
 import { type Reply, reply } from "../../core/reply.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { DirectoryQuery } from "../../events/directory-entries.ts";
+import { hasFlags, recipientFlags } from "../../message/recipient-flags.ts";
 import { Item } from "./item.ts";
 
 /** A recipient that fails, and under which copy: its sender hears of it. */
@@ -41,6 +42,8 @@ export class ItemTree {
   readonly #log: Logger;
   readonly #items: Item[] = [];
   readonly #roots: Item[] = [];
+  /** Recipients that sinks have brought to their end (RP_HANDLED): they are not looked up, and stay where they are. */
+  readonly #handled: Recipient[] = [];
   #next = 0;
   readonly #byQuery = new Map<string, Item>();
   readonly #byEntry = new Map<string, Item>();
@@ -53,7 +56,10 @@ export class ItemTree {
   /** The sender is looked up with the first recipients, before them. */
   begin(sender: string, recipients: readonly Recipient[]): void {
     if (sender !== "") this.#items.push(new Item(byAddress(sender), undefined, undefined, "sender"));
-    for (const recipient of recipients) this.#roots.push(this.#add(byAddress(recipient.address), recipient));
+    for (const recipient of recipients) {
+      if (hasFlags(recipient.flags ?? 0, recipientFlags.handled)) this.#handled.push(recipient);
+      else this.#roots.push(this.#add(byAddress(recipient.address), recipient));
+    }
   }
 
   /** The next items to be looked up. */
@@ -108,7 +114,7 @@ export class ItemTree {
 
   conclude(): TreeResult {
     this.#endLoops();
-    const recipients = new Map<string, Recipient[]>();
+    const recipients = this.#passedBy();
     const failed: FailedRecipient[] = [];
     const expanded: ExpandedRecipient[] = [];
     const addresses = new Set<string>();
@@ -152,7 +158,11 @@ export class ItemTree {
       reply: said,
       copy: "",
     }));
-    return { recipients: new Map(), failed, expanded: [], replaced: [], discarded: [] };
+    return { recipients: this.#passedBy(), failed, expanded: [], replaced: [], discarded: [] };
+  }
+
+  #passedBy(): Map<string, Recipient[]> {
+    return new Map(this.#handled.length === 0 ? [] : [["", [...this.#handled]]]);
   }
 
   #add(query: DirectoryQuery, recipient: Recipient, parent?: Item): Item {
