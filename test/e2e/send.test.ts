@@ -104,7 +104,7 @@ test("a message that a script answers and deletes is answered and gone", async (
   expect((await texts()).filter((text) => text.includes("Subject: Gone\r\nDate"))).toEqual([]);
 });
 
-test("a script that answers its own answers ends after limits.sendHops messages", async () => {
+test("X25 a script that answers its own answers ends after limits.sendHops messages", async () => {
   const data = plainMessage("Circle").replace("sender@example.com", "loop@example.org");
   await send(service.port, { to: "loop@example.org", data });
   await service.logged(/limits\.sendHops/);

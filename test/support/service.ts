@@ -247,6 +247,10 @@ export class Service implements AsyncDisposable {
     return readFolder(join(this.mailroot, "Drop"));
   }
 
+  pickup(): Promise<StoredFile[]> {
+    return readFolder(join(this.mailroot, "Pickup"));
+  }
+
   badmail(): Promise<StoredFile[]> {
     return readFolder(join(this.mailroot, "Badmail"));
   }

@@ -170,7 +170,7 @@ describe("Send", () => {
     expect(outcome.sent).toBeUndefined();
   });
 
-  test("ends when scripts answer each other", async () => {
+  test("X25 ends when scripts answer each other", async () => {
     const sentBy3 = `X-OnArrival-Sent-By: a.ts; hops=3\r\n${MESSAGE}`;
     expect(await fails(`${NEW} m.Send()`, { ...ALLOWED, message: sentBy3 })).toMatch(
       /^CDO_E_SMTP_SEND_FAILED .*sendHops/,

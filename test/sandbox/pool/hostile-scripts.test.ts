@@ -6,6 +6,7 @@ import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { createScriptHost, type RunAnswer, type ScriptHost } from "../../../src/sandbox/script-host.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
+import { LOOPING_REJECTION } from "../wall/hostile-scripts.ts";
 import { MESSAGE, requestOf } from "./pool-fixture.ts";
 import { compiledProgram } from "../../support/compiled.ts";
 
@@ -15,6 +16,7 @@ const HOSTILE: Record<string, string> = {
   "uninterruptible.js": "Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 0);",
   "depth.js": 'JSON.parse("[".repeat(5e7));',
   "loop.js": "while (true);",
+  "rejection.js": LOOPING_REJECTION,
 };
 const INNOCENT = `export default function onArrival(msg) {
   msg.Fields.Item("urn:schemas:mailheader:x-seen").Value = "yes";
@@ -66,7 +68,7 @@ function run(name: string): Promise<RunAnswer> {
 }
 
 describe("scripts that end their process", () => {
-  test.each(Object.keys(HOSTILE))("X04 X06 X10 lose only their own message: %s", async (name) => {
+  test.each(Object.keys(HOSTILE))("X04 X06 X10 X14 lose only their own message: %s", async (name) => {
     const innocents = Array.from({ length: 12 }, () => run("innocent.js"));
     const guilty = run(name);
     const more = Array.from({ length: 12 }, () => run("innocent.js"));

@@ -172,7 +172,14 @@ export const CONTAINED: readonly HostileScript[] = [
   }),
 ];
 
+/** isolated-vm reads the reason of a rejection that nobody waits for, outside of the time limit. */
+export const LOOPING_REJECTION =
+  "Promise.reject(new Proxy({}, { get() { for (;;); }, getPrototypeOf() { for (;;); }, has() { for (;;); } }));";
+
 export const FATAL: readonly HostileScript[] = [
+  ...list("X14", "crash", {
+    "a rejection that nobody waits for, with a Proxy whose traps loop": LOOPING_REJECTION,
+  }),
   ...list("X04", "crash", {
     "indexOf of 2^53": "Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 0);",
     "includes of 2^53": "Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1);",
