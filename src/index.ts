@@ -1,7 +1,9 @@
 // The package as authors of native sinks import it: `import { defineSink } from "onarrival"`.
 export { defineSink } from "./events/sink.ts";
 export { messageStatus, sinkResult } from "./core/status.ts";
+export { domainFlag } from "./events/domain-contexts.ts";
 export { protocolResult } from "./events/protocol-contexts.ts";
+export { linkFlag, nextHopType } from "./events/router-contexts.ts";
 export type { SinkAnswer, SinkContext } from "./events/sink.ts";
 export type {
   InboundCommandContext,
@@ -10,8 +12,18 @@ export type {
   ServerResponseContext,
 } from "./events/protocol-contexts.ts";
 export type { HostLookupContext, MxLookupContext } from "./events/dns-contexts.ts";
+export type { DomainInfoContext } from "./events/domain-contexts.ts";
+export type { LogEntry } from "./events/event-log.ts";
+export type { MessageSizeContext } from "./events/size-contexts.ts";
+export type { TrackingRecord } from "./events/tracking-contexts.ts";
 export type { DsnDueContext, DsnMadeContext } from "./events/dsn-contexts.ts";
-export type { LinkContext, MessageRouter, NextHopAnswer, RouteContext } from "./events/router-contexts.ts";
+export type {
+  LinkContext,
+  MessageRouter,
+  NextHopAnswer,
+  RouteContext,
+  TypedNextHop,
+} from "./events/router-contexts.ts";
 export type { LocalDeliveryContext, StoreNotice } from "./events/store-contexts.ts";
 export { IMMPID } from "./message/properties.ts";
 export { hasFlags, recipientFlags } from "./message/recipient-flags.ts";

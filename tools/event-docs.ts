@@ -1,7 +1,7 @@
 // A page for each protocol event, made of the catalog, the comments of its context and a sample that is under test.
 import { readFileSync } from "node:fs";
 import { EVENTS, type EventName } from "../src/events/catalog.ts";
-import { protocolResult } from "../src/events/protocol-contexts.ts";
+import { expectationTables } from "./expectation-docs.ts";
 
 export interface PageParts {
   readonly page: (title: string, ...parts: readonly string[]) => string;
@@ -15,6 +15,8 @@ interface Described {
   readonly sample: string;
   /** What the catalog does not say of when it is raised. */
   readonly when: string;
+  /** What follows beside the rows of the table. */
+  readonly also?: string;
 }
 
 const OUTBOUND = "OutboundCommandContext";
@@ -26,6 +28,7 @@ const PROTOCOL_EVENTS: Partial<Record<EventName, Described>> = {
     context: "InboundCommandContext",
     sample: "recipient-call-ahead",
     when: `Also for verbs that nobody knows, and as \`_EOD\` when the content of a message is complete, by DATA or BDAT, and not yet stored. ${HANDLER} A command has no effect before its sinks have answered: a 4xx or 5xx from a sink behind the handler takes it back. What is stored at \`_EOD\` stays accepted.`,
+    also: "A reply that is none, or would put the session out of step, counts as a fault. What was stored before a fault stays accepted.",
   },
   OnSessionStart: {
     context: OUTBOUND,
@@ -66,10 +69,9 @@ export function eventPages({ page, table }: PageParts): [string, string][] {
         `Step ${event.step} of the life of a message: ${event.raised}. Rules are verbs, or \`VERB=pattern\` on the argument. ${described.when}`,
         "## Subject",
         ...subjectTables(interfaces, described.context, table),
-        "## Answers",
-        answersTable(name, table),
-        "## Faults",
-        faultText(name, event.onFault),
+        "## What follows",
+        ...expectationTables(name, table),
+        ...(described.also === undefined ? [] : [described.also]),
         "## Example",
         `[\`docs/sinks/${described.sample}.ts\`](../sinks/${described.sample}.ts), under test on the running service:`,
         `\`\`\`ts\n${readFileSync(`docs/sinks/${described.sample}.ts`, "utf8").trimEnd()}\n\`\`\``,
@@ -84,38 +86,6 @@ export const hasEventPage = (name: string): boolean => Object.hasOwn(PROTOCOL_EV
 const eventPagePath = (name: string): string => `docs/events/${eventPageName(name)}`;
 export const eventPageName = (name: string): string =>
   /^[A-Z]+$/.test(name) ? `${name.toLowerCase()}.md` : `${name.charAt(0).toLowerCase()}${name.slice(1)}.md`;
-
-function answersTable(name: string, table: PageParts["table"]): string {
-  const isReply = name === "OnServerResponse";
-  const meaning = {
-    runNext: isReply ? "the next sink is called" : "the next sink and the built-in handler are called",
-    skipRemaining: isReply
-      ? "no further sink is called"
-      : "no further sink is called, and not the built-in handler when it has not run",
-    consumed:
-      name === "OnInboundCommand"
-        ? "the same, and the command is done"
-        : isReply
-          ? "the same"
-          : "the command of this sink is sent instead of the built-in one, and its reply counts as that one's",
-  } satisfies Record<keyof typeof protocolResult, string>;
-  const rows = Object.entries(protocolResult).map(([answer, value]) => [
-    `\`protocolResult.${answer}\``,
-    String(value),
-    meaning[answer as keyof typeof protocolResult],
-  ]);
-  return `${table(["Answer", "Value", "Meaning"], rows)}\n\nNothing is \`runNext\`. A promise of an answer holds this session only.`;
-}
-
-function faultText(name: string, onFault: "binding" | "next-sink"): string {
-  if (onFault === "next-sink")
-    return "A sink that throws, answers nonsense or takes too long is logged and passed over.";
-  const rest = "With `onError: continue` the sink is logged and passed over.";
-  if (name === "OnInboundCommand")
-    return `A sink that throws, answers nonsense or takes longer than \`limits.sinkTimeoutMs\` has its command answered with \`451 4.3.0\`; the session goes on. What was stored before stays accepted. A reply that is none, or would put the session out of step, counts as a fault. ${rest}`;
-  if (name === "OnServerResponse") return "A sink that fails is logged; the reply counts as it came.";
-  return `When a sink throws, answers nonsense or takes too long the transaction is given up and the message waits. ${rest}`;
-}
 
 // ---- members of a context, as the source has them ----
 

@@ -69,6 +69,7 @@ export type ProtocolOutcome = ProtocolResult | "faulted";
 /**
  * Calls the sinks of one side that match, in order. A promise only when a sink answered with one.
  * A sink that throws, answers nonsense or takes too long is logged; the caller decides what the peer hears (FAULTS S28).
+ * `remember` answers what takes the changes of such a sink back.
  */
 export function runProtocolSinks<Context>(
   parts: ProtocolRunParts,
@@ -76,6 +77,7 @@ export function runProtocolSinks<Context>(
   subject: Context,
   verb: string,
   argument: string,
+  remember: () => () => void,
   from = 0,
 ): ProtocolOutcome | Promise<ProtocolOutcome> {
   for (let index = from; index < sinks.length; index += 1) {
@@ -83,20 +85,21 @@ export function runProtocolSinks<Context>(
     if (sink === undefined || !concerns(parts, sink, verb, argument)) continue;
     let answer: unknown;
     parts.firings?.count(sink.binding);
+    const undo = remember();
     try {
       answer = sink.onEvent(subject, sink.context);
     } catch (thrown) {
-      if (faulted(parts, sink, verb, describeError(thrown))) return "faulted";
+      if (faulted(parts, sink, verb, describeError(thrown), undo)) return "faulted";
       continue;
     }
     if (answer instanceof Promise) {
-      return settle(parts, sink, verb, answer).then((outcome) =>
+      return settle(parts, sink, verb, answer, undo).then((outcome) =>
         outcome === protocolResult.runNext
-          ? runProtocolSinks(parts, sinks, subject, verb, argument, index + 1)
+          ? runProtocolSinks(parts, sinks, subject, verb, argument, remember, index + 1)
           : outcome,
       );
     }
-    const outcome = judge(parts, sink, verb, answer);
+    const outcome = judge(parts, sink, verb, answer, undo);
     if (outcome !== protocolResult.runNext) return outcome;
   }
   return protocolResult.runNext;
@@ -118,16 +121,17 @@ async function settle<Context>(
   sink: ProtocolBound<Context>,
   verb: string,
   answer: Promise<unknown>,
+  undo: () => void,
 ): Promise<ProtocolOutcome> {
   const late = Promise.withResolvers<"late">();
   const cancel = parts.clock.after(parts.sinkDeadlineMs, () => late.resolve("late"));
   try {
     const first = await Promise.race([answer, late.promise]);
-    if (first !== "late") return judge(parts, sink, verb, first);
-    const isFault = faulted(parts, sink, verb, `no answer within ${parts.sinkDeadlineMs} ms`);
+    if (first !== "late") return judge(parts, sink, verb, first, undo);
+    const isFault = faulted(parts, sink, verb, `no answer within ${parts.sinkDeadlineMs} ms`, undo);
     return isFault ? "faulted" : protocolResult.runNext;
   } catch (thrown) {
-    return faulted(parts, sink, verb, describeError(thrown)) ? "faulted" : protocolResult.runNext;
+    return faulted(parts, sink, verb, describeError(thrown), undo) ? "faulted" : protocolResult.runNext;
   } finally {
     cancel();
   }
@@ -138,11 +142,12 @@ function judge<Context>(
   sink: ProtocolBound<Context>,
   verb: string,
   answer: unknown,
+  undo: () => void,
 ): ProtocolOutcome {
   if (answer === undefined || answer === protocolResult.runNext) return protocolResult.runNext;
   if (answer === protocolResult.skipRemaining || answer === protocolResult.consumed) return answer;
   const message = "the sink answered neither runNext, skipRemaining nor consumed";
-  return faulted(parts, sink, verb, message) ? "faulted" : protocolResult.runNext;
+  return faulted(parts, sink, verb, message, undo) ? "faulted" : protocolResult.runNext;
 }
 
 /** Logs the fault; true when the command must not go on as if nothing had happened. */
@@ -151,7 +156,9 @@ function faulted<Context>(
   { binding }: ProtocolBound<Context>,
   verb: string,
   message: string,
+  undo: () => void,
 ): boolean {
+  undo();
   log.error(
     { binding: binding.displayName, event: binding.event, verb, fault: message },
     "protocol sink failed",

@@ -137,7 +137,11 @@ export class OutboundEvents {
         drops = true;
       },
     };
-    await runProtocolSinks(this.#protocol, inOrder(sinks), context, verb, argument);
+    const remember = (): (() => void) => {
+      const { judgement, nextState } = context;
+      return () => void Object.assign(context, { judgement, nextState });
+    };
+    await runProtocolSinks(this.#protocol, inOrder(sinks), context, verb, argument, remember);
     if (drops) this.#wire.fail("a sink dropped the session");
     return { reply: judgeReply(reply, context.judgement), state: context.nextState };
   }
@@ -161,7 +165,7 @@ export class OutboundEvents {
     const { verb, argument } = draft.native;
     do {
       draft.begin();
-      const outcome = await runProtocolSinks(this.#protocol, [sink], draft, verb, argument);
+      const outcome = await runProtocolSinks(this.#protocol, [sink], draft, verb, argument, draft.remember);
       if (outcome === "faulted") return { reply: undefined, state: "default", failed: true };
       if (draft.drops) this.#wire.fail("a sink dropped the session");
       const sent = await this.#sendDraft(draft);

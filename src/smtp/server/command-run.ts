@@ -105,8 +105,31 @@ export class CommandRun implements InboundCommandContext {
   #callSinks(sinks: VerbSinks<InboundCommandContext>["before"]): ProtocolOutcome | Promise<ProtocolOutcome> {
     return sinks.length === 0
       ? protocolResult.runNext
-      : runProtocolSinks(this.#protocol, sinks, this, this.verb, ruleArgument(this.verb, this.argument));
+      : runProtocolSinks(
+          this.#protocol,
+          sinks,
+          this,
+          this.verb,
+          ruleArgument(this.verb, this.argument),
+          this.#remember,
+        );
   }
+
+  /** What a sink that fails has changed does not count. A session that it dropped ends all the same. */
+  readonly #remember = (): (() => void) => {
+    const { status, statusCode } = this;
+    const [command, native, isChanged] = [this.#command, this.#native, this.#isNativeChanged];
+    const [response, protocolError] = [this.#response, this.#protocolError];
+    return () => {
+      this.status = status;
+      this.statusCode = statusCode;
+      this.#command = command;
+      this.#native = native;
+      this.#isNativeChanged = isChanged;
+      this.#response = response;
+      this.#protocolError = protocolError;
+    };
+  };
 
   #callNative(): undefined | Promise<void> {
     const native = this.#handle(this.#command);

@@ -11,6 +11,7 @@ import { Content } from "../../../../src/message/content.ts";
 import type { Intake, Spool } from "../../../../src/smtp/server/intake.ts";
 import type { InboundProtocol } from "../../../../src/smtp/server/command-run.ts";
 import { defaultSmtpServerSettings, type SmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
+import type { SizeSinks } from "../../../../src/smtp/server/size-sinks.ts";
 import {
   createSmtpListener,
   type ReverseLookup,
@@ -90,6 +91,8 @@ interface StartOptions {
   readonly clock?: Clock;
   readonly lookUp?: ReverseLookup;
   readonly protocol?: InboundProtocol;
+  readonly sizeSinks?: SizeSinks;
+  readonly domainFlags?: (domain: string) => number;
   readonly startQueue?: (domain: string) => number;
 }
 
@@ -98,6 +101,8 @@ export async function startListener({
   clock = systemClock,
   lookUp,
   protocol,
+  sizeSinks,
+  domainFlags,
   startQueue,
 }: StartOptions = {}): Promise<RunningListener> {
   const intake = keepingIntake();
@@ -116,6 +121,8 @@ export async function startListener({
     clock,
     lookUp,
     protocol,
+    sizeSinks,
+    domainFlags,
     startQueue,
   });
   const ports = (await listener.listen()).map((bound) => bound.port);

@@ -1,0 +1,220 @@
+// The rows of the table of expectations, and those that events have in common (see expectations.ts).
+import type { OnError } from "./binding.ts";
+
+/** What a sink does, after it has changed something. `late`: a promise that is never kept. */
+export type Doing =
+  | "nothing"
+  | "runNext"
+  | "skipRemaining"
+  | "consumed"
+  | "promise"
+  | "throw"
+  | "rejection"
+  | "nonsense"
+  | "late"
+  | `status ${0 | 1 | 2 | 3 | 4 | 5 | 6}`;
+
+/** What then becomes of the message, the command, the connection or whatever the event is about. */
+export type Ending =
+  | "goes on"
+  | "answered"
+  | "held"
+  | "retried"
+  | "waits"
+  | "deleted"
+  | "badmail"
+  | "left alone"
+  | "refused"
+  | "closed"
+  | "given up";
+
+export interface Row {
+  readonly does: Doing;
+  readonly onError?: OnError | undefined;
+  /** Whether the sink behind it is called. */
+  readonly next: boolean;
+  readonly ending: Ending;
+  /** Whether what the sink has changed counts; absent: nothing goes on that it could show in. */
+  readonly change?: "counts" | "dropped" | undefined;
+  /** Of a promise: whether the event waits for it. */
+  readonly waits?: boolean | undefined;
+  readonly text: string;
+}
+
+export interface Expectation {
+  /** `kind` of the subject, for events that have several. */
+  readonly kind?: string | undefined;
+  /** Members of the subject that sinks read. */
+  readonly reads: readonly string[];
+  /** What they change, each shown to count, and to be dropped with the sink that fails. */
+  readonly changes: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+export const passed = (next: string): Row[] => [
+  { does: "nothing", next: true, ending: "goes on", change: "counts", text: next },
+  { does: "runNext", next: true, ending: "goes on", change: "counts", text: next },
+];
+
+export const skips = (text: string): Row => ({
+  does: "skipRemaining",
+  next: false,
+  ending: "goes on",
+  change: "counts",
+  text,
+});
+
+export const promise = (text: string): Row => ({
+  does: "promise",
+  next: true,
+  waits: true,
+  ending: "goes on",
+  change: "counts",
+  text,
+});
+
+const FAULTS = ["throw", "rejection", "nonsense"] as const;
+export const SYSTEM_FAULTS = [...FAULTS, "late"] as const;
+
+export const PASSED_OVER = {
+  next: true,
+  ending: "goes on",
+  change: "dropped",
+  text: "the sink is passed over, what it changed is dropped",
+} as const;
+
+export const CALLED_NEXT = "the next sink is called";
+export const NONE_FURTHER = "no further sink is called";
+
+// ---- events that get the message itself ----
+
+const status = (value: 0 | 1 | 2 | 3 | 4 | 5 | 6): Doing => `status ${value}`;
+
+/** `skipping`: what the statuses that say how far a message has come pass over. */
+export function mailEvent(queue: string, skipping: { readonly [Value in 4 | 5]?: string }): Expectation {
+  const fault = { next: false, ending: "held" } as const;
+  const held = `its changes are dropped, the message is held in the ${queue} queue`;
+  return {
+    reads: ["id", "origin", "sender", "recipients", "headers", "content", "status", "properties"],
+    changes: ["headers", "sender", "recipients"],
+    rows: [
+      ...passed("the status is looked at, then the next sink is called"),
+      skips("no further sink of this event is called; the message goes on"),
+      promise("only this message waits"),
+      ...FAULTS.map((does): Row => ({ does, onError: "hold", ...fault, text: held })),
+      ...FAULTS.map((does): Row => ({ does, onError: "continue", ...PASSED_OVER })),
+      ...FAULTS.map((does): Row => ({
+        does,
+        onError: "badmail",
+        next: false,
+        ending: "badmail",
+        change: "dropped",
+        text: "its changes are dropped, the message moves to Badmail",
+      })),
+      { does: status(0), next: true, ending: "goes on", change: "counts", text: "go on" },
+      {
+        does: status(1),
+        next: false,
+        ending: "retried",
+        text: `back to the ${queue} queue, tried again at the retry intervals, beginning with the first sink of this event`,
+      },
+      { does: status(2), next: false, ending: "deleted", text: "the message is deleted without a report" },
+      {
+        does: status(3),
+        next: false,
+        ending: "badmail",
+        change: "counts",
+        text: "the message moves to Badmail as the sinks left it",
+      },
+      ...([4, 5] as const).map((value): Row => {
+        const text = skipping[value];
+        const does = status(value);
+        return text === undefined
+          ? { does, next: true, ending: "goes on", change: "counts", text: ALREADY }
+          : { does, next: false, ending: "goes on", change: "counts", text };
+      }),
+      {
+        does: status(6),
+        next: false,
+        ending: "left alone",
+        text: "the message is left alone until the service restarts",
+      },
+    ],
+  };
+}
+
+export const REST_PASSED_OVER = "the remaining sinks of this event are passed over";
+export const TO_POST_CATEGORIZE =
+  "the remaining sinks are passed over, and what is left to do before OnPostCategorize";
+const ALREADY = "go on: the message has come that far";
+
+// ---- events whose faults follow onError, and keep something waiting ----
+
+interface Waiting {
+  readonly kind?: string;
+  readonly reads: readonly string[];
+  readonly changes: readonly string[];
+  readonly waits: string;
+  readonly fault: string;
+  readonly passedOver?: string;
+}
+
+export function waitingEvent({ kind, reads, changes, waits, fault, passedOver }: Waiting): Expectation {
+  const text = passedOver ?? PASSED_OVER.text;
+  return {
+    kind,
+    reads,
+    changes,
+    rows: [
+      ...passed(CALLED_NEXT),
+      skips(NONE_FURTHER),
+      promise(waits),
+      ...SYSTEM_FAULTS.flatMap((does): Row[] => [
+        { does, onError: "hold", next: false, ending: "waits", text: fault },
+        { does, onError: "continue", ...PASSED_OVER, text },
+        { does, onError: "badmail", next: false, ending: "waits", text: fault },
+      ]),
+    ],
+  };
+}
+
+// ---- events whose sinks are passed over when they fail ----
+
+export const passedOverEvent = (
+  kind: string | undefined,
+  reads: readonly string[],
+  changes: readonly string[],
+  waits: string,
+): Expectation => ({
+  kind,
+  reads,
+  changes,
+  rows: [
+    ...passed(CALLED_NEXT),
+    skips(NONE_FURTHER),
+    promise(waits),
+    ...SYSTEM_FAULTS.map((does): Row => ({ does, ...PASSED_OVER })),
+  ],
+});
+
+/** Nobody waits for a promise: it is none of the things that can be late. */
+export const atOnceEvent = (reads: readonly string[], changes: readonly string[]): Expectation => {
+  const unwaited = {
+    next: true,
+    ending: "goes on",
+    change: "counts",
+    text: "nobody waits: what was changed before the promise counts, and the next sink is called",
+  } as const;
+  return {
+    reads,
+    changes,
+    rows: [
+      ...passed(CALLED_NEXT),
+      skips(NONE_FURTHER),
+      { does: "promise", waits: false, ...unwaited },
+      { does: "rejection", ...unwaited },
+      { does: "late", ...unwaited },
+      ...(["throw", "nonsense"] as const).map((does): Row => ({ does, ...PASSED_OVER })),
+    ],
+  };
+};

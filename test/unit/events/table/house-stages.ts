@@ -1,0 +1,210 @@
+// The events of steps 2 to 11 in a real transport: store, queues, Drop and Badmail in a folder, and a clock that is moved.
+import type { DsnDueContext, DsnMadeContext, DsnSubject } from "../../../../src/events/dsn-contexts.ts";
+import type { MailEvent } from "../../../../src/events/catalog.ts";
+import type { LinkContext, RouteContext, RouterSubject } from "../../../../src/events/router-contexts.ts";
+import { isMessageStatus } from "../../../../src/core/status.ts";
+import type { LocalDeliveryContext, StoreSubject } from "../../../../src/events/store-contexts.ts";
+import type { MailMsg } from "../../../../src/message/mail-msg.ts";
+import {
+  HOUR,
+  type House,
+  type HouseChoices,
+  MINUTE,
+  type OnEvent,
+  accepted,
+  nativeSink,
+  openHouse,
+  unreachable,
+  until,
+} from "../../transport/transport-house.ts";
+import type { Act, Shown, Stage } from "./act.ts";
+
+/** Beyond the time that sinks of a house have to keep a promise. */
+async function passTime(act: Act, house: House): Promise<void> {
+  if (act.row.does !== "late") return;
+  await act.reached;
+  await house.clock.advance(MINUTE + 1);
+}
+
+// ---- the message itself ----
+
+const MAIL_CHANGES: Readonly<Record<string, (msg: MailMsg) => void>> = {
+  headers: (msg) => msg.headers.add("X-Changed", "yes"),
+  sender: (msg) => (msg.sender = "changed@client.example"),
+  recipients: (msg) => void msg.recipients.add("changed@far.example"),
+};
+
+function changeMail(act: Act, msg: MailMsg, change: string): void {
+  MAIL_CHANGES[change]?.(msg);
+  const { status } = act;
+  if (isMessageStatus(status)) msg.status = status;
+}
+
+export const mailStage =
+  (event: MailEvent): Stage =>
+  async (act, change) => {
+    const first: OnEvent = (msg) => act.perform(msg, () => changeMail(act, msg, change));
+    const sinks = [nativeSink(first, { onError: act.onError }), nativeSink(() => act.next())];
+    await using house = await openHouse(
+      event === "OnTransportSubmission" ? { sinks } : { laterSinks: { [event]: sinks } },
+    );
+    const id = await house.accept(["a@far.example"]);
+    await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
+    return mailEnding(house, id);
+  };
+
+async function mailEnding(house: House, id: string): Promise<Shown> {
+  const [waiting] = house.queue;
+  if (waiting?.state === "retry") return { ending: "retried" };
+  if (waiting !== undefined)
+    return { ending: waiting.advice?.includes("restarts") === true ? "left alone" : "held" };
+  const sent = house.world.to("far.example")[0];
+  if (sent !== undefined)
+    return { ending: "goes on", changed: /changed/i.test(`${sent.sender} ${sent.to.join()} ${sent.text}`) };
+  if ((await house.files("Badmail")).length === 0) return { ending: "deleted" };
+  const kept = (await house.read("Badmail", `${id}.BAD`)) + (await house.read("Badmail", `${id}.BDP`));
+  return { ending: "badmail", changed: /changed/i.test(kept) };
+}
+
+// ---- the store ----
+
+export const noticeStage: Stage = async (act) => {
+  await using house = await openHouse({
+    onError: act.onError,
+    storeSinks: [
+      (subject) => (subject.kind === "written" ? act.perform(subject, () => undefined) : undefined),
+      (subject) => (subject.kind === "written" ? act.next() : undefined),
+    ],
+  });
+  await house.accept(["a@far.example"]);
+  await house.empty();
+  await passTime(act, house);
+  return { ending: "goes on" };
+};
+
+const STORE_CHANGES: Readonly<Record<string, (context: LocalDeliveryContext) => void>> = {
+  deliver: (context) => context.deliver("a@local.example"),
+  refuse: (context) => context.refuse("a@local.example", "550 5.2.2 changed"),
+};
+
+export const localDeliveryStage: Stage = async (act, change) => {
+  const isLocal = (subject: StoreSubject): subject is LocalDeliveryContext =>
+    subject.kind === "localDelivery";
+  await using house = await openHouse({
+    onError: act.onError,
+    storeSinks: [
+      (subject) =>
+        isLocal(subject) ? act.perform(subject, () => STORE_CHANGES[change]?.(subject)) : undefined,
+      (subject) => (isLocal(subject) ? act.next() : undefined),
+    ],
+  });
+  await house.accept(["a@local.example"]);
+  await passTime(act, house);
+  await until(() => house.queue.length === 0 || house.queue[0]?.state === "retry");
+  if (house.queue.length > 0) return { ending: "waits" };
+  return { ending: "goes on", changed: (await house.files("Drop")).length === 0 };
+};
+
+// ---- routes ----
+
+const isRoute = (subject: RouterSubject): subject is RouteContext => subject.kind === "route";
+
+export const routeStage: Stage = async (act) => {
+  await using house = await openHouse({
+    onError: act.onError,
+    routerSinks: [
+      (subject) =>
+        isRoute(subject)
+          ? act.perform(subject, () => {
+              subject.router = { getNextHop: () => ({ host: "changed.example" }) };
+            })
+          : undefined,
+      (subject) => (isRoute(subject) ? act.next() : undefined),
+    ],
+  });
+  await house.accept(["a@far.example"]);
+  await passTime(act, house);
+  await until(() => house.queue.length === 0 || house.queue[0]?.state === "retry");
+  if (house.queue.length > 0) return { ending: "waits" };
+  return { ending: "goes on", changed: house.world.sent[0]?.key === "changed.example:25" };
+};
+
+/** The first failure is told; whether the next attempt comes after a minute or, as changed, after an hour. */
+export const linkStage: Stage = async (act) => {
+  const isFailure = (subject: RouterSubject): subject is LinkContext =>
+    subject.kind === "link" && !subject.link.isUp;
+  await using house = await openHouse({
+    routerSinks: [
+      (subject) =>
+        isFailure(subject)
+          ? act.perform(subject, () => {
+              subject.nextAttempt = (subject.link.nextAttempt ?? 0) + HOUR;
+            })
+          : undefined,
+      (subject) => (isFailure(subject) ? act.next() : undefined),
+    ],
+  });
+  house.world.answers.set("far.example", () => unreachable());
+  await house.accept(["a@far.example"]);
+  await act.reached;
+  await until(() => house.queue[0]?.state === "retry");
+  const before = house.queue[0]?.nextAttempt ?? 0;
+  await passTime(act, house);
+  if (act.row.does === "promise") await until(() => act.isNextCalled);
+  await new Promise(setImmediate);
+  const later = (house.queue[0]?.nextAttempt ?? 0) - house.clock.now();
+  return { ending: before > 0 ? "goes on" : "deleted", changed: later > 30 * MINUTE };
+};
+
+// ---- reports ----
+
+const DUE_CHANGES: Readonly<Record<string, (context: DsnDueContext) => void>> = {
+  recipients: (context) => {
+    context.recipients = context.recipients.slice(1);
+  },
+  textAbove: (context) => {
+    context.textAbove = "changed";
+  },
+  textBelow: (context) => {
+    context.textBelow = "changed";
+  },
+};
+
+const MADE_CHANGES: Readonly<Record<string, (msg: MailMsg) => void>> = {
+  headers: (msg) => msg.headers.add("X-Changed", "yes"),
+  recipients: (msg) => void msg.recipients.add("changed@client.example"),
+};
+
+export const reportStage =
+  (kind: DsnSubject["kind"]): Stage =>
+  async (act, change) => {
+    const perform = (subject: DsnSubject): void => {
+      if (subject.kind === "due") DUE_CHANGES[change]?.(subject);
+      else changeReport(act, subject, change);
+    };
+    const choices: HouseChoices = {
+      dsnSinks: [
+        (subject) => (subject.kind === kind ? act.perform(subject, () => perform(subject)) : undefined),
+        (subject) => (subject.kind === kind ? act.next() : undefined),
+      ],
+    };
+    await using house = await openHouse(choices);
+    house.world.answers.set("far.example", (message) => accepted(message, 550, "no such user"));
+    await house.accept(["a@far.example", "b@far.example"]);
+    await passTime(act, house);
+    await house.empty();
+    const [report] = house.world.to("client.example");
+    if (report !== undefined) {
+      const isShorter = !report.text.includes("rfc822;a@far.example");
+      return { ending: "goes on", changed: isShorter || /changed/i.test(report.text + report.to.join()) };
+    }
+    const bad = (await house.files("Badmail")).find((name) => name.endsWith(".BAD"));
+    if (bad === undefined) return { ending: "deleted" };
+    return { ending: "badmail", changed: /changed/i.test(await house.read("Badmail", bad)) };
+  };
+
+function changeReport(act: Act, { msg }: DsnMadeContext, change: string): void {
+  MADE_CHANGES[change]?.(msg);
+  const { status } = act;
+  if (isMessageStatus(status)) msg.status = status;
+}

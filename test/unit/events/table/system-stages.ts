@@ -1,0 +1,121 @@
+// Look-ups, records, lines of the log and flags of domains: the parts that raise these events, with what they ask and write for real.
+import { readFile, readdir } from "node:fs/promises";
+import path from "node:path";
+import { MessageTracker } from "../../../../src/composition/message-tracker.ts";
+import { systemClock } from "../../../../src/core/clock.ts";
+import { silentLogger } from "../../../../src/core/logger.ts";
+import type { DnsSubject } from "../../../../src/events/dns-contexts.ts";
+import { domainFlag } from "../../../../src/events/domain-contexts.ts";
+import { DomainFlags } from "../../../../src/events/domain-flags.ts";
+import { EventLog } from "../../../../src/events/event-log.ts";
+import { SystemSinks } from "../../../../src/events/system-chain.ts";
+import type { TrackingRecord } from "../../../../src/events/tracking-contexts.ts";
+import { Content } from "../../../../src/message/content.ts";
+import { RotatingLog } from "../../../../src/observe/rotating-log.ts";
+import { SinkResolver } from "../../../../src/transport/dns-sinks.ts";
+import { createQueuedMessage } from "../../../../src/transport/queued-message.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+import { type LogLine, recordingLog, systemChain } from "../../transport/transport-house.ts";
+import type { Stage } from "./act.ts";
+
+const sinks = new SystemSinks({ clock: systemClock, log: silentLogger, sinkDeadlineMs: 20 });
+
+export const lookUpStage =
+  (kind: DnsSubject["kind"]): Stage =>
+  async (act) => {
+    const change = (subject: DnsSubject): void => {
+      if (subject.kind === "mx") subject.records = [{ exchange: "changed.example", priority: 1 }];
+      else subject.addresses = ["192.0.2.99"];
+    };
+    const chain = systemChain(
+      "DnsResolver",
+      [(subject) => act.perform(subject, () => change(subject)), () => act.next()],
+      act.onError,
+    );
+    const dns = {
+      resolveMx: () => Promise.resolve([{ exchange: "mx.far.example", priority: 1 }]),
+      resolve4: () => Promise.resolve(["192.0.2.1"]),
+      resolve6: () => Promise.resolve([]),
+    };
+    const resolver = new SinkResolver(dns, { chain: () => chain, sinks, server: "default" });
+    try {
+      const found = await (kind === "mx" ? resolver.resolveMx("far.example") : resolver.resolve4("mx"));
+      return { ending: "goes on", changed: /changed|99/.test(JSON.stringify(found)) };
+    } catch {
+      return { ending: "waits" };
+    }
+  };
+
+const TRACKING_CHANGES: Readonly<Record<string, (record: TrackingRecord) => void>> = {
+  from: (record) => {
+    record.from = "changed@client.example";
+  },
+  to: (record) => {
+    record.to = ["changed@far.example"];
+  },
+  more: (record) => {
+    record.more = { ...record.more, note: "changed" };
+  },
+  isWritten: (record) => {
+    record.isWritten = false;
+  },
+};
+
+export const trackingStage: Stage = async (act, change) => {
+  await using folder = await tempFolder("tracking-table");
+  const log = new RotatingLog(
+    { enabled: true, folder: folder.path, maxSize: 1_000_000, keepDays: 1 },
+    {
+      what: "tracking",
+      prefix: "tracking",
+      extension: "jsonl",
+      droppedText: () => "",
+      flushMs: 1,
+      clock: systemClock,
+      log: silentLogger,
+    },
+  );
+  const chain = systemChain("MsgTrackLog", [
+    (record) => act.perform(record, () => TRACKING_CHANGES[change]?.(record)),
+    () => act.next(),
+  ]);
+  const tracker = new MessageTracker(log, systemClock, { chain: () => chain, sinks });
+  const origin = { via: "smtp", arrivalTime: 1, server: "default" } as const;
+  const envelope = { sender: "a@client.example", recipients: [{ address: "b@far.example" }] };
+  const content = Content.fromBuffer(Buffer.from("Subject: x\r\n\r\n"));
+  tracker.submitted(createQueuedMessage("ID1", origin, envelope, content), false);
+  await log.close();
+  const [file] = await readdir(folder.path);
+  const text = file === undefined ? "" : await readFile(path.join(folder.path, file), "utf8");
+  const isWritten = text.includes('"step":"submitted"');
+  return { ending: "goes on", changed: !isWritten || text.includes("changed") };
+};
+
+export const eventLogStage: Stage = async (act) => {
+  const lines: LogLine[] = [];
+  const events = new EventLog(systemClock);
+  const log = events.watched(recordingLog(lines));
+  const chain = systemChain("EventLog", [
+    (entry) =>
+      act.perform(entry, () => {
+        entry.isWritten = false;
+      }),
+    () => act.next(),
+  ]);
+  events.use(chain, sinks);
+  log.info({ bindings: 3 }, "configuration reloaded");
+  await act.reached;
+  return { ending: "goes on", changed: !lines.some(({ fields }) => fields["eventId"] === 1010) };
+};
+
+export const domainStage: Stage = (act) => {
+  const chain = systemChain("GetAuxDomainInfoFlags", [
+    (context) =>
+      act.perform(context, () => {
+        context.flags |= domainFlag.requireTls;
+      }),
+    () => act.next(),
+  ]);
+  const flags = new DomainFlags({ chain: () => chain, sinks, server: "default", clock: systemClock });
+  return Promise.resolve({ ending: "goes on", changed: flags.of("far.example") === domainFlag.requireTls });
+};
