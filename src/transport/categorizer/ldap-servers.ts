@@ -125,7 +125,7 @@ export class LdapServers {
     const state = this.#states.find((one) => one.url === url);
     if (state === undefined || state.failures === 0) return;
     state.failures = 0;
-    this.#parts.log.info({ server: url }, "directory server answers again");
+    this.#parts.log.info({ directory: url }, "directory server answers again");
   }
 
   /** A connection that had served before may have been ended for idleness: only a fresh one speaks for its server. */
@@ -148,7 +148,7 @@ export class LdapServers {
     for (const one of resting) one.restsUntil = clock.now() + pauseMs;
     if (isRefusal) this.#refusal = error;
     log.warn(
-      { server: state.url, reason: state.reason, retryInMs: pauseMs },
+      { directory: state.url, reason: state.reason, retryInMs: pauseMs },
       isRefusal ? "directory server refuses us" : "directory server cannot be used",
     );
   }

@@ -1,8 +1,10 @@
 // Settings of the LDAP directory: what is taken, what is refused, and what is read with them.
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { isFilter, ldapSchema } from "../../../src/config/ldap-schema.ts";
+import { checkConfig } from "../../../src/config/load.ts";
 import { resolveLdap } from "../../../src/config/named-files.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
@@ -10,6 +12,15 @@ const SERVER = { servers: ["ldaps://dc1.example.com"], base: "dc=example,dc=com"
 
 const problemsOf = (settings: Record<string, unknown>): string[] =>
   ldapSchema.safeParse({ ...SERVER, ...settings }).error?.issues.map(({ message }) => message) ?? [];
+
+test("the examples of docs/operating.md are configurations that are taken", () => {
+  const page = readFileSync(new URL("../../../docs/operating.md", import.meta.url), "utf8");
+  const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
+  const withLdap = examples.filter((text) => text.includes("ldap:"));
+  expect(withLdap).toHaveLength(2);
+  for (const text of withLdap)
+    expect(checkConfig(text, "operating.md").virtualServers[0]?.categorizer?.ldap).toBeDefined();
+});
 
 describe("filters of RFC 4515", () => {
   test.each([

@@ -1,8 +1,9 @@
 // What an OpenLDAP server holds, as the categorizer sees it.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ADMIN, BASE, type Slapd, slapdMissing, startSlapd } from "../../../support/slapd.ts";
+import { ldif, person } from "../../../support/ldif.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
-import { byAddress, byKey, houseOf, ldif, pagesOf, person } from "./ldap-house.ts";
+import { byAddress, byKey, houseOf, pagesOf } from "./ldap-house.ts";
 
 const missing = slapdMissing();
 if (missing !== undefined) console.warn(`the LDAP directory is not tested: ${missing}`);

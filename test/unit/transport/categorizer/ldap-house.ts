@@ -76,25 +76,3 @@ export async function pagesOf(entry: DirectoryEntry): Promise<(readonly Director
   for await (const page of entry.members?.() ?? []) pages.push(page);
   return pages;
 }
-
-/** An entry in LDIF, below the base. */
-export function ldif(rdn: string, fields: Readonly<Record<string, string | readonly string[]>>): string {
-  const lines = Object.entries(fields).flatMap(([name, values]) =>
-    (typeof values === "string" ? [values] : values).map(
-      (value) => `${name}:: ${Buffer.from(value).toString("base64")}`,
-    ),
-  );
-  return `dn:: ${Buffer.from(`${rdn},${BASE}`).toString("base64")}\n${lines.join("\n")}\n\n`;
-}
-
-export const person = (
-  uid: string,
-  fields: Readonly<Record<string, string | readonly string[]>> = {},
-): string =>
-  ldif(`uid=${uid}`, {
-    objectClass: "inetOrgPerson",
-    sn: uid,
-    cn: uid,
-    mail: `${uid}@example.com`,
-    ...fields,
-  });

@@ -1,10 +1,11 @@
 // The way to OpenLDAP servers: TLS, credentials, restarts, silence, fail-over.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../../../support/eventually.ts";
+import { person } from "../../../support/ldif.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 import { ADMIN, CERTIFICATE_NAME, type Slapd, slapdMissing, startSlapd } from "../../../support/slapd.ts";
 import { startStallingProxy } from "../../../support/stalling-proxy.ts";
-import { authorities, houseOf, person } from "./ldap-house.ts";
+import { authorities, houseOf } from "./ldap-house.ts";
 
 const missing = slapdMissing();
 /** Nothing listens there. */
@@ -100,7 +101,7 @@ describe.skipIf(missing !== undefined)("the way to the directory", () => {
     await first.start();
     await clock.advance(60_000);
     expect(await who()).toBe("first");
-    expect(own.lines.map(({ message, fields }) => [message, fields["server"]])).toEqual([
+    expect(own.lines.map(({ message, fields }) => [message, fields["directory"]])).toEqual([
       ["directory server cannot be used", first.url],
       ["directory server answers again", first.url],
     ]);
@@ -164,7 +165,7 @@ describe.skipIf(missing !== undefined)("the way to the directory", () => {
         { intervalMs: 1 },
       );
       expect((await asked).flat().map(({ kind }) => kind)).toEqual(["found", "unknown"]);
-      expect(own.lines[0]?.fields).toMatchObject({ server: servers[0] });
+      expect(own.lines[0]?.fields).toMatchObject({ directory: servers[0] });
     },
   );
 
