@@ -116,6 +116,7 @@ class RunningRelay implements Relay {
     this.#capabilities = capabilities;
     const scripts = createScriptHost({
       ...scriptHostOptions(config, this.#log, this.#clock),
+      dropFolder: (server) => this.#servers.dropFolder(server),
       ...capabilities.hostOptions,
     });
     this.#scripts = scripts;

@@ -2,7 +2,6 @@
 import path from "node:path";
 import type { ScriptCheck } from "../cli/check.ts";
 import type { Config } from "../config/schema.ts";
-import { serverFolders } from "../config/server-folders.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import { type ScriptHostOptions, createScriptHost } from "../sandbox/script-host.ts";
@@ -19,15 +18,8 @@ export function scriptHostOptions(config: Config, log: Logger, clock: Clock): Sc
     log,
     clock,
     settings: { processes: workers, ...settings, ...reloading },
-    dropFolder: dropFolderOf(config),
   };
 }
-
-/** That of the first virtual server, whose mailroot is that of the service. */
-const dropFolderOf = (config: Config): string => {
-  const [first] = config.virtualServers;
-  return first === undefined ? path.join(config.mailroot, "Drop") : serverFolders(config, first).drop;
-};
 
 /** Loads the native sinks and the keys that sign, compiles and pre-flights every script of the folder. */
 export async function checkScripts(config: Config): Promise<readonly ScriptCheck[]> {

@@ -60,6 +60,12 @@ export class ServerSet {
     }));
   }
 
+  /** That of the first one where the name is not, or no longer, known. */
+  dropFolder(name: string | undefined): string | undefined {
+    const entry = this.#entries.get(name ?? "") ?? this.#entries.values().next().value;
+    return entry?.folders.drop;
+  }
+
   /** Takes the mailroots of those that start with the service. */
   async open(config: Config): Promise<void> {
     for (const settings of config.virtualServers) {

@@ -111,8 +111,8 @@ export interface ScriptHostOptions {
   /** false: a script may go live although its test cases fail. */
   readonly runsCases?: boolean;
   readonly program?: SandboxProgram;
-  /** The service's Drop folder, for `allow.drop`; absent: there is none. */
-  readonly dropFolder?: string;
+  /** The Drop folder of the virtual server that has the message, for `allow.drop`; absent: there is none. */
+  readonly dropFolder?: (server: string | undefined) => string | undefined;
   /** Performs what `allow.fetch` grants; absent: nothing is fetched. */
   readonly broker?: CapabilityBroker | undefined;
   /** Values of what `allow.secrets` names; they are taken out of everything that a script writes for people. */
@@ -302,7 +302,12 @@ class FolderScriptHost implements ScriptHost {
       startTimeoutMs,
       maxRssBytes,
       wholeContentBytes,
-      blocking: { scriptFolder: this.#folder(), drop: this.#drop(), broker, clock },
+      blocking: {
+        scriptFolder: this.#folder(),
+        drop: (server: string | undefined) => this.#drop(server),
+        broker,
+        clock,
+      },
     };
     return new WorkerPool({
       ...this.#settings,
@@ -315,10 +320,10 @@ class FolderScriptHost implements ScriptHost {
     });
   }
 
-  #drop(): DropFolder | undefined {
-    const { dropFolder } = this.#options;
+  #drop(server: string | undefined): DropFolder | undefined {
+    const folder = this.#options.dropFolder?.(server);
     const { maxDropMessages } = this.#settings;
-    return dropFolder === undefined ? undefined : { folder: dropFolder, maxMessages: maxDropMessages };
+    return folder === undefined ? undefined : { folder, maxMessages: maxDropMessages };
   }
 
   #createFolder(): ScriptFolder {

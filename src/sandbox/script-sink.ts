@@ -73,6 +73,7 @@ async function runAvailable(
   const base = msg.content;
   const { outcomes } = await host.run({
     messageId: msg.id,
+    server: msg.origin.server,
     content: base,
     envelope: jobEnvelope(msg),
     calls: calls.of(run),

@@ -19,8 +19,8 @@ import type { JobTask } from "../pool/tasks.ts";
 
 export interface BlockingParts {
   readonly scriptFolder: string;
-  /** Absent: there is no service around. */
-  readonly drop: DropFolder | undefined;
+  /** Of a virtual server. Absent: there is no service around. */
+  readonly drop: ((server: string | undefined) => DropFolder | undefined) | undefined;
   /** Performs fetches; absent: nothing is fetched. */
   readonly broker: CapabilityBroker | undefined;
   readonly clock: Clock;
@@ -122,11 +122,11 @@ export class BlockingRequests {
   }
 
   async #drop(
-    { call, roomBytes }: Asked,
+    { task, call, roomBytes }: Asked,
     request: Extract<BlockingRequestBody, { kind: "drop" }>,
     bytes: Buffer,
   ): Promise<BlockingReply> {
-    const { drop } = this.#parts;
+    const drop = this.#parts.drop?.(task.server);
     if (call.allow.drop !== true) return refused("denied", "allow.drop of the binding does not grant it");
     if (drop === undefined) return refused("absent", "there is no Drop folder without a service");
     switch (request.operation) {

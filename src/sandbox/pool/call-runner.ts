@@ -29,6 +29,8 @@ export interface RunCall {
 
 export interface RunRequest {
   readonly messageId: string;
+  /** The virtual server that has the message. */
+  readonly server?: string | undefined;
   readonly content: Content;
   readonly envelope: JobEnvelope;
   readonly calls: readonly RunCall[];
@@ -129,7 +131,7 @@ export class CallRunner {
   }
 
   #taskOf({ request }: Run, active: readonly number[]): JobTask {
-    const { messageId, content, envelope, calls, measureHeap = false } = request;
+    const { messageId, server, content, envelope, calls, measureHeap = false } = request;
     const terms: ScriptCall[] = [];
     const bundles: Bundle[] = [];
     for (const index of active) {
@@ -138,7 +140,7 @@ export class CallRunner {
       terms.push(this.#termsOf(call));
       bundles.push(call.script.bundle);
     }
-    return { kind: "job", messageId, content, envelope, calls: terms, bundles, measureHeap };
+    return { kind: "job", messageId, server, content, envelope, calls: terms, bundles, measureHeap };
   }
 
   /** The same object for the same call, as a process is told of each object once. */

@@ -22,6 +22,8 @@ export interface Bundle {
 export interface JobTask {
   readonly kind: "job";
   readonly messageId: string;
+  /** The virtual server that has the message. */
+  readonly server?: string | undefined;
   readonly content: Content;
   readonly envelope: JobEnvelope;
   readonly calls: readonly ScriptCall[];

@@ -12,7 +12,7 @@ let host: GrantingHost;
 let drop = "";
 beforeAll(async () => {
   host = await startGrantingHost((root) => ({
-    dropFolder: path.join(root, "Drop"),
+    dropFolder: () => path.join(root, "Drop"),
     settings: { processes: 1, maxDropMessages: 3 },
   }));
   drop = path.join(host.root, "Drop");

@@ -27,7 +27,7 @@ beforeAll(async () => {
   await writeFile(join(folder.path, "secret.eml"), "secret");
   requests = new BlockingRequests({
     scriptFolder: join(folder.path, "scripts"),
-    drop: { folder: join(folder.path, "Drop"), maxMessages: 10 },
+    drop: (server) => ({ folder: join(folder.path, server ?? "", "Drop"), maxMessages: 10 }),
     broker: undefined,
     clock: systemClock,
   });
@@ -78,6 +78,14 @@ const by = (call: number, request: BlockingRequest["request"]): BlockingRequest 
 });
 const save = { kind: "save", name: "out.txt", replace: true } as const;
 const read = (name: string): BlockingRequest["request"] => ({ kind: "drop", operation: "read", name });
+
+test("a job reads the Drop folder of the virtual server that has its message", async () => {
+  await mkdir(join(folder.path, "outer", "Drop"), { recursive: true });
+  await writeFile(join(folder.path, "outer", "Drop", NAME), "Subject: outer\r\n\r\n");
+  const task = { ...taskOf([{ drop: true }]), server: "outer" };
+  const reply = await requests.perform(task, encode(by(0, read(NAME))));
+  expect(reply?.bytes.toString()).toBe("Subject: outer\r\n\r\n");
+});
 
 test("a request is made in the name of the call that asks, and not of another one", async () => {
   const task = taskOf([{}], [{ write: ["*.txt"] }]);
