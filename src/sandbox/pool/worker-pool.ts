@@ -3,6 +3,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import { CallCosts } from "./call-costs.ts";
+import { FairQueue } from "./fair-queue.ts";
 import { LaneRest } from "./lane-rest.ts";
 import { Probation } from "./probation.ts";
 import { type PoolFigures, poolFigures, type SandboxCounts } from "./sandbox-counts.ts";
@@ -48,7 +49,7 @@ export class WorkerPool implements WorkerListener {
   #workerOptions: WorkerOptions;
   #workers: WorkerProcess[] = [];
   #lane: WorkerProcess[] = [];
-  #queue: Entry[] = [];
+  readonly #queue = new FairQueue();
   #suspects: Entry[] = [];
   /** Tasks of versions that are known to wait, while every process holds as many of these as it may. */
   #parked: Entry[] = [];
@@ -107,7 +108,7 @@ export class WorkerPool implements WorkerListener {
       else if (this.#hasGivenUp())
         settle({ kind: "unavailable", reason: "no sandbox process can be started" });
       else if (alone) this.#suspect(entry);
-      else this.#queue.push(entry);
+      else this.#queue.add(entry);
       this.#dispatch();
     });
   }
@@ -205,7 +206,7 @@ export class WorkerPool implements WorkerListener {
 
   /** Tasks that waited when their process ended did not end it, unless that happens to them again. */
   #runAgain(waiting: readonly Entry[]): void {
-    this.#queue.unshift(...waiting.filter(({ wasBystander }) => !wasBystander));
+    this.#queue.putBack(waiting.filter(({ wasBystander }) => !wasBystander));
     for (const entry of waiting) {
       if (entry.wasBystander) this.#suspect(entry);
       entry.wasBystander = true;
@@ -215,7 +216,7 @@ export class WorkerPool implements WorkerListener {
   #endTrial(entry: Entry): void {
     const released = this.#probation.end(entry);
     if (released.length === 0) return;
-    this.#queue.unshift(...released);
+    this.#queue.putBack(released);
     // Not now: the queues may be in the middle of being gone through.
     queueMicrotask(() => this.#dispatch());
   }
@@ -245,9 +246,8 @@ export class WorkerPool implements WorkerListener {
   }
 
   #refuseWaiting(reason: string): void {
-    for (const entry of [...this.#queue, ...this.#parked, ...this.#suspects, ...this.#probation.drain()])
-      entry.settle({ kind: "unavailable", reason });
-    this.#queue = [];
+    const waiting = [...this.#queue.drain(), ...this.#parked, ...this.#suspects, ...this.#probation.drain()];
+    for (const entry of waiting) entry.settle({ kind: "unavailable", reason });
     this.#parked = [];
     this.#suspects = [];
   }
@@ -257,30 +257,27 @@ export class WorkerPool implements WorkerListener {
   #dispatch(): void {
     if (this.#stopped) return;
     if (this.#parked.length > 0) this.#unpark();
-    if (this.#queue.length > 0) this.#dispatchQueue();
+    if (this.#queue.length > 0) this.#queue.takeWhile(this.#takeInTurn);
     if (this.#suspects.length > 0) this.#dispatchSuspects();
     if (this.#cancelSweep === undefined && this.#workers.length + this.#lane.length > 0) this.#sweepLater();
   }
 
-  #dispatchQueue(): void {
-    let taken = 0;
-    for (const entry of this.#queue) {
-      const unproven = this.#probation.unprovenOf(entry.task);
-      if (this.#isRefused(entry)) {
-        entry.settle({ kind: "suspended" });
-      } else if (unproven !== undefined) {
-        if (this.#probation.begin(unproven, entry)) this.#suspect(entry);
-      } else if (this.#mayWait(entry.task) && this.#isFullOfWaiting()) {
-        this.#parked.push(entry);
-      } else {
-        const worker = this.#workerFor(entry);
-        if (worker === undefined) break;
-        worker.send(entry);
-      }
-      taken += 1;
+  /** False: there is no room for it now. */
+  readonly #takeInTurn = (entry: Entry): boolean => {
+    const unproven = this.#probation.unprovenOf(entry.task);
+    if (this.#isRefused(entry)) {
+      entry.settle({ kind: "suspended" });
+    } else if (unproven !== undefined) {
+      if (this.#probation.begin(unproven, entry)) this.#suspect(entry);
+    } else if (this.#mayWait(entry.task) && this.#isFullOfWaiting()) {
+      this.#parked.push(entry);
+    } else {
+      const worker = this.#workerFor(entry);
+      worker?.send(entry);
+      return worker !== undefined;
     }
-    if (taken > 0) this.#queue.splice(0, taken);
-  }
+    return true;
+  };
 
   #mayWait(task: Task): boolean {
     return this.#waits.size > 0 && versionsOf(task).some(({ version }) => this.#waits.has(version));
@@ -300,7 +297,7 @@ export class WorkerPool implements WorkerListener {
     let room = 0;
     for (const worker of this.#workers)
       if (this.#letsWait(worker)) room += this.#options.waitingJobs - worker.waitingJobs;
-    if (room > 0) this.#queue.unshift(...this.#parked.splice(0, room));
+    if (room > 0) this.#queue.putBack(this.#parked.splice(0, room));
   }
 
   #dispatchSuspects(): void {

@@ -1,0 +1,58 @@
+// Tasks that wait for a process, in the order of fair shares: each script has its turn, and one whose calls take long waits for
+// itself, not the others for it. Without it a burst of mail for a slow script delays everybody's mail by all its calls.
+import { versionsOf } from "./tasks.ts";
+import type { Entry } from "./worker-process.ts";
+
+interface Waiting {
+  readonly entry: Entry;
+  /** In µs of work that every script was offered so far: when it would begin and end if all shared one process. */
+  readonly start: number;
+  readonly finish: number;
+}
+
+/** Start-time fair queueing: the earliest finish goes first, and time is the start of what went last. */
+export class FairQueue {
+  readonly #waiting: Waiting[] = [];
+  /** Where the last task of a script finishes. */
+  readonly #finishOf = new Map<string, number>();
+  #now = 0;
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  add(entry: Entry): void {
+    const script = versionsOf(entry.task)[0]?.version ?? "";
+    const start = Math.max(this.#now, this.#finishOf.get(script) ?? 0);
+    const finish = start + entry.cost;
+    this.#finishOf.set(script, finish);
+    let at = this.#waiting.length;
+    while (at > 0 && (this.#waiting[at - 1]?.finish ?? 0) > finish) at -= 1;
+    if (at === this.#waiting.length) this.#waiting.push({ entry, start, finish });
+    else this.#waiting.splice(at, 0, { entry, start, finish });
+  }
+
+  /** To the front: they had their turn. */
+  putBack(entries: readonly Entry[]): void {
+    this.#waiting.unshift(...entries.map((entry) => ({ entry, start: 0, finish: 0 })));
+  }
+
+  /** In turn, until one is not taken. */
+  takeWhile(take: (entry: Entry) => boolean): void {
+    // Taken out before it is looked at: what is done with it may put others back.
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (!take(next.entry)) {
+        this.#waiting.unshift(next);
+        return;
+      }
+      this.#now = Math.max(this.#now, next.start);
+    }
+    this.#finishOf.clear();
+  }
+
+  /** All that waits, which then waits no longer. */
+  drain(): Entry[] {
+    this.#finishOf.clear();
+    return this.#waiting.splice(0).map(({ entry }) => entry);
+  }
+}

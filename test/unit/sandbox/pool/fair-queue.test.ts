@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { DEFAULT_SCRIPT_LIMITS } from "../../../../runtime/contract.ts";
+import { FairQueue } from "../../../../src/sandbox/pool/fair-queue.ts";
+import type { Entry } from "../../../../src/sandbox/pool/worker-process.ts";
+
+function entryOf(script: string, cost: number): Entry {
+  const bundle = { version: script, scriptName: script, code: Buffer.alloc(0) };
+  return {
+    task: { kind: "inspect", bundle, limits: DEFAULT_SCRIPT_LIMITS },
+    settle: () => undefined,
+    cost,
+    probe: false,
+    wasBystander: false,
+    deaths: 0,
+  };
+}
+
+/** Takes so many, or all. */
+function take(queue: FairQueue, count = Infinity): string[] {
+  const taken: string[] = [];
+  queue.takeWhile(({ task }) => {
+    if (taken.length === count) return false;
+    taken.push(task.kind === "inspect" ? task.bundle.scriptName : "");
+    return true;
+  });
+  return taken;
+}
+
+const fill = (queue: FairQueue, script: string, cost: number, count: number): void => {
+  for (let number = 0; number < count; number += 1) queue.add(entryOf(script, cost));
+};
+
+test("tasks of equal cost, and those of one script, go in the order in which they came", () => {
+  const queue = new FairQueue();
+  for (const script of ["a", "b", "c"]) fill(queue, script, 100, 1);
+  expect(take(queue)).toEqual(["a", "b", "c"]);
+});
+
+test("X32 a burst for a slow script waits for itself, not others for it", () => {
+  const queue = new FairQueue();
+  fill(queue, "slow", 1000, 50);
+  fill(queue, "quick", 1, 3);
+  expect(take(queue, 5)).toEqual(["quick", "quick", "quick", "slow", "slow"]);
+  fill(queue, "quick", 1, 1);
+  expect(take(queue, 1)).toEqual(["quick"]);
+  expect(queue.length).toBe(48);
+});
+
+test("X32 a flood for a quick script leaves the slow one its share of the time", () => {
+  const queue = new FairQueue();
+  fill(queue, "quick", 10, 1000);
+  fill(queue, "slow", 1000, 5);
+  const order = take(queue);
+  const shares = order.flatMap((script, at) => (script === "slow" ? [at] : []));
+  // A hundred quick calls take as long as one slow one.
+  expect(shares).toEqual([100, 201, 302, 403, 504].map((at) => expect.closeTo(at, -1)));
+});
+
+test("what was put back goes first, also while others are being taken", () => {
+  const queue = new FairQueue();
+  fill(queue, "a", 10, 2);
+  const seen: string[] = [];
+  queue.takeWhile(({ task }) => {
+    if (seen.length === 0) queue.putBack([entryOf("again", 99)]);
+    seen.push(task.kind === "inspect" ? task.bundle.scriptName : "");
+    return true;
+  });
+  expect(seen).toEqual(["a", "again", "a"]);
+});
+
+test("what was drained is gone", () => {
+  const queue = new FairQueue();
+  fill(queue, "a", 10, 3);
+  expect(queue.drain()).toHaveLength(3);
+  expect(take(queue)).toEqual([]);
+});
