@@ -11,6 +11,7 @@ import { ERROR_CODES } from "../src/core/errors.ts";
 import { EVENTS } from "../src/events/catalog.ts";
 import { cdoPages } from "./cdo-docs.ts";
 import { eventPageName, eventPages, hasEventPage } from "./event-docs.ts";
+import { mailMsgPage } from "./mail-msg-docs.ts";
 import { hasTransportEventPage, transportEventPages } from "./transport-event-docs.ts";
 
 const NOTE = "<!-- Made by tools/generate-docs.ts from the code; `npm run docs` makes it again. -->";
@@ -29,6 +30,7 @@ export async function generateDocs(): Promise<ReadonlyMap<string, string>> {
     ["docs/events/README.md", eventsPage()],
     ...eventPages({ page, table }),
     ...transportEventPages({ page, table }),
+    ["docs/mailmsg.md", mailMsgPage({ page, table })],
     ["docs/rfc.md", rfcPage()],
     ...cdoPages({ page, table }),
   ]);

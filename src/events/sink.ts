@@ -7,7 +7,7 @@ import type { EventName, EventSubject, MailEvent } from "./catalog.ts";
 import type { ProtocolAnswer, ProtocolSubject } from "./protocol-contexts.ts";
 import { type Rule, parseRule } from "./rule.ts";
 
-/** The sink properties of the binding, read-only (the original's IPersistPropertyBag). */
+/** The sink properties of the binding, read-only (the original's IPersistPropertyBag). Names are not case-sensitive. */
 export interface PropertyBag {
   get(name: string): string | number | boolean | undefined;
   /** As get, for a value that has to be a text. */
@@ -23,7 +23,7 @@ export interface SinkContext {
   /** An id for MailMsg.forkForRecipients. */
   nextMessageId(): string;
   /** Numbers for private properties of `owner`, a GUID or a name: the same ones at every start. */
-  allocPropertyIds(owner: string, count: number): PropertyIdRange;
+  readonly allocPropertyIds: (owner: string, count: number) => PropertyIdRange;
 }
 
 /** S_OK is `sinkResult.runNext` (also undefined), S_FALSE `sinkResult.skipRemaining`; a promise is S_PENDING. */
@@ -81,12 +81,13 @@ export function compileRule(binding: Binding, log: Logger): Rule | undefined {
 }
 
 export function createPropertyBag(properties: SinkProperties): PropertyBag {
-  const values = new Map(Object.entries(properties));
+  const values = new Map(Object.entries(properties).map(([name, value]) => [name.toLowerCase(), value]));
+  const get: PropertyBag["get"] = (name) => values.get(name.toLowerCase());
   return {
-    get: (name) => values.get(name),
-    text: (name, fallback) => String(values.get(name) ?? fallback),
+    get,
+    text: (name, fallback) => String(get(name) ?? fallback),
     number(name, fallback) {
-      const value = Number(values.get(name) ?? fallback);
+      const value = Number(get(name) ?? fallback);
       if (!Number.isFinite(value)) throw new RangeError(`sink property ${name} is no number`);
       return value;
     },

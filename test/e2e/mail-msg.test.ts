@@ -1,12 +1,13 @@
 // MailMsg in the running service: what native sinks and scripts see of one message, and of what the other has changed.
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { quickHash } from "../support/quick-hash.ts";
 import { type Service, startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
-import { conversation, plainMessage, wireOf } from "../support/smtp-client.ts";
+import { conversation, plainMessage, send, wireOf } from "../support/smtp-client.ts";
 
 const ENVELOPE_FIELDS = `({
   arrivaltime: new Date(field("arrivaltime")).getTime(), clientipaddress: field("clientipaddress"),
@@ -63,31 +64,51 @@ interface Seen {
 const lines = (service: Service, msg: string): Seen[] =>
   service.log.filter((line) => line.includes(`"msg":"${msg}"`)).map((line): Seen => JSON.parse(line));
 
-test("native sinks and scripts see the same envelope, also as the other left it; 6 keeps a message where it is", async () => {
-  const bindings = [
-    { displayName: "first", event: "OnArrival", sinkClass: "./first.ts", sourceProperties: { priority: 1 } },
-    {
-      displayName: "script",
-      event: "OnArrival",
-      sinkClass: "CDO.SS_SMTPOnArrivalSink",
-      sinkProperties: { ScriptName: "look.ts" },
-      sourceProperties: { priority: 2 },
-    },
-    { displayName: "last", event: "OnArrival", sinkClass: "./last.ts", sourceProperties: { priority: 3 } },
-  ];
-  const auth = { users: [{ name: "alice", passwordHash: quickHash("s3cret") }], allowPlaintext: true };
-  await using service = await startService({
-    config: serviceConfig({ bindings, server: { auth } }),
+const SAMPLE = fileURLToPath(new URL("../../docs/sinks/authenticated-senders.ts", import.meta.url));
+/** Reports and the mail that the sample is for are left to themselves. */
+const ordered = (priority: number): object => ({
+  event: "OnArrival",
+  sourceProperties: { rule: "MAIL FROM=*@example.com", priority },
+});
+
+const BINDINGS = [
+  { displayName: "first", sinkClass: "./first.ts", ...ordered(1) },
+  {
+    displayName: "script",
+    sinkClass: "CDO.SS_SMTPOnArrivalSink",
+    sinkProperties: { ScriptName: "look.ts" },
+    ...ordered(2),
+  },
+  { displayName: "last", sinkClass: "./last.ts", ...ordered(3) },
+  {
+    displayName: "sample",
+    event: "OnArrival",
+    sinkClass: SAMPLE,
+    sourceProperties: { rule: "MAIL FROM=*@localhost" },
+  },
+];
+
+const start = (): Promise<Service> =>
+  startService({
+    config: serviceConfig({
+      bindings: BINDINGS,
+      server: {
+        auth: { users: [{ name: "alice", passwordHash: quickHash("s3cret") }], allowPlaintext: true },
+      },
+    }),
     scripts: {
       "look.ts": script,
       "../first.ts": nativeSink("first", FIRST),
       "../last.ts": nativeSink("last", ""),
     },
   });
+
+/** As alice, one after the other. */
+async function submit(service: Service, subjects: readonly string[]): Promise<void> {
   const token = Buffer.from("\0alice\0s3cret").toString("base64");
   await using talk = conversation(service.port);
   await talk.expects(220).sends("EHLO client.example").expects(250).sends(`AUTH PLAIN ${token}`).expects(235);
-  for (const subject of ["ordinary", "abandon"])
+  for (const subject of subjects)
     await talk
       .sends("MAIL FROM:<a@example.com> AUTH=b+40example.com ENVID=E1")
       .expects(250)
@@ -97,45 +118,75 @@ test("native sinks and scripts see the same envelope, also as the other left it;
       .expects(354)
       .sendsBytes(wireOf(plainMessage(subject)))
       .expects(250);
-  const beside = join(service.folder, "pickup.eml");
-  await writeFile(
-    beside,
-    `x-sender: p@example.com\r\nx-receiver: q@localhost\r\n${plainMessage("picked up")}`,
-  );
-  await rename(beside, join(service.mailroot, "Pickup", "letter.eml"));
-  await eventually(() => lines(service, "last").length === 2, { what: "two messages at the last sink" });
+}
 
+async function pickUp(service: Service): Promise<void> {
+  const beside = join(service.folder, "pickup.eml");
+  const envelope = "x-sender: p@example.com\r\nx-receiver: q@localhost\r\n";
+  await writeFile(beside, `${envelope}${plainMessage("picked up")}`);
+  await rename(beside, join(service.mailroot, "Pickup", "letter.eml"));
+}
+
+/** Of the message with that Pickup name, in the order of the sinks. */
+function seenBy(service: Service, fileName: string): (Record<string, unknown> | undefined)[] {
+  const ofFile = (seen: Record<string, unknown> | undefined): boolean =>
+    seen?.["pickupfilename"] === fileName;
   const scripts = lines(service, "script").map(({ text }): Record<string, unknown> =>
     JSON.parse(text ?? "{}"),
   );
-  const [first, last] = [lines(service, "first"), lines(service, "last")];
-  for (const { seen } of last) {
-    const { pickupfilename } = seen ?? {};
-    const sawFirst = first.find((line) => line.seen?.["pickupfilename"] === pickupfilename)?.seen;
-    const [before, after] = scripts.filter((one) => one["pickupfilename"] === pickupfilename);
-    expect(before).toEqual(sawFirst);
-    expect(after).toEqual(seen);
-    const original = pickupfilename === "letter.eml" ? "q@localhost" : "b@localhost";
-    expect(before).toMatchObject({
+  const [first, last] = ["first", "last"].map((name) =>
+    lines(service, name).find(({ seen }) => ofFile(seen)),
+  );
+  return [first?.seen, ...scripts.filter(ofFile), last?.seen];
+}
+
+test("native sinks and scripts see the same envelope, also as the other left it; marks and statuses take effect", async () => {
+  await using service = await start();
+  await submit(service, ["ordinary", "abandon"]);
+  await pickUp(service);
+  await send(service.port, { from: "eve@localhost", to: "c@localhost", data: plainMessage("nobody") });
+  await eventually(() => lines(service, "last").length === 2, { what: "two messages at the last sink" });
+
+  for (const [fileName, client, recipient] of [
+    ["", "127.0.0.1", "b@localhost"],
+    ["letter.eml", "", "q@localhost"],
+  ] as const) {
+    const [first, scriptBefore, scriptAfter, last] = seenBy(service, fileName);
+    expect(scriptBefore).toEqual(first);
+    expect(last).toEqual(scriptAfter);
+    expect(first).toMatchObject({
       senderemailaddress: "native@example.com",
-      recipientlist: `SMTP:first@localhost;SMTP:${original};`,
-      clientipaddress: pickupfilename === "letter.eml" ? "" : "127.0.0.1",
+      recipientlist: `SMTP:first@localhost;SMTP:${recipient};`,
+      clientipaddress: client,
+      messagestatus: 0,
     });
-    expect(seen).toMatchObject({
+    expect(last).toEqual({
+      ...first,
       senderemailaddress: "script@example.com",
-      recipientlist: `SMTP:first@localhost;SMTP:${original};SMTP:more@localhost;`,
+      recipientlist: `SMTP:first@localhost;SMTP:${recipient};SMTP:more@localhost;`,
     });
   }
-  const [bySmtp] = lines(service, "facts");
-  expect(bySmtp).toMatchObject({
+  expect(lines(service, "facts")[0]).toMatchObject({
     facts: ["client.example", "alice", "PLAIN", "b@example.com", "127.0.0.1", service.port, "default", "E1"],
     version: expect.stringMatching(/^\d+\.\d+\.\d+/),
     range: 0x8000,
   });
-  await eventually(async () => (await service.queue()).some(({ state }) => state === "held"), {
-    what: "a held message",
+
+  const report = await eventually(
+    async () => (await service.drop()).map(({ content }) => content.toString()).find(isReport),
+    { what: "a report in Drop" },
+  );
+  expect(report).toContain("Final-Recipient: rfc822;c@localhost");
+  expect(report).toContain("5.7.1 Authenticate first");
+  await eventually(async () => (await service.queue()).length === 1, {
+    what: "one message that is left alone",
   });
   expect(await service.queue()).toEqual([
-    expect.objectContaining({ reason: "first wants it left alone until the service restarts" }),
+    expect.objectContaining({
+      state: "held",
+      reason: "first wants it left alone until the service restarts",
+    }),
   ]);
 });
+
+const isReport = (text: string): boolean => text.includes("multipart/report");
