@@ -109,7 +109,7 @@ describe.skipIf(missing !== undefined)("a service that asks OpenLDAP", () => {
     const files = await service.drop();
     return files
       .map(({ content }) => content.toString("latin1"))
-      .filter((text) => text.includes(`\nSubject: ${subject}\r\n`))
+      .filter((text) => text.includes(`\nSubject: ${subject}\r\n`) && !text.includes("multipart/report"))
       .flatMap((text) => [...text.matchAll(/^x-receiver: (\S+)/gim)].map((match) => match[1] ?? ""))
       .sort();
   }
@@ -168,7 +168,7 @@ describe.skipIf(missing !== undefined)("a service that asks OpenLDAP", () => {
     expect(service.log.join("\n")).not.toContain(ADMIN.password);
   });
 
-  test("a group of 5,000 reaches each member once, over kill -9 of the service and of slapd", async () => {
+  test("a group of 5,000 reaches every member, over kill -9 of the service and of slapd", async () => {
     await post("everybody", ["all@example.com"]);
     for (const victim of ["service", "slapd", "service"]) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other

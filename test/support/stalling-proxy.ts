@@ -5,6 +5,8 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 export interface StallingProxy extends AsyncDisposable {
   readonly port: number;
   readonly connections: number;
+  /** Of them, those that both sides still hold. */
+  readonly open: number;
   /** Connections stay open and nothing passes any more, until `goOn`. */
   stall(): void;
   goOn(): void;
@@ -40,6 +42,9 @@ export async function startStallingProxy(target: number): Promise<StallingProxy>
     port: (server.address() as AddressInfo).port,
     get connections() {
       return connections;
+    },
+    get open() {
+      return sockets.size / 2;
     },
     stall() {
       isStalled = true;

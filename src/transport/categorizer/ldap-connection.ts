@@ -15,7 +15,7 @@ import { describeError, OnArrivalError } from "../../core/errors.ts";
 import { ANY_ENTRY, type LdapFilter } from "./ldap-filter.ts";
 import type { LdapSettings } from "./ldap-settings.ts";
 import { type LdapEntry, readEntry } from "./ldap-result.ts";
-import { openTcp, parseLdapUrl, secure } from "./ldap-socket.ts";
+import { connectTcp, opened, parseLdapUrl, secure } from "./ldap-socket.ts";
 
 export interface LdapSearch {
   readonly base: string;
@@ -34,11 +34,12 @@ const NO_ATTRIBUTES = "1.1";
 
 // RFC 4511 appendix A.1.
 const NO_SUCH_OBJECT = 32;
+const INVALID_CREDENTIALS = 49;
 const INVALID_DN_SYNTAX = 34;
 /** The server itself cannot go on: another one may. */
 const BUSY = [51, 52];
 /** Errors of operation, protocol, credentials, rights, names and filters: whoever asks again the same gets the same. */
-const REFUSALS = [1, 2, 7, 8, 13, 17, 18, 21, 32, 34, 48, 49, 50];
+const REFUSALS = [1, 2, 7, 8, 13, 17, 18, 21, NO_SUCH_OBJECT, INVALID_DN_SYNTAX, 48, INVALID_CREDENTIALS, 50];
 
 export class LdapConnection {
   readonly #client: Client;
@@ -177,21 +178,27 @@ export class LdapConnection {
   }
 }
 
+/** Asked again and again, here or at the next server, the account may be locked. */
+export const isWrongCredentials = (error: unknown): boolean =>
+  error instanceof OnArrivalError &&
+  error.cause instanceof ResultCodeError &&
+  error.cause.code === INVALID_CREDENTIALS;
+
 async function openSocket(url: string, settings: LdapSettings, clock: Clock): Promise<Socket> {
   const server = parseLdapUrl(url);
   const { connectMs } = settings.timeouts;
-  let tcp: Socket | undefined;
+  const tcp = connectTcp(server);
   const opening = async (): Promise<Socket> => {
-    tcp = await openTcp(server);
+    await opened(tcp, "connect");
     if (server.isSecure) return secure(tcp, server, settings.tls);
     if (settings.tls.startTls === "never") return tcp;
     await startTls(tcp);
     return secure(tcp, server, settings.tls);
   };
   try {
-    return await within(clock, connectMs, "the connection", opening(), () => tcp?.destroy());
+    return await within(clock, connectMs, "the connection", opening(), () => tcp.destroy());
   } catch (error) {
-    tcp?.destroy();
+    tcp.destroy();
     throw faultOf(error, url, "the connection");
   }
 }

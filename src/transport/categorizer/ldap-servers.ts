@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { describeError, OnArrivalError, type ErrorCode } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import { LdapConnection } from "./ldap-connection.ts";
+import { isWrongCredentials, LdapConnection } from "./ldap-connection.ts";
 import type { LdapSettings } from "./ldap-settings.ts";
 
 interface ServerState {
@@ -10,7 +10,8 @@ interface ServerState {
   failures: number;
   /** Not asked before. */
   restsUntil: number;
-  reason: string;
+  /** Why it failed last. */
+  fault: OnArrivalError | undefined;
 }
 
 export interface LdapServersParts {
@@ -25,14 +26,18 @@ export class LdapServers {
   readonly #parts: LdapServersParts;
   readonly #states: readonly ServerState[];
   #current: Promise<LdapConnection> | undefined;
-  #refusal: OnArrivalError | undefined;
   #working = 0;
   #cancelIdle: () => void = () => undefined;
   #isClosed = false;
 
   constructor(parts: LdapServersParts) {
     this.#parts = parts;
-    this.#states = parts.settings.servers.map((url) => ({ url, failures: 0, restsUntil: 0, reason: "" }));
+    this.#states = parts.settings.servers.map((url) => ({
+      url,
+      failures: 0,
+      restsUntil: 0,
+      fault: undefined,
+    }));
   }
 
   /** Work that only asks, so that it may be done again elsewhere. Throws DIRECTORY_UNAVAILABLE or DIRECTORY_REFUSED. */
@@ -102,13 +107,10 @@ export class LdapServers {
       if (state.restsUntil > clock.now()) continue;
       try {
         // oxlint-disable-next-line no-await-in-loop -- the next one is for when this one fails
-        const connection = await LdapConnection.open(state.url, settings, clock);
-        this.#refusal = undefined;
-        return connection;
+        return await LdapConnection.open(state.url, settings, clock);
       } catch (error) {
         this.#failed(state, error);
-        // The same password at the next server would only be one more step towards a locked account.
-        if (this.#refusal !== undefined) throw error;
+        if (isWrongCredentials(error)) break;
       }
     }
     throw this.#allDown();
@@ -116,8 +118,10 @@ export class LdapServers {
 
   #allDown(): OnArrivalError {
     const until = Math.min(...this.#states.map(({ restsUntil }) => restsUntil));
-    const reasons = this.#states.map(({ reason }) => reason).join("; ");
-    const code: ErrorCode = this.#refusal === undefined ? "DIRECTORY_UNAVAILABLE" : "DIRECTORY_REFUSED";
+    const faults = this.#states.flatMap(({ fault }) => fault ?? []);
+    const isRefused = faults.some(({ code }) => code === "DIRECTORY_REFUSED");
+    const code: ErrorCode = isRefused ? "DIRECTORY_REFUSED" : "DIRECTORY_UNAVAILABLE";
+    const reasons = faults.map(({ message }) => message).join("; ");
     return new OnArrivalError(code, `not asked again before ${new Date(until).toISOString()}: ${reasons}`);
   }
 
@@ -125,13 +129,13 @@ export class LdapServers {
     const state = this.#states.find((one) => one.url === url);
     if (state === undefined || state.failures === 0) return;
     state.failures = 0;
+    state.fault = undefined;
     this.#parts.log.info({ directory: url }, "directory server answers again");
   }
 
   /** A connection that had served before may have been ended for idleness: only a fresh one speaks for its server. */
   #lost(connection: LdapConnection, error: unknown): void {
     const state = this.#states.find(({ url }) => url === connection.url);
-    this.#current = undefined;
     if (state === undefined || connection.served > 0) return;
     if (state.restsUntil <= this.#parts.clock.now()) this.#failed(state, error);
   }
@@ -139,17 +143,19 @@ export class LdapServers {
   #failed(state: ServerState, error: unknown): void {
     const { settings, clock, log, random } = this.#parts;
     const { minMs, maxMs, refusedMs } = settings.retry;
+    const isLocking = isWrongCredentials(error);
     state.failures += 1;
-    state.reason = describeError(error);
-    const isRefusal = error instanceof OnArrivalError && error.code === "DIRECTORY_REFUSED";
+    state.fault =
+      error instanceof OnArrivalError
+        ? error
+        : new OnArrivalError("DIRECTORY_UNAVAILABLE", describeError(error));
     const grown = Math.min(maxMs, minMs * 2 ** Math.min(state.failures - 1, 30));
-    const pauseMs = isRefusal ? refusedMs : Math.round(grown * (0.5 + random() / 2));
-    const resting = isRefusal ? this.#states : [state];
-    for (const one of resting) one.restsUntil = clock.now() + pauseMs;
-    if (isRefusal) this.#refusal = error;
+    const pauseMs = isLocking ? refusedMs : Math.round(grown * (0.5 + random() / 2));
+    // The same password at the next server would only be one more step towards a locked account.
+    for (const one of isLocking ? this.#states : [state]) one.restsUntil = clock.now() + pauseMs;
     log.warn(
-      { directory: state.url, reason: state.reason, retryInMs: pauseMs },
-      isRefusal ? "directory server refuses us" : "directory server cannot be used",
+      { directory: state.url, reason: state.fault.message, retryInMs: pauseMs },
+      isLocking ? "directory server refuses our credentials" : "directory server cannot be used",
     );
   }
 

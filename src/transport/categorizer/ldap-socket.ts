@@ -22,10 +22,8 @@ export function parseLdapUrl(text: string): LdapServerAddress {
   };
 }
 
-export function openTcp({ host, port }: LdapServerAddress): Promise<Socket> {
-  const socket = connect({ host, port, noDelay: true, keepAlive: true });
-  return opened(socket, "connect");
-}
+export const connectTcp = ({ host, port }: LdapServerAddress): Socket =>
+  connect({ host, port, noDelay: true, keepAlive: true });
 
 /** The server has to prove that it is the one that was meant: the password is for it alone. */
 export function secure(socket: Socket, { host }: LdapServerAddress, tls: LdapTls): Promise<TLSSocket> {
@@ -42,7 +40,7 @@ export function secure(socket: Socket, { host }: LdapServerAddress, tls: LdapTls
 }
 
 /** Whoever waits is told of an error; later ones are told by the close that follows. */
-function opened<T extends Socket>(socket: T, event: "connect" | "secureConnect"): Promise<T> {
+export function opened<T extends Socket>(socket: T, event: "connect" | "secureConnect"): Promise<T> {
   return new Promise((resolve, reject) => {
     const closed = (): void => reject(new Error("the server closed the connection"));
     socket.once(event, () => {

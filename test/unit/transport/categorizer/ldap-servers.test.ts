@@ -3,13 +3,21 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../../../support/eventually.ts";
 import { person } from "../../../support/ldif.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
-import { ADMIN, CERTIFICATE_NAME, type Slapd, slapdMissing, startSlapd } from "../../../support/slapd.ts";
+import {
+  ADMIN,
+  BASE,
+  CERTIFICATE_NAME,
+  type Slapd,
+  slapdMissing,
+  startSlapd,
+} from "../../../support/slapd.ts";
 import { startStallingProxy } from "../../../support/stalling-proxy.ts";
 import { authorities, houseOf } from "./ldap-house.ts";
 
 const missing = slapdMissing();
 /** Nothing listens there. */
 const NOBODY = "ldap://127.0.0.1:1";
+const JOE = person("joe", { userPassword: "joe's" });
 const WRONG = { ...ADMIN, password: "a wrong one" };
 const NO_CACHE = { foundMs: 0, unknownMs: 0 };
 
@@ -17,7 +25,7 @@ describe.skipIf(missing !== undefined)("the way to the directory", () => {
   let slapd: Slapd;
   beforeAll(async () => {
     slapd = await startSlapd({
-      ldif: person("joe"),
+      ldif: JOE,
       settings: ["access to * by ssf=1 users read by anonymous auth"],
     });
   });
@@ -79,8 +87,8 @@ describe.skipIf(missing !== undefined)("the way to the directory", () => {
     await expect(own.ask("joe@example.com")).rejects.toMatchObject({ code: "DIRECTORY_REFUSED" });
     expect(proxy.connections).toBe(2);
     expect(own.lines.map(({ message }) => message)).toEqual([
-      "directory server refuses us",
-      "directory server refuses us",
+      "directory server refuses our credentials",
+      "directory server refuses our credentials",
     ]);
     expect(JSON.stringify(own.lines)).not.toContain(WRONG.password);
   });
@@ -107,6 +115,15 @@ describe.skipIf(missing !== undefined)("the way to the directory", () => {
     ]);
   });
 
+  test("a server that shows us nothing is left for the next one, and one alone is a refusal", async () => {
+    await using blind = await startSlapd({ ldif: JOE, settings: ["access to * by anonymous auth"] });
+    const bind = { dn: `uid=joe,${BASE}`, password: "joe's" };
+    await using own = houseOf({ servers: [blind.url, slapd.url], bind });
+    expect(await own.ask("joe@example.com")).toMatchObject([{ kind: "found" }]);
+    await using alone = houseOf({ servers: [blind.url], bind });
+    await expect(alone.ask("joe@example.com")).rejects.toMatchObject({ code: "DIRECTORY_REFUSED" });
+  });
+
   test("pauses grow while no server answers, and questions fail at once meanwhile", async () => {
     const clock = new ManualClock();
     await using own = houseOf({ servers: [NOBODY], retry: { minMs: 1000, maxMs: 3000 } }, { clock });
@@ -127,8 +144,10 @@ describe.skipIf(missing !== undefined)("the way to the directory", () => {
     await using own = houseOf({ servers: [`ldap://127.0.0.1:${proxy.port}`], cache: NO_CACHE });
     await own.find("joe@example.com");
     proxy.cut();
-    expect(await own.ask("joe@example.com")).toMatchObject([{ kind: "found" }]);
+    const answers = await Promise.all([own.ask("joe@example.com"), own.ask("ann@example.com")]);
+    expect(answers.flat().map(({ kind }) => kind)).toEqual(["found", "unknown"]);
     expect(own.lines).toEqual([]);
+    expect(proxy.connections).toBe(2);
   });
 
   test("an idle connection is given back", async () => {
@@ -180,12 +199,20 @@ describe.skipIf(missing !== undefined)("the way to the directory", () => {
       code: "DIRECTORY_UNAVAILABLE",
       message: expect.stringContaining("longer than 50 ms"),
     });
+    proxy.goOn();
+    await eventually(() => proxy.open === 0, { what: "the end of the connection" });
   });
 
-  test("a closed directory answers nobody", async () => {
-    const own = houseOf({ servers: [slapd.url] });
-    await own.find("joe@example.com");
-    await own.directory.close();
-    await expect(own.ask("ann@example.com")).rejects.toMatchObject({ code: "DIRECTORY_UNAVAILABLE" });
-  });
+  test.each(["ldap", "ldaps"])(
+    "a closed directory answers nobody and holds no connection of %s",
+    async (scheme) => {
+      await using proxy = await startStallingProxy(scheme === "ldaps" ? slapd.tlsPort : slapd.port);
+      const own = houseOf({ servers: [`${scheme}://127.0.0.1:${proxy.port}`] });
+      await own.find("joe@example.com");
+      expect(proxy.open).toBe(1);
+      await own.directory.close();
+      await expect(own.ask("ann@example.com")).rejects.toMatchObject({ code: "DIRECTORY_UNAVAILABLE" });
+      await eventually(() => proxy.open === 0, { what: "the end of the connection" });
+    },
+  );
 });
