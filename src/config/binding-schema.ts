@@ -1,7 +1,8 @@
 // Settings of one binding (REFERENCE 5.2). Absent stays absent: a script's own `binding` export stands where the file is silent.
 import { z } from "zod";
 import { DEFAULT_PRIORITY, LOWEST_PRIORITY } from "../events/binding.ts";
-import { EVENTS, findEvent, type EventName } from "../events/catalog.ts";
+import { EVENTS, type EventName } from "../events/catalog.ts";
+import { findEventType } from "../events/event-types.ts";
 import { suggest } from "./suggest.ts";
 import { count, guid, milliseconds, size, live } from "./values.ts";
 
@@ -143,7 +144,7 @@ const EVENT_NAMES = Object.entries(EVENTS).flatMap(([name, event]) =>
 );
 
 const event = z.string().transform((text, context): EventName => {
-  const name = findEvent(text);
+  const name = findEventType(text)?.event;
   if (name !== undefined && EVENTS[name].raisedNow) return name;
   const near = suggest(text, EVENT_NAMES);
   const hint = near === undefined ? `known: ${EVENT_NAMES.join(", ")}` : `did you mean "${near}"?`;
@@ -165,7 +166,9 @@ export const bindingSchema = z.strictObject({
         defaultText: "ScriptName, else sinkClass",
       }),
     ),
-  event: event.meta(live("The event, as OnArrival or OnTransportSubmission; see docs/events/.")),
+  event: event.meta(
+    live("The event, as OnArrival or OnTransportSubmission, or its CATID in braces; see docs/events/."),
+  ),
   sinkClass: z
     .string()
     .min(1)

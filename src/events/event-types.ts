@@ -51,13 +51,11 @@ export const EVENT_TYPES: readonly EventType[] = [
   eventType("DSN", "22B55731-F5F8-4d23-BD8F-87B52371A73A", []),
 ];
 
-/** By a name of smtpreg, or another one that bindings are made with, without regard to case. */
+/** By a name of smtpreg, another one that bindings are made with, or the CATID in braces; without regard to case. */
 export function findEventType(name: string): EventType | undefined {
-  const wanted = name.toLowerCase();
   const event = findEvent(name);
-  return EVENT_TYPES.find(
-    (type) => type.event === event || type.names.some((known) => known.toLowerCase() === wanted),
-  );
+  const guid = name.toUpperCase();
+  return EVENT_TYPES.find((type) => type.event === event || type.guid === guid);
 }
 
 /**

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { importCommand } from "../../../src/cli/import.ts";
 import { smtpregCommand } from "../../../src/cli/smtpreg.ts";
 import { loadConfig } from "../../../src/config/load.ts";
+import { EVENT_TYPES } from "../../../src/events/event-types.ts";
 import { type CommandRun, runInProcess } from "../../support/command.ts";
 
 const METABASE = fileURLToPath(new URL("../../fixtures/metabase/MetaBase.xml", import.meta.url));
@@ -147,6 +148,21 @@ describe("a listing of /enum", () => {
     const listing = await put("enum.txt", Buffer.from(`\ufeff${out.replaceAll("\n", "\r\n")}`, "utf16le"));
     expect((await run("import", listing)).code).toBe(0);
     expect((await loadConfig(file)).bindings).toEqual(before);
+  });
+
+  test("with a binding of every event brings them all back", async () => {
+    const all = EVENT_TYPES.map(({ event }) => ({
+      event,
+      displayName: `of ${event}`,
+      sinkClass: "OnArrival.AddHeader",
+    }));
+    await put("onarrival.yaml", JSON.stringify({ bindings: all }));
+    const { out } = await run("smtpreg", "/enum");
+    await rm(file);
+    expect((await run("import", await put("enum.txt", out))).code).toBe(0);
+    expect((await loadConfig(file)).bindings.map(({ event, displayName }) => [event, displayName])).toEqual(
+      all.map(({ event, displayName }) => [event, displayName]),
+    );
   });
 
   test("with a binding of an instance that is not here says so", async () => {

@@ -4,6 +4,8 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { smtpregCommand } from "../../../src/cli/smtpreg.ts";
 import { loadConfig } from "../../../src/config/load.ts";
+import { EVENTS } from "../../../src/events/catalog.ts";
+import { EVENT_TYPES } from "../../../src/events/event-types.ts";
 import type { BindingSettings } from "../../../src/config/schema.ts";
 import { type CommandRun, runInProcess } from "../../support/command.ts";
 
@@ -166,6 +168,28 @@ describe("wrong use", () => {
     expect(set.err).toContain("bindings[0].sourceProperties.Colour: unknown key");
     expect(await readFile(file, "utf8")).toBe(before);
   });
+});
+
+test.each(
+  EVENT_TYPES.flatMap(({ event, guid, names }) =>
+    [...new Set([event, guid, ...names])].map((name) => [name, event] as const),
+  ),
+)("%s names the event %s in any case, for smtpreg and in the file", async (name, event) => {
+  const added = await smtpreg("/add", "1", name.toUpperCase(), "Any", "OnArrival.AddHeader", "", "9");
+  expect([added.code, added.out]).toEqual([0, expect.stringContaining("** SUCCESS **")]);
+  expect((await bindings()).map((binding) => binding.event)).toEqual([event]);
+  await writeFile(
+    file,
+    JSON.stringify({
+      bindings: [{ event: name.toLowerCase(), displayName: "Any", sinkClass: "OnArrival.AddHeader" }],
+    }),
+  );
+  expect((await smtpreg("/remove", "1", name.toLowerCase(), "Any")).code).toBe(0);
+  expect(await bindings()).toEqual([]);
+});
+
+test("every event of the catalog has an event type", () => {
+  expect(EVENT_TYPES.map(({ event }) => event).toSorted()).toEqual(Object.keys(EVENTS).toSorted());
 });
 
 describe("several virtual servers", () => {
