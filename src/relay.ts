@@ -7,6 +7,7 @@ import { type ControlServer, startControlServer } from "./admin/control-server.t
 import { type Audience, watchedRecorder, watchedRunner } from "./composition/audience.ts";
 import { authenticateSinks } from "./composition/authentication.ts";
 import { type ConfiguredBinding, loadBindings, scriptsBoundAnew } from "./composition/bindings.ts";
+import { Categorizers } from "./composition/categorizer.ts";
 import { EffectWriter } from "./composition/effect-recorder.ts";
 import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { openPropertyIds } from "./composition/property-id-file.ts";
@@ -191,6 +192,7 @@ class RunningRelay implements Relay {
     await this.#observation?.closeLogs();
     await this.#servers.close();
     this.#lock?.release();
+    this.#lock = undefined;
   }
 
   /** What changes the set of virtual servers, or what they do, comes one after the other. */
@@ -230,6 +232,7 @@ class RunningRelay implements Relay {
       log,
     });
     const shared: SharedParts = {
+      categorizers: new Categorizers(this.#clock, this.#log),
       protocolSinks: this.#protocolSinks,
       transportSinks: this.#transportSinks,
       firings,

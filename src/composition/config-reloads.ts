@@ -1,6 +1,6 @@
 // Reloads of a running service, one at a time: asked for by SIGHUP, or because the file has changed (watchConfig).
 import type { ConfigSource } from "../config/config-source.ts";
-import { watchFile } from "../config/file-watch.ts";
+import { type FileWatch, watchFile } from "../config/file-watch.ts";
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
@@ -31,6 +31,7 @@ export function followConfig(parts: ConfigReloadParts): ConfigReloads {
     const config = await source.load();
     await parts.reload(config);
     isWatched = config.watchConfig;
+    watch();
   };
   const loadChanged = async (): Promise<void> => {
     if (!isWatched) return;
@@ -48,11 +49,26 @@ export function followConfig(parts: ConfigReloadParts): ConfigReloads {
       );
     });
   };
-  const watch = watchFile(source.file, parts.clock, () => inTurn(loadChanged));
+  const watches = new Map<string, FileWatch>();
+  const watch = (): void => {
+    const { files } = source;
+    for (const [file, known] of watches) {
+      if (files.includes(file)) continue;
+      known.close();
+      watches.delete(file);
+    }
+    for (const file of files)
+      if (!watches.has(file))
+        watches.set(
+          file,
+          watchFile(file, parts.clock, () => inTurn(loadChanged)),
+        );
+  };
+  watch();
   return {
     reload: () => inTurn(load),
     close() {
-      watch.close();
+      for (const known of watches.values()) known.close();
       return last;
     },
   };

@@ -7,6 +7,7 @@ import type { Firings } from "../events/firings.ts";
 import type { SmtpServerSettings } from "../smtp/server/settings.ts";
 import { createRetryPolicy } from "../transport/retry-policy.ts";
 import type { LiveTransportSettings } from "../transport/transport.ts";
+import type { Categorizers } from "./categorizer.ts";
 import { createServerMxLookup } from "./dns.ts";
 import type { Observation } from "./observation.ts";
 import type { ProtocolSinks } from "./protocol-sinks.ts";
@@ -24,6 +25,7 @@ export interface ServerPlan {
 }
 
 export interface PlanParts {
+  readonly categorizers: Categorizers;
   readonly protocolSinks: ProtocolSinks;
   readonly transportSinks: TransportSinks;
   readonly firings: Firings;
@@ -49,12 +51,13 @@ function liveSettings(
   config: Config,
   server: VirtualServerSettings,
   signers: Signers | undefined,
-  { protocolSinks, transportSinks, firings, observation, clock, log }: PlanParts,
+  { categorizers, protocolSinks, transportSinks, firings, observation, clock, log }: PlanParts,
 ): LiveTransportSettings {
   const flagsOf = transportSinks.domainFlags(server, firings).of;
   return {
     router: { ...routerSettings(server), flagsOf },
     retry: createRetryPolicy(retrySettings(server)),
+    categorizer: categorizers.of(config, server),
     reports: { ...server.reports, masquerade: masqueradeOf(server) },
     remoteCourier: createRemoteCouriers(
       server,

@@ -1,4 +1,4 @@
-// Where the configuration comes from: a file and the flags over it, read again for each reload.
+// Where the configuration comes from: a file, what it names to be read with it, and the flags over it; read again for each reload.
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -16,8 +16,10 @@ const NOT_THERE = "";
 export class ConfigSource {
   readonly #named: string | undefined;
   readonly #overrides: ConfigOverrides;
-  /** Of the text that was last loaded, whether it was valid or not. */
-  #digest: string | undefined;
+  /** Of the texts that were last loaded, whether they were valid or not, by file. */
+  #digests: ReadonlyMap<string, string> = new Map();
+  /** Directories of categorizers that the last valid configuration names. */
+  #namedFiles: readonly string[] = [];
 
   constructor(named: string | undefined, overrides: ConfigOverrides) {
     this.#named = named;
@@ -29,21 +31,35 @@ export class ConfigSource {
     return findConfigFile(this.#named) ?? path.resolve(DEFAULT_CONFIG_FILE);
   }
 
+  /** All files whose changes are changes of the configuration. */
+  get files(): readonly string[] {
+    return [this.file, ...this.#namedFiles];
+  }
+
   async load(): Promise<Config> {
     // Taken before the text is read: what is written in between is a change once more.
-    this.#digest = await digestOf(this.file);
-    return loadConfig(findConfigFile(this.#named), this.#overrides);
+    const before = await digestsOf(this.files);
+    this.#digests = before;
+    const config = await loadConfig(findConfigFile(this.#named), this.#overrides);
+    const named = config.virtualServers.flatMap(({ categorizer }) => categorizer?.file ?? []);
+    this.#namedFiles = [...new Set(named)];
+    this.#digests = new Map([...(await digestsOf(this.#namedFiles)), ...before]);
+    return config;
   }
 
   /** What became of the file since it was loaded. */
   async compare(): Promise<"same" | "changed" | "gone"> {
-    const digest = await digestOf(this.file);
-    if (digest === this.#digest) return "same";
-    if (digest !== NOT_THERE) return "changed";
-    this.#digest = digest;
+    const digests = await digestsOf(this.files);
+    const changed = this.files.filter((file) => digests.get(file) !== this.#digests.get(file));
+    if (changed.length === 0) return "same";
+    if (digests.get(this.file) !== NOT_THERE) return "changed";
+    this.#digests = digests;
     return "gone";
   }
 }
+
+const digestsOf = async (files: readonly string[]): Promise<Map<string, string>> =>
+  new Map(await Promise.all(files.map(async (file) => [file, await digestOf(file)] as const)));
 
 async function digestOf(file: string): Promise<string> {
   if (!existsSync(file)) return NOT_THERE;

@@ -6,7 +6,8 @@ import path from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { checkInherited, inherit, knownSchema, placeIssues } from "./inheritance.ts";
-import { readPassword, readText } from "./named-files.ts";
+import { type DirectoryFile, readDirectoryFile } from "./directory-file.ts";
+import { readPassword, readText, resolveLdap } from "./named-files.ts";
 import { describeIssues, describeSyntax, formatPath, type Source } from "./problems.ts";
 import {
   configSchema,
@@ -90,7 +91,12 @@ const invalid = (problems: readonly string[]): OnArrivalError =>
 
 async function resolveSettings(checked: CheckedConfig, base: string, prefix: string): Promise<Config> {
   const problems: string[] = [];
+  const directoryFiles = new Map<string, DirectoryFile>();
   for (const [index, server] of checked.virtualServers.entries()) {
+    const directoryFile = await resolveCategorizer(server, base, (where, why) =>
+      problems.push(`${prefix}${formatPath(["virtualServers", index, "categorizer", ...where])}: ${why}`),
+    );
+    if (directoryFile !== undefined) directoryFiles.set(server.name, directoryFile);
     await resolveDelivery(server.delivery, base, (where, why) =>
       problems.push(`${prefix}${formatPath(["virtualServers", index, "delivery", ...where])}: ${why}`),
     );
@@ -130,7 +136,22 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
       ...(checked.tracking.folder !== undefined && { folder: path.resolve(base, checked.tracking.folder) }),
     },
     bindings: completeBindings(checked.bindings, base),
+    directoryFiles,
   };
+}
+
+async function resolveCategorizer(
+  { categorizer, domains }: CheckedConfig["virtualServers"][number],
+  base: string,
+  report: (where: readonly (string | number)[], why: string) => void,
+): Promise<DirectoryFile | undefined> {
+  if (categorizer?.ldap !== undefined)
+    await resolveLdap(categorizer.ldap, base, (where, why) => report(["ldap", ...where], why));
+  if (categorizer?.file === undefined) return undefined;
+  categorizer.file = path.resolve(base, categorizer.file);
+  return readDirectoryFile(categorizer.file, domains.default ?? domains.local[0] ?? "localhost", (why) =>
+    report(["file"], why),
+  );
 }
 
 /** Paths become absolute; passwords and certificates of authorities are read now, so that a bad file is told at once. */

@@ -67,7 +67,10 @@ function where(source: Source | undefined, at: Position | undefined): string {
 function knownKeys(schema: z.core.JSONSchema.JSONSchema, path: Path): string[] {
   let node: z.core.JSONSchema.JSONSchema | undefined = schema;
   for (const step of path) {
-    const next: unknown = typeof step === "number" ? node?.items : node?.properties?.[String(step)];
+    const next: unknown =
+      typeof step === "number"
+        ? node?.items
+        : (node?.properties?.[String(step)] ?? node?.additionalProperties);
     node = isSchema(next) ? next : undefined;
   }
   return Object.keys(node?.properties ?? {});

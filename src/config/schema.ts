@@ -5,6 +5,7 @@ import { SCRIPT_SINK_CLASS } from "../events/binding.ts";
 import { EVENTS } from "../events/catalog.ts";
 import { dnsSchema } from "./authentication-schema.ts";
 import { bindingSchema } from "./binding-schema.ts";
+import type { DirectoryFile } from "./directory-file.ts";
 import { capabilitySettings } from "./capability-schema.ts";
 import { mailMsg } from "./mail-msg-schema.ts";
 import { admin, tracking } from "./observe-schema.ts";
@@ -21,6 +22,14 @@ const store = z.strictObject({
   memoryBudget: size(MIB)
     .default(64 * MIB)
     .meta(restart("Message bytes kept in memory; beyond it they are read from disk.", { unit: "bytes" })),
+  messagesInMemory: count(100, 1_000_000)
+    .default(10_000)
+    .meta(
+      restart(
+        "With more messages in a server's queues, those that wait are kept on disk only until they are due.",
+        { unit: "messages" },
+      ),
+    ),
   minFreeBytes: size()
     .default(64 * MIB)
     .meta(restart("Free space below which mail is refused with 452.", { unit: "bytes" })),
@@ -280,4 +289,8 @@ export type VirtualServerSettings = z.output<typeof virtualServerSchema>;
 export type CheckedBinding = z.output<typeof bindingSchema>;
 /** A binding as loaded: it has an id and a name. */
 export type BindingSettings = CheckedBinding & { id: string; displayName: string };
-export type Config = Omit<CheckedConfig, "bindings"> & { bindings: BindingSettings[] };
+export type Config = Omit<CheckedConfig, "bindings"> & {
+  bindings: BindingSettings[];
+  /** What `categorizer.file` holds, by name of the virtual server. */
+  directoryFiles: ReadonlyMap<string, DirectoryFile>;
+};

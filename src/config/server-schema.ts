@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { DEFAULT_KEYWORDS, KEYWORDS, OUTBOUND_KEYWORDS } from "../core/esmtp-keywords.ts";
 import { signingSchema } from "./authentication-schema.ts";
+import { categorizerSchema } from "./categorizer-schema.ts";
 import { deliverySchema } from "./delivery-schema.ts";
 import { domainsSchema, relaySchema } from "./domain-schema.ts";
 import { protocolLog } from "./observe-schema.ts";
@@ -348,6 +349,7 @@ export const virtualServerSchema = z
       })
       .prefault({})
       .meta(live("Programs in front of this service.")),
+    categorizer: categorizerSchema,
     delivery: deliverySchema
       .prefault({})
       .meta(live("Where remote mail goes; neither smartHost nor mx: everything goes to Drop.")),

@@ -1,5 +1,6 @@
 // Step 5: resolves the sender and the recipients of a message by the directory and the sinks of OnCategorize (REFERENCE 4.2.6, 4.3).
 import type { Envelope } from "../../core/envelope.ts";
+import { describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { messageStatus } from "../../core/status.ts";
 import type { CategorizeSubject } from "../../events/categorize-contexts.ts";
@@ -63,9 +64,23 @@ export class Categorizer {
     return events !== undefined && (this.#live !== undefined || !events.chain().isEmpty);
   }
 
-  /** What is being asked of the directory before goes on to its end. */
+  /** Messages that ask another directory than the new one wait for their retry. */
   use(live: LiveCategorizer | undefined): void {
+    const before = this.#live;
     this.#live = live;
+    if (before !== undefined && before.directory !== live?.directory) this.#close(before.directory);
+  }
+
+  close(): void {
+    this.use(undefined);
+  }
+
+  #close(directory: Directory): void {
+    directory
+      .close()
+      .catch((thrown: unknown) =>
+        this.#parts.log.warn({ error: describeError(thrown) }, "a directory could not be closed"),
+      );
   }
 
   async run(message: QueuedMessage, content: Content): Promise<SubmissionVerdict | CategorizedVerdict> {

@@ -1,5 +1,5 @@
 // The directory of a file of aliases, users and lists: all in memory, read anew with the configuration.
-import { domainOf } from "../../core/address.ts";
+import { domainOf, localPartOf } from "../../core/address.ts";
 import type {
   DirectoryAnswer,
   DirectoryEntry,
@@ -41,6 +41,13 @@ export interface FileDirectoryContent {
   readonly lists: Readonly<Record<string, FileList>>;
 }
 
+/** Domains that are further names of another one. */
+export interface AliasDomains {
+  readonly alias: readonly string[];
+  readonly standsFor: string;
+}
+
+const NO_ALIAS_DOMAINS: AliasDomains = { alias: [], standsFor: "" };
 const UNKNOWN: DirectoryAnswer = { kind: "unknown" };
 const NOT_MINE: DirectoryAnswer = { kind: "not-mine" };
 
@@ -48,10 +55,16 @@ export class FileDirectory implements Directory {
   readonly #entries = new Map<string, DirectoryAnswer>();
   readonly #lists: ReadonlySet<string>;
   readonly #domains: ReadonlySet<string>;
+  readonly #aliasDomains: AliasDomains;
 
   /** `domains`: those whose addresses are all in the file, in lower case. */
-  constructor({ aliases, users, lists }: FileDirectoryContent, domains: readonly string[]) {
+  constructor(
+    { aliases, users, lists }: FileDirectoryContent,
+    domains: readonly string[],
+    aliasDomains: AliasDomains = NO_ALIAS_DOMAINS,
+  ) {
     this.#domains = new Set(domains);
+    this.#aliasDomains = aliasDomains;
     this.#lists = new Set(
       Object.entries(lists).flatMap(([address, list]) => [address, ...list.aliases].map(keyOf)),
     );
@@ -72,9 +85,12 @@ export class FileDirectory implements Directory {
   }
 
   #find({ value }: DirectoryQuery): DirectoryAnswer {
-    const found = this.#entries.get(keyOf(value));
-    if (found !== undefined) return found;
-    return this.#domains.has(domainOf(value)) ? UNKNOWN : NOT_MINE;
+    const domain = domainOf(value);
+    const { alias, standsFor } = this.#aliasDomains;
+    const found =
+      this.#entries.get(keyOf(value)) ??
+      (alias.includes(domain) ? this.#entries.get(keyOf(`${localPartOf(value)}@${standsFor}`)) : undefined);
+    return found ?? (this.#domains.has(domain) ? UNKNOWN : NOT_MINE);
   }
 
   #add(address: string, aliases: readonly string[], entry: DirectoryEntry): void {

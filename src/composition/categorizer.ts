@@ -1,0 +1,72 @@
+// The directories of the categorizer, made of the configuration. What did not change stays as it is, connections and answers included.
+import type { Config, VirtualServerSettings } from "../config/schema.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { LiveCategorizer } from "../transport/categorizer/categorizer.ts";
+import type { Directory } from "../transport/categorizer/directory.ts";
+import { DirectoryChain } from "../transport/categorizer/directory-chain.ts";
+import { FileDirectory } from "../transport/categorizer/file-directory.ts";
+import { createLdapDirectory } from "../transport/categorizer/ldap-directory.ts";
+import { defaultDomainOf } from "./settings.ts";
+
+export class Categorizers {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  /** By virtual server, with what they were made of. */
+  readonly #made = new Map<string, { readonly of: string; readonly live: LiveCategorizer }>();
+
+  constructor(clock: Clock, log: Logger) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Undefined when the server has none. */
+  of(config: Config, server: VirtualServerSettings): LiveCategorizer | undefined {
+    const { categorizer, domains, name } = server;
+    if (categorizer === undefined) return undefined;
+    const file = config.directoryFiles.get(name);
+    const of = JSON.stringify([categorizer, domains, file]);
+    const known = this.#made.get(name);
+    if (known?.of === of) return known.live;
+    const { unknown, maxDepth, maxRecipients, batchSize } = categorizer;
+    const directory = this.#directory(config, server, categorizer);
+    const live: LiveCategorizer = {
+      settings: { unknown, maxDepth, maxRecipients, batchSize },
+      directory: {
+        resolve: (queries, attributes) => directory.resolve(queries, attributes),
+        close: () => {
+          // A server that is stopped may be started again.
+          if (this.#made.get(name)?.live === live) this.#made.delete(name);
+          return directory.close();
+        },
+      },
+    };
+    this.#made.set(name, { of, live });
+    return live;
+  }
+
+  #directory(
+    config: Config,
+    server: VirtualServerSettings,
+    { ldap, ...settings }: NonNullable<VirtualServerSettings["categorizer"]>,
+  ): Directory {
+    const first = defaultDomainOf(server);
+    const { local, alias } = server.domains;
+    const domains = settings.domains ?? [...new Set([first, ...local, ...alias])];
+    const directories: Directory[] = [];
+    const file = config.directoryFiles.get(server.name);
+    if (file !== undefined) directories.push(new FileDirectory(file, domains, { alias, standsFor: first }));
+    if (ldap !== undefined)
+      directories.push(
+        createLdapDirectory({
+          settings: ldap,
+          domains,
+          clock: this.#clock,
+          log: this.#log.child({ server: server.name }),
+          random: Math.random,
+        }),
+      );
+    const [only] = directories;
+    return only !== undefined && directories.length === 1 ? only : new DirectoryChain(directories);
+  }
+}

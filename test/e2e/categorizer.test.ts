@@ -1,0 +1,86 @@
+// The categorizer in the running service: a file of aliases, users and lists, a sink, reports, reloads.
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { startCaptureServer } from "../support/capture-server.ts";
+import { eventually } from "../support/eventually.ts";
+import { startService } from "../support/service.ts";
+import { serviceConfig } from "../support/service-config.ts";
+import { plainMessage, send } from "../support/smtp-client.ts";
+
+const SAMPLE = fileURLToPath(new URL("../../docs/sinks/outside-copy.ts", import.meta.url));
+const FILE = "_directory.yaml";
+
+const DIRECTORY = `aliases:
+  info: ann
+users:
+  ann: { aliases: [ann.lee@corp.example], forwardTo: ann@home.example, keepCopy: true }
+  boss:
+  small: { maxReceive: 100B }
+lists:
+  staff:
+    members: [ann, eve@far.example, staff]
+    owner: boss
+    acceptFrom: ["*@corp.example", partner@far.example]
+`;
+
+test("lists, forwards, limits and copies, and live changes of the file", async () => {
+  await using hop = await startCaptureServer();
+  await using service = await startService({
+    scripts: { [FILE]: DIRECTORY },
+    config: serviceConfig({
+      smartHostPort: hop.port,
+      localDomains: ["corp.example"],
+      server: { categorizer: { file: `scripts/${FILE}`, unknown: "fail" } },
+      bindings: [
+        {
+          displayName: "outside",
+          event: "OnCategorize",
+          sinkClass: SAMPLE,
+          sinkProperties: { domain: "corp.example" },
+        },
+      ],
+      file: { tracking: { enabled: true } },
+    }),
+  });
+  const drop = async (): Promise<string[]> =>
+    (await service.drop()).map(({ content }) => content.toString("latin1"));
+  const from = "partner@far.example";
+  await send(service.port, {
+    from,
+    to: ["staff@corp.example", "info@corp.example"],
+    data: plainMessage("one"),
+  });
+  const [outside] = await hop.received(1);
+  expect(outside?.to.toSorted()).toEqual(["ann@home.example", "eve@far.example"]);
+  expect(outside?.content.includes("X-Sent-Outside: yes")).toBe(true);
+  expect(outside?.from).toBe("boss@corp.example");
+  await eventually(async () => (await drop()).length === 1, { what: "the copy that ann keeps" });
+  expect((await drop())[0]).toContain("x-receiver: ann@corp.example");
+
+  // Refused by the list, too large, unknown: one report with the reason of each.
+  const stranger = "stranger@far.example";
+  const to = ["staff@corp.example", "small@corp.example", "nobody@corp.example"];
+  await send(service.port, { from: stranger, to, data: plainMessage("two") });
+  const report = (await hop.received(2))[1]?.content.toString("latin1");
+  for (const status of ["5.7.1", "5.3.4", "5.1.1"]) expect(report).toContain(`Status: ${status}`);
+
+  // A file that is wrong changes nothing and is told by line; one that is right is live.
+  const file = path.join(service.scriptsFolder, FILE);
+  await writeFile(file, DIRECTORY.replace("owner: boss", "owner: 'no address'"));
+  await eventually(() => service.log.some((line) => line.includes("reload refused")), {
+    what: "the refusal",
+  });
+  expect(service.log.findLast((line) => line.includes("reload refused"))).toContain(
+    `${FILE}:10:12 lists.staff.owner: must be an address`,
+  );
+  await writeFile(file, DIRECTORY.replace("eve@far.example", "adam@far.example"));
+  await eventually(() => service.log.some((line) => line.includes("configuration reloaded")), {
+    what: "the reload",
+  });
+  await send(service.port, { from, to: ["staff@corp.example"], data: plainMessage("three") });
+  await eventually(() => hop.messages.some(({ to: [first] }) => first === "adam@far.example"), {
+    what: "the new member",
+  });
+});
