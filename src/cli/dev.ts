@@ -2,6 +2,8 @@
 import { copyFile, mkdir, rename } from "node:fs/promises";
 import path from "node:path";
 import { Command } from "commander";
+import type { Config } from "../config/schema.ts";
+import { serverFolders } from "../config/server-folders.ts";
 import { systemClock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -44,17 +46,24 @@ async function dev(output: Output, options: Options): Promise<void> {
       return besideConsole(createServiceLogger({ level: "warn", format: "pretty" }, 2));
     },
     audience: shown,
-    ready: async ({ addresses }, { mailroot, scripts }) => {
+    ready: async ({ addresses }, config) => {
+      const { scripts } = config;
       await shown.flush();
       output.out(
         options.json === true
           ? `${JSON.stringify({ event: "ready", addresses, scripts: scripts.folder })}\n`
           : `onarrival ready on ${addresses.join(", ")}; scripts in ${scripts.folder}; Ctrl-C ends\n`,
       );
-      for (const file of options.send ?? []) await pickUp(file, path.join(mailroot, "Pickup"));
+      for (const file of options.send ?? []) await pickUp(file, pickupOf(config));
     },
   });
   await shown.flush();
+}
+
+/** Of the first virtual server. */
+function pickupOf(config: Config): string {
+  const [first] = config.virtualServers;
+  return first === undefined ? path.join(config.mailroot, "Pickup") : serverFolders(config, first).pickup;
 }
 
 /** What the log says of scripts stands in the console already. */

@@ -6,6 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ServerPlan } from "./server-plan.ts";
+import { strayMailroots } from "./stray-mailroots.ts";
 import { type SharedParts, VirtualServer } from "./virtual-server.ts";
 
 export interface ServerSetParts {
@@ -72,6 +73,11 @@ export class ServerSet {
       const entry = this.#enter(settings.name, serverFolders(config, settings));
       if (settings.autoStart) entry.server = await this.#open(settings, config);
     }
+    for (const mailroot of await strayMailroots(config))
+      this.#parts.log.warn(
+        { mailroot },
+        "no virtual server has this mailroot: what waits there is not delivered; name it as `mailroot` of one",
+      );
   }
 
   /** Goes on with what an earlier run left unfinished. */

@@ -108,6 +108,12 @@ export class VirtualServer {
   async begin(): Promise<void> {
     const recovery = begun(this.#recovery);
     this.#recovery = undefined;
+    const ofOthers = recovery.messages.filter(({ origin }) => origin.server !== this.name).length;
+    if (ofOthers > 0)
+      this.#parts.log.warn(
+        { server: this.name, messages: ofOthers },
+        "messages that came by another virtual server are in this mailroot: they go the way of this one",
+      );
     this.transport.resume(recovery);
     this.#pickup = this.#createPickup(recovery);
     await this.#pickup.start();
@@ -213,7 +219,6 @@ export class VirtualServer {
     const committed = new Set(recovery.messages.map((message) => message.id));
     return createPickup({
       folder: this.folders.pickup,
-      server: this.name,
       claimFolder: claimFolder(this.folders),
       parseAddresses: (raw) => parseAddressList(raw).map((mailbox) => mailbox.address),
       defaultDomain: () => this.#defaultDomain,

@@ -207,6 +207,22 @@ describe("a reload", () => {
 });
 
 describe("a start", () => {
+  test("tells of a mailroot that no virtual server has", async () => {
+    const running = await start(fileOf(INNER));
+    const warnings = (): unknown[] =>
+      running.log.flatMap(({ text, mailroot }) =>
+        text.startsWith("no virtual server has") ? [mailroot] : [],
+      );
+    expect(warnings()).toEqual([]);
+    await mkdir(path.join(running.mailroot, "gone", "Queue"), { recursive: true });
+    await running.relay.stop();
+    const config = await loadConfig(path.join(path.dirname(running.mailroot), "onarrival.yaml"));
+    const log: Line[] = [];
+    const again = await startRelay(config, linesTo(log), systemClock);
+    await again.stop();
+    expect(log).toContainEqual(expect.objectContaining({ mailroot: path.join(running.mailroot, "gone") }));
+  });
+
   test("fails when one of the addresses is taken, and holds nothing afterwards", async () => {
     const running = await start(fileOf(INNER));
     const other = fileOf(OUTER, `{ name: b, listen: ["127.0.0.1:${await portOf(running, "inner")}"] }`);
