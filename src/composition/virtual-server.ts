@@ -220,8 +220,9 @@ export class VirtualServer {
     return createPickup({
       folder: this.folders.pickup,
       claimFolder: claimFolder(this.folders),
-      parseAddresses: (raw) => parseAddressList(raw).map((mailbox) => mailbox.address),
+      server: this.name,
       defaultDomain: () => this.#defaultDomain,
+      parseAddresses: (raw) => parseAddressList(raw).map((mailbox) => mailbox.address),
       nextId: store.nextId,
       createSpool: () => store.createSpoolFile(),
       submit: this.transport.accept,
@@ -233,13 +234,13 @@ export class VirtualServer {
   }
 }
 
-/** The part of something that has a start. */
 /** In the Queue, which the lock of the store guards; a Pickup elsewhere may be on another volume, out of which no file can be renamed. */
 function claimFolder({ pickup, queue }: ServerFolders): string {
   if (path.dirname(pickup) === path.dirname(queue)) return path.join(queue, "pickup");
   return path.join(pickup, `.claimed-${createHash("sha256").update(queue).digest("hex").slice(0, 16)}`);
 }
 
+/** The part of something that has a start. */
 export function begun<Part>(part: Part | undefined): Part {
   if (part === undefined)
     throw new OnArrivalError("INTERNAL", "a part of the service was used before it was there");
