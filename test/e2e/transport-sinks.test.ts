@@ -8,9 +8,10 @@ import { startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { plainMessage, send } from "../support/smtp-client.ts";
 import { tempFolder } from "../support/temp-folder.ts";
+import { trackedLines } from "../support/tracking.ts";
 
 const sink = (event: string, body: string): string =>
-  `import { defineSink, messageStatus } from "onarrival";
+  `import { defineSink, domainFlag, messageStatus } from "onarrival";
 export default defineSink({ event: "${event}", onEvent(subject, { properties, log }) { ${body} } });`;
 
 const SINKS = {
@@ -66,4 +67,57 @@ test("a sink of DnsResolver, bound by its other name, says where a domain is", a
   await send(service.port, { from: "a@example.net", to: ["b@far.example"], data: plainMessage("found") });
   const [message] = await hop.received(1);
   expect(message?.content.toString("latin1")).toContain("found");
+});
+
+const SYSTEM_SINKS = {
+  MaxMsgSize: `if (subject.sender === "scanner@example.org") subject.limit = 100_000;`,
+  MsgTrackLog: `subject.more = { ...subject.more, shift: properties.text("shift", "") };
+    subject.isWritten = subject.step !== "started";`,
+  GetAuxDomainInfoFlags: `if (subject.domain === "alias.example") subject.flags |= domainFlag.alias;
+    if (subject.domain === "open.example") subject.flags |= domainFlag.relayAllowed;`,
+  Log: `if (subject.name === "configurationReloaded") { log.info({ id: subject.id }, "seen by a sink"); subject.isWritten = false; }`,
+};
+
+test("limits of size, tracking records, flags of domains and the event log have their sinks, each by its binding", async () => {
+  await using folder = await tempFolder("system-sinks");
+  await using hop = await startCaptureServer();
+  const bindings = await Promise.all(
+    Object.entries(SYSTEM_SINKS).map(async ([event, body]) => {
+      const sinkClass = join(folder.path, `${event}.ts`);
+      await writeFile(sinkClass, sink(event === "Log" ? "EventLog" : event, body));
+      return { displayName: event, event, sinkClass, sinkProperties: { Shift: "night" } };
+    }),
+  );
+  const config = (more: object): Record<string, unknown> =>
+    serviceConfig({
+      smartHostPort: hop.port,
+      server: { limits: { maxMessageSize: "2KiB" }, relay: { networks: [] } },
+      file: { tracking: { enabled: true }, ...more },
+      bindings,
+    });
+  await using service = await startService({ config: config({}) });
+  const large = plainMessage("scanned", "x".repeat(500).concat("\r\n").repeat(20));
+  const from = "scanner@example.org";
+  await send(service.port, { from, to: "user@alias.example", data: large });
+  await expect(
+    send(service.port, { from: "b@c.example", to: "user@alias.example", data: large }),
+  ).rejects.toThrow("552");
+  await expect(send(service.port, { from, to: "user@other.example", data: large })).rejects.toThrow("550");
+  const [file] = await service.dropped(1);
+  expect(file?.content.toString("latin1")).toContain("x-receiver: user@alias.example");
+  await send(service.port, { from, to: "user@open.example", data: plainMessage("open") });
+  await hop.received(1);
+
+  await service.writeConfig(config({ log: { level: "debug" } }));
+  await service.logged(/seen by a sink/);
+  expect(service.log.some((line) => line.includes("configuration reloaded"))).toBe(false);
+  const lines = await eventually(
+    async () => {
+      const tracked = await trackedLines(join(service.mailroot, "Tracking"));
+      return tracked.some(({ step }) => step === "relayed") && tracked;
+    },
+    { what: "the tracked delivery" },
+  );
+  expect(lines.filter(({ step }) => step === "started")).toEqual([]);
+  expect(lines.map((line) => line["shift"])).toEqual(lines.map(() => "night"));
 });
