@@ -63,7 +63,7 @@ export class VirtualServer {
 
   constructor(parts: VirtualServerParts) {
     const { name, folders, nextId, clock, log } = parts;
-    const { segmentSize, ...settings } = parts.store;
+    const { segmentSize, messagesInMemory: _, ...settings } = parts.store;
     this.name = name;
     this.folders = folders;
     this.#parts = parts;
@@ -175,6 +175,7 @@ export class VirtualServer {
         },
         maxSubmissions: MAX_SUBMISSIONS,
         maxLocalDeliveries: MAX_LOCAL_DELIVERIES,
+        maxInMemory: store.messagesInMemory,
         residentBytes: store.memoryBudget,
         sweepMs: SWEEP_MS,
       },
@@ -216,7 +217,7 @@ export class VirtualServer {
   #createPickup(recovery: Recovery): Pickup {
     const { clock, log } = this.#parts;
     const store = this.#store;
-    const committed = new Set(recovery.messages.map((message) => message.id));
+    const committed = new Set([...recovery.messages.map((message) => message.id), ...recovery.later]);
     return createPickup({
       folder: this.folders.pickup,
       claimFolder: claimFolder(this.folders),

@@ -3,17 +3,23 @@ import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Content } from "../message/content.ts";
 import { restoreContent } from "./content-layout.ts";
 import type { Entry, Place } from "./message-index.ts";
-import { parseMessageJson, parseStateJson } from "./record-json.ts";
+import { type StoredRecord, parseMessageJson, parseStateJson } from "./record-json.ts";
 import type { RecordReader } from "./record-reader.ts";
 import type { RecoveredMessage } from "./store-driver.ts";
 
-/** Envelope and last state. Undefined: it has ended. */
-export async function readMessage(reader: RecordReader, entry: Entry): Promise<RecoveredMessage | undefined> {
+/** Envelope and last state. Undefined: it has ended. `isInOrder`: the next one is asked for soon. */
+export async function readMessage(
+  reader: RecordReader,
+  entry: Entry,
+  isInOrder: boolean,
+): Promise<RecoveredMessage | undefined> {
   const { id, message, state, unlandedState } = entry;
   if (message === undefined) return undefined;
-  const { origin, envelope, state: copied } = parseMessageJson((await reader.read(message)).json);
+  const read = (place: Place): Promise<StoredRecord> =>
+    isInOrder ? reader.readAhead(place) : reader.read(place);
+  const { origin, envelope, state: copied } = parseMessageJson((await read(message)).json);
   if (unlandedState !== undefined) return { id, origin, envelope, state: unlandedState };
-  const saved = state === undefined ? copied : parseStateJson((await reader.read(state)).json).state;
+  const saved = state === undefined ? copied : parseStateJson((await read(state)).json).state;
   return { id, origin, envelope, state: saved };
 }
 

@@ -267,7 +267,7 @@ class Scan {
     const entries = ids.flatMap((id) => this.#living.get(id) ?? []);
     const messages: RecoveredMessage[] = [];
     for (let at = 0; at < entries.length; at += READS_AT_ONCE) {
-      const read = entries.slice(at, at + READS_AT_ONCE).map((entry) => readMessage(reader, entry));
+      const read = entries.slice(at, at + READS_AT_ONCE).map((entry) => readMessage(reader, entry, true));
       for (const message of await Promise.all(read)) if (message !== undefined) messages.push(message);
     }
     return messages;

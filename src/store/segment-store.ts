@@ -215,8 +215,8 @@ export class SegmentStore implements StoreDriver {
     );
   }
 
-  reload(id: string): Promise<RecoveredMessage> {
-    return this.#read(id, (entry) => readMessage(this.#reader, entry));
+  reload(id: string, isInOrder = false): Promise<RecoveredMessage> {
+    return this.#read(id, (entry) => readMessage(this.#reader, entry, isInOrder));
   }
 
   #read<Found>(id: string, read: (entry: Entry) => Promise<Found | undefined>): Promise<Found> {

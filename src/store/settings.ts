@@ -29,5 +29,5 @@ export const DEFAULT_STORE_SETTINGS: StoreSettings = {
   minFreeBytes: 64 * MIB,
   diskSampleMs: 2000,
   inlineBytes: MIB,
-  recoverAtOnce: Number.POSITIVE_INFINITY,
+  recoverAtOnce: 1000,
 };

@@ -42,6 +42,13 @@ export class Deliveries {
     return this.#of.get(message) ?? NO_DELIVERIES;
   }
 
+  /** The one delivery of a message that waits in one queue, and is not attempted soon; nothing is written for it. */
+  resting(message: QueuedMessage): Delivery | undefined {
+    if (this.#parts.writes.has(message)) return undefined;
+    const [delivery, another] = this.of(message);
+    return another === undefined && delivery?.queue.isResting(delivery) === true ? delivery : undefined;
+  }
+
   /** Queues the recipients that wait; those in one of the deliveries that `stay` do already. */
   route(message: QueuedMessage, stay: readonly Delivery[] = NO_DELIVERIES): void {
     this.#of.set(message, stay);

@@ -1,4 +1,4 @@
-// Step 8: one queue per next hop. First in, first out; a next hop that cannot be reached is left alone for its retry interval.
+// Step 8: one queue per next hop. First in, first out by priority; a next hop that cannot be reached is left alone for its retry interval.
 import type { Clock } from "../core/clock.ts";
 import { type Reply, reply } from "../core/reply.ts";
 import { describeError } from "../core/errors.ts";
@@ -6,7 +6,9 @@ import type { LinkState } from "../events/router-contexts.ts";
 import type { Content } from "../message/content.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
 import { Alarm } from "./alarm.ts";
+import type { ParkedQueue } from "./parked-messages.ts";
 import type { QueuedMessage, RecipientRecord } from "./queued-message.ts";
+import { ReadyDeliveries } from "./ready-deliveries.ts";
 
 /** The recipients of one message that go to one next hop. */
 export interface Delivery {
@@ -59,20 +61,26 @@ export interface DestinationQueueParts {
   readonly linkChanged?: ((state: Omit<LinkState, "nextHop" | "flags">) => void) | undefined;
   /** How long an unreachable next hop is left alone, after so many failures in a row. */
   readonly retryDelayMs: (failures: number) => number;
+  /** Absent: all is in memory. */
+  readonly outside?: OutsideMemory | undefined;
 }
 
-/** Length of the used-up start of the array of ready deliveries at which it is cut off. */
-const CUT_LENGTH = 10_000;
+/** What waits for the next hop and is not in memory. */
+export interface OutsideMemory {
+  readonly parked: ParkedQueue;
+  /** Brings up to `wanted` of them to this queue; answers how many come, and calls `arrived` for each. */
+  fetch(wanted: number, arrived: () => void): number;
+}
+
+/** So many ready deliveries are worth having in memory: what comes behind them can be parked. */
+const ENOUGH_READY = 100;
+/** One that is due so soon is not worth parking. */
+const SOON_MS = 2000;
 
 export class DestinationQueue {
   readonly key: string;
   readonly #parts: DestinationQueueParts;
-  /** In order; those that were removed stay in their places, because taking them out of many thousands is slow. */
-  #ready: Delivery[] = [];
-  /** Index of the first delivery of #ready that was not taken yet. */
-  #head = 0;
-  /** Deliveries of #ready that wait. */
-  #readyCount = 0;
+  readonly #ready = new ReadyDeliveries();
   readonly #deferred = new Set<Delivery>();
   readonly #held = new Set<Delivery>();
   readonly #active = new Set<Delivery>();
@@ -82,6 +90,9 @@ export class DestinationQueue {
   lastFailure: Reply | undefined;
   #blockedUntil = 0;
   #stopped = false;
+  #frozen = false;
+  /** On the way to memory. */
+  #arriving = 0;
   readonly #alarm: Alarm;
 
   constructor(parts: DestinationQueueParts) {
@@ -97,16 +108,18 @@ export class DestinationQueue {
 
   /** How many deliveries are in which state. */
   get depth(): Record<"active" | "ready" | "deferred" | "held", number> {
+    const parked = this.#parts.outside?.parked;
     return {
       active: this.#active.size,
-      ready: this.#readyCount,
-      deferred: this.#deferred.size,
-      held: this.#held.size,
+      ready: this.#ready.size + this.#arriving + (parked?.readyCount ?? 0),
+      deferred: this.#deferred.size + (parked?.laterCount ?? 0),
+      held: this.#held.size + (parked?.held.count ?? 0),
     };
   }
 
   get isEmpty(): boolean {
-    return this.#active.size + this.#deferred.size + this.#held.size + this.#readyCount === 0;
+    const { active, ready, deferred, held } = this.depth;
+    return active + ready + deferred + held === 0;
   }
 
   /** When an unreachable next hop is tried again; 0 when it is not blocked. */
@@ -124,14 +137,13 @@ export class DestinationQueue {
       this.#alarm.atLatest(delivery.nextAttempt);
     } else {
       this.#makeReady(delivery);
-      this.#pump();
+      this.pump();
     }
   }
 
   #makeReady(delivery: Delivery): void {
     delivery.state = "ready";
     this.#ready.push(delivery);
-    this.#readyCount += 1;
   }
 
   /** Takes a waiting delivery out; false when its attempt is under way, or not recorded yet. */
@@ -139,12 +151,9 @@ export class DestinationQueue {
     if (delivery.state === "active") return false;
     this.#deferred.delete(delivery);
     this.#held.delete(delivery);
-    if (delivery.state === "ready") this.#readyCount -= 1;
+    const wasReady = delivery.state === "ready";
     delivery.state = "removed";
-    if (this.#ready.length - this.#head > 2 * this.#readyCount + CUT_LENGTH) {
-      this.#ready = this.#ready.slice(this.#head).filter(({ state }) => state === "ready");
-      this.#head = 0;
-    }
+    if (wasReady) this.#ready.removed(delivery);
     return true;
   }
 
@@ -172,19 +181,59 @@ export class DestinationQueue {
     this.#alarm.cancel();
   }
 
-  #pump(): void {
-    if (this.#stopped || this.blockedUntil > 0) return;
-    while (this.#readyCount > 0 && this.#courier.capacity > 0) {
-      const delivery = this.#ready[this.#head];
-      this.#head += 1;
-      if (this.#head >= this.#ready.length || this.#head > CUT_LENGTH) {
-        this.#ready = this.#ready.slice(this.#head);
-        this.#head = 0;
-      }
-      if (delivery?.state !== "ready") continue;
-      this.#readyCount -= 1;
-      this.#attempt(delivery);
+  /** No attempts until it is thawed; what is under way goes on. */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  /** All that nobody holds, now. */
+  force(): number {
+    for (const delivery of this.#deferred) {
+      this.#deferred.delete(delivery);
+      delivery.nextAttempt = undefined;
+      this.#makeReady(delivery);
     }
+    const waiting = this.#ready.size;
+    this.unblock();
+    return waiting;
+  }
+
+  thaw(): void {
+    this.#frozen = false;
+    this.pump();
+  }
+
+  get isFrozen(): boolean {
+    return this.#frozen;
+  }
+
+  /** Whether it is some time until the delivery is attempted. */
+  isResting({ state, nextAttempt }: Delivery): boolean {
+    if (state === "held") return true;
+    if (state === "deferred") return (nextAttempt ?? 0) > this.#parts.clock.now() + SOON_MS;
+    return state === "ready" && (this.#frozen || this.blockedUntil > 0 || this.#ready.size > ENOUGH_READY);
+  }
+
+  /** Gives the next hop what it takes now. */
+  pump(): void {
+    if (this.#stopped || this.#frozen || this.blockedUntil > 0) return;
+    while (this.#ready.size > 0 && this.#courier.capacity > 0) {
+      const delivery = this.#ready.take();
+      if (delivery !== undefined) this.#attempt(delivery);
+    }
+    const { outside } = this.#parts;
+    if (outside !== undefined && outside.parked.readyCount > 0) this.#fetch(outside);
+  }
+
+  /** As many as keep the next hop busy; of one that has failed, one to try it with. */
+  #fetch(outside: OutsideMemory): void {
+    const enough = this.#failures > 0 ? 1 : ENOUGH_READY / 2;
+    const wanted = enough - this.#ready.size - this.#arriving;
+    if (wanted <= 0 || (this.#failures > 0 && this.#active.size > 0)) return;
+    this.#arriving += outside.fetch(wanted, () => {
+      this.#arriving -= 1;
+      this.pump();
+    });
   }
 
   #attempt(delivery: Delivery): void {
@@ -229,7 +278,7 @@ export class DestinationQueue {
       this.#backOff(outcome.transient);
       this.#parts.attempted(delivery, { kind: "unreachable", reply: outcome.reply, remote: outcome.remote });
     }
-    this.#pump();
+    this.pump();
   }
 
   /** The next hop was not asked: the content could not be read, say. That is no reason to leave the next hop alone. */
@@ -241,7 +290,7 @@ export class DestinationQueue {
       reply: reply(451, "3.0", reason),
       remote: "",
     });
-    this.#pump();
+    this.pump();
   }
 
   #answersAgain(): void {
@@ -275,6 +324,6 @@ export class DestinationQueue {
       this.#deferred.delete(delivery);
       this.#makeReady(delivery);
     }
-    this.#pump();
+    this.pump();
   }
 }

@@ -14,19 +14,25 @@ export class MessageStates {
   readonly #log: Logger;
   /** What the store is told has to be in the record of steps before: a crash in between must not leave an end unrecorded. */
   readonly #whenKept: (go: () => void) => void;
+  /** The store has the message as it is now. */
+  readonly #saved: (message: QueuedMessage) => void;
   /** Changed again while their edits are on the way to the store. */
   readonly #changedMeanwhile = new Set<QueuedMessage>();
+  /** Edits on the way to the store. */
+  readonly #savings = new Map<QueuedMessage, Promise<void>>();
 
   constructor(
     store: StateStore,
     resident: ResidentContents,
     log: Logger,
     whenKept: (go: () => void) => void = (go) => go(),
+    saved: (message: QueuedMessage) => void = () => undefined,
   ) {
     this.#store = store;
     this.#resident = resident;
     this.#log = log;
     this.#whenKept = whenKept;
+    this.#saved = saved;
   }
 
   load(message: QueuedMessage): Content | Promise<Content> {
@@ -38,15 +44,27 @@ export class MessageStates {
       // Large edits are written before their state: a state saved now would be replaced by that older one.
       this.#changedMeanwhile.add(message);
     } else if (message.edits === "unsaved" && message.content !== undefined) {
-      void this.#saveEdits(message, message.content);
+      const saving = this.#saveEdits(message, message.content);
+      this.#savings.set(message, saving);
+      void saving.then(() => this.#savings.delete(message));
     } else {
       const state = formatState(message);
       this.#whenKept(() => {
         this.#store
           .saveState(message.id, state)
           .catch((thrown: unknown) => this.#failed(message, "state of a message could not be saved", thrown));
+        this.#saved(message);
       });
     }
+  }
+
+  /** As save; durable when it resolves. Throws STORE_FAILED. */
+  async settle(message: QueuedMessage): Promise<void> {
+    await this.#savings.get(message);
+    if (message.edits === "unsaved" && message.content !== undefined)
+      await this.#saveEdits(message, message.content);
+    await new Promise<void>((resolve) => this.#whenKept(resolve));
+    await this.#store.saveState(message.id, formatState(message), undefined, true);
   }
 
   /** Counts the content against the memory budget; beyond it the content is dropped. */
@@ -59,6 +77,12 @@ export class MessageStates {
     this.#resident.forget(message);
     if (message.edits === "none") message.content = undefined;
     else if (message.edits === "unsaved") this.save(message);
+  }
+
+  /** The store alone has the message from now on. */
+  release(message: QueuedMessage): void {
+    this.#resident.forget(message);
+    message.content = undefined;
   }
 
   /** The message is finished. */
@@ -89,6 +113,7 @@ export class MessageStates {
       await saved;
       message.edits = "none";
       if (!this.#resident.holds(message)) message.content = undefined;
+      this.#saved(message);
     } catch (thrown) {
       message.edits = "unsaved";
       this.#failed(message, "state of a message could not be saved", thrown);

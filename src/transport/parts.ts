@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
+import type { Categorizer } from "./categorizer/categorizer.ts";
 import type { DestinationQueue } from "./destination-queue.ts";
 import type { MessageSteps } from "./message-steps.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
@@ -17,17 +18,22 @@ import type { Submission } from "./submission.ts";
 export interface PipelineSettings {
   /** Messages whose sinks run at the same time; more wait. */
   readonly maxSubmissions: number;
+  /** Beyond so many, messages that wait are not kept in memory. */
+  readonly maxInMemory: number;
 }
 
 /** The queues of all next hops. */
 export interface Queues {
   /** The queue of a route, made when first asked for. */
   of(route: Route): DestinationQueue;
+  /** Gives the next hop of this queue what it takes now. */
+  pump(key: string): void;
 }
 
 export interface PipelineParts<Script> {
   readonly store: StoreDriver;
   readonly submission: Submission<Script>;
+  readonly categorizer: Categorizer;
   readonly router: Router;
   /** Absent: no sinks of OnGetMessageRouter. */
   readonly routerSinks?: RouterSinks | undefined;

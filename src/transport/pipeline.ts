@@ -4,30 +4,40 @@ import type { Envelope, Origin } from "../core/envelope.ts";
 import type { Content } from "../message/content.ts";
 import type { RecoveredMessage } from "../store/store-driver.ts";
 import { logAttempt } from "./attempt-log.ts";
+import { Conclusions } from "./categorizer/conclusions.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { AttemptResult, Delivery } from "./destination-queue.ts";
 import { Endings } from "./endings.ts";
+import { settleMarked } from "./marked-recipients.ts";
 import { MessageStates } from "./message-states.ts";
 import type { PipelineParts } from "./parts.ts";
+import { Parking } from "./parking.ts";
 import { Patience } from "./patience.ts";
 import { PendingWrites } from "./pending-writes.ts";
-import { type HoldReason, type QueuedMessage, applyState, createQueuedMessage } from "./queued-message.ts";
+import {
+  type HoldReason,
+  type QueuedMessage,
+  applyState,
+  createQueuedMessage,
+  priorityOf,
+} from "./queued-message.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type Router, isFinalDelivery } from "./router.ts";
 import { settle } from "./settlement.ts";
-import type { SubmissionVerdict } from "./submission.ts";
-import { SubmissionTurns } from "./submission-turns.ts";
+import { type StageVerdict, SubmissionTurns } from "./submission-turns.ts";
 
 export class Pipeline<Script> {
   readonly #parts: PipelineParts<Script>;
-  /** Every message of the store that is not finished. */
+  /** The messages that are in memory; with few in the store, all of them. */
   readonly messages = new Map<string, QueuedMessage>();
+  readonly parking: Parking;
   readonly #states: MessageStates;
   readonly #writes: PendingWrites;
   readonly #turns: SubmissionTurns<Script>;
   readonly #deliveries: Deliveries;
   readonly #endings: Endings;
   readonly #patience: Patience;
+  readonly #conclusions: Conclusions;
   #retry: RetryPolicy;
 
   constructor(parts: PipelineParts<Script>) {
@@ -35,12 +45,14 @@ export class Pipeline<Script> {
     const { messages } = this;
     this.#parts = parts;
     this.#retry = parts.retry;
-    const states = new MessageStates(store, parts.resident, log, (go) => steps.whenKept(go));
+    this.parking = this.#createParking(parts);
+    const states = this.#createStates(parts);
     const writes = new PendingWrites(log);
     this.#states = states;
     this.#writes = writes;
     this.#turns = new SubmissionTurns({
       submission: parts.submission,
+      categorizer: parts.categorizer,
       store,
       states,
       maxSubmissions: parts.settings.maxSubmissions,
@@ -86,6 +98,25 @@ export class Pipeline<Script> {
       clock: parts.ages,
       log,
     });
+    this.#conclusions = this.#createConclusions(parts);
+  }
+
+  #createConclusions({ store, reports, badmail, steps }: PipelineParts<Script>): Conclusions {
+    return new Conclusions({
+      store,
+      states: this.#states,
+      writes: this.#writes,
+      reports,
+      badmail,
+      steps,
+      begin: (copy) => this.#beginCopy(copy),
+      passed: (message) => this.#passed(message, false, true),
+      over: (message) => {
+        message.phase = "delivery";
+        this.#endings.finishOrSave(message);
+      },
+      postpone: (message, text) => this.#postpone(message, { by: "sink", text }, false),
+    });
   }
 
   /** New routes and intervals: what waits is routed anew. */
@@ -109,22 +140,31 @@ export class Pipeline<Script> {
 
   /** Takes up what an earlier run of the service left unfinished. */
   resume(recovered: RecoveredMessage): void {
+    this.#goOn(this.#revive(recovered, true));
+  }
+
+  #revive(recovered: RecoveredMessage, isNew: boolean): QueuedMessage {
     const { id, origin, envelope, state } = recovered;
     const now = this.#parts.clock.now();
     // The clock may have been set back since: no message is younger than new, or waits longer than its interval.
     const arrived = origin.arrivalTime > now ? { ...origin, arrivalTime: now } : origin;
     const message = createQueuedMessage(id, arrived, envelope, undefined);
-    if (state === undefined) this.#parts.steps.resumed(message);
-    else applyState(message, state);
+    if (state !== undefined) applyState(message, state);
+    else if (isNew) this.#parts.steps.resumed(message);
     const latest = now + 2 * this.#retry.delayMs(Math.max(1, message.attempts));
     if (message.nextAttempt !== undefined && message.nextAttempt > latest) message.nextAttempt = latest;
-    this.#parts.storeSinks?.tell("enumerated", message);
+    if (isNew) this.#parts.storeSinks?.tell("enumerated", message);
+    this.messages.set(id, message);
+    return message;
+  }
+
+  #goOn(message: QueuedMessage): void {
     if (message.phase === "submission") {
       this.#begin(message);
-    } else {
-      this.messages.set(message.id, message);
-      this.#deliveries.route(message);
+      return;
     }
+    this.#deliveries.route(message);
+    this.parking.rest(message);
   }
 
   /** A message that is new, and durable. */
@@ -141,17 +181,28 @@ export class Pipeline<Script> {
     else this.submit(message);
   }
 
-  // ---- steps 3, 4 and 6: the sinks of submission, before and after categorization ----
+  /** What the categorizer split off has met the sinks before it. */
+  #beginCopy(copy: QueuedMessage): void {
+    this.#parts.steps.submitted(copy);
+    this.#parts.storeSinks?.tell("written", copy);
+    this.messages.set(copy.id, copy);
+    this.#passed(copy, false, true);
+  }
+
+  // ---- steps 3 to 6: the sinks of submission, before and after categorization, and the categorizer ----
 
   submit(message: QueuedMessage): void {
     this.#turns.submit(message);
   }
 
   /** Status check after the sinks (REFERENCE 4.2.3). */
-  #submitted(message: QueuedMessage, verdict: SubmissionVerdict): void {
+  #submitted(message: QueuedMessage, verdict: StageVerdict): void {
     switch (verdict.kind) {
       case "submitted":
         this.#passed(message, verdict.forked, verdict.isCategorized);
+        break;
+      case "categorized":
+        this.#conclusions.conclude(message, verdict);
         break;
       case "discarded":
         this.#endings.discard(message, verdict.reason);
@@ -205,7 +256,7 @@ export class Pipeline<Script> {
     message.held = undefined;
     message.attempts = 0;
     message.nextAttempt = undefined;
-    const next = this.#parts.submission.nextStage(isCategorized ? "OnPreCategorize" : message.stage);
+    const next = this.#parts.submission.nextStage(isCategorized ? "OnCategorize" : message.stage);
     if (next === undefined) {
       this.#startDelivery(message, forked);
       return;
@@ -218,12 +269,21 @@ export class Pipeline<Script> {
 
   #startDelivery(message: QueuedMessage, forked: boolean): void {
     message.phase = "delivery";
+    message.priority = priorityOf(message);
     message.recipients = message.envelope.recipients.map((recipient) => ({ recipient, state: "pending" }));
     if (forked) this.#states.save(message);
-    // ---- steps 7 and 8: route, queue ----
+    const marked = settleMarked(message);
+    if (marked === undefined) this.#place(message);
+    else this.#endings.marked(message, marked, () => this.#place(message));
+  }
+
+  // ---- steps 7 and 8: route, queue ----
+
+  #place(message: QueuedMessage): void {
     this.#deliveries.route(message);
-    // Deferred by a sink: it is on disk while it waits.
-    if ((message.notBefore ?? 0) > this.#parts.clock.now()) this.#endings.finishOrSave(message);
+    // Deferred by a sink, or one too many: it is on disk while it waits.
+    const isTooMany = this.parking.isFull && this.#deliveries.resting(message) !== undefined;
+    if (isTooMany || (message.notBefore ?? 0) > this.#parts.clock.now()) this.#endings.finishOrSave(message);
   }
 
   // ---- steps 9 and 10: delivery, called by the queues ----
@@ -249,12 +309,44 @@ export class Pipeline<Script> {
     });
   }
 
+  #createStates({ store, resident, steps, log }: PipelineParts<Script>): MessageStates {
+    return new MessageStates(
+      store,
+      resident,
+      log,
+      (go) => steps.whenKept(go),
+      (message) => this.parking.saved(message),
+    );
+  }
+
+  #createParking({ store, queues, settings, clock, log }: PipelineParts<Script>): Parking {
+    return new Parking({
+      store,
+      maxInMemory: settings.maxInMemory,
+      messages: this.messages,
+      revive: (recovered, isNew) => this.#revive(recovered, isNew),
+      goOn: (message) => this.#goOn(message),
+      check: (message) => this.#patience.check(message),
+      resting: (message) => this.#deliveries.resting(message),
+      letGo: (message) => {
+        this.messages.delete(message.id);
+        this.#deliveries.end(message);
+        this.#states.release(message);
+      },
+      pump: (key) => queues.pump(key),
+      inSubmission: () => this.inSubmission,
+      clock,
+      log,
+    });
+  }
+
   // ---- step 11: the end ----
 
   /** Delay notices and expiry of everything that waits: called every minute. */
   sweep(): void {
     const now = this.#parts.ages.now();
     for (const message of this.messages.values()) this.#patience.check(message, now);
+    this.parking.wakeAged((queue, since, noticed) => this.#patience.isDue(queue, since, noticed, now));
   }
 
   /** Ends every pending recipient without a report. */
@@ -294,12 +386,14 @@ export class Pipeline<Script> {
 
   /** No new work; what is in hand may finish. */
   stop(): void {
+    this.parking.stop();
     this.#turns.stop();
   }
 
   /** Resolves when no sink works on a message any more and no report is being written. */
   async settled(): Promise<void> {
     await this.#turns.settled();
+    this.#parts.categorizer.close();
     await this.#writes.settled();
   }
 }

@@ -1,33 +1,20 @@
 // The queues as people see and steer them: `onarrival queue …` (DESIGN 9).
 import { domainOf } from "../core/address.ts";
-import type { Delivery } from "./destination-queue.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
-import type { QueueAdmin, QueueEntry, RecipientView } from "./queue-view.ts";
-import { describeReply } from "./settlement.ts";
-import {
-  type HoldReason,
-  type QueuedMessage,
-  type SubmissionStage,
-  pendingAddresses,
-} from "./queued-message.ts";
-
-/** Where a message waits for the sinks of an event (REFERENCE 4.2). */
-const SINK_QUEUES: Readonly<Record<SubmissionStage, string>> = {
-  OnTransportSubmission: "pre-submission",
-  OnPreCategorize: "pre-categorization",
-  OnCategorize: "pre-categorization",
-  OnPostCategorize: "pre-routing",
-};
-
-const OPERATOR_HOLD: HoldReason = {
-  by: "operator",
-  text: "held by the operator; `onarrival queue release` lets it go",
-};
+import type { ParkedAdmin } from "./parked-admin.ts";
+import { OPERATOR_HOLD, entryOf } from "./queue-entries.ts";
+import type { QueueSet } from "./queue-set.ts";
+import { summarizeQueues } from "./queue-summaries.ts";
+import type { QueueAdmin } from "./queue-view.ts";
+import { type QueuedMessage, pendingAddresses } from "./queued-message.ts";
 
 export function createQueueAdmin<Script>(
   pipeline: Pipeline<Script>,
   waiting: PreSubmissionQueue,
+  queues: QueueSet,
+  parked: ParkedAdmin,
+  now: () => number,
 ): QueueAdmin {
   const selected = (ids: readonly string[]): QueuedMessage[] => {
     if (ids.length === 0) return [...pipeline.messages.values()];
@@ -42,18 +29,38 @@ export function createQueueAdmin<Script>(
       const message = pipeline.messages.get(id);
       return message === undefined ? undefined : entryOf(pipeline, waiting, message);
     },
-    retry: (ids) => count(ids, (message) => mayRetry(message) && tryNow(pipeline, waiting, message)),
+    listParked: (most) => parked.list(most),
+    showParked: (id) => parked.show(id),
+    retry: (ids) =>
+      count(ids, (message) => mayRetry(message) && tryNow(pipeline, waiting, message)) + parked.retry(ids),
     retryDomain: (domain) =>
       selected([]).filter(
         (message) =>
           mayRetry(message) &&
           pendingAddresses(message).some((address) => domainOf(address).toLowerCase() === domain) &&
           tryNow(pipeline, waiting, message),
-      ).length,
-    hold: (ids) => count(ids, (message) => hold(pipeline, waiting, message)),
+      ).length + parked.force(domain),
+    hold: (ids) => count(ids, (message) => hold(pipeline, waiting, message)) + parked.hold(ids),
     release: (ids) =>
-      count(ids, (message) => message.held !== undefined && tryNow(pipeline, waiting, message)),
-    remove: (ids) => count(ids, (message) => remove(pipeline, message)),
+      count(ids, (message) => message.held !== undefined && tryNow(pipeline, waiting, message)) +
+      parked.release(ids),
+    remove: (ids) => count(ids, (message) => remove(pipeline, message)) + parked.remove(ids),
+    queues: () =>
+      summarizeQueues({
+        messages: pipeline.messages.values(),
+        waiting,
+        queues: queues.all(),
+        frozen: queues.frozen,
+        unsorted: pipeline.parking.unsorted,
+        now: now(),
+      }),
+    freeze: (name) => queues.freeze(name),
+    thaw: (name) => queues.thaw(name),
+    force(name) {
+      const key = queues.keyOf(name);
+      const parkedOnes = parked.force(key);
+      return parkedOnes + (queues.find(key)?.force() ?? 0);
+    },
   };
 }
 
@@ -96,87 +103,3 @@ function remove<Script>(pipeline: Pipeline<Script>, message: QueuedMessage): boo
   pipeline.discard(message, "removed by the operator");
   return true;
 }
-
-function entryOf<Script>(
-  pipeline: Pipeline<Script>,
-  waiting: PreSubmissionQueue,
-  message: QueuedMessage,
-): QueueEntry {
-  const deliveries = pipeline.deliveriesOf(message);
-  const first = deliveries[0];
-  return {
-    id: message.id,
-    queue:
-      message.phase === "submission" || first === undefined
-        ? SINK_QUEUES[message.stage]
-        : [...new Set(deliveries.map(({ queue }) => queue.key))].join(", "),
-    state: stateOf(message, deliveries, waiting),
-    reason:
-      message.held?.text ??
-      waiting.reasonOf(message)?.text ??
-      lastReplyOf(message) ??
-      whyBlocked(deliveries) ??
-      whyDeferred(message),
-    advice: adviceFor(message),
-    sender: message.envelope.sender,
-    recipients: recipientsOf(message),
-    size: message.size,
-    arrivalTime: message.origin.arrivalTime,
-    attempts: Math.max(message.attempts, ...deliveries.map((delivery) => delivery.attempts), 0),
-    nextAttempt:
-      message.nextAttempt ?? deliveries.map(({ queue }) => queue.blockedUntil).find((until) => until > 0),
-  };
-}
-
-function adviceFor({ id, held }: QueuedMessage): string | undefined {
-  if (held === undefined) return undefined;
-  const release = `onarrival queue release ${id}`;
-  if (held.by === "operator") return release;
-  if (held.abandoned === true) return `it goes on when the service restarts, or now: ${release}`;
-  if (held.scriptName === undefined) return `correct the sink; tried again by itself, or now: ${release}`;
-  const correct = `save a corrected ${held.scriptName} and it goes on by itself`;
-  return held.poison === true
-    ? `${correct}; it ended two sandbox processes, so otherwise it waits for: ${release}`
-    : `${correct}; tried again by itself, or now: ${release}`;
-}
-
-function stateOf(
-  message: QueuedMessage,
-  deliveries: readonly Delivery[],
-  waiting: PreSubmissionQueue,
-): QueueEntry["state"] {
-  if (message.held !== undefined) return "held";
-  if (waiting.has(message)) return "retry";
-  const retrying = deliveries.some(
-    ({ state, attempts, queue }) =>
-      state === "deferred" || (state === "ready" && (attempts > 0 || queue.blockedUntil > 0)),
-  );
-  return retrying ? "retry" : "active";
-}
-
-function recipientsOf(message: QueuedMessage): RecipientView[] {
-  if (message.phase === "submission") {
-    return message.envelope.recipients.map(({ address }) => ({ address, state: "pending" }));
-  }
-  return message.recipients.map(({ recipient, state, lastReply }) => ({
-    address: recipient.address,
-    state,
-    lastReply: lastReply && describeReply(lastReply),
-  }));
-}
-
-function lastReplyOf(message: QueuedMessage): string | undefined {
-  const waiting = message.recipients.find(
-    (record) => record.state === "pending" && record.lastReply !== undefined,
-  );
-  return waiting?.lastReply && describeReply(waiting.lastReply);
-}
-
-/** A message behind an unreachable next hop waits without an attempt of its own. */
-function whyBlocked(deliveries: readonly Delivery[]): string | undefined {
-  const blocked = deliveries.find(({ queue }) => queue.blockedUntil > 0);
-  return blocked?.queue.lastFailure && describeReply(blocked.queue.lastFailure);
-}
-
-const whyDeferred = ({ notBefore }: QueuedMessage): string | undefined =>
-  notBefore === undefined ? undefined : `deferred by a sink until ${new Date(notBefore).toISOString()}`;

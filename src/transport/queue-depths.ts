@@ -14,6 +14,7 @@ export function queueDepths(
   waiting: PreSubmissionQueue,
   queues: readonly DestinationQueue[],
   now: number,
+  parked = 0,
 ): QueueDepths {
   const kinds = {
     submission: inSubmission,
@@ -40,7 +41,7 @@ export function queueDepths(
   // A map keeps its order: the first is the one that came first.
   const oldest = messages.values().next().value;
   return {
-    messages: messages.size,
+    messages: messages.size + parked,
     kinds,
     states,
     destinations: sizes.slice(0, MAX_NAMED),

@@ -5,6 +5,16 @@ import { type Route, linkOf } from "./router.ts";
 export interface QueueSetParts {
   readonly courierFor: (route: Route) => Courier;
   readonly queueFor: (route: Route, courier: Courier) => DestinationQueue;
+  /** Absent: a restart thaws all queues. */
+  readonly frozen?: FrozenQueues | undefined;
+  /** The queue of this key is no more. */
+  readonly forgotten: (key: string) => void;
+}
+
+/** The frozen queues as they outlive the service. */
+export interface FrozenQueues {
+  readonly keys: readonly string[];
+  save(keys: readonly string[]): void;
 }
 
 /** Of more next hops that are down, the oldest ones are tried again. */
@@ -20,11 +30,14 @@ export class QueueSet {
   #courierFor: (route: Route) => Courier;
   /** Next hops that a router sink has declared down, and until when. */
   readonly #down = new Map<string, number>();
+  /** Keys of queues that the operator keeps from trying, whether they hold anything or not. */
+  readonly frozen: Set<string>;
   #stopped = false;
 
   constructor(parts: QueueSetParts) {
     this.#parts = parts;
     this.#courierFor = parts.courierFor;
+    this.frozen = new Set(parts.frozen?.keys);
   }
 
   of(route: Route): DestinationQueue {
@@ -36,6 +49,7 @@ export class QueueSet {
     if (this.#stopped) queue.stop();
     const down = this.#down.size === 0 ? undefined : this.#down.get(linkOf(route));
     if (down !== undefined) queue.block(down);
+    if (this.frozen.has(route.key)) queue.freeze();
     this.#queues.set(route.key, { route, queue, courier });
     return queue;
   }
@@ -54,6 +68,37 @@ export class QueueSet {
       if (downUntil === undefined) queue.unblock();
       else queue.block(downUntil);
     }
+  }
+
+  find(key: string): DestinationQueue | undefined {
+    return this.#queues.get(key)?.queue;
+  }
+
+  /** The key that people mean by a name. */
+  keyOf(name: string): string {
+    const wanted = name.toLowerCase();
+    return [...this.#queues.keys(), ...this.frozen].find((key) => key.toLowerCase() === wanted) ?? wanted;
+  }
+
+  freeze(name: string): boolean {
+    const key = this.keyOf(name);
+    if (this.frozen.has(key)) return false;
+    this.frozen.add(key);
+    this.find(key)?.freeze();
+    this.#parts.frozen?.save([...this.frozen]);
+    return true;
+  }
+
+  thaw(name: string): boolean {
+    const key = this.keyOf(name);
+    if (!this.frozen.delete(key)) return false;
+    this.#parts.frozen?.save([...this.frozen]);
+    this.find(key)?.thaw();
+    return true;
+  }
+
+  pump(key: string): void {
+    this.#queues.get(key)?.queue.pump();
   }
 
   all(): DestinationQueue[] {
@@ -81,7 +126,10 @@ export class QueueSet {
   /** Forgets queues that hold nothing, with their connections: a relay meets many thousands of domains. */
   async prune(): Promise<void> {
     const empty = [...this.#queues].filter(([, { queue }]) => queue.isEmpty && queue.blockedUntil === 0);
-    for (const [key] of empty) this.#queues.delete(key);
+    for (const [key] of empty) {
+      this.#queues.delete(key);
+      this.#parts.forgotten(key);
+    }
     await Promise.all(empty.map(([, { courier }]) => courier.close()));
   }
 

@@ -20,7 +20,7 @@ export interface QueueEntry {
   readonly id: string;
   /** "pre-submission", "pre-categorization", "pre-routing", "local", or the next hop as "host:port" or a domain. */
   readonly queue: string;
-  readonly state: "active" | "retry" | "held";
+  readonly state: "active" | "retry" | "held" | "frozen";
   /** Why it is held or retried: script and version, line, cause, and what to do. */
   readonly reason?: string | undefined;
   /** Of a held message: what lets it go on. */
@@ -31,6 +31,21 @@ export interface QueueEntry {
   /** ms since the epoch */
   readonly arrivalTime: number;
   readonly attempts: number;
+  readonly nextAttempt?: number | undefined;
+}
+
+/** One queue and how many messages are in which state there. */
+export interface QueueSummary {
+  /** "pre-submission" and the others that messages pass, "local", or a next hop. */
+  readonly queue: string;
+  readonly messages: number;
+  readonly active: number;
+  readonly ready: number;
+  readonly retry: number;
+  readonly held: number;
+  /** The operator keeps it from trying. */
+  readonly frozen: boolean;
+  /** When an unreachable next hop is tried again, ms since the epoch. */
   readonly nextAttempt?: number | undefined;
 }
 
@@ -58,6 +73,15 @@ export interface QueueDepths {
 export interface QueueAdmin {
   list(): readonly QueueEntry[];
   show(id: string): QueueEntry | undefined;
+  /** The same of messages that are not in memory; `list` and `show` do not know them. */
+  listParked(most: number): Promise<readonly QueueEntry[]>;
+  showParked(id: string): Promise<QueueEntry | undefined>;
+  queues(): readonly QueueSummary[];
+  /** No attempts of the queue of a next hop, or of "local", until it is thawed. false: it was so already. */
+  freeze(queue: string): boolean;
+  thaw(queue: string): boolean;
+  /** All of the queue that nobody holds, now. */
+  force(queue: string): number;
   /** Try now. */
   retry(ids: readonly string[]): number;
   /** Try all that waits for recipients of the domain now (ETRN). */

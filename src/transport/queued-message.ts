@@ -6,6 +6,7 @@ import type { MailEvent } from "../events/catalog.ts";
 import type { Content } from "../message/content.ts";
 import type { PropertyValue } from "../message/properties.ts";
 import { withoutVolatileFlags } from "../message/recipient-flags.ts";
+import type { Priority } from "./parked-messages.ts";
 import type { RecipientState } from "./queue-view.ts";
 
 /** One recipient and how it stands. */
@@ -34,6 +35,9 @@ export interface HoldReason {
   readonly text: string;
 }
 
+/** Whose sinks a message meets before it is routed. OnCategorize is more than its sinks: a directory has its part in it. */
+export type SubmissionStage = MailEvent | "OnCategorize";
+
 export interface QueuedMessage {
   readonly id: string;
   readonly origin: Origin;
@@ -44,7 +48,7 @@ export interface QueuedMessage {
   size: number;
   phase: "submission" | "delivery";
   /** In submission: whose sinks the message meets next. What waits or is held starts there. */
-  stage: MailEvent;
+  stage: SubmissionStage;
   /** Filled when the submission is over. */
   recipients: RecipientRecord[];
   /** Attempts of the submission (sinks failed) or of the delivery. */
@@ -61,6 +65,8 @@ export interface QueuedMessage {
   /** Position in the chain from which a fork goes on. */
   resumeAt: number;
   properties: ReadonlyMap<string, PropertyValue>;
+  /** Before which others it leaves; as the property MP_X_PRIORITY says when the submission is over. */
+  priority: Priority;
 }
 
 export function createQueuedMessage(
@@ -88,7 +94,15 @@ export function createQueuedMessage(
     resumeAt: 0,
     properties:
       envelope.properties === undefined ? NO_PROPERTIES : new Map(Object.entries(envelope.properties)),
+    priority: "normal",
   };
+}
+
+/** X-Priority counts from 1, the highest, to 5 (REFERENCE 4.6.2). Only what a sink has set counts: senders call everything urgent. */
+export function priorityOf({ properties }: QueuedMessage): Priority {
+  const number = properties.size === 0 ? undefined : properties.get("MP_X_PRIORITY");
+  if (typeof number !== "number" || number === 3) return "normal";
+  return number < 3 ? "high" : "low";
 }
 
 export const NO_PROPERTIES: ReadonlyMap<string, PropertyValue> = new Map();
@@ -115,7 +129,7 @@ interface SavedState {
   readonly version: 1;
   readonly phase: QueuedMessage["phase"];
   /** Absent: the first one. */
-  readonly stage?: MailEvent | undefined;
+  readonly stage?: SubmissionStage | undefined;
   readonly sender: string;
   readonly size: number;
   readonly recipients: readonly (Recipient & Omit<RecipientRecord, "recipient" | "unreported">)[];
@@ -186,4 +200,5 @@ export function applyState(message: QueuedMessage, json: string): void {
   message.delayNoticeSent = saved.delayNoticeSent;
   message.resumeAt = saved.resumeAt;
   message.properties = new Map(Object.entries(saved.properties));
+  message.priority = priorityOf(message);
 }

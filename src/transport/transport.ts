@@ -4,6 +4,7 @@ import type { Logger } from "../core/logger.ts";
 import type { MailEvent } from "../events/catalog.ts";
 import type { Dispatcher, SinkChain } from "../events/dispatcher.ts";
 import type { EffectRecorder } from "../events/effects.ts";
+import type { CategorizeSubject } from "../events/categorize-contexts.ts";
 import type { DsnSubject } from "../events/dsn-contexts.ts";
 import type { RouterSubject } from "../events/router-contexts.ts";
 import type { StoreSubject } from "../events/store-contexts.ts";
@@ -15,6 +16,7 @@ import type { Drop } from "../store/drop.ts";
 import type { Recovery, StoreDriver } from "../store/store-driver.ts";
 import { AgeingClock } from "./ageing-clock.ts";
 import { logLink } from "./attempt-log.ts";
+import { Categorizer, type LiveCategorizer } from "./categorizer/categorizer.ts";
 import { createNotifyingBadmail } from "./badmail-notice.ts";
 import { type Courier, DestinationQueue } from "./destination-queue.ts";
 import { Links } from "./links.ts";
@@ -22,11 +24,12 @@ import { LocalCourier } from "./local-courier.ts";
 import { MessageTypes } from "./message-types.ts";
 import { MessageSteps, type StepRecorder } from "./message-steps.ts";
 import { OnDemand, OnDemandCourier } from "./on-demand.ts";
+import { ParkedAdmin } from "./parked-admin.ts";
 import { Pipeline } from "./pipeline.ts";
 import { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { createQueueAdmin } from "./queue-admin.ts";
 import { queueDepths } from "./queue-depths.ts";
-import { QueueSet } from "./queue-set.ts";
+import { type FrozenQueues, QueueSet } from "./queue-set.ts";
 import type { QueueAdmin, QueueDepths } from "./queue-view.ts";
 import { RefusingCourier } from "./refusing-courier.ts";
 import { ReportSinks } from "./report-sinks.ts";
@@ -45,6 +48,8 @@ export interface TransportSettings {
   readonly maxSubmissions: number;
   /** Files that are written to Drop at the same time. */
   readonly maxLocalDeliveries: number;
+  /** Beyond so many, messages that wait are not kept in memory. */
+  readonly maxInMemory: number;
   /** Bytes of queued messages kept in memory. */
   readonly residentBytes: number;
   /** How often waiting messages are looked at for delay notices and expiry, ms. */
@@ -56,6 +61,8 @@ export interface LiveTransportSettings {
   readonly router: RouterSettings;
   readonly retry: RetryPolicy;
   readonly remoteCourier: (route: RemoteRoute) => Courier;
+  /** Absent: only sinks of OnCategorize know who the recipients are. */
+  readonly categorizer?: LiveCategorizer | undefined;
   /** Who hears of what could not be delivered, beside the sender. */
   readonly reports?: LiveReportSettings | undefined;
   /** What goes to Drop is signed by it. Absent: nothing is. */
@@ -69,6 +76,7 @@ export interface TransportEvents {
 }
 
 export interface TransportChains {
+  readonly categorizer: SystemChain<CategorizeSubject>;
   readonly router: SystemChain<RouterSubject>;
   readonly dsn: SystemChain<DsnSubject>;
   readonly store: SystemChain<StoreSubject>;
@@ -87,6 +95,8 @@ export interface TransportParts<Script> {
   /** Absent: sinks may keep with a message what the defaults allow. */
   readonly surroundings?: MessageSurroundings | undefined;
   readonly live: LiveTransportSettings;
+  /** Absent: a restart thaws all queues. */
+  readonly frozen?: FrozenQueues | undefined;
   /** Absent: the events of steps 7 to 11 have no sinks. */
   readonly events?: TransportEvents | undefined;
   /** Absent: the steps of messages are counted and not recorded. */
@@ -114,7 +124,7 @@ export interface Transport {
 }
 
 export function createTransport<Script>(parts: TransportParts<Script>): Transport {
-  const { settings, clock, log, live, store, dispatcher, chain, effects, surroundings } = parts;
+  const { settings, clock, log, live, store } = parts;
   let retry = live.retry;
   let reportsNow = live.reports ?? NO_COPIES;
   const steps = new MessageSteps(parts.recorder);
@@ -148,7 +158,10 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
           pipeline.attempted(delivery, result);
         },
         retryDelayMs: (failures) => retry.delayMs(failures),
+        outside: pipeline.parking.outside(route.key),
       }),
+    frozen: parts.frozen,
+    forgotten: (key) => pipeline.parking.parked.forgetQueue(key),
   });
   const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message));
   const badmail = createNotifyingBadmail({
@@ -162,9 +175,11 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const reports = createReports({ ...parts, badmail, reportsNow: () => reportsNow }, steps, (...message) =>
     pipeline.accept(...message),
   );
+  const categorizer = createCategorizer(parts);
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
-    submission: new Submission({ dispatcher, chain, effects, steps, surroundings, log }),
+    submission: new Submission({ ...parts, categorizes: () => categorizer.isOn, steps }),
+    categorizer,
     router: createRouter(live.router),
     routerSinks,
     storeSinks,
@@ -178,11 +193,12 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     clock,
     ages: new AgeingClock(clock, settings.sweepMs, log),
     log,
-    settings: { maxSubmissions: settings.maxSubmissions },
+    settings,
   });
   const reconfigure = (wanted: LiveTransportSettings): void => {
     retry = wanted.retry;
     reportsNow = wanted.reports ?? NO_COPIES;
+    categorizer.use(wanted.categorizer);
     queues.renewCouriers(courierFor(wanted), () =>
       pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
     );
@@ -192,7 +208,8 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     );
   };
   return {
-    ...assemble(pipeline, queues, links, waiting, demand, settings, clock, log),
+    ...assemble(pipeline, queues, links, waiting, settings, clock, log),
+    admin: demand.openedBy(createAdmin(pipeline, queues, waiting, parts)),
     counts: steps.counts,
     badmail,
     reconfigure,
@@ -219,6 +236,19 @@ function createReports(
 const createStoreSinks = ({ events }: Pick<TransportParts<unknown>, "events">): StoreSinks | undefined =>
   events && new StoreSinks({ sinks: events.sinks, chain: () => events.chains().store });
 
+function createCategorizer(
+  parts: Pick<TransportParts<unknown>, "events" | "live" | "store" | "surroundings" | "log">,
+): Categorizer {
+  const { events, live, store, surroundings, log } = parts;
+  return new Categorizer({
+    events: events && { sinks: events.sinks, chain: () => events.chains().categorizer },
+    live: live.categorizer,
+    surroundings,
+    nextId: () => store.nextId(),
+    log,
+  });
+}
+
 const createRouterSinks = (
   { events, log }: Pick<TransportParts<unknown>, "events" | "log">,
   links: Links,
@@ -243,16 +273,32 @@ const courierMaker =
     return route.onDemand === undefined ? courier : new OnDemandCourier(courier, route.onDemand, demand);
   };
 
+function createAdmin<Script>(
+  pipeline: Pipeline<Script>,
+  queues: QueueSet,
+  waiting: PreSubmissionQueue,
+  { store, clock }: Pick<TransportParts<Script>, "store" | "clock">,
+): QueueAdmin {
+  const parked = new ParkedAdmin({
+    parking: pipeline.parking,
+    store,
+    queues,
+    discard: (message) => pipeline.discard(message, "removed by the operator"),
+    save: (message) => pipeline.save(message),
+    clock,
+  });
+  return createQueueAdmin(pipeline, waiting, queues, parked, () => clock.now());
+}
+
 function assemble<Script>(
   pipeline: Pipeline<Script>,
   queues: QueueSet,
   links: Links,
   waiting: PreSubmissionQueue,
-  demand: OnDemand,
   settings: TransportSettings,
   clock: Clock,
   log: Logger,
-): Omit<Transport, "reconfigure" | "counts" | "badmail"> {
+): Omit<Transport, "admin" | "reconfigure" | "counts" | "badmail"> {
   let cancelSweep: () => void;
   const sweep = (): void => {
     pipeline.sweep();
@@ -264,10 +310,18 @@ function assemble<Script>(
   cancelSweep = clock.after(settings.sweepMs, sweep);
   return {
     accept: (id, origin, envelope, content) => pipeline.accept(id, origin, envelope, content),
-    admin: demand.openedBy(createQueueAdmin(pipeline, waiting)),
-    depths: () => queueDepths(pipeline.messages, pipeline.inSubmission, waiting, queues.all(), clock.now()),
+    depths: () =>
+      queueDepths(
+        pipeline.messages,
+        pipeline.inSubmission,
+        waiting,
+        queues.all(),
+        clock.now(),
+        pipeline.parking.size,
+      ),
     resume(recovery) {
       for (const message of recovery.messages) pipeline.resume(message);
+      pipeline.parking.sortLater(recovery.later);
       if (recovery.messages.length > 0)
         log.info({ messages: recovery.messages.length }, "unfinished messages taken up");
     },

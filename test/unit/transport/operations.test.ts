@@ -36,7 +36,7 @@ async function withHeldReports(
       saveState: (id, state, content) => store.saveState(id, state, content),
       loadContent: (id) => store.loadContent(id),
       remove: (id) => store.remove(id),
-      reload: (id) => store.reload(id),
+      reload: (id, isInOrder) => store.reload(id, isInOrder),
       rest: (id) => store.rest(id),
       close: () => store.close(),
     }),

@@ -287,6 +287,7 @@ export class House implements AsyncDisposable {
       settings: {
         minFreeBytes: 0,
         memoryBudget: 0,
+        recoverAtOnce: choices.maxInMemory ?? 10_000,
         ...(choices.inlineBytes === undefined ? {} : { inlineBytes: choices.inlineBytes }),
       },
     });

@@ -1,0 +1,129 @@
+// What people see and do of messages that are parked. What has to be done to a message is done when it is back in memory.
+import type { Clock } from "../core/clock.ts";
+import type { StoreDriver } from "../store/store-driver.ts";
+import type { ParkedMessage } from "./parked-messages.ts";
+import type { Parking } from "./parking.ts";
+import { OPERATOR_HOLD, adviceFor, lastReplyOf, recipientsOf } from "./queue-entries.ts";
+import type { QueueSet } from "./queue-set.ts";
+import type { QueueEntry } from "./queue-view.ts";
+import { type QueuedMessage, applyState, createQueuedMessage } from "./queued-message.ts";
+
+export interface ParkedAdminParts {
+  readonly parking: Parking;
+  readonly store: Pick<StoreDriver, "reload" | "rest">;
+  readonly queues: QueueSet;
+  readonly discard: (message: QueuedMessage) => void;
+  readonly save: (message: QueuedMessage) => void;
+  readonly clock: Clock;
+}
+
+/** Each answers how many messages it is about to change. `ids` empty: all that are parked. */
+export class ParkedAdmin {
+  readonly #parts: ParkedAdminParts;
+
+  constructor(parts: ParkedAdminParts) {
+    this.#parts = parts;
+  }
+
+  async list(most: number): Promise<QueueEntry[]> {
+    const entries: QueueEntry[] = [];
+    if (most <= 0) return entries;
+    const some: ParkedMessage[] = [];
+    for (const parked of this.#parts.parking.parked.all()) if (some.push(parked) === most) break;
+    for (const { id } of some) {
+      const entry = await this.show(id);
+      if (entry !== undefined) entries.push(entry);
+    }
+    return entries;
+  }
+
+  async show(id: string): Promise<QueueEntry | undefined> {
+    const { parking, store, queues } = this.#parts;
+    const parked = parking.parked.find(id);
+    if (parked === undefined) return undefined;
+    const recovered = await store.reload(id);
+    if (!parking.parked.has(id)) return undefined;
+    store.rest(id);
+    const message = createQueuedMessage(id, recovered.origin, recovered.envelope, undefined);
+    if (recovered.state !== undefined) applyState(message, recovered.state);
+    const blockedUntil = queues.find(parked.queue)?.blockedUntil ?? 0;
+    return {
+      id,
+      queue: parked.queue,
+      state: parked.held ? "held" : "retry",
+      reason: message.held?.text ?? lastReplyOf(message),
+      advice: adviceFor(message),
+      sender: message.envelope.sender,
+      recipients: recipientsOf(message),
+      size: message.size,
+      arrivalTime: message.origin.arrivalTime,
+      attempts: message.attempts,
+      nextAttempt: Math.max(parked.due, blockedUntil) || undefined,
+    };
+  }
+
+  retry(ids: readonly string[]): number {
+    const { parking, queues } = this.#parts;
+    if (ids.length > 0) {
+      const waiting = this.#parked(ids).filter(({ held }) => !held);
+      for (const { id, queue } of waiting) {
+        queues.find(queue)?.unblock();
+        parking.wake(id, hasNoTime);
+      }
+      return waiting.length;
+    }
+    let ready = 0;
+    for (const { key, readyCount, laterCount } of parking.parked.queues()) {
+      ready += readyCount + laterCount;
+      this.force(key);
+    }
+    return ready;
+  }
+
+  /** All of one queue that nobody holds. */
+  force(key: string): number {
+    const { parking, queues } = this.#parts;
+    const moved = parking.parked.makeReady(key);
+    queues.find(key)?.unblock();
+    return moved;
+  }
+
+  hold(ids: readonly string[]): number {
+    return this.#change(ids, false, (message) => {
+      message.held = OPERATOR_HOLD;
+      message.nextAttempt = undefined;
+      this.#parts.save(message);
+    });
+  }
+
+  release(ids: readonly string[]): number {
+    return this.#change(ids, true, (message) => {
+      message.held = undefined;
+      hasNoTime(message);
+      this.#parts.save(message);
+    });
+  }
+
+  remove(ids: readonly string[]): number {
+    return this.#change(ids, undefined, this.#parts.discard);
+  }
+
+  /** `held`: only those that are so. */
+  #change(ids: readonly string[], held: boolean | undefined, act: (message: QueuedMessage) => void): number {
+    const { parking } = this.#parts;
+    const chosen = (ids.length === 0 ? [...parking.parked.all()] : this.#parked(ids))
+      .filter((parked) => held === undefined || parked.held === held)
+      .map(({ id }) => id);
+    void parking.bringAll(chosen, act);
+    return chosen.length;
+  }
+
+  #parked(ids: readonly string[]): ParkedMessage[] {
+    return ids.flatMap((id) => this.#parts.parking.parked.find(id) ?? []);
+  }
+}
+
+function hasNoTime(message: QueuedMessage): void {
+  message.nextAttempt = undefined;
+  message.notBefore = undefined;
+}

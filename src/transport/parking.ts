@@ -1,0 +1,242 @@
+// Which messages are in memory: all, as long as there are few. Beyond that, those that wait are parked: the store has them,
+// and of each one little more than its id and its due time is kept, until its queue asks for it.
+import type { Clock } from "../core/clock.ts";
+import { describeError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { RecoveredMessage, StoreDriver } from "../store/store-driver.ts";
+import type { Delivery, OutsideMemory } from "./destination-queue.ts";
+import { ParkedMessages, type ParkedQueue } from "./parked-messages.ts";
+import { hasOwnTimes } from "./patience.ts";
+import type { QueuedMessage } from "./queued-message.ts";
+
+export interface ParkingParts {
+  readonly store: Pick<StoreDriver, "reload" | "rest">;
+  /** More messages than so many are not kept in memory while they wait. */
+  readonly maxInMemory: number;
+  readonly messages: ReadonlyMap<string, QueuedMessage>;
+  /** The only delivery of a message that waits, and that nothing is written for. */
+  readonly resting: (message: QueuedMessage) => Delivery | undefined;
+  /** Forgets what is in memory of a message that is parked. */
+  readonly letGo: (message: QueuedMessage) => void;
+  /** The message with the state that the store has; `isNew`: for the first time in this run. */
+  readonly revive: (recovered: RecoveredMessage, isNew: boolean) => QueuedMessage;
+  /** On its way again, as its state says. */
+  readonly goOn: (message: QueuedMessage) => void;
+  /** Looks whether it has waited for too long. */
+  readonly check: (message: QueuedMessage) => void;
+  /** Brings up what a queue has parked. */
+  readonly pump: (key: string) => void;
+  /** Messages that sinks work on or that wait for their turn there. */
+  readonly inSubmission: () => number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What the store found at the start and nobody has looked at yet. */
+const UNSORTED = "unsorted";
+const TICK_MS = 1000;
+/** After a failure to read a message. */
+const RETRY_MS = 60_000;
+const SORTED_AT_ONCE = 100;
+/** So many are looked at in one go. */
+const MAX_AGED = 10_000;
+/** With more messages at the sinks, those of the last run have to wait. */
+const MAX_IN_SUBMISSION = 400;
+
+export class Parking {
+  readonly parked = new ParkedMessages();
+  readonly #parts: ParkingParts;
+  /** On their way back to memory, with what is to be done to them before they go on. */
+  readonly #arriving = new Map<string, ((message: QueuedMessage) => void) | undefined>();
+  #cancelTick: (() => void) | undefined;
+  #stopped = false;
+  #isWakingAged = false;
+
+  constructor(parts: ParkingParts) {
+    this.#parts = parts;
+  }
+
+  get isFull(): boolean {
+    return this.#parts.messages.size > this.#parts.maxInMemory;
+  }
+
+  /** Messages that are not in memory. */
+  get size(): number {
+    return this.parked.size + this.#arriving.size;
+  }
+
+  /** Messages of the last run that are in no queue yet. */
+  get unsorted(): number {
+    return this.parked.queueOf(UNSORTED).size;
+  }
+
+  /** The store has the message as it is now. Who saved it may not be done with it. */
+  saved(message: QueuedMessage): void {
+    if (this.isFull) queueMicrotask(() => this.rest(message));
+  }
+
+  /** Lets go of a message that waits in one queue, when there are many, and the store has it as it is now. */
+  rest(message: QueuedMessage): void {
+    const { messages, resting, letGo } = this.#parts;
+    if (!this.isFull || messages.get(message.id) !== message) return;
+    if (message.phase !== "delivery" || message.edits !== "none" || hasOwnTimes(message)) return;
+    if (message.held !== undefined && message.held.by !== "operator") return;
+    const delivery = resting(message);
+    if (delivery !== undefined && this.#park(message, delivery.queue.key, delivery.nextAttempt))
+      letGo(message);
+  }
+
+  #park(message: QueuedMessage, queue: string, due: number | undefined): boolean {
+    const { clock, store } = this.#parts;
+    const isLater = due !== undefined && due > clock.now();
+    const isParked = this.parked.park({
+      id: message.id,
+      queue,
+      priority: message.priority,
+      due: isLater ? due : 0,
+      since: Math.max(message.origin.arrivalTime, message.notBefore ?? 0),
+      held: message.held !== undefined,
+      delayNoticeSent: message.delayNoticeSent,
+    });
+    if (!isParked) return false;
+    store.rest(message.id);
+    this.#tickSoon();
+    return true;
+  }
+
+  /** What the queue of this key has parked, and how it comes by it. */
+  outside(key: string): OutsideMemory {
+    const parked = this.parked.queueOf(key);
+    return {
+      parked,
+      fetch: (wanted, arrived) => {
+        let coming = 0;
+        for (; coming < wanted && !this.#stopped; coming += 1) {
+          const next = this.parked.takeReady(parked);
+          if (next === undefined) break;
+          void this.#bring(next.id, key, undefined).then(arrived);
+        }
+        return coming;
+      },
+    };
+  }
+
+  /** Brings one message back, and does `before` to it before it goes on. false: it is not parked. */
+  wake(id: string, before?: (message: QueuedMessage) => void): boolean {
+    const parked = this.parked.take(id);
+    if (parked === undefined) return false;
+    void this.#bring(id, parked.queue, before);
+    return true;
+  }
+
+  /** Brings back those that something is to be said of, some at a time. */
+  wakeAged(isAged: (queue: string, since: number, delayNoticeSent: boolean) => boolean): void {
+    if (this.parked.size === 0 || this.#isWakingAged) return;
+    this.#isWakingAged = true;
+    this.bringAll([...this.parked.aged(isAged, MAX_AGED)], undefined, this.#parts.check)
+      .finally(() => {
+        this.#isWakingAged = false;
+      })
+      .catch((thrown: unknown) =>
+        this.#parts.log.error({ error: describeError(thrown) }, "ages could not be checked"),
+      );
+  }
+
+  /** One after the other, so that they are never in memory all at once. */
+  async bringAll(
+    ids: readonly string[],
+    before: ((message: QueuedMessage) => void) | undefined,
+    after?: (message: QueuedMessage) => void,
+  ): Promise<void> {
+    for (let at = 0; at < ids.length && !this.#stopped; at += SORTED_AT_ONCE) {
+      const some = ids.slice(at, at + SORTED_AT_ONCE).flatMap((id) => this.parked.take(id) ?? []);
+      await Promise.all(some.map(({ id, queue }) => this.#bring(id, queue, before)));
+      for (const { id } of some) {
+        const message = this.#parts.messages.get(id);
+        if (message !== undefined) after?.(message);
+      }
+      await new Promise<void>((resolve) => void this.#parts.clock.after(0, resolve));
+    }
+  }
+
+  /** What an earlier run left, beside what was read at the start: sorted into the queues bit by bit. */
+  sortLater(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    const { clock, log } = this.#parts;
+    const now = clock.now();
+    const unknown = {
+      queue: UNSORTED,
+      priority: "normal",
+      due: 0,
+      held: false,
+      delayNoticeSent: true,
+    } as const;
+    for (const id of ids) this.parked.park({ id, ...unknown, since: now });
+    this.#sort(this.parked.queueOf(UNSORTED), ids.length).catch((thrown: unknown) =>
+      log.error({ error: describeError(thrown) }, "messages of the last run wait for the next start"),
+    );
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelTick?.();
+  }
+
+  /** Half of the time at most is theirs: fresh mail goes on beside them. */
+  async #sort(queue: ParkedQueue, messages: number): Promise<void> {
+    const { clock, inSubmission, log } = this.#parts;
+    while (queue.readyCount > 0 && !this.#stopped) {
+      const begun = clock.now();
+      const some: Promise<void>[] = [];
+      while (some.length < SORTED_AT_ONCE && inSubmission() < MAX_IN_SUBMISSION) {
+        const next = this.parked.takeReady(queue);
+        if (next === undefined) break;
+        some.push(this.#bring(next.id, UNSORTED, undefined));
+      }
+      await Promise.all(some);
+      const pause = some.length === 0 ? TICK_MS / 10 : clock.now() - begun;
+      await new Promise<void>((resolve) => void clock.after(pause, resolve));
+    }
+    if (!this.#stopped) log.info({ messages }, "all messages of the last run are in their queues");
+  }
+
+  async #bring(
+    id: string,
+    queue: string,
+    before: ((message: QueuedMessage) => void) | undefined,
+  ): Promise<void> {
+    const { store, revive, goOn } = this.#parts;
+    this.#arriving.set(id, before);
+    let message: QueuedMessage;
+    try {
+      const recovered = await store.reload(id, queue === UNSORTED);
+      if (this.#stopped) return;
+      message = revive(recovered, queue === UNSORTED);
+    } catch (thrown) {
+      if (!this.#stopped) this.#unreadable(id, queue, thrown);
+      return;
+    } finally {
+      this.#arriving.delete(id);
+    }
+    before?.(message);
+    if (this.#parts.messages.has(id)) goOn(message);
+  }
+
+  #unreadable(id: string, queue: string, thrown: unknown): void {
+    const { clock, log } = this.#parts;
+    log.error({ message: id, error: describeError(thrown) }, "a message that waits could not be read");
+    const due = clock.now() + RETRY_MS;
+    const rest = { priority: "normal", since: due, held: false, delayNoticeSent: true } as const;
+    this.parked.park({ id, queue, due, ...rest });
+    this.#tickSoon();
+  }
+
+  #tickSoon(): void {
+    if (!this.parked.anyLater || this.#stopped) return;
+    this.#cancelTick ??= this.#parts.clock.after(TICK_MS, () => {
+      this.#cancelTick = undefined;
+      for (const { key } of this.parked.wakeDue(this.#parts.clock.now())) this.#parts.pump(key);
+      this.#tickSoon();
+    });
+  }
+}

@@ -1,0 +1,108 @@
+// One message of the queues as people see it.
+import type { Delivery } from "./destination-queue.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
+import type { QueueEntry, RecipientView } from "./queue-view.ts";
+import { describeReply } from "./settlement.ts";
+import type { HoldReason, QueuedMessage, SubmissionStage } from "./queued-message.ts";
+
+/** Where a message waits for the sinks of an event (REFERENCE 4.2). */
+export const SINK_QUEUES = {
+  OnTransportSubmission: "pre-submission",
+  OnPreCategorize: "pre-categorization",
+  OnCategorize: "pre-categorization",
+  OnPostCategorize: "pre-routing",
+} as const satisfies Readonly<Record<SubmissionStage, string>>;
+
+export const OPERATOR_HOLD: HoldReason = {
+  by: "operator",
+  text: "held by the operator; `onarrival queue release` lets it go",
+};
+
+export function entryOf<Script>(
+  pipeline: Pipeline<Script>,
+  waiting: PreSubmissionQueue,
+  message: QueuedMessage,
+): QueueEntry {
+  const deliveries = pipeline.deliveriesOf(message);
+  const first = deliveries[0];
+  return {
+    id: message.id,
+    queue:
+      message.phase === "submission" || first === undefined
+        ? SINK_QUEUES[message.stage]
+        : [...new Set(deliveries.map(({ queue }) => queue.key))].join(", "),
+    state: stateOf(message, deliveries, waiting),
+    reason:
+      message.held?.text ??
+      waiting.reasonOf(message)?.text ??
+      lastReplyOf(message) ??
+      whyBlocked(deliveries) ??
+      whyDeferred(message),
+    advice: adviceFor(message),
+    sender: message.envelope.sender,
+    recipients: recipientsOf(message),
+    size: message.size,
+    arrivalTime: message.origin.arrivalTime,
+    attempts: Math.max(message.attempts, ...deliveries.map((delivery) => delivery.attempts), 0),
+    nextAttempt:
+      message.nextAttempt ?? deliveries.map(({ queue }) => queue.blockedUntil).find((until) => until > 0),
+  };
+}
+
+export function adviceFor({ id, held }: QueuedMessage): string | undefined {
+  if (held === undefined) return undefined;
+  const release = `onarrival queue release ${id}`;
+  if (held.by === "operator") return release;
+  if (held.abandoned === true) return `it goes on when the service restarts, or now: ${release}`;
+  if (held.scriptName === undefined) return `correct the sink; tried again by itself, or now: ${release}`;
+  const correct = `save a corrected ${held.scriptName} and it goes on by itself`;
+  return held.poison === true
+    ? `${correct}; it ended two sandbox processes, so otherwise it waits for: ${release}`
+    : `${correct}; tried again by itself, or now: ${release}`;
+}
+
+function stateOf(
+  message: QueuedMessage,
+  deliveries: readonly Delivery[],
+  waiting: PreSubmissionQueue,
+): QueueEntry["state"] {
+  if (message.held !== undefined) return "held";
+  if (waiting.has(message)) return "retry";
+  if (deliveries.length > 0 && deliveries.every(({ queue }) => queue.isFrozen)) return "frozen";
+  const retrying = deliveries.some(
+    ({ state, attempts, queue }) =>
+      state === "deferred" || (state === "ready" && (attempts > 0 || queue.blockedUntil > 0)),
+  );
+  return retrying ? "retry" : "active";
+}
+
+export function recipientsOf(message: QueuedMessage): RecipientView[] {
+  if (message.phase === "submission") {
+    return message.envelope.recipients.map(({ address }) => ({ address, state: "pending" }));
+  }
+  return message.recipients.map(({ recipient, state, lastReply }) => ({
+    address: recipient.address,
+    state,
+    lastReply: lastReply && describeReply(lastReply),
+  }));
+}
+
+export function lastReplyOf(message: QueuedMessage): string | undefined {
+  const waiting = message.recipients.find(
+    (record) => record.state === "pending" && record.lastReply !== undefined,
+  );
+  return waiting?.lastReply && describeReply(waiting.lastReply);
+}
+
+const FROZEN = "the queue is frozen; `onarrival queue thaw` lets it go on";
+
+/** A message behind an unreachable next hop waits without an attempt of its own. */
+function whyBlocked(deliveries: readonly Delivery[]): string | undefined {
+  if (deliveries.some(({ queue }) => queue.isFrozen)) return FROZEN;
+  const blocked = deliveries.find(({ queue }) => queue.blockedUntil > 0);
+  return blocked?.queue.lastFailure && describeReply(blocked.queue.lastFailure);
+}
+
+const whyDeferred = ({ notBefore }: QueuedMessage): string | undefined =>
+  notBefore === undefined ? undefined : `deferred by a sink until ${new Date(notBefore).toISOString()}`;

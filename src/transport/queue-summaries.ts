@@ -1,0 +1,105 @@
+// The queues by their names (REFERENCE 4.2) with what is in them: those that each message passes, and one per next hop.
+import type { QueueSummary } from "./queue-view.ts";
+import type { DestinationQueue } from "./destination-queue.ts";
+import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
+import { SINK_QUEUES } from "./queue-entries.ts";
+import type { QueuedMessage } from "./queued-message.ts";
+import { isUnreachable } from "./router.ts";
+
+export interface QueueSources {
+  /** Those in memory: what has not met all its sinks is always among them. */
+  readonly messages: Iterable<QueuedMessage>;
+  readonly waiting: PreSubmissionQueue;
+  readonly queues: readonly DestinationQueue[];
+  /** Keys of queues that the operator keeps from trying. */
+  readonly frozen: ReadonlySet<string>;
+  /** Messages of the last run that are not in their queues yet. */
+  readonly unsorted: number;
+  readonly now: number;
+}
+
+/** In this order, empty or not. */
+const PASSED_QUEUES = [
+  "pre-submission",
+  "pre-categorization",
+  "pre-routing",
+  "failed-retry",
+  "dsn",
+  "deferred",
+  "unreachable",
+  "last run",
+] as const;
+type PassedQueue = (typeof PASSED_QUEUES)[number];
+
+interface Counts {
+  messages: number;
+  active: number;
+  ready: number;
+  retry: number;
+  held: number;
+}
+
+const noMessages = (): Counts => ({ messages: 0, active: 0, ready: 0, retry: 0, held: 0 });
+
+/** A message that waits at several places counts at each. */
+export function summarizeQueues(sources: QueueSources): QueueSummary[] {
+  const { queues, frozen, unsorted, now } = sources;
+  const passed = countPassed(sources);
+  addTo(passed["last run"], { ...noMessages(), messages: unsorted, ready: unsorted });
+  const destinations: QueueSummary[] = [];
+  for (const queue of queues) {
+    const { active, ready, deferred: retry, held } = queue.depth;
+    const counts = { messages: active + ready + retry + held, active, ready, retry, held };
+    if (queue.blockedUntil > 0 || isUnreachable(queue.key)) addTo(passed.unreachable, counts);
+    if (counts.messages === 0 && queue.blockedUntil === 0 && queue.key !== "local" && !queue.isFrozen)
+      continue;
+    destinations.push({
+      queue: queue.key,
+      ...counts,
+      frozen: queue.isFrozen,
+      nextAttempt: queue.blockedUntil > now ? queue.blockedUntil : undefined,
+    });
+  }
+  const known = new Set(queues.map(({ key }) => key));
+  for (const queue of frozen)
+    if (!known.has(queue)) destinations.push({ queue, ...noMessages(), frozen: true });
+  if (!known.has("local") && !frozen.has("local"))
+    destinations.push({ queue: "local", ...noMessages(), frozen: false });
+  destinations.sort((a, b) => b.messages - a.messages || (a.queue < b.queue ? -1 : 1));
+  return [...PASSED_QUEUES.map((queue) => ({ queue, ...passed[queue], frozen: false })), ...destinations];
+}
+
+function countPassed({ messages, waiting, now }: QueueSources): Record<PassedQueue, Counts> {
+  const passed: Record<PassedQueue, Counts> = {
+    "pre-submission": noMessages(),
+    "pre-categorization": noMessages(),
+    "pre-routing": noMessages(),
+    "failed-retry": noMessages(),
+    dsn: noMessages(),
+    deferred: noMessages(),
+    unreachable: noMessages(),
+    "last run": noMessages(),
+  };
+  for (const message of messages) {
+    const { phase, stage, held, notBefore, origin } = message;
+    if (phase === "delivery") {
+      if ((notBefore ?? 0) > now) addTo(passed.deferred, { ...noMessages(), messages: 1, retry: 1 });
+      continue;
+    }
+    const isWaiting = waiting.has(message);
+    const state = held !== undefined ? "held" : isWaiting ? "retry" : "active";
+    const one = { ...noMessages(), messages: 1, [state]: 1 };
+    addTo(passed[SINK_QUEUES[stage]], one);
+    if (isWaiting && held === undefined) addTo(passed["failed-retry"], one);
+    if (origin.via === "dsn") addTo(passed.dsn, one);
+  }
+  return passed;
+}
+
+function addTo(sum: Counts, one: Counts): void {
+  sum.messages += one.messages;
+  sum.active += one.active;
+  sum.ready += one.ready;
+  sum.retry += one.retry;
+  sum.held += one.held;
+}
