@@ -71,7 +71,7 @@ test("NOTIFY=SUCCESS is reported when the message is delivered locally", async (
   expect(report).toMatch(/^Action: (delivered|relayed)\r$/im);
 });
 
-test("a refused message with the null sender goes to Badmail, not round in circles", async () => {
+test("N09 a refused message with the null sender goes to Badmail, not round in circles", async () => {
   await using hop = await startCaptureServer();
   hop.script.rcpt = () => "550 5.1.1 no";
   await using service = await start(hop);
@@ -106,7 +106,7 @@ test("a report that cannot be delivered goes to Badmail", async () => {
   expect(files.some((file) => /multipart\/report/i.test(file.content.toString("latin1")))).toBe(true);
 });
 
-test("a message that expires is returned with 4.4.7 or 5.4.7", async () => {
+test("Q07 a message that expires is returned with 4.4.7 or 5.4.7", async () => {
   await using hop = await startCaptureServer();
   await hop.stop();
   await using service = await start(hop, {
@@ -119,7 +119,7 @@ test("a message that expires is returned with 4.4.7 or 5.4.7", async () => {
   expect(await service.drop()).toHaveLength(1);
 });
 
-test("a long wait is announced once", async () => {
+test("Q07 a long wait is announced once", async () => {
   await using hop = await startCaptureServer();
   await hop.stop();
   await using service = await start(hop, {

@@ -38,7 +38,7 @@ const marks = (service: Service, value: string | undefined, port = service.port)
 const countLogged = (service: Service, text: string): number =>
   service.log.filter((line) => line.includes(text)).length;
 
-test("an edit applies to the next message, a bad one changes nothing and names its line, none needs a signal", async () => {
+test("R12 an edit applies to the next message, a bad one changes nothing and names its line, none needs a signal", async () => {
   await using service = await startService({ config: configOf("one") });
   expect(await markOfNext(service)).toBe("one");
 

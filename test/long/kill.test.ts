@@ -7,7 +7,7 @@ import { serviceConfig } from "../support/service-config.ts";
 
 const QUICK_RETRY = { retry: { glitchRetries: 100, glitchIntervalMs: 100, intervalsMinutes: [0.005] } };
 
-test("10,000 messages under twenty kill -9 all arrive whole", async () => {
+test("C14 10,000 messages under twenty kill -9 all arrive whole", async () => {
   await using hop = await startCaptureServer();
   await using service = await startService({
     config: serviceConfig({ smartHostPort: hop.port, server: QUICK_RETRY }),

@@ -4,7 +4,7 @@ import { createStore, envelope, message, origin, temporaryFolder } from "../unit
 
 const MESSAGES = 100_000;
 
-test("100,000 queued messages are found again within 30 seconds", async () => {
+test("C18 100,000 queued messages are found again within 30 seconds", async () => {
   await using folder = await temporaryFolder();
   const store = createStore(folder.path);
   await store.open();

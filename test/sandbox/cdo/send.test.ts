@@ -49,7 +49,7 @@ describe("Send", () => {
     );
   });
 
-  test("hands over a complete message to To, Cc and Bcc, each mailbox once, without Bcc", async () => {
+  test("H06 hands over a complete message to To, Cc and Bcc, each mailbox once, without Bcc", async () => {
     const { sent } = await run(
       `${NEW} m.CC = "A@example.org, b@example.org"; m.BCC = "c@example.org"; m.Send(); console.log(m.BCC)`,
     );

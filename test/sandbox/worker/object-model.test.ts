@@ -32,7 +32,7 @@ describe("properties of Message", () => {
     );
   });
 
-  test("a subject outside ASCII is encoded, and both views of it stay linked", async () => {
+  test("H04 a subject outside ASCII is encoded, and both views of it stay linked", async () => {
     const { message } = await worker.run(script(`msg.Subject = "Rückfrage"; msg.DataSource.Save()`));
     expect(message).toMatch(/^Subject: =\?utf-8\?/im);
     expect(
@@ -42,7 +42,7 @@ describe("properties of Message", () => {
     ).toEqual(["true", "ä"]);
   });
 
-  test("a line break in a value never makes a second header", async () => {
+  test("H01 a line break in a value never makes a second header", async () => {
     const { message, outcome } = await worker.run(
       script(
         `msg.Subject = "a\\r\\nBcc: evil@example.org"; msg.To = "x@y.example\\r\\nX-Evil: 1"; msg.DataSource.Save()`,
@@ -50,6 +50,28 @@ describe("properties of Message", () => {
     );
     expect(message).not.toMatch(/^(?:Bcc|X-Evil):/m);
     if (outcome.fault !== undefined) expect(outcome.fault.message).toContain("CDO_E_BAD_DATA");
+  });
+
+  test.each(["\r", "\n", "\u0085", "\u2028", "\0", "\r\n\r\n"])("H01 nor does %j", async (end) => {
+    const set = `msg.Fields("urn:schemas:mailheader:x-note").Value = ${JSON.stringify(`a${end}Bcc: evil@example.org`)}`;
+    const { message } = await worker.run(script(`${set}; msg.Fields.Update(); msg.DataSource.Save()`));
+    const [header] = message.split("\r\n\r\n");
+    // Whatever takes one of them for a line end, none may begin the field.
+    expect(header?.split(/[\r\n\u0085\u2028\0]+/).filter((line) => /^Bcc:/i.test(line))).toEqual([]);
+    expect(message).toMatch(/\r\n\r\nHello/);
+  });
+
+  test("H02 a header name that is none is refused, and the message stays as it was", async () => {
+    const names = ["x bad", "x\r\nbcc", "", "x\0", "ä", `x-${"y".repeat(1000)}`];
+    const tries = names.map(
+      (name) =>
+        `try { msg.Fields.Append(${JSON.stringify(`urn:schemas:mailheader:${name}`)}, 8, 0, 0, "v"); msg.Fields.Update(); msg.DataSource.Save(); console.log("taken") } catch (e) { msg.Fields.CancelUpdate(); console.log(e.message) }`,
+    );
+    const { message, outcome } = await worker.run(script(tries.join("\n")));
+    expect(outcome.logs.map(({ text }) => text)).toEqual(
+      names.map(() => expect.stringMatching(/cannot be the name of a header field|^Fields\(/)),
+    );
+    expect(message).not.toMatch(/^(?:x bad|x:bad|bcc|x-y)/im);
   });
 
   test("a trailing comma of an address list is dropped", async () => {

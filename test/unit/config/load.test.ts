@@ -156,7 +156,7 @@ describe("a wrong file", () => {
     ]);
   });
 
-  test("all problems are told at once", () => {
+  test("R12 all problems are told at once", () => {
     const problems = problemsOf(
       EXAMPLE.replace("32MiB", "32 parsecs")
         .replace("priority: 300", "priority: 40000")

@@ -155,7 +155,7 @@ describe("what the document writes is read by other parsers as it was meant", ()
     }
   });
 
-  test.each(NAMES)("%s comes back byte for byte when nothing is changed", (name) => {
+  test.each(NAMES)("M28 %s comes back byte for byte when nothing is changed", (name) => {
     const bytes = fixture(name);
     ourView(bytes);
     const doc = open(bytes);

@@ -148,7 +148,7 @@ describe("hostile input", () => {
     }
   });
 
-  test("a boundary that occurs in a new part is replaced", () => {
+  test("H05 a boundary that occurs in a new part is replaced", () => {
     const doc = open(MIXED);
     textBodyPart(doc)?.setRawBody(Buffer.from("x\r\n--out-inner--\r\n"));
     expect(structure(open(doc.toBuffer()).root)).toBe(

@@ -41,7 +41,7 @@ describe("words", () => {
     expect(decodeAddressList(encoded)).toBe("Jürgen <j@x>, b@y");
   });
 
-  test("groups, comments, routes and quoted local parts are read", () => {
+  test("H09 groups, comments, routes and quoted local parts are read", () => {
     expect(parseAddressList('Team: "A, B" <a@x>, b@y (Bee);, <@r:c@z>, "d e"@f')).toEqual([
       { name: "A, B", address: "a@x" },
       { name: "Bee", address: "b@y" },

@@ -87,7 +87,7 @@ test("the pretty format keeps one line per event and lets no control character t
   expect(prettyLine("7")).toBe("7");
 });
 
-test("a reader that goes away does not end the process, and what is buffered is written at exit", async () => {
+test("C21 a reader that goes away does not end the process, and what is buffered is written at exit", async () => {
   const gone = spawn(process.execPath, [
     "--input-type=module",
     "-e",

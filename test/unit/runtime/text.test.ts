@@ -48,6 +48,18 @@ describe("text of HTML", () => {
   test("a page of open brackets takes no longer than another", () => {
     expect(htmlToText("<".repeat(200_000))).toBe("");
   });
+
+  test.each([
+    ["two hundred thousand tags", "<b>".repeat(200_000)],
+    ["1 MB of quotes in a tag", `<a title=${"\"'".repeat(500_000)}`],
+    ["comments that never close", "<!-- ".repeat(200_000)],
+    ["styles that never close", "<style>".repeat(200_000)],
+    ["entities without end", "&".repeat(200_000)],
+  ])("M20 %s become text in linear time", (_name, html) => {
+    const begun = performance.now();
+    expect(htmlToText(html).length).toBeLessThanOrEqual(html.length);
+    expect(performance.now() - begun).toBeLessThan(2000);
+  });
 });
 
 describe("structuredClone", () => {

@@ -47,7 +47,7 @@ async function reopened(folder: string): Promise<{ ids: string[]; corrupt: numbe
 }
 
 describe("a damaged segment", () => {
-  test("with one flipped bit anywhere loses at most the message it lies in, and says so once", async () => {
+  test("C05 with one flipped bit anywhere loses at most the message it lies in, and says so once", async () => {
     await using folder = await temporaryFolder();
     const original = path.join(folder.path, "original");
     const { ids, segment } = await filledStore(original, 5);
@@ -65,7 +65,7 @@ describe("a damaged segment", () => {
     }
   });
 
-  test("cut anywhere loses what was cut and nothing before it", async () => {
+  test("C05 cut anywhere loses what was cut and nothing before it", async () => {
     await using folder = await temporaryFolder();
     const original = path.join(folder.path, "original");
     const { ids, segment } = await filledStore(original, 5);
@@ -79,7 +79,7 @@ describe("a damaged segment", () => {
     }
   });
 
-  test("with a tail of zeros is what a power cut leaves: the tail is dropped and the store goes on", async () => {
+  test("C04 with a tail of zeros is what a power cut leaves: the tail is dropped and the store goes on", async () => {
     await using folder = await temporaryFolder();
     const { ids, segment } = await filledStore(folder.path, 3);
     await writeFile(segment, Buffer.alloc(5000), { flag: "a" });
@@ -124,7 +124,7 @@ describe("a damaged segment", () => {
     await again.close();
   });
 
-  test("read back at run time is refused, not passed on", async () => {
+  test("C11 read back at run time is refused, not passed on", async () => {
     await using folder = await temporaryFolder();
     const store = createStore(folder.path, { memoryBudget: 0 });
     await store.open();
@@ -137,7 +137,7 @@ describe("a damaged segment", () => {
     await store.close();
   });
 
-  test("of which only the content file is missing is reported and not found again", async () => {
+  test("C06 of which only the content file is missing is reported and not found again", async () => {
     await using folder = await temporaryFolder();
     const store = createStore(folder.path, { inlineBytes: 1000 });
     await store.open();
@@ -154,7 +154,7 @@ describe("a damaged segment", () => {
 });
 
 describe("the format", () => {
-  test("version 1 stays readable", async () => {
+  test("C22 version 1 stays readable", async () => {
     await using folder = await temporaryFolder();
     const golden = path.join(import.meta.dirname, "../../fixtures/store/v1");
     await cp(golden, folder.path, { recursive: true });
@@ -172,7 +172,7 @@ describe("the format", () => {
     await store.close();
   });
 
-  test("of an unknown version is refused by name, never misread", async () => {
+  test("C22 of an unknown version is refused by name, never misread", async () => {
     await using folder = await temporaryFolder();
     const salt = Buffer.from("0123456789abcdef", "hex");
     const header = encodeSegmentHeader(1, salt);

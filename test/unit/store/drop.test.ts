@@ -17,7 +17,7 @@ describe.each([{ sync: true }, { sync: false }])("Drop with sync $sync", ({ sync
     );
   });
 
-  test("replaces the file of the same id and no other", async () => {
+  test("Q04 replaces the file of the same id and no other", async () => {
     await using folder = await temporaryFolder();
     const drop = createDrop({ folder: folder.path, sync });
     const ids = ["A1", "A2", "A1", "A3", "A2", "A1"];
@@ -45,7 +45,7 @@ describe.each([{ sync: true }, { sync: false }])("Drop with sync $sync", ({ sync
     expect(written.equals(wanted)).toBe(true);
   });
 
-  test("says STORE_FAILED when its folder is gone, and leaves nothing half written", async () => {
+  test("Q04 says STORE_FAILED when its folder is gone, and leaves nothing half written", async () => {
     await using folder = await temporaryFolder();
     const drop = createDrop({ folder: path.join(folder.path, "Drop"), sync });
     await rm(path.join(folder.path, "Drop"), { recursive: true });
@@ -53,7 +53,7 @@ describe.each([{ sync: true }, { sync: false }])("Drop with sync $sync", ({ sync
     await expect(failed).rejects.toMatchObject({ code: "STORE_FAILED" });
   });
 
-  test("keeps an address with a line end on its line", async () => {
+  test("H07 keeps an address with a line end on its line", async () => {
     await using folder = await temporaryFolder();
     const drop = createDrop({ folder: folder.path, sync });
     await drop.deliver("A1", "a@x.example\r\nx-receiver: evil@x.example", [], message(1, 10));

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, readdir, rename, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, readdir, rename, symlink, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
@@ -79,7 +79,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect(pickup.taken[0]?.origin.clientAddress).toBeUndefined();
   });
 
-  test("waits until a file that is being written has stopped growing", async () => {
+  test("Q01 waits until a file that is being written has stopped growing", async () => {
     await using folder = await temporaryFolder();
     await using pickup = await openPickup(folder.path, { settleMs: 150 });
     const file = path.join(pickup.folder, "slow.eml");
@@ -92,7 +92,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect(pickup.taken[0]?.text).toBe("Subject: s\r\n\r\nbody\r\n0\r\n1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7\r\n");
   });
 
-  test("leaves empty files, links and folders alone, with one warning each", async () => {
+  test("Q01 leaves empty files, links and folders alone, with one warning each", async () => {
     await using folder = await temporaryFolder();
     await using pickup = await openPickup(folder.path);
     await writeFile(path.join(folder.path, "secret"), mail);
@@ -112,7 +112,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect((await readdir(pickup.folder)).sort()).toEqual([".hidden", "empty.eml", "folder", "link.eml"]);
   });
 
-  test("processes a read-only file once", async () => {
+  test("Q01 processes a read-only file once", async () => {
     await using folder = await temporaryFolder();
     await using pickup = await openPickup(folder.path);
     const file = path.join(pickup.folder, "read-only.eml");
@@ -123,6 +123,16 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(pickup.taken).toHaveLength(1);
     expect(await readdir(pickup.folder)).toEqual([]);
+  });
+
+  test("T03 takes a file whose time lies in the future", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path);
+    const file = path.join(pickup.folder, "tomorrow.eml");
+    await writeFile(file, mail);
+    await utimes(file, new Date(Date.now() + 86_400_000), new Date(Date.now() + 86_400_000));
+    await until(() => pickup.taken.length > 0);
+    expect(pickup.taken[0]?.text).toBe("Subject: s\r\n\r\nbody\r\n");
   });
 
   test("takes a file whatever its extension, as text without dot stuffing, and completes names without a domain", async () => {
@@ -165,7 +175,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect(pickup.taken).toEqual([]);
   });
 
-  test("streams a large file with LF line ends", async () => {
+  test("Q01 streams a large file with LF line ends", async () => {
     await using folder = await temporaryFolder();
     await using pickup = await openPickup(folder.path, { settleMs: 60 });
     const lines = `${"a line of text\n".repeat(300_000)}last line without end`;
@@ -176,7 +186,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect(pickup.taken[0]?.text === wanted).toBe(true);
   });
 
-  test("keeps a file while the store takes nothing, and submits it under the same id later", async () => {
+  test("C07 keeps a file while the store takes nothing, and submits it under the same id later", async () => {
     await using folder = await temporaryFolder();
     const ids: string[] = [];
     await using pickup = await openPickup(folder.path, {
@@ -192,7 +202,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect(new Set(ids).size).toBe(1);
   });
 
-  test("takes a claimed file of the last run again only when its message was not committed", async () => {
+  test("Q02 takes a claimed file of the last run again only when its message was not committed", async () => {
     await using folder = await temporaryFolder();
     const claims = path.join(folder.path, "Queue", "pickup");
     await mkdir(claims, { recursive: true });
@@ -205,7 +215,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     ]);
   });
 
-  test("submits each of many files exactly once, with two instances on one folder", async () => {
+  test("Q02 submits each of many files exactly once, with two instances on one folder", async () => {
     await using folder = await temporaryFolder();
     await using first = await openPickup(path.join(folder.path, "one"));
     const shared = first.folder;
@@ -250,7 +260,7 @@ describe("the text of a Pickup file", () => {
     );
   });
 
-  test("leaves x-receiver lines behind another field alone", () => {
+  test("H07 leaves x-receiver lines behind another field alone", () => {
     const text = "From: a@x.example\nTo: b@x.example\nx-receiver: c@x.example\n\n";
     expect(envelopeOf(text)).toEqual(["a@x.example", "b@x.example"]);
   });

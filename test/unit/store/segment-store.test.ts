@@ -176,7 +176,7 @@ describe("a large content", () => {
     expect(await readdir(path.join(folder.path, "content"))).toHaveLength(0);
   });
 
-  test("whose message never came is removed at the next start, and at once when discarded", async () => {
+  test("C06 whose message never came is removed at the next start, and at once when discarded", async () => {
     await using folder = await temporaryFolder();
     const store = createStore(folder.path);
     await store.open();
@@ -269,7 +269,7 @@ describe("the segments", () => {
 });
 
 describe("the store", () => {
-  test("refuses a second store on its folder, and gives the folder back when it closes", async () => {
+  test("C16 refuses a second store on its folder, and gives the folder back when it closes", async () => {
     await using folder = await temporaryFolder();
     const store = createStore(folder.path);
     await store.open();
@@ -281,7 +281,7 @@ describe("the store", () => {
     await next.close();
   });
 
-  test("refuses mail while the volume has less free space than it must have", async () => {
+  test("C09 refuses mail while the volume has less free space than it must have", async () => {
     await using folder = await temporaryFolder();
     const store = createStore(folder.path, { minFreeBytes: Number.MAX_SAFE_INTEGER });
     await store.open();
@@ -291,7 +291,7 @@ describe("the store", () => {
     await store.close();
   });
 
-  test("refuses mail when its folder is gone, and goes on when it is back", async () => {
+  test("C17 refuses mail when its folder is gone, and goes on when it is back", async () => {
     await using folder = await temporaryFolder();
     const queue = path.join(folder.path, "Queue");
     const store = createStore(queue, { diskSampleMs: 10 });
@@ -321,7 +321,7 @@ describe("the store", () => {
 });
 
 describe("message ids", () => {
-  test("are 18 characters that sort as they were made, also when the clock runs backwards", () => {
+  test("T02 are 18 characters that sort as they were made, also when the clock runs backwards", () => {
     let now = 1_700_000_000_000;
     const nextId = createMessageIds({ now: () => now, after: () => () => undefined }, () => 0.5);
     const ids: string[] = [];

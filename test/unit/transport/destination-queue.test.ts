@@ -91,7 +91,7 @@ describe("a queue", () => {
     expect(at.queue.blockedUntil).toBe(at.clock.now() + MINUTE);
   });
 
-  test("leaves an unreachable next hop alone, longer each time, until it answers", async () => {
+  test("N11 leaves an unreachable next hop alone, longer each time, until it answers", async () => {
     const at = stand();
     at.world.answer = () => unreachable();
     at.add("1");
@@ -113,7 +113,7 @@ describe("a queue", () => {
     expect(at.delays).toEqual([1, 2, 1]);
   });
 
-  test("is not held up by a message that cannot be read", async () => {
+  test("C11 is not held up by a message that cannot be read", async () => {
     const at = stand(() => Promise.reject(new Error("damaged")));
     at.add("1");
     await until(() => at.results.length === 1);

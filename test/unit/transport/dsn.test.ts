@@ -34,7 +34,7 @@ function request(kind: DsnKind, parts: Partial<DsnRequest> = {}, text = ORIGINAL
 const textOf = async (of: DsnRequest): Promise<string> =>
   (await composeDsn(of).content.toBuffer()).toString();
 
-test("a failure is a multipart/report from the null sender with the original attached", async () => {
+test("Q06 a failure is a multipart/report from the null sender with the original attached", async () => {
   const dsn = composeDsn(request("failed"));
   expect(dsn.envelope.sender).toBe("");
   expect(dsn.envelope.recipients.map(({ address }) => address)).toEqual(["alice@example.com"]);
@@ -67,7 +67,7 @@ test("a failure is a multipart/report from the null sender with the original att
   );
 });
 
-test("headers alone are returned for RET=HDRS, for large originals, and when it is no failure", async () => {
+test("Q06 headers alone are returned for RET=HDRS, for large originals, and when it is no failure", async () => {
   const base = request("failed");
   const hdrs = { ...base.original, envelope: { ...base.original.envelope, returnContent: "HDRS" as const } };
   for (const one of [

@@ -81,7 +81,7 @@ describe("edits", () => {
     await again.close();
   });
 
-  test("that cannot be saved stay in memory and are saved with the next state", async () => {
+  test("C07 that cannot be saved stay in memory and are saved with the next state", async () => {
     let full = true;
     const saved: (string | undefined)[] = [];
     const driver = {

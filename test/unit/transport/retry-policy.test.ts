@@ -21,7 +21,7 @@ describe("the wait before the next attempt", () => {
     expect(policy(() => 0, 100).delayMs(1)).toBe(1);
   });
 
-  test("brings 1,000 messages that failed together back at many moments", () => {
+  test("N11 brings 1,000 messages that failed together back at many moments", () => {
     let seed = 1;
     const next = (): number => {
       seed = (seed * 16_807) % 2_147_483_647;

@@ -98,7 +98,7 @@ test("a request is made in the name of the call that asks, and not of another on
   expect(await readFile(join(folder.path, "scripts/out.txt"), "utf8")).toBe("saved");
 });
 
-test("the answer to a file of Drop is its bytes; no other name is read or deleted", async () => {
+test("H10 the answer to a file of Drop is its bytes; no other name is read or deleted", async () => {
   const task = taskOf([{ drop: true }]);
   const answered = await requests.perform(task, encode(by(0, read(NAME))));
   expect(answered?.bytes.toString()).toBe("Subject: x\r\n\r\n");
