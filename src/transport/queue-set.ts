@@ -120,7 +120,11 @@ export class QueueSet {
       this.#closing.add(closing);
     }
     reroute();
-    for (const { queue } of before) queue.unblock();
+    for (const { route, queue } of before) {
+      const down = this.#down.get(linkOf(route));
+      if (down === undefined) queue.unblock();
+      else queue.block(down);
+    }
   }
 
   /** Forgets queues that hold nothing, with their connections: a relay meets many thousands of domains. */

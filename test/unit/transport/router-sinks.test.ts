@@ -380,6 +380,7 @@ describe("the state of a link", () => {
     await house.empty();
     control?.setState("far.example", linkFlag.adminHalt);
     await house.accept(["b@far.example"]);
+    house.transport.reconfigure(house.live());
     await house.clock.advance(HOUR);
     expect(house.world.to("far.example")).toHaveLength(1);
     control?.setState("far.example", 0, linkFlag.adminHalt);
