@@ -48,7 +48,7 @@ export class LdapConnection {
   readonly #clock: Clock;
   readonly #url: string;
   #hasPaging = false;
-  #isActiveDirectory = false;
+  #dnAttribute: string | undefined;
   #waiting = 0;
   #received = 0;
   #served = 0;
@@ -88,9 +88,9 @@ export class LdapConnection {
     return this.#served;
   }
 
-  /** How a DN is written in a filter: RFC 5020, or as Active Directory names it. */
-  get dnAttribute(): string {
-    return this.#settings.dnAttribute ?? (this.#isActiveDirectory ? "distinguishedName" : "entryDN");
+  /** By which names of entries can be searched: RFC 5020, or as Active Directory has it. Undefined: they cannot. */
+  get dnAttribute(): string | undefined {
+    return this.#dnAttribute;
   }
 
   /** No entries when `scope` is "base" and there is none of that name. Referrals are left alone. */
@@ -111,30 +111,28 @@ export class LdapConnection {
     await this.#ask(timeouts.bindMs, "the bind", () =>
       this.#client.bind(bind?.dn ?? "", bind?.password ?? ""),
     );
-    const [root] = await this.#ask(timeouts.bindMs, "the first search", () =>
-      this.#entries(
-        {
-          base: "",
-          scope: "base",
-          filter: ANY_ENTRY,
-          attributes: ["supportedControl", "supportedCapabilities"],
-        },
-        timeouts.bindMs,
-      ),
-    );
+    const [root] = await this.#look("", ANY_ENTRY, ["supportedControl", "supportedCapabilities"]);
     this.#hasPaging = root?.attributes.get("supportedcontrol")?.includes(PAGED_RESULTS) ?? false;
-    this.#isActiveDirectory =
+    const isActiveDirectory =
       root?.attributes.get("supportedcapabilities")?.includes(ACTIVE_DIRECTORY) ?? false;
+    this.#dnAttribute = this.#settings.dnAttribute ?? (isActiveDirectory ? "distinguishedName" : "entryDN");
     if (base === "") return;
     // Who may not see the base would see no entry either, and every recipient would seem unknown.
-    const found = await this.#ask(timeouts.bindMs, "the search for the base", () =>
-      this.#entries({ base, scope: "base", filter: ANY_ENTRY, attributes: [NO_ATTRIBUTES] }, timeouts.bindMs),
-    );
-    if (found.length === 0)
+    if ((await this.#look(base, ANY_ENTRY, [NO_ATTRIBUTES])).length === 0)
       throw new OnArrivalError(
         "DIRECTORY_REFUSED",
         `${this.#url} shows no entry ${base}: there is none, or this user may not see it`,
       );
+    // Where a server does not know that attribute, every member of a group would seem gone.
+    const byName = { kind: "equal", attribute: this.#dnAttribute, value: base } as const;
+    if ((await this.#look(base, byName, [NO_ATTRIBUTES])).length === 0) this.#dnAttribute = undefined;
+  }
+
+  #look(base: string, filter: LdapFilter, attributes: readonly string[]): Promise<readonly LdapEntry[]> {
+    const { bindMs } = this.#settings.timeouts;
+    return this.#ask(bindMs, base === "" ? "the first search" : "the search for the base", () =>
+      this.#entries({ base, scope: "base", filter, attributes }, bindMs),
+    );
   }
 
   async #entries({ base, scope, filter, attributes }: LdapSearch, timeMs: number): Promise<LdapEntry[]> {

@@ -6,7 +6,7 @@ import type { DirectoryAnswer, DirectoryQuery } from "../../events/directory-ent
 import type { Directory } from "./directory.ts";
 import { isBelow, normalizeDn } from "./distinguished-name.ts";
 import { KeptAnswers } from "./kept-answers.ts";
-import type { LdapSearch } from "./ldap-connection.ts";
+import type { LdapConnection } from "./ldap-connection.ts";
 import type { LdapEntry } from "./ldap-result.ts";
 import { EntryReader, wantedAttributes } from "./ldap-entry.ts";
 import { ANY_ENTRY, anyOf, type LdapFilter, restricted } from "./ldap-filter.ts";
@@ -176,28 +176,36 @@ class LdapDirectory implements Directory {
     const restriction: LdapFilter | undefined =
       filter === undefined ? undefined : { kind: "text", text: filter };
     const attributes = [...new Set([...this.#wanted, ...extra])];
-    const [first] = queries;
-    if (first?.by === "key" && first.filter === undefined && !isBelow(normalizeDn(first.value), this.#base))
-      return this.#run({ base: first.value, scope: "base", filter: restriction ?? ANY_ENTRY, attributes });
-    return this.#turns.take(() =>
-      this.#servers.run((connection) =>
-        connection.search({
-          base,
-          scope: "sub",
-          filter: restricted(
-            anyOf(queries.flatMap((query) => this.#matching.filtersFor(query, connection.dnAttribute))),
-            restriction,
-          ),
-          attributes,
-        }),
-      ),
-    );
+    return this.#run(async (connection) => {
+      if (!this.#canSearch(queries, connection)) {
+        const byName = { scope: "base", filter: restriction ?? ANY_ENTRY, attributes } as const;
+        const found = await Promise.all(
+          queries.map(({ value }) => connection.search({ base: value, ...byName })),
+        );
+        return found.flat();
+      }
+      const wanted = queries.flatMap((query) => this.#matching.filtersFor(query, connection.dnAttribute));
+      return connection.search({
+        base,
+        scope: "sub",
+        filter: restricted(anyOf(wanted), restriction),
+        attributes,
+      });
+    });
+  }
+
+  /** What is outside of the base, or has no attribute that holds its name, is asked for by its name. */
+  #canSearch([first]: readonly DirectoryQuery[], { dnAttribute }: LdapConnection): boolean {
+    if (first === undefined || first.by !== "key" || first.filter !== undefined) return true;
+    return dnAttribute !== undefined && isBelow(normalizeDn(first.value), this.#base);
   }
 
   #members(dn: string): AsyncIterable<readonly DirectoryQuery[]> {
     return membersOf({
-      fetch: async (attributes) =>
-        (await this.#run({ base: dn, scope: "base", filter: ANY_ENTRY, attributes }))[0],
+      fetch: async (attributes) => {
+        const group = { base: dn, scope: "base", filter: ANY_ENTRY, attributes } as const;
+        return (await this.#run((connection) => connection.search(group)))[0];
+      },
       attributes: this.#settings.attributes.member,
       ownDomain: this.#ownDomain,
       pageSize: this.#settings.batchSize,
@@ -205,8 +213,8 @@ class LdapDirectory implements Directory {
     });
   }
 
-  #run(search: LdapSearch): Promise<readonly LdapEntry[]> {
-    return this.#turns.take(() => this.#servers.run((connection) => connection.search(search)));
+  #run<T>(work: (connection: LdapConnection) => Promise<T>): Promise<T> {
+    return this.#turns.take(() => this.#servers.run(work));
   }
 }
 

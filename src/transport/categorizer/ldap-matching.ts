@@ -36,9 +36,10 @@ export class LdapMatching {
     return this.isOwn(address) || (this.#asksForeign && address !== "");
   }
 
-  filtersFor({ by, value, filter }: DirectoryQuery, dnAttribute: string): readonly LdapFilter[] {
+  filtersFor({ by, value, filter }: DirectoryQuery, dnAttribute: string | undefined): readonly LdapFilter[] {
     if (filter !== undefined) return [{ kind: "text", text: filter }];
-    if (by === "key") return [{ kind: "equal", attribute: dnAttribute, value }];
+    if (by === "key")
+      return dnAttribute === undefined ? [] : [{ kind: "equal", attribute: dnAttribute, value }];
     return this.#assertedOf(value).map((asserted) => ({ kind: "equal", ...asserted }));
   }
 

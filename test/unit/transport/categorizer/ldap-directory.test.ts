@@ -278,6 +278,15 @@ describe.skipIf(missing !== undefined)("the LDAP directory", () => {
     ]);
   });
 
+  test("finds entries by name where the server has no attribute that holds it", async () => {
+    await using own = house({ dnAttribute: "description" });
+    const answers = await own.directory.resolve(
+      [`uid=joe,${BASE}`, `uid=nobody,${BASE}`, `uid=ann,${BASE}`].map((dn) => byKey(dn)),
+      [],
+    );
+    expect(answers.map(({ kind }) => kind)).toEqual(["found", "unknown", "found"]);
+  });
+
   test("sees only what its own filter lets through", async () => {
     await using own = house({ filter: "(&(objectClass=inetOrgPerson)(!(uid=joe)))" });
     expect(
