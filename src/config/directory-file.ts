@@ -97,7 +97,14 @@ export function parseDirectoryFile(
     for (const problem of problems) report(problem);
   };
   if (document.errors.length > 0) return tell(describeSyntax(source, document.errors));
-  const result = schema.safeParse(document.toJS({ maxAliasCount: 0 }) ?? {});
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    // A missing anchor, or more of them than anybody writes.
+    return tell([`${name} ${describeError(error)}`]);
+  }
+  const result = schema.safeParse(value);
   if (!result.success) return tell(describeIssues(result.error.issues, knownSchema, source));
   const issues = claimedTwice(result.data, domain);
   return issues.length > 0

@@ -69,6 +69,7 @@ test("lists, forwards, limits and copies, and live changes of the file", async (
   // A file that is wrong changes nothing and is told by line; one that is right is live.
   const file = path.join(service.scriptsFolder, FILE);
   await writeFile(file, DIRECTORY.replace("owner: boss", "owner: 'no address'"));
+  process.kill(service.pid, "SIGHUP");
   await eventually(() => service.log.some((line) => line.includes("reload refused")), {
     what: "the refusal",
   });
@@ -76,6 +77,7 @@ test("lists, forwards, limits and copies, and live changes of the file", async (
     `${FILE}:10:12 lists.staff.owner: must be an address`,
   );
   await writeFile(file, DIRECTORY.replace("eve@far.example", "adam@far.example"));
+  process.kill(service.pid, "SIGHUP");
   await eventually(() => service.log.some((line) => line.includes("configuration reloaded")), {
     what: "the reload",
   });

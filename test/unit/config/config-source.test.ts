@@ -35,3 +35,21 @@ test("a file that goes away is told once, and one that comes back is a change", 
   await writeFile(file, "");
   expect(await source.compare()).toBe("changed");
 });
+
+test("the directory of a categorizer is read with the file: its change is a change", async () => {
+  const directory = path.join(folder, "people.yaml");
+  await writeFile(directory, "users: { ann: }\n");
+  await writeFile(file, "categorizer: { file: people.yaml }\n");
+  const source = new ConfigSource(file, {});
+  const config = await source.load();
+  expect(Object.keys(config.directoryFiles.get("default")?.users ?? {})).toEqual(["ann@localhost"]);
+  expect(source.files).toEqual([file, directory]);
+  expect(await source.compare()).toBe("same");
+  await writeFile(directory, "users: { ann: , bob: 7 }\n");
+  expect(await source.compare()).toBe("changed");
+  await expect(source.load()).rejects.toThrow("people.yaml:1:22 users.bob");
+  expect(await source.compare()).toBe("same");
+  await rm(directory);
+  expect(await source.compare()).toBe("changed");
+  await expect(source.load()).rejects.toThrow("ENOENT");
+});
