@@ -52,18 +52,8 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     ],
     when: "`kind` says which of the ten sub-events. The order: `register` once for each set of bindings; for each message `beginMessage`; for each batch of addresses `buildQuery` (each), `buildQueries`, `sendQuery`, `sortQueryResult`, then of each address `processItem`, `expandItem`, `completeItem`, the sender's first; what they expand to makes the next batches; at last `endMessage`. The built-in sink, which asks the directory, expands and applies limits, takes part at priority 16384 in `buildQueries` to `expandItem`: sinks of lower priority run before it, and with `skipRemaining` in its place. Raised where `categorizer` is configured or a sink is bound; mail that names its server itself is not categorized. A binding counts each message as one firing.",
     follows: {
-      "`runNext` (`S_OK`), nothing": "the next sink is called, the built-in one among them",
-      "`skipRemaining` (`S_FALSE`)":
-        "no further sink of this sub-event is called, and not the built-in one when it has not run",
-      "a promise (`S_PENDING`)": "only this message waits, at most `outbound.sinkTimeoutMs`",
-      "throw, late or other answer":
-        "the changes of this call are dropped; by `onError`: `hold` back to the pre-categorization queue, `continue` the next sink, `badmail`. Whatever the message came to so far is forgotten, and the next try begins anew",
       "the directory cannot tell":
         "back to the pre-categorization queue, whatever `onError` says; nobody is bounced",
-      "status 0, 4, 5 of a message": "it goes on; statuses are looked at behind `endMessage`",
-      "status 1, 6": "of one of the copies: the whole message waits, 6 until the restart",
-      "status 2": "this copy is discarded without a report; the others go on",
-      "status 3": "this copy moves to Badmail; the others go on",
     },
     shownBy: "test/unit/transport/categorizer/sinks.test.ts",
     example: readFileSync("docs/sinks/outside-copy.ts", "utf8").trimEnd(),

@@ -4,6 +4,8 @@ import { EXPECTATIONS } from "../../../src/events/expectations.ts";
 import type { Expectation, Row } from "../../../src/events/expectation-rows.ts";
 import { Act, type Stage } from "./table/act.ts";
 import {
+  categorizedStage,
+  itemStage,
   linkStage,
   localDeliveryStage,
   mailStage,
@@ -20,6 +22,7 @@ const STAGES: Readonly<Record<keyof typeof EXPECTATIONS, readonly Stage[]>> = {
   StoreDriver: [noticeStage, localDeliveryStage],
   OnTransportSubmission: [mailStage("OnTransportSubmission")],
   OnPreCategorize: [mailStage("OnPreCategorize")],
+  OnCategorize: [itemStage, categorizedStage],
   OnPostCategorize: [mailStage("OnPostCategorize")],
   OnGetMessageRouter: [routeStage, linkStage],
   OnSessionStart: [outboundStage("OnSessionStart")],

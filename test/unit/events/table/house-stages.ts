@@ -1,4 +1,5 @@
 // The events of steps 2 to 11 in a real transport: store, queues, Drop and Badmail in a folder, and a clock that is moved.
+import type { CategorizeSubject } from "../../../../src/events/categorize-contexts.ts";
 import type { DsnDueContext, DsnMadeContext, DsnSubject } from "../../../../src/events/dsn-contexts.ts";
 import type { MailEvent } from "../../../../src/events/catalog.ts";
 import type { LinkContext, RouteContext, RouterSubject } from "../../../../src/events/router-contexts.ts";
@@ -64,6 +65,44 @@ async function mailEnding(house: House, id: string): Promise<Shown> {
   if ((await house.files("Badmail")).length === 0) return { ending: "deleted" };
   const kept = (await house.read("Badmail", `${id}.BAD`)) + (await house.read("Badmail", `${id}.BDP`));
   return { ending: "badmail", changed: /changed/i.test(kept) };
+}
+
+export const itemStage: Stage = (act) =>
+  categorizing(act, (subject) => {
+    if (subject.kind !== "processItem" || subject.item.type !== "recipient") return undefined;
+    return () => {
+      subject.item.address = "changed@far.example";
+    };
+  });
+
+export const categorizedStage: Stage = (act, change) =>
+  categorizing(act, (subject) =>
+    subject.kind === "endMessage" ? () => changeMail(act, subject.messages.original, change) : undefined,
+  );
+
+/** `changeOf` answers what the first sink does to subjects of the kind that it is about. */
+async function categorizing(
+  act: Act,
+  changeOf: (subject: CategorizeSubject) => (() => void) | undefined,
+): Promise<Shown> {
+  const choices: HouseChoices = {
+    onError: act.onError,
+    categorizeSinks: [
+      [
+        100,
+        (subject) => {
+          const change = changeOf(subject);
+          return change === undefined ? undefined : act.perform(subject, change);
+        },
+      ],
+      [200, (subject) => (changeOf(subject) === undefined ? undefined : act.next())],
+    ],
+  };
+  await using house = await openHouse(choices);
+  const id = await house.accept(["a@far.example"]);
+  await passTime(act, house);
+  await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
+  return mailEnding(house, id);
 }
 
 // ---- the store ----
