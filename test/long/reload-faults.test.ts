@@ -1,6 +1,7 @@
 // Reloading when the machine has nothing left: no inotify instance, no file descriptor.
 import { execFileSync, spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { startService, type Service } from "../support/service.ts";
@@ -35,6 +36,27 @@ test.skipIf(!mayUnshare)(
     await service.writeScript("a.js", SCRIPT.replace("0", "1"));
     await service.logged(/script reloaded/);
     expect(service.log.filter((line) => line.includes("cannot be watched"))).toHaveLength(1);
+  },
+);
+
+test.skipIf(!isLinux)(
+  "R08: what the kernel could not tell because its queue was full is found by the next scan",
+  async () => {
+    await using service = await startService({ scripts: { "a.js": SCRIPT } });
+    const queueLength = Number(readFileSync("/proc/sys/fs/inotify/max_queued_events", "utf8"));
+    // While nobody reads the queue, more comes than it holds: the edit at the end is not in it.
+    process.kill(service.pid, "SIGSTOP");
+    try {
+      for (let number = 0; number < queueLength; number += 1) {
+        const file = join(service.scriptsFolder, `noise-${number % 50}.txt`);
+        writeFileSync(file, "x");
+        rmSync(file);
+      }
+      await service.writeScript("a.js", SCRIPT.replace("0", "1"));
+    } finally {
+      process.kill(service.pid, "SIGCONT");
+    }
+    await service.logged(/script reloaded/, 30_000);
   },
 );
 

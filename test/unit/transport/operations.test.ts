@@ -59,7 +59,7 @@ const refuseBoth = (house: House): void => {
 };
 
 describe("the operator", () => {
-  test("cannot retry, hold or remove a message while its report is being written", async () => {
+  test("Q08 cannot retry, hold or remove a message while its report is being written", async () => {
     const { house, storeReports } = await withHeldReports();
     await using _ = house;
     refuseBoth(house);
