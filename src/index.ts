@@ -25,6 +25,7 @@ export type {
   TypedNextHop,
 } from "./events/router-contexts.ts";
 export type { LocalDeliveryContext, StoreNotice } from "./events/store-contexts.ts";
+export { Content } from "./message/content.ts";
 export { IMMPID } from "./message/properties.ts";
 export { hasFlags, recipientFlags } from "./message/recipient-flags.ts";
 export type { MailMsg } from "./message/mail-msg.ts";

@@ -48,6 +48,35 @@ const FLAGS: Readonly<Record<keyof typeof recipientFlags, string>> = {
   volatileMask: "scratch bits, gone after a restart",
 };
 
+/** Whose members are served by what (REFERENCE 4.6). */
+const MEMBERS: readonly (readonly [original: string, ours: string])[] = [
+  [
+    "`GetProperty`, `GetStringA/W`, `GetDWORD`, `GetBool`, `PutProperty` … of a message",
+    "`msg.properties.get`, `find`, `has`, `put`, `delete`",
+  ],
+  ["the same of a recipient", "`msg.recipients.propertiesOf(…)`, with the same members"],
+  ["`Commit`", "not needed: what a sink has written counts when it has answered without a fault"],
+  [
+    "`GetContentSize`, `ReadContent`, `MapContent`",
+    "`msg.content.size`, `read(offset, length)`, `toBuffer()`, `chunks()`",
+  ],
+  ["`WriteContent`, `SetContentSize`", "`msg.edit(splices)`, `msg.headers`, or another `msg.content`"],
+  ["`CopyContentToStream`, `CopyContentToFile`", "`msg.content.stream()`, which `pipeline` takes to a file"],
+  ["`ForkForRecipients`, `RebindAfterFork`", "`msg.forkForRecipients(id, wants)`; the fork is bound already"],
+  ["`AllocPropIDRange`", "`allocPropertyIds(owner, count)` of the sink's second argument"],
+  ["`Count`, `Item`", "`msg.recipients.count`, `items`"],
+  [
+    "`DomainCount`, `DomainItem`, `SetNextDomain`",
+    "`msg.recipients.domainCount`, `domain(index)`, `domains`",
+  ],
+  [
+    "`AllocNewList`, `AddPrimary`, `AddSecondary`, `WriteList`",
+    "`msg.recipients.newList()`, `addPrimary`, `addSecondary`, `writeList`",
+  ],
+  ["`InitializeRecipientFilterContext`", "`msg.recipients.matching(flags, mask)`"],
+  ["`IMailMsgQueueMgmt.Delete`", "`msg.status = messageStatus.abortDelivery`"],
+];
+
 const ACCESS: Readonly<Record<KnownProperty["access"], string>> = {
   read: "read",
   write: "read, write",
@@ -87,12 +116,17 @@ export function mailMsgPage({ page, table }: PageParts): string {
     `[\`docs/sinks/authenticated-senders.ts\`](sinks/authenticated-senders.ts), under test on the running service:`,
     `\`\`\`ts\n${readFileSync("docs/sinks/authenticated-senders.ts", "utf8").trimEnd()}\n\`\`\``,
     "`get` of a property that is not there throws `MAILMSG_E_PROPNOTFOUND`, and so do obsolete ones; `find` answers undefined, `has` false. `put` throws `MAILMSG_PROPERTY_INVALID` on a value of another type and on what cannot be written. A `filetime` is a Date, a `dword` or HRESULT a whole number, a `guid` a text in braces. The changes of a sink that fails are taken back.",
+    "## Members of the original",
+    table(
+      ["Original", "Here"],
+      MEMBERS.map(([original, ours]) => [original, ours]),
+    ),
     "## Of a message: `msg.properties`",
     table(
       HEAD,
       rowsOf(Object.keys(MESSAGE_PROPERTIES), (name) => messagePropertyTable.find(name)),
     ),
-    "Of the envelope fields that scripts see, `arrivaltime` is `MP_ARRIVAL_TIME`, `clientipaddress` `MP_CONNECTION_IP_ADDRESS`, `messagestatus` `MP_MESSAGE_STATUS`, `pickupfilename` `MP_PICKUP_FILE_NAME`, `senderemailaddress` `MP_SENDER_ADDRESS_SMTP`, and `recipientlist` the recipients' `RP_ADDRESS_SMTP`. The ids of the original's handles and open counts (0x3000 and up) have nothing behind them here.",
+    "Of the envelope fields that scripts see, `arrivaltime` is `MP_ARRIVAL_TIME`, `clientipaddress` `MP_CONNECTION_IP_ADDRESS`, `messagestatus` `MP_MESSAGE_STATUS`, `pickupfilename` `MP_PICKUP_FILE_NAME`, `senderemailaddress` `MP_SENDER_ADDRESS_SMTP`, and `recipientlist` the recipients' `RP_ADDRESS_SMTP`. Routers and local delivery find what is kept in `msg.properties` as well, private numbers as texts (`\"0x8000\"`). The ids of the original's handles and open counts (0x3000 and up) have nothing behind them here.",
     "## Of a recipient: `msg.recipients.propertiesOf(address or position)`",
     table(
       HEAD,

@@ -30,8 +30,8 @@ const READERS: Readers = {
   MP_HELO_DOMAIN: ({ origin }) => origin.heloDomain,
   MP_EIGHTBIT_MIME_OPTION: ({ envelope }) => envelope.body === "8BITMIME",
   MP_BINARYMIME_OPTION: ({ envelope }) => envelope.body === "BINARYMIME",
-  MP_DSN_ENVID_VALUE: ({ envelope }) => envelope.envelopeId,
-  MP_DSN_RET_VALUE: ({ envelope }) => envelope.returnContent,
+  MP_DSN_ENVID_VALUE: (msg) => msg.envelopeId,
+  MP_DSN_RET_VALUE: (msg) => msg.returnContent,
   MP_ARRIVAL_TIME: (msg) => msg.arrivalTime,
   MP_ARRIVAL_FILETIME: (msg) => msg.arrivalTime,
   MP_MESSAGE_STATUS: (msg) => msg.status,
@@ -66,15 +66,40 @@ const readers = new Map<string, Reader>(Object.entries(READERS));
 export const readComputed = (msg: MailMsg, name: MessagePropertyName): AnyPropertyValue | undefined =>
   readers.get(name)?.(msg);
 
+type Writers = { readonly [Name in MessagePropertyName]?: (msg: MailMsg, value: AnyPropertyValue) => void };
+
+/** `value` is of the property's type. */
+const WRITERS: Writers = {
+  MP_SENDER_ADDRESS_SMTP(msg, value) {
+    msg.sender = String(value);
+  },
+  MP_DSN_ENVID_VALUE(msg, value) {
+    msg.envelopeId = String(value);
+  },
+  MP_DSN_RET_VALUE(msg, value) {
+    if (value !== "FULL" && value !== "HDRS")
+      throw propertyInvalid("MP_DSN_RET_VALUE", "has to be FULL or HDRS");
+    msg.returnContent = value;
+  },
+  MP_MESSAGE_STATUS(msg, value) {
+    if (!isMessageStatus(value)) throw propertyInvalid("MP_MESSAGE_STATUS", "has to be 0 to 6");
+    msg.status = value;
+  },
+  MP_DEFERRED_DELIVERY_FILETIME(msg, value) {
+    if (value instanceof Date) msg.deferredDeliveryTime = value;
+  },
+};
+
 /** Writes a property that is a member of the message; answers false for the others, which are kept. */
 export function writeComputed(msg: MailMsg, name: MessagePropertyName, value: AnyPropertyValue): boolean {
-  if (name === "MP_SENDER_ADDRESS_SMTP" && typeof value === "string") msg.sender = value;
-  else if (name === "MP_DEFERRED_DELIVERY_FILETIME" && value instanceof Date)
-    msg.deferredDeliveryTime = value;
-  else if (name === "MP_MESSAGE_STATUS") {
-    if (!isMessageStatus(value)) throw propertyInvalid(name, "has to be 0 to 6");
-    msg.status = value;
-  } else return false;
+  const write = WRITERS[name];
+  if (write === undefined) return false;
+  try {
+    write(msg, value);
+  } catch (thrown) {
+    // The members of the message have their own words for what they do not take.
+    throw thrown instanceof RangeError ? propertyInvalid(name, `cannot be set: ${thrown.message}`) : thrown;
+  }
   return true;
 }
 

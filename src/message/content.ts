@@ -1,5 +1,6 @@
 // The bytes of a message, immutable: a rope of buffers and file ranges. An edit makes a new rope over the same bytes.
 import { open } from "node:fs/promises";
+import { Readable } from "node:stream";
 import type { Splice } from "../core/splice.ts";
 
 /** A range of a file of the store. The store keeps the file while a content refers to it. */
@@ -90,11 +91,20 @@ export class Content {
   }
 
   /** The bytes in order, in chunks of at most 256 KiB where they come from disk. */
-  async *chunks(): AsyncGenerator<Buffer> {
-    for (const piece of this.pieces) {
-      if (Buffer.isBuffer(piece)) yield piece;
-      else yield* readRange(piece);
-    }
+  chunks(): AsyncGenerator<Buffer> {
+    return chunksOf(this.pieces);
+  }
+
+  /** The bytes from `offset` on, at most `length` of them (ReadContent). Beyond the end there are none. */
+  async read(offset: number, length: number): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of chunksOf(this.slice(offset, offset + length))) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  /** The bytes as a stream, for a file or a program (CopyContentToStream). */
+  stream(): Readable {
+    return Readable.from(this.chunks());
   }
 
   /** The whole content in one buffer. Only for messages whose size the caller has bounded. */
@@ -118,6 +128,13 @@ function headerOf(pieces: readonly Piece[]): Buffer {
   }
   const joined = Buffer.concat(start);
   return joined.subarray(0, headerBlockLength(joined));
+}
+
+async function* chunksOf(pieces: readonly Piece[]): AsyncGenerator<Buffer> {
+  for (const piece of pieces) {
+    if (Buffer.isBuffer(piece)) yield piece;
+    else yield* readRange(piece);
+  }
 }
 
 async function* readRange(range: FileRange): AsyncGenerator<Buffer> {

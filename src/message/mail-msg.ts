@@ -18,10 +18,13 @@ export interface MessageSurroundings {
 }
 
 const BARE_SURROUNDINGS: MessageSurroundings = { limits: DEFAULT_PROPERTY_LIMITS };
+const ENVELOPE_ID = /^[\x20-\x7e]{1,100}$/;
 const NOTHING_KEPT: ReadonlyMap<string, PropertyValue> = new Map();
 
 /** What a sink may change, as it was before the sink: a failed sink's changes are taken back as a whole. */
 export interface MailMsgSnapshot {
+  /** As it is but for sender and recipients. */
+  readonly envelope: Envelope;
   readonly sender: string;
   readonly recipients: readonly Recipient[];
   readonly content: Content;
@@ -41,7 +44,7 @@ export class MailMsg {
   readonly forks: MailMsg[] = [];
   /** Of a fork: the position in the chain from which it goes on. */
   resumeAt = 0;
-  readonly #envelope: Envelope;
+  #envelope: Envelope;
   #sender: string;
   #recipients: RecipientList;
   #content: Content;
@@ -94,6 +97,25 @@ export class MailMsg {
     if (this.#sender === this.#envelope.sender && this.#recipients.items === this.#envelope.recipients)
       return this.#envelope;
     return { ...this.#envelope, sender: this.#sender, recipients: this.#recipients.items };
+  }
+
+  /** ENVID of RFC 3461 §4.4, which reports repeat to the sender. */
+  get envelopeId(): string | undefined {
+    return this.#envelope.envelopeId;
+  }
+
+  set envelopeId(id: string) {
+    if (!ENVELOPE_ID.test(id)) throw new RangeError("an envelope id has 1 to 100 printable ASCII characters");
+    this.#envelope = { ...this.#envelope, envelopeId: id };
+  }
+
+  /** RET of RFC 3461 §4.3: how much of the message a report on a failure returns. */
+  get returnContent(): "FULL" | "HDRS" | undefined {
+    return this.#envelope.returnContent;
+  }
+
+  set returnContent(wanted: "FULL" | "HDRS") {
+    this.#envelope = { ...this.#envelope, returnContent: wanted };
   }
 
   get arrivalTime(): Date {
@@ -154,6 +176,7 @@ export class MailMsg {
 
   snapshot(): MailMsgSnapshot {
     return {
+      envelope: this.#envelope,
       sender: this.#sender,
       recipients: this.#recipients.items,
       content: this.content,
@@ -165,6 +188,7 @@ export class MailMsg {
   }
 
   restore(snapshot: MailMsgSnapshot): void {
+    this.#envelope = snapshot.envelope;
     this.#sender = snapshot.sender;
     this.#recipients = new RecipientList(snapshot.recipients, this.surroundings.limits);
     this.content = snapshot.content;

@@ -64,6 +64,8 @@ export interface QueuedMessage {
   crlfOnly: boolean;
   /** Position in the chain from which a fork goes on. */
   resumeAt: number;
+  /** Copies that it is being split into: until it stands behind them, they are none (unfinishedCopies). */
+  copies: readonly string[] | undefined;
   properties: ReadonlyMap<string, PropertyValue>;
   /** Before which others it leaves; as the property MP_X_PRIORITY says when the submission is over. */
   priority: Priority;
@@ -92,6 +94,7 @@ export function createQueuedMessage(
     edits: "none",
     crlfOnly: content !== undefined && origin.crlfOnly === true,
     resumeAt: 0,
+    copies: undefined,
     properties:
       envelope.properties === undefined ? NO_PROPERTIES : new Map(Object.entries(envelope.properties)),
     priority: "normal",
@@ -131,6 +134,9 @@ interface SavedState {
   /** Absent: the first one. */
   readonly stage?: SubmissionStage | undefined;
   readonly sender: string;
+  /** Absent: as committed. */
+  readonly envelopeId?: string | undefined;
+  readonly returnContent?: Envelope["returnContent"];
   readonly size: number;
   readonly recipients: readonly (Recipient & Omit<RecipientRecord, "recipient" | "unreported">)[];
   readonly attempts: number;
@@ -139,6 +145,7 @@ interface SavedState {
   readonly notBefore?: number | undefined;
   readonly delayNoticeSent: boolean;
   readonly resumeAt: number;
+  readonly copies?: readonly string[] | undefined;
   readonly properties: Readonly<Record<string, PropertyValue>>;
 }
 
@@ -153,6 +160,8 @@ export function formatState(message: QueuedMessage): string {
     phase: message.phase,
     stage: message.stage === "OnTransportSubmission" ? undefined : message.stage,
     sender: message.envelope.sender,
+    envelopeId: message.envelope.envelopeId,
+    returnContent: message.envelope.returnContent,
     size: message.size,
     recipients: records.map(({ recipient, state, lastReply, remote, unreported }) => ({
       ...withoutVolatileFlags(recipient),
@@ -166,9 +175,25 @@ export function formatState(message: QueuedMessage): string {
     notBefore: message.notBefore,
     delayNoticeSent: message.delayNoticeSent,
     resumeAt: message.resumeAt,
+    copies: message.copies,
     properties: Object.fromEntries(message.properties),
   };
   return JSON.stringify(saved);
+}
+
+/**
+ * Copies that were made durable by a run that ended before their messages stood behind them: these are split anew. None of the
+ * copies has gone anywhere yet.
+ */
+export function unfinishedCopies(messages: readonly { readonly state?: string | undefined }[]): Set<string> {
+  const ids = new Set<string>();
+  for (const { state } of messages) {
+    // Seen without parsing: a queue may hold a million of them.
+    if (state?.includes('"copies":[') !== true) continue;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as in applyState
+    for (const id of (JSON.parse(state) as SavedState).copies ?? []) ids.add(id);
+  }
+  return ids;
 }
 
 /** Puts a saved state back into a message made from the committed envelope. Throws on the state of another version. */
@@ -189,6 +214,8 @@ export function applyState(message: QueuedMessage, json: string): void {
   message.envelope = {
     ...message.envelope,
     sender: saved.sender,
+    envelopeId: saved.envelopeId ?? message.envelope.envelopeId,
+    returnContent: saved.returnContent ?? message.envelope.returnContent,
     recipients: records.map((record) => record.recipient),
   };
   message.recipients = saved.phase === "delivery" ? records : [];

@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import * as fc from "fast-check";
@@ -75,6 +76,9 @@ describe("content", () => {
       ]);
       expect((await edited.toBuffer()).toString()).toBe("X: y\r\nA: b\r\n\r\nstart the whole of it");
       expect(edited.header.toString()).toBe("X: y\r\nA: b\r\n\r\n");
+      expect((await edited.read(20, 9)).toString()).toBe("the whole");
+      expect((await edited.read(edited.size - 2, 100)).toString()).toBe("it");
+      expect(await text(edited.stream())).toBe((await edited.toBuffer()).toString());
     } finally {
       await rm(folder, { recursive: true });
     }

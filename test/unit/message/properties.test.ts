@@ -154,6 +154,7 @@ const READ: Readonly<Record<string, unknown>> = {
 const WRITTEN: Readonly<Record<string, unknown>> = {
   MP_SENDER_ADDRESS_SMTP: "new@example.com",
   MP_MESSAGE_STATUS: 0,
+  MP_DSN_RET_VALUE: "FULL",
   RP_DSN_ORCPT_VALUE: "rfc822;new@example.com",
   RP_ADDRESS_SMTP: "new@example.com",
   RP_RECIPIENT_FLAGS: recipientFlags.failed + recipientFlags.notifyNever,
@@ -288,6 +289,17 @@ describe("the class and the encryption of a message", () => {
     expect(properties.find(IMMPID.MP_MSGCLASS)).toBe(messageClass);
     expect(properties.get(IMMPID.MP_ENCRYPTION_TYPE)).toBe(encryption);
   });
+});
+
+test.each([
+  ["MP_SENDER_ADDRESS_SMTP", "a b@c"],
+  ["MP_DSN_ENVID_VALUE", "line\r\nbreak"],
+  ["MP_DSN_RET_VALUE", "BODY"],
+  ["MP_MESSAGE_STATUS", 7],
+] as const)("%s is not %j", (name, value) => {
+  const msg = message();
+  expect(codeOf(() => msg.properties.put(name, value))).toBe("MAILMSG_PROPERTY_INVALID");
+  expect(msg.envelope).toEqual(message().envelope);
 });
 
 describe("private properties", () => {

@@ -11,7 +11,16 @@ import {
   applyState,
   createQueuedMessage,
 } from "../../../src/transport/queued-message.ts";
-import { HOUR, MINUTE, type House, nativeSink, openHouse, unreachable, until } from "./transport-house.ts";
+import {
+  HOUR,
+  MINUTE,
+  accepted,
+  type House,
+  nativeSink,
+  openHouse,
+  unreachable,
+  until,
+} from "./transport-house.ts";
 
 /** Gives the first recipient flags, and a status text when there is one; reports are left alone. */
 const marking = (flags: number, status?: string): BoundSink<string> =>
@@ -155,6 +164,25 @@ describe("what a sink keeps", () => {
     await next.clock.advance(HOUR);
     await next.empty();
     expect(seen).toEqual(["G1", new Date(1_000), true, 3, "Anna", 2, recipientFlags.errorContextCat]);
+  });
+
+  test("of the reports that the sender asked for is in them, also after a restart", async () => {
+    const writing = nativeSink((msg) => {
+      if (msg.origin.via === "dsn") return;
+      msg.properties.put(IMMPID.MP_DSN_ENVID_VALUE, "NEW+ID");
+      msg.properties.put(IMMPID.MP_DSN_RET_VALUE, "HDRS");
+    });
+    await using house = await openHouse({ sinks: [writing] });
+    house.world.answers.set("far.example", () => unreachable());
+    await house.accept(["a@far.example"], { text: "Subject: x\r\n\r\nnot returned\r\n" });
+    await until(() => house.world.attempts.includes("far.example"));
+    await until(() => house.queue[0]?.state === "retry");
+    await using next = await house.crash({ sinks: [] });
+    next.world.answers.set("far.example", (message) => accepted(message, 550, "no such user"));
+    await next.clock.advance(HOUR);
+    await next.empty();
+    expect(reports(next)[0]).toContain("Original-Envelope-Id: NEW+ID");
+    expect(reports(next)[0]).not.toContain("not returned");
   });
 
   test("and deletes again is gone", async () => {
