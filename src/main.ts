@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   status: async () => (await import("./cli/status.ts")).statusCommand,
   queue: async () => (await import("./cli/queue.ts")).queueCommand,
   scripts: async () => (await import("./cli/scripts.ts")).scriptsCommand,
+  directory: async () => (await import("./cli/directory.ts")).directoryCommand,
   explain: async () => (await import("./cli/explain.ts")).explainCommand,
   password: async () => (await import("./cli/password.ts")).passwordCommand(),
   types: async () => (await import("./cli/types.ts")).typesCommand(),

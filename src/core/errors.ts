@@ -137,7 +137,7 @@ export const ERROR_CODES = {
       "Keep less with the message, or raise `mailMsg.maxProperties`, `maxPropertyBytes` or `maxPropertyIds`.",
   },
   DIRECTORY_UNAVAILABLE: {
-    owner: "system",
+    owner: "operator",
     meaning: "No server of the categorizer's directory answers, or not in time. Messages wait.",
     remedy: "Look at the reason in the message: the server, the network, its certificate, its limits.",
   },

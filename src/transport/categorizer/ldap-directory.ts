@@ -80,8 +80,10 @@ class LdapDirectory implements Directory {
     return Promise.all(answers);
   }
 
-  close(): Promise<void> {
-    return this.#servers.close();
+  /** What is being asked goes on to its end. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#underWay.values());
+    await this.#servers.close();
   }
 
   #answerOrQuestion(

@@ -210,7 +210,9 @@ describe.skipIf(missing !== undefined)("the way to the directory", () => {
       const own = houseOf({ servers: [`${scheme}://127.0.0.1:${proxy.port}`] });
       await own.find("joe@example.com");
       expect(proxy.open).toBe(1);
+      const asked = own.ask("bob@example.com");
       await own.directory.close();
+      expect(await asked).toEqual([{ kind: "unknown" }]);
       await expect(own.ask("ann@example.com")).rejects.toMatchObject({ code: "DIRECTORY_UNAVAILABLE" });
       await eventually(() => proxy.open === 0, { what: "the end of the connection" });
     },
