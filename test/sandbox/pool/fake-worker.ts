@@ -107,6 +107,8 @@ const BEHAVE: Record<string, Behave> = {
     return loop();
   },
   proto: () => ({ ...outcome, verdict: "0" }),
+  // MP_STATUS_ABANDON_DELIVERY: native sinks may hold a message until the restart, scripts may not.
+  status: () => ({ ...outcome, status: 6 }),
   splice: () => ({ ...outcome, splices: [{ start: 5, end: 1e9, length: 0 }] }),
   growth: () => ({ ...outcome, splices: [{ start: 0, end: 0, length: 200 }] }),
   recipients: () => ({ ...outcome, recipients: ["a@b.example> NOTIFY=NEVER"] }),

@@ -69,6 +69,7 @@ describe("a process that lies", () => {
     "other-job",
     "no-outcome",
     "proto",
+    "status",
     "splice",
     "growth",
     "recipients",
