@@ -59,6 +59,13 @@ export class Endings {
     });
   }
 
+  /** Ends a message whose recipients all came to their end before its delivery. */
+  over(message: QueuedMessage): void {
+    message.phase = "delivery";
+    message.recipients = [];
+    this.finishOrSave(message);
+  }
+
   /** Ends the message when no recipient waits any more. */
   finishOrSave(message: QueuedMessage): void {
     const { messages, states, writes, deliveries } = this.#parts;

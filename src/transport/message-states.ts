@@ -58,13 +58,20 @@ export class MessageStates {
     }
   }
 
-  /** As save; durable when it resolves. Throws STORE_FAILED. */
-  async settle(message: QueuedMessage): Promise<void> {
+  /** As save; in the store when it resolves, before whatever is told to it afterwards. Throws STORE_FAILED. */
+  async write(message: QueuedMessage, isDurable = false): Promise<void> {
     await this.#savings.get(message);
     if (message.edits === "unsaved" && message.content !== undefined)
       await this.#saveEdits(message, message.content);
+    if (message.edits !== "none")
+      throw new OnArrivalError("STORE_FAILED", "what sinks changed could not be saved");
     await new Promise<void>((resolve) => this.#whenKept(resolve));
-    await this.#store.saveState(message.id, formatState(message), undefined, true);
+    await this.#store.saveState(message.id, formatState(message), undefined, isDurable);
+  }
+
+  /** As write; durable when it resolves. */
+  settle(message: QueuedMessage): Promise<void> {
+    return this.write(message, true);
   }
 
   /** Counts the content against the memory budget; beyond it the content is dropped. */

@@ -111,10 +111,7 @@ export class Pipeline<Script> {
       steps,
       begin: (copy) => this.#beginCopy(copy),
       passed: (message) => this.#passed(message, false, true),
-      over: (message) => {
-        message.phase = "delivery";
-        this.#endings.finishOrSave(message);
-      },
+      over: (message) => this.#endings.over(message),
       postpone: (message, text) => this.#postpone(message, { by: "sink", text }, false),
     });
   }
@@ -136,6 +133,10 @@ export class Pipeline<Script> {
   async accept(id: string, origin: Origin, envelope: Envelope, content: Content): Promise<void> {
     await this.#parts.store.commit(id, origin, envelope, content);
     this.#submit(createQueuedMessage(id, origin, envelope, content));
+  }
+
+  forget(id: string): void {
+    this.#parts.store.remove(id);
   }
 
   /** Takes up what an earlier run of the service left unfinished. */
@@ -183,7 +184,6 @@ export class Pipeline<Script> {
 
   /** What the categorizer split off has met the sinks before it. */
   #beginCopy(copy: QueuedMessage): void {
-    this.#parts.steps.submitted(copy);
     this.#parts.storeSinks?.tell("written", copy);
     this.messages.set(copy.id, copy);
     this.#passed(copy, false, true);

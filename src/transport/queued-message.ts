@@ -64,7 +64,7 @@ export interface QueuedMessage {
   crlfOnly: boolean;
   /** Position in the chain from which a fork goes on. */
   resumeAt: number;
-  /** Copies that it is being split into: until it stands behind them, they are none (unfinishedCopies). */
+  /** Copies that it is being split into: until it stands behind them, they are none (unfinished-copies.ts). */
   copies: readonly string[] | undefined;
   properties: ReadonlyMap<string, PropertyValue>;
   /** Before which others it leaves; as the property MP_X_PRIORITY says when the submission is over. */
@@ -179,21 +179,6 @@ export function formatState(message: QueuedMessage): string {
     properties: Object.fromEntries(message.properties),
   };
   return JSON.stringify(saved);
-}
-
-/**
- * Copies that were made durable by a run that ended before their messages stood behind them: these are split anew. None of the
- * copies has gone anywhere yet.
- */
-export function unfinishedCopies(messages: readonly { readonly state?: string | undefined }[]): Set<string> {
-  const ids = new Set<string>();
-  for (const { state } of messages) {
-    // Seen without parsing: a queue may hold a million of them.
-    if (state?.includes('"copies":[') !== true) continue;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as in applyState
-    for (const id of (JSON.parse(state) as SavedState).copies ?? []) ids.add(id);
-  }
-  return ids;
 }
 
 /** Puts a saved state back into a message made from the committed envelope. Throws on the state of another version. */

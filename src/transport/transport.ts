@@ -40,6 +40,7 @@ import { type RemoteRoute, type Route, type RouterSettings, createRouter, linkOf
 import { RouterSinks } from "./router-sinks.ts";
 import { SinkCourier, StoreSinks } from "./store-sinks.ts";
 import { Submission } from "./submission.ts";
+import { withoutUnfinishedCopies } from "./unfinished-copies.ts";
 import type { TransportCounts } from "./transport-counts.ts";
 
 export interface TransportSettings {
@@ -320,8 +321,9 @@ function assemble<Script>(
         pipeline.parking.size,
       ),
     resume(recovery) {
-      for (const message of recovery.messages) pipeline.resume(message);
-      pipeline.parking.sortLater(recovery.later);
+      const { messages, later } = withoutUnfinishedCopies(recovery, (id) => pipeline.forget(id));
+      for (const message of messages) pipeline.resume(message);
+      pipeline.parking.sortLater(later);
       if (recovery.messages.length > 0)
         log.info({ messages: recovery.messages.length }, "unfinished messages taken up");
     },

@@ -55,6 +55,7 @@ export class Conclusions {
       try {
         next = await this.#settle(message, verdict);
       } catch (thrown) {
+        message.copies = undefined;
         next = () => postpone(message, describeError(thrown));
       }
     };
@@ -69,12 +70,16 @@ export class Conclusions {
     const isOver = await this.#endStopped(message, msg);
     const copies = await this.#commit(message, msg);
     try {
+      message.copies = undefined;
       const failed = await this.#report(message, verdict);
       adopt(message, msg, content);
       if (isOver) message.envelope = { ...message.envelope, recipients: [] };
       steps.categorized(message, failed, tree.replaced);
       steps.endedAll(message, "discarded", tree.discarded, BY_SINK);
-      for (const copy of copies) states.save(copy);
+      for (const copy of copies) {
+        steps.submitted(copy);
+        states.save(copy);
+      }
       message.stage = "OnPostCategorize";
       message.resumeAt = 0;
       await states.settle(message);
@@ -108,8 +113,12 @@ export class Conclusions {
 
   /** The copies as messages of their own, durable. All or none. */
   async #commit(message: QueuedMessage, msg: MailMsg): Promise<readonly QueuedMessage[]> {
-    const { store } = this.#parts;
+    const { store, states } = this.#parts;
     const copies = msg.forks.filter((fork) => !isStopped(fork)).map((fork) => copyOf(fork, message));
+    if (copies.length === 0) return copies;
+    // Written before them: a run that ends here begins with the message again, and drops those that it finds.
+    message.copies = copies.map(({ id }) => id);
+    await states.write(message);
     const outcomes = await Promise.allSettled(
       copies.map(async ({ id, origin, envelope, content }) => {
         if (content !== undefined) await store.commit(id, origin, envelope, content);

@@ -2,6 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { messageStatus, sinkResult } from "../../../../src/core/status.ts";
 import type { NativeSink } from "../../../../src/events/sink.ts";
+import { Content } from "../../../../src/message/content.ts";
+import type { SegmentStore } from "../../../../src/store/segment-store.ts";
+import type { StoreDriver } from "../../../../src/store/store-driver.ts";
 import type { Directory } from "../../../../src/transport/categorizer/directory.ts";
 import { type HouseChoices, openHouse, MINUTE, until } from "../transport-house.ts";
 import {
@@ -13,6 +16,13 @@ import {
   openCategorizer,
   reports,
 } from "./categorizer-house.ts";
+
+/** Its barrier makes everything before it durable. */
+const LAST_MESSAGE = [
+  { via: "smtp", arrivalTime: 0, server: "default" },
+  { sender: SENDER, recipients: [{ address: "last@far.example" }] },
+  Content.fromBuffer(Buffer.from("Subject: last\r\n\r\n")),
+] as const;
 
 type OnEvent = NativeSink<"OnCategorize">["onEvent"];
 
@@ -268,6 +278,38 @@ describe("statuses at the end:", () => {
 });
 
 describe("after a crash", () => {
+  test("between the copies and the end of their message the copies begin with it again, once", async () => {
+    const directory = directoryOf({
+      users: { "boss@corp.example": {} },
+      lists: { "news@corp.example": { members: ["ann@far.example"], owner: "boss@corp.example" } },
+    });
+    let isDying = true;
+    const wrapStore = (store: SegmentStore): StoreDriver => ({
+      open: () => store.open(),
+      nextId: () => store.nextId(),
+      createSpoolFile: () => store.createSpoolFile(),
+      commit: (...message) => store.commit(...message),
+      // What waits for the disk was not written when the process ended.
+      saveState: (id, state, content, isAwaited) =>
+        isDying && isAwaited === true
+          ? new Promise(() => undefined)
+          : store.saveState(id, state, content, isAwaited),
+      loadContent: (id) => store.loadContent(id),
+      reload: (id) => store.reload(id),
+      rest: (id) => store.rest(id),
+      remove: (id) => store.remove(id),
+      close: () => store.close(),
+    });
+    await using house = await openCategorizer(directory, {}, { wrapStore });
+    await house.accept(["news@corp.example", "direct@far.example"]);
+    await until(() => house.store.figures().messages === 2);
+    await house.store.commit("LAST", ...LAST_MESSAGE);
+    isDying = false;
+    await using next = await house.crash();
+    await next.empty();
+    expect(delivered(next)).toEqual(["ann@far.example", "direct@far.example", "last@far.example"]);
+  });
+
   test("what was categorized is not categorized again, and every copy leaves once", async () => {
     const calls: string[] = [];
     const directory = directoryOf({
