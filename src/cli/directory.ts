@@ -34,7 +34,7 @@ export const directoryCommand: CommandFactory = (output) =>
   new Command("directory").description("look into the directory of the categorizer").addCommand(
     new Command("find")
       .description("show what the directory says of addresses; exit code 1 when it does not know one of them")
-      .argument("<address...>")
+      .argument("<address...>", "mail addresses")
       .option("-c, --config <file>", "configuration file (default: onarrival.yaml when it is there)")
       .option(
         "--server <name>",

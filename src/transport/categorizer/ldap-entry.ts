@@ -108,16 +108,18 @@ export class EntryReader {
     return flag(entry, reportToSender) === false ? "nobody" : undefined;
   }
 
-  #limits(entry: LdapEntry): EntryLimits {
+  #limits(entry: LdapEntry): EntryLimits | undefined {
     const { attributes: names, sizeUnit } = this.#settings;
-    return {
+    const limits: EntryLimits = {
       maxIncomingBytes: bytes(number(entry, names.maxIncoming), sizeUnit),
       maxOutgoingBytes: bytes(number(entry, names.maxOutgoing), sizeUnit),
       maxRecipients: number(entry, names.maxRecipients),
       acceptOnlyFrom: this.#senders(entry, names.acceptOnlyFrom, names.acceptOnlyFromMembers),
       rejectFrom: this.#senders(entry, names.rejectFrom, names.rejectFromMembers),
-      requireAuthenticatedSender: flag(entry, names.requireAuthentication) === true,
+      requireAuthenticatedSender: flag(entry, names.requireAuthentication) === true ? true : undefined,
     };
+    // Most entries have none, and nothing is looked at for them.
+    return Object.values(limits).every((limit) => limit === undefined) ? undefined : limits;
   }
 
   #senders(entry: LdapEntry, single: readonly string[], groups: readonly string[]): SenderList | undefined {
