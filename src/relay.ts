@@ -2,7 +2,8 @@
 // themselves. They start in this order and end in the opposite one. Nothing is accepted before what an earlier run left
 // unfinished is in hand.
 import path from "node:path";
-import { queueMethods, serverMethods, serviceMethods } from "./admin/control-methods.ts";
+import { serverMethods, serviceMethods } from "./admin/control-methods.ts";
+import { queueMethods } from "./admin/queue-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
 import { type Audience, watchedRecorder, watchedRunner } from "./composition/audience.ts";
 import { authenticateSinks } from "./composition/authentication.ts";

@@ -1,6 +1,5 @@
-// What the control socket answers to: ping, status and the queues. Whatever arrives here is checked before it is used.
+// What the control socket answers to beside the queues: ping, status, the virtual servers. Whatever arrives here is checked before it is used.
 import { OnArrivalError } from "../core/errors.ts";
-import type { QueueAdmin, QueueEntry } from "../transport/queue-view.ts";
 
 /** Answers a JSON value. Throws OnArrivalError to tell the caller, anything else is logged and told as INTERNAL. */
 export type ControlMethod = (params: Params) => unknown;
@@ -29,50 +28,6 @@ export function idsParam(params: Params): readonly string[] {
 
 const isId = (value: unknown): value is string =>
   typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH;
-
-/** The queues of one virtual server. */
-export interface ServerQueues {
-  readonly name: string;
-  readonly admin: QueueAdmin;
-}
-
-/** Ids are unique over the virtual servers: only with `server`, or all messages, does it matter whose they are. */
-export function queueMethods(servers: () => readonly ServerQueues[]): ControlMethods {
-  const chosen = (params: Params): readonly ServerQueues[] => {
-    if (params["server"] === undefined) return servers();
-    return [serverNamed(servers(), textParam(params, "server"))];
-  };
-  const change =
-    (act: (admin: QueueAdmin, ids: readonly string[]) => number): ControlMethod =>
-    (params) => {
-      const ids = idsParam(params);
-      return { changed: chosen(params).reduce((sum, { admin }) => sum + act(admin, ids), 0) };
-    };
-  return {
-    "queue.list": (params) =>
-      chosen(params).flatMap(({ name, admin }) => admin.list().map((entry) => shown(entry, name))),
-    "queue.show": (params) => show(chosen(params), textParam(params, "id")),
-    "queue.retry": change((admin, ids) => admin.retry(ids)),
-    "queue.hold": change((admin, ids) => admin.hold(ids)),
-    "queue.release": change((admin, ids) => admin.release(ids)),
-    "queue.remove": change((admin, ids) => admin.remove(ids)),
-  };
-}
-
-function show(servers: readonly ServerQueues[], id: string): ShownEntry {
-  for (const { name, admin } of servers) {
-    const entry = admin.show(id);
-    if (entry !== undefined) return shown(entry, name);
-  }
-  throw new OnArrivalError("MESSAGE_NOT_FOUND", `no message ${id} in the queues`);
-}
-
-/** What `onarrival queue list` and `show` get of a message. */
-export interface ShownEntry extends QueueEntry {
-  readonly server: string;
-}
-
-const shown = (entry: QueueEntry, server: string): ShownEntry => ({ ...entry, server });
 
 export function serverNamed<Server extends { readonly name: string }>(
   servers: readonly Server[],

@@ -71,3 +71,5 @@ function messageOf(error: unknown): string {
   if (!(error instanceof OnArrivalError)) return describeError(error);
   return error.message.split("\n").map(printable).join("\n");
 }
+
+export const formatTime = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");

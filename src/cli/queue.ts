@@ -1,11 +1,12 @@
 // `onarrival queue …`: what waits in the running service, and what to do with it.
 import { Command } from "commander";
 import { callControl } from "../admin/control-client.ts";
-import type { ShownEntry } from "../admin/control-methods.ts";
+import type { ShownEntry } from "../admin/queue-methods.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import { formatTable, printable, printResult, type Output } from "./output.ts";
+import { formatTable, formatTime, printable, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { STEERING, printSteered, printSummary } from "./queue-steering.ts";
 
 interface Options {
   readonly config?: string;
@@ -13,6 +14,7 @@ interface Options {
   readonly server?: string;
   readonly json?: boolean;
   readonly all?: boolean;
+  readonly limit?: string;
 }
 
 const VERBS = [
@@ -27,6 +29,7 @@ export const queueCommand: CommandFactory = (output) => {
   queue.addCommand(
     withPlace(new Command("list"))
       .description("list the messages in the queues")
+      .option("--limit <n>", "so many messages at most", "1000")
       .action((options: Options) => list(output, options)),
   );
   queue.addCommand(
@@ -35,6 +38,29 @@ export const queueCommand: CommandFactory = (output) => {
       .argument("<id>", "id of the message")
       .action((id: string, options: Options) => show(output, id, options)),
   );
+  queue.addCommand(
+    withPlace(new Command("summary"))
+      .description("list the queues with the numbers of their messages")
+      .action(async (options: Options) =>
+        printSummary(output, options.json, await call(options, "queue.summary")),
+      ),
+  );
+  for (const [verb, description] of STEERING) {
+    queue.addCommand(
+      withPlace(new Command(verb))
+        .description(description)
+        .argument("<queue>", "as `summary` names it: a next hop, or local")
+        .action(async (name: string, options: Options) =>
+          printSteered(
+            output,
+            options.json,
+            verb,
+            name,
+            await call(options, `queue.${verb}`, { queue: name }),
+          ),
+        ),
+    );
+  }
   for (const [verb, description] of VERBS) {
     queue.addCommand(
       withPlace(new Command(verb))
@@ -68,7 +94,8 @@ async function call(
 }
 
 async function list(output: Output, options: Options): Promise<void> {
-  const answer = await call(options, "queue.list");
+  const limit = Number(options.limit);
+  const answer = await call(options, "queue.list", { limit });
   if (!Array.isArray(answer) || !answer.every(isEntry))
     throw new OnArrivalError("INTERNAL", "the service answered no list of messages");
   const isOfMany = new Set(answer.map(({ server }) => server)).size > 1;
@@ -143,8 +170,6 @@ async function change(output: Output, verb: string, ids: readonly string[], opti
   if (!all && changed === 0)
     throw new OnArrivalError("MESSAGE_NOT_FOUND", `no message to ${verb} among ${ids.join(", ")}`);
 }
-
-const formatTime = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 
 function isEntry(value: unknown): value is ShownEntry {
   return (

@@ -20,6 +20,7 @@ import { type Pickup, createPickup } from "../store/pickup.ts";
 import { SegmentStore } from "../store/segment-store.ts";
 import type { Recovery } from "../store/store-driver.ts";
 import { type Transport, createTransport } from "../transport/transport.ts";
+import { openFrozenQueues } from "./frozen-queues.ts";
 import type { PlanParts, ServerPlan } from "./server-plan.ts";
 import { hostNameOf, retrySettings } from "./settings.ts";
 
@@ -188,6 +189,7 @@ export class VirtualServer {
       effects: effectsOf(this.name),
       surroundings,
       recorder: observation.recorder,
+      frozen: openFrozenQueues(this.folders.queue, log),
       live,
       clock,
       log,
@@ -217,7 +219,7 @@ export class VirtualServer {
   #createPickup(recovery: Recovery): Pickup {
     const { clock, log } = this.#parts;
     const store = this.#store;
-    const committed = new Set([...recovery.messages.map((message) => message.id), ...recovery.later]);
+    const committed = new Set(recovery.messages.map((message) => message.id));
     return createPickup({
       folder: this.folders.pickup,
       claimFolder: claimFolder(this.folders),
@@ -227,7 +229,8 @@ export class VirtualServer {
       nextId: store.nextId,
       createSpool: () => store.createSpoolFile(),
       submit: this.transport.accept,
-      isCommitted: (id) => committed.has(id),
+      // Few files were claimed by the last run, and there may be a million messages.
+      isCommitted: (id) => committed.has(id) || recovery.later.includes(id),
       badmail: this.transport.badmail,
       logger: log,
       clock,

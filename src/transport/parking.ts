@@ -114,7 +114,7 @@ export class Parking {
         for (; coming < wanted && !this.#stopped; coming += 1) {
           const next = this.parked.takeReady(parked);
           if (next === undefined) break;
-          void this.#bring(next.id, key, undefined).then(arrived);
+          void this.#bring(next.id, key, isDue).then(arrived);
         }
         return coming;
       },
@@ -239,4 +239,10 @@ export class Parking {
       this.#tickSoon();
     });
   }
+}
+
+/** Its time has come, or somebody wants it tried now. */
+function isDue(message: QueuedMessage): void {
+  message.nextAttempt = undefined;
+  message.notBefore = undefined;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { queueMethods } from "../../../src/admin/control-methods.ts";
+import { queueMethods } from "../../../src/admin/queue-methods.ts";
 import { startControlServer, type ControlServer } from "../../../src/admin/control-server.ts";
 import { bindingsCommand } from "../../../src/cli/bindings.ts";
 import { checkCommand, type ScriptCheck } from "../../../src/cli/check.ts";

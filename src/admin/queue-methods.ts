@@ -1,0 +1,90 @@
+// What the control socket answers about the queues. Whatever arrives here is checked before it is used.
+import { OnArrivalError } from "../core/errors.ts";
+import type { QueueAdmin, QueueEntry, QueueSummary } from "../transport/queue-view.ts";
+import {
+  type ControlMethod,
+  type ControlMethods,
+  type Params,
+  idsParam,
+  serverNamed,
+  textParam,
+} from "./control-methods.ts";
+
+/** The queues of one virtual server. */
+export interface ServerQueues {
+  readonly name: string;
+  readonly admin: QueueAdmin;
+}
+
+/** What `onarrival queue list` and `show` get of a message. */
+export interface ShownEntry extends QueueEntry {
+  readonly server: string;
+}
+
+/** What `onarrival queue summary` gets of a queue. */
+export interface ShownQueue extends QueueSummary {
+  readonly server: string;
+}
+
+/** Of those that are not in memory, which take a read each. */
+const DEFAULT_LIMIT = 1000;
+const MAX_LIMIT = 100_000;
+
+/** Ids are unique over the virtual servers: only with `server`, or all messages, does it matter whose they are. */
+export function queueMethods(servers: () => readonly ServerQueues[]): ControlMethods {
+  const chosen = (params: Params): readonly ServerQueues[] => {
+    if (params["server"] === undefined) return servers();
+    return [serverNamed(servers(), textParam(params, "server"))];
+  };
+  const change =
+    (act: (admin: QueueAdmin, ids: readonly string[]) => number): ControlMethod =>
+    (params) => {
+      const ids = idsParam(params);
+      return { changed: chosen(params).reduce((sum, { admin }) => sum + act(admin, ids), 0) };
+    };
+  const steer =
+    (act: (admin: QueueAdmin, queue: string) => number): ControlMethod =>
+    (params) => {
+      const queue = textParam(params, "queue");
+      return { changed: chosen(params).reduce((sum, { admin }) => sum + act(admin, queue), 0) };
+    };
+  return {
+    "queue.list": (params) => list(chosen(params), limitParam(params)),
+    "queue.show": (params) => show(chosen(params), textParam(params, "id")),
+    "queue.retry": change((admin, ids) => admin.retry(ids)),
+    "queue.hold": change((admin, ids) => admin.hold(ids)),
+    "queue.release": change((admin, ids) => admin.release(ids)),
+    "queue.remove": change((admin, ids) => admin.remove(ids)),
+    "queue.summary": (params) =>
+      chosen(params).flatMap(({ name, admin }) =>
+        admin.queues().map((queue): ShownQueue => ({ ...queue, server: name })),
+      ),
+    "queue.freeze": steer((admin, queue) => Number(admin.freeze(queue))),
+    "queue.thaw": steer((admin, queue) => Number(admin.thaw(queue))),
+    "queue.force": steer((admin, queue) => admin.force(queue)),
+  };
+}
+
+async function list(servers: readonly ServerQueues[], limit: number): Promise<ShownEntry[]> {
+  const entries: ShownEntry[] = [];
+  for (const { name, admin } of servers) {
+    for (const entry of admin.list()) entries.push(shown(entry, name));
+    for (const entry of await admin.listParked(limit - entries.length)) entries.push(shown(entry, name));
+  }
+  return entries;
+}
+
+function limitParam({ limit = DEFAULT_LIMIT }: Params): number {
+  if (typeof limit === "number" && Number.isInteger(limit) && limit > 0 && limit <= MAX_LIMIT) return limit;
+  throw new OnArrivalError("WRONG_USE", `limit must be a whole number from 1 to ${MAX_LIMIT}`);
+}
+
+async function show(servers: readonly ServerQueues[], id: string): Promise<ShownEntry> {
+  for (const { name, admin } of servers) {
+    const entry = admin.show(id) ?? (await admin.showParked(id));
+    if (entry !== undefined) return shown(entry, name);
+  }
+  throw new OnArrivalError("MESSAGE_NOT_FOUND", `no message ${id} in the queues`);
+}
+
+const shown = (entry: QueueEntry, server: string): ShownEntry => ({ ...entry, server });

@@ -1,0 +1,51 @@
+// `onarrival queue summary`, `freeze`, `thaw` and `force`: the queues themselves, not the messages in them.
+import { OnArrivalError } from "../core/errors.ts";
+import type { ShownQueue } from "../admin/queue-methods.ts";
+import { type Output, formatTable, formatTime, printResult } from "./output.ts";
+
+export const STEERING = [
+  ["freeze", "no attempts of the queue of a next hop until it is thawed, over restarts too"],
+  ["thaw", "let a frozen queue go on"],
+  ["force", "try all messages of a queue now, whatever their retry intervals say"],
+] as const;
+
+export type Steering = (typeof STEERING)[number][0];
+
+export function printSummary(output: Output, json: boolean | undefined, answer: unknown): void {
+  const queues = queuesOf(answer);
+  const isOfMany = new Set(queues.map(({ server }) => server)).size > 1;
+  const rows = queues.map(({ server, queue, messages, active, ready, retry, held, frozen, nextAttempt }) => [
+    ...(isOfMany ? [server] : []),
+    queue,
+    ...[messages, active, ready, retry, held].map(String),
+    frozen ? "frozen" : nextAttempt === undefined ? "-" : formatTime(nextAttempt),
+  ]);
+  const head = ["QUEUE", "MESSAGES", "ACTIVE", "READY", "RETRY", "HELD", "NEXT"];
+  printResult(output, json, answer, formatTable(isOfMany ? ["SERVER", ...head] : head, rows));
+}
+
+/** What the service has done to the queue. */
+export function printSteered(
+  output: Output,
+  json: boolean | undefined,
+  verb: Steering,
+  queue: string,
+  answer: unknown,
+): void {
+  const changed =
+    typeof answer === "object" && answer !== null && "changed" in answer ? Number(answer.changed) : 0;
+  const text = {
+    freeze: changed > 0 ? `${queue} is frozen` : `${queue} was frozen already`,
+    thaw: changed > 0 ? `${queue} goes on` : `${queue} was not frozen`,
+    force: `force: ${changed} message${changed === 1 ? "" : "s"}`,
+  };
+  printResult(output, json, { changed }, text[verb]);
+}
+
+function queuesOf(answer: unknown): ShownQueue[] {
+  if (Array.isArray(answer) && answer.every(isQueue)) return answer;
+  throw new OnArrivalError("INTERNAL", "the service answered no list of queues");
+}
+
+const isQueue = (value: unknown): value is ShownQueue =>
+  typeof value === "object" && value !== null && "queue" in value && "messages" in value && "frozen" in value;
