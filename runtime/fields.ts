@@ -2,7 +2,7 @@
 import { Collection } from "./collections.ts";
 import { CdoError } from "./errors.ts";
 import type { HeaderView, Host } from "./host.ts";
-import { defineUnavailable, refuseWrite, toText } from "./member-names.ts";
+import { defineUnavailable, refuseWrite, setterOf, toText } from "./member-names.ts";
 
 export type FieldValue = string | number | boolean | Date | undefined;
 
@@ -77,7 +77,7 @@ export class Field {
   set Value(value: unknown) {
     if (this.#source.write === undefined) refuseWrite(this.#name);
     this.#pending = coerce(value, this.#name);
-    this.#place = FieldsBase.placeOfEdit(this.#collection);
+    this.#place = FieldsBase.placeOfEdit(this.#collection, setValue);
     if (this.#isPending) return;
     this.#isPending = true;
     FieldsBase.expectUpdate(this.#collection, this);
@@ -131,6 +131,7 @@ export class Field {
   }
 }
 defineUnavailable(Field, ["AppendChunk", "GetChunk"]);
+const setValue = setterOf(Field, "Value");
 
 /** What all Fields collections share; the subclasses say what a name means. */
 export abstract class FieldsBase extends Collection<Field> {
@@ -159,8 +160,8 @@ export abstract class FieldsBase extends Collection<Field> {
     if (fields.#pending.length === 1) fields.#host.expectUpdate(fields, () => fields.#describePending());
   }
 
-  static placeOfEdit(fields: FieldsBase): number {
-    return fields.#host.placeOfEdit();
+  static placeOfEdit(fields: FieldsBase, member: (...values: never[]) => unknown): number {
+    return fields.#host.placeOfEdit(member);
   }
 
   #describePending(): string {

@@ -10,7 +10,7 @@ import { EventStatus } from "./event-status.ts";
 import { installGlobals } from "./globals.ts";
 import { Host, type HostFunction } from "./host.ts";
 import { Message } from "./message.ts";
-import { takeStackHook } from "./source-place.ts";
+import { type FindPlace, takeStackHook } from "./source-place.ts";
 import { WebHost } from "./web-host.ts";
 
 const MAX_MESSAGE_CHARS = 1000;
@@ -124,7 +124,7 @@ interface ScriptContext {
   readonly console: ScriptConsole;
   readonly builtIns: BuiltInCheck;
   /** Where the script stands. */
-  readonly place: () => number;
+  readonly place: FindPlace;
   entry: EntryPoint | undefined;
   current: Call | undefined;
 }

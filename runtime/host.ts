@@ -3,7 +3,8 @@
 import { bufferOf, bytesOver, copyRange, lengthOf } from "./bytes.ts";
 import { MAX_CHANGE_NOTES } from "./contract.ts";
 import { CdoError, isCdoErrorName } from "./errors.ts";
-import { ReadBodies } from "./read-bodies.ts";
+import { ReadTexts } from "./read-texts.ts";
+import type { FindPlace } from "./source-place.ts";
 
 type Primitive = string | number | boolean | undefined;
 /** Buffers cross as copies. */
@@ -31,18 +32,21 @@ export type ContentForm = "whole" | "encoded" | "decoded" | "unicode" | `text ${
 /** "raw" is the header as on the wire; "text" decodes words, "addresses" decodes display names only. */
 export type HeaderView = "raw" | "text" | "addresses";
 
+const READ_HEADER = { raw: "header", text: "headerText", addresses: "headerAddresses" } as const;
+const SET_HEADER = { raw: "setHeader", text: "setHeaderText", addresses: "setHeaderAddresses" } as const;
+
 /** What one call of the script may do. Closed afterwards, so that objects kept by a script cannot reach a later message. */
 export class Host {
   readonly #call: HostFunction;
   readonly #growthBytes: number;
   #uncommitted: Map<object, () => string> | undefined;
   #open = true;
-  readonly #place: () => number;
+  readonly #place: FindPlace;
   #placesLeft = MAX_CHANGE_NOTES;
   #writtenAt = 0;
-  readonly #bodies = new ReadBodies();
+  readonly #read = new ReadTexts();
 
-  constructor(call: HostFunction, growthBytes: number, place: () => number) {
+  constructor(call: HostFunction, growthBytes: number, place: FindPlace) {
     this.#call = call;
     this.#growthBytes = growthBytes;
     this.#place = place;
@@ -50,7 +54,7 @@ export class Host {
 
   close(): void {
     this.#open = false;
-    this.#bodies.forget();
+    this.#read.forget();
   }
 
   /** `owner` has values that wait for Update(); `describe` names them in the warning when the call ends first. */
@@ -71,10 +75,10 @@ export class Host {
   }
 
   /** The place of the script's statement for the effect log; 0 when it is unknown, or when enough edits have one. */
-  placeOfEdit(): number {
+  placeOfEdit(member?: (...values: never[]) => unknown): number {
     if (this.#placesLeft === 0) return 0;
     this.#placesLeft -= 1;
-    return this.#place();
+    return this.#place(member);
   }
 
   /** Edits until the next call of it were asked for by the statement at this place; 0: each by the statement that runs. */
@@ -84,14 +88,11 @@ export class Host {
 
   /** An operation that changes the message or its envelope. */
   #edit(operation: string, a?: Primitive, b?: Primitive, c?: Primitive, bytes?: ArrayBuffer): Answer {
-    this.#bodies.forget();
+    this.#read.forget();
     // Messages that the script makes have no effect log.
     const isNoted = typeof a !== "number" || a < PARTS_PER_MESSAGE;
     let place = isNoted ? this.#writtenAt : 0;
-    if (isNoted && place === 0 && this.#placesLeft > 0) {
-      this.#placesLeft -= 1;
-      place = this.#place();
-    }
+    if (isNoted && place === 0) place = this.placeOfEdit();
     return this.#invoke(operation, a, b, c, bytes, place);
   }
 
@@ -148,23 +149,22 @@ export class Host {
   }
 
   header(part: number, name: string, view: HeaderView): string | undefined {
-    return this.#text(
-      view === "raw" ? "header" : view === "text" ? "headerText" : "headerAddresses",
-      part,
-      name,
-    );
+    return this.#text(READ_HEADER[view], part, name);
+  }
+
+  /** Subject, From or To of the arriving message, by its place in MAIN_HEADERS: the first look brings all three. */
+  mainHeader(index: number): string | undefined {
+    if (!this.#read.hasMainHeaders) return undefined;
+    const known = this.#read.mainHeader(index);
+    if (known !== undefined && this.#open) return known;
+    this.#read.keepMainHeaders(this.#text("mainHeaders"));
+    return this.#read.mainHeader(index);
   }
 
   /** The value on the wire is encoded from the view; an empty text removes the header. */
   setHeader(part: number, name: string, view: HeaderView, value: string): void {
     if (value === "") this.#edit("removeHeader", part, name);
-    else
-      this.#edit(
-        view === "raw" ? "setHeader" : view === "text" ? "setHeaderText" : "setHeaderAddresses",
-        part,
-        name,
-        value,
-      );
+    else this.#edit(SET_HEADER[view], part, name, value);
   }
 
   /** Raises what setting the header to the value would raise. */
@@ -188,10 +188,10 @@ export class Host {
   /** Messages are named by the handle of their root part; that of the arriving message is 0. */
   body(root: number, kind: "text" | "html"): string | undefined {
     if (root !== 0) return this.#text("body", root, kind);
-    const known = this.#bodies.get(kind);
+    const known = this.#read.body(kind);
     if (known !== undefined) return known;
     const body = this.#text("body", root, kind);
-    this.#bodies.keep(kind, body);
+    this.#read.keepBody(kind, body);
     return body;
   }
 

@@ -86,3 +86,11 @@ export function toText(value: unknown): string {
   // oxlint-disable-next-line typescript/no-base-to-string -- what the script's object says of itself is what it gets
   return String(value);
 }
+
+/** The setter of a property, to be looked for on the stack. */
+export function setterOf(type: { readonly prototype: object }, property: string): (value: unknown) => void {
+  // oxlint-disable-next-line typescript/unbound-method -- it is compared with what is on the stack, never called
+  const setter = Object.getOwnPropertyDescriptor(type.prototype, property)?.set;
+  if (setter === undefined) throw new TypeError(`${property} has no setter`);
+  return setter;
+}

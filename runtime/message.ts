@@ -11,6 +11,7 @@ import type { HeaderView, Host } from "./host.ts";
 import { resourceOf } from "./files.ts";
 import { htmlToText } from "./html-text.ts";
 import { refuseWrite, toText } from "./member-names.ts";
+import { MAIN_HEADERS } from "./read-texts.ts";
 import { type Answer, fillAnswer, type Mail, postMail, sendMail } from "./send.ts";
 import type { Stream } from "./stream.ts";
 
@@ -109,9 +110,11 @@ export class Message {
 
   static {
     for (const [property, header, view] of HEADER_PROPERTIES) {
+      const main = MAIN_HEADERS.findIndex((name) => name === header);
       Object.defineProperty(Message.prototype, property, {
         get(this: Message): string {
-          return this.#host.header(this.#root, header, view) ?? "";
+          const known = main >= 0 && this.#root === 0 ? this.#host.mainHeader(main) : undefined;
+          return known ?? this.#host.header(this.#root, header, view) ?? "";
         },
         set(this: Message, value: unknown) {
           const text = toText(value);

@@ -50,8 +50,12 @@ export function foldField(label: string, value: string, newline: string): string
 }
 
 /** The value of a raw field without its line breaks and outer blanks. */
-export const unfoldValue = (raw: string): string =>
-  trimBlanks(raw.includes("\n") ? raw.replaceAll(/\r?\n/g, "") : raw);
+export function unfoldValue(raw: string): string {
+  let end = raw.length;
+  if (raw[end - 1] === "\n") end -= raw[end - 2] === "\r" ? 2 : 1;
+  const lastBreak = raw.lastIndexOf("\n", end - 1);
+  return trimBlanks(lastBreak < 0 ? raw.slice(0, end) : raw.replaceAll(/\r?\n/g, ""));
+}
 
 /** Blanks only: a non-breaking space may be a byte of an UTF-8 character here. */
 export function trimBlanks(line: string): string {

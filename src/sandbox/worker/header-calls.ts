@@ -115,7 +115,22 @@ function wireValue(field: string, value: string): string {
   return ADDRESS_HEADERS.has(name) ? encodeAddressList(unfolded) : encodeText(unfolded);
 }
 
+/** Longer ones are given one by one, to those who want them. */
+const MAX_MAIN_HEADER_CHARS = 1000;
+
+/** Subject, From and To as the object model shows them, "" for those that are missing, apart by NUL (runtime/read-texts.ts). */
+function mainHeaders(call: CallState): HostValue {
+  const { headers } = call.document.mime.root;
+  const subject = headers.get("subject") ?? "";
+  const from = headers.get("from") ?? "";
+  const to = headers.get("to") ?? "";
+  if (subject.length + from.length + to.length > MAX_MAIN_HEADER_CHARS) return undefined;
+  const texts = [decodeWords(subject), decodeAddressList(from), decodeAddressList(to)];
+  return texts.some((text) => text.includes("\0")) ? undefined : texts.join("\0");
+}
+
 export const headerOperations: Readonly<Record<string, Operation>> = {
+  mainHeaders,
   header: (call, part, name) => readHeader(call, part, name, (raw) => raw),
   headerText: (call, part, name) => readHeader(call, part, name, decodeWords),
   headerAddresses: (call, part, name) => readHeader(call, part, name, decodeAddressList),

@@ -1,4 +1,4 @@
-// A body that a script has read is kept on both sides of the isolate: whatever is edited then, the next look shows it.
+// What a script has read is kept in the isolate: whatever is edited then, the next look shows it.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ALTERNATIVE, MESSAGE, script, WorkerUnderTest } from "./support.ts";
 
@@ -54,4 +54,49 @@ test("a kept body does not outlive its call", async () => {
   await worker.run(source, { message: "Subject: a\r\n\r\nfirst\r\n" });
   const { outcome } = await worker.run(source, { message: "Subject: b\r\n\r\nsecond\r\n" });
   expect(outcome.logs.map(({ text }) => text)).toEqual(["CDO_E_INACTIVE", "second"]);
+});
+
+const LOOK = "JSON.stringify([msg.Subject, msg.From, msg.To])";
+
+async function headersOf(message: string, code = ""): Promise<unknown> {
+  const { outcome } = await worker.run(script(`${code}; console.log(${LOOK})`), { message });
+  if (outcome.fault !== undefined) throw new Error(outcome.fault.message);
+  return JSON.parse(outcome.logs.find(({ level }) => level === "info")?.text ?? "null");
+}
+
+const setField = (name: string, value: string): string =>
+  `msg.Fields.Item("urn:schemas:mailheader:${name}").Value = "${value}"; msg.Fields.Update()`;
+
+describe("Subject, From and To", () => {
+  const message = "Subject: a\r\nFrom: b@example.com\r\nTo: c@example.com\r\n\r\nbody\r\n";
+
+  test.each([
+    [`msg.Subject = "new"`, ["new", "b@example.com", "c@example.com"]],
+    [setField("from", "new@example.com"), ["a", "new@example.com", "c@example.com"]],
+    [`msg.To = ""`, ["a", "b@example.com", ""]],
+    [
+      `const s = msg.GetStream(); s.Position = 0; s.SetEOS(); s.WriteText("To: x\\r\\n\\r\\n"); s.Flush()`,
+      ["", "", "x"],
+    ],
+  ])("are read anew after %s", async (edit, expected) => {
+    expect(await headersOf(message, `${LOOK}; ${edit}`)).toEqual(expected);
+  });
+
+  test("are the same whether they are read together or one by one", async () => {
+    const many = Array.from({ length: 200 }, (_, index) => `u${index}@example.com`).join(", ");
+    expect(await headersOf(`Subject: a\r\nTo: ${many}\r\n\r\n`)).toEqual(["a", "", many]);
+    expect(await headersOf("Subject: =?utf-8?Q?a=00b?=\r\nFrom: =?utf-8?Q?=C3=BC?= <b@c.d>\r\n\r\n")).toEqual(
+      ["a\0b", "ü <b@c.d>", ""],
+    );
+  });
+
+  test("do not outlive their call", async () => {
+    const source = script(
+      `if (globalThis.kept) { try { kept.Subject } catch (error) { console.log(error.name) } }
+      globalThis.kept = msg; console.log(msg.Subject)`,
+    );
+    await worker.run(source, { message: "Subject: first\r\n\r\n" });
+    const { outcome } = await worker.run(source, { message: "Subject: second\r\n\r\n" });
+    expect(outcome.logs.map(({ text }) => text)).toEqual(["CDO_E_INACTIVE", "second"]);
+  });
 });
