@@ -18,6 +18,7 @@ export const LOGGED_EVENTS: Readonly<Record<string, { readonly id: number; reado
   "virtual server goes on": { id: 1023, name: "serverContinued" },
   "virtual server added": { id: 1024, name: "serverAdded" },
   "virtual server removed; its mailroot stays": { id: 1025, name: "serverRemoved" },
+  "the added virtual server could not begin and is stopped": { id: 1026, name: "serverFailed" },
   "script live": { id: 1100, name: "scriptLive" },
   "script reloaded": { id: 1101, name: "scriptReloaded" },
   "script not loaded; its last good version stays": { id: 1102, name: "scriptRefused" },

@@ -299,8 +299,7 @@ export class CommandHandlers {
       return verdict(reply(503, "5.1", "Not during a mail transaction"));
     const domain = argument.trim().toLowerCase();
     if (!/^[a-z0-9.-]+$/.test(domain)) return verdict(reply(501, "5.4", "Invalid domain name"));
-    if (this.#parts.etrn.find(domain) === undefined)
-      return verdict(reply(459, "7.1", `Node ${domain} not allowed`));
+    if (!this.#parts.isEtrnDomain(domain)) return verdict(reply(459, "7.1", `Node ${domain} not allowed`));
     const messages = startQueue(domain);
     return verdict(
       messages === 0

@@ -1,6 +1,5 @@
 // What all sessions of one virtual server share.
 import type { Clock } from "../../core/clock.ts";
-import type { DomainTable } from "../../core/domain-table.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { CheckAccessToken } from "./access-token.ts";
 import type { CheckCredentials } from "./authentication.ts";
@@ -27,7 +26,7 @@ export interface SessionParts {
   readonly mayXforward: NetworkCheck;
   readonly startQueue: ((domain: string) => number) | undefined;
   /** Whom ETRN is for. */
-  readonly etrn: DomainTable<true>;
+  readonly isEtrnDomain: (domain: string) => boolean;
   readonly checkCredentials: CheckCredentials;
   /** Absent when access tokens are not taken. */
   readonly checkAccessToken: CheckAccessToken | undefined;

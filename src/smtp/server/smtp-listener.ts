@@ -15,6 +15,7 @@ import { SmtpConversation } from "./conversation.ts";
 import type { Intake } from "./intake.ts";
 import { LibraryServer } from "./library-connection.ts";
 import { networkCheck } from "./networks.ts";
+import { domainFlag } from "../../events/domain-contexts.ts";
 import { createRelayRule } from "./relay-rule.ts";
 import { SessionCounts } from "./session-counts.ts";
 import type { SessionParts } from "./session-parts.ts";
@@ -103,6 +104,7 @@ export function createSmtpListener({
   const counts = new SessionCounts();
   const createParts = (wanted: SmtpServerSettings): SessionParts => {
     if (wanted.tls !== undefined) checkCertificate(wanted.tls);
+    const etrn = new DomainTable(wanted.etrnDomains.map((domain) => [domain, true]));
     return {
       settings: wanted,
       intake,
@@ -113,7 +115,8 @@ export function createSmtpListener({
       mayXclient: networkCheck(wanted.trust.xclient, "trust.xclient"),
       mayXforward: networkCheck(wanted.trust.xforward, "trust.xforward"),
       startQueue,
-      etrn: new DomainTable(wanted.etrnDomains.map((domain) => [domain, true])),
+      isEtrnDomain: (domain) =>
+        etrn.find(domain) === true || ((domainFlags?.(domain) ?? 0) & domainFlag.etrnOnly) !== 0,
       checkCredentials: createCredentialCheck(wanted.auth.users),
       checkAccessToken:
         wanted.auth.accessTokens === undefined ? undefined : createAccessTokenCheck(wanted.auth.accessTokens),

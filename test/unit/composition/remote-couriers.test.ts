@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { routerSettings } from "../../../src/composition/settings.ts";
+import { domainFlag } from "../../../src/events/domain-contexts.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import {
   certificate,
@@ -215,5 +216,35 @@ describe("settings that cannot be meant", () => {
   ])("%s", async (_, delivery, told) => {
     await using peer = await startPeer();
     await expect(wayOut(delivery, peer)).rejects.toThrow(told);
+  });
+});
+
+describe("what sinks say of the way", () => {
+  test("a peer that a router names is spoken to past the entries of the destinations, and gets no credentials", async () => {
+    await using peer = await startPeer({ answers: { EHLO: "250-peer.example\r\n250 AUTH PLAIN" } });
+    const host = "127.0.0.1";
+    const route = { kind: "smart-host", key: "hop", host, port: peer.port } as const;
+    const delivery = `smartHost: "${host}:${peer.port}", destinations: [{ to: "${host}", tls: encrypted }],
+      auth: { user: me, password: secret, allowInClear: true }`;
+    await using out = await wayOut(delivery, peer);
+    expect(unreachableOf(await out.by(route).deliver(messageOf())).reply.text).toContain("TLS is required");
+    const direct = out.by({ ...route, key: "hop (peer)", isPeer: true });
+    expect(codesOf(await direct.deliver(messageOf()))).toEqual([250]);
+    expect(peer.sessions.flatMap(({ lines }) => lines).filter((line) => line.startsWith("AUTH"))).toEqual([]);
+  });
+
+  test("flags of a domain count for its exchangers, those of a smart host for it", async () => {
+    await using peer = await startPeer();
+    const flagsOf = (domain: string): number =>
+      domain === "old.example" || domain === "127.0.0.1" ? domainFlag.heloOnly : 0;
+    await using out = await wayOut("mx: true", peer, {}, { flagsOf });
+    for (const to of ["a@old.example", "a@new.example"]) await out.to(to).deliver(messageOf({ to: [to] }));
+    await using hub = await wayOut(`smartHost: "127.0.0.1:${peer.port}"`, peer, {}, { flagsOf });
+    await hub.to("a@new.example").deliver(messageOf({ to: ["a@new.example"] }));
+    expect(peer.sessions.map(({ lines }) => lines[0])).toEqual([
+      "HELO relay.example",
+      "EHLO relay.example",
+      "HELO relay.example",
+    ]);
   });
 });

@@ -8,13 +8,15 @@ import type { VirtualServerSettings } from "../../../src/config/schema.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import type { Courier } from "../../../src/transport/destination-queue.ts";
-import { createRouter } from "../../../src/transport/router.ts";
+import { type RemoteRoute, createRouter } from "../../../src/transport/router.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import type { Peer } from "../smtp/client/support.ts";
 
 export interface WayOut extends AsyncDisposable {
   /** The courier of an address, made once. */
   to(address: string): Courier;
+  /** The courier of a route that a router sink names. */
+  by(route: RemoteRoute): Courier;
   readonly folder: string;
 }
 
@@ -24,12 +26,19 @@ export async function firstServer(file: string): Promise<VirtualServerSettings> 
   return server;
 }
 
+interface WayOutChoices {
+  readonly domains?: string;
+  readonly more?: string;
+  /** Flags that sinks add to a domain. */
+  readonly flagsOf?: (domain: string) => number;
+}
+
 /** MX look-ups answer `peer`, whatever the domain. `domains` and `more`: further keys of the domains and of the server. */
 export async function wayOut(
   delivery: string,
   peer: Pick<Peer, "port">,
   files: Record<string, string> = {},
-  { domains = "", more = "" }: { domains?: string; more?: string } = {},
+  { domains = "", more = "", flagsOf }: WayOutChoices = {},
 ): Promise<WayOut> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await tempFolder());
@@ -40,21 +49,34 @@ export async function wayOut(
   const primary = await firstServer(file);
   const hops = [{ host: "localhost", port: peer.port, addresses: ["127.0.0.1"] }];
   const lookup = { nextHops: () => Promise.resolve({ kind: "hops", hops } as const) };
-  const courierOf = createRemoteCouriers(primary, silentLogger, systemClock, undefined, lookup);
+  const courierOf = createRemoteCouriers(
+    primary,
+    silentLogger,
+    systemClock,
+    undefined,
+    lookup,
+    undefined,
+    undefined,
+    flagsOf,
+  );
   const router = createRouter(routerSettings(primary));
   const couriers = new Map<string, Courier>();
   started.defer(async () => {
     await Promise.all([...couriers.values()].map((courier) => courier.close()));
   });
   const stack = started.move();
+  const by = (route: RemoteRoute): Courier => {
+    const courier = couriers.get(route.key) ?? courierOf(route);
+    couriers.set(route.key, courier);
+    return courier;
+  };
   return {
     folder: folder.path,
+    by,
     to(address) {
       const route = router.routeOf(address);
       if (route.kind === "local" || route.kind === "unreachable") throw new Error(`${address} stays here`);
-      const courier = couriers.get(route.key) ?? courierOf(route);
-      couriers.set(route.key, courier);
-      return courier;
+      return by(route);
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };

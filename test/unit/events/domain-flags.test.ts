@@ -4,6 +4,7 @@ import { silentLogger } from "../../../src/core/logger.ts";
 import { domainFlag } from "../../../src/events/domain-contexts.ts";
 import { DomainFlags } from "../../../src/events/domain-flags.ts";
 import { SystemSinks } from "../../../src/events/system-chain.ts";
+import { defaultSmtpServerSettings } from "../../../src/smtp/server/settings.ts";
 import { type RouterSettings, createRouter } from "../../../src/transport/router.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { DEFAULT_DEADLINES } from "../../../src/smtp/client/destination.ts";
@@ -85,6 +86,20 @@ test.each(["relayAllowed", "alias", "localDrop", "localMailbox"] as const)(
     expect(await talk.say("RCPT TO:<c%other.example@flagged.example>")).toMatch(/^550 5\.7\.1/);
   },
 );
+
+test("with etrnOnly the domain may be asked for by ETRN, others may not", async () => {
+  const started: string[] = [];
+  await using run = await startListener({
+    settings: { keywords: [...defaultSmtpServerSettings.keywords, "ETRN"] },
+    domainFlags: (domain) => (domain === "flagged.example" ? domainFlag.etrnOnly : 0),
+    startQueue: (domain) => started.push(domain),
+  });
+  const talk = await run.open();
+  await talk.greet();
+  expect(await talk.say("ETRN Flagged.example")).toMatch(/^253/);
+  expect(await talk.say("ETRN other.example")).toMatch(/^459/);
+  expect(started).toEqual(["flagged.example"]);
+});
 
 describe("a connection for the domain", () => {
   const EHLO =
