@@ -22,9 +22,12 @@ export interface CrashRunOptions {
 
 const SHORT_WAIT_MS = 20;
 
+/** Where the messages go, and what is killed. */
+export type CrashTarget = Pick<Service, "port" | "restart">;
+
 /** One client: sends until all are acknowledged, begins again when the connection breaks, as a mail client does. */
 async function sendUntilAcknowledged(
-  service: Service,
+  service: CrashTarget,
   ledger: Ledger,
   queue: { token: string; data: Buffer }[],
 ): Promise<void> {
@@ -49,7 +52,7 @@ async function sendUntilAcknowledged(
 }
 
 export async function crashRun(
-  service: Service,
+  service: CrashTarget,
   hop: CaptureServer,
   options: CrashRunOptions,
 ): Promise<LedgerBalance> {
