@@ -25,6 +25,7 @@ import {
 
 /** A property of the original: its number, as IMMPID.MP_HELO_DOMAIN, or its name, as "MP_HELO_DOMAIN". */
 export type MessagePropertyKey = MessagePropertyName | (typeof MESSAGE_PROPERTIES)[MessagePropertyName]["id"];
+type Private<Key> = Key extends MessagePropertyKey ? never : Key;
 type MessageValue<Key extends MessagePropertyKey> = ValueOf<Key, typeof MESSAGE_PROPERTIES>;
 
 export class MessageProperties extends Map<string, PropertyValue> {
@@ -62,7 +63,7 @@ export class MessageProperties extends Map<string, PropertyValue> {
 
   /** Throws MAILMSG_PROPERTY_INVALID on a value of another type, and on a property that cannot be written. */
   put<Key extends MessagePropertyKey>(key: Key, value: MessageValue<Key>): void;
-  put(key: number | string, value: PropertyValue): void;
+  put<Key extends number | string>(key: Private<Key>, value: PropertyValue): void;
   put(key: number | string, value: AnyPropertyValue): void {
     const known = messagePropertyTable.find(key);
     if (known === undefined) {

@@ -1,6 +1,6 @@
 // A list of recipients under construction: what AllocNewList answers (IMailMsgRecipientsAdd, REFERENCE 4.6). Nothing takes
 // effect before writeList().
-import { requireMailbox } from "../core/address.ts";
+import { requireMailbox, sameMailbox } from "../core/address.ts";
 import type { Recipient } from "../core/envelope.ts";
 import { propertyInvalid, type PropertyLimits } from "./property-values.ts";
 import { type EntryMarks, RecipientProperties } from "./recipient-properties.ts";
@@ -33,14 +33,18 @@ class Entry implements EntryMarks {
 
   set noNameCollisions(isExempt: boolean) {
     if (isExempt === this.#noNameCollisions) return;
+    const { address } = this.recipient;
+    if (isExempt) this.#list.forget(this, address);
+    else this.#list.claim(this, address);
     this.#noNameCollisions = isExempt;
-    this.#list.rename(this, undefined, this.recipient.address);
   }
 
   replace(changed: Recipient): void {
     const { address } = this.recipient;
-    if (changed.address.toLowerCase() !== address.toLowerCase())
-      this.#list.rename(this, address, changed.address);
+    if (!this.#noNameCollisions && !sameMailbox(changed.address, address)) {
+      this.#list.claim(this, changed.address);
+      this.#list.forget(this, address);
+    }
     this.recipient = changed;
   }
 }
@@ -92,23 +96,20 @@ export class NewRecipientList {
       typeof which === "number"
         ? this.#entries[which]
         : (this.#byAddress.get(which.toLowerCase()) ??
-          this.#entries.find(({ recipient }) => recipient.address.toLowerCase() === which.toLowerCase()));
+          this.#entries.find(({ recipient }) => sameMailbox(recipient.address, which)));
     if (entry === undefined) throw new RangeError(`the new list has no entry ${which}`);
     return new RecipientProperties(entry, this.#limits);
   }
 
-  /** Called by its entries: one of them has another address, or is now exempt from duplicate detection, or no longer. */
-  rename(entry: Entry, from: string | undefined, to: string): void {
-    const key = to.toLowerCase();
-    const other = this.#byAddress.get(key);
-    if (!entry.noNameCollisions && other !== undefined && other !== entry)
-      throw propertyInvalid("RP_ADDRESS_SMTP", `would be a duplicate: ${to}`);
-    if (from !== undefined) this.#forget(entry, from);
-    if (entry.noNameCollisions) this.#forget(entry, to);
-    else this.#byAddress.set(key, entry);
+  /** Of its entries: later ones with the address are duplicates of this one. Throws when it would be a duplicate itself. */
+  claim(entry: Entry, address: string): void {
+    const key = address.toLowerCase();
+    if (this.#byAddress.has(key))
+      throw propertyInvalid("RP_ADDRESS_SMTP", `would be a duplicate: ${address}`);
+    this.#byAddress.set(key, entry);
   }
 
-  #forget(entry: Entry, address: string): void {
+  forget(entry: Entry, address: string): void {
     const key = address.toLowerCase();
     if (this.#byAddress.get(key) === entry) this.#byAddress.delete(key);
   }

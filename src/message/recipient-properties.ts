@@ -30,6 +30,7 @@ import { flagsAreKnown, flagsOf, withFlags } from "./recipient-flags.ts";
 export type RecipientPropertyKey =
   | RecipientPropertyName
   | (typeof RECIPIENT_PROPERTIES)[RecipientPropertyName]["id"];
+type Private<Key> = Key extends RecipientPropertyKey ? never : Key;
 type RecipientValue<Key extends RecipientPropertyKey> = ValueOf<Key, typeof RECIPIENT_PROPERTIES>;
 
 /** Where the recipient stands. */
@@ -134,7 +135,7 @@ export class RecipientProperties {
 
   /** Throws MAILMSG_PROPERTY_INVALID on a value of another type, and on a property that cannot be written. */
   put<Key extends RecipientPropertyKey>(key: Key, value: RecipientValue<Key>): void;
-  put(key: number | string, value: PropertyValue): void;
+  put<Key extends number | string>(key: Private<Key>, value: PropertyValue): void;
   put(key: number | string, value: AnyPropertyValue): void {
     const known = recipientPropertyTable.find(key);
     if (known === undefined) {

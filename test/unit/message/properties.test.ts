@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, expectTypeOf, test } from "vitest";
 import { OnArrivalError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { createBinding } from "../../../src/events/binding.ts";
@@ -236,6 +236,19 @@ describe.each([
       return true;
     });
   });
+});
+
+test("each property has the type of its values, by number and by name", () => {
+  const { properties, recipients } = message();
+  expectTypeOf(properties.get(IMMPID.MP_ARRIVAL_TIME)).toEqualTypeOf<Date>();
+  expectTypeOf(properties.get("MP_HELO_DOMAIN")).toEqualTypeOf<string>();
+  expectTypeOf(properties.find(IMMPID.MP_X_PRIORITY)).toEqualTypeOf<number | undefined>();
+  const id: number = allocPropertyIds("types", 1).first;
+  properties.put(id, 1);
+  expectTypeOf(properties.get(id)).toEqualTypeOf<string | number | boolean>();
+  expectTypeOf(recipients.propertiesOf(0).get(IMMPID.RP_RECIPIENT_FLAGS)).toEqualTypeOf<number>();
+  // @ts-expect-error a FILETIME is no number
+  expect(codeOf(() => properties.put(IMMPID.MP_EXPIRE_NDR, 1))).toBe("MAILMSG_PROPERTY_INVALID");
 });
 
 describe("the flags of a recipient", () => {

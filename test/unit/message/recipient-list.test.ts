@@ -76,9 +76,14 @@ describe("a new list", () => {
     list.propertiesOf(0).put(IMMPID.RPV_NO_NAME_COLLISIONS, true);
     expect(list.addPrimary("a@example.com")).toBe("added");
     expect(addressesOf(list)).toEqual(["a@example.com", "a@example.com", "a@example.com"]);
-    expect(codeOf(() => list.propertiesOf(0).put(IMMPID.RPV_NO_NAME_COLLISIONS, false))).toBe(
+    const properties = list.propertiesOf(0);
+    expect(codeOf(() => properties.put(IMMPID.RPV_NO_NAME_COLLISIONS, false))).toBe(
       "MAILMSG_PROPERTY_INVALID",
     );
+    expect(properties.get(IMMPID.RPV_NO_NAME_COLLISIONS)).toBe(true);
+    properties.put(IMMPID.RP_ADDRESS_SMTP, "b@example.com");
+    properties.put(IMMPID.RPV_NO_NAME_COLLISIONS, false);
+    expect(list.addSecondary("b@example.com")).toBe(false);
   });
 
   test("an entry that gets another address is looked for under that one", () => {
