@@ -11,6 +11,15 @@ export type {
   ProtocolAnswer,
   ServerResponseContext,
 } from "./events/protocol-contexts.ts";
+export type {
+  BatchContext,
+  CategorizerItem,
+  CategorizerMessages,
+  ItemContext,
+  MessageContext,
+  RegisterContext,
+} from "./events/categorize-contexts.ts";
+export type { DirectoryAnswer, DirectoryEntry, DirectoryQuery } from "./events/directory-entries.ts";
 export type { HostLookupContext, MxLookupContext } from "./events/dns-contexts.ts";
 export type { DomainInfoContext } from "./events/domain-contexts.ts";
 export type { LogEntry } from "./events/event-log.ts";
