@@ -46,8 +46,8 @@ const MAX_IN_SUBMISSION = 400;
 export class Parking {
   readonly parked = new ParkedMessages();
   readonly #parts: ParkingParts;
-  /** On their way back to memory, with what is to be done to them before they go on. */
-  readonly #arriving = new Map<string, ((message: QueuedMessage) => void) | undefined>();
+  /** On their way back to memory. */
+  #arriving = 0;
   #cancelTick: (() => void) | undefined;
   #stopped = false;
   #isWakingAged = false;
@@ -62,7 +62,7 @@ export class Parking {
 
   /** Messages that are not in memory. */
   get size(): number {
-    return this.parked.size + this.#arriving.size;
+    return this.parked.size + this.#arriving;
   }
 
   /** Messages of the last run that are in no queue yet. */
@@ -150,11 +150,7 @@ export class Parking {
   ): Promise<void> {
     for (let at = 0; at < ids.length && !this.#stopped; at += SORTED_AT_ONCE) {
       const some = ids.slice(at, at + SORTED_AT_ONCE).flatMap((id) => this.parked.take(id) ?? []);
-      await Promise.all(some.map(({ id, queue }) => this.#bring(id, queue, before)));
-      for (const { id } of some) {
-        const message = this.#parts.messages.get(id);
-        if (message !== undefined) after?.(message);
-      }
+      await Promise.all(some.map(({ id, queue }) => this.#bring(id, queue, before, after)));
       await new Promise<void>((resolve) => void this.#parts.clock.after(0, resolve));
     }
   }
@@ -191,7 +187,7 @@ export class Parking {
       while (some.length < SORTED_AT_ONCE && inSubmission() < MAX_IN_SUBMISSION) {
         const next = this.parked.takeReady(queue);
         if (next === undefined) break;
-        some.push(this.#bring(next.id, UNSORTED, undefined));
+        some.push(this.#bring(next.id, UNSORTED));
       }
       await Promise.all(some);
       const pause = some.length === 0 ? TICK_MS / 10 : clock.now() - begun;
@@ -203,10 +199,11 @@ export class Parking {
   async #bring(
     id: string,
     queue: string,
-    before: ((message: QueuedMessage) => void) | undefined,
+    before?: (message: QueuedMessage) => void,
+    after?: (message: QueuedMessage) => void,
   ): Promise<void> {
     const { store, revive, goOn } = this.#parts;
-    this.#arriving.set(id, before);
+    this.#arriving += 1;
     let message: QueuedMessage;
     try {
       const recovered = await store.reload(id, queue === UNSORTED);
@@ -216,10 +213,13 @@ export class Parking {
       if (!this.#stopped) this.#unreadable(id, queue, thrown);
       return;
     } finally {
-      this.#arriving.delete(id);
+      this.#arriving -= 1;
     }
     before?.(message);
-    if (this.#parts.messages.has(id)) goOn(message);
+    if (!this.#parts.messages.has(id)) return;
+    goOn(message);
+    after?.(message);
+    this.rest(message);
   }
 
   #unreadable(id: string, queue: string, thrown: unknown): void {

@@ -141,7 +141,9 @@ export class Pipeline<Script> {
 
   /** Takes up what an earlier run of the service left unfinished. */
   resume(recovered: RecoveredMessage): void {
-    this.#goOn(this.#revive(recovered, true));
+    const message = this.#revive(recovered, true);
+    this.#goOn(message);
+    this.parking.rest(message);
   }
 
   #revive(recovered: RecoveredMessage, isNew: boolean): QueuedMessage {
@@ -165,7 +167,6 @@ export class Pipeline<Script> {
       return;
     }
     this.#deliveries.route(message);
-    this.parking.rest(message);
   }
 
   /** A message that is new, and durable. */
