@@ -230,7 +230,12 @@ export const ldapSchema = z
       .meta(live("Addresses of one search.", { unit: "addresses" })),
     pageSize: count(1, 10_000)
       .default(500)
-      .meta(live("Entries of one page of an answer (RFC 2696).", { unit: "entries" })),
+      .meta(
+        live(
+          "Entries of one page of an answer, where batchSize is larger (RFC 2696). Servers have limits of their own: OpenLDAP 500, Active Directory 1000.",
+          { unit: "entries" },
+        ),
+      ),
     maxSearches: count(1, 1000)
       .default(8)
       .meta(live("Searches under way at a time.", { unit: "searches" })),

@@ -23,6 +23,8 @@ export interface LdapSearch {
   readonly scope: "base" | "sub";
   readonly filter: LdapFilter;
   readonly attributes: readonly string[];
+  /** Of "sub": so many entries are looked for. */
+  readonly count?: number;
 }
 
 const CLIENT_EVENTS = ["data", "close", "end", "timeout"];
@@ -135,8 +137,13 @@ export class LdapConnection {
     );
   }
 
-  async #entries({ base, scope, filter, attributes }: LdapSearch, timeMs: number): Promise<LdapEntry[]> {
-    const isPaged = this.#hasPaging && scope === "sub";
+  async #entries(
+    { base, scope, filter, attributes, count = 1 }: LdapSearch,
+    timeMs: number,
+  ): Promise<LdapEntry[]> {
+    // RFC 2696 §3: a page may be empty and not the last. The library takes it for the last, and whoever comes behind it would be
+    // unknown: pages are for what might not fit into one answer, and too large an answer is a fault.
+    const isPaged = this.#hasPaging && count > this.#settings.pageSize;
     try {
       const { searchEntries } = await this.#client.search(base, {
         scope,

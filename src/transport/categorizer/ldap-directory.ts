@@ -192,6 +192,7 @@ class LdapDirectory implements Directory {
         scope: "sub",
         filter: restricted(anyOf(wanted), restriction),
         attributes,
+        count: queries.length,
       });
     });
   }

@@ -124,6 +124,21 @@ describe.skipIf(missing !== undefined)("the way to the directory", () => {
     await expect(alone.ask("joe@example.com")).rejects.toMatchObject({ code: "DIRECTORY_REFUSED" });
   });
 
+  test("pages bring more than the server gives at once, and without them that is a fault and nobody unknown", async () => {
+    const people = Array.from({ length: 12 }, (_, index) => `user${index}`);
+    await using small = await startSlapd({
+      ldif: people.map((uid) => person(uid)).join(""),
+      settings: ["limits * size.soft=5 size.hard=5 size.prtotal=unlimited"],
+    });
+    const servers = [small.url];
+    const addresses = people.map((uid) => `${uid}@example.com`);
+    await using paged = houseOf({ servers, bind: undefined, pageSize: 3 });
+    expect((await paged.ask(...addresses)).map(({ kind }) => kind)).toEqual(people.map(() => "found"));
+    await using whole = houseOf({ servers, bind: undefined });
+    await expect(whole.ask(...addresses)).rejects.toThrow("SizeLimitExceeded");
+    expect(whole.lines).toEqual([]);
+  });
+
   test("pauses grow while no server answers, and questions fail at once meanwhile", async () => {
     const clock = new ManualClock();
     await using own = houseOf({ servers: [NOBODY], retry: { minMs: 1000, maxMs: 3000 } }, { clock });
