@@ -138,7 +138,7 @@ class RunningRelay implements Relay {
     this.#control = await this.#listenForOperators(config, scripts);
     await this.#servers.listen();
     const { asked } = capabilities;
-    await observation.start({ servers: () => this.#servers.running, scripts, shadows, asked }, config);
+    await observation.start({ entries: () => this.#servers.entries, scripts, shadows, asked }, config);
     this.#log.info({ addresses: this.addresses }, "service started");
   }
 
@@ -305,7 +305,7 @@ class RunningRelay implements Relay {
 
   async #startServer(name: string): Promise<void> {
     const [config, shared] = [begun(this.#config), begun(this.#shared)];
-    const plan = (await planServers(config, shared)).find(({ settings }) => settings.name === name);
+    const [plan] = await planServers(config, shared, name);
     await this.#servers.start(name, plan, config, shared);
   }
 

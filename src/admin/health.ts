@@ -4,10 +4,15 @@ export interface HealthReport {
   readonly healthy: boolean;
   /** Why not; empty when healthy. */
   readonly reasons: readonly string[];
+  /** Every virtual server by its name. */
+  readonly servers: Readonly<Record<string, ServerState>>;
 }
+
+export type ServerState = "running" | "paused" | "stopped" | "starting" | "stopping";
 
 export interface ServerFacts {
   readonly name: string;
+  readonly state: ServerState;
   /** Why its store accepts nothing. */
   readonly storeRefusal: string | undefined;
   /** The last write of its store failed. */
@@ -19,7 +24,6 @@ export interface ServerFacts {
 /** What the health depends on, as it is now. */
 export interface HealthFacts {
   readonly isStopping: boolean;
-  /** The virtual servers that are meant to run. */
   readonly servers: readonly ServerFacts[];
   /** Scripts are bound and no sandbox process can be started. */
   readonly lacksSandbox: boolean;
@@ -28,7 +32,9 @@ export interface HealthFacts {
 export function judgeHealth(facts: HealthFacts): HealthReport {
   const reasons: string[] = [];
   if (facts.isStopping) reasons.push("the service is stopping");
-  for (const { name, storeRefusal, storeFailing, isListening } of facts.servers) {
+  for (const { name, state, storeRefusal, storeFailing, isListening } of facts.servers) {
+    // One that an operator stopped is as it should be.
+    if (state !== "running" && state !== "paused") continue;
     const store = facts.servers.length === 1 ? "the store" : `the store of virtual server ${name}`;
     if (storeRefusal !== undefined) reasons.push(`${store} refuses mail: ${storeRefusal}`);
     else if (storeFailing) reasons.push(`the last write of ${store} failed`);
@@ -36,5 +42,6 @@ export function judgeHealth(facts: HealthFacts): HealthReport {
   }
   if (facts.lacksSandbox)
     reasons.push("no sandbox process can be started: messages for scripts wait or are held");
-  return { healthy: reasons.length === 0, reasons };
+  const servers = Object.fromEntries(facts.servers.map(({ name, state }) => [name, state]));
+  return { healthy: reasons.length === 0, reasons, servers };
 }

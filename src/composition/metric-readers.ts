@@ -9,12 +9,12 @@ import type { SegmentStore } from "../store/segment-store.ts";
 import type { QueueDepths } from "../transport/queue-view.ts";
 import type { TransportCounts } from "../transport/transport-counts.ts";
 import type { SinkTimes } from "./sink-times.ts";
+import type { ServerEntry } from "./server-set.ts";
 import type { VirtualServer } from "./virtual-server.ts";
 
 /** The parts of a running service. */
 export interface ServiceParts {
-  /** Those that run. */
-  readonly servers: () => readonly VirtualServer[];
+  readonly entries: () => readonly ServerEntry[];
   readonly scripts: ScriptHost;
   readonly shadows: Pick<ShadowRuns, "running" | "started" | "leftOut">;
   readonly asked: AskedRequests;
@@ -40,6 +40,11 @@ export function createMetricReaders(parts: ServiceParts): { readers: MetricReade
   return {
     readers: {
       onarrival_healthy: () => one(parts.isHealthy() ? 1 : 0),
+      onarrival_server_running: () =>
+        parts.entries().map(({ name, state }) => ({
+          labels: { server: name },
+          value: state === "running" ? 1 : 0,
+        })),
       ...protocolReaders(perServer),
       ...messageReaders(perServer),
       ...queueReaders(perServer),
@@ -61,10 +66,10 @@ export function createMetricReaders(parts: ServiceParts): { readers: MetricReade
 type PerServer = (samples: (server: VirtualServer, labels: Labels) => Sample[]) => () => Sample[];
 
 const perServerOf =
-  ({ servers }: ServiceParts): PerServer =>
+  ({ entries }: ServiceParts): PerServer =>
   (samples) =>
   () =>
-    servers().flatMap((server) => samples(server, { server: server.name }));
+    entries().flatMap(({ name, server }) => (server === undefined ? [] : samples(server, { server: name })));
 
 function protocolReaders(
   perServer: PerServer,

@@ -112,15 +112,16 @@ export class Observation {
 
   health(): HealthReport {
     const parts = this.#parts;
-    if (parts === undefined) return { healthy: false, reasons: ["the service is starting"] };
+    if (parts === undefined) return { healthy: false, reasons: ["the service is starting"], servers: {} };
     const { scripts } = parts;
     return judgeHealth({
       isStopping: this.#isStopping,
-      servers: parts.servers().map(({ name, store, listener }) => ({
+      servers: parts.entries().map(({ name, state, server }) => ({
         name,
-        storeRefusal: store.figures().refusal,
-        storeFailing: store.counts.isFailing,
-        isListening: listener.isListening,
+        state,
+        storeRefusal: server?.store.figures().refusal,
+        storeFailing: server?.store.counts.isFailing === true,
+        isListening: server?.listener.isListening === true,
       })),
       lacksSandbox: scripts.scripts.size > 0 && scripts.figures.live?.hasGivenUp === true,
     });

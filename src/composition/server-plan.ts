@@ -34,10 +34,12 @@ export interface PlanParts {
   readonly log: Logger;
 }
 
-export async function planServers(config: Config, parts: PlanParts): Promise<ServerPlan[]> {
+/** Of all virtual servers, or of the one with this name. */
+export async function planServers(config: Config, parts: PlanParts, only?: string): Promise<ServerPlan[]> {
+  const wanted = config.virtualServers.filter(({ name }) => only === undefined || name === only);
   const signers = await loadSigners(config, parts.clock, parts.log);
   return Promise.all(
-    config.virtualServers.map(async (settings) => ({
+    wanted.map(async (settings) => ({
       settings,
       folders: serverFolders(config, settings),
       store: config.store,

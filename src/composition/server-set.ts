@@ -1,5 +1,6 @@
 // The virtual servers of a service: those that run, and those that wait for an operator to start them. At the start of the service
 // all of them take each step together; afterwards each may come and go. Its calls are made one after the other.
+import type { ServerState } from "../admin/health.ts";
 import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import { type ServerFolders, serverFolders } from "../config/server-folders.ts";
 import type { Clock } from "../core/clock.ts";
@@ -14,8 +15,6 @@ export interface ServerSetParts {
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-export type ServerState = "running" | "paused" | "stopped" | "starting" | "stopping";
 
 /** A virtual server of the configuration, whether it runs or not. */
 export interface ServerEntry {
@@ -107,11 +106,11 @@ export class ServerSet {
     };
   }
 
-  /** Names of those that run and whose mailroot would be another one. */
+  /** Names of those that run and whose folders would be others. */
   moved(plans: readonly ServerPlan[]): readonly string[] {
     return plans.flatMap(({ settings: { name }, folders }) => {
       const server = this.#entries.get(name)?.server;
-      return server === undefined || server.folders.mailroot === folders.mailroot ? [] : [name];
+      return server === undefined || isSame(server.folders, folders) ? [] : [name];
     });
   }
 
@@ -306,6 +305,9 @@ async function listenPaused(server: VirtualServer, plan: ServerPlan, shared: Sha
   server.pause();
   await server.listen();
 }
+
+const isSame = (one: ServerFolders, other: ServerFolders): boolean =>
+  JSON.stringify(one) === JSON.stringify(other);
 
 function stateOf({ server, change }: Entry): ServerState {
   if (change !== undefined) return change;

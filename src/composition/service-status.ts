@@ -1,7 +1,8 @@
 // What `onarrival status` tells: the service as a whole, and each virtual server.
+import type { ServerState } from "../admin/health.ts";
 import type { QueueDepths } from "../transport/queue-view.ts";
 import type { ServiceState } from "./observation.ts";
-import type { ServerEntry, ServerState } from "./server-set.ts";
+import type { ServerEntry } from "./server-set.ts";
 
 export interface ServerStatus {
   readonly name: string;

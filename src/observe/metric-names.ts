@@ -15,6 +15,10 @@ const histogram = <const Labels extends readonly string[]>(help: string, ...labe
 
 export const METRICS = {
   onarrival_healthy: gauge("1 while GET /healthz answers 200"),
+  onarrival_server_running: gauge(
+    "1 while the virtual server runs, 0 while it is paused or stopped",
+    "server",
+  ),
   onarrival_smtp_connections: gauge("Open inbound connections", "server"),
   onarrival_smtp_connections_accepted_total: counter("Inbound connections taken", "server"),
   onarrival_smtp_connections_refused_total: counter(

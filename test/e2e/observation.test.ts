@@ -80,7 +80,10 @@ test("metrics, health and status tell what the service did and what waits", asyn
   expect(valueIn(text, 'onarrival_store_barriers_total{server="default"}')).toBeGreaterThan(0);
 
   const health = await fetch(`${base}/healthz`);
-  expect([health.status, await health.json()]).toEqual([200, { healthy: true, reasons: [] }]);
+  expect([health.status, await health.json()]).toEqual([
+    200,
+    { healthy: true, reasons: [], servers: { default: "running" } },
+  ]);
   const others = await Promise.all([
     fetch(`${base}/`),
     fetch(`${base}/metrics`, { method: "POST", body: "x" }),

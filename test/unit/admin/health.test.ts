@@ -3,6 +3,7 @@ import { type HealthFacts, type ServerFacts, judgeHealth } from "../../../src/ad
 
 const RUNNING: ServerFacts = {
   name: "inner",
+  state: "running",
   storeRefusal: undefined,
   storeFailing: false,
   isListening: true,
@@ -13,7 +14,7 @@ const FAILING = { ...RUNNING, storeFailing: true };
 const OUTER = { ...RUNNING, name: "outer" };
 
 test("a service that does its work is healthy", () => {
-  expect(judgeHealth(WELL)).toEqual({ healthy: true, reasons: [] });
+  expect(judgeHealth(WELL)).toEqual({ healthy: true, reasons: [], servers: { inner: "running" } });
 });
 
 test.each<[Partial<HealthFacts>, string]>([
@@ -24,5 +25,14 @@ test.each<[Partial<HealthFacts>, string]>([
   [{ servers: [OUTER, { ...RUNNING, isListening: false }] }, "virtual server inner does not listen"],
   [{ lacksSandbox: true }, "no sandbox process can be started: messages for scripts wait or are held"],
 ])("%j is told as a reason", (facts, reason) => {
-  expect(judgeHealth({ ...WELL, ...facts })).toEqual({ healthy: false, reasons: [reason] });
+  expect(judgeHealth({ ...WELL, ...facts })).toMatchObject({ healthy: false, reasons: [reason] });
+});
+
+test("a virtual server that an operator stopped does not make the service unhealthy", () => {
+  const stopped: ServerFacts = { ...RUNNING, state: "stopped", isListening: false };
+  expect(judgeHealth({ ...WELL, servers: [OUTER, stopped] })).toEqual({
+    healthy: true,
+    reasons: [],
+    servers: { outer: "running", inner: "stopped" },
+  });
 });
