@@ -5,10 +5,13 @@ import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { callControl } from "../../src/admin/control-client.ts";
 import type { ServerStatus } from "../../src/composition/service-status.ts";
+import { serverCommand } from "../../src/cli/server.ts";
+import { statusCommand } from "../../src/cli/status.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Logger } from "../../src/core/logger.ts";
 import { type Relay, startRelay } from "../../src/relay.ts";
+import { runInProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { conversation, plainMessage, send } from "../support/smtp-client.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -135,6 +138,34 @@ describe("an operator", () => {
     await running.server("start", "outer");
     await untilDropped(mailroot, 1);
   });
+});
+
+test("people see what each virtual server does and what waits in all of them", async () => {
+  const unreachable = 'delivery: { smartHost: "127.0.0.1:1" } }';
+  const running = await start(
+    fileOf(
+      `{ name: inner, listen: ["127.0.0.1:0"], ${unreachable}`,
+      `{ name: outer, listen: ["127.0.0.1:0"], ${unreachable}`,
+      OUTER.replace("{ name: outer", "{ autoStart: false, name: third"),
+    ),
+  );
+  for (const name of ["inner", "outer"])
+    await send(await portOf(running, name), { to: "a@far.example", data: plainMessage("x") });
+  await running.server("pause", "outer");
+  const place = ["--mailroot", running.mailroot];
+  const listed = await runInProcess([serverCommand], ["server", "list", ...place]);
+  const rows = listed.out.split("\n").map((line) => line.split(/ {2,}/));
+  expect(rows.map(([name, state, , messages]) => [name, state, messages].join(" ").trim())).toEqual([
+    "SERVER STATE MESSAGES",
+    "inner running 1",
+    "outer paused 1",
+    "third stopped -",
+    "",
+  ]);
+  const { out } = await runInProcess([statusCommand], ["status", ...place]);
+  expect(out).toMatch(/^messages +2, the oldest since \d+ s$/m);
+  expect(out).toMatch(/^server +outer\nstate +paused\naddresses +127\.0\.0\.1:\d+\n/m);
+  expect(out).toMatch(/^server +third\nstate +stopped\naddresses *\nconnections +0\n$/m);
 });
 
 describe("a reload", () => {
