@@ -84,6 +84,14 @@ export const EVENTS = {
     onFault: "binding",
     raisedNow: true,
   } as Declared<InboundCommandContext>,
+  MaxMsgSize: {
+    ...system<MessageSizeContext>(
+      1,
+      "when a client announces or sends a message above `limits.maxMessageSize`",
+      "waive or raise the limit for this message",
+    ),
+    raisedNow: true,
+  },
   StoreDriver: {
     ...system<StoreSubject>(
       2,
@@ -124,6 +132,14 @@ export const EVENTS = {
     scriptable: false,
     raisedNow: true,
   }),
+  GetAuxDomainInfoFlags: {
+    ...system<DomainInfoContext>(
+      7,
+      "when a domain is met in RCPT, at routing, and when a connection for it is made",
+      "add domain flags",
+    ),
+    raisedNow: true,
+  },
   OnGetMessageRouter: {
     ...system<RouterSubject>(
       7,
@@ -131,6 +147,16 @@ export const EVENTS = {
       "choose the next hop of each recipient and the type of the message, reset routes, set next hops down or up",
     ),
     alias: "OnTransportRouter",
+    onFault: "binding",
+    raisedNow: true,
+  },
+  DnsResolver: {
+    ...system<DnsSubject>(
+      9,
+      "before MX records or addresses are looked up for mail on its way out; answers are kept for `dns.cacheMs`",
+      "supply the records in place of DNS",
+    ),
+    alias: "OnDnsResolveRecord",
     onFault: "binding",
     raisedNow: true,
   },
@@ -160,24 +186,6 @@ export const EVENTS = {
     ),
     raisedNow: true,
   },
-  MaxMsgSize: {
-    ...system<MessageSizeContext>(
-      1,
-      "when a client announces or sends a message above `limits.maxMessageSize`",
-      "waive or raise the limit for this message",
-    ),
-    raisedNow: true,
-  },
-  DnsResolver: {
-    ...system<DnsSubject>(
-      9,
-      "before MX records or addresses are looked up for mail on its way out; answers are kept for `dns.cacheMs`",
-      "supply the records in place of DNS",
-    ),
-    alias: "OnDnsResolveRecord",
-    onFault: "binding",
-    raisedNow: true,
-  },
   EventLog: {
     ...system<LogEntry>(
       11,
@@ -185,14 +193,6 @@ export const EVENTS = {
       "see the line and leave it out",
     ),
     alias: "Log",
-    raisedNow: true,
-  },
-  GetAuxDomainInfoFlags: {
-    ...system<DomainInfoContext>(
-      7,
-      "when a domain is met in RCPT, at routing, and when a connection for it is made",
-      "add domain flags",
-    ),
     raisedNow: true,
   },
 } satisfies Record<string, Declared<unknown>>;

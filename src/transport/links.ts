@@ -53,6 +53,7 @@ export class Links implements LinkControl {
 
   /** Of a next hop that is left alone: tries it at that time. */
   retryAt(nextHop: string, time: number): void {
+    if ((this.flagsOf(nextHop.toLowerCase()) & linkFlag.adminHalt) !== 0) return;
     const wait = time - this.#parts.clock.now();
     if (wait <= 0) this.up(nextHop);
     else this.down(nextHop, wait);

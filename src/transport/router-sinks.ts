@@ -29,6 +29,8 @@ export interface RouterSinksParts {
   readonly sinks: SystemSinks;
   readonly links: Links;
   readonly types: MessageTypes;
+  /** Name of the virtual server whose next hops these are. */
+  readonly server: string;
   readonly log: Logger;
 }
 
@@ -71,7 +73,7 @@ export class RouterSinks {
 
   /** Tells the sinks about a next hop, and does with it as they say. Nobody waits for them. */
   notify(link: Omit<LinkState, "flags">): void {
-    const { chain, links, sinks } = this.#parts;
+    const { chain, links, server, sinks } = this.#parts;
     if (chain().isEmpty) return;
     const { nextHop, nextAttempt } = link;
     if (!link.isUp) links.failed(nextHop);
@@ -79,7 +81,7 @@ export class RouterSinks {
     const subject: LinkContext = { kind: "link", link: state, nextAttempt, set: 0, unset: 0, links };
     const outcome = sinks.run<RouterSubject>(chain(), {
       subject,
-      server: undefined,
+      server,
       onFault: "next-sink",
       remember: () => {
         const { nextAttempt: time, set, unset } = subject;

@@ -251,11 +251,21 @@ function createCategorizer(
 }
 
 const createRouterSinks = (
-  { events, log }: Pick<TransportParts<unknown>, "events" | "log">,
+  { events, log, settings }: Pick<TransportParts<unknown>, "events" | "log" | "settings">,
   links: Links,
   types: MessageTypes,
-): RouterSinks | undefined =>
-  events && new RouterSinks({ sinks: events.sinks, chain: () => events.chains().router, links, types, log });
+): RouterSinks | undefined => {
+  if (events === undefined) return undefined;
+  const { server } = settings.reports;
+  return new RouterSinks({
+    sinks: events.sinks,
+    chain: () => events.chains().router,
+    links,
+    types,
+    server,
+    log,
+  });
+};
 
 const courierMaker =
   (

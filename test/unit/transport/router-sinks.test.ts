@@ -11,7 +11,8 @@ import {
   linkFlag,
   nextHopType,
 } from "../../../src/events/router-contexts.ts";
-import { HOUR, MINUTE, openHouse, unreachable, until } from "./transport-house.ts";
+import { SystemChain } from "../../../src/events/system-chain.ts";
+import { HOUR, MINUTE, openHouse, systemChain, unreachable, until } from "./transport-house.ts";
 
 /** A sink that answers for every recipient what `answer` says. */
 const router =
@@ -280,6 +281,21 @@ describe("links", () => {
       { nextHop: "far.example", isUp: false, failures: 1 },
       { nextHop: "far.example", isUp: true, failures: 0 },
     ]);
+  });
+
+  test("are told to the sinks of their virtual server only", async () => {
+    const told: string[] = [];
+    await using house = await openHouse();
+    const telling = (server: string) =>
+      systemChain("OnGetMessageRouter", [(subject) => void told.push(`${server} ${subject.kind}`)]).sinks.map(
+        (sink) => ({ ...sink, binding: { ...sink.binding, server } }),
+      );
+    const router = new SystemChain([...telling("default"), ...telling("other")]);
+    house.chains = { ...house.chains, router };
+    house.world.answers.set("far.example", () => unreachable());
+    await house.accept(["a@far.example"]);
+    await until(() => told.includes("default link"));
+    expect(told.filter((text) => text.startsWith("other"))).toEqual([]);
   });
 
   test("that a sink sets down keep their mail waiting until the time is over or a sink sets them up", async () => {
