@@ -19,16 +19,15 @@ export interface MemberSource {
 
 export async function* membersOf(source: MemberSource): AsyncGenerator<readonly DirectoryQuery[]> {
   let wanted = source.attributes;
-  let position = 0;
+  /** By attribute, in how far its values are known. */
+  const reached = new Map<string, number>();
   while (wanted.length > 0) {
     // oxlint-disable-next-line no-await-in-loop -- each range is known from the one before
     const entry = await source.fetch(wanted);
     if (entry === undefined)
       throw new OnArrivalError("DIRECTORY_UNAVAILABLE", "a group went away while its members were read");
     yield* pagesOf(source, entry);
-    const next = nextRanges(entry, position);
-    position = next.position;
-    wanted = next.wanted;
+    wanted = nextRanges(entry, reached);
   }
 }
 
@@ -55,20 +54,16 @@ function* memberValues(names: readonly string[], { attributes }: LdapEntry): Gen
 }
 
 /** Ranges only go forward: a server that hands out the same one again would keep us for ever. */
-function nextRanges(
-  { attributes }: LdapEntry,
-  position: number,
-): { readonly wanted: readonly string[]; readonly position: number } {
+function nextRanges({ attributes }: LdapEntry, reached: Map<string, number>): readonly string[] {
   const wanted: string[] = [];
-  let reached = position;
   for (const description of attributes.keys()) {
     const [, name, , last] = RANGE.exec(description) ?? [];
     if (name === undefined || last === undefined || last === "*") continue;
     const next = Number(last) + 1;
-    if (next <= position)
+    if (next <= (reached.get(name) ?? 0))
       throw new OnArrivalError("DIRECTORY_UNAVAILABLE", `the ranges of ${name} do not go forward`);
-    reached = Math.max(reached, next);
+    reached.set(name, next);
     wanted.push(`${name};range=${next}-*`);
   }
-  return { wanted, position: reached };
+  return wanted;
 }
