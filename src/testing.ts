@@ -6,6 +6,7 @@ import type { Capabilities, LogLine, ScriptLimits } from "../runtime/contract.ts
 import { type Trial, openTrialBench } from "./composition/script-trial.ts";
 import { SharedBenches } from "./composition/shared-benches.ts";
 import { OnArrivalError, describeError } from "./core/errors.ts";
+import type { FetchedRequest, PreparedAnswer, Rehearsal } from "./sandbox/capabilities/prepared-answers.ts";
 import { MimeDocument } from "./mime/document.ts";
 import { decodeWords } from "./mime/encoded-words.ts";
 import { attachmentParts, htmlBodyPart, textBodyPart } from "./mime/bodies.ts";
@@ -28,6 +29,13 @@ export interface TestSinkOptions {
   readonly limits?: Partial<ScriptLimits>;
   /** What the binding grants. What the script sends is in `sent` and goes nowhere. */
   readonly allow?: Capabilities;
+  /**
+   * What the script's fetch is answered, by URL or by method and URL ("POST https://example.com/"): a text, or status,
+   * headers and body. What is not named is refused; nothing leaves the machine.
+   */
+  readonly fetch?: Readonly<Record<string, PreparedAnswer | string>>;
+  /** What the key-value store of the script holds before; given, or with `fetch`, the script has one. */
+  readonly kv?: Readonly<Record<string, string | Buffer>>;
   /** false: a fresh context for each message. */
   readonly cacheable?: boolean;
 }
@@ -71,6 +79,10 @@ export interface TestSinkResult {
   readonly unchanged: boolean;
   readonly logs: readonly LogLine[];
   readonly sent: readonly TestSinkSent[];
+  /** What the script fetched, in order, when `fetch` or `kv` was given. */
+  readonly fetched: readonly FetchedRequest[];
+  /** The key-value store behind the script, as text. */
+  readonly kv: Readonly<Record<string, string>>;
   readonly fault: TestSinkFault | undefined;
   /** Wall time in the sandbox. */
   readonly micros: number;
@@ -81,7 +93,7 @@ export interface TestSinkResult {
  * `new URL("./tag.ts", import.meta.url)`, or a path. Rejects when the script does not compile or load.
  */
 export async function testSink(script: string | URL, options: TestSinkOptions): Promise<TestSinkResult> {
-  const { envelope = {}, properties, limits, allow, cacheable } = options;
+  const { envelope = {}, properties, limits, allow, cacheable, fetch, kv } = options;
   const message = await messageOf(options.eml);
   const trial = await benches.use(pathOf(script), (bench) =>
     bench.run({
@@ -94,6 +106,7 @@ export async function testSink(script: string | URL, options: TestSinkOptions): 
       properties,
       limits,
       allow,
+      prepared: fetch === undefined && kv === undefined ? undefined : { fetch, kv },
       cacheable,
     }),
   );
@@ -132,7 +145,12 @@ async function messageOf(eml: TestSinkOptions["eml"]): Promise<Buffer> {
   }
 }
 
-function resultOf({ outcome, envelope, before, after }: Trial): TestSinkResult {
+function askedOf(rehearsal: Rehearsal | undefined): Pick<TestSinkResult, "fetched" | "kv"> {
+  const kept = [...(rehearsal?.kv ?? [])].map(([key, value]) => [key, value.toString()]);
+  return { fetched: rehearsal?.fetched ?? [], kv: Object.fromEntries(kept) };
+}
+
+function resultOf({ outcome, envelope, rehearsal, before, after }: Trial): TestSinkResult {
   const document = new MimeDocument(bufferSource(after));
   const headers = document.root.headers
     .entries()
@@ -166,6 +184,7 @@ function resultOf({ outcome, envelope, before, after }: Trial): TestSinkResult {
       recipients: sent.recipients,
       message: sent.bytes,
     })),
+    ...askedOf(rehearsal),
     fault: fault === undefined ? undefined : { kind: fault.kind, message: fault.message },
     micros: outcome.micros,
   };

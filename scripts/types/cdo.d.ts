@@ -545,6 +545,19 @@ declare module "cdo" {
     };
     /** @cdo extension: `event.properties`; default: those that the script exports with its binding. */
     readonly properties?: Readonly<Record<string, unknown>>;
+    /**
+     * @cdo extension: what `fetch` is answered, by URL or by method and URL ("POST https://example.com/"): the body, or
+     * status (200), headers and body. What is not named is refused.
+     */
+    readonly fetch?: Readonly<
+      Record<
+        string,
+        | string
+        | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+      >
+    >;
+    /** @cdo extension: what the script's key-value store holds before; it is empty otherwise, and gone afterwards. */
+    readonly kv?: Readonly<Record<string, string>>;
     /** @cdo extension: what must be true behind the script. Without it, that the script ends without a fault. */
     readonly expect?: ScriptExpectation;
   }
@@ -573,6 +586,10 @@ declare module "cdo" {
     readonly log?: string | RegExp;
     /** @cdo extension: how many messages the script sent. In a test they go nowhere. */
     readonly sent?: number;
+    /** @cdo extension: what the script fetched, in order, as "GET https://example.com/". */
+    readonly fetched?: readonly (string | RegExp)[];
+    /** @cdo extension: keys of the script's store, each with its value as text; null: it is not there. */
+    readonly kv?: Readonly<Record<string, string | RegExp | null>>;
     /** @cdo extension: the script fails, with this message. */
     readonly fault?: string | RegExp;
   }

@@ -19,6 +19,7 @@ import {
   type ScriptOutcome,
   createScriptHost,
 } from "../sandbox/script-host.ts";
+import type { Preparation, Rehearsal } from "../sandbox/capabilities/prepared-answers.ts";
 import { toCrlf } from "./message-differences.ts";
 import type { TrialCapabilities } from "./trial-capabilities.ts";
 
@@ -35,6 +36,8 @@ export interface TrialInput {
   /** Over the limits that the script exports. */
   readonly limits?: Partial<ScriptLimits> | undefined;
   readonly allow?: Capabilities | undefined;
+  /** Answered in place of the world, and granted beside `allow`. */
+  readonly prepared?: Preparation | undefined;
   readonly cacheable?: boolean | undefined;
 }
 
@@ -42,6 +45,8 @@ export interface Trial {
   readonly script: LiveScript;
   readonly envelope: JobEnvelope;
   readonly outcome: ScriptOutcome;
+  /** What it asked for of what was prepared. */
+  readonly rehearsal: Rehearsal | undefined;
   readonly before: Buffer;
   readonly after: Buffer;
 }
@@ -96,27 +101,30 @@ async function tryOn(host: ScriptHost, file: string, input: TrialInput): Promise
   const content = Content.fromBuffer(before);
   const envelope = envelopeOf(input, content.header);
   const { binding } = script;
-  const { outcomes } = await host.run({
-    messageId: "RUN",
-    content,
-    envelope,
-    measureHeap: true,
-    calls: [
-      {
-        script,
-        bindingName: binding.displayName ?? name,
-        sinkProperties: { ...binding.sinkProperties, ...input.properties, ScriptName: name },
-        limits: { ...DEFAULT_SCRIPT_LIMITS, ...binding.limits, ...input.limits },
-        allow: input.allow ?? {},
-        cacheable: input.cacheable ?? true,
-        continueOnFault: false,
-      },
-    ],
-  });
+  const rehearsal = input.prepared && host.answers.begin(input.prepared);
+  const { outcomes } = await host
+    .run({
+      messageId: rehearsal?.messageId ?? "RUN",
+      content,
+      envelope,
+      measureHeap: true,
+      calls: [
+        {
+          script,
+          bindingName: binding.displayName ?? name,
+          sinkProperties: { ...binding.sinkProperties, ...input.properties, ScriptName: name },
+          limits: { ...DEFAULT_SCRIPT_LIMITS, ...binding.limits, ...input.limits },
+          allow: { ...rehearsal?.allow, ...input.allow },
+          cacheable: input.cacheable ?? true,
+          continueOnFault: false,
+        },
+      ],
+    })
+    .finally(() => rehearsal && host.answers.end(rehearsal));
   const outcome = outcomes[0];
   if (outcome === undefined) throw new OnArrivalError("SANDBOX_UNAVAILABLE", "the sandbox gave no answer");
   const after = outcome.splices === undefined ? before : await content.splice(outcome.splices).toBuffer();
-  return { script, envelope, outcome, before, after };
+  return { script, envelope, outcome, rehearsal, before, after };
 }
 
 function whyNot(host: ScriptHost, file: string): string {

@@ -7,6 +7,7 @@ import type * as runner from "./pool/call-runner.ts";
 import { CallRunner } from "./pool/call-runner.ts";
 import type { CapabilityBroker } from "./capabilities/broker-contract.ts";
 import { createReadingBroker } from "./capabilities/broker.ts";
+import { PreparedAnswers } from "./capabilities/prepared-answers.ts";
 import { bundleRuntime } from "./versions/compiler.ts";
 import type { DropFolder } from "./capabilities/drop-folder.ts";
 import { Generations } from "./versions/generations.ts";
@@ -139,6 +140,8 @@ export interface ScriptHost {
   readonly counts: SandboxCounts;
   /** Of the processes for live mail, and of those for shadow runs when there are some. */
   readonly figures: { readonly live: PoolFigures | undefined; readonly shadow: PoolFigures | undefined };
+  /** Serves the messages of tests, which say beforehand what is answered to them. */
+  readonly answers: PreparedAnswers;
   /** The answers of `grantsOf` changed: what could not go live may do so now. */
   grantsChanged(): void;
   /** Called after `scripts` or `broken` changed. The answer ends it. */
@@ -161,6 +164,7 @@ class FolderScriptHost implements ScriptHost {
   #listeners = new Set<() => void>();
   #scripts: ReadonlyMap<string, LiveScript> = new Map();
   readonly counts = new SandboxCounts();
+  readonly answers: PreparedAnswers;
   #shadows: ShadowPool;
   #parts:
     | { pool: WorkerPool; runner: CallRunner; reloader: ScriptReloader; folder: ScriptFolder }
@@ -170,6 +174,7 @@ class FolderScriptHost implements ScriptHost {
 
   constructor(options: ScriptHostOptions) {
     this.#options = options;
+    this.answers = new PreparedAnswers(options.broker);
     this.#settings = { ...DEFAULT_SANDBOX_SETTINGS, ...options.settings };
     this.#clock = options.clock ?? systemClock;
     const { stateFolder } = options;
@@ -289,7 +294,7 @@ class FolderScriptHost implements ScriptHost {
     const { jitless, wrapper, killGraceMs, startTimeoutMs, processMemoryMb, wholeContentBytes } =
       this.#settings;
     const { program = defaultProgram(), broker: full } = this.#options;
-    const broker = kind === "live" || full === undefined ? full : createReadingBroker(full);
+    const broker = kind === "live" ? this.answers : full && createReadingBroker(full);
     const clock = this.#clock;
     const runtimeBundle = await bundleRuntime(RUNTIME_ENTRY);
     const maxRssBytes = processMemoryMb * 1024 * 1024;
@@ -351,7 +356,16 @@ class FolderScriptHost implements ScriptHost {
     const clock = this.#clock;
     return new ScriptReloader({
       settings: this.#settings,
-      builder: { folder: this.#folder(), cdoModule: CDO_MODULE, pool, clock, runsCases, testMs, grantsOf },
+      builder: {
+        folder: this.#folder(),
+        cdoModule: CDO_MODULE,
+        pool,
+        clock,
+        runsCases,
+        answers: this.answers,
+        testMs,
+        grantsOf,
+      },
       generations,
       switches: this.#switches,
       activity,

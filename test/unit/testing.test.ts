@@ -34,6 +34,19 @@ beforeAll(async () => {
     file("replies.js"),
     "function onArrival(msg) { var r = msg.Reply(); r.From = 'me@example.com'; r.TextBody = 'thanks'; r.Send(); }",
   );
+  await writeFile(
+    file("asks.ts"),
+    `import { kv, type Message } from "cdo";
+    export default async function onArrival(msg: Message) {
+      const seen = Number((await kv.get("seen")) ?? 0);
+      await kv.set("seen", String(seen + 1));
+      await kv.delete("old");
+      const answer = await fetch("https://api.example.com/score", { method: "POST", body: msg.Subject });
+      msg.Subject = answer.status + " " + (await answer.text());
+      msg.DataSource.Save();
+      await fetch("https://elsewhere.example.com/").catch((error) => console.log(String(error)));
+    }`,
+  );
   await writeFile(file("broken.ts"), "export default function onArrival( {");
 });
 afterAll(async () => {
@@ -42,6 +55,31 @@ afterAll(async () => {
 });
 
 describe("testSink", () => {
+  test("answers fetch and kv of the script with what the test has prepared, and tells what it asked for", async () => {
+    const results = await Promise.all(
+      ["1", "5"].map((seen) =>
+        testSink(pathToFileURL(file("asks.ts")), {
+          eml: EML,
+          fetch: { "POST https://api.example.com/score": { status: 202, body: `score ${seen}` } },
+          kv: { seen, old: "x" },
+        }),
+      ),
+    );
+    for (const [index, seen] of ["1", "5"].entries()) {
+      const result = results[index];
+      expect(result?.fault).toBeUndefined();
+      expect(result?.header("subject")).toBe(`202 score ${seen}`);
+      expect(result?.kv).toEqual({ seen: String(Number(seen) + 1) });
+      expect(result?.fetched.map(({ method, url, body }) => [method, url, body.toString()])).toEqual([
+        ["POST", "https://api.example.com/score", "grüße"],
+        ["GET", "https://elsewhere.example.com/", ""],
+      ]);
+      expect(result?.logs[0]?.text).toContain("the test has prepared no answer for GET https://elsewhere");
+    }
+    const without = await testSink(pathToFileURL(file("asks.ts")), { eml: EML });
+    expect(without.fault?.message).toContain("allow: { kv: true }");
+  });
+
   test("answers what the next sink would find", async () => {
     const result = await testSink(pathToFileURL(file("tag.ts")), { eml: EML });
     expect(result).toMatchObject({

@@ -1,7 +1,8 @@
 // Checks what a test says its cases are. It came out of an isolate: nothing in it is taken on trust.
+import type { Preparation, PreparedAnswer } from "../capabilities/prepared-answers.ts";
 
 /** One run of the script before it goes live: a case of its test, or a sample, which expects no more than that it ends well. */
-export interface PlannedCase {
+export interface PlannedCase extends Preparation {
   /** `case "name"` or `sample x.eml`. */
   readonly title: string;
   /** Position among the cases; absent of a sample. */
@@ -16,6 +17,8 @@ export interface PlannedCase {
 }
 
 const MAX_CASES = 100;
+const MAX_PREPARED = 100;
+const MAX_KEY_CHARS = 4096;
 const MAX_RECIPIENTS = 1000;
 const MAX_PATH_CHARS = 1024;
 const MAX_NAME_CHARS = 200;
@@ -62,8 +65,37 @@ function checkCase(one: unknown, index: number): PlannedCase | string {
   if (message === undefined) return `${title}: needs either eml (a path) or message (a text)`;
   const envelope = checkEnvelope(one["envelope"]);
   if (envelope === undefined) return `${title}: envelope is { sender, recipients: [ … ], clientAddress }`;
+  const prepared = checkPreparation(one);
+  if (typeof prepared === "string") return `${title}: ${prepared}`;
   const given = properties === undefined ? {} : { properties };
-  return { title, index, ...message, ...envelope, ...given, mayFault: mayFault === true };
+  return { title, index, ...message, ...envelope, ...given, ...prepared, mayFault: mayFault === true };
+}
+
+function checkPreparation({ fetch = {}, kv = {} }: Values): Preparation | string {
+  if (!isPrepared(kv, isText)) return "kv must be an object of texts";
+  if (isPrepared(fetch, isAnswer)) return { fetch, kv };
+  return "fetch must be an object of texts or { status, headers, body } by URL";
+}
+
+const isText = (value: unknown): value is string => typeof value === "string";
+
+function isPrepared<T>(
+  values: unknown,
+  isValue: (value: unknown) => value is T,
+): values is Readonly<Record<string, T>> {
+  if (!isObject(values)) return false;
+  const entries = Object.entries(values);
+  return (
+    entries.length <= MAX_PREPARED &&
+    entries.every(([key, value]) => key.length <= MAX_KEY_CHARS && isValue(value))
+  );
+}
+
+function isAnswer(value: unknown): value is PreparedAnswer | string {
+  if (!isObject(value)) return isText(value);
+  const { status = 200, headers = {}, body = "", ...unknown } = value;
+  const isStatus = Number.isInteger(status) && Number(status) >= 200 && Number(status) <= 599;
+  return isStatus && isPrepared(headers, isText) && isText(body) && Object.keys(unknown).length === 0;
 }
 
 function checkMessage({ eml, message }: Values): Pick<PlannedCase, "eml" | "message"> | undefined {

@@ -1,6 +1,7 @@
 // From a source text to a version that may go live: compile, pre-flight in a sandbox process, check the binding.
 import type { Clock } from "../../core/clock.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
+import type { PreparedAnswers } from "../capabilities/prepared-answers.ts";
 import { compileScript, type CompiledScript } from "./compiler.ts";
 import type { Generation } from "./generations.ts";
 import { checkBinding } from "./script-binding.ts";
@@ -34,6 +35,8 @@ export interface ScriptBuilder {
   readonly clock: Clock;
   /** Whether samples and cases have to pass. */
   readonly runsCases: boolean;
+  /** Serves what scripts ask for in their cases. */
+  readonly answers: PreparedAnswers;
   /** Time for all samples and cases of one script. */
   readonly testMs: number;
   /** Absent: what a script asks for at load is not looked at. */

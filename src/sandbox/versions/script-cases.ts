@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { type CaseFound, DEFAULT_SCRIPT_LIMITS, type ScriptCall } from "../../../runtime/contract.ts";
 import { Content } from "../../message/content.ts";
+import type { Rehearsal } from "../capabilities/prepared-answers.ts";
 import { checkCasePlan, type PlannedCase } from "./case-plan.ts";
 import { compileScript, type CompiledScript } from "./compiler.ts";
 import type { ScriptBuilder } from "./script-build.ts";
@@ -149,12 +150,15 @@ export default function onArrival(msg, status, event) {
     const content = Content.fromBuffer(await this.#messageOf(one, label));
     const { sinkProperties = {} } = this.#candidate.binding;
     const properties = one.properties ?? sinkProperties;
-    const { outcome, fault } = await this.#call(tested, content, one, properties, label);
+    const rehearsal = this.#builder.answers.begin(one);
+    const { outcome, fault } = await this.#call(tested, content, one, properties, label, rehearsal).finally(
+      () => this.#builder.answers.end(rehearsal),
+    );
     if (fault !== undefined && !one.mayFault) throw new CaseStop(`${label}: the script failed: ${fault}`);
     if (one.index === undefined) return;
     const after =
       outcome?.splices === undefined || fault !== undefined ? content : content.splice(outcome.splices);
-    const found = foundOf(one, outcome, content, after, fault);
+    const found = { ...foundOf(one, outcome, content, after, fault), ...askedOf(rehearsal) };
     const check = await this.#call(checker.bundle, after, one, { index: one.index, found }, label);
     if (check.fault !== undefined) throw new CaseStop(`${label}: the comparison failed: ${check.fault}`);
     const differences = check.outcome?.logs.map(({ text }) => text) ?? [];
@@ -176,6 +180,7 @@ export default function onArrival(msg, status, event) {
     { sender, recipients, clientAddress }: PlannedCase,
     sinkProperties: Readonly<Record<string, unknown>>,
     label: string,
+    rehearsal?: Rehearsal,
   ): Promise<{ outcome: CheckedOutcome | undefined; fault: string | undefined }> {
     const { name, script, binding } = this.#candidate;
     const call: ScriptCall = {
@@ -184,13 +189,13 @@ export default function onArrival(msg, status, event) {
       sinkProperties: JSON.stringify(sinkProperties),
       limits: { ...DEFAULT_SCRIPT_LIMITS, ...binding.limits },
       // What it sends goes nowhere, what it reads goes nowhere else.
-      allow: { send: true, read: ["**"] },
+      allow: { ...rehearsal?.allow, send: true, read: ["**"] },
       cacheable: false,
       continueOnFault: false,
     };
     const answer = await this.#builder.pool.run({
       kind: "job",
-      messageId: "TEST",
+      messageId: rehearsal?.messageId ?? "TEST",
       content,
       envelope: {
         sender,
@@ -210,6 +215,11 @@ export default function onArrival(msg, status, event) {
     return { outcome, fault: fault === undefined ? undefined : locateFault(fault, name, positions) };
   }
 }
+
+const askedOf = ({ fetched, kv }: Rehearsal): Pick<CaseFound, "fetched" | "kv"> => ({
+  fetched: fetched.map(({ method, url }) => `${method} ${url}`),
+  kv: Object.fromEntries([...kv].map(([key, value]) => [key, value.toString()])),
+});
 
 const importOf = (isThere: boolean, file: string, name: string): string =>
   isThere ? `import * as ${name} from ${JSON.stringify(`./${file}`)};` : `const ${name} = {};`;
@@ -237,7 +247,7 @@ function foundOf(
   before: Content,
   after: Content,
   fault: string | undefined,
-): CaseFound {
+): Omit<CaseFound, "fetched" | "kv"> {
   if (outcome === undefined || fault !== undefined) {
     const { sender, recipients } = one;
     const logs = outcome?.logs.map(({ text }) => text) ?? [];

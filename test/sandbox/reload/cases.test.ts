@@ -56,6 +56,36 @@ test("a changed sample or test runs the cases again, and a removed test asks for
   await reloading.accepted();
 });
 
+const SCORING = `import { fetch, kv, type Message } from "cdo";
+export default async function onArrival(msg: Message) {
+  const known = await kv.get("score");
+  const score = known ?? (await (await fetch("https://api.example.com/score?of=" + msg.From)).text());
+  await kv.set("score", score);
+  msg.Subject = score;
+  msg.DataSource.Save();
+}
+`;
+const SCORED = `const message = "From: a@example.com\\nSubject: s\\n\\nbody\\n";
+export const cases = [
+  { name: "asks", message, fetch: { "https://api.example.com/score?of=a@example.com": { headers: { "X-A": "b" }, body: "7" } },
+    expect: { fields: { subject: "7" }, fetched: ["GET https://api.example.com/score?of=a@example.com"], kv: { score: "7", none: null } } },
+  { name: "remembers", message, kv: { score: "9" }, expect: { fields: { subject: "9" }, fetched: [], kv: { score: /^9$/ } } },
+  { name: "is refused what was not prepared", message, expect: { fault: "fetch is not granted" } },
+];
+`;
+
+test("a case says what is fetched and what the store holds, and nothing of it leaves the machine or stays", async () => {
+  await using reloading = await startReloading({ "a.ts": SCORING, "a.test.ts": SCORED });
+  expect(Object.fromEntries(reloading.host.broken)).toEqual({});
+  await reloading.write("a.test.ts", SCORED.replace('score: "7", none', 'score: "8", none'));
+  expect(await reloading.refused()).toMatch(/case "asks": kv score: expected "8", found "7"$/);
+  const malformed = SCORED.replace('body: "7"', "body: 7");
+  await using wrong = await startReloading({ "a.ts": SCORING, "a.test.ts": malformed });
+  expect(wrong.host.broken.get("a.ts")).toMatch(
+    /case "asks": fetch must be an object of texts or \{ status, headers, body \} by URL$/,
+  );
+});
+
 test("samples that the script names must run without a fault", async () => {
   const script = (column: string): string =>
     `export const samples = ["samples/boss.eml"];\nexport default function onArrival(msg) {\n  msg.${column}.length;\n}\n`;
