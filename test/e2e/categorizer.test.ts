@@ -9,8 +9,24 @@ import { startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { plainMessage, send } from "../support/smtp-client.ts";
 
+/** Says which sub-events it saw. */
+const WITNESS = `import { defineSink } from "onarrival";
+export default defineSink({ event: "OnCategorize", onEvent: ({ kind }, { log }) => void log.info({ kind }, "seen") });`;
 const SAMPLE = fileURLToPath(new URL("../../docs/sinks/outside-copy.ts", import.meta.url));
 const FILE = "_directory.yaml";
+
+const SUB_EVENTS = [
+  "register",
+  "beginMessage",
+  "buildQuery",
+  "buildQueries",
+  "sendQuery",
+  "sortQueryResult",
+  "processItem",
+  "expandItem",
+  "completeItem",
+  "endMessage",
+];
 
 const DIRECTORY = `aliases:
   info: ann
@@ -28,7 +44,7 @@ lists:
 test("lists, forwards, limits and copies, and live changes of the file", async () => {
   await using hop = await startCaptureServer();
   await using service = await startService({
-    scripts: { [FILE]: DIRECTORY },
+    scripts: { [FILE]: DIRECTORY, "_witness.ts": WITNESS },
     config: serviceConfig({
       smartHostPort: hop.port,
       localDomains: ["corp.example"],
@@ -40,6 +56,7 @@ test("lists, forwards, limits and copies, and live changes of the file", async (
           sinkClass: SAMPLE,
           sinkProperties: { domain: "corp.example" },
         },
+        { displayName: "witness", event: "OnCategorize", sinkClass: "./scripts/_witness.ts" },
       ],
       file: { tracking: { enabled: true } },
     }),
@@ -58,6 +75,10 @@ test("lists, forwards, limits and copies, and live changes of the file", async (
   expect(outside?.from).toBe("boss@corp.example");
   await eventually(async () => (await drop()).length === 1, { what: "the copy that ann keeps" });
   expect((await drop())[0]).toContain("x-receiver: ann@corp.example");
+  const seen = service.log.flatMap((line) =>
+    line.includes('"msg":"seen"') ? (/"kind":"(\w+)"/.exec(line)?.[1] ?? []) : [],
+  );
+  expect([...new Set(seen)]).toEqual(SUB_EVENTS);
 
   // Refused by the list, too large, unknown: one report with the reason of each.
   const stranger = "stranger@far.example";

@@ -32,10 +32,14 @@ export interface TreeResult {
   readonly discarded: readonly Recipient[];
 }
 
-/** RFC 3463 §3.5: X.4.6, routing loop; §3.3: X.2.4, mailing list expansion problem. */
+/** RFC 3463 §3.5: X.4.6, routing loop; §3.2: X.1.6, no forwarding address; §3.3: X.2.4, mailing list expansion problem. */
 const LOOP = reply(550, "4.6", "Forwards and lists lead back to themselves: nobody gets the message");
 const TOO_DEEP = reply(550, "4.6", "Forwards and lists are nested too deeply");
+const NO_FORWARD = reply(550, "1.6", "The forwarding address is not known");
 const NO_MEMBER = reply(550, "2.4", "The list has no members");
+
+/** Members that a line of the log names. */
+const MAX_LOGGED = 10;
 
 export class ItemTree {
   readonly #maxDepth: number;
@@ -118,6 +122,7 @@ export class ItemTree {
     const failed: FailedRecipient[] = [];
     const expanded: ExpandedRecipient[] = [];
     const addresses = new Set<string>();
+    this.#logDropped();
     for (const item of this.#items) {
       if (item.recipient === undefined || item.duplicateOf !== undefined || item.isDropped) continue;
       if (item.failed !== undefined) {
@@ -165,6 +170,13 @@ export class ItemTree {
     return new Map(this.#handled.length === 0 ? [] : [["", [...this.#handled]]]);
   }
 
+  #logDropped(): void {
+    const dropped = this.#items.filter(({ isDropped }) => isDropped);
+    if (dropped.length === 0) return;
+    const first = dropped.slice(0, MAX_LOGGED).map(({ query }) => query.value);
+    this.#log.info({ members: dropped.length, first }, "members without a mail address are left out");
+  }
+
   #add(query: DirectoryQuery, recipient: Recipient, parent?: Item): Item {
     const item = new Item(query, recipient, parent);
     this.#items.push(item);
@@ -185,7 +197,7 @@ export class ItemTree {
       if (item.recipient === undefined || item.duplicateOf !== undefined) continue;
       if (item.deliver || item.isDropped || (item.level > 0 && !isForward) || isTakenAway(item)) continue;
       if (isReported(item) || reaches(item, reaching)) continue;
-      item.failed = isForward || item.children.length > 0 ? LOOP : NO_MEMBER;
+      item.failed = isInCircle(item) ? LOOP : isForward ? NO_FORWARD : NO_MEMBER;
       this.#log.warn({ address: item.address, reply: item.failed.text }, "nobody is behind an address");
     }
   }
@@ -199,6 +211,13 @@ const isDelivered = (item: Item): boolean =>
   !item.isDropped &&
   item.failed === undefined &&
   item.duplicateOf === undefined;
+
+/** Nobody is behind the item: whether because what it leads to leads back. */
+function isInCircle(item: Item): boolean {
+  return item.children.some(
+    (child) => (child.duplicateOf !== undefined && !child.duplicateOf.isDropped) || isInCircle(child),
+  );
+}
 
 /** Whether somebody hears of one of its parents already. */
 function isReported({ parent }: Item): boolean {

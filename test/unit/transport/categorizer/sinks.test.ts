@@ -1,12 +1,14 @@
 // The ten sub-events of OnCategorize: their order, what sinks may change in each, and what follows each answer, fault and status.
 import { describe, expect, test } from "vitest";
 import { messageStatus, sinkResult } from "../../../../src/core/status.ts";
+import type { DirectoryEntry } from "../../../../src/events/directory-entries.ts";
+import { SystemChain } from "../../../../src/events/system-chain.ts";
 import type { NativeSink } from "../../../../src/events/sink.ts";
 import { Content } from "../../../../src/message/content.ts";
 import type { SegmentStore } from "../../../../src/store/segment-store.ts";
 import type { StoreDriver } from "../../../../src/store/store-driver.ts";
 import type { Directory } from "../../../../src/transport/categorizer/directory.ts";
-import { type HouseChoices, openHouse, MINUTE, until } from "../transport-house.ts";
+import { type HouseChoices, MINUTE, openHouse, systemChain, until } from "../transport-house.ts";
 import {
   SENDER,
   byText,
@@ -187,6 +189,50 @@ describe("a sink", () => {
     expect(marked).toEqual(["bob@far.example"]);
     expect(delivered(house)).toEqual(["ann@corp.example", "bob@far.example", "in@corp.example"]);
   });
+});
+
+test("a message is one firing, whatever number of calls it takes", async () => {
+  const messages = new Set<string>();
+  await using house = await openCategorizer(DIRECTORY);
+  const [sink] = systemChain("OnCategorize", [
+    (subject) => {
+      if ("messages" in subject) messages.add(subject.messages.original.id);
+    },
+  ]).sinks;
+  if (sink === undefined) throw new Error("a chain without its sink");
+  const binding = { ...sink.binding, maxFirings: 1 };
+  house.chains = { ...house.chains, categorizer: new SystemChain([{ ...sink, binding }]) };
+  const first = await house.accept(["staff@corp.example"]);
+  await house.empty();
+  await house.accept(["staff@corp.example"]);
+  await house.empty();
+  expect([...messages]).toEqual([first]);
+});
+
+test("members that the directory has lost are left out; a forward to one of them fails", async () => {
+  const gone = { by: "key", value: "cn=gone" } as const;
+  const page = async function* () {
+    yield await Promise.resolve([gone, { by: "address", value: "ann@far.example" } as const]);
+  };
+  const entries: Readonly<Record<string, DirectoryEntry>> = {
+    "list@corp.example": { key: "cn=list", kind: "group", members: page },
+    "moved@corp.example": { key: "cn=moved", kind: "user", address: "moved@corp.example", forwardTo: [gone] },
+  };
+  const directory: Directory = {
+    resolve: (queries) =>
+      Promise.resolve(
+        queries.map(({ value }) => {
+          const entry = entries[value];
+          return entry === undefined ? { kind: "unknown" } : { kind: "found", entry };
+        }),
+      ),
+    close: () => Promise.resolve(),
+  };
+  await using house = await openCategorizer(directory);
+  await house.accept(["list@corp.example", "moved@corp.example"]);
+  await house.empty();
+  expect(delivered(house)).toEqual(["ann@far.example"]);
+  expect(reports(house)[0]?.text).toContain("550 5.1.6 The forwarding address is not known");
 });
 
 describe("faults", () => {
