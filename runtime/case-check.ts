@@ -30,10 +30,10 @@ export function casePlan(script: unknown, test: unknown): unknown {
     samples: isObject(script) ? script["samples"] : undefined,
     hasCases: isObject(test) && Array.isArray(test["cases"]),
     cases: casesOf(test).map((one) => {
-      const { name, eml, message, envelope, properties } = isObject(one) ? one : {};
+      const { name, eml, message, envelope, properties, fetch, kv } = isObject(one) ? one : {};
       const unknownKeys = Object.keys(expectedOf(one)).filter((key) => !Object.hasOwn(CHECKS, key));
       const mayFault = expectedOf(one)["fault"] !== undefined;
-      return { name, eml, message, envelope, properties, mayFault, unknownKeys };
+      return { name, eml, message, envelope, properties, fetch, kv, mayFault, unknownKeys };
     }),
   };
 }
@@ -87,6 +87,16 @@ const CHECKS: Readonly<Record<string, Check>> = {
   log: (wanted, found) =>
     found.logs.some((line) => matches(wanted, line)) ? [] : [differs("log", wanted, found.logs)],
   sent: same("sent", (found) => found.sent),
+  fetched: (wanted, { asked: { fetched } }) => {
+    const list: readonly unknown[] = Array.isArray(wanted) ? wanted : [wanted];
+    const fits = list.length === fetched.length && list.every((one, index) => matches(one, fetched[index]));
+    return fits ? [] : [differs("fetched", wanted, fetched)];
+  },
+  kv: (wanted, { asked: { kv } }) =>
+    Object.entries(isObject(wanted) ? wanted : {}).flatMap(([key, value]) => {
+      const actual = Object.hasOwn(kv, key) ? kv[key] : null;
+      return matches(value, actual) ? [] : [differs(`kv ${key}`, value, actual)];
+    }),
   fault: (wanted, found) => {
     if (found.fault === undefined) return [`fault: expected ${shown(wanted)}, but the script did not fail`];
     const { fault } = found;

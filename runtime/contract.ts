@@ -263,6 +263,7 @@ export interface CaseFound {
   readonly changes: string;
   readonly logs: readonly string[];
   readonly sent: number;
+  readonly asked: { readonly fetched: readonly string[]; readonly kv: Readonly<Record<string, string>> };
   readonly fault?: string;
 }
 

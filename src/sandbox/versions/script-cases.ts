@@ -158,7 +158,7 @@ export default function onArrival(msg, status, event) {
     if (one.index === undefined) return;
     const after =
       outcome?.splices === undefined || fault !== undefined ? content : content.splice(outcome.splices);
-    const found = { ...foundOf(one, outcome, content, after, fault), ...askedOf(rehearsal) };
+    const found = { ...foundOf(one, outcome, content, after, fault), asked: askedOf(rehearsal) };
     const check = await this.#call(checker.bundle, after, one, { index: one.index, found }, label);
     if (check.fault !== undefined) throw new CaseStop(`${label}: the comparison failed: ${check.fault}`);
     const differences = check.outcome?.logs.map(({ text }) => text) ?? [];
@@ -216,7 +216,7 @@ export default function onArrival(msg, status, event) {
   }
 }
 
-const askedOf = ({ fetched, kv }: Rehearsal): Pick<CaseFound, "fetched" | "kv"> => ({
+const askedOf = ({ fetched, kv }: Rehearsal): CaseFound["asked"] => ({
   fetched: fetched.map(({ method, url }) => `${method} ${url}`),
   kv: Object.fromEntries([...kv].map(([key, value]) => [key, value.toString()])),
 });
@@ -247,7 +247,7 @@ function foundOf(
   before: Content,
   after: Content,
   fault: string | undefined,
-): Omit<CaseFound, "fetched" | "kv"> {
+): Omit<CaseFound, "asked"> {
   if (outcome === undefined || fault !== undefined) {
     const { sender, recipients } = one;
     const logs = outcome?.logs.map(({ text }) => text) ?? [];
