@@ -12,6 +12,7 @@ import { EVENTS } from "../src/events/catalog.ts";
 import { cdoPages } from "./cdo-docs.ts";
 import { eventPageName, eventPages, hasEventPage } from "./event-docs.ts";
 import { mailMsgPage } from "./mail-msg-docs.ts";
+import { originalSettingParts } from "./original-docs.ts";
 import { hasTransportEventPage, transportEventPages } from "./transport-event-docs.ts";
 
 const NOTE = "<!-- Made by tools/generate-docs.ts from the code; `npm run docs` makes it again. -->";
@@ -128,6 +129,7 @@ function settingsPage(): string {
     "Every key of `onarrival.yaml`. A size is a number of bytes or a text such as `32MiB` or `10MB`; paths are relative to the file. `live` settings take effect when the file is saved (`watchConfig`) or at SIGHUP, `restart` settings when the service starts again. An unknown key is an error. Editors complete and check the file with `# yaml-language-server: $schema=docs/onarrival.schema.json` in its first line.",
     "`Level` says where a key may stand. `service`: at the top of the file, once. `server`: in an entry of `virtualServers`. `service, server`: there, and without `virtualServers[].` in front also at the top of the file, for every virtual server that does not say otherwise; a server overrides such settings key by key, and lists as a whole; `null` takes an inherited key away. `domain`: the named key says something else for single domains.",
     table(["Key", "Type", "Default", "Unit", "Level", "Takes effect", "Meaning"], rows),
+    ...originalSettingParts(table, (key) => rows.find(([at]) => at === `\`${key}\``)?.[2]),
   );
 }
 

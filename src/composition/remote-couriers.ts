@@ -4,6 +4,7 @@ import type { VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { ConnectionBudget } from "../smtp/client/connection-budget.ts";
 import { createDestination } from "../smtp/client/connection-pool.ts";
 import type { Destination, DestinationSettings, SignOutbound } from "../smtp/client/destination.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
@@ -11,9 +12,9 @@ import { TlsWishes } from "../smtp/client/tls-wishes.ts";
 import type { WireLog } from "../smtp/client/wire-log.ts";
 import { createMxLookup, defaultResolver, type MxLookup } from "../transport/mx.ts";
 import type { Courier } from "../transport/destination-queue.ts";
-import { MxCourier } from "../transport/mx-courier.ts";
+import { MxCourier, type MxCourierParts } from "../transport/mx-courier.ts";
 import { DirectFirstCourier } from "../transport/direct-first-courier.ts";
-import { MasqueradeCourier } from "../transport/masquerade.ts";
+import { type Masquerade, MasqueradeCourier } from "../transport/masquerade.ts";
 import type { RemoteRoute } from "../transport/router.ts";
 import { SharedCourier } from "../transport/shared-courier.ts";
 import { SplittingCourier } from "../transport/splitting-courier.ts";
@@ -42,29 +43,28 @@ export function createRemoteCouriers(
   wireLog?: WireLog,
   flagsOf?: (domain: string) => number,
 ): (route: RemoteRoute) => Courier {
+  const { maxConnections } = server.outbound;
+  const budget = maxConnections === 0 ? undefined : new ConnectionBudget(maxConnections);
   const connect = (settings: DestinationSettings): Destination =>
-    connectAsWished({ ...settings, sign, wireLog }, server, (asked) => createDestination(asked, log, clock));
+    connectAsWished({ ...settings, budget: budgetFor(settings, budget), sign, wireLog }, server, (asked) =>
+      createDestination(asked, log, clock),
+    );
   const flagsFor = (domain: string): (() => number) | undefined => flagsOf && (() => flagsOf(domain));
   const masquerade = masqueradeOf(server);
   const bySmartHost = new SharedCourier(() =>
     connect(smartHostSettings(server, serverSmartHost(server), protocol)),
   );
   const toDomain = (route: RouteOf<"mx">): Courier => {
-    const entry = entryFor(server, [route.domain]);
     const own = remoteDomainOf(server, route);
+    const hasFallback = server.delivery.directFirst && own?.mx !== true;
     const direct = new MxCourier({
-      domain: route.domain,
-      maxConnections: maxConnectionsTo(server, entry),
+      ...domainParts(server, route, own, protocol, (settings) =>
+        connect({ ...settings, domainFlags: flagsFor(route.domain) }),
+      ),
+      hasFallback,
       lookup,
-      connect: (hops) => {
-        const port = own?.port;
-        const nextHops = port === undefined ? hops : hops.map((hop) => ({ ...hop, port }));
-        const settings = destinationSettings(server, nextHops, entry, protocol, own);
-        return connect({ ...settings, domainFlags: flagsFor(route.domain) });
-      },
     });
-    if (!server.delivery.directFirst || own?.mx === true) return direct;
-    return new DirectFirstCourier(direct, bySmartHost.lend());
+    return hasFallback ? new DirectFirstCourier(direct, bySmartHost.lend()) : direct;
   };
   const courierOf = (route: RemoteRoute): Courier => {
     switch (route.kind) {
@@ -79,14 +79,46 @@ export function createRemoteCouriers(
         return connect(lmtpSettings(server, route, protocol));
     }
   };
-  return (route) => {
-    const courier = new SplittingCourier(courierOf(route), server.outbound.maxRecipients);
-    // LMTP hands over to the mail store: there nobody needs to be told another name.
-    return masquerade === undefined || route.kind === "lmtp"
-      ? courier
-      : new MasqueradeCourier(courier, masquerade);
+  return (route) => asSeenOutside(server, masquerade, route, courierOf(route));
+}
+
+function asSeenOutside(
+  { outbound }: VirtualServerSettings,
+  masquerade: Masquerade | undefined,
+  route: RemoteRoute,
+  inner: Courier,
+): Courier {
+  const courier = new SplittingCourier(inner, outbound.maxRecipients);
+  // LMTP hands over to the mail store: there nobody needs to be told another name.
+  return masquerade === undefined || route.kind === "lmtp"
+    ? courier
+    : new MasqueradeCourier(courier, masquerade);
+}
+
+function domainParts(
+  server: VirtualServerSettings,
+  { domain }: RouteOf<"mx">,
+  own: RemoteDomain | undefined,
+  protocol: OutboundProtocol | undefined,
+  connect: (settings: DestinationSettings) => Destination,
+): Pick<MxCourierParts, "domain" | "maxConnections" | "connect"> {
+  const entry = entryFor(server, [domain]);
+  const port = own?.port;
+  return {
+    domain,
+    maxConnections: maxConnectionsTo(server, entry),
+    connect: (hops) => {
+      const nextHops = port === undefined ? hops : hops.map((hop) => ({ ...hop, port }));
+      return connect(destinationSettings(server, nextHops, entry, protocol, own));
+    },
   };
 }
+
+/** The mail store of this machine is not kept waiting by other hosts. */
+const budgetFor = (
+  { dialect }: DestinationSettings,
+  budget: ConnectionBudget | undefined,
+): ConnectionBudget | undefined => (dialect === "lmtp" ? undefined : budget);
 
 type SmartHostRoute = Pick<RouteOf<"smart-host">, "host" | "port" | "entry" | "isPeer">;
 

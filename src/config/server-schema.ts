@@ -180,8 +180,11 @@ const timeouts = z.strictObject({
 });
 
 const outbound = z.strictObject({
+  maxConnections: count(0)
+    .default(1000)
+    .meta(live("Outgoing connections in all; 0 is no limit.", { unit: "connections" })),
   maxConnectionsPerDestination: count(1)
-    .default(20)
+    .default(100)
     .meta(live("Outgoing connections to one next hop.", { unit: "connections" })),
   maxRecipients: count(1)
     .default(100)

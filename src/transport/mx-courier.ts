@@ -4,6 +4,7 @@ import type { DeliveryOutcome, Destination, NextHop, OutboundMessage } from "../
 import type { Courier } from "./destination-queue.ts";
 import type { MxLookup } from "./mx.ts";
 
+const NULL_MX = 556;
 const CLOSING = replyOf(451, "3.2", "The service is shutting down");
 
 export interface MxCourierParts {
@@ -11,6 +12,8 @@ export interface MxCourierParts {
   readonly maxConnections: number;
   readonly lookup: MxLookup;
   readonly connect: (nextHops: readonly NextHop[]) => Destination;
+  /** Somebody else takes mail of domains that DNS does not know: they count as not reached. */
+  readonly hasFallback?: boolean | undefined;
 }
 
 export class MxCourier implements Courier {
@@ -35,7 +38,8 @@ export class MxCourier implements Courier {
       const answer = await this.#parts.lookup.nextHops(this.#parts.domain);
       // A destination made now would be closed by nobody.
       if (this.#closed) return refused(this.#parts.domain, CLOSING, message);
-      if (answer.kind === "failed") return refused(this.#parts.domain, answer.reply, message);
+      if (answer.kind === "failed")
+        return refused(this.#parts.domain, answer.reply, message, this.#parts.hasFallback);
       return await this.#destinationOf(answer.hops).deliver(message);
     } finally {
       this.#active -= 1;
@@ -66,8 +70,14 @@ export class MxCourier implements Courier {
 }
 
 /** DNS has the last word: 5xx for every recipient, or the whole domain waits. */
-function refused(domain: string, reply: Reply, message: OutboundMessage): DeliveryOutcome {
-  if (isPermanent(reply)) {
+function refused(
+  domain: string,
+  reply: Reply,
+  message: OutboundMessage,
+  hasFallback = false,
+): DeliveryOutcome {
+  // RFC 7505 §4.1: a domain that says that it takes no mail gets none by another way either.
+  if (isPermanent(reply) && (!hasFallback || reply.code === NULL_MX)) {
     return {
       kind: "report",
       report: { replies: message.recipients.map(() => reply), remote: domain, dsn: false },
@@ -76,7 +86,7 @@ function refused(domain: string, reply: Reply, message: OutboundMessage): Delive
   return {
     kind: "unreachable",
     reason: reply.text,
-    transient: true,
+    transient: !isPermanent(reply),
     reply,
     remote: domain,
     mayDuplicate: false,

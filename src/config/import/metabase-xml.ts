@@ -73,7 +73,8 @@ function serversOf(keys: readonly Key[], service: Properties): OldServer[] {
     const [instance = "", kind, name] = path;
     if (path.length !== 3 || kind?.toLowerCase() !== "domain" || name === undefined) continue;
     const known = domains.get(instance) ?? [];
-    known.push({ name, routeAction: valueOf(properties, "RouteAction") });
+    const smartHost = valueOf(properties, "RouteActionString");
+    known.push({ name, routeAction: valueOf(properties, "RouteAction"), smartHost });
     domains.set(instance, known);
   }
   return keys.flatMap(({ path: [instance = "", ...below], properties }): OldServer[] => {

@@ -17,6 +17,8 @@ export interface OldBinding {
 export interface OldDomain {
   readonly name: string;
   readonly routeAction: string | undefined;
+  /** RouteActionString: the smart host. */
+  readonly smartHost: string | undefined;
 }
 
 export interface OldServer {

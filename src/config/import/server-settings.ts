@@ -1,7 +1,9 @@
-// What one virtual server of an old metabase becomes: its properties one by one, its route and its domains as a whole.
+// What one virtual server of an old metabase becomes: its properties one by one; its route, its masquerade, its limits of connections
+// and its domains each as a whole.
 import type { OldDomain, OldServer } from "./old-metabase.ts";
 import { valueOf } from "./old-metabase.ts";
-import { type NewSetting, meaningOf } from "./setting-map.ts";
+import { TOGETHER, meaningOf } from "./setting-map.ts";
+import { type NewSetting, UNLIMITED, isTrue, numberOf, setting } from "./setting-readers.ts";
 
 export interface TakenSetting extends NewSetting {
   /** The property that it comes from. */
@@ -22,64 +24,132 @@ export interface ServerMeaning {
   readonly unknown: readonly string[];
 }
 
-const TOGETHER = new Set(["smarthost", "smarthosttype", "defaultdomain", "servercomment"]);
-
 export function meaningOfServer(server: OldServer): ServerMeaning {
   const settings: TakenSetting[] = [];
   const left: LeftProperty[] = [];
   const unknown: string[] = [];
   for (const [name, value] of server.settings) {
-    if (TOGETHER.has(name.toLowerCase())) continue;
+    if (name.toLowerCase() === "servercomment") continue;
     const meaning = meaningOf(name, value);
+    if (meaning === TOGETHER) continue;
     if (meaning === undefined) unknown.push(name);
     else if (typeof meaning === "string") left.push({ name, why: meaning });
-    else settings.push(...meaning.map((setting) => ({ ...setting, from: name })));
+    else settings.push(...meaning.map((one) => ({ ...one, from: name })));
   }
-  const route = routeOf(server);
-  const domains = domainsOf(server);
-  return {
-    comment: valueOf(server.settings, "ServerComment"),
-    settings: [...settings, ...route.settings, ...domains.settings],
-    left: [...left, ...route.left, ...domains.left],
-    unknown,
-  };
+  for (const part of [routeOf(server), masqueradeOf(server), connectionsOf(server), domainsOf(server)]) {
+    settings.push(...part.settings);
+    left.push(...part.left);
+  }
+  return { comment: valueOf(server.settings, "ServerComment"), settings, left, unknown };
 }
 
 type Part = Pick<ServerMeaning, "settings" | "left">;
+
+const taken = (from: string, key: string, value: unknown): TakenSetting => ({ ...setting(key, value), from });
 
 /** The original asked DNS where no smart host was set; here a server without a route delivers all to Drop. */
 function routeOf({ settings }: OldServer): Part {
   const host = valueOf(settings, "SmartHost")?.trim() ?? "";
   const kind = (valueOf(settings, "SmartHostType") ?? "2").trim();
   if (host === "" || kind === "0")
-    return { settings: [{ path: ["delivery", "mx"], value: true, from: "no SmartHost" }], left: [] };
-  const why = "direct delivery is not tried before the smart host";
-  return {
-    settings: [{ path: ["delivery", "smartHost"], value: host, from: "SmartHost" }],
-    left: kind === "1" ? [{ name: "SmartHostType", why }] : [],
-  };
+    return { settings: [taken("no SmartHost", "delivery.mx", true)], left: [] };
+  const direct = kind === "1" ? [taken("SmartHostType", "delivery.directFirst", true)] : [];
+  return { settings: [taken("SmartHost", "delivery.smartHost", host), ...direct], left: [] };
 }
 
-/** RouteAction of domains whose mail goes to the Drop folder. */
-const DROP_BIT = 16;
+function masqueradeOf({ settings }: OldServer): Part {
+  const domain = valueOf(settings, "MasqueradeDomain")?.trim() ?? "";
+  const isOn = isTrue(valueOf(settings, "DoMasquerade") ?? "");
+  if (domain === "") return { settings: [], left: [] };
+  return isOn
+    ? { settings: [taken("MasqueradeDomain", "delivery.masqueradeDomain", domain)], left: [] }
+    : { settings: [], left: [{ name: "MasqueradeDomain", why: "DoMasquerade is off" }] };
+}
+
+/** MaxOutConnections only counts where LimitRemoteConnections says so, and neither has to be written. */
+function connectionsOf({ settings }: OldServer): Part {
+  const most = valueOf(settings, "MaxOutConnections");
+  if (most === undefined) return { settings: [], left: [] };
+  const isLimited = isTrue(valueOf(settings, "LimitRemoteConnections") ?? "true");
+  const count = numberOf(most);
+  if (!isLimited || UNLIMITED.has(most.trim().toLowerCase()))
+    return { settings: [taken("LimitRemoteConnections", "outbound.maxConnections", 0)], left: [] };
+  return count === undefined
+    ? { settings: [], left: [{ name: "MaxOutConnections", why: `"${most}" is no number` }] }
+    : { settings: [taken("MaxOutConnections", "outbound.maxConnections", count)], left: [] };
+}
+
+/** Bits of RouteAction. */
+const ROUTE = {
+  drop: 0x1,
+  smartHost: 0x2,
+  tls: 0x4,
+  alias: 0x10,
+  deliver: 0x20,
+  default: 0x40,
+  relay: 0x1000,
+} as const;
+const LOCAL = ROUTE.drop | ROUTE.alias | ROUTE.deliver | ROUTE.default;
+/** What this program has no counterpart to, or what needs a person: passwords, ETRN, TURN. */
+const KNOWN_BITS = LOCAL | ROUTE.smartHost | ROUTE.tls | ROUTE.relay;
 
 function domainsOf({ settings, domains }: OldServer): Part {
-  const standard = valueOf(settings, "DefaultDomain")?.trim() ?? "";
-  const local = domains.filter((domain) => isLocal(domain)).map(({ name }) => name);
-  const all = [
-    ...new Set([standard, ...local].filter((name) => name !== "").map((name) => name.toLowerCase())),
-  ];
-  const from = local.length === 0 ? "DefaultDomain" : "DefaultDomain and the local domains";
+  const standard = valueOf(settings, "DefaultDomain")?.trim().toLowerCase() ?? "";
+  const read = domains.map((domain) => ({
+    ...domain,
+    name: domain.name.toLowerCase(),
+    bits: bitsOf(domain),
+  }));
+  const ours = read.filter(({ bits }) => bits !== undefined && (bits & LOCAL) !== 0);
+  const isAlias = ({ name, bits = 0 }: (typeof read)[number]): boolean =>
+    (bits & ROUTE.alias) !== 0 && name !== standard;
+  const alias = ours.filter(isAlias).map(({ name }) => name);
+  const others = ours.filter((domain) => !isAlias(domain)).map(({ name }) => name);
+  const local = [...new Set([standard, ...others])].filter((name) => name !== "");
+  const remote = read.filter(({ name }) => !local.includes(name) && !alias.includes(name));
   return {
-    settings: all.length === 0 ? [] : [{ path: ["domains", "local"], value: all, from }],
-    left: domains
-      .filter((domain) => !isLocal(domain))
-      .map(({ name, routeAction }) => ({
-        name: `Domain ${name}`,
-        why: `its route (RouteAction ${routeAction ?? "absent"}) has to be chosen: domains.local, relay.networks or delivery`,
-      })),
+    settings: [
+      ...(local.length === 0 ? [] : [taken("DefaultDomain and domains", "domains.local", local)]),
+      ...(alias.length === 0 ? [] : [taken("alias domains", "domains.alias", alias)]),
+      ...(remote.length === 0 ? [] : [taken("remote domains", "domains.remote", remote.map(remoteDomain))]),
+    ],
+    left: remote.flatMap(leftOf),
   };
 }
 
-const isLocal = ({ routeAction }: OldDomain): boolean =>
-  /^\d{1,9}$/.test(routeAction ?? "") && (Number(routeAction) & DROP_BIT) !== 0;
+const bitsOf = ({ routeAction }: OldDomain): number | undefined => numberOf(routeAction ?? "");
+
+interface ReadDomain extends OldDomain {
+  readonly bits: number | undefined;
+}
+
+function remoteDomain({ name, bits = 0, smartHost = "" }: ReadDomain): Record<string, unknown> {
+  return {
+    name,
+    ...((bits & ROUTE.relay) === 0 ? {} : { relay: true }),
+    ...((bits & ROUTE.smartHost) === 0 || smartHost.trim() === "" ? {} : { smartHost: smartHost.trim() }),
+    ...((bits & ROUTE.tls) === 0 ? {} : { startTls: "required" }),
+  };
+}
+
+function leftOf({ name, bits, routeAction, smartHost = "" }: ReadDomain): LeftProperty[] {
+  const what = `Domain ${name}`;
+  if (bits === undefined)
+    return [
+      {
+        name: what,
+        why: `its route (RouteAction ${routeAction ?? "absent"}) is not known: see domains.remote`,
+      },
+    ];
+  if ((bits & ROUTE.smartHost) !== 0 && smartHost.trim() === "")
+    return [{ name: what, why: "its smart host is missing: see domains.remote[].smartHost" }];
+  const more = bits & ~KNOWN_BITS;
+  return more === 0
+    ? []
+    : [
+        {
+          name: what,
+          why: `of its route (RouteAction ${routeAction ?? ""}) the bits 0x${more.toString(16)} are left: passwords, ETRN and TURN are set by hand in domains.remote[].auth and etrn`,
+        },
+      ];
+}

@@ -3,6 +3,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import { isPermanent, reply, type Reply } from "../../core/reply.ts";
 import { Connection } from "./connection.ts";
+import type { BudgetUser } from "./connection-budget.ts";
 import {
   DEFAULT_DESTINATION_SETTINGS,
   type DeliveryOutcome,
@@ -30,7 +31,7 @@ const CLOSING = reply(451, "3.2", "The service is shutting down");
 const LONGEST_TICK_MS = 1_000;
 const SHORTEST_TICK_MS = 5;
 
-class ConnectionPool implements Destination, ConnectionOwner<Connection> {
+class ConnectionPool implements Destination, ConnectionOwner<Connection>, BudgetUser {
   #settings: DestinationSettings;
   #logger: Logger;
   #clock: Clock;
@@ -82,10 +83,28 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection> {
   }
 
   onReady(connection: Connection): void {
+    const { budget } = this.#settings;
+    if (budget?.isShort === true && (this.#live > 1 || this.#waiting.length === 0)) {
+      connection.quit();
+      return;
+    }
     const job = this.#waiting.shift();
     if (job !== undefined) connection.send(job);
     else if (this.#closing) connection.quit();
-    else this.#idle.push(connection);
+    else if (this.#idle.push(connection) === 1) budget?.keeps(this, true);
+  }
+
+  get connections(): number {
+    return this.#live + this.#opening;
+  }
+
+  roomAgain(): void {
+    this.#openForWaiting();
+  }
+
+  /** The one that has waited longest. */
+  giveUpIdle(): void {
+    this.#idle[0]?.quit();
   }
 
   onUnsent(job: Job): void {
@@ -96,12 +115,17 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection> {
     this.#live -= 1;
     const place = this.#idle.indexOf(connection);
     if (place >= 0) this.#idle.splice(place, 1);
+    if (this.#idle.length === 0) this.#settings.budget?.keeps(this, false);
+    this.#settings.budget?.release();
     this.#openForWaiting();
   }
 
   #place(job: Job): void {
     const connection = this.#idle.pop();
-    if (connection !== undefined) return connection.send(job);
+    if (connection !== undefined) {
+      if (this.#idle.length === 0) this.#settings.budget?.keeps(this, false);
+      return connection.send(job);
+    }
     this.#waiting.push(job);
     return this.#openForWaiting();
   }
@@ -114,6 +138,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection> {
     ) {
       // The peer has just refused another one, and those that are open will come to the waiting messages.
       if (this.#live > 0 && this.#clock.now() < this.#noOpeningUntil) return;
+      if (this.#settings.budget?.take(this) === false) return;
       this.#opening += 1;
       void this.#open();
     }
@@ -128,12 +153,17 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection> {
       clock: this.#clock,
     });
     this.#opening -= 1;
-    if (opening.kind === "refused") return this.#onRefused(opening);
+    if (opening.kind === "refused") return this.#notOpened(opening);
     const { lost, remote } = opening.wire;
     if (lost !== undefined)
-      return this.#onRefused({ kind: "refused", reply: reply(451, "4.2", lost), remote });
+      return this.#notOpened({ kind: "refused", reply: reply(451, "4.2", lost), remote });
     this.#live += 1;
     return this.onReady(new Connection(opening, this.#settings, this.#logger, this.#clock, this));
+  }
+
+  #notOpened(refusal: RefusedSession): void {
+    this.#onRefused(refusal);
+    this.#settings.budget?.release();
   }
 
   #onRefused(refusal: RefusedSession): void {
@@ -182,6 +212,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection> {
     if (!this.#closing || this.#wires.size > 0 || this.#opening > 0 || this.#delivering > 0) return;
     this.#stopTick?.();
     this.#stopTick = undefined;
+    this.#settings.budget?.leave(this);
     this.#onClosed?.();
     this.#onClosed = undefined;
   }

@@ -5,6 +5,7 @@ import type { OutboundKeyword } from "../../core/esmtp-keywords.ts";
 import type { Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
 import type { PropertyValue } from "../../message/properties.ts";
+import type { ConnectionBudget } from "./connection-budget.ts";
 import type { OutboundProtocol } from "./outbound-events.ts";
 import type { WireLog } from "./wire-log.ts";
 
@@ -124,6 +125,8 @@ export interface DestinationSettings {
   readonly heloName: string;
   /** Connections at a time. */
   readonly maxConnections: number;
+  /** Shared with the other next hops. Absent: there is no limit to all connections together. */
+  readonly budget?: ConnectionBudget | undefined;
   /** Transactions on one connection; the original's MaxBatchedMessages had 20 (REFERENCE 6.1 row 24). */
   readonly maxMessagesPerConnection: number;
   /** An unused connection is ended with QUIT after this time. */

@@ -45,7 +45,20 @@ describe("a MetaBase.xml", () => {
     expect(virtualServers[0]).toMatchObject({
       listen: ["0.0.0.0:25", "192.0.2.1:587"],
       hostName: "mail.example.com",
-      domains: { local: ["mail.example.com", "branch.example.com"] },
+      domains: {
+        local: ["mail.example.com"],
+        alias: ["branch.example.com"],
+        remote: [
+          {
+            name: "partner.example.net",
+            smartHost: "hub.partner.example.net",
+            startTls: "required",
+            relay: true,
+          },
+          { name: "*.lost.example.net", relay: false },
+        ],
+      },
+      auth: { anonymous: true, mechanisms: ["PLAIN", "LOGIN", "XOAUTH2"] },
       delivery: { smartHost: "[192.0.2.9]", mx: false },
       limits: { idleTimeoutMs: 300_000, maxHops: 15, maxMessageSize: 2_097_152, maxRecipients: 100 },
       retry: { intervalsMinutes: [15, 30, 60, 240] },
@@ -62,9 +75,10 @@ describe("a MetaBase.xml", () => {
       }),
     ]);
     for (const line of [
-      "  BadMailDirectory of instance 1: Pickup, Queue, Drop and Badmail lie below mailroot",
+      "  BadMailDirectory of instance 1: C:\\Inetpub\\mailroot\\Badmail is a folder of the old machine; here it is below mailroot, or where folders.badmail says",
       '  MaxRecipients of instance 1: "100000000000" is no number',
-      "  Domain partner.example.net of instance 1: its route (RouteAction 2) has to be chosen",
+      "  Domain partner.example.net of instance 1: of its route (RouteAction 4614) the bits 0x200 are left",
+      "  Domain *.lost.example.net of instance 1: its smart host is missing",
       "  2 other properties of instance 1: they are no settings of mail: UnknownName_61537, AdminACL",
       "  binding Call ahead: its class Acme.CallAhead is a COM object",
       "  binding Disclaimer: VBScript does not run here: rewrite disclaimer.vbs as disclaimer.js",

@@ -5,6 +5,7 @@ import { reply } from "../../../src/core/reply.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { NextHop, OutboundMessage } from "../../../src/smtp/client/destination.ts";
 import { createDrop } from "../../../src/store/drop.ts";
+import { DirectFirstCourier } from "../../../src/transport/direct-first-courier.ts";
 import { LocalCourier } from "../../../src/transport/local-courier.ts";
 import type { MxAnswer } from "../../../src/transport/mx.ts";
 import { MxCourier } from "../../../src/transport/mx-courier.ts";
@@ -106,4 +107,23 @@ describe("the courier of a domain", () => {
     expect(hosts).toEqual([]);
     expect(courier.capacity).toBe(0);
   });
+});
+
+test("before a smart host, a domain that DNS does not know is one that was not reached; its own word counts", async () => {
+  const smartHost = new World();
+  const delivered = async (code: number): Promise<unknown> => {
+    const direct = new MxCourier({
+      domain: "far.example",
+      maxConnections: 1,
+      hasFallback: true,
+      lookup: { nextHops: () => Promise.resolve({ kind: "failed", reply: reply(code, "1.2", "said DNS") }) },
+      connect: () => new TestCourier(new World(), "direct"),
+    });
+    const courier = new DirectFirstCourier(direct, new TestCourier(smartHost, "smart host"));
+    const outcome = await courier.deliver(message("ID", "a@far.example"));
+    await courier.close();
+    return outcome.kind === "report" ? outcome.report.replies[0]?.code : outcome.kind;
+  };
+  expect([await delivered(550), await delivered(451), await delivered(556)]).toEqual([250, 250, 556]);
+  expect(smartHost.attempts).toHaveLength(2);
 });
