@@ -155,7 +155,7 @@ class RunningRelay implements Relay {
     const updateServers = this.#servers.prepareUpdate(plans);
     // A mailroot that goes from one server to another cannot change hands while mail is under way.
     const moved = this.#servers.moved(plans);
-    const added = moved.length > 0 ? undefined : await this.#servers.add(plans, config, shared);
+    const admitAdded = moved.length > 0 ? undefined : await this.#servers.add(plans, config, shared);
     const boundAnew = scriptsBoundAnew(this.#configured, configured);
     this.#configured = configured;
     placeCapabilities?.();
@@ -166,8 +166,8 @@ class RunningRelay implements Relay {
     this.#scripts?.grantsChanged();
     this.#effects?.configure(config.effects);
     this.#observation?.configure(config);
-    await added?.admit();
-    if (added !== undefined) await this.#servers.remove(plans, shared);
+    await admitAdded?.();
+    if (moved.length === 0) await this.#servers.remove(plans, shared);
     const needRestart = changedAtRestart(this.#config, config, this.#servers.names);
     this.#config = config;
     this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");

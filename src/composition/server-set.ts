@@ -116,14 +116,11 @@ export class ServerSet {
 
   /**
    * Takes up what the configuration has and the set has not: mailroots and addresses are taken, clients still turned away,
-   * and nothing is done yet. `admit` then lets them begin, `dismiss` undoes all of it.
+   * and nothing is done yet. Throws and gives all of it back, or answers what lets them begin.
    */
-  async add(plans: readonly ServerPlan[], config: Config, shared: SharedParts): Promise<AddedServers> {
+  async add(plans: readonly ServerPlan[], config: Config, shared: SharedParts): Promise<() => Promise<void>> {
     const added = plans.filter(({ settings: { name } }) => !this.#entries.has(name));
     const opened: VirtualServer[] = [];
-    const dismiss = async (): Promise<void> => {
-      for (const server of opened) await this.#end(server, shared);
-    };
     try {
       for (const plan of added) {
         if (!plan.settings.autoStart) continue;
@@ -132,21 +129,17 @@ export class ServerSet {
         await listenPaused(server, plan, shared);
       }
     } catch (thrown) {
-      await dismiss();
+      for (const server of opened) await this.#end(server, shared);
       throw thrown;
     }
-    return {
-      names: added.map(({ settings }) => settings.name),
-      dismiss,
-      admit: async () => {
-        for (const { settings, folders } of added) this.#enter(settings.name, folders);
-        for (const server of opened) await this.#admitAdded(server, shared);
-      },
+    return async () => {
+      for (const { settings, folders } of added) this.#enter(settings.name, folders);
+      for (const server of opened) await this.#admitAdded(server, shared);
     };
   }
 
   /** Ends those that the configuration has no more. What waits in their mailroots stays there. */
-  async remove(plans: readonly ServerPlan[], shared: SharedParts): Promise<readonly string[]> {
+  async remove(plans: readonly ServerPlan[], shared: SharedParts): Promise<void> {
     const names = new Set(plans.map(({ settings }) => settings.name));
     const gone = [...this.#entries.keys()].filter((name) => !names.has(name));
     for (const name of gone) {
@@ -156,7 +149,6 @@ export class ServerSet {
       this.#entries.delete(name);
       this.#parts.log.info({ server: name, mailroot, waiting }, "virtual server removed; its mailroot stays");
     }
-    return gone;
   }
 
   /** Does nothing when it runs already. */
@@ -291,13 +283,6 @@ export class ServerSet {
       `the virtual server ${name} is stopped: onarrival server start ${name}`,
     );
   }
-}
-
-/** Virtual servers that hold their mailroots and addresses, and wait for the rest of the configuration. */
-export interface AddedServers {
-  readonly names: readonly string[];
-  admit(): Promise<void>;
-  dismiss(): Promise<void>;
 }
 
 async function listenPaused(server: VirtualServer, plan: ServerPlan, shared: SharedParts): Promise<void> {

@@ -153,6 +153,27 @@ function duplicates<T>(items: readonly T[], keyOf: (item: T) => string | undefin
   });
 }
 
+type Servers = readonly z.output<typeof virtualServerSchema>[];
+
+/** What two virtual servers cannot both have. */
+function checkServers(
+  { mailroot, virtualServers }: { readonly mailroot: string; readonly virtualServers: Servers },
+  context: z.core.$RefinementCtx,
+): void {
+  const report = (index: number, path: readonly string[], message: string): void =>
+    context.addIssue({ code: "custom", path: ["virtualServers", index, ...path], message });
+  for (const index of duplicates(virtualServers, ({ name }) => name))
+    report(index, ["name"], "is the name of an earlier virtual server");
+  const logFolderOf = ({ protocolLog: { enabled, folder } }: Servers[number]): string | undefined =>
+    enabled ? folder : undefined;
+  for (const index of duplicates(virtualServers, logFolderOf)) {
+    const message = "is where an earlier virtual server has its protocol log: each needs a folder of its own";
+    report(index, ["protocolLog", "folder"], message);
+  }
+  for (const { index, why } of folderConflicts({ mailroot, virtualServers }))
+    report(index, ["mailroot"], why);
+}
+
 export const configSchema = z
   .strictObject({
     watchConfig: z
@@ -264,16 +285,7 @@ export const configSchema = z
         message: `no virtual server has the name "${server}" (there are: ${servers.join(", ")})`,
       });
     }
-    for (const index of duplicates(config.virtualServers, (server) => server.name)) {
-      context.addIssue({
-        code: "custom",
-        path: ["virtualServers", index, "name"],
-        message: "is the name of an earlier virtual server",
-      });
-    }
-    for (const { index, why } of folderConflicts(config)) {
-      context.addIssue({ code: "custom", path: ["virtualServers", index, "mailroot"], message: why });
-    }
+    checkServers(config, context);
     for (const index of duplicates(config.bindings, (binding) => binding.id)) {
       context.addIssue({
         code: "custom",

@@ -90,6 +90,11 @@ describe("what is wrong is told where it stands", () => {
       /^x\.yaml:3:5 virtualServers\[0\]\.delivery: smartHost and mx exclude each other$/,
     ],
     [
+      "of a folder that two would write to",
+      "protocolLog: { enabled: true, folder: logs }\nvirtualServers: [{ name: a }, { name: b }]\n",
+      /^x\.yaml:1:39 protocolLog\.folder: is where an earlier virtual server has its protocol log: [^\n]+$/,
+    ],
+    [
       "null takes nothing away that is not inherited",
       "virtualServers:\n  - delivery: { smartHost: null }\n",
       /^x\.yaml:2:28 virtualServers\[0\]\.delivery\.smartHost: [^\n]+$/,
