@@ -19,7 +19,7 @@ import { logLink } from "./attempt-log.ts";
 import { Categorizer, type LiveCategorizer } from "./categorizer/categorizer.ts";
 import { createNotifyingBadmail } from "./badmail-notice.ts";
 import { type Courier, DestinationQueue } from "./destination-queue.ts";
-import { Links } from "./links.ts";
+import { Links, type LinksParts } from "./links.ts";
 import { LocalCourier } from "./local-courier.ts";
 import { MessageTypes } from "./message-types.ts";
 import { MessageSteps, type StepRecorder } from "./message-steps.ts";
@@ -29,6 +29,7 @@ import { Pipeline } from "./pipeline.ts";
 import { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { createQueueAdmin } from "./queue-admin.ts";
 import { queueDepths } from "./queue-depths.ts";
+import type { HoldReason } from "./queued-message.ts";
 import { type FrozenQueues, QueueSet } from "./queue-set.ts";
 import type { QueueAdmin, QueueDepths } from "./queue-view.ts";
 import { RefusingCourier } from "./refusing-courier.ts";
@@ -132,50 +133,21 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const storeSinks = createStoreSinks(parts);
   const demand = new OnDemand(clock);
   const courierFor = courierMaker(parts, storeSinks, demand);
-  const links = new Links({
+  const { links, routerSinks } = createRouting(parts, {
     setLink: (nextHop, downUntil) => queues.setLink(nextHop, downUntil),
     rerouteAll: () => pipeline.resetRoutes(),
-    forgetTypes: () => types.reset(),
-    clock,
   });
-  const types = new MessageTypes(log);
-  const routerSinks = createRouterSinks(parts, links, types);
-  const queues: QueueSet = new QueueSet({
+  const queues: QueueSet = createQueues<Script>(parts, {
     courierFor: courierFor(live),
-    queueFor: (route, courier) =>
-      new DestinationQueue({
-        key: route.key,
-        courier,
-        clock,
-        load: (message) => pipeline.load(message),
-        linkChanged: (state) => {
-          const link = { nextHop: linkOf(route), ...state };
-          logLink(log, link);
-          routerSinks?.notify(link);
-        },
-        started: parts.recorder === undefined ? undefined : (delivery) => steps.started(delivery),
-        attempted: (delivery, result) => {
-          if (result.kind === "unreachable") routerSinks?.connectionFailed(delivery.message, linkOf(route));
-          pipeline.attempted(delivery, result);
-        },
-        retryDelayMs: (failures) => retry.delayMs(failures),
-        outside: pipeline.parking.outside(route.key),
-      }),
-    frozen: parts.frozen,
-    forgotten: (key) => pipeline.parking.parked.forgetQueue(key),
+    pipeline: () => pipeline,
+    retryDelayMs: (failures) => retry.delayMs(failures),
+    routerSinks,
+    steps,
   });
   const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message));
-  const badmail = createNotifyingBadmail({
-    ...settings.reports,
-    badmail: parts.badmail,
-    to: () => reportsNow.sendBadTo,
-    nextId: () => store.nextId(),
-    accept: (...message) => pipeline.accept(...message),
-    clock,
-  });
-  const reports = createReports({ ...parts, badmail, reportsNow: () => reportsNow }, steps, (...message) =>
-    pipeline.accept(...message),
-  );
+  const accept: Pipeline<unknown>["accept"] = (...message) => pipeline.accept(...message);
+  const badmail = createBadmailNotices(parts, accept, () => reportsNow.sendBadTo);
+  const reports = createReports({ ...parts, badmail, reportsNow: () => reportsNow }, steps, accept);
   const categorizer = createCategorizer(parts);
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
@@ -204,9 +176,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
       pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
     );
     // The bindings may be others now: what a sink holds is tried with them.
-    waiting.release(
-      (_message, reason) => reason !== undefined && reason.by !== "operator" && reason.abandoned !== true,
-    );
+    waiting.release(isHeldBySink);
   };
   return {
     ...assemble(pipeline, queues, links, waiting, settings, clock, log),
@@ -218,6 +188,67 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
 }
 
 const NO_COPIES: LiveReportSettings = {};
+
+const isHeldBySink = (_message: unknown, reason: HoldReason | undefined): boolean =>
+  reason !== undefined && reason.by !== "operator" && reason.abandoned !== true;
+
+const createBadmailNotices = (
+  {
+    settings,
+    badmail,
+    store,
+    clock,
+  }: Pick<TransportParts<unknown>, "settings" | "badmail" | "store" | "clock">,
+  accept: Pipeline<unknown>["accept"],
+  to: () => string | undefined,
+): Badmail =>
+  createNotifyingBadmail({
+    ...settings.reports,
+    badmail,
+    to,
+    nextId: () => store.nextId(),
+    accept,
+    clock,
+  });
+
+interface QueueParts<Script> {
+  readonly courierFor: (route: Route) => Courier;
+  readonly pipeline: () => Pipeline<Script>;
+  readonly retryDelayMs: (failures: number) => number;
+  readonly routerSinks: RouterSinks | undefined;
+  readonly steps: MessageSteps;
+}
+
+/** The queues of next hops: what they tell goes to the pipeline, the log and the router sinks. */
+function createQueues<Script>(
+  { clock, log, recorder, frozen }: Pick<TransportParts<unknown>, "clock" | "log" | "recorder" | "frozen">,
+  { courierFor, pipeline, retryDelayMs, routerSinks, steps }: QueueParts<Script>,
+): QueueSet {
+  return new QueueSet({
+    courierFor,
+    queueFor: (route, courier) =>
+      new DestinationQueue({
+        key: route.key,
+        courier,
+        clock,
+        load: (message) => pipeline().load(message),
+        linkChanged: (state) => {
+          const link = { nextHop: linkOf(route), ...state };
+          logLink(log, link);
+          routerSinks?.notify(link);
+        },
+        started: recorder === undefined ? undefined : (delivery) => steps.started(delivery),
+        attempted: (delivery, result) => {
+          if (result.kind === "unreachable") routerSinks?.connectionFailed(delivery.message, linkOf(route));
+          pipeline().attempted(delivery, result);
+        },
+        retryDelayMs,
+        outside: pipeline().parking.outside(route.key),
+      }),
+    frozen,
+    forgotten: (key) => pipeline().parking.parked.forgetQueue(key),
+  });
+}
 
 function createReports(
   parts: Omit<TransportParts<unknown>, "chain" | "dispatcher" | "effects"> & {
@@ -250,22 +281,19 @@ function createCategorizer(
   });
 }
 
-const createRouterSinks = (
-  { events, log, settings }: Pick<TransportParts<unknown>, "events" | "log" | "settings">,
-  links: Links,
-  types: MessageTypes,
-): RouterSinks | undefined => {
-  if (events === undefined) return undefined;
+/** The sinks of OnGetMessageRouter, and what they may do to next hops. */
+function createRouting(
+  { events, log, settings, clock }: Pick<TransportParts<unknown>, "events" | "log" | "settings" | "clock">,
+  steer: Pick<LinksParts, "setLink" | "rerouteAll">,
+): { links: Links; routerSinks: RouterSinks | undefined } {
+  const types = new MessageTypes(log);
+  const links = new Links({ ...steer, forgetTypes: () => types.reset(), clock });
+  if (events === undefined) return { links, routerSinks: undefined };
+  const { sinks } = events;
   const { server } = settings.reports;
-  return new RouterSinks({
-    sinks: events.sinks,
-    chain: () => events.chains().router,
-    links,
-    types,
-    server,
-    log,
-  });
-};
+  const chain = (): TransportChains["router"] => events.chains().router;
+  return { links, routerSinks: new RouterSinks({ sinks, chain, links, types, server, log }) };
+}
 
 const courierMaker =
   (
