@@ -100,6 +100,34 @@ test("C20 an exception out of a callback of a native sink ends the process, and 
   await service.dropped(1);
 });
 
+test("X36 mail for scripts waits while no sandbox process can be started, and passes when one can", async () => {
+  await using folder = await tempFolder("wrapper");
+  const wrapper = path.join(folder.path, "wrapper");
+  await using service = await startService({
+    config: serviceConfig({
+      server: { retry: { glitchRetries: 100, glitchIntervalMs: 200 } },
+      file: { sandbox: { wrapper: [wrapper] } },
+      bindings: [
+        {
+          displayName: "mark",
+          event: "OnArrival",
+          sinkClass: "CDO.SS_SMTPOnArrivalSink",
+          sinkProperties: { ScriptName: "mark.js" },
+        },
+      ],
+    }),
+    scripts: {
+      "mark.js": `export default function onArrival(msg) { msg.Subject = "marked " + msg.Subject; msg.DataSource.Save(); }`,
+    },
+  });
+  await send(service.port, { data: plainMessage("waits") });
+  await eventually(async () => (await service.queue())[0]?.state === "held", { what: "the message, held" });
+  expect(await service.drop()).toEqual([]);
+  await writeFile(wrapper, `#!/bin/sh\nexec "$@"\n`, { mode: 0o755 });
+  const [file] = await service.dropped(1, 60_000);
+  expect(file?.content.toString("latin1")).toMatch(/^Subject: marked waits\r$/m);
+});
+
 test("C23 signals by the dozen end the service once, in order, and lose nothing", async () => {
   await using service = await startService({ config: serviceConfig({}) });
   for (let number = 0; number < 20; number += 1)
