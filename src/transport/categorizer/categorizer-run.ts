@@ -51,13 +51,12 @@ export class CategorizerRun {
 
   async run(): Promise<RunResult> {
     const { copies } = this.#parts;
-    const remember = (): (() => void) => copies.remember();
-    const began = await this.#raise({ kind: "beginMessage", messages: copies }, remember);
+    const began = await this.#raise({ kind: "beginMessage", messages: copies });
     const result = began ?? (await this.#categorize());
     const isDone = result.kind === "categorized";
     if (isDone) copies.distribute(result.tree.recipients);
     const end = { kind: "endMessage", messages: copies, outcome: isDone ? "categorized" : "failed" } as const;
-    const stopped = await this.#raise(end, remember);
+    const stopped = await this.#raise(end);
     return isDone ? (stopped ?? result) : result;
   }
 
@@ -156,16 +155,26 @@ export class CategorizerRun {
     return this.#raise({ kind, item, messages: this.#parts.copies }, () => item.remember());
   }
 
+  /** The messages are remembered for each sink, and what `rememberMore` does. */
   #raise(
     subject: CategorizeSubject,
-    remember: () => () => void,
+    rememberMore?: () => () => void,
   ): Stop | undefined | Promise<Stop | undefined> {
-    const { sinks, server } = this.#parts;
+    const { sinks, server, copies, chain } = this.#parts;
+    const remember = (): (() => void) => {
+      const undo = rememberMore?.();
+      const undoMessages = copies.remember();
+      return () => {
+        undo?.();
+        undoMessages();
+      };
+    };
     const outcome = sinks.run(this.#chain, {
       subject,
       server,
       onFault: "binding",
-      remember,
+      // A fault of the built-in sink begins everything anew.
+      remember: chain.isEmpty ? undefined : remember,
       isAdmitted: true,
     });
     if (outcome instanceof Promise) return outcome.then((settled) => this.#stop(settled));

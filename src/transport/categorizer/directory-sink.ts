@@ -1,7 +1,7 @@
 // The built-in sink of OnCategorize, in its place among the others at the system's priority: looks addresses up, expands lists and
 // forwards, and applies limits (REFERENCE 4.3). A sink before it that answers skipRemaining takes its place.
 import { isMailbox, localPartOf } from "../../core/address.ts";
-import { reply } from "../../core/reply.ts";
+import { type Reply, reply } from "../../core/reply.ts";
 import { describeError } from "../../core/errors.ts";
 import { type SinkResult, sinkResult } from "../../core/status.ts";
 import type {
@@ -9,12 +9,7 @@ import type {
   CategorizeSubject,
   CategorizerMessages,
 } from "../../events/categorize-contexts.ts";
-import type {
-  DirectoryAnswer,
-  DirectoryEntry,
-  DirectoryQuery,
-  EntryLimits,
-} from "../../events/directory-entries.ts";
+import type { DirectoryAnswer, DirectoryEntry, DirectoryQuery } from "../../events/directory-entries.ts";
 import type { Directory } from "./directory.ts";
 import type { Item } from "./item.ts";
 import type { SenderRules } from "./sender-rules.ts";
@@ -88,11 +83,14 @@ export class DirectorySink {
     }
     if (!this.#place(item, answer.entry)) return undefined;
     const { limits } = answer.entry;
-    return limits === undefined ? undefined : this.#noted(this.#limit(item, limits));
+    const refusal = limits && this.#parts.rules.refusal(limits);
+    if (refusal instanceof Promise) return this.#noted(this.#limit(item, refusal));
+    item.failed ??= refusal;
+    return undefined;
   }
 
-  async #limit(item: Item, limits: EntryLimits): Promise<void> {
-    const refusal = await this.#parts.rules.refusal(limits);
+  async #limit(item: Item, asking: Promise<Reply | undefined>): Promise<void> {
+    const refusal = await asking;
     item.failed ??= refusal;
   }
 

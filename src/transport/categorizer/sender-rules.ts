@@ -46,8 +46,8 @@ export class SenderRules {
     return this.#entry?.limits?.maxRecipients;
   }
 
-  /** Why the entry does not get the message. */
-  async refusal(limits: EntryLimits): Promise<Reply | undefined> {
+  /** Why the entry does not get the message. A promise only when the directory has to be asked about senders. */
+  refusal(limits: EntryLimits): Reply | undefined | Promise<Reply | undefined> {
     const { size, origin } = this.#parts;
     if (limits.maxIncomingBytes !== undefined && size > limits.maxIncomingBytes) return TOO_BIG;
     // Our own reports have no sender that a list could name.
@@ -56,6 +56,15 @@ export class SenderRules {
     if (limits.requireAuthenticatedSender === true && origin.user === undefined && origin.via !== "pickup")
       return NOT_AUTHENTICATED;
     const { rejectFrom, acceptOnlyFrom } = limits;
+    return rejectFrom === undefined && acceptOnlyFrom === undefined
+      ? undefined
+      : this.#byLists(rejectFrom, acceptOnlyFrom);
+  }
+
+  async #byLists(
+    rejectFrom: SenderList | undefined,
+    acceptOnlyFrom: SenderList | undefined,
+  ): Promise<Reply | undefined> {
     if (rejectFrom !== undefined && (await this.#isAmong(rejectFrom))) return NOT_ALLOWED;
     if (acceptOnlyFrom !== undefined && !(await this.#isAmong(acceptOnlyFrom))) return NOT_ALLOWED;
     return undefined;

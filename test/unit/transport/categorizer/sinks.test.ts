@@ -240,6 +240,7 @@ describe("faults", () => {
     const item = itemOf(subject, "processItem");
     if (item?.address !== "bob@far.example") return;
     item.address = "half@far.example";
+    if ("messages" in subject) subject.messages.original.headers.add("X-Half", "done");
     throw new Error("broken");
   };
 
@@ -253,6 +254,7 @@ describe("faults", () => {
     await goesOn.accept(["staff@corp.example"]);
     await goesOn.empty();
     expect(delivered(goesOn)).toEqual(["ann@corp.example", "bob@far.example"]);
+    expect(goesOn.world.sent[0]?.text).not.toContain("X-Half");
     await using bad = await open(broken, LAST, { onError: "badmail" });
     const id = await bad.accept(["staff@corp.example"]);
     await bad.empty();
