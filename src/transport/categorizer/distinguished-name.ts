@@ -1,6 +1,7 @@
 // Distinguished names as text (RFC 4514): two spellings of one name become the same key.
 
 const HEX_PAIR = /^[0-9a-f]{2}$/i;
+const TYPE = /^[\w.-]+$/;
 const SPACES = /\s+/gu;
 
 /** Most names: nothing in them but case has a second spelling. */
@@ -10,10 +11,13 @@ const PLAIN =
 /** Without regard to case, to spaces that mean nothing, to the way of escaping and to the order within one RDN. */
 export function normalizeDn(dn: string): string {
   if (PLAIN.test(dn)) return dn.toLowerCase();
-  return rdnsOf(dn)
-    .map((rdn) =>
-      splitOutside(rdn, "+")
-        .map((pair) => normalizePair(pair))
+  const rdns = rdnsOf(dn).map((rdn) => splitOutside(rdn, "+").map((pair) => pairOf(pair)));
+  // What is no name is the same as itself.
+  if (!rdns.flat().every(({ type }) => TYPE.test(type))) return dn.trim().toLowerCase();
+  return rdns
+    .map((pairs) =>
+      pairs
+        .map((pair) => formatPair(pair))
         .sort()
         .join("+"),
     )
@@ -44,18 +48,24 @@ function splitOutside(text: string, ...separators: readonly string[]): string[] 
   return parts;
 }
 
-function normalizePair(pair: string): string {
-  const at = pair.indexOf("=");
-  const type = pair
-    .slice(0, at < 0 ? 0 : at)
-    .trim()
-    .toLowerCase();
-  const value = unescapeValue(pair.slice(at + 1))
-    .toLowerCase()
-    .replaceAll(SPACES, " ")
-    .trim();
-  return `${type}=${value.replaceAll(/[\\,+"<>;=#]/g, String.raw`\$&`)}`;
+interface Pair {
+  readonly type: string;
+  readonly value: string;
 }
+
+function pairOf(text: string): Pair {
+  const at = text.indexOf("=");
+  return {
+    type: text.slice(0, Math.max(0, at)).trim().toLowerCase(),
+    value: unescapeValue(text.slice(at + 1))
+      .toLowerCase()
+      .replaceAll(SPACES, " ")
+      .trim(),
+  };
+}
+
+const formatPair = ({ type, value }: Pair): string =>
+  `${type}=${value.replaceAll(/[\\,+"<>;=#]/g, String.raw`\$&`)}`;
 
 /** RFC 4514 §3: a backslash makes the next character plain, or stands with two digits for one octet of UTF-8. */
 function unescapeValue(text: string): string {

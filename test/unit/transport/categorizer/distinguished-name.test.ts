@@ -28,6 +28,8 @@ describe("two spellings of one distinguished name have one key", () => {
       "cn=a+dc=x",
       String.raw`cn=a\+dc=x`,
       "",
+      "joe",
+      '"a,cn=a',
     ];
     expect(new Set(names.map((name) => normalizeDn(name))).size).toBe(names.length);
   });
