@@ -8,6 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { plainMessage, send } from "../support/smtp-client.ts";
+import { trackedLines } from "../support/tracking.ts";
 
 /** Says which sub-events it saw. */
 const WITNESS = `import { defineSink } from "onarrival";
@@ -86,6 +87,15 @@ test("lists, forwards, limits and copies, and live changes of the file", async (
   await send(service.port, { from: stranger, to, data: plainMessage("two") });
   const report = (await hop.received(2))[1]?.content.toString("latin1");
   for (const status of ["5.7.1", "5.3.4", "5.1.1"]) expect(report).toContain(`Status: ${status}`);
+  const ends = async (step: string): Promise<string[]> =>
+    (await trackedLines(path.join(service.mailroot, "Tracking")))
+      .filter((line) => line.step === step)
+      .flatMap((line) => line.to);
+  await eventually(async () => (await ends("bounced")).length === 3, {
+    what: "the ends in the tracking log",
+  });
+  expect((await ends("expanded")).toSorted()).toEqual(["info@corp.example", "staff@corp.example"]);
+  expect((await ends("bounced")).toSorted()).toEqual(to.toSorted());
 
   // A file that is wrong changes nothing and is told by line; one that is right is live.
   const file = path.join(service.scriptsFolder, FILE);
