@@ -52,3 +52,11 @@ export function bytesFrom(value: unknown, maxLength: number): Uint8Array<ArrayBu
     return undefined;
   }
 }
+
+/** What the worker answered; no bytes when it answered none. */
+export const bytesOf = (value: unknown): Uint8Array<ArrayBuffer> =>
+  bytesOver(typeof value === "object" ? (value as ArrayBuffer) : new Buffers(0));
+
+/** Only these bytes, as they cross to the worker. */
+export const exactBuffer = (bytes: Uint8Array<ArrayBuffer>): ArrayBuffer =>
+  bufferOf(copyRange(bytes, 0, lengthOf(bytes)));

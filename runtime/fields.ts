@@ -3,6 +3,7 @@ import { Collection } from "./collections.ts";
 import { CdoError } from "./errors.ts";
 import type { HeaderView, Host } from "./host.ts";
 import { defineUnavailable, refuseWrite, setterOf, toText } from "./member-names.ts";
+import type { Member } from "./source-place.ts";
 
 export type FieldValue = string | number | boolean | Date | undefined;
 
@@ -160,7 +161,7 @@ export abstract class FieldsBase extends Collection<Field> {
     if (fields.#pending.length === 1) fields.#host.expectUpdate(fields, () => fields.#describePending());
   }
 
-  static placeOfEdit(fields: FieldsBase, member: (...values: never[]) => unknown): number {
+  static placeOfEdit(fields: FieldsBase, member: Member): number {
     return fields.#host.placeOfEdit(member);
   }
 

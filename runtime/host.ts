@@ -1,10 +1,10 @@
 // The way out of the isolate: a few synchronous operations of the worker, with text and numbers in both directions.
 // The worker's side is src/sandbox/worker/host-calls.ts, which names the same operations.
-import { bufferOf, bytesOver, copyRange, lengthOf } from "./bytes.ts";
+import { bytesOf, exactBuffer } from "./bytes.ts";
 import { MAX_CHANGE_NOTES } from "./contract.ts";
 import { CdoError, isCdoErrorName } from "./errors.ts";
 import { ReadTexts } from "./read-texts.ts";
-import type { FindPlace } from "./source-place.ts";
+import type { FindPlace, Member } from "./source-place.ts";
 
 type Primitive = string | number | boolean | undefined;
 /** Buffers cross as copies. */
@@ -44,6 +44,7 @@ export class Host {
   readonly #place: FindPlace;
   #placesLeft = MAX_CHANGE_NOTES;
   #writtenAt = 0;
+  #member: Member | undefined;
   readonly #read = new ReadTexts();
 
   constructor(call: HostFunction, growthBytes: number, place: FindPlace) {
@@ -75,10 +76,14 @@ export class Host {
   }
 
   /** The place of the script's statement for the effect log; 0 when it is unknown, or when enough edits have one. */
-  placeOfEdit(member?: (...values: never[]) => unknown): number {
-    if (this.#placesLeft === 0) return 0;
-    this.#placesLeft -= 1;
-    return this.#place(member);
+  placeOfEdit(member?: Member): number {
+    return this.#placesLeft-- > 0 ? this.#place(member) : 0;
+  }
+
+  /** The next edit is asked for by this member of the object model. */
+  by(member: Member): this {
+    this.#member = member;
+    return this;
   }
 
   /** Edits until the next call of it were asked for by the statement at this place; 0: each by the statement that runs. */
@@ -92,7 +97,8 @@ export class Host {
     // Messages that the script makes have no effect log.
     const isNoted = typeof a !== "number" || a < PARTS_PER_MESSAGE;
     let place = isNoted ? this.#writtenAt : 0;
-    if (isNoted && place === 0) place = this.placeOfEdit();
+    if (isNoted && place === 0) place = this.placeOfEdit(this.#member);
+    this.#member = undefined;
     return this.#invoke(operation, a, b, c, bytes, place);
   }
 
@@ -392,9 +398,3 @@ const linesOf = (text: string | undefined, separator = "\n"): string[] =>
   text === undefined || text === "" ? [] : text.split(separator);
 
 const partNumbers = (list: string | undefined): number[] => linesOf(list, ",").map(Number);
-
-function bytesOf(value: Answer): Bytes {
-  return bytesOver(typeof value === "object" ? value : new ArrayBuffer(0));
-}
-
-const exactBuffer = (bytes: Bytes): ArrayBuffer => bufferOf(copyRange(bytes, 0, lengthOf(bytes)));

@@ -10,7 +10,7 @@ import { dateSource, type FieldSource, Fields, headerSource, wordSource } from "
 import type { HeaderView, Host } from "./host.ts";
 import { resourceOf } from "./files.ts";
 import { htmlToText } from "./html-text.ts";
-import { refuseWrite, toText } from "./member-names.ts";
+import { refuseWrite, setterOf, toText } from "./member-names.ts";
 import { MAIN_HEADERS } from "./read-texts.ts";
 import { type Answer, fillAnswer, type Mail, postMail, sendMail } from "./send.ts";
 import type { Stream } from "./stream.ts";
@@ -111,20 +111,17 @@ export class Message {
   static {
     for (const [property, header, view] of HEADER_PROPERTIES) {
       const main = MAIN_HEADERS.findIndex((name) => name === header);
+      const setHeader = function (this: Message, value: unknown): void {
+        const text = toText(value);
+        const shown = view === "addresses" ? text.replace(/[,\s]+$/, "") : text;
+        this.#host.by(setHeader).setHeader(this.#root, header, view, shown);
+      };
       Object.defineProperty(Message.prototype, property, {
         get(this: Message): string {
           const known = main >= 0 && this.#root === 0 ? this.#host.mainHeader(main) : undefined;
           return known ?? this.#host.header(this.#root, header, view) ?? "";
         },
-        set(this: Message, value: unknown) {
-          const text = toText(value);
-          this.#host.setHeader(
-            this.#root,
-            header,
-            view,
-            view === "addresses" ? text.replace(/[,\s]+$/, "") : text,
-          );
-        },
+        set: setHeader,
         configurable: true,
       });
     }
@@ -200,7 +197,7 @@ export class Message {
   set HTMLBody(value: unknown) {
     const html = toText(value);
     if (this.#isFlat) this.MimeFormatted = true;
-    this.#host.setBody(this.#root, "html", html);
+    this.#host.by(setHtmlBody).setBody(this.#root, "html", html);
     if (this.#generatesText) this.#host.setBody(this.#root, "text", htmlToText(html));
   }
 
@@ -260,7 +257,7 @@ export class Message {
   }
 
   set TextBody(value: unknown) {
-    this.#host.setBody(this.#root, "text", toText(value));
+    this.#host.by(setTextBody).setBody(this.#root, "text", toText(value));
     this.#generatesText = false;
   }
 
@@ -362,6 +359,9 @@ export class Message {
     return answer;
   }
 }
+
+const setTextBody = setterOf(Message, "TextBody");
+const setHtmlBody = setterOf(Message, "HTMLBody");
 
 /** The header properties of a message are made by a loop, where the compiler does not see them. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- HEADER_PROPERTIES holds every one of them

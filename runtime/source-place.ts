@@ -37,8 +37,11 @@ function placeIn(_error: unknown, sites: readonly CallSite[]): number {
   return 0;
 }
 
+/** A function of the object model that scripts call, be it by assigning to a property. */
+export type Member = (...values: never[]) => unknown;
+
 /** The place of the script's statement that is running; `member` is the member of the object model that it used. */
-export type FindPlace = (member?: (...values: never[]) => unknown) => number;
+export type FindPlace = (member?: Member) => number;
 
 /**
  * Takes the hook that runs inside every error's stack away from the script. Finding a place costs 3 to 4 µs, and half of that
@@ -52,7 +55,7 @@ export function takeStackHook(): FindPlace {
     set: () => {},
     configurable: false,
   });
-  const search = (frames: number, below: (...values: never[]) => unknown): number => {
+  const search = (frames: number, below: Member): number => {
     try {
       const limit: unknown = get(NativeError, "stackTraceLimit");
       // Refused where the script froze Error.
