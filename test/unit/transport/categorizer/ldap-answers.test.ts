@@ -1,4 +1,5 @@
 // Answers that OpenLDAP does not give: the ranges of Active Directory, result codes, and what a broken or hostile server says.
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import {
   type LdapResponder,
@@ -70,6 +71,26 @@ describe("members in ranges", () => {
       code: "DIRECTORY_UNAVAILABLE",
     });
   });
+});
+
+test("addresses go in batches, so many at a time, and nobody is asked for twice meanwhile", async () => {
+  let underWay = 0;
+  let most = 0;
+  await using server = await startDirectory(async () => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    await setTimeout(5);
+    underWay -= 1;
+    return [];
+  });
+  await using own = houseAt(server, { batchSize: 10, maxSearches: 3 });
+  await own.ask("first@example.com");
+  const before = server.searches.length;
+  const addresses = Array.from({ length: 95 }, (_, index) => `user${index}@example.com`);
+  const answers = await Promise.all([own.ask(...addresses), own.ask(...addresses.toReversed())]);
+  expect(answers.flat().map(({ kind }) => kind)).toEqual(Array.from({ length: 190 }, () => "unknown"));
+  expect(server.searches.length - before).toBe(10);
+  expect(most).toBe(3);
 });
 
 describe("result codes", () => {
