@@ -74,6 +74,8 @@ export interface OutsideMemory {
 
 /** So many ready deliveries are worth having in memory: what comes behind them can be parked. */
 const ENOUGH_READY = 100;
+/** Messages that a next hop gets before it has answered for the first time. */
+const FIRST_ATTEMPTS = 5;
 /** One that is due so soon is not worth parking. */
 const SOON_MS = 2000;
 
@@ -91,6 +93,7 @@ export class DestinationQueue {
   #blockedUntil = 0;
   #stopped = false;
   #frozen = false;
+  #hasAnswered = false;
   /** On the way to memory. */
   #arriving = 0;
   readonly #alarm: Alarm;
@@ -217,7 +220,8 @@ export class DestinationQueue {
   /** Gives the next hop what it takes now. */
   pump(): void {
     if (this.#stopped || this.#frozen || this.blockedUntil > 0) return;
-    while (this.#ready.size > 0 && this.#courier.capacity > 0) {
+    const most = this.#mostActive();
+    while (this.#ready.size > 0 && this.#active.size < most && this.#courier.capacity > 0) {
       const delivery = this.#ready.take();
       if (delivery !== undefined) this.#attempt(delivery);
     }
@@ -225,11 +229,17 @@ export class DestinationQueue {
     if (outside !== undefined && outside.parked.readyCount > 0) this.#fetch(outside);
   }
 
+  /** One that has failed is tried with one message, one that has never answered with a few: the others of a dead next hop need no attempt. */
+  #mostActive(): number {
+    if (this.#failures > 0) return 1;
+    return this.#hasAnswered ? Number.POSITIVE_INFINITY : FIRST_ATTEMPTS;
+  }
+
   /** As many as keep the next hop busy; of one that has failed, one to try it with. */
   #fetch(outside: OutsideMemory): void {
     const enough = this.#failures > 0 ? 1 : ENOUGH_READY / 2;
     const wanted = enough - this.#ready.size - this.#arriving;
-    if (wanted <= 0 || (this.#failures > 0 && this.#active.size > 0)) return;
+    if (wanted <= 0 || this.#active.size >= this.#mostActive()) return;
     this.#arriving += outside.fetch(wanted, () => {
       this.#arriving -= 1;
       this.pump();
@@ -271,6 +281,7 @@ export class DestinationQueue {
     this.#active.delete(delivery);
     delivery.attempts += 1;
     if (outcome.kind === "report") {
+      this.#hasAnswered = true;
       if (this.#failures > 0) this.#answersAgain();
       this.#parts.attempted(delivery, { kind: "replies", ...outcome.report });
     } else {

@@ -86,9 +86,24 @@ describe("a queue", () => {
     const at = stand();
     at.world.answer = () => unreachable();
     for (let index = 0; index < 15; index += 1) at.add(String(index));
-    await until(() => at.results.length === 15);
+    // A next hop that has never answered gets a few; the others need no attempt to know.
+    await until(() => at.results.length === 5);
     expect(at.delays).toEqual([1]);
     expect(at.queue.blockedUntil).toBe(at.clock.now() + MINUTE);
+    expect(at.queue.depth.ready).toBe(10);
+  });
+
+  test("N11 tries a next hop that has failed with one message, and gives it the others when it answers", async () => {
+    const at = stand();
+    at.world.answer = () => unreachable();
+    for (let index = 0; index < 15; index += 1) at.add(String(index));
+    await until(() => at.results.length === 5);
+    await at.clock.advance(MINUTE + 200);
+    await until(() => at.results.length === 6);
+    expect(at.world.attempts).toHaveLength(6);
+    at.world.answer = (message) => accepted(message);
+    await at.clock.advance(60 * MINUTE);
+    await until(() => sentIds(at).length === 9);
   });
 
   test("N11 leaves an unreachable next hop alone, longer each time, until it answers", async () => {
