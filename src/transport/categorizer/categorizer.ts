@@ -71,8 +71,9 @@ export class Categorizer {
     if (before !== undefined && before.directory !== live?.directory) this.#close(before.directory);
   }
 
+  /** What comes to it afterwards waits, and is categorized by the next run of the service. */
   close(): void {
-    this.use(undefined);
+    if (this.#live !== undefined) this.#close(this.#live.directory);
   }
 
   #close(directory: Directory): void {

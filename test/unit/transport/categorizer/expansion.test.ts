@@ -74,6 +74,31 @@ describe("a list", () => {
   });
 });
 
+test("a list that reports to nobody sends from the null sender, and what fails in it fails quietly", async () => {
+  const directory = directoryOf({
+    lists: {
+      "quiet@corp.example": { members: ["ann@far.example", "gone@corp.example"], reportTo: "nobody" },
+    },
+  });
+  await using house = await openCategorizer(directory, { unknown: "fail" });
+  await house.accept(["quiet@corp.example"]);
+  await house.empty();
+  expect(house.world.sent.map(({ sender, to }) => [sender, to])).toEqual([["", ["ann@far.example"]]]);
+  expect(await house.files("Badmail")).toEqual([]);
+  expect(house.transport.counts.recipients).toMatchObject({ relayed: 1, bounced: 1, expanded: 1 });
+});
+
+test("a report on its way through a list with an owner keeps the null sender", async () => {
+  const directory = directoryOf({
+    users: { "boss@corp.example": {} },
+    lists: { "news@corp.example": { members: ["ann@far.example"], owner: "boss@corp.example" } },
+  });
+  await using house = await openCategorizer(directory);
+  await house.accept(["news@corp.example"], { sender: "" });
+  await house.empty();
+  expect(house.world.sent.map(({ sender, to }) => [sender, to])).toEqual([["", ["ann@far.example"]]]);
+});
+
 describe("what the sender asked for (RFC 3461 §5.2.7)", () => {
   test("SUCCESS is answered by an expanded report on the list, and does not go on to the members", async () => {
     await using house = await openCategorizer(directoryOf(STAFF));
