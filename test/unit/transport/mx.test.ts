@@ -11,6 +11,7 @@ import {
 interface Zone {
   readonly mx?: Record<string, readonly MxRecord[] | string>;
   readonly a?: Record<string, readonly string[] | string>;
+  readonly aaaa?: Record<string, readonly string[] | string>;
 }
 
 /** A DNS of constants: a string is the error code. What is not listed exists without records. */
@@ -24,7 +25,7 @@ function zoneResolver(zone: Zone, asked: string[] = []): MxResolver {
   return {
     resolveMx: (domain) => answer(domain, zone.mx?.[domain]),
     resolve4: (host) => answer(host, zone.a?.[host]),
-    resolve6: (host) => answer(host, undefined),
+    resolve6: (host) => answer(host, zone.aaaa?.[host]),
   };
 }
 
@@ -103,6 +104,32 @@ test("from the first host that is ourselves on, none is used; when none is left 
     reply: { code: 554, detail: "4.6" },
   });
   expect(await lookUp("[127.0.0.1]", {}, own)).toMatchObject({ reply: { code: 554 } });
+});
+
+test("hosts that have IPv6 addresses only are used, also without MX (N07)", async () => {
+  const aaaa = { "a.example": ["2001:db8::1"], "x.example": ["2001:db8::2"] };
+  const mx = { "x.example": [{ exchange: "a.example", priority: 0 }] };
+  expect(await lookUp("x.example", { mx, aaaa })).toMatchObject({
+    hops: [{ host: "a.example", addresses: ["2001:db8::1"] }],
+  });
+  expect(await lookUp("x.example", { aaaa })).toMatchObject({
+    hops: [{ host: "x.example", addresses: ["2001:db8::2"] }],
+  });
+});
+
+test("a host that does not exist, or whose one address family fails, is no reason to give up the others (N07)", async () => {
+  const mx = {
+    "x.example": ["gone", "half", "good"].map((name, priority) => ({
+      exchange: `${name}.example`,
+      priority,
+    })),
+  };
+  const zone: Zone = {
+    mx,
+    a: { "gone.example": "ENOTFOUND", "half.example": "ESERVFAIL", "good.example": ["192.0.2.1"] },
+    aaaa: { "gone.example": "ENOTFOUND", "half.example": ["2001:db8::1"] },
+  };
+  expect(hostsOf(await lookUp("x.example", zone))).toEqual(["half.example", "good.example"]);
 });
 
 test("address literals need no DNS", async () => {
