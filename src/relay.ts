@@ -20,7 +20,7 @@ import { ProtocolSinks } from "./composition/protocol-sinks.ts";
 import { changedAtRestart } from "./composition/restart-settings.ts";
 import { scriptMethods } from "./composition/script-methods.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
-import { planServers } from "./composition/server-plan.ts";
+import { type ServerPlan, planServers } from "./composition/server-plan.ts";
 import { ServerSet } from "./composition/server-set.ts";
 import { ServiceCapabilities } from "./composition/service-capabilities.ts";
 import { type ServiceStatus, joinDepths, serverStatus } from "./composition/service-status.ts";
@@ -151,7 +151,7 @@ class RunningRelay implements Relay {
     const configured = await loadBindings(config.bindings, await authenticateSinks(config, this.#clock));
     const placeCapabilities = await this.#capabilities?.prepare(config);
     const shared = begun(this.#shared);
-    const plans = await planServers(config, shared);
+    const plans = await this.#plan(config, shared);
     const updateServers = this.#servers.prepareUpdate(plans);
     // A mailroot that goes from one server to another cannot change hands while mail is under way.
     const moved = this.#servers.moved(plans);
@@ -303,9 +303,17 @@ class RunningRelay implements Relay {
     });
   }
 
+  async #plan(config: Config, shared: SharedParts, only?: string): Promise<ServerPlan[]> {
+    const running = new Set(this.#servers.running.map(({ name }) => name));
+    // A plan opens the protocol log. One that came to nothing must not decide where the next one writes.
+    for (const { name } of config.virtualServers)
+      if (!running.has(name)) await shared.observation.closeProtocolLog(name);
+    return planServers(config, shared, only);
+  }
+
   async #startServer(name: string): Promise<void> {
     const [config, shared] = [begun(this.#config), begun(this.#shared)];
-    const [plan] = await planServers(config, shared, name);
+    const [plan] = await this.#plan(config, shared, name);
     await this.#servers.start(name, plan, config, shared);
   }
 
