@@ -23,7 +23,7 @@ import { Links, type LinksParts } from "./links.ts";
 import { LocalCourier } from "./local-courier.ts";
 import { MessageTypes } from "./message-types.ts";
 import { MessageSteps, type StepRecorder } from "./message-steps.ts";
-import { OnDemand, OnDemandCourier } from "./on-demand.ts";
+import { OnDemand } from "./on-demand.ts";
 import { ParkedAdmin } from "./parked-admin.ts";
 import { Pipeline } from "./pipeline.ts";
 import { PreSubmissionQueue } from "./pre-submission-queue.ts";
@@ -309,7 +309,7 @@ const courierMaker =
     }
     if (route.kind === "unreachable") return new RefusingCourier(route.reply);
     const courier = remoteCourier(route);
-    return route.onDemand === undefined ? courier : new OnDemandCourier(courier, route.onDemand, demand);
+    return route.onDemand === undefined ? courier : demand.courier(courier, route.onDemand, route.key);
   };
 
 function createAdmin<Script>(

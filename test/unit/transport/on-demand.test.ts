@@ -17,6 +17,10 @@ test("mail of a domain that asks for it waits until it does, and all of it goes 
   await until(() => house.world.sent.length === 1);
   await house.clock.advance(2 * HOUR);
   expect(house.world.sent.map(({ key }) => key)).toEqual(["near.example"]);
+  const waiting = house.queue.filter(({ queue }) => queue === "one.asks.example");
+  expect(new Set(waiting.map(({ state, reason }) => `${state}: ${reason}`))).toEqual(
+    new Set(["retry: waits until its server asks for it by ETRN, or for `onarrival queue retry`"]),
+  );
   expect(house.transport.admin.retryDomain("one.asks.example")).toBe(50);
   await until(() => house.world.to("one.asks.example").length === 50);
   expect(house.world.to("two.asks.example")).toEqual([]);
@@ -49,6 +53,6 @@ test("a new configuration starts nothing that waits to be asked for", async () =
   house.transport.reconfigure(house.live());
   await house.clock.advance(HOUR);
   expect(house.world.attempts).toEqual([]);
-  house.transport.admin.retry([]);
+  house.transport.admin.force("one.asks.example");
   await house.empty();
 });
