@@ -168,15 +168,11 @@ function eventsPage(): string {
     event.rule,
     yesNo(event.scriptable),
     event.onFault === "binding" ? "the binding's `onError`" : "the next sink is called",
-    yesNo(event.raisedNow),
   ]);
   return page(
     "Events",
-    "Every event in the order of the life of a message. `raised now: no` marks events that are declared and not yet raised: a binding of one is refused.",
-    table(
-      ["Step", "Event", "Raised", "Sinks may", "Rule on", "Scripts", "After a fault", "Raised now"],
-      rows,
-    ),
+    "Every event in the order of the life of a message.",
+    table(["Step", "Event", "Raised", "Sinks may", "Rule on", "Scripts", "After a fault"], rows),
   );
 }
 

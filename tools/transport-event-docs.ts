@@ -70,7 +70,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
   OnGetMessageRouter: {
     source: "src/events/router-contexts.ts",
     contexts: ["RouteContext", "RoutedMessage", "MessageRouter", "LinkContext", "LinkState", "LinkControl"],
-    when: '`kind` says which. A next hop is `"local"`, `"default"`, `{ host, port }`, `{ domain }`, whose MX are looked up, or `{ unreachable: "550 5.1.1 text" }`: with 5xx the recipient fails and its sender hears of it, with 4xx it waits and is routed again. Mail that names its server itself (a script that sends through one) is not asked about.',
+    when: '`kind` says which. A next hop is `"local"`, `"default"`, `{ host, port }`, `{ domain }`, whose MX are looked up, or `{ unreachable: "550 5.1.1 text" }`: with 5xx the recipient fails and its sender hears of it, with 4xx it waits and is routed again. Mail that names its server itself (a script that sends through one) is not asked about. Of the link flags of the original these have a meaning here: `retryEnabled` 0x1, `adminHalt` 0x8, `forceConnection` 0x10. Without one: 0x2 (there are no schedules), 0x4 (commands: see `etrnOnly` of [domains](getAuxDomainInfoFlags.md)), 0x20 (nobody is connected to without mail), 0x40, 0x80, 0x100 and 0x800 (queues are made and forgotten by themselves), 0x200 and 0x400 (the route says whether a next hop is ours), 0x1000 (what DNS answers decides).',
     follows: {
       "a router that throws or names no next hop":
         "the recipient waits for its retry, whatever `onError` says",

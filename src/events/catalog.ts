@@ -31,22 +31,15 @@ interface EventDeclaration {
   readonly sinksMay: string;
   readonly rule: RuleKind;
   readonly scriptable: boolean;
-  /** Whether the message status is examined after each sink. */
-  readonly statusChecked: boolean;
   readonly onFault: FaultPolicy;
-  /** Whether the service raises it; a binding of an event that is only declared is refused. */
-  readonly raisedNow: boolean;
 }
 
 /** A declaration together with the type that its sinks receive. */
 type Declared<Subject> = EventDeclaration & { readonly subject?: Subject };
 
-const transport = <Subject>(
-  declaration: Omit<EventDeclaration, "rule" | "statusChecked" | "onFault">,
-): Declared<Subject> => ({
+const transport = <Subject>(declaration: Omit<EventDeclaration, "rule" | "onFault">): Declared<Subject> => ({
   ...declaration,
   rule: "envelope",
-  statusChecked: true,
   onFault: "binding",
 });
 
@@ -55,22 +48,18 @@ const toNextHop = {
   sinksMay: "add, change or replace commands",
   rule: "verb",
   scriptable: false,
-  statusChecked: false,
   onFault: "binding",
-  raisedNow: true,
 } as const;
 
 const outbound = (raised: string): Declared<OutboundCommandContext> => ({ ...toNextHop, raised });
 
-const system = <Subject = unknown>(step: number, raised: string, sinksMay: string): Declared<Subject> => ({
+const system = <Subject>(step: number, raised: string, sinksMay: string): Declared<Subject> => ({
   step,
   raised,
   sinksMay,
   rule: "none",
   scriptable: false,
-  statusChecked: false,
   onFault: "next-sink",
-  raisedNow: false,
 });
 
 export const EVENTS = {
@@ -80,18 +69,13 @@ export const EVENTS = {
     sinksMay: "see and change the outcome: reply, status, drop the session, add verbs and EHLO keywords",
     rule: "verb",
     scriptable: false,
-    statusChecked: false,
     onFault: "binding",
-    raisedNow: true,
   } as Declared<InboundCommandContext>,
-  MaxMsgSize: {
-    ...system<MessageSizeContext>(
-      1,
-      "when a client announces or sends a message above `limits.maxMessageSize`",
-      "waive or raise the limit for this message",
-    ),
-    raisedNow: true,
-  },
+  MaxMsgSize: system<MessageSizeContext>(
+    1,
+    "when a client announces or sends a message above `limits.maxMessageSize`",
+    "waive or raise the limit for this message",
+  ),
   StoreDriver: {
     ...system<StoreSubject>(
       2,
@@ -99,7 +83,6 @@ export const EVENTS = {
       "watch the store; take over local delivery, or refuse it, recipient by recipient",
     ),
     onFault: "binding",
-    raisedNow: true,
   },
   OnTransportSubmission: transport<MailMsg>({
     alias: "OnArrival",
@@ -107,14 +90,12 @@ export const EVENTS = {
     raised: "for every message that entered by SMTP, Pickup or as a report, once it is durable",
     sinksMay: "change content and envelope, add recipients, set the status",
     scriptable: true,
-    raisedNow: true,
   }),
   OnPreCategorize: transport<MailMsg>({
     step: 4,
     raised: "when the sinks of submission are through and the unresolved recipient list is final",
     sinksMay: "check the list, change content and envelope, set the status",
     scriptable: false,
-    raisedNow: true,
   }),
   OnCategorize: {
     ...system<CategorizeSubject>(
@@ -123,23 +104,18 @@ export const EVENTS = {
       "answer look-ups in place of the directory, change or fail addresses, expand them, send some of them a copy of its own",
     ),
     onFault: "binding",
-    raisedNow: true,
   },
   OnPostCategorize: transport<MailMsg>({
     step: 6,
     raised: "for every message that categorization produced",
     sinksMay: "count and limit the actual recipients, change content and envelope, set the status",
     scriptable: false,
-    raisedNow: true,
   }),
-  GetAuxDomainInfoFlags: {
-    ...system<DomainInfoContext>(
-      7,
-      "when a domain is met in RCPT, at routing, and when a connection for it is made",
-      "add domain flags",
-    ),
-    raisedNow: true,
-  },
+  GetAuxDomainInfoFlags: system<DomainInfoContext>(
+    7,
+    "when a domain is met in RCPT, at routing, and when a connection for it is made",
+    "add domain flags",
+  ),
   OnGetMessageRouter: {
     ...system<RouterSubject>(
       7,
@@ -148,7 +124,6 @@ export const EVENTS = {
     ),
     alias: "OnTransportRouter",
     onFault: "binding",
-    raisedNow: true,
   },
   DnsResolver: {
     ...system<DnsSubject>(
@@ -158,7 +133,6 @@ export const EVENTS = {
     ),
     alias: "OnDnsResolveRecord",
     onFault: "binding",
-    raisedNow: true,
   },
   OnSessionStart: outbound("before EHLO to a next hop"),
   OnMessageStart: outbound("before MAIL FROM to a next hop"),
@@ -170,22 +144,16 @@ export const EVENTS = {
     raised: "for each reply of a next hop",
     sinksMay: "judge the reply, choose the next state",
   } as Declared<ServerResponseContext>,
-  DSN: {
-    ...system<DsnSubject>(
-      11,
-      "when a delivery status notification is due, and when it is made",
-      "choose recipients, suppress, add text, edit or replace the report, see it before it leaves",
-    ),
-    raisedNow: true,
-  },
-  MsgTrackLog: {
-    ...system<TrackingRecord>(
-      11,
-      "before a record of the message tracking log is written, also when the log itself is off",
-      "see the record, change what is written or leave it out",
-    ),
-    raisedNow: true,
-  },
+  DSN: system<DsnSubject>(
+    11,
+    "when a delivery status notification is due, and when it is made",
+    "choose recipients, suppress, add text, edit or replace the report, see it before it leaves",
+  ),
+  MsgTrackLog: system<TrackingRecord>(
+    11,
+    "before a record of the message tracking log is written, also when the log itself is off",
+    "see the record, change what is written or leave it out",
+  ),
   EventLog: {
     ...system<LogEntry>(
       11,
@@ -193,7 +161,6 @@ export const EVENTS = {
       "see the line and leave it out",
     ),
     alias: "Log",
-    raisedNow: true,
   },
 } satisfies Record<string, Declared<unknown>>;
 

@@ -183,7 +183,7 @@ const categorized: Expectation = {
   ],
 };
 
-const reportStatus = (value: 0 | 1 | 2 | 3, ending: Ending, text: string): Row => ({
+const reportStatus = (value: 0 | 1 | 2 | 3 | 4 | 5 | 6, ending: Ending, text: string): Row => ({
   does: `status ${value}`,
   next: true,
   ending,
@@ -293,6 +293,7 @@ export const EXPECTATIONS: Readonly<Record<EventName, readonly Expectation[]>> =
         reportStatus(1, "goes on", "the report leaves: it cannot be made another time"),
         reportStatus(2, "deleted", "the report is dropped; the message has its end all the same"),
         reportStatus(3, "badmail", "the report moves to Badmail"),
+        ...([4, 5, 6] as const).map((value) => reportStatus(value, "goes on", "the report leaves")),
       ],
     },
   ],

@@ -111,6 +111,8 @@ test("limits of size, tracking records, flags of domains and the event log have 
   await service.writeConfig(config({ log: { level: "debug" } }));
   await service.logged(/seen by a sink/);
   expect(service.log.some((line) => line.includes("configuration reloaded"))).toBe(false);
+  await service.writeConfig({ mailroute: "." });
+  await service.logged(/"eventId":1011/);
   const lines = await eventually(
     async () => {
       const tracked = await trackedLines(join(service.mailroot, "Tracking"));
