@@ -188,7 +188,11 @@ export const configSchema = z
       .string()
       .min(1)
       .default("./mailroot")
-      .meta(restart("Folder of Pickup, Queue, Drop and Badmail, relative to this file.")),
+      .meta(
+        restart(
+          "Folder of what the service keeps, and of Pickup, Queue, Drop and Badmail of the first virtual server, relative to this file.",
+        ),
+      ),
     scripts: z
       .strictObject({
         folder: z
@@ -238,9 +242,11 @@ export const configSchema = z
       .array(virtualServerSchema)
       .min(1)
       .prefault([{}])
-      .meta(restart("SMTP services of this process.")),
+      .meta(
+        live("The SMTP servers of this process; what a running one does not take over is said of its keys."),
+      ),
     bindings: z.array(bindingSchema).default([]).meta(live("Which sink is called for which event.")),
-    store: store.prefault({}).meta(restart("How accepted mail is kept.")),
+    store: store.prefault({}).meta(restart("How accepted mail is kept, in each virtual server.")),
     sandbox: sandbox.prefault({}).meta(restart("The processes that run scripts.")),
     effects: effects
       .prefault({})
