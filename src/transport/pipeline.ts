@@ -101,14 +101,11 @@ export class Pipeline<Script> {
     this.#conclusions = this.#createConclusions(parts);
   }
 
-  #createConclusions({ store, reports, badmail, steps }: PipelineParts<Script>): Conclusions {
+  #createConclusions(parts: PipelineParts<Script>): Conclusions {
     return new Conclusions({
-      store,
+      ...parts,
       states: this.#states,
       writes: this.#writes,
-      reports,
-      badmail,
-      steps,
       begin: (copy) => this.#beginCopy(copy),
       passed: (message) => this.#passed(message, false, true),
       over: (message) => this.#endings.over(message),

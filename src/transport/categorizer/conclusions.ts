@@ -1,6 +1,7 @@
 // What the categorizer found out about a message takes effect: copies, reports and the new list of recipients are durable before
 // anything leaves. A crash before that categorizes the message anew, one after it goes on from here (docs/decisions/0026).
 import { describeError } from "../../core/errors.ts";
+import type { Logger } from "../../core/logger.ts";
 import { reply } from "../../core/reply.ts";
 import { messageStatus } from "../../core/status.ts";
 import type { MailMsg } from "../../message/mail-msg.ts";
@@ -11,9 +12,10 @@ import type { MessageSteps } from "../message-steps.ts";
 import type { PendingWrites } from "../pending-writes.ts";
 import type { QueuedMessage, RecipientRecord } from "../queued-message.ts";
 import type { Reports } from "../reports.ts";
-import { type DueReport, addReport } from "../settlement.ts";
+import { type DueReport, addReport, describeReply } from "../settlement.ts";
 import { adopt, forkedMessage } from "../sink-view.ts";
 import type { CategorizedVerdict } from "./categorizer.ts";
+import type { TreeResult } from "./item-tree.ts";
 
 export interface ConclusionsParts {
   readonly store: StoreDriver;
@@ -29,6 +31,7 @@ export interface ConclusionsParts {
   /** No recipient of the message is left. */
   readonly over: (message: QueuedMessage) => void;
   readonly postpone: (message: QueuedMessage, why: string) => void;
+  readonly log: Logger;
 }
 
 const EXPANDED = reply(250, "1.5", "The list was expanded");
@@ -91,10 +94,27 @@ export class Conclusions {
       throw thrown;
     }
     return () => {
+      this.#log(message, copies, tree);
       for (const copy of copies) begin(copy);
       if (message.envelope.recipients.length === 0) over(message);
       else passed(message);
     };
+  }
+
+  #log({ id: message, envelope }: QueuedMessage, copies: readonly QueuedMessage[], tree: TreeResult): void {
+    const { log } = this.#parts;
+    for (const { recipient, reply: said } of tree.failed)
+      log.info(
+        { message, recipient: recipient.address, state: "bounced", reply: describeReply(said) },
+        "recipient done",
+      );
+    const fields = {
+      message,
+      recipients: envelope.recipients.length,
+      copies: copies.map(({ id }) => id),
+      replaced: tree.replaced.map(({ address }) => address),
+    };
+    log.info(fields, "message categorized");
   }
 
   /** Copies that a sink discards or sends to Badmail end here; answers whether the message itself is one of them. */
