@@ -64,41 +64,42 @@ const missing = slapdMissing();
 if (missing !== undefined) console.warn(`the service with LDAP is not tested: ${missing}`);
 
 describe.skipIf(missing !== undefined)("a service that asks OpenLDAP", () => {
+  const started = new AsyncDisposableStack();
   let slapd: Slapd;
   let far: CaptureServer;
   let service: Service;
 
   beforeAll(async () => {
-    slapd = await startSlapd({ ldif: ENTRIES });
-    far = await startCaptureServer();
-    service = await startService({
-      env: { DIRECTORY_PASSWORD: ADMIN.password },
-      config: serviceConfig({
-        localDomains: ["example.com", "client.example"],
-        smartHostPort: far.port,
-        server: {
-          categorizer: {
-            unknown: "fail",
-            domains: ["example.com"],
-            ldap: {
-              servers: [slapd.url],
-              base: BASE,
-              tls: { authoritiesFile, name: CERTIFICATE_NAME },
-              bind: { dn: ADMIN.dn, passwordVariable: "DIRECTORY_PASSWORD" },
-              cache: { foundMs: 0, unknownMs: 0 },
-              retry: { minMs: 50, maxMs: 200 },
+    slapd = started.use(await startSlapd({ ldif: ENTRIES }));
+    far = started.use(await startCaptureServer());
+    service = started.use(
+      await startService({
+        env: { DIRECTORY_PASSWORD: ADMIN.password },
+        config: serviceConfig({
+          localDomains: ["example.com", "client.example"],
+          smartHostPort: far.port,
+          server: {
+            categorizer: {
+              unknown: "fail",
+              domains: ["example.com"],
+              ldap: {
+                servers: [slapd.url],
+                base: BASE,
+                tls: { authoritiesFile, name: CERTIFICATE_NAME },
+                bind: { dn: ADMIN.dn, passwordVariable: "DIRECTORY_PASSWORD" },
+                cache: { foundMs: 0, unknownMs: 0 },
+                retry: { minMs: 50, maxMs: 200 },
+              },
             },
+            retry: { glitchIntervalMs: 200, glitchRetries: 100 },
           },
-          retry: { glitchIntervalMs: 200, glitchRetries: 100 },
-        },
+        }),
       }),
-    });
+    );
   });
 
   afterAll(async () => {
-    await service[Symbol.asyncDispose]();
-    await far[Symbol.asyncDispose]();
-    await slapd[Symbol.asyncDispose]();
+    await started.disposeAsync();
   });
 
   const post = (subject: string, to: readonly string[], body = "Hello."): Promise<unknown> =>

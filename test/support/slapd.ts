@@ -95,7 +95,13 @@ export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
     server.kill("SIGKILL");
     await ended;
   };
-  await start();
+  try {
+    await start();
+  } catch (error) {
+    await stop();
+    await folder[Symbol.asyncDispose]();
+    throw error;
+  }
   return {
     port,
     tlsPort,

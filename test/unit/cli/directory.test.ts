@@ -11,29 +11,31 @@ import { type TempFolder, tempFolder } from "../../support/temp-folder.ts";
 const authoritiesFile = fileURLToPath(new URL("../../fixtures/tls/certificate.pem", import.meta.url));
 
 describe.skipIf(slapdMissing() !== undefined)("onarrival directory find", () => {
+  const started = new AsyncDisposableStack();
   let slapd: Slapd;
   let folder: TempFolder;
   beforeAll(async () => {
-    folder = await tempFolder();
-    slapd = await startSlapd({
-      ldif: [
-        person("joe", { displayName: "Joe \u001B[31mDoe" }),
-        person("twin1", { mail: "twin@example.com" }),
-        person("twin2", { mail: "twin@example.com" }),
-        ldif("cn=team", {
-          objectClass: "group",
-          cn: "team",
-          mail: "team@example.com",
-          member: `uid=joe,${BASE}`,
-          delivContLength: "10",
-          authOrig: `uid=joe,${BASE}`,
-        }),
-      ].join(""),
-    });
+    folder = started.use(await tempFolder());
+    slapd = started.use(
+      await startSlapd({
+        ldif: [
+          person("joe", { displayName: "Joe \u001B[31mDoe" }),
+          person("twin1", { mail: "twin@example.com" }),
+          person("twin2", { mail: "twin@example.com" }),
+          ldif("cn=team", {
+            objectClass: "group",
+            cn: "team",
+            mail: "team@example.com",
+            member: `uid=joe,${BASE}`,
+            delivContLength: "10",
+            authOrig: `uid=joe,${BASE}`,
+          }),
+        ].join(""),
+      }),
+    );
   });
   afterAll(async () => {
-    await slapd[Symbol.asyncDispose]();
-    await folder[Symbol.asyncDispose]();
+    await started.disposeAsync();
   });
 
   const find = async (...args: readonly string[]): Promise<CommandRun> => {
