@@ -22,7 +22,12 @@ export class FairQueue {
   }
 
   add(entry: Entry): void {
-    const script = versionsOf(entry.task)[0]?.version ?? "";
+    // Most often nobody waits, and the task goes at once: whose turn it is becomes a question when it stays.
+    if (this.#waiting.length === 0) {
+      this.#waiting.push({ entry, start: this.#now, finish: this.#now + entry.cost });
+      return;
+    }
+    const script = scriptOf(entry);
     const start = Math.max(this.#now, this.#finishOf.get(script) ?? 0);
     const finish = start + entry.cost;
     this.#finishOf.set(script, finish);
@@ -43,11 +48,13 @@ export class FairQueue {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (!take(next.entry)) {
         this.#waiting.unshift(next);
+        const script = scriptOf(next.entry);
+        this.#finishOf.set(script, Math.max(this.#finishOf.get(script) ?? 0, next.finish));
         return;
       }
       this.#now = Math.max(this.#now, next.start);
     }
-    this.#finishOf.clear();
+    if (this.#finishOf.size > 0) this.#finishOf.clear();
   }
 
   /** All that waits, which then waits no longer. */
@@ -56,3 +63,5 @@ export class FairQueue {
     return this.#waiting.splice(0).map(({ entry }) => entry);
   }
 }
+
+const scriptOf = ({ task }: Entry): string => versionsOf(task)[0]?.version ?? "";
