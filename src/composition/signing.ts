@@ -45,7 +45,8 @@ export async function loadSigners(config: Config, clock: Clock, log: Logger): Pr
 async function serverSigning({ signing, relay }: VirtualServerSettings): Promise<ServerSigning> {
   return {
     entries: await Promise.all(signing.map(loadEntry)),
-    isOurClient: networkCheck(relay.networks, "relay.networks"),
+    // A list of those who may not relay says of nobody that he is one of us.
+    isOurClient: relay.mode === "only" ? networkCheck(relay.networks, "relay.networks") : () => false,
   };
 }
 

@@ -58,7 +58,7 @@ function composeNotice(notice: Notice): ComposedDsn {
   const { to, reportingMta, noticeId, now, id, envelope, content } = notice;
   const utf8 = envelope.smtpUtf8 === true || !isAscii(to);
   const isWhole = envelope.body !== "BINARYMIME" && envelope.requireTls !== true && fitsReport(content);
-  const boundary = `=_badmail_${noticeId.replaceAll(/[^A-Za-z0-9]/g, "")}`;
+  const boundary = `=_badmail_${noticeId.replaceAll(/[^A-Za-z0-9]/g, "")}_${now.toString(36)}`;
   const host = oneLine(reportingMta, MAX_LINE);
   const start = [
     `From: Mail Delivery Service <postmaster@${host}>`,

@@ -19,6 +19,7 @@ async function load(
   entries: readonly Record<string, unknown>[],
   pem: string = rsa,
   mode = 0o600,
+  relay: Record<string, unknown> = {},
 ): Promise<Signers | undefined> {
   const signing = entries.map((entry) => ({
     domain: "example.com",
@@ -26,7 +27,7 @@ async function load(
     keyFile: "key.pem",
     ...entry,
   }));
-  await writeFile(join(folder, "onarrival.yaml"), JSON.stringify({ virtualServers: [{ signing }] }));
+  await writeFile(join(folder, "onarrival.yaml"), JSON.stringify({ virtualServers: [{ signing, relay }] }));
   await writeFile(join(folder, "key.pem"), pem);
   await chmod(join(folder, "key.pem"), mode);
   return loadSigners(await loadConfig(join(folder, "onarrival.yaml")), systemClock, silentLogger);
@@ -54,6 +55,27 @@ describe("keys of the configuration", () => {
     await using folder = await tempFolder("signing");
     expect(await load(folder.path, [{}], rsa, 0o640)).toBeDefined();
   });
+});
+
+test("a list of those who may not relay makes nobody one whose mail is signed", async () => {
+  await using folder = await tempFolder("signing");
+  const header = "From: a@example.com\r\nSubject: x\r\n\r\n";
+  const origin = { via: "smtp", arrivalTime: 0, server: "default", clientAddress: "127.0.0.1" } as const;
+  const recipients = [{ address: "b@far.example" }];
+  const message = {
+    id: "ID",
+    sender: "a@example.com",
+    recipients,
+    envelope: { sender: "a@example.com", recipients },
+    content: Content.fromBuffer(Buffer.from(`${header}body\r\n`)),
+    origin,
+  };
+  const signedBy = async (relay: Record<string, unknown>): Promise<boolean> => {
+    const signers = await load(folder.path, [{}], rsa, 0o600, relay);
+    return (await signers?.out(message)) !== message.content;
+  };
+  const networks = ["127.0.0.0/8"];
+  expect([await signedBy({ networks }), await signedBy({ networks, mode: "except" })]).toEqual([true, false]);
 });
 
 test("what goes to Drop is signed by the entries that say so", async () => {
