@@ -1,4 +1,4 @@
-// Steps 3, 4 and 6, from outside: whose turn it is at the sinks. At most so many messages at a time, first come, first served.
+// Steps 3 to 6, from outside: whose turn it is at the sinks and at the categorizer. At most so many messages at a time, first come, first served.
 // Forks become durable here, before anything is said about the message they were taken from.
 import { describeError } from "../core/errors.ts";
 import type { Content } from "../message/content.ts";
