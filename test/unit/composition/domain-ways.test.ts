@@ -2,6 +2,7 @@
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import {
+  type Answer,
   certificate,
   codesOf,
   DROP,
@@ -106,7 +107,12 @@ describe("direct delivery before the smart host (SmartHostType 1)", () => {
   test("takes the word of whoever answers, and sends nothing twice", async () => {
     await using smart = await startPeer();
     const delivery = `smartHost: "127.0.0.1:${smart.port}", directFirst: true`;
-    for (const answers of [{ RCPT: "550 5.1.1 nobody" }, { RCPT: "450 4.2.0 later" }, { ".": DROP }]) {
+    const scripts: readonly Record<string, Answer>[] = [
+      { RCPT: "550 5.1.1 nobody" },
+      { RCPT: "450 4.2.0 later" },
+      { ".": DROP },
+    ];
+    for (const answers of scripts) {
       await using direct = await startPeer({ answers });
       await using out = await wayOut(delivery, direct);
       const outcome = await out.to("a@x.test").deliver(messageOf());
