@@ -76,10 +76,14 @@ test("lists, forwards, limits and copies, and live changes of the file", async (
   expect(outside?.from).toBe("boss@corp.example");
   await eventually(async () => (await drop()).length === 1, { what: "the copy that ann keeps" });
   expect((await drop())[0]).toContain("x-receiver: ann@corp.example");
-  const seen = service.log.flatMap((line) =>
-    line.includes('"msg":"seen"') ? (/"kind":"(\w+)"/.exec(line)?.[1] ?? []) : [],
-  );
-  expect([...new Set(seen)]).toEqual(SUB_EVENTS);
+  const seen = (): string[] => {
+    const kinds = service.log
+      .filter((line) => line.includes('"msg":"seen"'))
+      .map((line) => /"kind":"(\w+)"/.exec(line)?.[1]);
+    return [...new Set(kinds.filter((kind) => kind !== undefined))];
+  };
+  await eventually(() => seen().length === SUB_EVENTS.length, { what: "all sub-events in the log" });
+  expect(seen()).toEqual(SUB_EVENTS);
 
   // Refused by the list, too large, unknown: one report with the reason of each.
   const stranger = "stranger@far.example";
