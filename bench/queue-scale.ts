@@ -1,63 +1,79 @@
 // Start-up, memory and throughput of fresh mail with n messages in the store that wait for dead next hops:
-// `node bench/queue-scale.ts 10000 100000`. The rate of fresh mail with an empty store is measured before and after each
-// size: the ratio counts, the machine may be busy with other things.
+// `node bench/queue-scale.ts 10000 100000`. An empty store is measured before and after each size: the ratio counts, and on a
+// machine that is busy with other things that of the CPU times.
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "../src/core/clock.ts";
 import { Content } from "../src/message/content.ts";
-import { SegmentStore } from "../src/store/segment-store.ts";
+import { createMessageIds } from "../src/store/message-ids.ts";
+import {
+  SALT_BYTES,
+  encodeRecord,
+  encodeSegmentHeader,
+  recordType,
+  segmentFileName,
+} from "../src/store/record.ts";
 import { createQueuedMessage, formatState } from "../src/transport/queued-message.ts";
 import { startDnsServer, type Zone } from "../test/support/dns-zone.ts";
 import { generateLoad } from "./load-generator.ts";
 import { buildMessage, toWire } from "./messages.ts";
+import { treeUse } from "./process-tree.ts";
 import { MAIN, NODE, end, sleep, startSink, type Sink } from "./subject.ts";
 
 const DEAD_DOMAINS = 1000;
 const FRESH_MESSAGES = 4000;
-const COMMITS_AT_ONCE = 2000;
+const MESSAGES_PER_SEGMENT = 40_000;
 const START_TIMEOUT_MS = 180_000;
 const HOUR_MS = 3_600_000;
 
 interface Figures {
   readonly startMs: number;
+  readonly startCpuMs: number;
   readonly readyMiB: number;
   readonly settledMiB: number;
+  readonly settleCpuMs: number;
   readonly freshRate: number;
+  /** Of the service, per message. */
+  readonly freshCpuUs: number;
   readonly afterMiB: number;
 }
 
 const deadDomain = (index: number): string => `dead-${index % DEAD_DOMAINS}.example`;
 
-/** As an earlier run leaves them: one attempt was made, the next is due within four hours or when the next hop is tried again. */
+/** As an earlier run leaves them: one attempt was made, the next is due within hours or when the next hop is tried again. */
 async function fill(folder: string, count: number): Promise<void> {
-  const store = new SegmentStore({ folder, settings: { memoryBudget: 0, minFreeBytes: 0 } });
-  await store.open();
-  const content = Content.fromBuffer(Buffer.from(`Subject: waits\r\n\r\n${"waiting ".repeat(120)}\r\n`));
-  for (let done = 0; done < count; done += COMMITS_AT_ONCE) {
-    const some = Array.from({ length: Math.min(COMMITS_AT_ONCE, count - done) }, (_, at) => done + at);
-    await Promise.all(
-      some.map(async (index) => {
-        const id = store.nextId();
-        const origin = { via: "smtp", arrivalTime: Date.now(), server: "default" } as const;
-        const recipients = [{ address: `user${index}@${deadDomain(index)}` }];
-        const message = createQueuedMessage(
-          id,
-          origin,
-          { sender: "sender@example.com", recipients },
-          content,
-        );
-        await store.commit(id, origin, message.envelope, content);
-        message.phase = "delivery";
-        message.attempts = 1;
-        message.nextAttempt = index % 2 === 0 ? undefined : Date.now() + HOUR_MS + (index % 1000) * 10_000;
-        message.recipients = recipients.map((recipient) => ({ recipient, state: "pending" }));
-        await store.saveState(id, formatState(message));
-      }),
-    );
+  await mkdir(folder, { recursive: true });
+  const nextId = createMessageIds(systemClock, Math.random);
+  const content = Buffer.from(`Subject: waits\r\n\r\n${"waiting ".repeat(120)}\r\n`);
+  let written = 0;
+  for (let sequence = 1; written < count; sequence += 1) {
+    const salt = randomBytes(SALT_BYTES);
+    const buffers = [encodeSegmentHeader(sequence, salt)];
+    for (const last = Math.min(count, written + MESSAGES_PER_SEGMENT); written < last; written += 1)
+      buffers.push(...recordsOf(salt, nextId(), written, content));
+    await writeFile(join(folder, segmentFileName(sequence, salt)), Buffer.concat(buffers));
   }
-  await store.close();
+}
+
+function recordsOf(salt: Buffer, id: string, index: number, content: Buffer): Buffer[] {
+  const origin = { via: "smtp", arrivalTime: Date.now(), server: "default" } as const;
+  const recipients = [{ address: `user${index}@${deadDomain(index)}` }];
+  const envelope = { sender: "sender@example.com", recipients };
+  const message = createQueuedMessage(id, origin, envelope, Content.fromBuffer(content));
+  message.phase = "delivery";
+  message.attempts = 8;
+  message.nextAttempt = index % 2 === 0 ? undefined : Date.now() + HOUR_MS + (index % 1000) * 10_000;
+  message.recipients = recipients.map((recipient) => ({ recipient, state: "pending" }));
+  const accepted = JSON.stringify({ origin, envelope });
+  const saved = JSON.stringify({ state: formatState(message) });
+  return [
+    ...encodeRecord(salt, recordType.message, id, accepted, 0, [content]).buffers,
+    ...encodeRecord(salt, recordType.state, id, saved, 0).buffers,
+  ];
 }
 
 function zone(): Zone {
@@ -101,6 +117,9 @@ function residentMiB({ pid }: ChildProcess): number {
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
 }
 
+const cpuMs = ({ pid }: ChildProcess): number =>
+  Math.round(treeUse(pid === undefined ? [] : [pid]).cpuSeconds * 1000);
+
 async function measure(count: number, sink: Sink, dns: string): Promise<Figures> {
   const folder = await mkdtemp(join(tmpdir(), "onarrival-scale-"));
   let child: ChildProcess | undefined;
@@ -111,8 +130,10 @@ async function measure(count: number, sink: Sink, dns: string): Promise<Figures>
     child = service;
     const startMs = Math.round(performance.now() - started);
     const readyMiB = residentMiB(service);
+    const startCpuMs = cpuMs(service);
     await sleep(Number(process.env["SETTLE_MS"] ?? 15_000));
     const settledMiB = residentMiB(service);
+    const settledCpuMs = cpuMs(service);
     const before = await sink.count();
     const wire = toWire(buildMessage("4k"));
     const { startedAt, accepted } = await generateLoad({
@@ -123,7 +144,10 @@ async function measure(count: number, sink: Sink, dns: string): Promise<Figures>
     });
     const at = await sink.until(before + accepted, 40_000);
     const freshRate = at === undefined ? 0 : Math.round((accepted * 1000) / (at - startedAt));
-    return { startMs, readyMiB, settledMiB, freshRate, afterMiB: residentMiB(service) };
+    const freshCpuUs = Math.round(((cpuMs(service) - settledCpuMs) * 1000) / accepted);
+    const settleCpuMs = settledCpuMs - startCpuMs;
+    const afterMiB = residentMiB(service);
+    return { startMs, startCpuMs, readyMiB, settledMiB, settleCpuMs, freshRate, freshCpuUs, afterMiB };
   } finally {
     if (child !== undefined) await end(child, "SIGKILL");
     await rm(folder, { recursive: true, force: true });

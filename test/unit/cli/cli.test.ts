@@ -68,10 +68,13 @@ async function serve(entries: readonly QueueEntry[], changed = 1): Promise<strin
     retryDomain: () => 0,
     listParked: () => Promise.resolve([]),
     showParked: () => Promise.resolve(undefined),
-    queues: () => [],
-    freeze: () => true,
-    thaw: () => true,
-    force: () => 0,
+    queues: () => [
+      { queue: "pre-submission", messages: 0, active: 0, ready: 0, retry: 0, held: 0, frozen: false },
+      { queue: "dead.example", messages: 7, active: 0, ready: 4, retry: 2, held: 1, frozen: true },
+    ],
+    freeze: (name: string) => act([`freeze ${name}`]) > 0,
+    thaw: (name: string) => act([`thaw ${name}`]) > 0,
+    force: (name: string) => act([`force ${name}`]),
     hold: act,
     release: act,
     remove: act,
@@ -102,7 +105,8 @@ describe("exit codes", () => {
     for (const args of [
       ["check"],
       ["password"],
-      ...["list", "show", "retry", "hold", "release", "remove"].map((verb) => ["queue", verb]),
+      ...["list", "show", "summary", "retry", "hold", "release", "remove"].map((verb) => ["queue", verb]),
+      ...["freeze", "thaw", "force"].map((verb) => ["queue", verb]),
       ...["list", "add", "remove", "set", "unset", "enable", "disable"].map((verb) => ["bindings", verb]),
     ]) {
       const { code, out } = await run([...args, "--help"]);
@@ -122,6 +126,27 @@ describe("exit codes", () => {
     );
     expect(reportError(output, new Error("defect"))).toBe(1);
     expect(said.at(-1)).toContain("cli.test.ts");
+  });
+});
+
+describe("the queues themselves", () => {
+  test("summary shows each with the numbers of its messages, and what is frozen", async () => {
+    await serve([]);
+    const { code, out } = await queue("summary");
+    expect([code, out]).toEqual([0, expect.stringMatching(/^QUEUE +MESSAGES.*\npre-submission +0/)]);
+    expect(out).toMatch(/dead\.example +7 +0 +4 +2 +1 +frozen/);
+    const summary: unknown = JSON.parse((await queue("summary", "--json")).out);
+    expect(summary).toMatchObject([{ server: "default" }, { queue: "dead.example", frozen: true }]);
+  });
+
+  test("freeze, thaw and force name a next hop and say what came of it", async () => {
+    const asked = await serve([], 3);
+    expect((await queue("freeze", "dead.example")).out).toBe("dead.example is frozen\n");
+    expect((await queue("thaw", "dead.example")).out).toBe("dead.example goes on\n");
+    expect((await queue("force", "dead.example")).out).toBe("force: 3 messages\n");
+    expect(asked).toEqual(["freeze dead.example", "thaw dead.example", "force dead.example"]);
+    expect((await queue("freeze")).code).toBe(2);
+    expect((await queue("list", "--limit", "many")).code).toBe(2);
   });
 });
 
