@@ -1,6 +1,7 @@
 // Remote domains with a way of their own, and what the settings of the original do to mail on its way out (REFERENCE 6.5).
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
+import type { SignOutbound } from "../../../src/smtp/client/destination.ts";
 import {
   type Answer,
   certificate,
@@ -183,5 +184,18 @@ describe("mail on its way out", () => {
       "From: a@shown.example\r\n\r\na@here.example\r\n.\r\n",
       "From: a@here.example\r\n\r\na@here.example\r\n.\r\n",
     ]);
+  });
+
+  test("is signed as others see it", async () => {
+    await using peer = await startPeer();
+    const signed: string[] = [];
+    const sign: SignOutbound = ({ sender, content }) => {
+      signed.push(sender, content.header.toString());
+      return content;
+    };
+    await using out = await wayOut("mx: true, masqueradeDomain: shown.example", peer, {}, { sign });
+    const message = messageOf({ sender: "a@here.example", text: "From: a@here.example\r\n\r\nx\r\n" });
+    expect(codesOf(await out.to("b@x.test").deliver(message))).toEqual([250]);
+    expect(signed).toEqual(["a@shown.example", "From: a@shown.example\r\n\r\n"]);
   });
 });

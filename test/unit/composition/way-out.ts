@@ -7,6 +7,7 @@ import { loadConfig } from "../../../src/config/load.ts";
 import type { VirtualServerSettings } from "../../../src/config/schema.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
+import type { SignOutbound } from "../../../src/smtp/client/destination.ts";
 import type { Courier } from "../../../src/transport/destination-queue.ts";
 import { type RemoteRoute, createRouter } from "../../../src/transport/router.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -31,6 +32,7 @@ interface WayOutChoices {
   readonly more?: string;
   /** Flags that sinks add to a domain. */
   readonly flagsOf?: (domain: string) => number;
+  readonly sign?: SignOutbound;
 }
 
 /** MX look-ups answer `peer`, whatever the domain. `domains` and `more`: further keys of the domains and of the server. */
@@ -38,7 +40,7 @@ export async function wayOut(
   delivery: string,
   peer: Pick<Peer, "port">,
   files: Record<string, string> = {},
-  { domains = "", more = "", flagsOf }: WayOutChoices = {},
+  { domains = "", more = "", flagsOf, sign }: WayOutChoices = {},
 ): Promise<WayOut> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await tempFolder());
@@ -55,7 +57,7 @@ export async function wayOut(
     systemClock,
     undefined,
     lookup,
-    undefined,
+    sign,
     undefined,
     flagsOf,
   );
