@@ -51,6 +51,11 @@ export class OnDemand {
         const entry = admin.show(id);
         return entry && this.#withReason(entry);
       },
+      listParked: async (most) => (await admin.listParked(most)).map((entry) => this.#withReason(entry)),
+      showParked: async (id) => {
+        const entry = await admin.showParked(id);
+        return entry && this.#withReason(entry);
+      },
       force: (queue) => {
         const courier = this.#couriers.get(queue);
         if (courier !== undefined) this.open(courier.domain);

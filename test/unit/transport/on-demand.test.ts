@@ -47,6 +47,17 @@ test("a server that asks and is not there gets another chance only when it asks 
   expect(house.world.to("one.asks.example")).toHaveLength(1);
 });
 
+test("what waits on disk is asked for like the rest, and says why it waits", async () => {
+  await using house = await openHouse({ router, maxInMemory: 5 });
+  for (let count = 0; count < 150; count += 1) await house.accept([`a${count}@one.asks.example`]);
+  const { admin } = house.transport;
+  await until(async () => (await admin.listParked(100)).length > 0, "messages on disk");
+  const [parked] = await admin.listParked(1);
+  expect(parked?.reason).toContain("waits until its server asks for it by ETRN");
+  admin.retryDomain("one.asks.example");
+  await until(() => house.world.to("one.asks.example").length === 150);
+});
+
 test("a new configuration starts nothing that waits to be asked for", async () => {
   await using house = await openHouse({ router });
   await house.accept(["a@one.asks.example"]);
