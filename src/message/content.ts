@@ -16,6 +16,7 @@ const READ_CHUNK_BYTES = 256 * 1024;
 /** A header block longer than this is cut here: what follows is treated as body by everything that reads headers. */
 export const MAX_HEADER_BLOCK_BYTES = 1024 * 1024;
 
+const CRLF = "\r\n";
 const END_OF_HEADERS = Buffer.from("\r\n\r\n");
 
 /** Length of the header block at the start of `bytes`, its blank line included; all of it when there is none. */
@@ -24,6 +25,21 @@ export function headerBlockLength(bytes: Buffer): number {
   const end = bytes.indexOf(END_OF_HEADERS);
   return end < 0 ? Math.min(bytes.length, MAX_HEADER_BLOCK_BYTES) : end + END_OF_HEADERS.length;
 }
+
+const startsLine = (bytes: Buffer, at: number): boolean =>
+  at === 0 || (bytes[at - 1] === 0x0a && bytes[at - 2] === 0x0d);
+
+const startsWithCrlf = (bytes: Buffer): boolean => bytes[0] === 0x0d && bytes[1] === 0x0a;
+
+/** Whole lines, none of them blank. */
+const areFields = (bytes: Buffer): boolean =>
+  bytes.length === 0 ||
+  (startsLine(bytes, bytes.length) && !startsWithCrlf(bytes) && !bytes.includes(END_OF_HEADERS));
+
+const endsInBlankLine = (header: Buffer): boolean =>
+  header.length === CRLF.length
+    ? startsWithCrlf(header)
+    : header.subarray(-END_OF_HEADERS.length).equals(END_OF_HEADERS);
 
 const lengthOf = (piece: Piece): number => piece.length;
 
@@ -87,7 +103,24 @@ export class Content {
       position = edit.end;
     }
     pieces.push(...this.slice(position, this.size));
-    return new Content(pieces, headerOf(pieces));
+    return new Content(pieces, this.#headerAfter(splices) ?? headerOf(pieces));
+  }
+
+  /** The header block when whole lines of it were replaced by whole lines, which needs no look at the rest; else undefined. */
+  #headerAfter(splices: readonly Splice[]): Buffer | undefined {
+    const { header } = this;
+    if (!endsInBlankLine(header)) return undefined;
+    const blankLine = header.length - CRLF.length;
+    const parts: Buffer[] = [];
+    let position = 0;
+    for (const { start, end, bytes } of splices) {
+      if (end > blankLine || !startsLine(header, start) || !startsLine(header, end) || !areFields(bytes))
+        return undefined;
+      parts.push(header.subarray(position, start), bytes);
+      position = end;
+    }
+    parts.push(header.subarray(position));
+    return Buffer.concat(parts);
   }
 
   /** The bytes in order, in chunks of at most 256 KiB where they come from disk. */

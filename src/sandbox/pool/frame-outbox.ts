@@ -5,23 +5,22 @@ import { encodeFrame } from "../../core/frames.ts";
 import type { RelayFrame } from "../../../runtime/contract.ts";
 
 const JOIN_BELOW_BYTES = 256 * 1024;
-/** How long a task waits for a busy process to answer before it is written all the same. */
-const HOLD_MS = 2;
+/** How long a job waits for others to leave with it. */
+const GATHER_MS = 4;
+/** So many jobs wait no longer: more of them would not make the write cheaper. */
+const GATHER_JOBS = 12;
 
 export class FrameOutbox {
   readonly #clock: Clock;
-  /** How many answers the process owes, with those for what is not written yet. */
-  readonly #owed: () => number;
   #socket: Socket | undefined;
   #out: Buffer[] = [];
   #outBytes = 0;
-  /** Answers that are owed for what was written. */
-  #onWire = 0;
-  #cancelHold: (() => void) | undefined;
+  #jobs = 0;
+  #isLeaving = false;
+  #cancelGather: (() => void) | undefined;
 
-  constructor(clock: Clock, owed: () => number) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#owed = owed;
   }
 
   open(socket: Socket): void {
@@ -34,35 +33,34 @@ export class FrameOutbox {
   }
 
   /**
-   * Frames of one turn of the event loop leave in one write. While the process is at work they wait for its next answer,
-   * or a little: it takes several tasks as cheaply as one.
+   * Each write wakes the process, which costs both of us more than a job does: jobs gather for a moment, since nobody but their
+   * messages waits for them. The answer to a script that waits leaves in this turn of the event loop.
    */
   write(head: RelayFrame, bytes: readonly Buffer[]): void {
-    if (this.#out.length === 0) {
-      if (this.#onWire === 0) setImmediate(() => this.flush());
-      else this.#cancelHold = this.#clock.after(HOLD_MS, () => this.flush());
+    if (head.type === "job") {
+      this.#jobs += 1;
+      this.#cancelGather ??= this.#clock.after(GATHER_MS, () => this.#flush());
     }
+    if ((head.type !== "job" && head.type !== "call") || this.#jobs === GATHER_JOBS) this.#leaveSoon();
     for (const part of encodeFrame(head, bytes)) {
       this.#out.push(part);
       this.#outBytes += part.length;
     }
   }
 
-  /** One of the owed answers is here. */
-  answered(): void {
-    if (this.#onWire > 0) this.#onWire -= 1;
+  #leaveSoon(): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    setImmediate(() => this.#flush());
   }
 
-  flushIfIdle(): void {
-    if (this.#onWire === 0) this.flush();
-  }
-
-  flush(): void {
+  #flush(): void {
     const parts = this.#out;
+    this.#isLeaving = false;
     if (parts.length === 0) return;
-    this.#cancelHold?.();
-    this.#cancelHold = undefined;
-    this.#onWire = this.#owed();
+    this.#cancelGather?.();
+    this.#cancelGather = undefined;
+    this.#jobs = 0;
     const bytes = this.#outBytes;
     this.#out = [];
     this.#outBytes = 0;

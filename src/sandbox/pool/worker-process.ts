@@ -102,7 +102,7 @@ export class WorkerProcess {
     this.#listener = listener;
     this.#headSince = options.clock.now();
     const { clock, log } = options;
-    this.#outbox = new FrameOutbox(clock, () => this.#expected.length);
+    this.#outbox = new FrameOutbox(clock);
     this.#waiting = new WaitingJobs(
       { broker: options.blocking.broker, clock, log },
       (entry, job, frame, bytes) => this.#sendTurn(entry, job, frame, bytes),
@@ -275,7 +275,6 @@ export class WorkerProcess {
         if (head.type === "ready") this.#becameReady();
         else this.#answered(head, frame.bytes);
       }
-      this.#outbox.flushIfIdle();
     } catch (error) {
       this.kill(describeError(error));
     }
@@ -338,7 +337,6 @@ export class WorkerProcess {
 
   #shift(): void {
     this.#expected.shift();
-    this.#outbox.answered();
     this.#startHead();
   }
 

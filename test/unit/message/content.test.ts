@@ -59,6 +59,24 @@ describe("content", () => {
     );
   });
 
+  test("the header block of an edited content is that of its bytes, wherever its lines were edited", () => {
+    const lines = fc.array(fc.constantFrom("A: b\r\n", " more\r\n", "\r\n", "C: d", "\n", "\r\n\r\n"), {
+      maxLength: 6,
+    });
+    fc.assert(
+      fc.property(lines, lines, lines, lines, (before, gone, put, after) => {
+        const original = Buffer.from([...before, ...gone, ...after].join(""));
+        const start = before.join("").length;
+        const edit = { start, end: start + gone.join("").length, bytes: Buffer.from(put.join("")) };
+        const expected = spliced(original, [edit]);
+        expect(Content.fromBuffer(original).splice([edit]).header.toString()).toBe(
+          expected.subarray(0, headerBlockLength(expected)).toString(),
+        );
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   test("a content that lies on disk is edited without reading it, and read in order", async () => {
     const folder = await mkdtemp(path.join(tmpdir(), "content-"));
     try {
