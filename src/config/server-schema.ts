@@ -184,7 +184,7 @@ const outbound = z.strictObject({
     .default(1000)
     .meta(live("Outgoing connections in all; 0 is no limit.", { unit: "connections" })),
   maxConnectionsPerDestination: count(1)
-    .default(100)
+    .default(20)
     .meta(live("Outgoing connections to one next hop.", { unit: "connections" })),
   maxRecipients: count(1)
     .default(100)

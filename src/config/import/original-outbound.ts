@@ -48,6 +48,7 @@ export const OUTBOUND_SETTINGS: readonly OriginalSetting[] = [
     default: "100",
     keys: ["outbound.maxConnectionsPerDestination"],
     read: limit("outbound.maxConnectionsPerDestination"),
+    note: "20 pipelined connections keep any next hop busy; each further one costs more than it brings.",
   },
   {
     property: "RemoteSmtpPort",
