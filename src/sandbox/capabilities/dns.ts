@@ -3,7 +3,7 @@ import { promises as dns } from "node:dns";
 import { isIP } from "node:net";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
-import { Turns, unlessAborted } from "./turns.ts";
+import { Turns, unlessAborted } from "../../core/turns.ts";
 
 export interface DnsSettings {
   readonly timeoutMs: number;
@@ -70,7 +70,7 @@ export function createDnsLookup(settings: DnsSettings, clock: Clock, resolver?: 
       const cancel = clock.after(settings.timeoutMs, () => timeOver.abort());
       const bounded = AbortSignal.any([signal, timeOver.signal]);
       try {
-        const records = await turns.take(bounded, () => unlessAborted(bounded, question(asked, name)));
+        const records = await turns.take(() => unlessAborted(bounded, question(asked, name)), bounded);
         return { kind: "records", records: records.slice(0, settings.maxRecords) };
       } catch (error) {
         if (NOT_THERE.has(codeOf(error))) return { kind: "records", records: [] };

@@ -5,7 +5,7 @@ import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
 import { type AddressRule, createAddressRule } from "./addresses.ts";
 import { type HeaderPairs, type HttpAnswer, HttpRefusal, type ResolveHost, requestOnce } from "./http.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../../core/turns.ts";
 import { checkUrl, withoutQuery } from "./urls.ts";
 
 export interface FetchSettings {
@@ -133,7 +133,7 @@ class BoundedFetcher implements Fetcher {
     this.#turnsOf.set(script, own);
     own.users += 1;
     try {
-      return await own.turns.take(signal, () => this.#turns.take(signal, work));
+      return await own.turns.take(() => this.#turns.take(work, signal), signal);
     } finally {
       own.users -= 1;
       if (own.users === 0) this.#turnsOf.delete(script);

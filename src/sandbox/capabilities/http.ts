@@ -5,7 +5,7 @@ import https from "node:https";
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import { describeError } from "../../core/errors.ts";
 import type { AddressRule } from "./addresses.ts";
-import { unlessAborted } from "./turns.ts";
+import { unlessAborted } from "../../core/turns.ts";
 
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 

@@ -14,7 +14,7 @@ import { LdapMatching } from "./ldap-matching.ts";
 import { membersOf } from "./ldap-members.ts";
 import { LdapServers } from "./ldap-servers.ts";
 import type { LdapSettings } from "./ldap-settings.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../../core/turns.ts";
 
 export interface LdapDirectoryParts {
   readonly settings: LdapSettings;

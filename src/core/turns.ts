@@ -1,4 +1,4 @@
-// Turns for work that may run only so often at once: those in excess wait in order, until they are called off.
+// Turns for work of which only so much may be under way: what is in excess waits in order, or until it is called off.
 
 export class Turns {
   #free: number;
@@ -9,8 +9,8 @@ export class Turns {
   }
 
   /** Runs the work when it is its turn. Rejects with the signal's reason when that comes first. */
-  async take<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    signal.throwIfAborted();
+  async take<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
     else await this.#turn(signal);
     try {
@@ -20,19 +20,19 @@ export class Turns {
     }
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const start = (): void => {
-        signal.removeEventListener("abort", giveUp);
+        signal?.removeEventListener("abort", giveUp);
         resolve();
       };
       const giveUp = (): void => {
         this.#waiting.delete(start);
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason of our own controller
-        reject(signal.reason);
+        reject(signal?.reason);
       };
       this.#waiting.add(start);
-      signal.addEventListener("abort", giveUp, { once: true });
+      signal?.addEventListener("abort", giveUp, { once: true });
     });
   }
 
