@@ -31,10 +31,13 @@ const startsLine = (bytes: Buffer, at: number): boolean =>
 
 const startsWithCrlf = (bytes: Buffer): boolean => bytes[0] === 0x0d && bytes[1] === 0x0a;
 
+/** A blank line, or a CR or LF that is not part of a CRLF. */
+const NO_FIELDS = /\r\n\r\n|\r(?!\n)|(?<!\r)\n/;
+
 /** Whole lines, none of them blank. */
 const areFields = (bytes: Buffer): boolean =>
   bytes.length === 0 ||
-  (startsLine(bytes, bytes.length) && !startsWithCrlf(bytes) && !bytes.includes(END_OF_HEADERS));
+  (startsLine(bytes, bytes.length) && !startsWithCrlf(bytes) && !NO_FIELDS.test(bytes.toString("latin1")));
 
 const endsInBlankLine = (header: Buffer): boolean =>
   header.length === CRLF.length
@@ -54,9 +57,13 @@ export class Content {
   /** The header block with its blank line, always in memory. */
   readonly header: Buffer;
 
-  private constructor(pieces: readonly Piece[], header: Buffer) {
+  /** The content that this one was made of by edits of whole header lines, all of them ended by CRLF. */
+  readonly #linesOf: Content | undefined;
+
+  private constructor(pieces: readonly Piece[], header: Buffer, linesOf?: Content) {
     this.pieces = pieces;
     this.header = header;
+    this.#linesOf = linesOf;
     this.size = pieces.reduce((sum, piece) => sum + lengthOf(piece), 0);
   }
 
@@ -103,7 +110,15 @@ export class Content {
       position = edit.end;
     }
     pieces.push(...this.slice(position, this.size));
-    return new Content(pieces, this.#headerAfter(splices) ?? headerOf(pieces));
+    const header = this.#headerAfter(splices);
+    return header === undefined
+      ? new Content(pieces, headerOf(pieces))
+      : new Content(pieces, header, this.#linesOf ?? this);
+  }
+
+  /** Whether it has no CR or LF that is not part of a CRLF if the other one has none; false when that is not known. */
+  keepsLinesOf(other: Content): boolean {
+    return this === other || this.#linesOf === other;
   }
 
   /** The header block when whole lines of it were replaced by whole lines, which needs no look at the rest; else undefined. */

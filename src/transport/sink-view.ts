@@ -28,7 +28,7 @@ export function adopt(message: QueuedMessage, msg: MailMsg, original: Content): 
   message.size = content.size;
   if (content === original) return;
   message.edits = "unsaved";
-  message.crlfOnly = false;
+  message.crlfOnly &&= content.keepsLinesOf(original);
 }
 
 function keepProperties(message: QueuedMessage, { keptProperties }: MailMsg): void {

@@ -69,12 +69,28 @@ describe("content", () => {
         const start = before.join("").length;
         const edit = { start, end: start + gone.join("").length, bytes: Buffer.from(put.join("")) };
         const expected = spliced(original, [edit]);
-        expect(Content.fromBuffer(original).splice([edit]).header.toString()).toBe(
-          expected.subarray(0, headerBlockLength(expected)).toString(),
-        );
+        const content = Content.fromBuffer(original);
+        const edited = content.splice([edit]);
+        expect(edited.header.toString()).toBe(expected.subarray(0, headerBlockLength(expected)).toString());
+        const hasLoneBreaks = (bytes: Buffer): boolean => /\r(?!\n)|(?<!\r)\n/.test(bytes.toString("latin1"));
+        if (edited.keepsLinesOf(content) && !hasLoneBreaks(original))
+          expect(hasLoneBreaks(expected)).toBe(false);
       }),
       { numRuns: 2000 },
     );
+  });
+
+  test("edits of whole header lines keep what is known of the line ends, also on top of each other", () => {
+    const content = Content.fromBuffer(Buffer.from("A: b\r\nC: d\r\n\r\nbody\r\n"));
+    const edit = (start: number, end: number, put: string): Splice[] => [
+      { start, end, bytes: Buffer.from(put) },
+    ];
+    const added = content.splice(edit(6, 6, "X: y\r\n"));
+    expect(added.keepsLinesOf(content)).toBe(true);
+    expect(added.splice(edit(0, 6, "")).keepsLinesOf(content)).toBe(true);
+    expect(content.splice(edit(6, 6, "X: y\n")).keepsLinesOf(content)).toBe(false);
+    expect(content.splice(edit(3, 4, "\r")).keepsLinesOf(content)).toBe(false);
+    expect(added.splice(edit(22, 24, "\n")).keepsLinesOf(content)).toBe(false);
   });
 
   test("a content that lies on disk is edited without reading it, and read in order", async () => {
