@@ -10,7 +10,7 @@ import { createScriptHost, type RunRequest, type ScriptHost } from "../src/sandb
 import { DEFAULT_SCRIPT_LIMITS } from "../runtime/contract.ts";
 import { buildMessage } from "./messages.ts";
 import { threadMicros, treeUse } from "./process-tree.ts";
-import { BOTH_BODIES_SCRIPT, HEADER_SCRIPT, idleScript } from "./scripts.ts";
+import { BOTH_BODIES_SCRIPT, HEADER_SCRIPT, idleScript, THREE_HEADERS_SCRIPT } from "./scripts.ts";
 
 const IN_FLIGHT = 20;
 const WARM_UP_CALLS = 5000;
@@ -24,6 +24,7 @@ const SETTLE_MS = 7000;
 const SCRIPTS = {
   "an empty script": "export default function onArrival() {}",
   "header read and set": HEADER_SCRIPT,
+  "three headers read and one set": THREE_HEADERS_SCRIPT,
   "both bodies rewritten": BOTH_BODIES_SCRIPT,
 } as const;
 
