@@ -44,8 +44,14 @@ export interface OutboundProtocol extends ProtocolRunParts {
   readonly maxSinkCommands: number;
 }
 
+/** Asked for each message: written out, so that nothing is made for it. */
 export const hasSinks = ({ commands, responses }: OutboundChains): boolean =>
-  responses.sinks.length > 0 || Object.values(commands).some((chain) => chain.sinks.length > 0);
+  responses.sinks.length > 0 ||
+  commands.OnMessageStart.sinks.length > 0 ||
+  commands.OnPerRecipient.sinks.length > 0 ||
+  commands.OnBeforeData.sinks.length > 0 ||
+  commands.OnSessionStart.sinks.length > 0 ||
+  commands.OnSessionEnd.sinks.length > 0;
 
 /** The built-in command of a step. */
 export interface NativeCommand {
