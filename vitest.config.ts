@@ -14,7 +14,8 @@ const project = (name: string, include: string[], timeoutMs: number) => ({
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
     pool: "forks" as const,
-    isolate: name !== "unit",
+    // A process for each file would load the same modules again and again; a long run gets one of its own.
+    isolate: name === "long",
   },
 });
 

@@ -23,6 +23,7 @@ const STATUS = (value: number, update: string): string => `
 
 test("3. messagestatus=2 without Update → delivered; with → gone, no NDR; 3 → Badmail file", async () => {
   await using service = await startService({
+    config: {},
     scripts: {
       "a-forgets.js": marking("forgot", `{ rule: "RCPT TO=forgets@localhost" }`, STATUS(2, "")),
       "b-aborts.js": marking(
@@ -64,6 +65,7 @@ test("3. messagestatus=2 without Update → delivered; with → gone, no NDR; 3 
 
 test("4. Rule `rcpt to=*@a.com;mail from=boss*` → OR; case-insensitive; any recipient", async () => {
   await using service = await startService({
+    config: {},
     scripts: { "rule.js": marking("rule", `{ rule: "rcpt to=*@a.com;mail from=boss*" }`) },
   });
   await sendAll(service.port, [
@@ -102,6 +104,7 @@ test("5. Rule present + message injected through the “store” path → sink d
 
 test("6. EventStatus=1 at priority 100 → sinks at 100 (later) and above do not run", async () => {
   await using service = await startService({
+    config: {},
     scripts: {
       "a.js": marking("a", "{ priority: 50 }"),
       "b.js": marking("b", "{ priority: 100 }", "status.Value = cdoSkipRemainingSinks;"),

@@ -20,6 +20,7 @@ export default function onArrival(msg) {
 
 test("a script that adds a recipient brings later scripts in by their rules", async () => {
   await using service = await startService({
+    config: {},
     scripts: {
       "a-adds.js": `
 export const binding = { rule: "RCPT TO=first@localhost", priority: 1 };

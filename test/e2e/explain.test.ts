@@ -3,6 +3,7 @@ import { appendFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type MessageEffects, findEffects } from "../../src/observe/effect-search.ts";
+import { ask } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { type CommandResult, type Service, startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
@@ -18,7 +19,7 @@ export default function onArrival(msg) {
 const effectsFolder = (service: Service): string => join(service.mailroot, "Effects");
 
 const explain = (service: Service, ...args: string[]): Promise<CommandResult> =>
-  service.command("explain", ...args, "--mailroot", service.mailroot);
+  ask(service, "explain", ...args);
 
 /** Sends a message to the service and answers its id. */
 async function sendOne(service: Service, subject: string, to = "first@localhost"): Promise<string> {
@@ -108,6 +109,7 @@ test("explain tells what each binding did, with its source line, and why the oth
 
 test("a message that a script holds has a run for each try, and what became of it", async () => {
   await using service = await startService({
+    config: {},
     scripts: {
       "breaks.js": `export default function onArrival(msg) {\n  throw new Error("not yet");\n}`,
     },
@@ -130,7 +132,7 @@ test("a message that a script holds has a run for each try, and what became of i
 });
 
 test("records survive kill -9, a torn last line is passed over, and nothing runs when they are read", async () => {
-  await using service = await startService({ scripts: { "tags.js": sets("tagged", {}) } });
+  await using service = await startService({ config: {}, scripts: { "tags.js": sets("tagged", {}) } });
   const id = await sendOne(service, "before");
   await recorded(service, id);
   await service.kill("SIGKILL");

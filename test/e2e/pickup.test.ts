@@ -69,6 +69,7 @@ test("without envelope lines the header names sender and recipients, and Bcc is 
 
 test("a script sees the name of the Pickup file", async () => {
   await using service = await startService({
+    config: {},
     scripts: {
       "name.js": `export default function onArrival(msg) {
         msg.Subject = "picked up " + msg.EnvelopeFields.Item("http://schemas.microsoft.com/cdo/smtpenvelope/pickupfilename").Value;

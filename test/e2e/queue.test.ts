@@ -1,6 +1,7 @@
 // The queue as people see it: waiting for a next hop, held, released, removed, and still there after a restart.
 import { expect, test } from "vitest";
 import { startCaptureServer } from "../support/capture-server.ts";
+import { ask } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { startService, type Service } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
@@ -60,7 +61,7 @@ test("a 4xx of one recipient delays that one only", async () => {
 });
 
 async function act(service: Service, verb: string, id: string): Promise<void> {
-  const result = await service.command("queue", verb, id, "--mailroot", service.mailroot);
+  const result = await ask(service, "queue", verb, id);
   expect(result.code, result.stderr).toBe(0);
 }
 
@@ -88,7 +89,7 @@ test("retry, hold, release and remove do what they say", async () => {
   await act(service, "retry", two);
   const [delivered] = await hop.received(1, 20_000);
   expect(delivered?.content.toString("latin1")).toContain("Subject: two");
-  const shown = await service.command("queue", "show", one, "--json", "--mailroot", service.mailroot);
+  const shown = await ask(service, "queue", "show", one, "--json");
   expect(JSON.parse(shown.stdout)).toMatchObject({ id: one, state: "held" });
   await act(service, "release", one);
   await hop.received(2, 20_000);
@@ -127,7 +128,7 @@ test("a held message is held after a restart too", async () => {
   await hop.stop();
   await send(service.port, { data: plainMessage("kept") });
   const [entry] = await waiting(service, 1);
-  const held = await service.command("queue", "hold", entry?.id ?? "", "--mailroot", service.mailroot);
+  const held = await ask(service, "queue", "hold", entry?.id ?? "");
   expect(held.code, held.stderr).toBe(0);
   await hop.listen();
   await service.restart();

@@ -24,7 +24,7 @@ async function subjectOfNext(service: Service): Promise<string> {
 }
 
 test("a broken edit keeps the last good version, names file, line and column, and survives a restart", async () => {
-  await using service = await startService({ scripts: { "tag.js": tagging("good") } });
+  await using service = await startService({ config: {}, scripts: { "tag.js": tagging("good") } });
   expect(await subjectOfNext(service)).toBe("good probe");
   await service.writeScript("tag.js", BROKEN);
   await service.logged(/tag\.js:2:\d+/);

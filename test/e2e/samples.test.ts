@@ -38,7 +38,7 @@ test("there are samples", () => {
 let service: Service;
 let sent = 0;
 beforeAll(async () => {
-  service = await startService();
+  service = await startService({ config: {} });
 });
 afterAll(() => service[Symbol.asyncDispose]());
 

@@ -1,5 +1,9 @@
 // Commands run in this process, as main.ts runs them: their exit code and what they wrote.
+import { explainCommand } from "../../src/cli/explain.ts";
 import { type CommandFactory, createProgram, runProgram } from "../../src/cli/program.ts";
+import { queueCommand } from "../../src/cli/queue.ts";
+import { scriptsCommand } from "../../src/cli/scripts.ts";
+import type { CommandResult, Service } from "./service.ts";
 
 export interface CommandRun {
   readonly code: number;
@@ -18,4 +22,16 @@ export async function runInProcess(
   };
   const code = await runProgram(createProgram(commands, { output }), args, output);
   return { code, ...said };
+}
+
+/** A command that asks a running service, without a process for it. */
+export async function ask(
+  service: Service,
+  command: "explain" | "queue" | "scripts",
+  ...args: readonly string[]
+): Promise<CommandResult> {
+  const place = ["--mailroot", service.mailroot];
+  const all = [explainCommand, queueCommand, scriptsCommand];
+  const { code, out, err } = await runInProcess(all, [command, ...args, ...place]);
+  return { code, stdout: out, stderr: err };
 }

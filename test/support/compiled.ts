@@ -29,6 +29,10 @@ export async function compiledProgram(): Promise<SandboxProgram> {
   return compiled.defaultProgram();
 }
 
+/** `onarrival/testing` as the package carries it. */
+export const compiledTesting = (): Promise<typeof import("../../src/testing.ts")> =>
+  import(compiledFile("src/testing.ts"));
+
 /** Whole, or not there: others may be starting processes from it. */
 async function put(file: string, text: string, modified: Date): Promise<void> {
   await mkdir(dirname(file), { recursive: true });

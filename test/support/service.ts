@@ -15,7 +15,10 @@ const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 15_000;
 
 export interface ServiceOptions {
-  /** Content of onarrival.yaml; none: the service runs on its defaults. */
+  /**
+   * Content of onarrival.yaml; none: the service runs on its defaults. Where it does not say how many sandbox processes
+   * there are, there is one: each costs as much as all else that most tests do.
+   */
   readonly config?: Record<string, unknown>;
   /** File name → text, written before the start. A name may hold folders. */
   readonly scripts?: Record<string, string>;
@@ -25,6 +28,8 @@ export interface ServiceOptions {
   readonly through?: readonly string[];
   /** false: do not wait for the ready line (a start that is expected to fail). */
   readonly waitForReady?: boolean;
+  /** How long a start or a stop may take beside other load. */
+  readonly patienceMs?: number;
   /** Another mailroot than the one in the temporary folder. */
   readonly mailroot?: string;
 }
@@ -174,7 +179,7 @@ export class Service implements AsyncDisposable {
         if (!this.running) return this.log.slice(from).join("\n") || "ended without a word";
         return this.log.slice(from).find((line) => /\bready\b/.test(line) && /127\.0\.0\.1:\d+/.test(line));
       },
-      { timeoutMs: START_TIMEOUT_MS, what: "the ready line" },
+      { timeoutMs: this.#options.patienceMs ?? START_TIMEOUT_MS, what: "the ready line" },
     ).catch((error: unknown) => {
       child.kill("SIGKILL");
       throw new Error(`the service did not start:\n${this.log.slice(from).join("\n")}`, { cause: error });
@@ -203,7 +208,7 @@ export class Service implements AsyncDisposable {
     if (child === undefined || !this.running) return this.#exited;
     child.kill(signal);
     if (signal === "SIGHUP") return null;
-    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+    const timer = setTimeout(() => child.kill("SIGKILL"), this.#options.patienceMs ?? STOP_TIMEOUT_MS);
     try {
       return await this.#exited;
     } finally {
@@ -229,7 +234,8 @@ export class Service implements AsyncDisposable {
 
   /** YAML is a superset of JSON. */
   async writeConfig(config: Record<string, unknown>): Promise<void> {
-    await writeFile(this.configFile, `${JSON.stringify(config, undefined, 2)}\n`);
+    const sandbox = { workers: 1, ...(config["sandbox"] as object | undefined) };
+    await writeFile(this.configFile, `${JSON.stringify({ ...config, sandbox }, undefined, 2)}\n`);
   }
 
   /** `onarrival ARGS` against this service's folders. */

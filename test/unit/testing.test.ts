@@ -2,8 +2,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { closeTestSinks, testCases, testSink } from "onarrival/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { compiledTesting } from "../support/compiled.ts";
+
+const { closeTestSinks, testCases, testSink } = await compiledTesting();
 
 const EML = "From: a@example.com\nTo: b@example.com\nSubject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\n\nfirst line\n";
 

@@ -2,9 +2,11 @@ import { readFile, readdir, writeFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { newCommand } from "../../../src/cli/new.ts";
-import { testCases, testSink } from "../../../src/testing.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { type CommandRun, runInProcess } from "../../support/command.ts";
+import { compiledTesting } from "../../support/compiled.ts";
+
+const { testCases, testSink } = await compiledTesting();
 
 async function make(folder: string, ...args: readonly string[]): Promise<CommandRun> {
   return runInProcess([newCommand()], ["new", ...args, "--folder", folder]);

@@ -2,10 +2,14 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openTrialBench } from "../../../src/composition/script-trial.ts";
 import { openTrialCapabilities, trialAllow } from "../../../src/composition/trial-capabilities.ts";
 import { loadConfig } from "../../../src/config/load.ts";
+import { compiledFile } from "../../support/compiled.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+
+const { openTrialBench }: typeof import("../../../src/composition/script-trial.ts") = await import(
+  compiledFile("src/composition/script-trial.ts")
+);
 
 const CONFIG = `
 scripts: { secretsFile: secrets }
