@@ -14,13 +14,8 @@ import type { PipelineParts } from "./parts.ts";
 import { Parking } from "./parking.ts";
 import { Patience } from "./patience.ts";
 import { PendingWrites } from "./pending-writes.ts";
-import {
-  type HoldReason,
-  type QueuedMessage,
-  applyState,
-  createQueuedMessage,
-  priorityOf,
-} from "./queued-message.ts";
+import { type HoldReason, type QueuedMessage, createQueuedMessage, priorityOf } from "./queued-message.ts";
+import { reviveMessage } from "./revived-message.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type Router, isFinalDelivery } from "./router.ts";
 import { settle } from "./settlement.ts";
@@ -144,17 +139,11 @@ export class Pipeline<Script> {
   }
 
   #revive(recovered: RecoveredMessage, isNew: boolean): QueuedMessage {
-    const { id, origin, envelope, state } = recovered;
-    const now = this.#parts.clock.now();
-    // The clock may have been set back since: no message is younger than new, or waits longer than its interval.
-    const arrived = origin.arrivalTime > now ? { ...origin, arrivalTime: now } : origin;
-    const message = createQueuedMessage(id, arrived, envelope, undefined);
-    if (state !== undefined) applyState(message, state);
-    else if (isNew) this.#parts.steps.resumed(message);
-    const latest = now + 2 * this.#retry.delayMs(Math.max(1, message.attempts));
-    if (message.nextAttempt !== undefined && message.nextAttempt > latest) message.nextAttempt = latest;
-    if (isNew) this.#parts.storeSinks?.tell("enumerated", message);
-    this.messages.set(id, message);
+    const { clock, steps, storeSinks } = this.#parts;
+    const message = reviveMessage(recovered, clock.now(), this.#retry);
+    if (isNew && recovered.state === undefined) steps.resumed(message);
+    if (isNew) storeSinks?.tell("enumerated", message);
+    this.messages.set(message.id, message);
     return message;
   }
 

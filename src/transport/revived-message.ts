@@ -1,0 +1,18 @@
+// A message as the store gives it back, after a restart or from where it was parked.
+import type { RecoveredMessage } from "../store/store-driver.ts";
+import { type QueuedMessage, applyState, createQueuedMessage } from "./queued-message.ts";
+import type { RetryPolicy } from "./retry-policy.ts";
+
+/** The clock may have been set back since: no message is younger than new, or waits longer than its interval. */
+export function reviveMessage(
+  { id, origin, envelope, state }: RecoveredMessage,
+  now: number,
+  retry: RetryPolicy,
+): QueuedMessage {
+  const arrived = origin.arrivalTime > now ? { ...origin, arrivalTime: now } : origin;
+  const message = createQueuedMessage(id, arrived, envelope, undefined);
+  if (state !== undefined) applyState(message, state);
+  const latest = now + 2 * retry.delayMs(Math.max(1, message.attempts));
+  if (message.nextAttempt !== undefined && message.nextAttempt > latest) message.nextAttempt = latest;
+  return message;
+}
