@@ -43,8 +43,9 @@ export function createRemoteCouriers(
   wireLog?: WireLog,
   flagsOf?: (domain: string) => number,
 ): (route: RemoteRoute) => Courier {
-  const { maxConnections } = server.outbound;
-  const budget = maxConnections === 0 ? undefined : new ConnectionBudget(maxConnections);
+  const { maxConnections, slowSharePercent: sickPercent, slowMs } = server.outbound;
+  const budget =
+    maxConnections === 0 ? undefined : new ConnectionBudget(maxConnections, { sickPercent, slowMs });
   const connect = (settings: DestinationSettings): Destination =>
     connectAsWished({ ...settings, budget: budgetFor(settings, budget), sign, wireLog }, server, (asked) =>
       createDestination(asked, log, clock),

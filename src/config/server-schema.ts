@@ -183,6 +183,22 @@ const outbound = z.strictObject({
   maxConnections: count(0)
     .default(1000)
     .meta(live("Outgoing connections in all; 0 is no limit.", { unit: "connections" })),
+  slowSharePercent: count(1, 100)
+    .default(10)
+    .meta(
+      live(
+        "The most of maxConnections that next hops have together which failed last, do not answer or are slow; one at least.",
+        { unit: "percent" },
+      ),
+    ),
+  slowMs: milliseconds(1)
+    .default(1000)
+    .meta(
+      live(
+        "A next hop is slow that takes longer than this for a message, and four times as long as is usual among the others.",
+        { unit: "ms" },
+      ),
+    ),
   maxConnectionsPerDestination: count(1)
     .default(20)
     .meta(live("Outgoing connections to one next hop.", { unit: "connections" })),
@@ -269,6 +285,9 @@ const retry = z.strictObject({
   localExpireMinutes: minutes()
     .default(2880)
     .meta(live("The same as expireMinutes, for local and held messages.", { unit: "minutes" })),
+  clockGraceMinutes: minutes()
+    .default(60)
+    .meta(live("How long a clock that was set forward makes no waiting message older.", { unit: "minutes" })),
 });
 
 export const virtualServerSchema = z

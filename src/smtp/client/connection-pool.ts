@@ -13,7 +13,8 @@ import {
   type OutboundMessage,
 } from "./destination.ts";
 import type { ConnectionOwner, Job } from "./outbound-job.ts";
-import { openSession, type RefusedSession } from "./session-opening.ts";
+import { type OpenSession, openSession, type RefusedSession } from "./session-opening.ts";
+import { Standing } from "./standing.ts";
 import { Wire } from "./wire.ts";
 
 /** What has no default must be said. */
@@ -30,6 +31,8 @@ const CLOSING = reply(451, "3.2", "The service is shutting down");
 /** Deadlines and idle times are checked this often, or four times in the shortest of them. */
 const LONGEST_TICK_MS = 1_000;
 const SHORTEST_TICK_MS = 5;
+/** Larger messages take long at the best of next hops: their time says nothing about it. */
+const LARGEST_JUDGED_BYTES = 1024 * 1024;
 
 class ConnectionPool implements Destination, ConnectionOwner<Connection>, BudgetUser {
   #settings: DestinationSettings;
@@ -45,6 +48,9 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   #wires = new Set<Wire>();
   #noOpeningUntil = 0;
   #stopTick: (() => void) | undefined;
+  /** Only where connections are shared with other next hops. */
+  readonly #standing: Standing | undefined;
+  isSick = false;
   #closing = false;
   #onClosed: (() => void) | undefined;
 
@@ -52,6 +58,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     this.#settings = settings;
     this.#logger = logger;
     this.#clock = clock;
+    this.#standing = settings.budget && new Standing(settings.budget.norm);
   }
 
   get capacity(): number {
@@ -64,8 +71,10 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     return new Promise((resolve) => {
       const job: Job = {
         message,
+        sentAt: 0,
         resolve: (outcome) => {
           this.#delivering -= 1;
+          if (this.#standing !== undefined) this.#judge(this.#standing, job, outcome);
           resolve(outcome);
         },
       };
@@ -84,13 +93,15 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
 
   onReady(connection: Connection): void {
     const { budget } = this.#settings;
-    if (budget?.isShort === true && (this.#live > 1 || this.#waiting.length === 0)) {
+    if (budget?.mustYield(this, this.#waiting.length > 0) === true) {
       connection.quit();
       return;
     }
     const job = this.#waiting.shift();
-    if (job !== undefined) connection.send(job);
-    else if (this.#closing) connection.quit();
+    if (job !== undefined) {
+      job.sentAt = connection.idleSince;
+      connection.send(job);
+    } else if (this.#closing) connection.quit();
     else if (this.#idle.push(connection) === 1) budget?.keeps(this, true);
   }
 
@@ -98,13 +109,18 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     return this.#live + this.#opening;
   }
 
+  get isNew(): boolean {
+    return this.#standing?.isNew === true;
+  }
+
   roomAgain(): void {
     this.#openForWaiting();
   }
 
   /** The one that has waited longest. */
-  giveUpIdle(): void {
-    this.#idle[0]?.quit();
+  giveUpIdle(keptMs: number): void {
+    const [oldest] = this.#idle;
+    if (oldest !== undefined && this.#clock.now() - oldest.idleSince >= keptMs) oldest.quit();
   }
 
   onUnsent(job: Job): void {
@@ -116,14 +132,19 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     const place = this.#idle.indexOf(connection);
     if (place >= 0) this.#idle.splice(place, 1);
     if (this.#idle.length === 0) this.#settings.budget?.keeps(this, false);
-    this.#settings.budget?.release();
+    this.#settings.budget?.release(this);
     this.#openForWaiting();
   }
 
   #place(job: Job): void {
+    const isResting = this.#busy === 0;
     const connection = this.#idle.pop();
     if (connection !== undefined) {
       if (this.#idle.length === 0) this.#settings.budget?.keeps(this, false);
+      if (this.#standing !== undefined) {
+        job.sentAt = this.#clock.now();
+        if (isResting) this.#standing.asked(job.sentAt);
+      }
       return connection.send(job);
     }
     this.#waiting.push(job);
@@ -145,6 +166,8 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   async #open(): Promise<void> {
+    const begun = this.#clock.now();
+    if (this.#busy === 1) this.#standing?.asked(begun);
     const makeWire = (hop: NextHop, address: string): Wire => this.#makeWire(hop, address);
     const opening = await openSession({
       settings: this.#settings,
@@ -152,18 +175,21 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
       logger: this.#logger,
       clock: this.#clock,
     });
+    const session = opening.kind === "open" && opening.wire.lost === undefined ? opening : undefined;
+    const now = this.#clock.now();
+    if (session !== undefined) this.#standing?.opened(now, now - begun);
+    else if (this.#live === 0) this.#standing?.failed();
+    // While the budget still counts this one.
+    this.#settleStanding();
     this.#opening -= 1;
-    if (opening.kind === "refused") return this.#notOpened(opening);
-    const { lost, remote } = opening.wire;
-    if (lost !== undefined)
-      return this.#notOpened({ kind: "refused", reply: reply(451, "4.2", lost), remote });
+    if (session === undefined) return this.#notOpened(refusalOf(opening));
     this.#live += 1;
-    return this.onReady(new Connection(opening, this.#settings, this.#logger, this.#clock, this));
+    return this.onReady(new Connection(session, this.#settings, this.#logger, this.#clock, this));
   }
 
   #notOpened(refusal: RefusedSession): void {
     this.#onRefused(refusal);
-    this.#settings.budget?.release();
+    this.#settings.budget?.release(this);
   }
 
   #onRefused(refusal: RefusedSession): void {
@@ -177,6 +203,29 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     const given = this.#waiting.splice(0, this.#opening === 0 ? this.#waiting.length : 1);
     for (const job of given) job.resolve(outcome);
     this.#settleClose();
+  }
+
+  /** Those that wait for an answer. */
+  get #busy(): number {
+    return this.connections - this.#idle.length;
+  }
+
+  #judge(standing: Standing, { message, sentAt }: Job, outcome: DeliveryOutcome): void {
+    if (outcome.kind === "unreachable") {
+      standing.failed();
+    } else {
+      const now = this.#clock.now();
+      const isLarge = message.content.size > LARGEST_JUDGED_BYTES;
+      standing.answered(now, isLarge ? undefined : now - sentAt);
+    }
+    this.#settleStanding();
+  }
+
+  #settleStanding(): void {
+    const isSick = this.#standing?.isSick === true;
+    if (isSick === this.isSick) return;
+    this.isSick = isSick;
+    this.#settings.budget?.moved(this);
   }
 
   #makeWire(hop: NextHop, address: string): Wire {
@@ -201,6 +250,10 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   #tick(): void {
     const now = this.#clock.now();
     for (const wire of this.#wires) wire.checkDeadline(now);
+    if (this.#busy > 0) {
+      this.#standing?.look(now);
+      this.#settleStanding();
+    }
     for (const connection of this.#idle.slice()) {
       if (now - connection.idleSince >= this.#settings.idleMs) connection.quit();
     }
@@ -216,6 +269,13 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     this.#onClosed?.();
     this.#onClosed = undefined;
   }
+}
+
+/** A session that was lost as soon as it was open is none. */
+function refusalOf(opening: OpenSession | RefusedSession): RefusedSession {
+  if (opening.kind === "refused") return opening;
+  const { lost, remote } = opening.wire;
+  return { kind: "refused", reply: reply(451, "4.2", lost ?? ""), remote };
 }
 
 function unreachable(why: Reply, transient: boolean, remote: string): DeliveryOutcome {

@@ -4,6 +4,8 @@ import type { DeliveryOutcome, OutboundMessage } from "./destination.ts";
 /** A message and who waits for its outcome. */
 export interface Job {
   readonly message: OutboundMessage;
+  /** When a connection got it. */
+  sentAt: number;
   readonly resolve: (outcome: DeliveryOutcome) => void;
   /** A peer offered CHUNKING and did not know BDAT. */
   readonly noChunks?: true;

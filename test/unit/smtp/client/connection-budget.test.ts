@@ -1,21 +1,35 @@
 // All outgoing connections together (MaxOutConnections).
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { silentLogger } from "../../../../src/core/logger.ts";
 import { type BudgetUser, ConnectionBudget } from "../../../../src/smtp/client/connection-budget.ts";
-import { codesOf, destinationTo, DROP, messageOf, startPeer } from "./support.ts";
+import { createDestination } from "../../../../src/smtp/client/connection-pool.ts";
+import type { Destination } from "../../../../src/smtp/client/destination.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { ManualClock } from "../../../support/manual-clock.ts";
+import { codesOf, destinationTo, DROP, messageOf, type Peer, SILENCE, STALL, startPeer } from "./support.ts";
 
 interface TestUser extends BudgetUser {
   want(): void;
+  giveBack(): void;
 }
 
-/** Takes and never gives back. */
-function userOf(budget: ConnectionBudget): TestUser {
+/** Takes, and gives back when it is told to. */
+function userOf(budget: ConnectionBudget, isSick = false, onTaken?: (user: TestUser) => void): TestUser {
   let connections = 0;
   const user = {
     get connections() {
       return connections;
     },
+    isSick,
+    isNew: false,
     want() {
-      if (budget.take(user)) connections += 1;
+      if (!budget.take(user)) return;
+      connections += 1;
+      onTaken?.(user);
+    },
+    giveBack() {
+      connections -= 1;
+      budget.release(user);
     },
     roomAgain: () => user.want(),
     giveUpIdle: () => undefined,
@@ -106,4 +120,163 @@ test("a connection that was refused or lost is given back", async () => {
     "unreachable",
     "report",
   ]);
+});
+
+describe("next hops that are sick", () => {
+  /** Of ten connections they have two. */
+  const limited = (): ConnectionBudget => new ConnectionBudget(10, { sickPercent: 20, slowMs: 1000 });
+  const deliver = (to: Destination, count: number): Promise<number[][]> =>
+    Promise.all(Array.from({ length: count }, async () => codesOf(await to.deliver(messageOf()))));
+  const sessionsOf = (peers: readonly Peer[]): number =>
+    peers.reduce((sum, { sessions }) => sum + sessions.length, 0);
+  /** Nobody has anything: what one alone can take of ten, healthy and sick. */
+  const expectAllBack = (budget: ConnectionBudget): void => {
+    const taken = [userOf(budget, true), userOf(budget)].map((user) => {
+      for (let count = 0; count < 10; count += 1) user.want();
+      const { connections } = user;
+      for (let count = 0; count < connections; count += 1) user.giveBack();
+      return connections;
+    });
+    expect(taken).toEqual([2, 8]);
+  };
+  /** Refuses its first session, and says nothing in those that follow. */
+  const startDead = (): Promise<Peer> =>
+    startPeer({
+      answers: { greeting: (_line, { number }) => (number === 1 ? "421 4.3.2 not now" : STALL) },
+    });
+
+  test("N01 dead ones together hold no more than their share, take turns, and the others have the rest", async () => {
+    const budget = limited();
+    const dead = await Promise.all([1, 2, 3, 4].map(() => startDead()));
+    await using well = await startPeer();
+    await using toWell = destinationTo(well, { budget });
+    const destinations = dead.map((peer) => destinationTo(peer, { budget }));
+    for (const destination of destinations)
+      expect((await destination.deliver(messageOf())).kind).toBe("unreachable");
+    const lost = destinations.flatMap((destination) =>
+      [1, 2, 3].map(async () => (await destination.deliver(messageOf())).kind),
+    );
+    await eventually(() => sessionsOf(dead) === 4 + 2, { what: "the share of the dead" });
+    expect(await deliver(toWell, 30)).toEqual(Array.from({ length: 30 }, () => [250]));
+    expect(dead.map(({ sessions }) => sessions.length)).toEqual([2, 2, 1, 1]);
+    // What the first two give up goes to those who have waited.
+    for (const { sessions } of dead.slice(0, 2)) sessions[1]?.socket.destroy();
+    await eventually(() => sessionsOf(dead) === 4 + 4, { what: "the turns of the others" });
+    expect(dead.map(({ sessions }) => sessions.length)).toEqual([2, 2, 2, 2]);
+    for (const peer of dead) await peer[Symbol.asyncDispose]();
+    expect(new Set(await Promise.all(lost))).toEqual(new Set(["unreachable"]));
+    await Promise.all([toWell.close(), ...destinations.map((destination) => destination.close())]);
+    expectAllBack(budget);
+  });
+
+  test("one whose replies take longer than those of others is one of them, until they come as fast", async () => {
+    const clock = new ManualClock();
+    const budget = limited();
+    const to = (peer: Peer): Destination =>
+      createDestination(
+        {
+          nextHops: [{ host: "127.0.0.1", port: peer.port }],
+          heloName: "relay.example",
+          budget,
+          maxMessagesPerConnection: 1,
+        },
+        silentLogger,
+        clock,
+      );
+    let manner: "slow" | "mute" | "fast" = "slow";
+    await using slow = await startPeer({
+      answers: {
+        ".": () => {
+          if (manner === "slow") clock.setForward(5000);
+          return manner === "mute" ? SILENCE : "250 2.0.0 Ok";
+        },
+      },
+    });
+    await using well = await startPeer();
+    const [toSlow, toWell] = [to(slow), to(well)];
+    await deliver(toWell, 3);
+    await deliver(toSlow, 1);
+    manner = "mute";
+    const waiting = deliver(toSlow, 9);
+    const taken = (): number => slow.sessions.filter(({ messages }) => messages.length === 1).length;
+    await eventually(() => taken() === 1 + 2, { what: "its share" });
+    await deliver(toWell, 8);
+    expect(slow.sessions).toHaveLength(1 + 2);
+    manner = "fast";
+    for (const { socket } of slow.sessions.slice(1)) socket.write("250 2.0.0 Ok\r\n");
+    expect(await waiting).toHaveLength(9);
+    manner = "mute";
+    const before = slow.sessions.length;
+    const again = deliver(toSlow, 6);
+    await eventually(() => taken() === before + 6, { what: "connections like others" });
+    for (const { socket } of slow.sessions.slice(before)) socket.destroy();
+    await expect(again).rejects.toThrow("unreachable");
+    await Promise.all([toSlow.close(), toWell.close()]);
+    expectAllBack(budget);
+  });
+
+  test("N01 one that says nothing for some time is one of them before its deadline", async () => {
+    const clock = new ManualClock();
+    const budget = limited();
+    await using mute = await startPeer({ answers: { greeting: STALL } });
+    await using well = await startPeer();
+    const to = (peer: Peer): Destination =>
+      createDestination(
+        { nextHops: [{ host: "127.0.0.1", port: peer.port }], heloName: "relay.example", budget },
+        silentLogger,
+        clock,
+      );
+    const [toMute, toWell] = [to(mute), to(well)];
+    const lost = [1, 2].map(() => toMute.deliver(messageOf()));
+    await eventually(() => mute.sessions.length === 2, { what: "two sessions of one that is new" });
+    await clock.advance(5000);
+    lost.push(toMute.deliver(messageOf()));
+    expect(await deliver(toWell, 5)).toHaveLength(5);
+    expect(mute.sessions).toHaveLength(2);
+    await clock.advance(300_000);
+    expect((await Promise.all(lost.slice(0, 2))).map(({ kind }) => kind)).toEqual([
+      "unreachable",
+      "unreachable",
+    ]);
+    await mute[Symbol.asyncDispose]();
+    await Promise.all([...lost, toMute.close(), toWell.close()]);
+    expectAllBack(budget);
+  });
+
+  test("the healthy who wait go first, in order, and a sick one after ten of them", () => {
+    const budget = limited();
+    const order: string[] = [];
+    const holders = Array.from({ length: 10 }, () => userOf(budget));
+    for (const holder of holders) holder.want();
+    const waitAs = (name: string): void => {
+      const taken = (user: TestUser): void => {
+        order.push(name);
+        holders.push(user);
+      };
+      userOf(budget, name.startsWith("sick"), taken).want();
+    };
+    const names = ["sick 1", "sick 2", ...Array.from({ length: 22 }, (_, index) => `healthy ${index + 1}`)];
+    for (const name of names) waitAs(name);
+    for (let turn = 0; turn < names.length; turn += 1) holders.shift()?.giveBack();
+    const healthy = names.slice(2);
+    expect(order).toEqual([
+      ...healthy.slice(0, 10),
+      "sick 1",
+      ...healthy.slice(10, 20),
+      "sick 2",
+      ...healthy.slice(20),
+    ]);
+  });
+
+  test("what one next hop has beyond its share while others have nothing, it gives up message by message", () => {
+    const budget = new ConnectionBudget(10);
+    const first = userOf(budget);
+    for (let count = 0; count < 10; count += 1) first.want();
+    const others = [1, 2, 3, 4].map(() => userOf(budget));
+    for (const other of others) other.want();
+    while (budget.mustYield(first, true)) first.giveBack();
+    expect([first, ...others].map(({ connections }) => connections)).toEqual([6, 1, 1, 1, 1]);
+    for (const other of others) for (let count = 0; count < 10; count += 1) other.want();
+    expect(budget.mustYield(first, true)).toBe(false);
+  });
 });
