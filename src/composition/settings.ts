@@ -193,6 +193,7 @@ export function retrySettings({ retry }: VirtualServerSettings): Record<MailKind
     jitterPercent: retry.jitterPercent,
     delayNoticeMs: retry.delayNoticeMinutes * MINUTE_MS,
     expiryMs: retry.expireMinutes * MINUTE_MS,
+    clockGraceMs: retry.clockGraceMinutes * MINUTE_MS,
   };
   const local = {
     ...remote,

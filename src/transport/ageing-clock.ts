@@ -5,21 +5,21 @@ import type { Logger } from "../core/logger.ts";
 
 /** What a busy or stopped process may be late by is no step. */
 const SMALLEST_STEP_MS = 5 * 60_000;
-/** How long a step does not count. */
-const GRACE_MS = 3_600_000;
 
 export class AgeingClock implements Clock {
   readonly #clock: Clock;
   readonly #sampleMs: number;
+  readonly #graceMs: () => number;
   readonly #log: Logger;
   #sampledAt: number;
   #heldBackMs = 0;
   #heldBackUntil = 0;
 
-  /** now() is called at least every `sampleMs`. */
-  constructor(clock: Clock, sampleMs: number, log: Logger) {
+  /** now() is called at least every `sampleMs`; for `graceMs` a step does not count. */
+  constructor(clock: Clock, sampleMs: number, graceMs: () => number, log: Logger) {
     this.#clock = clock;
     this.#sampleMs = sampleMs;
+    this.#graceMs = graceMs;
     this.#log = log;
     this.#sampledAt = clock.now();
   }
@@ -39,9 +39,10 @@ export class AgeingClock implements Clock {
 
   #stepped(stepMs: number, now: number): void {
     this.#heldBackMs += stepMs;
-    this.#heldBackUntil = now + GRACE_MS;
+    const graceMs = this.#graceMs();
+    this.#heldBackUntil = now + graceMs;
     this.#log.warn(
-      { seconds: Math.round(stepMs / 1000), graceSeconds: GRACE_MS / 1000 },
+      { seconds: Math.round(stepMs / 1000), graceSeconds: Math.round(graceMs / 1000) },
       "the clock of this machine went forward: waiting messages are tried now, and none is given up for a while; if the clock is wrong, correct it",
     );
   }

@@ -8,6 +8,7 @@ export interface RetryPolicy {
   delayMs(attempts: number): number;
   isDelayNoticeDue(kind: MailKind, arrivalTime: number, now: number): boolean;
   isExpired(kind: MailKind, arrivalTime: number, now: number): boolean;
+  readonly clockGraceMs: number;
 }
 
 /** `random` answers numbers in [0, 1): they spread what failed at one moment, so that it does not return at one (FAULTS N11). */
@@ -23,5 +24,6 @@ export function createRetryPolicy(
     },
     isDelayNoticeDue: (kind, arrivalTime, now) => isDelayNoticeDue(arrivalTime, now, settings[kind]),
     isExpired: (kind, arrivalTime, now) => isExpired(arrivalTime, now, settings[kind]),
+    clockGraceMs: remote.clockGraceMs,
   };
 }

@@ -15,6 +15,8 @@ export interface RetrySettings {
   readonly delayNoticeMs: number;
   /** The message is given up after this time. */
   readonly expiryMs: number;
+  /** How long a clock that was set forward makes no message older. */
+  readonly clockGraceMs: number;
 }
 
 export const DEFAULT_RETRY_SETTINGS: RetrySettings = {
@@ -24,6 +26,7 @@ export const DEFAULT_RETRY_SETTINGS: RetrySettings = {
   jitterPercent: 10,
   delayNoticeMs: 12 * HOUR_MS,
   expiryMs: 48 * HOUR_MS,
+  clockGraceMs: HOUR_MS,
 };
 
 /** How long to wait after the attempt with this number, counted from 1. */

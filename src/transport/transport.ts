@@ -164,7 +164,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     retry,
     steps,
     clock,
-    ages: new AgeingClock(clock, settings.sweepMs, log),
+    ages: new AgeingClock(clock, settings.sweepMs, () => retry.clockGraceMs, log),
     log,
     settings,
   });
