@@ -9,6 +9,7 @@ import { ManualClock } from "../../../support/manual-clock.ts";
 import { codesOf, destinationTo, DROP, messageOf, type Peer, SILENCE, STALL, startPeer } from "./support.ts";
 
 interface TestUser extends BudgetUser {
+  isNew: boolean;
   want(): void;
   giveBack(): void;
 }
@@ -100,6 +101,40 @@ test("one next hop alone may use nearly all of them, and all of a few", () => {
     for (let count = 0; count < max; count += 1) user.want();
     expect(user.connections).toBe(used);
   }
+});
+
+test("while connections are scarce, one that has never answered gets one, and then its fair share", () => {
+  const budget = new ConnectionBudget(10);
+  const large = userOf(budget);
+  for (let count = 0; count < 6; count += 1) large.want();
+  const late = userOf(budget);
+  late.isNew = true;
+  for (let count = 0; count < 3; count += 1) late.want();
+  expect(late.connections).toBe(1);
+  late.isNew = false;
+  for (let count = 0; count < 3; count += 1) late.want();
+  large.want();
+  expect([large.connections, late.connections]).toEqual([6, 4]);
+});
+
+test("what idles goes to one that has none at once, to one that has some when it has rested", () => {
+  const budget = new ConnectionBudget(2);
+  const keeper = userOf(budget);
+  const [busy, late] = [userOf(budget), userOf(budget)];
+  const asked: number[] = [];
+  keeper.giveUpIdle = (keptMs) => {
+    asked.push(keptMs);
+    if (keptMs > 0) return;
+    budget.keeps(keeper, false);
+    keeper.giveBack();
+  };
+  keeper.want();
+  budget.keeps(keeper, true);
+  busy.want();
+  busy.want();
+  late.want();
+  expect(asked).toEqual([1000, 0]);
+  expect([keeper, busy, late].map(({ connections }) => connections)).toEqual([0, 1, 1]);
 });
 
 test("a connection that was refused or lost is given back", async () => {
