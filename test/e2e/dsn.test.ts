@@ -1,5 +1,5 @@
 // Reports: a refusal of the next hop comes back to the sender, once, in the form of RFC 3464; never a report of a report.
-import { expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { startCaptureServer, type CaptureServer } from "../support/capture-server.ts";
 import { eventually, sleep } from "../support/eventually.ts";
 import { startService, type Service } from "../support/service.ts";
@@ -8,17 +8,34 @@ import { plainMessage, send } from "../support/smtp-client.ts";
 
 const QUICK = { retry: { glitchRetries: 0, intervalsMinutes: [0.005] } };
 
-const start = (hop: CaptureServer, server: Record<string, unknown> = QUICK): Promise<Service> =>
-  startService({ config: serviceConfig({ smartHostPort: hop.port, localDomains: ["example.com"], server }) });
+const start = (next: CaptureServer, server: Record<string, unknown> = QUICK): Promise<Service> =>
+  startService({
+    config: serviceConfig({ smartHostPort: next.port, localDomains: ["example.com"], server }),
+  });
+
+let hop: CaptureServer;
+let service: Service;
+beforeAll(async () => {
+  hop = await startCaptureServer();
+  service = await start(hop);
+});
+/** Nothing of a test is left for the next one. */
+afterEach(async () => {
+  await drained();
+  await service.clear();
+  hop.script.rcpt = undefined;
+});
+afterAll(async () => {
+  await service[Symbol.asyncDispose]();
+  await hop[Symbol.asyncDispose]();
+});
 
 /** Waits until the queue is empty: then nothing more comes. */
-const drained = (service: Service): Promise<boolean> =>
+const drained = (): Promise<boolean> =>
   eventually(async () => (await service.queue()).length === 0, { what: "an empty queue", intervalMs: 100 });
 
 test("a 5xx for one of two recipients is reported to the sender, with the reply of the next hop", async () => {
-  await using hop = await startCaptureServer();
   hop.script.rcpt = (address) => (address === "gone@example.org" ? "550 5.1.1 no such user here" : undefined);
-  await using service = await start(hop);
   await send(service.port, {
     from: "alice@example.com",
     to: ["gone@example.org", "fine@example.org"],
@@ -42,22 +59,18 @@ test("a 5xx for one of two recipients is reported to the sender, with the reply 
 });
 
 test("NOTIFY=NEVER gets no report", async () => {
-  await using hop = await startCaptureServer();
   hop.script.rcpt = () => "550 5.1.1 no";
-  await using service = await start(hop);
   await send(service.port, {
     from: "alice@example.com",
     to: "b@example.org",
     data: plainMessage("quiet"),
     rcptParameters: "NOTIFY=NEVER",
   });
-  await drained(service);
+  await drained();
   expect(await service.drop()).toEqual([]);
 });
 
 test("NOTIFY=SUCCESS is reported when the message is delivered locally", async () => {
-  await using hop = await startCaptureServer();
-  await using service = await start(hop);
   await send(service.port, {
     from: "alice@example.com",
     to: "bob@example.com",
@@ -72,9 +85,7 @@ test("NOTIFY=SUCCESS is reported when the message is delivered locally", async (
 });
 
 test("N09 a refused message with the null sender goes to Badmail, not round in circles", async () => {
-  await using hop = await startCaptureServer();
   hop.script.rcpt = () => "550 5.1.1 no";
-  await using service = await start(hop);
   await send(service.port, { from: "", to: "b@example.org", data: plainMessage("report of another system") });
   const files = await eventually(
     async () => {
@@ -88,9 +99,7 @@ test("N09 a refused message with the null sender goes to Badmail, not round in c
 });
 
 test("a report that cannot be delivered goes to Badmail", async () => {
-  await using hop = await startCaptureServer();
   hop.script.rcpt = () => "550 5.1.1 nobody at all";
-  await using service = await start(hop);
   await send(service.port, {
     from: "remote@example.net",
     to: "b@example.org",
@@ -107,27 +116,27 @@ test("a report that cannot be delivered goes to Badmail", async () => {
 });
 
 test("Q07 a message that expires is returned with 4.4.7 or 5.4.7", async () => {
-  await using hop = await startCaptureServer();
-  await hop.stop();
-  await using service = await start(hop, {
+  await using absent = await startCaptureServer();
+  await absent.stop();
+  await using waiting = await start(absent, {
     retry: { glitchRetries: 0, intervalsMinutes: [0.005], delayNoticeMinutes: 100, expireMinutes: 0.02 },
   });
-  await send(service.port, { from: "alice@example.com", to: "b@example.org", data: plainMessage("expires") });
-  const [file] = await service.dropped(1, 20_000);
+  await send(waiting.port, { from: "alice@example.com", to: "b@example.org", data: plainMessage("expires") });
+  const [file] = await waiting.dropped(1, 20_000);
   expect(file?.content.toString("latin1")).toMatch(/^Status: [45]\.4\.7\r$/im);
   await sleep(200);
-  expect(await service.drop()).toHaveLength(1);
+  expect(await waiting.drop()).toHaveLength(1);
 });
 
 test("Q07 a long wait is announced once", async () => {
-  await using hop = await startCaptureServer();
-  await hop.stop();
-  await using service = await start(hop, {
+  await using absent = await startCaptureServer();
+  await absent.stop();
+  await using waiting = await start(absent, {
     retry: { glitchRetries: 0, intervalsMinutes: [0.005], delayNoticeMinutes: 0.01, expireMinutes: 100 },
   });
-  await send(service.port, { from: "alice@example.com", to: "b@example.org", data: plainMessage("delayed") });
-  const [file] = await service.dropped(1, 20_000);
+  await send(waiting.port, { from: "alice@example.com", to: "b@example.org", data: plainMessage("delayed") });
+  const [file] = await waiting.dropped(1, 20_000);
   expect(file?.content.toString("latin1")).toMatch(/^Action: delayed\r$/im);
   await sleep(1500);
-  expect(await service.drop()).toHaveLength(1);
+  expect(await waiting.drop()).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 // The Pickup folder: a file moved in is mail, with or without envelope lines; a bad one goes to Badmail with the reason.
 import { readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { startService, type Service } from "../support/service.ts";
@@ -9,15 +9,21 @@ import { tempFolder } from "../support/temp-folder.ts";
 
 const crlf = (lines: readonly string[]): string => lines.map((line) => `${line}\r\n`).join("");
 
+let service: Service;
+beforeAll(async () => {
+  service = await startService();
+});
+afterEach(() => service.clear());
+afterAll(() => service[Symbol.asyncDispose]());
+
 /** Written beside and moved in, as the documentation asks. */
-async function pickUp(service: Service, name: string, text: string): Promise<void> {
-  const beside = join(service.folder, `writing-${name}`);
+async function pickUp(to: Service, name: string, text: string): Promise<void> {
+  const beside = join(to.folder, `writing-${name}`);
   await writeFile(beside, text);
-  await rename(beside, join(service.mailroot, "Pickup", name));
+  await rename(beside, join(to.mailroot, "Pickup", name));
 }
 
 test("x-sender and x-receiver make the envelope and leave the message", async () => {
-  await using service = await startService();
   await pickUp(
     service,
     "with-envelope.eml",
@@ -44,7 +50,6 @@ test("x-sender and x-receiver make the envelope and leave the message", async ()
 });
 
 test("without envelope lines the header names sender and recipients, and Bcc is removed", async () => {
-  await using service = await startService();
   await pickUp(
     service,
     "plain.txt",
@@ -68,7 +73,7 @@ test("without envelope lines the header names sender and recipients, and Bcc is 
 });
 
 test("a script sees the name of the Pickup file", async () => {
-  await using service = await startService({
+  await using scripted = await startService({
     config: {},
     scripts: {
       "name.js": `export default function onArrival(msg) {
@@ -78,16 +83,15 @@ test("a script sees the name of the Pickup file", async () => {
     },
   });
   await pickUp(
-    service,
+    scripted,
     "named.eml",
     crlf(["x-sender: a@example.com", "x-receiver: b@example.com", "Subject: x", "", "y"]),
   );
-  const [file] = await service.dropped(1);
+  const [file] = await scripted.dropped(1);
   expect(file?.content.toString("latin1")).toMatch(/^Subject: picked up .*named\.eml\r$/m);
 });
 
 test("a file without a recipient goes to Badmail with the reason", async () => {
-  await using service = await startService();
   await pickUp(service, "nobody.eml", crlf(["From: a@example.com", "Subject: to nobody", "", "body"]));
   const files = await eventually(
     async () => {
@@ -105,7 +109,6 @@ test("a file without a recipient goes to Badmail with the reason", async () => {
 });
 
 test("files that lie in Pickup before the start are taken", async () => {
-  await using service = await startService();
   await service.kill();
   await writeFile(
     join(service.mailroot, "Pickup", "early.eml"),
@@ -121,7 +124,7 @@ test("Pickup, Drop and Badmail may lie elsewhere; a name without a domain is com
   const at = (name: string): string => join(elsewhere.path, name);
   const folders = { pickup: at("out"), drop: at("in"), badmail: at("bad") };
   const domains = { local: ["a.example"], default: "b.example", alias: ["c.example"] };
-  await using service = await startService({ config: serviceConfig({ server: { folders, domains } }) });
+  await using scattered = await startService({ config: serviceConfig({ server: { folders, domains } }) });
   const put = async (text: string): Promise<void> => {
     await writeFile(at("writing"), text);
     await rename(at("writing"), at("out/file"));
@@ -136,5 +139,5 @@ test("Pickup, Drop and Badmail may lie elsewhere; a name without a domain is com
   );
   await put("From: a@b.example\r\nSubject: to nobody\r\n\r\n");
   await eventually(async () => (await files("bad", ".BAD")).length === 1, { what: "a file in Badmail" });
-  expect(service.mailroot).not.toBe(elsewhere.path);
+  expect(scattered.mailroot).not.toBe(elsewhere.path);
 });

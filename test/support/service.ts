@@ -261,6 +261,15 @@ export class Service implements AsyncDisposable {
     return readFolder(join(this.mailroot, "Badmail"));
   }
 
+  /** Empties Drop and Badmail, for tests that share a service. */
+  async clear(): Promise<void> {
+    for (const name of ["Drop", "Badmail"]) {
+      const folder = join(this.mailroot, name);
+      const files = await readdir(folder).catch(() => [] as string[]);
+      await Promise.all(files.map((file) => rm(join(folder, file), { force: true })));
+    }
+  }
+
   /** Waits until Drop holds `count` messages. */
   async dropped(count: number, timeoutMs = 15_000): Promise<StoredFile[]> {
     return eventually(

@@ -15,10 +15,10 @@ import {
 } from "node:fs/promises";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { Content } from "../../../src/message/content.ts";
-import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
-import { eventually, sleep } from "../../support/eventually.ts";
-import { OTHER, type Reloading, SCRIPT, startReloading } from "./reload-fixture.ts";
+import { Content } from "../../src/message/content.ts";
+import { DEFAULT_SCRIPT_LIMITS } from "../../runtime/contract.ts";
+import { eventually, sleep } from "../support/eventually.ts";
+import { OTHER, type Reloading, SCRIPT, startReloading } from "../sandbox/reload/reload-fixture.ts";
 
 const run = promisify(execFile);
 
