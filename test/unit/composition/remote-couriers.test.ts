@@ -31,7 +31,7 @@ describe("a destination of the settings", () => {
     );
     expect(
       ["a@slow.example", "a@x.slow.example", "a@example", "a@other.test"].map((to) => out.to(to).capacity),
-    ).toEqual([2, 7, 100, 100]);
+    ).toEqual([2, 7, 20, 20]);
     const courier = out.to("a@slow.example");
     for (let count = 0; count < 3; count += 1)
       expect(codesOf(await courier.deliver(messageOf()))).toEqual([250]);
