@@ -148,8 +148,8 @@ describe("reports", () => {
           steps.push("remove");
           store.remove(id);
         },
-        reload: (id, isInOrder) => store.reload(id, isInOrder),
-        rest: (id) => store.rest(id),
+        reload: (of, isInOrder) => store.reload(of, isInOrder),
+        rest: (of) => store.rest(of),
         close: () => store.close(),
       }),
     });
@@ -175,8 +175,8 @@ describe("reports", () => {
         saveState: (id, state, content) => store.saveState(id, state, content),
         loadContent: (id) => store.loadContent(id),
         remove: (id) => store.remove(id),
-        reload: (id, isInOrder) => store.reload(id, isInOrder),
-        rest: (id) => store.rest(id),
+        reload: (of, isInOrder) => store.reload(of, isInOrder),
+        rest: (of) => store.rest(of),
         close: () => store.close(),
       }),
     });
@@ -218,8 +218,8 @@ describe("reports", () => {
         saveState: (id, state, content) => store.saveState(id, state, content),
         loadContent: (id) => store.loadContent(id),
         remove: (id) => store.remove(id),
-        reload: (id, isInOrder) => store.reload(id, isInOrder),
-        rest: (id) => store.rest(id),
+        reload: (of, isInOrder) => store.reload(of, isInOrder),
+        rest: (of) => store.rest(of),
         close: () => store.close(),
       }),
     });
@@ -262,8 +262,8 @@ describe("a message whose bytes are damaged", () => {
         saveState: (...given) => store.saveState(...given),
         loadContent: (of) => (of === id ? Promise.reject(new Error("damaged")) : store.loadContent(of)),
         remove: (of) => store.remove(of),
-        reload: (id, isInOrder) => store.reload(id, isInOrder),
-        rest: (id) => store.rest(id),
+        reload: (of, isInOrder) => store.reload(of, isInOrder),
+        rest: (of) => store.rest(of),
         close: () => store.close(),
       }),
     });
@@ -368,8 +368,8 @@ describe("edits of sinks", () => {
         },
         loadContent: (id) => store.loadContent(id),
         remove: (id) => store.remove(id),
-        reload: (id, isInOrder) => store.reload(id, isInOrder),
-        rest: (id) => store.rest(id),
+        reload: (of, isInOrder) => store.reload(of, isInOrder),
+        rest: (of) => store.rest(of),
         close: () => store.close(),
       }),
     });
@@ -442,8 +442,8 @@ describe("forks", () => {
         saveState: (id, state, content) => store.saveState(id, state, content),
         loadContent: (id) => store.loadContent(id),
         remove: (id) => store.remove(id),
-        reload: (id, isInOrder) => store.reload(id, isInOrder),
-        rest: (id) => store.rest(id),
+        reload: (of, isInOrder) => store.reload(of, isInOrder),
+        rest: (of) => store.rest(of),
         close: () => store.close(),
       }),
     });

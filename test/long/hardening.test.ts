@@ -1,7 +1,7 @@
 // The optional walls around sandbox processes, as an operator sets them.
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { Wall } from "./wall.ts";
+import { Wall } from "../sandbox/wall/wall.ts";
 
 const SCRIPTS = {
   work: `msg.Fields.Item("urn:schemas:mailheader:x-seen").Value = "yes"; msg.Fields.Update(); msg.DataSource.Save();`,
