@@ -10,7 +10,8 @@ const project = (name: string, include: string[], timeoutMs: number) => ({
   test: {
     name,
     include,
-    env,
+    // Sandbox processes of a service whose test does not say how many: each costs as much as all else that most tests do.
+    env: { ...env, TEST_SANDBOX_WORKERS: name === "long" ? "2" : "1" },
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
     pool: "forks" as const,

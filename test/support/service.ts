@@ -15,10 +15,7 @@ const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 15_000;
 
 export interface ServiceOptions {
-  /**
-   * Content of onarrival.yaml; none: the service runs on its defaults. Where it does not say how many sandbox processes
-   * there are, there is one: each costs as much as all else that most tests do.
-   */
+  /** Content of onarrival.yaml; none: the service runs on its defaults. Sandbox processes, unless it says so: vitest.config.ts. */
   readonly config?: Record<string, unknown>;
   /** File name → text, written before the start. A name may hold folders. */
   readonly scripts?: Record<string, string>;
@@ -234,7 +231,8 @@ export class Service implements AsyncDisposable {
 
   /** YAML is a superset of JSON. */
   async writeConfig(config: Record<string, unknown>): Promise<void> {
-    const sandbox = { workers: 1, ...(config["sandbox"] as object | undefined) };
+    const workers = Number(process.env["TEST_SANDBOX_WORKERS"] ?? 1);
+    const sandbox = { workers, ...(config["sandbox"] as object | undefined) };
     await writeFile(this.configFile, `${JSON.stringify({ ...config, sandbox }, undefined, 2)}\n`);
   }
 
