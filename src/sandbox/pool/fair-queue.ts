@@ -15,6 +15,10 @@ export class FairQueue {
   readonly #waiting: Waiting[] = [];
   /** Where the last task of a script finishes. */
   readonly #finishOf = new Map<string, number>();
+  /** The version of a script in the task that came last. */
+  readonly #versionOf = new Map<string, string>();
+  /** So many at the front are overtaken by none that comes: since they came, one of the scripts has another version. */
+  #fixed = 0;
   #now = 0;
 
   get length(): number {
@@ -22,6 +26,8 @@ export class FairQueue {
   }
 
   add(entry: Entry): void {
+    // No process may see an older version of a script after a newer one (P5).
+    if (this.#hasOtherVersion(entry)) this.#fixed = this.#waiting.length;
     // Most often nobody waits, and the task goes at once: whose turn it is becomes a question when it stays.
     if (this.#waiting.length === 0) {
       this.#waiting.push({ entry, start: this.#now, finish: this.#now + entry.cost });
@@ -32,13 +38,25 @@ export class FairQueue {
     const finish = start + entry.cost;
     this.#finishOf.set(script, finish);
     let at = this.#waiting.length;
-    while (at > 0 && (this.#waiting[at - 1]?.finish ?? 0) > finish) at -= 1;
+    while (at > this.#fixed && (this.#waiting[at - 1]?.finish ?? 0) > finish) at -= 1;
     if (at === this.#waiting.length) this.#waiting.push({ entry, start, finish });
     else this.#waiting.splice(at, 0, { entry, start, finish });
   }
 
+  #hasOtherVersion({ task }: Entry): boolean {
+    if (task.kind === "inspect") return false;
+    let hasOther = false;
+    for (const { scriptName, version } of task.bundles) {
+      if (this.#versionOf.get(scriptName) === version) continue;
+      this.#versionOf.set(scriptName, version);
+      hasOther = true;
+    }
+    return hasOther;
+  }
+
   /** To the front: they had their turn. */
   putBack(entries: readonly Entry[]): void {
+    this.#fixed += entries.length;
     this.#waiting.unshift(...entries.map((entry) => ({ entry, start: 0, finish: 0 })));
   }
 
@@ -52,6 +70,7 @@ export class FairQueue {
         this.#finishOf.set(script, Math.max(this.#finishOf.get(script) ?? 0, next.finish));
         return;
       }
+      if (this.#fixed > 0) this.#fixed -= 1;
       this.#now = Math.max(this.#now, next.start);
     }
     if (this.#finishOf.size > 0) this.#finishOf.clear();
@@ -60,6 +79,7 @@ export class FairQueue {
   /** All that waits, which then waits no longer. */
   drain(): Entry[] {
     this.#finishOf.clear();
+    this.#fixed = 0;
     return this.#waiting.splice(0).map(({ entry }) => entry);
   }
 }

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../../runtime/contract.ts";
 import { FairQueue } from "../../../../src/sandbox/pool/fair-queue.ts";
+import { versionsOf } from "../../../../src/sandbox/pool/tasks.ts";
 import type { Entry } from "../../../../src/sandbox/pool/worker-process.ts";
+import { Content } from "../../../../src/message/content.ts";
 
 function entryOf(script: string, cost: number): Entry {
   const bundle = { version: script, scriptName: script, code: Buffer.alloc(0) };
@@ -73,4 +75,50 @@ test("what was drained is gone", () => {
   fill(queue, "a", 10, 3);
   expect(queue.drain()).toHaveLength(3);
   expect(take(queue)).toEqual([]);
+});
+
+function jobOf(cost: number, ...scripts: readonly string[]): Entry {
+  const bundles = scripts.map((named) => {
+    const [scriptName = "", version = ""] = named.split(" ");
+    return { version: `${scriptName} ${version}`, scriptName, code: Buffer.alloc(0) };
+  });
+  const { task: _inspection, ...entry } = entryOf("", cost);
+  const envelope = {
+    sender: "",
+    recipients: [],
+    arrivalTime: 0,
+    clientAddress: "",
+    pickupFileName: "",
+    status: 0,
+  };
+  const content = Content.fromBuffer(Buffer.alloc(0));
+  return { ...entry, task: { kind: "job", messageId: "", content, envelope, calls: [], bundles } };
+}
+
+function jobs(queue: FairQueue): string[] {
+  const taken: string[] = [];
+  queue.takeWhile(
+    ({ task }) =>
+      taken.push(
+        versionsOf(task)
+          .map(({ version }) => version)
+          .join("+"),
+      ) > 0,
+  );
+  return taken;
+}
+
+test("R01 no task overtakes one with another version of its script, be it the first of the run or a later one", () => {
+  const queue = new FairQueue();
+  for (const entry of [jobOf(1000, "a 1", "b 1"), jobOf(1000, "a 1", "b 1"), jobOf(1, "b 1")])
+    queue.add(entry);
+  expect(jobs(queue)).toEqual(["b 1", "a 1+b 1", "a 1+b 1"]);
+  for (const entry of [
+    jobOf(1000, "a 1", "b 1"),
+    jobOf(1000, "a 1", "b 1"),
+    jobOf(1, "b 2"),
+    jobOf(1, "c 1"),
+  ])
+    queue.add(entry);
+  expect(jobs(queue)).toEqual(["a 1+b 1", "a 1+b 1", "b 2", "c 1"]);
 });
