@@ -146,7 +146,10 @@ async function expectOneEndEach(world: World, ids: readonly string[], mayRepeat:
   expect([wrong.length, wrong.slice(0, 5)]).toEqual([0, []]);
   expect(ids).toHaveLength(hops.taken.size + wanted.filter(({ isReported }) => isReported).length);
   if (!mayRepeat) expect(repeated).toEqual([]);
-  expect(new Set([...reports.values()].flatMap((of) => [...of]))).toEqual(drop);
+  const tracked = [...reports.values()].flatMap((of) => [...of]);
+  expect(tracked.filter((id) => !drop.has(id))).toEqual([]);
+  // A report that a kill cut off from its line in the log is made again: then there is one more of them (docs/faults.md).
+  if (!mayRepeat) expect(drop.size).toBe(new Set(tracked).size);
 }
 
 test("with a tenth of the destinations dead and a tenth slow, the healthy ones have nine tenths of their rate", async () => {
