@@ -1,16 +1,13 @@
 // `onarrival queue …`: what waits in the running service, and what to do with it.
 import { Command } from "commander";
-import { callControl } from "../admin/control-client.ts";
 import type { ShownEntry } from "../admin/queue-methods.ts";
-import { findConfigFile, loadConfig } from "../config/load.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { formatTable, formatTime, printable, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { callService, type ServicePlace, withPlace } from "./running-service.ts";
 import { STEERING, printSteered, printSummary } from "./queue-steering.ts";
 
-interface Options {
-  readonly config?: string;
-  readonly mailroot?: string;
+interface Options extends ServicePlace {
   readonly server?: string;
   readonly json?: boolean;
   readonly all?: boolean;
@@ -27,19 +24,19 @@ const VERBS = [
 export const queueCommand: CommandFactory = (output) => {
   const queue = new Command("queue").description("the queues of the running service");
   queue.addCommand(
-    withPlace(new Command("list"))
+    withOptions(new Command("list"))
       .description("list the messages in the queues")
       .option("--limit <n>", "so many messages at most", "1000")
       .action((options: Options) => list(output, options)),
   );
   queue.addCommand(
-    withPlace(new Command("show"))
+    withOptions(new Command("show"))
       .description("show one message with its recipients")
       .argument("<id>", "id of the message")
       .action((id: string, options: Options) => show(output, id, options)),
   );
   queue.addCommand(
-    withPlace(new Command("summary"))
+    withOptions(new Command("summary"))
       .description("list the queues with the numbers of their messages")
       .action(async (options: Options) =>
         printSummary(output, options.json, await call(options, "queue.summary")),
@@ -47,7 +44,7 @@ export const queueCommand: CommandFactory = (output) => {
   );
   for (const [verb, description] of STEERING) {
     queue.addCommand(
-      withPlace(new Command(verb))
+      withOptions(new Command(verb))
         .description(description)
         .argument("<queue>", "as `summary` names it: a next hop, or local")
         .action(async (name: string, options: Options) =>
@@ -63,7 +60,7 @@ export const queueCommand: CommandFactory = (output) => {
   }
   for (const [verb, description] of VERBS) {
     queue.addCommand(
-      withPlace(new Command(verb))
+      withOptions(new Command(verb))
         .description(description)
         .argument("[ids...]", "ids of messages")
         .option("--all", "all messages of the queues")
@@ -73,10 +70,8 @@ export const queueCommand: CommandFactory = (output) => {
   return queue;
 };
 
-function withPlace(command: Command): Command {
-  return command
-    .option("-c, --config <file>", "configuration file, which names the mailroot")
-    .option("--mailroot <dir>", "mailroot of the running service")
+function withOptions(command: Command): Command {
+  return withPlace(command)
     .option("--server <name>", "only the queues of this virtual server")
     .option("--json", "answer as JSON");
 }
@@ -86,11 +81,8 @@ async function call(
   method: string,
   params: Readonly<Record<string, unknown>> = {},
 ): Promise<unknown> {
-  const config =
-    options.mailroot === undefined ? await loadConfig(findConfigFile(options.config)) : undefined;
   const { server } = options;
-  const narrowed = server === undefined ? params : { ...params, server };
-  return callControl(options.mailroot ?? config?.mailroot ?? ".", method, narrowed);
+  return callService(options, method, server === undefined ? params : { ...params, server });
 }
 
 async function list(output: Output, options: Options): Promise<void> {

@@ -1,13 +1,13 @@
 // `onarrival scripts diff NAME`: what a shadow script would have done, compared with the live one on the same messages.
 import path from "node:path";
 import { Command } from "commander";
-import { findConfigFile, loadConfig } from "../config/load.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { EFFECTS_FOLDER } from "../observe/effect-log.ts";
 import { leftOutShadows, shadowLines } from "../observe/effect-search.ts";
 import { type ShadowSummary, type SideSummary, addShadow, emptySummary } from "./shadow-summary.ts";
 import { formatTable, printResult, printable, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { mailrootOf } from "./running-service.ts";
 
 interface Options {
   readonly config?: string;
@@ -27,8 +27,7 @@ export const scriptsDiffCommand: CommandFactory = (output) =>
     .action((name: string, options: Options) => diff(output, name, options));
 
 async function diff(output: Output, name: string, options: Options): Promise<void> {
-  const mailroot = options.mailroot ?? (await loadConfig(findConfigFile(options.config))).mailroot;
-  const folder = path.join(mailroot, EFFECTS_FOLDER);
+  const folder = path.join(await mailrootOf(options), EFFECTS_FOLDER);
   const summaries = new Map<string, ShadowSummary>();
   for await (const line of shadowLines(folder)) {
     const { shadow, live } = line;

@@ -1,6 +1,5 @@
 // `onarrival scripts …`: the scripts of the running service, their versions and their logs, and switching them.
 import { Command } from "commander";
-import { callControl } from "../admin/control-client.ts";
 import { scriptsOnDisk, type ShownDetails, type ShownScript } from "../composition/script-overview.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
@@ -8,12 +7,11 @@ import { OnArrivalError } from "../core/errors.ts";
 import type { ScriptLogEntry } from "../sandbox/versions/script-activity.ts";
 import { printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { callService, type ServicePlace, withPlace } from "./running-service.ts";
 import { scriptsDiffCommand } from "./scripts-diff.ts";
 import { describeScript, formatLogEntry, scriptTable } from "./scripts-text.ts";
 
-interface Options {
-  readonly config?: string;
-  readonly mailroot?: string;
+interface Options extends ServicePlace {
   readonly json?: boolean;
   readonly follow?: boolean;
 }
@@ -28,7 +26,7 @@ const VERBS = [
 export const scriptsCommand: CommandFactory = (output) => {
   const scripts = new Command("scripts").description("the scripts, their versions and what they did");
   scripts.addCommand(
-    withPlace(new Command("list"))
+    withOptions(new Command("list"))
       .description("list the scripts with their live versions and bindings")
       .action((options: Options) => list(output, options)),
   );
@@ -62,27 +60,14 @@ export const scriptsCommand: CommandFactory = (output) => {
   return scripts;
 };
 
-function withPlace(command: Command): Command {
-  return command
-    .option("-c, --config <file>", "configuration file, which names the mailroot")
-    .option("--mailroot <dir>", "mailroot of the running service")
-    .option("--json", "answer as JSON");
-}
+const withOptions = (command: Command): Command => withPlace(command).option("--json", "answer as JSON");
 
-const named = (command: Command): Command => withPlace(command).argument("<name>", "file name of the script");
+const named = (command: Command): Command =>
+  withOptions(command).argument("<name>", "file name of the script");
 
 async function configOf(options: Options): Promise<Config> {
   const config = await loadConfig(findConfigFile(options.config));
   return options.mailroot === undefined ? config : { ...config, mailroot: options.mailroot };
-}
-
-async function call(
-  options: Options,
-  method: string,
-  params: Readonly<Record<string, unknown>> = {},
-): Promise<unknown> {
-  const mailroot = options.mailroot ?? (await configOf(options)).mailroot;
-  return callControl(mailroot, method, params);
 }
 
 /** What the service answers or, without one, what its folders say. */
@@ -102,7 +87,7 @@ async function orFromDisk<T>(
 async function list(output: Output, options: Options): Promise<void> {
   const scripts = await orFromDisk<readonly ShownScript[]>(
     options,
-    async () => listOf(await call(options, "scripts.list"), isShown),
+    async () => listOf(await callService(options, "scripts.list"), isShown),
     scriptsOnDisk,
   );
   const note = scripts.some(({ running }) => !running)
@@ -115,7 +100,8 @@ async function list(output: Output, options: Options): Promise<void> {
 async function show(output: Output, name: string, options: Options): Promise<void> {
   const script = await orFromDisk<ShownDetails>(
     options,
-    async () => listOf([await call(options, "scripts.show", { name })], isDetailed)[0] ?? missing(name),
+    async () =>
+      listOf([await callService(options, "scripts.show", { name })], isDetailed)[0] ?? missing(name),
     async (config) => (await scriptsOnDisk(config)).find((one) => one.name === name) ?? missing(name),
   );
   printResult(output, options.json, script, describeScript(script).join("\n"));
@@ -127,7 +113,7 @@ function missing(name: string): never {
 
 async function log(output: Output, name: string, options: Options): Promise<void> {
   const ask = async (after: number): Promise<readonly ScriptLogEntry[]> =>
-    listOf(await call(options, "scripts.log", { name, after }), isLogEntry);
+    listOf(await callService(options, "scripts.log", { name, after }), isLogEntry);
   let entries = await ask(0);
   if (options.follow !== true) {
     printResult(output, options.json, entries, entries.map(formatLogEntry).join("\n"));
@@ -150,7 +136,7 @@ async function rollback(
   version: string | undefined,
   options: Options,
 ): Promise<void> {
-  const answer = await call(options, "scripts.rollback", {
+  const answer = await callService(options, "scripts.rollback", {
     name,
     ...(version === undefined ? {} : { version }),
   });
@@ -169,7 +155,12 @@ async function change(
   name: string,
   options: Options,
 ): Promise<void> {
-  printResult(output, options.json, await call(options, `scripts.${verb}`, { name }), `${name}: ${verb}d`);
+  printResult(
+    output,
+    options.json,
+    await callService(options, `scripts.${verb}`, { name }),
+    `${name}: ${verb}d`,
+  );
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -1,15 +1,12 @@
 // `onarrival server …`: the virtual servers of the running service, one by one.
 import { Command } from "commander";
-import { callControl } from "../admin/control-client.ts";
 import type { ServerStatus } from "../composition/service-status.ts";
-import { findConfigFile, loadConfig } from "../config/load.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { formatTable, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { callService, type ServicePlace, withPlace } from "./running-service.ts";
 
-interface Options {
-  readonly config?: string;
-  readonly mailroot?: string;
+interface Options extends ServicePlace {
   readonly json?: boolean;
 }
 
@@ -26,39 +23,26 @@ const TIMEOUT_MS = 60_000;
 export const serverCommand: CommandFactory = (output) => {
   const server = new Command("server").description("the virtual servers of the running service");
   server.addCommand(
-    withPlace(new Command("list"))
+    withOptions(new Command("list"))
       .description("list the virtual servers and what they do")
-      .action(async (options: Options) => print(output, options, await call(options, "server.list"))),
+      .action(async (options: Options) =>
+        print(output, options, await callService(options, "server.list", {}, TIMEOUT_MS)),
+      ),
   );
   for (const [verb, description] of VERBS) {
     server.addCommand(
-      withPlace(new Command(verb))
+      withOptions(new Command(verb))
         .description(description)
         .argument("<name>", "name of the virtual server")
         .action(async (name: string, options: Options) =>
-          print(output, options, await call(options, `server.${verb}`, { name })),
+          print(output, options, await callService(options, `server.${verb}`, { name }, TIMEOUT_MS)),
         ),
     );
   }
   return server;
 };
 
-function withPlace(command: Command): Command {
-  return command
-    .option("-c, --config <file>", "configuration file, which names the mailroot")
-    .option("--mailroot <dir>", "mailroot of the running service")
-    .option("--json", "answer as JSON");
-}
-
-async function call(
-  options: Options,
-  method: string,
-  params: Readonly<Record<string, unknown>> = {},
-): Promise<unknown> {
-  const config =
-    options.mailroot === undefined ? await loadConfig(findConfigFile(options.config)) : undefined;
-  return callControl(options.mailroot ?? config?.mailroot ?? ".", method, params, TIMEOUT_MS);
-}
+const withOptions = (command: Command): Command => withPlace(command).option("--json", "answer as JSON");
 
 function print(output: Output, options: Options, answer: unknown): void {
   if (!Array.isArray(answer) || !answer.every(isServer))

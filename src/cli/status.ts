@@ -1,33 +1,26 @@
 // `onarrival status`: whether the running service does its work, and how full its queues are.
 import { Command } from "commander";
-import { callControl } from "../admin/control-client.ts";
 import type { ServerStatus, ServiceStatus } from "../composition/service-status.ts";
-import { findConfigFile, loadConfig } from "../config/load.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import type { QueueDepths } from "../transport/queue-view.ts";
 import { CommandFailed, type Output, printResult, printable } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { callService, type ServicePlace, withPlace } from "./running-service.ts";
 
-interface Options {
-  readonly config?: string;
-  readonly mailroot?: string;
+interface Options extends ServicePlace {
   readonly json?: boolean;
 }
 
 export const statusCommand: CommandFactory = (output) =>
-  new Command("status")
+  withPlace(new Command("status"))
     .description(
       "whether the running service is healthy, and how full its queues are; exit code 1 when it is not",
     )
-    .option("-c, --config <file>", "configuration file, which names the mailroot")
-    .option("--mailroot <dir>", "mailroot of the running service")
     .option("--json", "answer as JSON")
     .action((options: Options) => show(output, options));
 
 async function show(output: Output, options: Options): Promise<void> {
-  const config =
-    options.mailroot === undefined ? await loadConfig(findConfigFile(options.config)) : undefined;
-  const answer = await callControl(options.mailroot ?? config?.mailroot ?? ".", "status");
+  const answer = await callService(options, "status");
   if (!isStatus(answer)) throw new OnArrivalError("INTERNAL", "the service answered no status");
   printResult(output, options.json, answer, describe(answer));
   if (!answer.health.healthy) throw new CommandFailed();

@@ -1,6 +1,15 @@
 // Settings of the way out: where mail goes, in which form, and how each next hop is spoken to (RFC 5321 §5, RFC 3207).
 import { z } from "zod";
-import { parseFingerprint, parseNextHop, size, count, domainName, hostAddress, live } from "./values.ts";
+import {
+  parseFingerprint,
+  parseNextHop,
+  size,
+  count,
+  domainName,
+  hostAddress,
+  live,
+  trustedAuthorities,
+} from "./values.ts";
 
 const MIB = 1024 * 1024;
 const CHUNKING = ["never", "when-needed", "always"] as const;
@@ -82,20 +91,7 @@ const destination = z
       .meta(
         live('SHA-256 of certificates or of their public keys, as "sha256:" and hex or base64; for pinned.'),
       ),
-    authorities: z
-      .string()
-      .min(1)
-      .optional()
-      .meta(live("PEM of the authorities to trust. Prefer authoritiesFile.")),
-    authoritiesFile: z
-      .string()
-      .min(1)
-      .optional()
-      .meta(
-        live("PEM file of the authorities to trust, relative to this file.", {
-          defaultText: "those of Node.js",
-        }),
-      ),
+    ...trustedAuthorities,
     maxConnections: count(1)
       .optional()
       .meta(live("Connections at a time.", { unit: "connections", defaultText: "as outbound says" })),

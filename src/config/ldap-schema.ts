@@ -1,6 +1,6 @@
 // Settings of the LDAP directory of the categorizer: servers, trust, what is searched and what its attributes mean (RFC 4511).
 import { z } from "zod";
-import { count, live, milliseconds, size } from "./values.ts";
+import { count, live, milliseconds, size, trustedAuthorities } from "./values.ts";
 
 const MIB = 1024 * 1024;
 
@@ -79,20 +79,7 @@ const tls = z.strictObject({
     .enum(["required", "never"])
     .default("required")
     .meta(live("On ldap://: StartTLS before anything else (RFC 4511 §4.14), or everything in clear.")),
-  authorities: z
-    .string()
-    .min(1)
-    .optional()
-    .meta(live("PEM of the authorities to trust. Prefer authoritiesFile.")),
-  authoritiesFile: z
-    .string()
-    .min(1)
-    .optional()
-    .meta(
-      live("PEM file of the authorities to trust, relative to this file.", {
-        defaultText: "those of Node.js",
-      }),
-    ),
+  ...trustedAuthorities,
   name: z
     .string()
     .min(1)

@@ -187,3 +187,21 @@ export const guid = () =>
     .string()
     .regex(GUID, 'must be a GUID, as "{1B3C0666-E470-11D1-AA67-00C04FA345F6}"')
     .transform((text) => normalizeGuid(text) ?? text);
+
+/** Keys of a section that says whose certificates count; named-files.ts reads the file. */
+export const trustedAuthorities = {
+  authorities: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(live("PEM of the authorities to trust. Prefer authoritiesFile.")),
+  authoritiesFile: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(
+      live("PEM file of the authorities to trust, relative to this file.", {
+        defaultText: "those of Node.js",
+      }),
+    ),
+};

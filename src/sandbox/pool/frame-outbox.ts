@@ -40,8 +40,8 @@ export class FrameOutbox {
     if (head.type === "job") {
       this.#jobs += 1;
       this.#cancelGather ??= this.#clock.after(GATHER_MS, () => this.#flush());
-    }
-    if ((head.type !== "job" && head.type !== "call") || this.#jobs === GATHER_JOBS) this.#leaveSoon();
+      if (this.#jobs === GATHER_JOBS) this.#leaveSoon();
+    } else if (head.type !== "call") this.#leaveSoon();
     for (const part of encodeFrame(head, bytes)) {
       this.#out.push(part);
       this.#outBytes += part.length;
