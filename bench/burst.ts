@@ -124,37 +124,56 @@ export interface Measured {
   readonly complete: boolean;
 }
 
-export interface MeasureOptions extends Omit<BurstOptions, "count" | "limitMs"> {
+export interface RunOptions extends Omit<BurstOptions, "count" | "limitMs"> {
   readonly seconds: number;
-  readonly runs: number;
 }
 
 const WARM_UP = 400;
 const MAX_COUNT = 100_000;
+const REST_MS = 200;
 
-/** Warms up until a run takes long enough to tell the rate, then measures `runs` runs of about `seconds` each. */
-export async function measure(subject: Subject, options: MeasureOptions): Promise<Measured> {
-  const limitMs = Math.max(30_000, options.seconds * 10_000);
-  let count = WARM_UP;
-  let warm = await burst(subject, { ...options, count, limitMs });
-  for (let i = 0; i < 2 && warm.seconds < 1; i += 1) {
-    count = Math.min(MAX_COUNT, Math.ceil(warm.rate * 1.2));
-    warm = await burst(subject, { ...options, count, limitMs });
+/** A subject and how many messages it takes in about `seconds`. */
+export class Measurement {
+  readonly #subject: Subject;
+  readonly #options: BurstOptions;
+  readonly #runs: Burst[] = [];
+
+  private constructor(subject: Subject, options: BurstOptions) {
+    this.#subject = subject;
+    this.#options = options;
   }
-  count = Math.max(200, Math.min(MAX_COUNT, Math.round((warm.rate * options.seconds) / 20) * 20));
-  const runs: Burst[] = [];
-  for (let i = 0; i < options.runs; i += 1) {
-    await sleep(200);
-    runs.push(await burst(subject, { ...options, count, limitMs }));
+
+  /** Warms up until a run takes long enough to tell the rate. */
+  static async warmUp(subject: Subject, options: RunOptions): Promise<Measurement> {
+    const limitMs = Math.max(30_000, options.seconds * 10_000);
+    let count = WARM_UP;
+    let warm = await burst(subject, { ...options, count, limitMs });
+    for (let i = 0; i < 2 && warm.seconds < 1; i += 1) {
+      count = Math.min(MAX_COUNT, Math.ceil(warm.rate * 1.2));
+      warm = await burst(subject, { ...options, count, limitMs });
+    }
+    count = Math.max(200, Math.min(MAX_COUNT, Math.round((warm.rate * options.seconds) / 20) * 20));
+    return new Measurement(subject, { ...options, count, limitMs });
   }
-  const over = (pick: (run: Burst) => number): number => median(runs.map(pick));
-  return {
-    runs,
-    rate: over((run) => run.rate),
-    acceptRate: over((run) => run.acceptRate),
-    cpuPerThousand: over((run) => run.cpuPerThousand),
-    peakRssMb: Math.max(...runs.map((run) => run.peakRssMb)),
-    otherCpus: over((run) => run.otherCpus),
-    complete: runs.every((run) => run.complete),
-  };
+
+  async run(): Promise<Burst> {
+    await sleep(REST_MS);
+    const run = await burst(this.#subject, this.#options);
+    this.#runs.push(run);
+    return run;
+  }
+
+  get measured(): Measured {
+    const runs = this.#runs;
+    const over = (pick: (run: Burst) => number): number => median(runs.map(pick));
+    return {
+      runs,
+      rate: over((run) => run.rate),
+      acceptRate: over((run) => run.acceptRate),
+      cpuPerThousand: over((run) => run.cpuPerThousand),
+      peakRssMb: Math.max(...runs.map((run) => run.peakRssMb)),
+      otherCpus: over((run) => run.otherCpus),
+      complete: runs.every((run) => run.complete),
+    };
+  }
 }

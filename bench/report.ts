@@ -1,7 +1,7 @@
 // The table on the screen and bench/RESULTS.md.
 import { readFileSync, writeFileSync } from "node:fs";
 import { arch, cpus, release, totalmem, type } from "node:os";
-import type { Measured } from "./burst.ts";
+import { median, type Measured } from "./burst.ts";
 import type { MessageSize } from "./messages.ts";
 import type { ReloadLatency } from "./reload-latency.ts";
 import type { Scenario } from "./scenarios.ts";
@@ -42,6 +42,12 @@ interface Ratio {
   readonly wanted: number | undefined;
 }
 
+/** Of the rounds: two runs that follow each other met the same machine. */
+function ratioOf(row: Row, other: Row): number {
+  const rates = other.measured.runs.map((run) => run.rate);
+  return median(row.measured.runs.map((run, round) => run.rate / (rates[round] ?? Number.NaN)));
+}
+
 function ratios(rows: readonly Row[]): Ratio[] {
   const found: Ratio[] = [];
   for (const row of rows) {
@@ -52,7 +58,7 @@ function ratios(rows: readonly Row[]): Ratio[] {
       // The wanted ratios are those of the 4 KB message.
       found.push({
         text,
-        value: row.measured.rate / other.measured.rate,
+        value: ratioOf(row, other),
         wanted: row.size === "4k" ? atLeast : undefined,
       });
     }
@@ -116,7 +122,7 @@ export function writeResults(path: string, results: Results): void {
     "for its reply unless the scenario says pipelining. Rates are end to end: from the first connection until the sink has",
     "counted the last message; `accepted/s` is what the client saw. CPU seconds are those of the service's whole process",
     "tree, from /proc. Where the last column is above 0.2, other programs were busy and the absolute figures are too low;",
-    "the ratios of one run still hold roughly.",
+    "the ratios still hold: all scenarios run in turns, and a ratio is the median of those of the rounds.",
     "",
     ...tableOf(results.rows),
     "",

@@ -1,7 +1,7 @@
-// `npm run bench -- [--only REGEX] [--sizes 4k,50k] [--secs 3] [--runs 3] [--conn] [--sessions 20] [--pipelining]`.
+// `npm run bench -- [--only REGEX] [--sizes 4k,50k] [--secs 1] [--runs 7] [--conn] [--sessions 20] [--pipelining]`.
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { measure } from "./burst.ts";
+import { Measurement } from "./burst.ts";
 import { MESSAGE_SIZES, type MessageSize } from "./messages.ts";
 import { postfixMissing } from "./postfix.ts";
 import { measureReload } from "./reload-latency.ts";
@@ -28,8 +28,8 @@ function readChoices(): Choices {
     options: {
       only: { type: "string", default: "." },
       sizes: { type: "string", default: "4k,50k" },
-      secs: { type: "string", default: "3" },
-      runs: { type: "string", default: "3" },
+      secs: { type: "string", default: "1" },
+      runs: { type: "string", default: "7" },
       sessions: { type: "string", default: "20" },
       conn: { type: "boolean", default: false },
       pipelining: { type: "boolean", default: false },
@@ -49,28 +49,47 @@ function readChoices(): Choices {
   };
 }
 
-async function measureScenario(
-  scenario: Scenario,
+interface Entrant {
+  readonly scenario: Scenario;
+  readonly measurement: Measurement;
+}
+
+/**
+ * All scenarios in turns, round after round: how fast the machine is changes from minute to minute, and a ratio must not be one of a
+ * slow minute to a fast one.
+ */
+async function measureInTurns(
+  scenarios: readonly Scenario[],
   size: MessageSize,
   choices: Choices,
   running: Set<Subject>,
-): Promise<Row> {
-  const subject = await scenario.start();
-  running.add(subject);
-  try {
-    const measured = await measure(subject, {
-      size,
-      sessions: choices.sessions,
-      persistent: !choices.conn && scenario.oneMessagePerConnection !== true,
-      pipelining: choices.pipelining || scenario.pipelining === true,
-      seconds: choices.seconds,
-      runs: choices.runs,
+  say: Say,
+): Promise<Row[]> {
+  let entrants: Entrant[] = [];
+  for (const scenario of scenarios) {
+    const measurement = await attempt(`${scenario.name}/${size}`, say, async () => {
+      const subject = await scenario.start();
+      running.add(subject);
+      return Measurement.warmUp(subject, {
+        size,
+        sessions: choices.sessions,
+        persistent: !choices.conn && scenario.oneMessagePerConnection !== true,
+        pipelining: choices.pipelining || scenario.pipelining === true,
+        seconds: choices.seconds,
+      });
     });
-    return { scenario, size, measured };
-  } finally {
-    await subject.stop();
-    running.delete(subject);
+    if (measurement !== undefined) entrants.push({ scenario, measurement });
   }
+  for (let round = 1; round <= choices.runs; round += 1) {
+    console.log(`${size}: round ${round} of ${choices.runs}`);
+    for (const entrant of entrants) {
+      const done = await attempt(`${entrant.scenario.name}/${size}`, say, () => entrant.measurement.run());
+      if (done === undefined) entrants = entrants.filter((other) => other !== entrant);
+    }
+  }
+  for (const subject of running) await subject.stop();
+  running.clear();
+  return entrants.map(({ scenario, measurement }) => ({ scenario, size, measured: measurement.measured }));
 }
 
 /** Ends what we started when the run is interrupted. */
@@ -112,15 +131,11 @@ async function main(): Promise<void> {
     notes.push(note);
     console.log(note);
   };
-  for (const scenario of chooseScenarios(choices.only, say)) {
-    for (const size of choices.sizes) {
-      const row = await attempt(`${scenario.name}/${size}`, say, () =>
-        measureScenario(scenario, size, choices, running),
-      );
-      if (row === undefined) continue;
-      rows.push(row);
-      console.log(rowLine(row));
-    }
+  const scenarios = chooseScenarios(choices.only, say);
+  for (const size of choices.sizes) {
+    const measured = await measureInTurns(scenarios, size, choices, running, say);
+    for (const row of measured) console.log(rowLine(row));
+    rows.push(...measured);
   }
   const reload = choices.only.test("reload")
     ? await attempt("reload", say, () => measureReload(RELOAD_SAVES))

@@ -31,6 +31,7 @@ function idleScripts(): Record<string, string> {
 
 const header = { "header.js": HEADER_SCRIPT };
 
+/** In turns, so that those that are compared follow each other closely. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: "ceiling", what: "load generator straight into the sink", start: sinkAlone },
   {
@@ -69,10 +70,10 @@ export const SCENARIOS: readonly Scenario[] = [
     comparedWith: [{ name: "postfix-store", atLeast: 6 }],
   },
   {
-    name: "relay",
-    what: "accept, store durably, relay on",
-    start: () => startService(),
-    comparedWith: [{ name: "postfix-relay", atLeast: 6 }],
+    name: "postfix-store",
+    what: "Postfix: durable queue, then discarded",
+    start: () => startPostfix({ relay: false }),
+    needsPostfix: true,
   },
   {
     name: "relay-conn",
@@ -80,6 +81,25 @@ export const SCENARIOS: readonly Scenario[] = [
     start: () => startService(),
     oneMessagePerConnection: true,
     comparedWith: [{ name: "postfix-relay-conn", atLeast: 4 }],
+  },
+  {
+    name: "postfix-relay-conn",
+    what: "Postfix: the same, one connection per message",
+    start: () => startPostfix(),
+    needsPostfix: true,
+    oneMessagePerConnection: true,
+  },
+  {
+    name: "postfix-relay",
+    what: "Postfix: queue and relay",
+    start: () => startPostfix(),
+    needsPostfix: true,
+  },
+  {
+    name: "relay",
+    what: "accept, store durably, relay on",
+    start: () => startService(),
+    comparedWith: [{ name: "postfix-relay", atLeast: 6 }],
   },
   {
     name: "relay-header",
@@ -91,10 +111,10 @@ export const SCENARIOS: readonly Scenario[] = [
     ],
   },
   {
-    name: "relay-bodies",
-    what: "relay with a script that rewrites both bodies",
-    start: () => startService({ scripts: { "bodies.js": BOTH_BODIES_SCRIPT } }),
-    comparedWith: [{ name: "relay", atLeast: 0.7 }],
+    name: "postfix-header",
+    what: "Postfix: relay with header_checks",
+    start: () => startPostfix({ headerChecks: true }),
+    needsPostfix: true,
   },
   {
     name: "relay-header-1000-idle",
@@ -103,28 +123,9 @@ export const SCENARIOS: readonly Scenario[] = [
     comparedWith: [{ name: "relay-header", atLeast: 0.95 }],
   },
   {
-    name: "postfix-relay",
-    what: "Postfix: queue and relay",
-    start: () => startPostfix(),
-    needsPostfix: true,
-  },
-  {
-    name: "postfix-relay-conn",
-    what: "Postfix: the same, one connection per message",
-    start: () => startPostfix(),
-    needsPostfix: true,
-    oneMessagePerConnection: true,
-  },
-  {
-    name: "postfix-header",
-    what: "Postfix: relay with header_checks",
-    start: () => startPostfix({ headerChecks: true }),
-    needsPostfix: true,
-  },
-  {
-    name: "postfix-store",
-    what: "Postfix: durable queue, then discarded",
-    start: () => startPostfix({ relay: false }),
-    needsPostfix: true,
+    name: "relay-bodies",
+    what: "relay with a script that rewrites both bodies",
+    start: () => startService({ scripts: { "bodies.js": BOTH_BODIES_SCRIPT } }),
+    comparedWith: [{ name: "relay", atLeast: 0.7 }],
   },
 ];
