@@ -16,7 +16,7 @@ import {
   keyText,
   keptBytes,
   privateKey,
-  propertyNotFound,
+  requireFound,
   requirePrivateValue,
   requireWithin,
   requireWritable,
@@ -44,10 +44,7 @@ export class MessageProperties extends Map<string, PropertyValue> {
   override get(key: string): PropertyValue | undefined;
   override get(key: number): PropertyValue;
   override get(key: number | string): AnyPropertyValue | undefined {
-    const value = this.#read(key);
-    if (value === undefined && (typeof key === "number" || messagePropertyTable.find(key) !== undefined))
-      throw propertyNotFound(key);
-    return value;
+    return requireFound(messagePropertyTable, key, this.#read(key));
   }
 
   /** As get; undefined when it is not there. */

@@ -6,6 +6,7 @@ import {
   FIRST_PRIVATE_ID,
   type KnownProperty,
   LAST_PRIVATE_ID,
+  type PropertyTable,
   type PropertyType,
   type PropertyValue,
 } from "./properties.ts";
@@ -26,8 +27,16 @@ const GUID = /^\{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}$/i;
 export const keyText = (key: number | string): string =>
   typeof key === "number" ? `0x${key.toString(16)}` : key;
 
-export const propertyNotFound = (key: number | string): OnArrivalError =>
-  new OnArrivalError("MAILMSG_E_PROPNOTFOUND", `there is no property ${keyText(key)}`);
+/** A property of the original, and any number, that is not there is a fault; a private name is just absent. */
+export function requireFound(
+  table: PropertyTable<string>,
+  key: number | string,
+  value: AnyPropertyValue | undefined,
+): AnyPropertyValue | undefined {
+  if (value === undefined && (typeof key === "number" || table.find(key) !== undefined))
+    throw new OnArrivalError("MAILMSG_E_PROPNOTFOUND", `there is no property ${keyText(key)}`);
+  return value;
+}
 
 export const propertyInvalid = (key: number | string, why: string): OnArrivalError =>
   new OnArrivalError("MAILMSG_PROPERTY_INVALID", `property ${keyText(key)} ${why}`);

@@ -18,7 +18,7 @@ import {
   keyText,
   privateKey,
   propertyInvalid,
-  propertyNotFound,
+  requireFound,
   requirePrivateValue,
   requireWithin,
   requireWritable,
@@ -116,10 +116,7 @@ export class RecipientProperties {
   get(key: string): PropertyValue | undefined;
   get(key: number): PropertyValue;
   get(key: number | string): AnyPropertyValue | undefined {
-    const value = this.#read(key);
-    if (value === undefined && (typeof key === "number" || recipientPropertyTable.find(key) !== undefined))
-      throw propertyNotFound(key);
-    return value;
+    return requireFound(recipientPropertyTable, key, this.#read(key));
   }
 
   /** As get; undefined when it is not there. */
