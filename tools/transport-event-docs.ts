@@ -102,7 +102,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
   StoreDriver: {
     source: "src/events/store-contexts.ts",
     contexts: ["StoreNotice", "LocalDeliveryContext", "StoredMessage"],
-    when: "`kind` says which. The storage itself cannot be replaced: that a message survives any crash depends on it. There is no event for reads.",
+    when: "`kind` says which. The storage itself cannot be replaced: that a message survives any crash depends on it.",
     follows: {
       "another kind than `localDelivery`, `onError: hold`": "nobody waits: the sink is passed over",
     },

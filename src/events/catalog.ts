@@ -79,7 +79,7 @@ export const EVENTS = {
   StoreDriver: {
     ...system<StoreSubject>(
       2,
-      "when a message is written, enumerated at start, about to be written to Drop, deleted",
+      "when a message is written, enumerated at start, read back from disk, about to be written to Drop, deleted",
       "watch the store; take over local delivery, or refuse it, recipient by recipient",
     ),
     onFault: "binding",

@@ -198,29 +198,34 @@ const reportMade = passedOverEvent(
   "the report and the end of its message wait, at most `outbound.sinkTimeoutMs`",
 );
 
+const storeNotice = (kind: string): Expectation => ({
+  kind,
+  reads: ["msg"],
+  changes: [],
+  rows: [
+    ...passed(CALLED_NEXT).map((row) => ({ ...row, change: undefined })),
+    { ...skips(NONE_FURTHER), change: undefined },
+    {
+      does: "promise",
+      next: true,
+      waits: true,
+      ending: "goes on",
+      text: "the next sink waits for it; the message does not",
+    },
+    ...SYSTEM_FAULTS.map((does): Row => ({
+      does,
+      next: true,
+      ending: "goes on",
+      text: "the sink is passed over",
+    })),
+  ],
+});
+
 export const EXPECTATIONS: Readonly<Record<EventName, readonly Expectation[]>> = {
   OnInboundCommand: [inbound],
   StoreDriver: [
-    {
-      ...passedOverEvent("written", ["msg"], [], ""),
-      rows: [
-        ...passed(CALLED_NEXT).map((row) => ({ ...row, change: undefined })),
-        { ...skips(NONE_FURTHER), change: undefined },
-        {
-          does: "promise",
-          next: true,
-          waits: true,
-          ending: "goes on",
-          text: "the next sink waits for it; the message does not",
-        },
-        ...SYSTEM_FAULTS.map((does): Row => ({
-          does,
-          next: true,
-          ending: "goes on",
-          text: "the sink is passed over",
-        })),
-      ],
-    },
+    storeNotice("written"),
+    storeNotice("read"),
     waitingEvent({
       kind: "localDelivery",
       reads: ["msg"],

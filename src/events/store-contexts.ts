@@ -12,9 +12,12 @@ export interface StoredMessage {
   readonly size: number;
 }
 
-/** `written`: it is durable. `enumerated`: at the start, an earlier run left it unfinished. `deleted`: it came to its end. */
+/**
+ * `written`: it is durable. `enumerated`: at the start, an earlier run left it unfinished. `read`: memory did not have its content,
+ * and a delivery, the sinks of an event or a report got it from disk. `deleted`: it came to its end.
+ */
 export interface StoreNotice {
-  readonly kind: "written" | "enumerated" | "deleted";
+  readonly kind: "written" | "enumerated" | "read" | "deleted";
   readonly msg: StoredMessage;
 }
 

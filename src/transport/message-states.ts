@@ -5,38 +5,50 @@ import type { Content } from "../message/content.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import { type QueuedMessage, formatState } from "./queued-message.ts";
 import type { ResidentContents } from "./resident-contents.ts";
+import type { StoreSinks } from "./store-sinks.ts";
 
-type StateStore = Pick<StoreDriver, "saveState" | "loadContent" | "remove">;
+export interface MessageStatesParts {
+  readonly store: Pick<StoreDriver, "saveState" | "loadContent" | "remove">;
+  readonly resident: ResidentContents;
+  /** Absent: no sinks of StoreDriver. */
+  readonly storeSinks?: Pick<StoreSinks, "isEmpty" | "tell"> | undefined;
+  /** What the store is told has to be in the record of steps before: a crash in between must not leave an end unrecorded. */
+  readonly whenKept?: ((go: () => void) => void) | undefined;
+  /** The store has the message as it is now. */
+  readonly saved?: ((message: QueuedMessage) => void) | undefined;
+  readonly log: Logger;
+}
 
 export class MessageStates {
-  readonly #store: StateStore;
+  readonly #store: MessageStatesParts["store"];
   readonly #resident: ResidentContents;
+  readonly #storeSinks: MessageStatesParts["storeSinks"];
   readonly #log: Logger;
-  /** What the store is told has to be in the record of steps before: a crash in between must not leave an end unrecorded. */
   readonly #whenKept: (go: () => void) => void;
-  /** The store has the message as it is now. */
   readonly #saved: (message: QueuedMessage) => void;
   /** Changed again while their edits are on the way to the store. */
   readonly #changedMeanwhile = new Set<QueuedMessage>();
   /** Edits on the way to the store. */
   readonly #savings = new Map<QueuedMessage, Promise<void>>();
 
-  constructor(
-    store: StateStore,
-    resident: ResidentContents,
-    log: Logger,
-    whenKept: (go: () => void) => void = (go) => go(),
-    saved: (message: QueuedMessage) => void = () => undefined,
-  ) {
+  constructor({ store, resident, storeSinks, whenKept, saved, log }: MessageStatesParts) {
     this.#store = store;
     this.#resident = resident;
+    this.#storeSinks = storeSinks;
     this.#log = log;
-    this.#whenKept = whenKept;
-    this.#saved = saved;
+    this.#whenKept = whenKept ?? ((go) => go());
+    this.#saved = saved ?? (() => undefined);
   }
 
   load(message: QueuedMessage): Content | Promise<Content> {
-    return message.content ?? this.#store.loadContent(message.id);
+    if (message.content !== undefined) return message.content;
+    const reading = this.#store.loadContent(message.id);
+    const sinks = this.#storeSinks;
+    if (sinks === undefined || sinks.isEmpty) return reading;
+    return reading.then((content) => {
+      sinks.tell("read", message);
+      return content;
+    });
   }
 
   save(message: QueuedMessage): void {

@@ -296,14 +296,12 @@ export class Pipeline<Script> {
     });
   }
 
-  #createStates({ store, resident, steps, log }: PipelineParts<Script>): MessageStates {
-    return new MessageStates(
-      store,
-      resident,
-      log,
-      (go) => steps.whenKept(go),
-      (message) => this.parking.saved(message),
-    );
+  #createStates({ steps, ...parts }: PipelineParts<Script>): MessageStates {
+    return new MessageStates({
+      ...parts,
+      whenKept: (go) => steps.whenKept(go),
+      saved: (message) => this.parking.saved(message),
+    });
   }
 
   #createParking({ store, queues, settings, clock, log }: PipelineParts<Script>): Parking {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { SegmentStore } from "../../../src/store/segment-store.ts";
-import { MessageStates } from "../../../src/transport/message-states.ts";
+import { MessageStates, type MessageStatesParts } from "../../../src/transport/message-states.ts";
 import {
   type QueuedMessage,
   applyState,
@@ -51,7 +51,7 @@ describe("edits", () => {
     const allowed = new Promise<void>((resolve) => {
       write = resolve;
     });
-    const driver: ConstructorParameters<typeof MessageStates>[0] = {
+    const driver: MessageStatesParts["store"] = {
       async saveState(id, state, edited) {
         // As a large content does, which is written to a file of its own first.
         if (edited !== undefined) await allowed;
@@ -60,7 +60,7 @@ describe("edits", () => {
       loadContent: (id) => store.loadContent(id),
       remove: (id) => store.remove(id),
     };
-    const states = new MessageStates(driver, new ResidentContents(0), silentLogger);
+    const states = new MessageStates({ store: driver, resident: new ResidentContents(0), log: silentLogger });
     await store.commit("ID", origin, envelope, content("before"));
     const message = createQueuedMessage("ID", origin, envelope, content("after"));
     message.edits = "unsaved";
@@ -92,7 +92,7 @@ describe("edits", () => {
       loadContent: () => Promise.reject(new Error("not asked")),
       remove: () => undefined,
     };
-    const states = new MessageStates(driver, new ResidentContents(0), silentLogger);
+    const states = new MessageStates({ store: driver, resident: new ResidentContents(0), log: silentLogger });
     const message = createQueuedMessage("ID", origin, envelope, content("after"));
     message.edits = "unsaved";
     states.drop(message);
@@ -113,7 +113,7 @@ test("what is not reported yet is pending in the saved state", async () => {
     loadContent: () => Promise.reject(new Error("not asked")),
     remove: () => undefined,
   };
-  const states = new MessageStates(driver, new ResidentContents(0), silentLogger);
+  const states = new MessageStates({ store: driver, resident: new ResidentContents(0), log: silentLogger });
   const message = createQueuedMessage("ID", origin, envelope, undefined);
   message.phase = "delivery";
   const record = { recipient: { address: "b@example.com" }, state: "bounced" as const };

@@ -58,7 +58,12 @@ test("the store forgets a message, and gets its states, only when the record of 
   await store.open();
   await store.commit("1", origin, envelope, content);
   const waiting: (() => void)[] = [];
-  const states = new MessageStates(store, new ResidentContents(1000), silentLogger, (go) => waiting.push(go));
+  const states = new MessageStates({
+    store,
+    resident: new ResidentContents(1000),
+    whenKept: (go) => void waiting.push(go),
+    log: silentLogger,
+  });
   const message = messageOf("1");
   states.save(message);
   states.end(message);

@@ -1,12 +1,17 @@
 // Steps 2, 10 and 11: sinks of StoreDriver watch the store and take over local delivery.
 import { describe, expect, test } from "vitest";
 import type { LocalDeliveryContext, StoreSubject } from "../../../src/events/store-contexts.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import { Content } from "../../../src/message/content.ts";
+import { MessageStates } from "../../../src/transport/message-states.ts";
+import { createQueuedMessage } from "../../../src/transport/queued-message.ts";
+import { ResidentContents } from "../../../src/transport/resident-contents.ts";
 import { HOUR, MINUTE, accepted, openHouse, until } from "./transport-house.ts";
 
 const local = (deliver: (context: LocalDeliveryContext) => void | Promise<void>) => (subject: StoreSubject) =>
   subject.kind === "localDelivery" ? deliver(subject) : undefined;
 
-test("a message is told written when it is durable, enumerated after a crash, and deleted at its end", async () => {
+test("a message is told written when it is durable, enumerated and read after a crash, and deleted at its end", async () => {
   const told: string[] = [];
   const watch = (subject: StoreSubject): void => {
     if (subject.kind !== "localDelivery") told.push(`${subject.kind} ${subject.msg.id}`);
@@ -21,7 +26,42 @@ test("a message is told written when it is durable, enumerated after a crash, an
   expect(told).toEqual([`written ${id}`, `enumerated ${id}`]);
   await next.clock.advance(HOUR);
   await next.empty();
-  expect(told).toEqual([`written ${id}`, `enumerated ${id}`, `deleted ${id}`]);
+  expect(told.slice(2)).toEqual([`read ${id}`, `deleted ${id}`]);
+});
+
+test("a content that memory does not have is told read when it is there: for sinks, and for each attempt", async () => {
+  const told: string[] = [];
+  const watch = async (subject: StoreSubject): Promise<void> => {
+    if (subject.kind === "localDelivery" || subject.kind === "deleted") return;
+    const { id, size } = subject.msg;
+    told.push(`${subject.kind} ${id} ${size}`);
+    await new Promise(() => undefined);
+  };
+  await using house = await openHouse({ storeSinks: [watch], residentBytes: 0 });
+  house.world.answers.set("far.example", (message) => accepted(message, 450, "later"));
+  const id = await house.accept(["a@far.example"], { text: "Subject: 24 bytes\r\n\r\nx\r\n" });
+  await until(() => house.queue[0]?.state === "retry");
+  expect(told).toEqual([`written ${id} 24`, `read ${id} 24`]);
+  house.world.answers.clear();
+  await using next = await house.crash({ residentBytes: 0 });
+  await next.clock.advance(HOUR);
+  await next.empty();
+  expect(told.slice(2)).toEqual([`enumerated ${id} 24`, `read ${id} 24`]);
+});
+
+test("without a sink the store's own answer is what waits for the content", async () => {
+  const reading = Promise.resolve(Content.fromBuffer(Buffer.from("Subject: x\r\n\r\n")));
+  const never = (): never => expect.unreachable();
+  const states = new MessageStates({
+    store: { loadContent: () => reading, saveState: never, remove: never },
+    resident: new ResidentContents(0),
+    storeSinks: { isEmpty: true, tell: never },
+    log: silentLogger,
+  });
+  const origin = { via: "smtp", arrivalTime: 1, server: "default" } as const;
+  const envelope = { sender: "a@client.example", recipients: [] };
+  expect(states.load(createQueuedMessage("ID1", origin, envelope, undefined))).toBe(reading);
+  await reading;
 });
 
 test("a watching sink that fails, or never answers, keeps no message waiting", async () => {

@@ -4,7 +4,11 @@ import type { DsnDueContext, DsnMadeContext, DsnSubject } from "../../../../src/
 import type { MailEvent } from "../../../../src/events/catalog.ts";
 import type { LinkContext, RouteContext, RouterSubject } from "../../../../src/events/router-contexts.ts";
 import { isMessageStatus } from "../../../../src/core/status.ts";
-import type { LocalDeliveryContext, StoreSubject } from "../../../../src/events/store-contexts.ts";
+import type {
+  LocalDeliveryContext,
+  StoreNotice,
+  StoreSubject,
+} from "../../../../src/events/store-contexts.ts";
 import type { MailMsg } from "../../../../src/message/mail-msg.ts";
 import {
   HOUR,
@@ -107,19 +111,23 @@ async function categorizing(
 
 // ---- the store ----
 
-export const noticeStage: Stage = async (act) => {
-  await using house = await openHouse({
-    onError: act.onError,
-    storeSinks: [
-      (subject) => (subject.kind === "written" ? act.perform(subject, () => undefined) : undefined),
-      (subject) => (subject.kind === "written" ? act.next() : undefined),
-    ],
-  });
-  await house.accept(["a@far.example"]);
-  await house.empty();
-  await passTime(act, house);
-  return { ending: "goes on" };
-};
+export const noticeStage =
+  (kind: StoreNotice["kind"]): Stage =>
+  async (act) => {
+    await using house = await openHouse({
+      onError: act.onError,
+      // What waits has its content on disk only.
+      residentBytes: 0,
+      storeSinks: [
+        (subject) => (subject.kind === kind ? act.perform(subject, () => undefined) : undefined),
+        (subject) => (subject.kind === kind ? act.next() : undefined),
+      ],
+    });
+    await house.accept(["a@far.example"]);
+    await house.empty();
+    await passTime(act, house);
+    return { ending: "goes on" };
+  };
 
 const STORE_CHANGES: Readonly<Record<string, (context: LocalDeliveryContext) => void>> = {
   deliver: (context) => context.deliver("a@local.example"),
