@@ -43,9 +43,7 @@ export function createRemoteCouriers(
   wireLog?: WireLog,
   flagsOf?: (domain: string) => number,
 ): (route: RemoteRoute) => Courier {
-  const { maxConnections, slowSharePercent: sickPercent, slowMs } = server.outbound;
-  const budget =
-    maxConnections === 0 ? undefined : new ConnectionBudget(maxConnections, { sickPercent, slowMs });
+  const budget = createBudget(server);
   const connect = (settings: DestinationSettings): Destination =>
     connectAsWished({ ...settings, budget: budgetFor(settings, budget), sign, wireLog }, server, (asked) =>
       createDestination(asked, log, clock),
@@ -81,6 +79,19 @@ export function createRemoteCouriers(
     }
   };
   return (route) => asSeenOutside(server, masquerade, route, courierOf(route));
+}
+
+function createBudget({ outbound }: VirtualServerSettings): ConnectionBudget | undefined {
+  const { maxConnections, slowSharePercent, singleSharePercent, scarcePercent, slowMs, slowFactor } =
+    outbound;
+  if (maxConnections === 0) return undefined;
+  return new ConnectionBudget(maxConnections, {
+    sickPercent: slowSharePercent,
+    singlePercent: singleSharePercent,
+    scarcePercent,
+    slowMs,
+    slowFactor,
+  });
 }
 
 function asSeenOutside(

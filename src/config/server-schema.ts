@@ -1,11 +1,12 @@
 // Settings of one virtual server (REFERENCE 6.1, 6.2): who may send, what is accepted, where mail goes.
 import { z } from "zod";
-import { DEFAULT_KEYWORDS, KEYWORDS, OUTBOUND_KEYWORDS } from "../core/esmtp-keywords.ts";
+import { DEFAULT_KEYWORDS, KEYWORDS } from "../core/esmtp-keywords.ts";
 import { signingSchema } from "./authentication-schema.ts";
 import { categorizerSchema } from "./categorizer-schema.ts";
 import { deliverySchema } from "./delivery-schema.ts";
 import { domainsSchema, relaySchema } from "./domain-schema.ts";
 import { protocolLog } from "./observe-schema.ts";
+import { outboundSchema } from "./outbound-schema.ts";
 import {
   count,
   domainName,
@@ -155,86 +156,6 @@ const auth = z.strictObject({
     .prefault({}),
 });
 
-const timeouts = z.strictObject({
-  connectMs: milliseconds(1)
-    .default(30_000)
-    .meta(live("Until the TCP connection stands.", { unit: "ms" })),
-  greetingMs: milliseconds(1)
-    .default(300_000)
-    .meta(live("Until the greeting (RFC 5321 §4.5.3.2.1).", { unit: "ms" })),
-  commandMs: milliseconds(1)
-    .default(300_000)
-    .meta(live("Until the reply to MAIL, RCPT and the rest (RFC 5321 §4.5.3.2.2).", { unit: "ms" })),
-  dataInitiationMs: milliseconds(1)
-    .default(120_000)
-    .meta(live("Until the reply to DATA (RFC 5321 §4.5.3.2.4).", { unit: "ms" })),
-  dataBlockMs: milliseconds(1)
-    .default(180_000)
-    .meta(live("Until the peer takes a block of data (RFC 5321 §4.5.3.2.5).", { unit: "ms" })),
-  endOfDataMs: milliseconds(1)
-    .default(600_000)
-    .meta(live("Until the reply to the end of data (RFC 5321 §4.5.3.2.6).", { unit: "ms" })),
-  quitMs: milliseconds(1)
-    .default(5000)
-    .meta(live("Until the reply to QUIT.", { unit: "ms" })),
-});
-
-const outbound = z.strictObject({
-  maxConnections: count(0)
-    .default(1000)
-    .meta(live("Outgoing connections in all; 0 is no limit.", { unit: "connections" })),
-  slowSharePercent: count(1, 100)
-    .default(10)
-    .meta(
-      live(
-        "The most of maxConnections that next hops have together which failed last, do not answer or are slow; one at least.",
-        { unit: "percent" },
-      ),
-    ),
-  slowMs: milliseconds(1)
-    .default(1000)
-    .meta(
-      live(
-        "A next hop is slow that takes longer than this for a message, and four times as long as is usual among the others.",
-        { unit: "ms" },
-      ),
-    ),
-  maxConnectionsPerDestination: count(1)
-    .default(20)
-    .meta(live("Outgoing connections to one next hop.", { unit: "connections" })),
-  maxRecipients: count(1)
-    .default(100)
-    .meta(live("Recipients of one outgoing transaction; more go in further ones.", { unit: "recipients" })),
-  pipelining: z.boolean().default(true).meta(live("Use PIPELINING where it is offered (RFC 2920 §3).")),
-  keywords: z
-    .array(z.enum(OUTBOUND_KEYWORDS))
-    .default([...OUTBOUND_KEYWORDS])
-    .meta(live("Extensions that are used where next hops offer them (SmtpOutboundCommandSupportOptions).")),
-  messagesPerConnection: count(1)
-    .default(100)
-    .meta(live("Messages before a connection is replaced.", { unit: "messages" })),
-  idleMs: milliseconds()
-    .default(5000)
-    .meta(live("How long an idle connection is kept for the next message.", { unit: "ms" })),
-  reopenPauseMs: milliseconds()
-    .default(60_000)
-    .meta(live("Pause after a next hop that could not be reached.", { unit: "ms" })),
-  sinkTimeoutMs: milliseconds(1)
-    .default(30_000)
-    .meta(
-      live("How long a sink of an outbound event may keep a session waiting; then the message waits.", {
-        unit: "ms",
-      }),
-    ),
-  sinkCommands: count(1)
-    .default(100)
-    .meta(live("Commands that sinks may send in one session.", { unit: "commands" })),
-  maxAddresses: count(1, 100)
-    .default(10)
-    .meta(live("Addresses of one next hop that are tried.", { unit: "addresses" })),
-  timeouts: timeouts.prefault({}).meta(live("How long the next hop may take.")),
-});
-
 const folder = (name: string) =>
   z
     .string()
@@ -379,7 +300,7 @@ export const virtualServerSchema = z
     tls: tls.optional().meta(restart("Certificate; with it STARTTLS is offered (RFC 3207 §4).")),
     auth: auth.prefault({}).meta(live("Who may authenticate (RFC 4954 §4).")),
     signing: signingSchema,
-    outbound: outbound.prefault({}).meta(live("Connections to next hops.")),
+    outbound: outboundSchema.prefault({}).meta(live("Connections to next hops.")),
     retry: retry.prefault({}).meta(live("When undelivered mail is tried again, reported and given up.")),
     protocolLog: protocolLog
       .prefault({})

@@ -34,6 +34,14 @@ const SHORTEST_TICK_MS = 5;
 /** Larger messages take long at the best of next hops: their time says nothing about it. */
 const LARGEST_JUDGED_BYTES = 1024 * 1024;
 
+/** A connection that is not open yet. */
+interface Opening {
+  /** Of the host that is tried now. */
+  wire: Wire | undefined;
+  /** Another next hop has its place, and its message waits. */
+  isGivenUp: boolean;
+}
+
 class ConnectionPool implements Destination, ConnectionOwner<Connection>, BudgetUser {
   #settings: DestinationSettings;
   #logger: Logger;
@@ -41,7 +49,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   /** Free connections, the last used at the end: the surplus ones grow old at the front. */
   #idle: Connection[] = [];
   #live = 0;
-  #opening = 0;
+  readonly #openings = new Set<Opening>();
   #waiting: Job[] = [];
   #delivering = 0;
   /** Every socket until it is closed, for its deadline. */
@@ -106,7 +114,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   get connections(): number {
-    return this.#live + this.#opening;
+    return this.#live + this.#openings.size;
   }
 
   get isNew(): boolean {
@@ -121,6 +129,18 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   giveUpIdle(keptMs: number): void {
     const [oldest] = this.#idle;
     if (oldest !== undefined && this.#clock.now() - oldest.idleSince >= keptMs) oldest.quit();
+  }
+
+  /** The newest: the others have waited longer for their answer. */
+  giveUpOpening(): boolean {
+    const opening = [...this.#openings].at(-1);
+    if (opening === undefined) return false;
+    opening.isGivenUp = true;
+    this.#openings.delete(opening);
+    opening.wire?.fail("given up: next hops that answer need the connection");
+    this.#settings.budget?.release(this);
+    this.#openForWaiting();
+    return true;
   }
 
   onUnsent(job: Job): void {
@@ -153,36 +173,36 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
 
   /** As many openings as messages wait, within the limit. */
   #openForWaiting(): void {
-    while (
-      this.#opening < this.#waiting.length &&
-      this.#live + this.#opening < this.#settings.maxConnections
-    ) {
+    while (this.#openings.size < this.#waiting.length && this.connections < this.#settings.maxConnections) {
       // The peer has just refused another one, and those that are open will come to the waiting messages.
       if (this.#live > 0 && this.#clock.now() < this.#noOpeningUntil) return;
       if (this.#settings.budget?.take(this) === false) return;
-      this.#opening += 1;
-      void this.#open();
+      const opening: Opening = { wire: undefined, isGivenUp: false };
+      this.#openings.add(opening);
+      void this.#open(opening);
     }
   }
 
-  async #open(): Promise<void> {
+  async #open(opening: Opening): Promise<void> {
     const begun = this.#clock.now();
     if (this.#busy === 1) this.#standing?.asked(begun);
-    const makeWire = (hop: NextHop, address: string): Wire => this.#makeWire(hop, address);
-    const opening = await openSession({
+    const opened = await openSession({
       settings: this.#settings,
-      makeWire,
+      makeWire: (hop, address) => (opening.wire = this.#makeWire(hop, address)),
+      isGivenUp: () => opening.isGivenUp,
       logger: this.#logger,
       clock: this.#clock,
     });
-    const session = opening.kind === "open" && opening.wire.lost === undefined ? opening : undefined;
+    // Its connection was lost when it was given up, and everything else is done since then.
+    if (opening.isGivenUp) return this.#settleClose();
+    const session = opened.kind === "open" && opened.wire.lost === undefined ? opened : undefined;
     const now = this.#clock.now();
     if (session !== undefined) this.#standing?.opened(now, now - begun);
     else if (this.#live === 0) this.#standing?.failed();
     // While the budget still counts this one.
     this.#settleStanding();
-    this.#opening -= 1;
-    if (session === undefined) return this.#notOpened(refusalOf(opening));
+    this.#openings.delete(opening);
+    if (session === undefined) return this.#notOpened(refusalOf(opened));
     this.#live += 1;
     return this.onReady(new Connection(session, this.#settings, this.#logger, this.#clock, this));
   }
@@ -200,7 +220,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     }
     const outcome = unreachable(refusal.reply, !isPermanent(refusal.reply), refusal.remote);
     // With no other opening under way there is nobody left to take the rest.
-    const given = this.#waiting.splice(0, this.#opening === 0 ? this.#waiting.length : 1);
+    const given = this.#waiting.splice(0, this.#openings.size === 0 ? this.#waiting.length : 1);
     for (const job of given) job.resolve(outcome);
     this.#settleClose();
   }
@@ -262,7 +282,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   #settleClose(): void {
-    if (!this.#closing || this.#wires.size > 0 || this.#opening > 0 || this.#delivering > 0) return;
+    if (!this.#closing || this.#wires.size > 0 || this.#openings.size > 0 || this.#delivering > 0) return;
     this.#stopTick?.();
     this.#stopTick = undefined;
     this.#settings.budget?.leave(this);

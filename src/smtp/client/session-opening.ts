@@ -33,6 +33,8 @@ export type WireMaker = (hop: NextHop, address: string) => Wire;
 export interface OpeningContext {
   readonly settings: DestinationSettings;
   readonly makeWire: WireMaker;
+  /** Nobody waits for the session any more: no further host is tried. */
+  readonly isGivenUp: () => boolean;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -51,7 +53,7 @@ export async function openSession(given: OpeningContext): Promise<OpenSession | 
   for (const [hop, address] of candidates(nextHops).slice(0, maxAddresses)) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
     const opening = await openHost(context, hop, address);
-    if (opening.kind === "open") return opening;
+    if (opening.kind === "open" || context.isGivenUp()) return opening;
     context.logger.info({ remote: opening.remote, reply: opening.reply }, "host refused or not reached");
     // Any host that may take the mail later outweighs those that never will.
     if (failure === undefined || isPermanent(failure.reply)) failure = opening;
@@ -105,7 +107,7 @@ async function openHost(
   }
   const problem = await startTls(context, wire);
   if (problem === undefined) return finish(context, await hello(context, wire, clear));
-  if (tls.mode === "opportunistic" && tls.clearAfterFailure) {
+  if (tls.mode === "opportunistic" && tls.clearAfterFailure && !context.isGivenUp()) {
     context.logger.warn({ remote: wire.remote, problem }, "TLS failed, going on in clear");
     if (wire.lost === undefined) return finish(context, clear);
     // A negotiation that broke off takes its connection with it.

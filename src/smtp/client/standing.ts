@@ -4,10 +4,10 @@
 export interface SlowLimits {
   /** Nothing faster than this is slow. */
   readonly slowMs: number;
+  /** Slow is who takes so many times as long as others. */
+  readonly slowFactor: number;
 }
 
-/** Slow is who takes so many times as long as others. */
-const TIMES_AS_LONG = 4;
 /** By which part one message moves what counts as usual: about a hundred tell. */
 const NORM_STEP = 0.02;
 /** How much the last message says of a next hop's pace. */
@@ -17,11 +17,11 @@ const QUIET_LOOKS = 2;
 
 /** How long others take: about the median of all messages, whatever the slowest do. */
 export class Norm {
-  readonly #slowMs: number;
+  readonly #limits: SlowLimits;
   #usualMs: number | undefined;
 
-  constructor({ slowMs }: SlowLimits) {
-    this.#slowMs = slowMs;
+  constructor(limits: SlowLimits) {
+    this.#limits = limits;
   }
 
   took(ms: number): void {
@@ -32,7 +32,8 @@ export class Norm {
   }
 
   isSlow(ms: number): boolean {
-    return ms > this.#slowMs && ms > TIMES_AS_LONG * (this.#usualMs ?? 0);
+    const { slowMs, slowFactor } = this.#limits;
+    return ms > slowMs && ms > slowFactor * (this.#usualMs ?? 0);
   }
 }
 

@@ -1,7 +1,11 @@
 // All outgoing connections together (MaxOutConnections).
 import { describe, expect, test } from "vitest";
 import { silentLogger } from "../../../../src/core/logger.ts";
-import { type BudgetUser, ConnectionBudget } from "../../../../src/smtp/client/connection-budget.ts";
+import {
+  type BudgetUser,
+  ConnectionBudget,
+  DEFAULT_BUDGET_LIMITS,
+} from "../../../../src/smtp/client/connection-budget.ts";
 import { createDestination } from "../../../../src/smtp/client/connection-pool.ts";
 import type { Destination } from "../../../../src/smtp/client/destination.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -34,6 +38,7 @@ function userOf(budget: ConnectionBudget, isSick = false, onTaken?: (user: TestU
     },
     roomAgain: () => user.want(),
     giveUpIdle: () => undefined,
+    giveUpOpening: () => false,
   };
   return user;
 }
@@ -158,21 +163,22 @@ test("a connection that was refused or lost is given back", async () => {
 });
 
 describe("next hops that are sick", () => {
-  /** Of ten connections they have two. */
-  const limited = (): ConnectionBudget => new ConnectionBudget(10, { sickPercent: 20, slowMs: 1000 });
+  /** Of ten connections they have two; as all are scarce, they borrow none. */
+  const limited = (scarcePercent = 100): ConnectionBudget =>
+    new ConnectionBudget(10, { ...DEFAULT_BUDGET_LIMITS, sickPercent: 20, scarcePercent });
   const deliver = (to: Destination, count: number): Promise<number[][]> =>
     Promise.all(Array.from({ length: count }, async () => codesOf(await to.deliver(messageOf()))));
   const sessionsOf = (peers: readonly Peer[]): number =>
     peers.reduce((sum, { sessions }) => sum + sessions.length, 0);
   /** Nobody has anything: what one alone can take of ten, healthy and sick. */
-  const expectAllBack = (budget: ConnectionBudget): void => {
+  const expectAllBack = (budget: ConnectionBudget, most = [2, 8]): void => {
     const taken = [userOf(budget, true), userOf(budget)].map((user) => {
       for (let count = 0; count < 10; count += 1) user.want();
       const { connections } = user;
       for (let count = 0; count < connections; count += 1) user.giveBack();
       return connections;
     });
-    expect(taken).toEqual([2, 8]);
+    expect(taken).toEqual(most);
   };
   /** Refuses its first session, and says nothing in those that follow. */
   const startDead = (): Promise<Peer> =>
@@ -252,7 +258,7 @@ describe("next hops that are sick", () => {
 
   test("N01 one that says nothing for some time is one of them before its deadline", async () => {
     const clock = new ManualClock();
-    const budget = limited();
+    const budget = limited(50);
     await using mute = await startPeer({ answers: { greeting: STALL } });
     await using well = await startPeer();
     const to = (peer: Peer): Destination =>
@@ -275,7 +281,7 @@ describe("next hops that are sick", () => {
     ]);
     await mute[Symbol.asyncDispose]();
     await Promise.all([...lost, toMute.close(), toWell.close()]);
-    expectAllBack(budget);
+    expectAllBack(budget, [5, 8]);
   });
 
   test("the healthy who wait go first, in order, and a sick one after ten of them", () => {
@@ -301,6 +307,66 @@ describe("next hops that are sick", () => {
       "sick 2",
       ...healthy.slice(20),
     ]);
+  });
+
+  test("what nobody else needs they borrow, half of all at most, and give it back message by message to those who wait", () => {
+    const budget = limited(50);
+    const sick = Array.from({ length: 9 }, () => userOf(budget, true));
+    for (const user of sick) user.want();
+    const held = (users: readonly TestUser[]): number =>
+      users.reduce((sum, { connections }) => sum + connections, 0);
+    expect(held(sick)).toBe(5);
+    const [borrower] = sick;
+    if (borrower === undefined) return;
+    expect(budget.mustYield(borrower, true)).toBe(false);
+    const well = Array.from({ length: 7 }, () => userOf(budget));
+    for (const user of well) user.want();
+    expect(held(well)).toBe(5);
+    const busy = sick.filter(({ connections }) => connections > 0);
+    for (const user of busy) if (budget.mustYield(user, true)) user.giveBack();
+    expect([held(sick), held(well)]).toEqual([3, 7]);
+    // One more that wants a second: the last that is borrowed goes, and the share stays.
+    well[0]?.want();
+    for (const user of busy) if (user.connections > 0 && budget.mustYield(user, true)) user.giveBack();
+    expect([held(sick), held(well)]).toEqual([2, 8]);
+    for (const user of well) while (user.connections > 0) user.giveBack();
+    expect(held(sick)).toBe(5);
+  });
+
+  test("N01 dead ones that have borrowed make room at once, and what they waited for goes later", async () => {
+    const budget = limited(50);
+    let isDead = true;
+    const dead = await Promise.all(
+      [1, 2, 3, 4, 5, 6].map(() =>
+        startPeer({
+          answers: {
+            greeting: (_line, { number }) => {
+              if (number === 1) return "421 4.3.2 not now";
+              return isDead ? STALL : "220 back";
+            },
+          },
+        }),
+      ),
+    );
+    const toDead = dead.map((peer) => destinationTo(peer, { budget }));
+    for (const to of toDead) await to.deliver(messageOf());
+    const late = toDead.map((to) => to.deliver(messageOf()));
+    await eventually(() => sessionsOf(dead) === 6 + 5, { what: "all that may be borrowed" });
+    const well = await Promise.all([...Array(8).keys()].map(() => startPeer({ answers: { ".": SILENCE } })));
+    const toWell = well.map((peer) => destinationTo(peer, { budget }));
+    const sent = toWell.map((to) => to.deliver(messageOf()));
+    const taken = (): number => well.filter(({ sessions }) => sessions[0]?.messages.length === 1).length;
+    await eventually(() => taken() === 8, { what: "a connection for each that answers" });
+    const open = dead.flatMap(({ sessions }) => sessions.slice(1)).filter(({ socket }) => !socket.destroyed);
+    expect(open).toHaveLength(2);
+    isDead = false;
+    for (const { socket } of open) socket.destroy();
+    for (const { sessions } of well) sessions[0]?.socket.write("250 2.0.0 Ok\r\n");
+    const kinds = (await Promise.all([...sent, ...late])).map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === "report")).toHaveLength(8 + 4);
+    await Promise.all([...toDead, ...toWell].map((to) => to.close()));
+    expectAllBack(budget, [5, 8]);
+    for (const peer of [...dead, ...well]) await peer[Symbol.asyncDispose]();
   });
 
   test("what one next hop has beyond its share while others have nothing, it gives up message by message", () => {
