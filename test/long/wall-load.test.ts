@@ -2,19 +2,22 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CONTAINED, FATAL } from "../sandbox/wall/hostile-scripts.ts";
-import { startCaptureServer } from "../support/capture-server.ts";
+import { type CapturedMessage, startCaptureServer } from "../support/capture-server.ts";
 import { eventually } from "../support/eventually.ts";
 import { descendants, startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { plainMessage, sendAll } from "../support/smtp-client.ts";
 
-const SECONDS_PER_PHASE = Number(process.env["WALL_SECONDS"] ?? 30);
+/** Pairs of phases, without and with hostile scripts: what else goes on in the machine comes and goes, so neighbours are compared. */
+const ROUNDS = 5;
+const SECONDS_PER_PHASE = Number(process.env["WALL_SECONDS"] ?? 40) / ROUNDS;
 const SESSIONS = 8;
 const BATCH = 25;
 const HOSTILE_PAUSE_MS = 100;
 const PROCESS_MB = 400;
 const INNOCENT_SHARE = 0.8;
 
+const INNOCENT_ADDRESS = "someone@innocent.example";
 const INNOCENT = `export const binding = { rule: "RCPT TO=*@innocent.example" };
 export default function onArrival(msg) {
   msg.Fields.Item("urn:schemas:mailheader:x-seen").Value = "yes";
@@ -26,6 +29,13 @@ const hostile = [...FATAL, ...CONTAINED];
 const addressOf = (index: number): string => `h${index}@hostile.example`;
 const hostileScript = (body: string, index: number): string =>
   `var binding = { rule: "RCPT TO=${addressOf(index)}", limits: { timeoutMs: 300 } };\nfunction onArrival(msg, status) {\n${body}\n}`;
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
+}
+
+const rates = (values: readonly number[]): string => values.map((value) => value.toFixed(0)).join(", ");
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
@@ -53,18 +63,31 @@ test(
       },
     });
     const { pid } = service;
+    let sent = 0;
     let acknowledged = 0;
+    let looked = 0;
+    const innocents: CapturedMessage[] = [];
+    /** How many of the innocent messages have arrived. */
+    const arrived = (): number => {
+      for (; looked < hop.messages.length; looked += 1) {
+        const message = hop.messages[looked];
+        if (message?.to[0] === INNOCENT_ADDRESS) innocents.push(message);
+      }
+      return innocents.length;
+    };
+    const allArrived = (): Promise<unknown> =>
+      eventually(() => arrived() >= acknowledged, { what: "the innocent mail", timeoutMs: 60_000 });
 
     /** Messages per second that arrived at the next hop, of as many as are offered. */
     const innocentLoad = async (offered: number): Promise<number> => {
-      const before = hop.messages.length;
+      const before = arrived();
       const started = performance.now();
       const until = started + SECONDS_PER_PHASE * 1000;
-      const session = async (name: number): Promise<void> => {
+      const session = async (): Promise<void> => {
         for (let round = 0; performance.now() < until; round += 1) {
-          const messages = Array.from({ length: BATCH }, (_unused, number) => ({
-            to: "someone@innocent.example",
-            data: plainMessage(`innocent ${pid}.${name}.${round}.${number}.`, "x".repeat(4000)),
+          const messages = Array.from({ length: BATCH }, () => ({
+            to: INNOCENT_ADDRESS,
+            data: plainMessage(`innocent ${(sent += 1)}.`, "x".repeat(4000)),
           }));
           await sendAll(service.port, messages);
           acknowledged += messages.length;
@@ -73,18 +96,25 @@ test(
           );
         }
       };
-      await Promise.all(Array.from({ length: SESSIONS }, (_unused, name) => session(name)));
-      return ((hop.messages.length - before) * 1000) / (performance.now() - started);
+      await Promise.all(Array.from({ length: SESSIONS }, session));
+      return ((arrived() - before) * 1000) / (performance.now() - started);
     };
 
-    const load = { isOver: false };
     let offended = 0;
-    const offend = async (): Promise<void> => {
-      for (let index = 0; !load.isOver; index = (index + 1) % hostile.length) {
-        await sendAll(service.port, [{ to: addressOf(index), data: plainMessage(`hostile ${index}.`) }]);
-        offended += 1;
-        await pause(HOSTILE_PAUSE_MS);
-      }
+    /** Hostile mail beside what `work` does. */
+    const besideHostile = async <T>(work: () => Promise<T>): Promise<T> => {
+      const load = { isOver: false };
+      const offending = (async () => {
+        for (; !load.isOver; offended += 1) {
+          const index = offended % hostile.length;
+          await sendAll(service.port, [{ to: addressOf(index), data: plainMessage(`hostile ${index}.`) }]);
+          await pause(HOSTILE_PAUSE_MS);
+        }
+      })();
+      const result = await work();
+      load.isOver = true;
+      await offending;
+      return result;
     };
     let peakMb = 0;
     const watch = setInterval(() => {
@@ -97,25 +127,30 @@ test(
 
     const most = await innocentLoad(Number.POSITIVE_INFINITY);
     const offered = most / 2;
-    const alone = await innocentLoad(offered);
-    const alonePeakMb = peakMb;
-    peakMb = 0;
-    const offending = offend();
-    const beside = await innocentLoad(offered);
-    load.isOver = true;
-    await offending;
+    const pairs: { alone: number; beside: number }[] = [];
+    const peaks = { alone: 0, beside: 0 };
+    for (let round = 0; round < ROUNDS; round += 1) {
+      // What one phase left behind must not count for the next one.
+      await allArrived();
+      peakMb = 0;
+      const alone = await innocentLoad(offered);
+      peaks.alone = Math.max(peaks.alone, peakMb);
+      await allArrived();
+      peakMb = 0;
+      pairs.push({ alone, beside: await besideHostile(() => innocentLoad(offered)) });
+      peaks.beside = Math.max(peaks.beside, peakMb);
+    }
     clearInterval(watch);
 
-    const arrived = await hop.received(acknowledged, 60_000);
-    const innocents = arrived.filter(({ to }) => to[0] === "someone@innocent.example");
-    const share = beside / alone;
+    await allArrived();
+    const share = median(pairs.map(({ alone, beside }) => beside / alone));
     console.log(
       [
-        `${hostile.length} hostile scripts, one message each ${HOSTILE_PAUSE_MS} ms; ${SESSIONS} sessions of innocent mail, ${SECONDS_PER_PHASE} s each`,
+        `${hostile.length} hostile scripts, one message each ${HOSTILE_PAUSE_MS} ms; ${SESSIONS} sessions of innocent mail; ${ROUNDS} times ${SECONDS_PER_PHASE} s without and with them`,
         `innocent, offered   ${offered.toFixed(0)} messages/s, half of what the machine takes`,
-        `innocent, alone     ${alone.toFixed(0)} messages/s   ${alonePeakMb.toFixed(0)} MB at most`,
-        `innocent, beside    ${beside.toFixed(0)} messages/s   ${peakMb.toFixed(0)} MB at most`,
-        `share               ${(share * 100).toFixed(0)} %`,
+        `innocent, alone     ${rates(pairs.map(({ alone }) => alone))} messages/s   ${peaks.alone.toFixed(0)} MB at most`,
+        `innocent, beside    ${rates(pairs.map(({ beside }) => beside))} messages/s   ${peaks.beside.toFixed(0)} MB at most`,
+        `share, median       ${(share * 100).toFixed(0)} %`,
         `hostile messages    ${offended}`,
         `innocent lost       ${acknowledged - innocents.length}`,
         `processes ended     ${service.log.filter((line) => line.includes("a sandbox process ended")).length}`,
@@ -123,9 +158,9 @@ test(
       ].join("\n"),
     );
     expect(innocents).toHaveLength(acknowledged);
-    expect(
-      new Set(innocents.map(({ content }) => /^Subject: (.*)$/m.exec(content.toString())?.[1])).size,
-    ).toBeLessThanOrEqual(acknowledged);
+    expect(new Set(innocents.map(({ content }) => /^Subject: .*$/m.exec(content.toString())?.[0])).size).toBe(
+      acknowledged,
+    );
     for (const { content } of innocents)
       expect(/\r\nx-seen: yes\r\n/i.test(content.toString("latin1"))).toBe(true);
     const queue = await eventually(() => service.queue(), { what: "the queue" });
@@ -135,7 +170,7 @@ test(
     expect(service.running).toBe(true);
     expect(service.pid).toBe(pid);
     // Relay, ordinary processes and as many for suspects.
-    expect(peakMb).toBeLessThan(5 * (PROCESS_MB + 300));
+    expect(peaks.beside).toBeLessThan(5 * (PROCESS_MB + 300));
     expect(share).toBeGreaterThanOrEqual(INNOCENT_SHARE);
   },
 );
