@@ -32,6 +32,7 @@ import type { Clock } from "./core/clock.ts";
 import type { Logger } from "./core/logger.ts";
 import { createDispatcher } from "./events/dispatcher.ts";
 import { EventLog } from "./events/event-log.ts";
+import type { SystemSinks } from "./events/system-chain.ts";
 import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
 import { ShadowRuns } from "./sandbox/shadow-runs.ts";
@@ -83,6 +84,8 @@ class RunningRelay implements Relay {
   #capabilities: ServiceCapabilities | undefined;
   #scripts: ScriptHost | undefined;
   #firings: FiringFile | undefined;
+  /** Of the events whose sinks nobody waits for. */
+  #unawaited: SystemSinks | undefined;
   #propertyIds: PropertyIdRanges | undefined;
   #effects: EffectLog | undefined;
   #control: ControlServer | undefined;
@@ -126,7 +129,8 @@ class RunningRelay implements Relay {
     const firings = await openFiringFile(path.join(config.mailroot, "firings.json"), this.#log);
     this.#firings = firings;
     this.#propertyIds = openPropertyIds(config.mailroot, config.mailMsg.maxPropertyIds, this.#log);
-    const tracking = this.#transportSinks.tracking(firings);
+    this.#unawaited = this.#transportSinks.unawaited(config.nativeSinks, firings);
+    const tracking = this.#transportSinks.tracking(this.#unawaited);
     const observation = new Observation(config, this.#log, this.#clock, tracking);
     this.#observation = observation;
     const { shared, shadows } = this.#share(config, firings, capabilities, scripts, observation);
@@ -261,7 +265,7 @@ class RunningRelay implements Relay {
     };
     this.#transportSinks.use(parts);
     this.#protocolSinks.use(parts);
-    this.#events.use(buildSystemChain(parts, "EventLog"), this.#transportSinks.atOnce(this.#firings));
+    this.#events.use(buildSystemChain(parts, "EventLog"), begun(this.#unawaited));
   }
 
   /** The next message runs the new versions; what the old ones held is tried again. */

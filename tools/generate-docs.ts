@@ -8,7 +8,7 @@ import { z } from "zod";
 import { DOMAIN_KEYS, INHERITED_KEYS, fileSchema } from "../src/config/inheritance.ts";
 import { configSchema } from "../src/config/schema.ts";
 import { ERROR_CODES } from "../src/core/errors.ts";
-import { EVENTS } from "../src/events/catalog.ts";
+import { EVENTS, type PromisePolicy } from "../src/events/catalog.ts";
 import { cdoPages } from "./cdo-docs.ts";
 import { eventPageName, eventPages, hasEventPage } from "./event-docs.ts";
 import { mailMsgPage } from "./mail-msg-docs.ts";
@@ -168,13 +168,22 @@ function eventsPage(): string {
     event.rule,
     yesNo(event.scriptable),
     event.onFault === "binding" ? "the binding's `onError`" : "the next sink is called",
+    promiseCell(event),
   ]);
   return page(
     "Events",
     "Every event in the order of the life of a message.",
-    table(["Step", "Event", "Raised", "Sinks may", "Rule on", "Scripts", "After a fault"], rows),
+    table(["Step", "Event", "Raised", "Sinks may", "Rule on", "Scripts", "After a fault", "A promise"], rows),
   );
 }
+
+const PROMISES: Readonly<Record<PromisePolicy, string>> = {
+  left: "is not waited for",
+  refused: "is a fault",
+};
+
+const promiseCell = ({ promises }: { readonly promises?: PromisePolicy }): string =>
+  promises === undefined ? "is waited for" : PROMISES[promises];
 
 // ---- command line ----
 

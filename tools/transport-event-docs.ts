@@ -19,6 +19,12 @@ interface Described {
 
 const MAIL_MSG = "The message itself (`MailMsg`): see [sinks](../sinks.md).";
 
+/** Of the events whose promises nobody waits for. */
+const OPEN_PROMISES = {
+  "too many promises open (`nativeSinks.openPromises`)":
+    "the sink is not called until some are settled or late; the log names the binding",
+};
+
 const CATEGORIZE = "test/unit/transport/categorize-events.test.ts";
 
 const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
@@ -132,7 +138,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     source: "src/events/tracking-contexts.ts",
     contexts: ["TrackingRecord"],
     when: "Mail does not wait for these sinks. What is known of a message by its tracking log after a crash is what was written: a record that a sink leaves out is lost.",
-    follows: { "fields that are none": "the record is written as it was" },
+    follows: { "fields that are none": "the record is written as it was", ...OPEN_PROMISES },
     shownBy: "test/unit/composition/message-tracker.test.ts",
     example: `onEvent(record, { properties }) {
   if (record.from.endsWith("@hr.example")) record.from = "(withheld)";
@@ -146,6 +152,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     )
       .map(([text, { id, name }]) => `- ${id} \`${name}\`: ${text}`)
       .join("\n")}`,
+    follows: OPEN_PROMISES,
     shownBy: "test/unit/events/event-log.test.ts",
     example: `onEvent(entry) {
   if (entry.name === "diskLow") void alertOperator(entry.fields);

@@ -1,6 +1,7 @@
 // Writes what the transport tells of each message into the message tracking log.
 import type { Recipient } from "../core/envelope.ts";
 import type { Clock } from "../core/clock.ts";
+import { EVENTS } from "../events/catalog.ts";
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
 import type { TrackingRecord } from "../events/tracking-contexts.ts";
 import type { RotatingLog } from "../observe/rotating-log.ts";
@@ -134,7 +135,7 @@ export class MessageTracker implements StepRecorder {
       subject: record,
       server: record.server,
       onFault: "next-sink",
-      isAtOnce: true,
+      promises: EVENTS.MsgTrackLog.promises,
       remember: () => {
         const before = { ...record };
         return () => void Object.assign(record, before);

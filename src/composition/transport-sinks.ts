@@ -1,5 +1,5 @@
 // The sinks of the events of the transport as they are live: each message asks for them, each change of bindings replaces them.
-import type { VirtualServerSettings } from "../config/schema.ts";
+import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import type { MailEvent } from "../events/catalog.ts";
@@ -78,13 +78,22 @@ export class TransportSinks {
   }
 
   /** Those who see the records of the message tracking log. */
-  tracking(firings: Firings | undefined): TrackingSinks {
-    return { chain: () => there(this.#tracking), sinks: this.atOnce(firings) };
+  tracking(sinks: SystemSinks): TrackingSinks {
+    return { chain: () => there(this.#tracking), sinks };
   }
 
   /** For events whose sinks nobody waits for. */
-  atOnce(firings: Firings | undefined): SystemSinks {
-    return this.#sinksWithin(0, firings);
+  unawaited(
+    { openPromises, openPromiseMs }: Config["nativeSinks"],
+    firings: Firings | undefined,
+  ): SystemSinks {
+    return new SystemSinks({
+      firings,
+      sinkDeadlineMs: openPromiseMs,
+      maxOpenPromises: openPromises,
+      clock: this.#clock,
+      log: this.#log,
+    });
   }
 
   /** The events of steps 7 to 11. */

@@ -8,6 +8,7 @@ import { bindingSchema } from "./binding-schema.ts";
 import type { DirectoryFile } from "./directory-file.ts";
 import { capabilitySettings } from "./capability-schema.ts";
 import { mailMsg } from "./mail-msg-schema.ts";
+import { nativeSinks } from "./native-sinks-schema.ts";
 import { admin, tracking } from "./observe-schema.ts";
 import { folderConflicts } from "./server-folders.ts";
 import { virtualServerSchema } from "./server-schema.ts";
@@ -253,6 +254,9 @@ export const configSchema = z
       .meta(live("What is recorded of each message in the folder Effects of the mailroot.")),
     dns: dnsSchema.prefault({}).meta(live("Whom look-ups ask, and how long.")),
     mailMsg: mailMsg.prefault({}).meta(restart("What sinks may keep with messages.")),
+    nativeSinks: nativeSinks
+      .prefault({})
+      .meta(restart("What native sinks may leave open that nobody waits for.")),
     log: log.prefault({}).meta(restart("The log, on standard output.")),
     admin: admin.prefault({}).meta(restart("What programs that watch the service may ask.")),
     tracking: tracking.prefault({}).meta(live("The message tracking log.")),

@@ -22,6 +22,12 @@ export type RuleKind = "envelope" | "verb" | "none";
 /** What a fault of a sink means: the binding's `onError`, or always the next sink. */
 export type FaultPolicy = "binding" | "next-sink";
 
+/**
+ * What follows when a sink answers with a promise where nothing can wait. `left`: the event goes on with what the sink has changed so
+ * far, and what becomes of the promise is logged. `refused`: that is a fault of the sink.
+ */
+export type PromisePolicy = "left" | "refused";
+
 interface EventDeclaration {
   /** Registered name of the same event type (the original's smtpreg names). */
   readonly alias?: string;
@@ -32,6 +38,8 @@ interface EventDeclaration {
   readonly rule: RuleKind;
   readonly scriptable: boolean;
   readonly onFault: FaultPolicy;
+  /** Absent: the event waits for them. */
+  readonly promises?: PromisePolicy;
 }
 
 /** A declaration together with the type that its sinks receive. */
@@ -111,11 +119,14 @@ export const EVENTS = {
     sinksMay: "count and limit the actual recipients, change content and envelope, set the status",
     scriptable: false,
   }),
-  GetAuxDomainInfoFlags: system<DomainInfoContext>(
-    7,
-    "when a domain is met in RCPT, at routing, and when a connection for it is made",
-    "add domain flags",
-  ),
+  GetAuxDomainInfoFlags: {
+    ...system<DomainInfoContext>(
+      7,
+      "when a domain is met in RCPT, at routing, and when a connection for it is made",
+      "add domain flags",
+    ),
+    promises: "refused",
+  },
   OnGetMessageRouter: {
     ...system<RouterSubject>(
       7,
@@ -149,11 +160,14 @@ export const EVENTS = {
     "when a delivery status notification is due, and when it is made",
     "choose recipients, suppress, add text, edit or replace the report, see it before it leaves",
   ),
-  MsgTrackLog: system<TrackingRecord>(
-    11,
-    "before a record of the message tracking log is written, also when the log itself is off",
-    "see the record, change what is written or leave it out",
-  ),
+  MsgTrackLog: {
+    ...system<TrackingRecord>(
+      11,
+      "before a record of the message tracking log is written, also when the log itself is off",
+      "see the record, change what is written or leave it out",
+    ),
+    promises: "left",
+  },
   EventLog: {
     ...system<LogEntry>(
       11,
@@ -161,6 +175,7 @@ export const EVENTS = {
       "see the line and leave it out",
     ),
     alias: "Log",
+    promises: "left",
   },
 } satisfies Record<string, Declared<unknown>>;
 

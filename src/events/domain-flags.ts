@@ -1,5 +1,6 @@
 // What the sinks of GetAuxDomainInfoFlags say of domains, kept for a while: a domain is looked at for each recipient.
 import type { Clock } from "../core/clock.ts";
+import { EVENTS } from "./catalog.ts";
 import type { DomainInfoContext } from "./domain-contexts.ts";
 import type { SystemChain, SystemSinks } from "./system-chain.ts";
 
@@ -50,7 +51,7 @@ export class DomainFlags {
       subject,
       server,
       onFault: "next-sink",
-      isAtOnce: true,
+      promises: EVENTS.GetAuxDomainInfoFlags.promises,
       remember: () => {
         const { flags } = subject;
         return () => {

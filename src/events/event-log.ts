@@ -2,6 +2,7 @@
 // that see them (REFERENCE 4.1). The texts of log lines are constant, so a line is known by its text.
 import type { Clock } from "../core/clock.ts";
 import type { LogFields, Logger } from "../core/logger.ts";
+import { EVENTS } from "./catalog.ts";
 import type { SystemChain, SystemSinks } from "./system-chain.ts";
 
 /** Id and name of each line by its text. Ids stay as they are: people filter by them. */
@@ -98,7 +99,7 @@ export class EventLog {
         subject,
         server: undefined,
         onFault: "next-sink",
-        isAtOnce: true,
+        promises: EVENTS.EventLog.promises,
         remember: () => {
           const { isWritten } = subject;
           return () => {

@@ -38,6 +38,8 @@ export interface Row {
   readonly change?: "counts" | "dropped" | undefined;
   /** Of a promise: whether the event waits for it. */
   readonly waits?: boolean | undefined;
+  /** The log names the binding and what it did. */
+  readonly logged?: true | undefined;
   readonly text: string;
 }
 
@@ -197,24 +199,35 @@ export const passedOverEvent = (
   ],
 });
 
-/** Nobody waits for a promise: it is none of the things that can be late. */
-export const atOnceEvent = (reads: readonly string[], changes: readonly string[]): Expectation => {
-  const unwaited = {
-    next: true,
-    ending: "goes on",
-    change: "counts",
-    text: "nobody waits: what was changed before the promise counts, and the next sink is called",
-  } as const;
+// ---- events that nothing can wait for ----
+
+/** `promises: "left"` of the catalog. */
+export const promisesLeftEvent = (reads: readonly string[], changes: readonly string[]): Expectation => {
+  const left = { next: true, ending: "goes on", change: "counts" } as const;
+  const goesOn = "nobody waits: what was changed before counts, and the next sink is called";
+  const named = `${goesOn}; the log names the binding`;
   return {
     reads,
     changes,
     rows: [
       ...passed(CALLED_NEXT),
       skips(NONE_FURTHER),
-      { does: "promise", waits: false, ...unwaited },
-      { does: "rejection", ...unwaited },
-      { does: "late", ...unwaited },
-      ...(["throw", "nonsense"] as const).map((does): Row => ({ does, ...PASSED_OVER })),
+      { does: "promise", waits: false, ...left, text: goesOn },
+      { does: "rejection", logged: true, ...left, text: named },
+      { does: "late", logged: true, ...left, text: named },
+      ...(["throw", "nonsense"] as const).map((does): Row => ({ does, logged: true, ...PASSED_OVER })),
     ],
   };
 };
+
+/** `promises: "refused"` of the catalog. */
+export const promisesRefusedEvent = (reads: readonly string[], changes: readonly string[]): Expectation => ({
+  reads,
+  changes,
+  rows: [
+    ...passed(CALLED_NEXT),
+    skips(NONE_FURTHER),
+    { does: "promise", waits: false, logged: true, ...PASSED_OVER },
+    ...SYSTEM_FAULTS.map((does): Row => ({ does, logged: true, ...PASSED_OVER })),
+  ],
+});

@@ -11,11 +11,12 @@ import {
   TO_POST_CATEGORIZE,
   type Row,
   SYSTEM_FAULTS,
-  atOnceEvent,
   mailEvent,
   passed,
   passedOverEvent,
   promise,
+  promisesLeftEvent,
+  promisesRefusedEvent,
   skips,
   waitingEvent,
 } from "./expectation-rows.ts";
@@ -302,7 +303,9 @@ export const EXPECTATIONS: Readonly<Record<EventName, readonly Expectation[]>> =
       ],
     },
   ],
-  MsgTrackLog: [atOnceEvent(["time", "event", "step", "id", "server"], ["from", "to", "more", "isWritten"])],
+  MsgTrackLog: [
+    promisesLeftEvent(["time", "event", "step", "id", "server"], ["from", "to", "more", "isWritten"]),
+  ],
   MaxMsgSize: [
     passedOverEvent(
       undefined,
@@ -327,6 +330,6 @@ export const EXPECTATIONS: Readonly<Record<EventName, readonly Expectation[]>> =
       fault: "the mail waits as after trouble with DNS",
     }),
   ],
-  EventLog: [atOnceEvent(["id", "name", "severity", "time", "text", "fields"], ["isWritten"])],
-  GetAuxDomainInfoFlags: [atOnceEvent(["domain", "server"], ["flags"])],
+  EventLog: [promisesLeftEvent(["id", "name", "severity", "time", "text", "fields"], ["isWritten"])],
+  GetAuxDomainInfoFlags: [promisesRefusedEvent(["domain", "server"], ["flags"])],
 };

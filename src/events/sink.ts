@@ -26,8 +26,11 @@ export interface SinkContext {
   readonly allocPropertyIds: (owner: string, count: number) => PropertyIdRange;
 }
 
-/** S_OK is `sinkResult.runNext` (also undefined), S_FALSE `sinkResult.skipRemaining`; a promise is S_PENDING. */
-export type SinkAnswer = SinkResult | undefined | void | Promise<SinkResult | undefined | void>;
+/** S_OK is `sinkResult.runNext` (also undefined), S_FALSE `sinkResult.skipRemaining`. */
+type AnswerAtOnce = SinkResult | undefined | void;
+
+/** A promise is S_PENDING. */
+export type SinkAnswer = AnswerAtOnce | Promise<AnswerAtOnce>;
 
 export interface NativeSink<Name extends EventName = EventName> {
   readonly event: Name;
@@ -37,7 +40,11 @@ export interface NativeSink<Name extends EventName = EventName> {
 }
 
 type AnswerOf<Name extends EventName> =
-  EventSubject<Name> extends ProtocolSubject ? ProtocolAnswer : SinkAnswer;
+  EventSubject<Name> extends ProtocolSubject
+    ? ProtocolAnswer
+    : Name extends "GetAuxDomainInfoFlags"
+      ? AnswerAtOnce
+      : SinkAnswer;
 
 /** A native sink of any event, told apart by `event`. */
 export type AnyNativeSink = { [Name in EventName]: NativeSink<Name> }[EventName];

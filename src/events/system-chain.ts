@@ -4,8 +4,9 @@ import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { type SinkResult, sinkResult } from "../core/status.ts";
 import type { Binding } from "./binding.ts";
-import type { FaultPolicy } from "./catalog.ts";
+import type { FaultPolicy, PromisePolicy } from "./catalog.ts";
 import { FiringCounter, type FiringParts } from "./firings.ts";
+import { OpenPromises } from "./open-promises.ts";
 import type { SinkContext } from "./sink.ts";
 
 export interface SystemBound<Subject> {
@@ -39,8 +40,8 @@ export interface SystemCall<Subject> {
   readonly onFault: FaultPolicy;
   /** Remembers the subject as it is; the answer puts it back: what a failed sink changed does not count. */
   readonly remember?: (() => () => void) | undefined;
-  /** Nobody waits for a promise: what the sink has changed until it promised counts, and the next sink is called. */
-  readonly isAtOnce?: boolean | undefined;
+  /** Absent: the call waits for them. */
+  readonly promises?: PromisePolicy | undefined;
   /** The chain is what `admit` answered: its sinks are called whatever was used up since. */
   readonly isAdmitted?: true | undefined;
 }
@@ -50,21 +51,28 @@ export type SystemOutcome =
   | { readonly kind: "fault"; readonly binding: Binding; readonly message: string };
 
 const PASSED: SystemOutcome = { kind: "passed" };
+const DEFAULT_OPEN_PROMISES = 1000;
+const PROMISED = "the sink answered with a promise, and its answer is needed at once";
 
 export interface SystemSinksParts extends FiringParts {
   readonly clock: Clock;
   readonly log: Logger;
-  /** How long a promise of a sink may keep the service waiting. */
+  /** How long a promise of a sink may keep the service waiting, or count as open where nobody waits. */
   readonly sinkDeadlineMs: number;
+  /** Promises that one sink may have open where nobody waits for them. */
+  readonly maxOpenPromises?: number | undefined;
 }
 
 export class SystemSinks {
   readonly #parts: SystemSinksParts;
   readonly #firings: FiringCounter;
+  readonly #open: OpenPromises;
 
   constructor(parts: SystemSinksParts) {
+    const { maxOpenPromises: max = DEFAULT_OPEN_PROMISES, sinkDeadlineMs: deadlineMs, clock, log } = parts;
     this.#parts = parts;
     this.#firings = new FiringCounter(parts);
+    this.#open = new OpenPromises({ max, deadlineMs, clock, log });
   }
 
   /** The sinks that are to be called about one thing in several calls, which count as one. */
@@ -83,42 +91,49 @@ export class SystemSinks {
   ): SystemOutcome | Promise<SystemOutcome> {
     for (let index = from; index < chain.sinks.length; index += 1) {
       const sink = chain.sinks[index];
-      if (sink === undefined) continue;
-      if (call.isAdmitted !== true) {
-        if (!this.#concerns(sink.binding, call.server)) continue;
-        this.#firings.count(sink.binding);
-      }
-      const undo = call.remember?.();
-      let answer: unknown;
-      try {
-        answer = sink.onEvent(call.subject, sink.context);
-      } catch (thrown) {
-        const outcome = this.#faulted(sink.binding, call.onFault, describeError(thrown), undo);
-        if (outcome !== undefined) return outcome;
-        continue;
-      }
-      if (answer instanceof Promise) {
-        if (call.isAtOnce === true) {
-          this.#leave(sink.binding, answer);
-          continue;
-        }
-        return this.#settle(sink.binding, call.onFault, answer, undo).then((outcome) =>
-          outcome === sinkResult.runNext
-            ? this.run(chain, call, index + 1)
-            : outcome === sinkResult.skipRemaining
-              ? PASSED
-              : outcome,
+      if (sink === undefined || !this.#mayCall(sink.binding, call)) continue;
+      const outcome = this.#call(sink, call);
+      if (outcome instanceof Promise)
+        return outcome.then((settled) =>
+          settled === sinkResult.runNext ? this.run(chain, call, index + 1) : ended(settled),
         );
-      }
-      const outcome = this.#judge(sink.binding, call.onFault, answer, undo);
-      if (outcome === sinkResult.skipRemaining) return PASSED;
-      if (outcome !== sinkResult.runNext) return outcome;
+      if (outcome !== sinkResult.runNext) return ended(outcome);
     }
     return PASSED;
   }
 
-  #leave(binding: Binding, answer: Promise<unknown>): void {
-    answer.catch((thrown: unknown) => this.#faulted(binding, "next-sink", describeError(thrown), undefined));
+  /** Then it counts as called. */
+  #mayCall<Subject>(binding: Binding, { server, promises, isAdmitted }: SystemCall<Subject>): boolean {
+    if (isAdmitted === true) return true;
+    if (!this.#concerns(binding, server)) return false;
+    if (promises === "left" && !this.#open.admits(binding)) return false;
+    this.#firings.count(binding);
+    return true;
+  }
+
+  #call<Subject>(
+    { binding, onEvent, context }: SystemBound<Subject>,
+    { subject, onFault, remember, promises }: SystemCall<Subject>,
+  ): SinkResult | SystemOutcome | Promise<SinkResult | SystemOutcome> {
+    const undo = remember?.();
+    let answer: unknown;
+    try {
+      answer = onEvent(subject, context);
+    } catch (thrown) {
+      return this.#faulted(binding, onFault, describeError(thrown), undo) ?? sinkResult.runNext;
+    }
+    if (!(answer instanceof Promise)) return this.#judge(binding, onFault, answer, undo);
+    switch (promises) {
+      case undefined:
+        return this.#settle(binding, onFault, answer, undo);
+      case "left":
+        this.#open.leave(binding, answer);
+        return sinkResult.runNext;
+      case "refused":
+        // What becomes of it is nobody's matter any more.
+        answer.catch(() => undefined);
+        return this.#faulted(binding, onFault, PROMISED, undo) ?? sinkResult.runNext;
+    }
   }
 
   #concerns(binding: Binding, server: string | undefined): boolean {
@@ -177,3 +192,6 @@ export class SystemSinks {
       : { kind: "fault", binding, message };
   }
 }
+
+const ended = (outcome: typeof sinkResult.skipRemaining | SystemOutcome): SystemOutcome =>
+  outcome === sinkResult.skipRemaining ? PASSED : outcome;

@@ -13,10 +13,11 @@ import { createQueuedMessage } from "../../../src/transport/queued-message.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { systemChain } from "../transport/transport-house.ts";
 
-/** The lines of one submitted message, past a sink. */
+/** The lines of a message that is submitted so many times, past a sink that may have one promise open. */
 async function linesPast(
-  sink: ((record: TrackingRecord) => void) | undefined,
+  sink: ((record: TrackingRecord) => void | Promise<void>) | undefined,
   enabled = true,
+  times = 1,
 ): Promise<Record<string, unknown>[]> {
   await using folder = await tempFolder("tracker");
   const log = new RotatingLog(
@@ -32,12 +33,18 @@ async function linesPast(
     },
   );
   const chain = systemChain("MsgTrackLog", sink === undefined ? [] : [sink]);
-  const sinks = new SystemSinks({ clock: systemClock, log: silentLogger, sinkDeadlineMs: 0 });
+  const sinks = new SystemSinks({
+    clock: systemClock,
+    log: silentLogger,
+    sinkDeadlineMs: 10_000,
+    maxOpenPromises: 1,
+  });
   const tracker = new MessageTracker(log, systemClock, { chain: () => chain, sinks });
   const origin = { via: "smtp", arrivalTime: 1, server: "edge", clientAddress: "192.0.2.9" } as const;
   const envelope = { sender: "a@client.example", recipients: [{ address: "b@far.example" }] };
   const content = Content.fromBuffer(Buffer.from("Subject: x\r\n\r\n"));
-  tracker.submitted(createQueuedMessage("ID1", origin, envelope, content), false);
+  for (let time = 0; time < times; time += 1)
+    tracker.submitted(createQueuedMessage("ID1", origin, envelope, content), false);
   await log.close();
   const files = await readdir(folder.path);
   const texts = await Promise.all(files.map((file) => readFile(path.join(folder.path, file), "utf8")));
@@ -75,6 +82,18 @@ test("what a sink changes is written; what it wants left out is not", async () =
     record.isWritten = false;
   });
   expect(none).toEqual([]);
+});
+
+test("a sink that promises changes the record before it does; with one promise too many open it is not called", async () => {
+  const lines = await linesPast(
+    async (record) => {
+      record.from = "(withheld)";
+      await new Promise(() => undefined);
+    },
+    true,
+    2,
+  );
+  expect(lines.map(({ from }) => from)).toEqual(["(withheld)", "a@client.example"]);
 });
 
 test.each([

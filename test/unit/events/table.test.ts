@@ -39,12 +39,14 @@ const STAGES: Readonly<Record<keyof typeof EXPECTATIONS, readonly Stage[]>> = {
   GetAuxDomainInfoFlags: [domainStage],
 };
 
+const FIRST_SINK = "sink 1";
+
 async function observe(stage: Stage, row: Row, change: string): Promise<{ act: Act; seen: object }> {
   const act = new Act(row);
   const ended = stage(act, change);
   await Promise.race([act.reached, ended]);
   const waits = row.does === "promise" ? await act.keepPromise() : undefined;
-  const { ending, changed } = await ended;
+  const { ending, changed, logged } = await ended;
   const counts = changed === true ? "counts" : "dropped";
   return {
     act,
@@ -53,16 +55,18 @@ async function observe(stage: Stage, row: Row, change: string): Promise<{ act: A
       ending,
       ...(row.change === undefined ? {} : { change: counts }),
       ...(row.waits === undefined ? {} : { waits }),
+      ...(row.logged === undefined ? {} : { logged }),
     },
   };
 }
 
-function expected({ next, ending, change, waits }: Row): object {
+function expected({ next, ending, change, waits, logged }: Row): object {
   return {
     next,
     ending,
     ...(change === undefined ? {} : { change }),
     ...(waits === undefined ? {} : { waits }),
+    ...(logged === undefined ? {} : { logged: [FIRST_SINK] }),
   };
 }
 

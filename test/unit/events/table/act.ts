@@ -15,6 +15,8 @@ export interface Shown {
   readonly ending: Ending;
   /** Whether what the sink changed can be seen. */
   readonly changed?: boolean | undefined;
+  /** Bindings that the log names; absent: the stage has no log to look at. */
+  readonly logged?: readonly unknown[] | undefined;
 }
 
 /** Makes the event happen with the two sinks of the act bound. */

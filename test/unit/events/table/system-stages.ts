@@ -8,6 +8,7 @@ import type { DnsSubject } from "../../../../src/events/dns-contexts.ts";
 import { domainFlag } from "../../../../src/events/domain-contexts.ts";
 import { DomainFlags } from "../../../../src/events/domain-flags.ts";
 import { EventLog } from "../../../../src/events/event-log.ts";
+import type { Row } from "../../../../src/events/expectation-rows.ts";
 import { SystemSinks } from "../../../../src/events/system-chain.ts";
 import type { TrackingRecord } from "../../../../src/events/tracking-contexts.ts";
 import { Content } from "../../../../src/message/content.ts";
@@ -15,10 +16,32 @@ import { RotatingLog } from "../../../../src/observe/rotating-log.ts";
 import { SinkResolver } from "../../../../src/transport/dns-sinks.ts";
 import { createQueuedMessage } from "../../../../src/transport/queued-message.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
-import { type LogLine, recordingLog, systemChain } from "../../transport/transport-house.ts";
+import { type LogLine, recordingLog, systemChain, until } from "../../transport/transport-house.ts";
 import type { Stage } from "./act.ts";
 
-const sinks = new SystemSinks({ clock: systemClock, log: silentLogger, sinkDeadlineMs: 20 });
+const DEADLINE_MS = 20;
+const sinks = new SystemSinks({ clock: systemClock, log: silentLogger, sinkDeadlineMs: DEADLINE_MS });
+
+interface LoggingSinks {
+  readonly sinks: SystemSinks;
+  /** The bindings that its log names, as soon as what the row says has gone wrong. */
+  readonly logged: (row: Row) => Promise<readonly unknown[]>;
+}
+
+function loggingSinks(): LoggingSinks {
+  const lines: LogLine[] = [];
+  return {
+    sinks: new SystemSinks({
+      clock: systemClock,
+      log: recordingLog(lines),
+      sinkDeadlineMs: DEADLINE_MS,
+    }),
+    logged: async (row) => {
+      if (row.logged === true) await until(() => lines.length > 0, "a line about the sink");
+      return lines.map(({ fields }) => fields["binding"]);
+    },
+  };
+}
 
 export const lookUpStage =
   (kind: DnsSubject["kind"]): Stage =>
@@ -79,7 +102,8 @@ export const trackingStage: Stage = async (act, change) => {
     (record) => act.perform(record, () => TRACKING_CHANGES[change]?.(record)),
     () => act.next(),
   ]);
-  const tracker = new MessageTracker(log, systemClock, { chain: () => chain, sinks });
+  const { sinks: watching, logged } = loggingSinks();
+  const tracker = new MessageTracker(log, systemClock, { chain: () => chain, sinks: watching });
   const origin = { via: "smtp", arrivalTime: 1, server: "default" } as const;
   const envelope = { sender: "a@client.example", recipients: [{ address: "b@far.example" }] };
   const content = Content.fromBuffer(Buffer.from("Subject: x\r\n\r\n"));
@@ -88,7 +112,11 @@ export const trackingStage: Stage = async (act, change) => {
   const [file] = await readdir(folder.path);
   const text = file === undefined ? "" : await readFile(path.join(folder.path, file), "utf8");
   const isWritten = text.includes('"step":"submitted"');
-  return { ending: "goes on", changed: !isWritten || text.includes("changed") };
+  return {
+    ending: "goes on",
+    changed: !isWritten || text.includes("changed"),
+    logged: await logged(act.row),
+  };
 };
 
 export const eventLogStage: Stage = async (act) => {
@@ -102,13 +130,15 @@ export const eventLogStage: Stage = async (act) => {
       }),
     () => act.next(),
   ]);
-  events.use(chain, sinks);
+  const { sinks: watching, logged } = loggingSinks();
+  events.use(chain, watching);
   log.info({ bindings: 3 }, "configuration reloaded");
   await act.reached;
-  return { ending: "goes on", changed: !lines.some(({ fields }) => fields["eventId"] === 1010) };
+  const isWritten = lines.some(({ fields }) => fields["eventId"] === 1010);
+  return { ending: "goes on", changed: !isWritten, logged: await logged(act.row) };
 };
 
-export const domainStage: Stage = (act) => {
+export const domainStage: Stage = async (act) => {
   const chain = systemChain("GetAuxDomainInfoFlags", [
     (context) =>
       act.perform(context, () => {
@@ -116,6 +146,13 @@ export const domainStage: Stage = (act) => {
       }),
     () => act.next(),
   ]);
-  const flags = new DomainFlags({ chain: () => chain, sinks, server: "default", clock: systemClock });
-  return Promise.resolve({ ending: "goes on", changed: flags.of("far.example") === domainFlag.requireTls });
+  const { sinks: watching, logged } = loggingSinks();
+  const flags = new DomainFlags({
+    chain: () => chain,
+    sinks: watching,
+    server: "default",
+    clock: systemClock,
+  });
+  const changed = flags.of("far.example") === domainFlag.requireTls;
+  return { ending: "goes on", changed, logged: await logged(act.row) };
 };
