@@ -23,12 +23,7 @@ test(`C04 nothing acknowledged is lost over ${ROUNDS} power cuts`, async ({ skip
       round * 100_000,
       Math.random() * MAX_RUN_MS,
       (writer, gone) => {
-        // All at once: a barrier that is under way may end in whichever way, and nobody hears of it.
-        writer.kill("SIGSTOP");
-        cut = disk.cutPower(async () => {
-          writer.kill("SIGKILL");
-          await gone;
-        });
+        cut = disk.cutPower(writer, gone);
       },
     );
     await cut;

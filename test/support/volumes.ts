@@ -1,5 +1,5 @@
 // Volumes of a test's own, to be filled, made read-only or cut off: undefined where nobody may mount.
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 
@@ -35,12 +35,28 @@ export function coverReadOnly(folder: string): AsyncDisposable | undefined {
 
 /** A disk in a file, with a journal, whose power can be cut. */
 export interface Disk extends Volume {
-  /** Nothing that the disk has not yet gets there; then it is mounted anew, as at the next start. Its users have to be gone by then. */
-  cutPower(usersGone: () => Promise<void>): Promise<void>;
+  /**
+   * Nothing that the disk has not yet gets there, and the process that writes there is ended; then it is mounted anew,
+   * as at the next start.
+   */
+  cutPower(writer: ChildProcess, gone: Promise<void>): Promise<void>;
 }
 
-/** _IOR('X', 125, __u32) of the kernel, without flushing the journal. */
-const CUT = `open(my $f, "<", $ARGV[0]) or die; my $flags = pack("I", 2); ioctl($f, 0x8004587d, $flags) or die $!`;
+/**
+ * _IOR('X', 125, __u32) of the kernel, without flushing the journal. A barrier that is under way then is answered with
+ * success though its blocks are zeros at the next start, and a power cut answers nobody. So the first thread of the
+ * process, which would tell others of it, stands still before; barriers in the other threads are under way.
+ */
+const CUT = `
+  open(my $disk, "<", $ARGV[0]) or die $!;
+  my $flags = pack("I", 2);
+  kill("STOP", $ARGV[1]) or die $!;
+  while (1) {
+    open(my $stat, "<", "/proc/$ARGV[1]/stat") or die $!;
+    last if <$stat> =~ /\\) [TZ] [^)]*$/;
+  }
+  ioctl($disk, 0x8004587d, $flags) or die $!;
+`;
 
 export async function mountDisk(folder: string, megabytes: number): Promise<Disk | undefined> {
   const image = path.join(folder, "disk.img");
@@ -55,9 +71,11 @@ export async function mountDisk(folder: string, megabytes: number): Promise<Disk
   return {
     path: target,
     remount: (changed) => void succeeds("mount", ["-o", changed, target]),
-    async cutPower(usersGone) {
-      if (!succeeds("perl", ["-e", CUT, target])) throw new Error("the volume cannot be cut off");
-      await usersGone();
+    async cutPower(writer, gone) {
+      const isCut = succeeds("perl", ["-e", CUT, target, String(writer.pid)]);
+      writer.kill("SIGKILL");
+      await gone;
+      if (!isCut) throw new Error("the volume cannot be cut off");
       if (!succeeds("umount", [target]) || !mount()) throw new Error("the volume cannot be mounted again");
     },
     [Symbol.asyncDispose]: () => Promise.resolve(void succeeds("umount", ["-l", target])),
