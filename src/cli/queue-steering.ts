@@ -11,14 +11,16 @@ export const STEERING = [
 
 export type Steering = (typeof STEERING)[number][0];
 
+const FROZEN = { operator: "frozen", router: "frozen by a router" } as const;
+
 export function printSummary(output: Output, json: boolean | undefined, answer: unknown): void {
   const queues = queuesOf(answer);
   const isOfMany = new Set(queues.map(({ server }) => server)).size > 1;
-  const rows = queues.map(({ server, queue, messages, active, ready, retry, held, frozen, nextAttempt }) => [
+  const rows = queues.map(({ server, queue, frozen, frozenBy, nextAttempt, ...counts }) => [
     ...(isOfMany ? [server] : []),
     queue,
-    ...[messages, active, ready, retry, held].map(String),
-    frozen ? "frozen" : nextAttempt === undefined ? "-" : formatTime(nextAttempt),
+    ...[counts.messages, counts.active, counts.ready, counts.retry, counts.held].map(String),
+    frozen ? FROZEN[frozenBy ?? "operator"] : nextAttempt === undefined ? "-" : formatTime(nextAttempt),
   ]);
   const head = ["QUEUE", "MESSAGES", "ACTIVE", "READY", "RETRY", "HELD", "NEXT"];
   printResult(output, json, answer, formatTable(isOfMany ? ["SERVER", ...head] : head, rows));
@@ -36,7 +38,7 @@ export function printSteered(
     typeof answer === "object" && answer !== null && "changed" in answer ? Number(answer.changed) : 0;
   const text = {
     freeze: changed > 0 ? `${queue} is frozen` : `${queue} was frozen already`,
-    thaw: changed > 0 ? `${queue} goes on` : `${queue} was not frozen`,
+    thaw: changed > 0 ? `${queue} goes on` : `${queue} was not frozen by the operator`,
     force: `force: ${changed} message${changed === 1 ? "" : "s"}`,
   };
   printResult(output, json, { changed }, text[verb]);

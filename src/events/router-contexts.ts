@@ -86,9 +86,9 @@ export interface LinkContext {
 export const linkFlag = {
   /** Set at first. Without it an unreachable next hop is not tried again by itself. */
   retryEnabled: 0x1,
-  /** The next hop is left alone until the flag is unset. */
+  /** The queues of the next hop are frozen until the flag is unset: people cannot force them, and see by whom they are frozen. */
   adminHalt: 0x8,
-  /** The next hop is tried at once. Is not kept. */
+  /** The next hop is tried at once, unless it is halted. Is not kept. */
   forceConnection: 0x10,
 } as const;
 
@@ -110,7 +110,7 @@ export interface LinkControl {
   reset(what?: "nextHops" | "messageTypes"): void;
   /** Leaves the next hop alone: what is for it waits. After `forMs` (1 hour unless given, at most 7 days) it is tried again. */
   down(nextHop: string, forMs?: number): void;
-  /** Tries the next hop at once. */
+  /** Tries the next hop at once, unless it is halted. */
   up(nextHop: string): void;
   /** SetLinkState: bits of `linkFlag`; others of the original have no meaning here and are ignored. */
   setState(nextHop: string, set: number, unset?: number): void;

@@ -1,10 +1,10 @@
 // Step 8, steered by router sinks: next hops that are left alone or tried at once, and routes that are computed anew (REFERENCE 4.4).
 import type { Clock } from "../core/clock.ts";
 import { type LinkControl, linkFlag } from "../events/router-contexts.ts";
+import type { QueueSet } from "./queue-set.ts";
 
 export interface LinksParts {
-  /** Leaves the queues of a next hop alone until then; undefined: tries them now. */
-  readonly setLink: (nextHop: string, downUntil: number | undefined) => void;
+  readonly queues: () => Pick<QueueSet, "setLink" | "setHalt">;
   readonly rerouteAll: () => void;
   /** What the messages have of types counts no more. */
   readonly forgetTypes: () => void;
@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MAX_DOWN_MS = 7 * DAY_MS;
 /** Longer than any message waits. */
-const HALT_MS = 3650 * DAY_MS;
+const NO_RETRY_MS = 3650 * DAY_MS;
 const MAX_LINKS = 10_000;
 const KEPT_FLAGS = linkFlag.retryEnabled | linkFlag.adminHalt;
 /** A sink that asks for a reset whenever it is called must not keep the service busy with it. */
@@ -48,19 +48,18 @@ export class Links implements LinkControl {
   down(nextHop: string, forMs = HOUR_MS): void {
     if (!(forMs > 0) || forMs > MAX_DOWN_MS)
       throw new RangeError(`a next hop can be down for 1 to ${MAX_DOWN_MS} ms`);
-    this.#parts.setLink(nextHop.toLowerCase(), this.#parts.clock.now() + forMs);
+    this.#parts.queues().setLink(nextHop.toLowerCase(), this.#parts.clock.now() + forMs);
   }
 
   /** Of a next hop that is left alone: tries it at that time. */
   retryAt(nextHop: string, time: number): void {
-    if ((this.flagsOf(nextHop.toLowerCase()) & linkFlag.adminHalt) !== 0) return;
     const wait = time - this.#parts.clock.now();
     if (wait <= 0) this.up(nextHop);
     else this.down(nextHop, wait);
   }
 
   up(nextHop: string): void {
-    this.#parts.setLink(nextHop.toLowerCase(), undefined);
+    this.#parts.queues().setLink(nextHop.toLowerCase(), undefined);
   }
 
   setState(nextHop: string, set: number, unset = 0): void {
@@ -68,11 +67,11 @@ export class Links implements LinkControl {
     const before = this.flagsOf(link);
     const flags = (before | set) & ~unset & KEPT_FLAGS;
     this.#keep(link, flags);
-    const isHalted = (flags & linkFlag.adminHalt) !== 0;
+    if (((before ^ flags) & linkFlag.adminHalt) !== 0)
+      this.#parts.queues().setHalt(link, (flags & linkFlag.adminHalt) !== 0);
     const isFreed =
       (before & ~flags & linkFlag.adminHalt) !== 0 || (flags & ~before & linkFlag.retryEnabled) !== 0;
-    if (isHalted) this.#halt(link);
-    else if (isFreed || (set & ~unset & linkFlag.forceConnection) !== 0) this.up(link);
+    if (isFreed || (set & ~unset & linkFlag.forceConnection) !== 0) this.up(link);
   }
 
   /** Bits of `linkFlag`. */
@@ -82,11 +81,8 @@ export class Links implements LinkControl {
 
   /** The next hop was found unreachable: whether it is tried again by itself. */
   failed(link: string): void {
-    if ((this.flagsOf(link) & linkFlag.retryEnabled) === 0) this.#halt(link);
-  }
-
-  #halt(link: string): void {
-    this.#parts.setLink(link, this.#parts.clock.now() + HALT_MS);
+    if ((this.flagsOf(link) & linkFlag.retryEnabled) === 0)
+      this.#parts.queues().setLink(link, this.#parts.clock.now() + NO_RETRY_MS);
   }
 
   #keep(link: string, flags: number): void {
@@ -94,7 +90,10 @@ export class Links implements LinkControl {
     if (flags === linkFlag.retryEnabled) return;
     // A Map keeps the order of insertion: the first key is the oldest.
     const oldest = this.#flags.size >= MAX_LINKS ? this.#flags.keys().next().value : undefined;
-    if (oldest !== undefined) this.#flags.delete(oldest);
+    if (oldest !== undefined) {
+      this.#flags.delete(oldest);
+      this.#parts.queues().setHalt(oldest, false);
+    }
     this.#flags.set(link, flags);
   }
 

@@ -6,7 +6,7 @@ import type { ParkedAdmin } from "./parked-admin.ts";
 import { OPERATOR_HOLD, entryOf } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import { summarizeQueues } from "./queue-summaries.ts";
-import type { QueueAdmin } from "./queue-view.ts";
+import type { QueueAdmin, QueueEntry } from "./queue-view.ts";
 import { type QueuedMessage, pendingAddresses } from "./queued-message.ts";
 
 export function createQueueAdmin<Script>(
@@ -21,13 +21,14 @@ export function createQueueAdmin<Script>(
     return ids.flatMap((id) => pipeline.messages.get(id) ?? []);
   };
   const count = (ids: readonly string[], act: (message: QueuedMessage) => boolean): number =>
+  const entry = (message: QueuedMessage): QueueEntry => entryOf(pipeline, waiting, queues, message);
     selected(ids).filter((message) => act(message)).length;
 
   return {
-    list: () => [...pipeline.messages.values()].map((message) => entryOf(pipeline, waiting, message)),
+    list: () => [...pipeline.messages.values()].map(entry),
     show(id) {
       const message = pipeline.messages.get(id);
-      return message === undefined ? undefined : entryOf(pipeline, waiting, message);
+      return message === undefined ? undefined : entry(message);
     },
     listParked: (most) => parked.list(most),
     showParked: (id) => parked.show(id),
@@ -49,8 +50,7 @@ export function createQueueAdmin<Script>(
       summarizeQueues({
         messages: pipeline.messages.values(),
         waiting,
-        queues: queues.all(),
-        frozen: queues.frozen,
+        queues,
         unsorted: pipeline.parking.unsorted,
         now: now(),
       }),

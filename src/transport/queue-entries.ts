@@ -2,7 +2,8 @@
 import type { Delivery } from "./destination-queue.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
-import type { QueueEntry, RecipientView } from "./queue-view.ts";
+import type { QueueSet } from "./queue-set.ts";
+import type { Freezer, QueueEntry, RecipientView } from "./queue-view.ts";
 import { describeReply } from "./settlement.ts";
 import type { HoldReason, QueuedMessage, SubmissionStage } from "./queued-message.ts";
 
@@ -22,6 +23,7 @@ export const OPERATOR_HOLD: HoldReason = {
 export function entryOf<Script>(
   pipeline: Pipeline<Script>,
   waiting: PreSubmissionQueue,
+  queues: Pick<QueueSet, "frozenBy">,
   message: QueuedMessage,
 ): QueueEntry {
   const deliveries = pipeline.deliveriesOf(message);
@@ -37,7 +39,7 @@ export function entryOf<Script>(
       message.held?.text ??
       waiting.reasonOf(message)?.text ??
       lastReplyOf(message) ??
-      whyBlocked(deliveries) ??
+      whyBlocked(deliveries, queues) ??
       whyDeferred(message),
     advice: adviceFor(message),
     sender: message.envelope.sender,
@@ -95,11 +97,15 @@ export function lastReplyOf(message: QueuedMessage): string | undefined {
   return waiting?.lastReply && describeReply(waiting.lastReply);
 }
 
-const FROZEN = "the queue is frozen; `onarrival queue thaw` lets it go on";
+const FROZEN: Readonly<Record<Freezer, string>> = {
+  operator: "the queue is frozen; `onarrival queue thaw` lets it go on",
+  router: "the queue is frozen: a router has halted the next hop, and lets it go on",
+};
 
 /** A message behind an unreachable next hop waits without an attempt of its own. */
-function whyBlocked(deliveries: readonly Delivery[]): string | undefined {
-  if (deliveries.some(({ queue }) => queue.isFrozen)) return FROZEN;
+function whyBlocked(deliveries: readonly Delivery[], queues: Pick<QueueSet, "frozenBy">): string | undefined {
+  const frozen = deliveries.find(({ queue }) => queue.isFrozen);
+  if (frozen !== undefined) return FROZEN[queues.frozenBy(frozen.queue.key) ?? "operator"];
   const blocked = deliveries.find(({ queue }) => queue.blockedUntil > 0);
   return blocked?.queue.lastFailure && describeReply(blocked.queue.lastFailure);
 }

@@ -1,5 +1,6 @@
 // The queues of all next hops, each with the courier that takes its messages there.
 import type { Courier, DestinationQueue } from "./destination-queue.ts";
+import type { Freezer } from "./queue-view.ts";
 import { type Route, linkOf } from "./router.ts";
 
 export interface QueueSetParts {
@@ -31,13 +32,15 @@ export class QueueSet {
   /** Next hops that a router sink has declared down, and until when. */
   readonly #down = new Map<string, number>();
   /** Keys of queues that the operator keeps from trying, whether they hold anything or not. */
-  readonly frozen: Set<string>;
+  readonly #frozen: Set<string>;
+  /** Next hops that a router sink has halted. */
+  readonly #halted = new Set<string>();
   #stopped = false;
 
   constructor(parts: QueueSetParts) {
     this.#parts = parts;
     this.#courierFor = parts.courierFor;
-    this.frozen = new Set(parts.frozen?.keys);
+    this.#frozen = new Set(parts.frozen?.keys);
   }
 
   of(route: Route): DestinationQueue {
@@ -49,7 +52,7 @@ export class QueueSet {
     if (this.#stopped) queue.stop();
     const down = this.#down.size === 0 ? undefined : this.#down.get(linkOf(route));
     if (down !== undefined) queue.block(down);
-    if (this.frozen.has(route.key)) queue.freeze();
+    if (this.#freezerOf(route) !== undefined) queue.freeze();
     this.#queues.set(route.key, { route, queue, courier });
     return queue;
   }
@@ -70,6 +73,38 @@ export class QueueSet {
     }
   }
 
+  /** Keeps the queues of a next hop from trying; what the operator froze stays so. */
+  setHalt(nextHop: string, isHalted: boolean): void {
+    if (isHalted) this.#halted.add(nextHop);
+    else this.#halted.delete(nextHop);
+    for (const { route, queue } of this.#queues.values()) {
+      if (linkOf(route) !== nextHop) continue;
+      if (isHalted) queue.freeze();
+      else if (this.#freezerOf(route) === undefined) queue.thaw();
+    }
+  }
+
+  #freezerOf(route: Route): Freezer | undefined {
+    if (this.#frozen.has(route.key)) return "operator";
+    return this.#halted.size > 0 && this.#halted.has(linkOf(route)) ? "router" : undefined;
+  }
+
+  /** Who keeps the queue of this key from trying. */
+  frozenBy(key: string): Freezer | undefined {
+    const known = this.#queues.get(key);
+    if (known !== undefined) return this.#freezerOf(known.route);
+    return this.#frozen.has(key) ? "operator" : undefined;
+  }
+
+  /** What is kept from trying and has no queue: frozen queues by their keys, halted next hops by their names. */
+  frozenWithoutQueue(): ReadonlyMap<string, Freezer> {
+    const links = new Set([...this.#queues.values()].map(({ route }) => linkOf(route)));
+    const found = new Map<string, Freezer>();
+    for (const nextHop of this.#halted) if (!links.has(nextHop)) found.set(nextHop, "router");
+    for (const key of this.#frozen) if (!this.#queues.has(key)) found.set(key, "operator");
+    return found;
+  }
+
   find(key: string): DestinationQueue | undefined {
     return this.#queues.get(key)?.queue;
   }
@@ -77,23 +112,23 @@ export class QueueSet {
   /** The key that people mean by a name. */
   keyOf(name: string): string {
     const wanted = name.toLowerCase();
-    return [...this.#queues.keys(), ...this.frozen].find((key) => key.toLowerCase() === wanted) ?? wanted;
+    return [...this.#queues.keys(), ...this.#frozen].find((key) => key.toLowerCase() === wanted) ?? wanted;
   }
 
   freeze(name: string): boolean {
     const key = this.keyOf(name);
-    if (this.frozen.has(key)) return false;
-    this.frozen.add(key);
+    if (this.#frozen.has(key)) return false;
+    this.#frozen.add(key);
     this.find(key)?.freeze();
-    this.#parts.frozen?.save([...this.frozen]);
+    this.#parts.frozen?.save([...this.#frozen]);
     return true;
   }
 
   thaw(name: string): boolean {
     const key = this.keyOf(name);
-    if (!this.frozen.delete(key)) return false;
-    this.#parts.frozen?.save([...this.frozen]);
-    this.find(key)?.thaw();
+    if (!this.#frozen.delete(key)) return false;
+    this.#parts.frozen?.save([...this.#frozen]);
+    if (this.frozenBy(key) === undefined) this.find(key)?.thaw();
     return true;
   }
 

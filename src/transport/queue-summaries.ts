@@ -1,8 +1,8 @@
 // The queues by their names (REFERENCE 4.2) with what is in them: those that each message passes, and one per next hop.
 import type { QueueSummary } from "./queue-view.ts";
-import type { DestinationQueue } from "./destination-queue.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { SINK_QUEUES } from "./queue-entries.ts";
+import type { QueueSet } from "./queue-set.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 import { isUnreachable } from "./router.ts";
 
@@ -10,9 +10,7 @@ export interface QueueSources {
   /** Those in memory: what has not met all its sinks is always among them. */
   readonly messages: Iterable<QueuedMessage>;
   readonly waiting: PreSubmissionQueue;
-  readonly queues: readonly DestinationQueue[];
-  /** Keys of queues that the operator keeps from trying. */
-  readonly frozen: ReadonlySet<string>;
+  readonly queues: Pick<QueueSet, "all" | "frozenBy" | "frozenWithoutQueue">;
   /** Messages of the last run that are not in their queues yet. */
   readonly unsorted: number;
   readonly now: number;
@@ -43,11 +41,12 @@ const noMessages = (): Counts => ({ messages: 0, active: 0, ready: 0, retry: 0, 
 
 /** A message that waits at several places counts at each. */
 export function summarizeQueues(sources: QueueSources): QueueSummary[] {
-  const { queues, frozen, unsorted, now } = sources;
+  const { queues, unsorted, now } = sources;
+  const idle = queues.frozenWithoutQueue();
   const passed = countPassed(sources);
   addTo(passed["last run"], { ...noMessages(), messages: unsorted, ready: unsorted });
   const destinations: QueueSummary[] = [];
-  for (const queue of queues) {
+  for (const queue of queues.all()) {
     const { active, ready, deferred: retry, held } = queue.depth;
     const counts = { messages: active + ready + retry + held, active, ready, retry, held };
     if (queue.blockedUntil > 0 || isUnreachable(queue.key)) addTo(passed.unreachable, counts);
@@ -57,13 +56,12 @@ export function summarizeQueues(sources: QueueSources): QueueSummary[] {
       queue: queue.key,
       ...counts,
       frozen: queue.isFrozen,
+      frozenBy: queues.frozenBy(queue.key),
       nextAttempt: queue.blockedUntil > now ? queue.blockedUntil : undefined,
     });
   }
-  const known = new Set(queues.map(({ key }) => key));
-  for (const queue of frozen)
-    if (!known.has(queue)) destinations.push({ queue, ...noMessages(), frozen: true });
-  if (!known.has("local") && !frozen.has("local"))
+  for (const [queue, frozenBy] of idle) destinations.push({ queue, ...noMessages(), frozen: true, frozenBy });
+  if (!destinations.some(({ queue }) => queue === "local"))
     destinations.push({ queue: "local", ...noMessages(), frozen: false });
   destinations.sort((a, b) => b.messages - a.messages || (a.queue < b.queue ? -1 : 1));
   return [...PASSED_QUEUES.map((queue) => ({ queue, ...passed[queue], frozen: false })), ...destinations];

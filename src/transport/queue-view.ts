@@ -34,6 +34,9 @@ export interface QueueEntry {
   readonly nextAttempt?: number | undefined;
 }
 
+/** Who keeps a queue from trying: people, or a router sink that has halted its next hop. */
+export type Freezer = "operator" | "router";
+
 /** One queue and how many messages are in which state there. */
 export interface QueueSummary {
   /** "pre-submission" and the others that messages pass, "local", or a next hop. */
@@ -43,8 +46,9 @@ export interface QueueSummary {
   readonly ready: number;
   readonly retry: number;
   readonly held: number;
-  /** The operator keeps it from trying. */
+  /** Somebody keeps it from trying. */
   readonly frozen: boolean;
+  readonly frozenBy?: Freezer | undefined;
   /** When an unreachable next hop is tried again, ms since the epoch. */
   readonly nextAttempt?: number | undefined;
 }

@@ -71,6 +71,16 @@ async function serve(entries: readonly QueueEntry[], changed = 1): Promise<strin
     queues: () => [
       { queue: "pre-submission", messages: 0, active: 0, ready: 0, retry: 0, held: 0, frozen: false },
       { queue: "dead.example", messages: 7, active: 0, ready: 4, retry: 2, held: 1, frozen: true },
+      {
+        queue: "halted.example",
+        messages: 1,
+        active: 0,
+        ready: 1,
+        retry: 0,
+        held: 0,
+        frozen: true,
+        frozenBy: "router" as const,
+      },
     ],
     freeze: (name: string) => act([`freeze ${name}`]) > 0,
     thaw: (name: string) => act([`thaw ${name}`]) > 0,
@@ -134,9 +144,14 @@ describe("the queues themselves", () => {
     await serve([]);
     const { code, out } = await queue("summary");
     expect([code, out]).toEqual([0, expect.stringMatching(/^QUEUE +MESSAGES.*\npre-submission +0/)]);
-    expect(out).toMatch(/dead\.example +7 +0 +4 +2 +1 +frozen/);
+    expect(out).toMatch(/dead\.example +7 +0 +4 +2 +1 +frozen$/m);
+    expect(out).toMatch(/halted\.example +1 .*frozen by a router$/m);
     const summary: unknown = JSON.parse((await queue("summary", "--json")).out);
-    expect(summary).toMatchObject([{ server: "default" }, { queue: "dead.example", frozen: true }]);
+    expect(summary).toMatchObject([
+      { server: "default" },
+      { queue: "dead.example", frozen: true },
+      { queue: "halted.example", frozenBy: "router" },
+    ]);
   });
 
   test("freeze, thaw and force name a next hop and say what came of it", async () => {

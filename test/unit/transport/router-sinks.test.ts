@@ -387,7 +387,7 @@ describe("the state of a link", () => {
     expect(house.world.to("far.example")).toHaveLength(1);
   });
 
-  test("halts a next hop until the flag is unset, or a connection is forced", async () => {
+  test("halts a next hop: its queues are frozen by the router until the flag is unset, whoever forces or thaws them", async () => {
     let control: LinkControl | undefined;
     await using house = await openHouse({
       routerSinks: [(subject) => void (control = subject.links)],
@@ -398,15 +398,56 @@ describe("the state of a link", () => {
     await house.accept(["b@far.example"]);
     house.transport.reconfigure(house.live());
     await house.clock.advance(HOUR);
-    expect(house.world.to("far.example")).toHaveLength(1);
+    control?.setState("far.example", linkFlag.forceConnection);
+    const { admin } = house.transport;
+    admin.force("far.example");
+    admin.retry([]);
+    expect(admin.thaw("far.example")).toBe(false);
+    expect(house.queue[0]).toMatchObject({ state: "frozen", reason: expect.stringContaining("router") });
+    const summary = (): unknown => admin.queues().find(({ queue }) => queue === "far.example");
+    expect(summary()).toMatchObject({ messages: 1, frozen: true, frozenBy: "router" });
+    admin.freeze("far.example");
     control?.setState("far.example", 0, linkFlag.adminHalt);
+    expect(summary()).toMatchObject({ messages: 1, frozen: true, frozenBy: "operator" });
+    await house.clock.advance(MINUTE);
+    expect(house.world.to("far.example")).toHaveLength(1);
+    admin.thaw("far.example");
+    await house.empty();
+  });
+
+  test("halts a next hop that nothing waits for: it is listed, and what comes later waits", async () => {
+    let control: LinkControl | undefined;
+    await using house = await openHouse({
+      routerSinks: [(subject) => void (control = subject.links)],
+    });
+    await house.accept(["a@near.example"]);
+    await house.empty();
+    control?.setState("Far.example", linkFlag.adminHalt);
+    const { admin } = house.transport;
+    const summary = (): unknown => admin.queues().find(({ queue }) => queue === "far.example");
+    expect(summary()).toMatchObject({ messages: 0, frozen: true, frozenBy: "router" });
+    await house.accept(["b@far.example"]);
+    await until(() => house.queue[0]?.state === "frozen");
+    expect(summary()).toMatchObject({ messages: 1, frozen: true, frozenBy: "router" });
+    control?.setState("far.example", 0, linkFlag.adminHalt);
+    await house.empty();
+    expect(summary()).toBeUndefined();
+  });
+
+  test("has a next hop tried at once when a connection is forced", async () => {
+    let control: LinkControl | undefined;
+    await using house = await openHouse({
+      routerSinks: [(subject) => void (control = subject.links)],
+    });
+    await house.accept(["a@far.example"]);
     await house.empty();
     control?.down("far.example", HOUR);
     await house.accept(["c@far.example"]);
     await house.clock.advance(MINUTE);
+    expect(house.world.to("far.example")).toHaveLength(1);
     control?.setState("far.example", linkFlag.forceConnection);
     await house.empty();
-    expect(house.world.to("far.example")).toHaveLength(3);
+    expect(house.world.to("far.example")).toHaveLength(2);
   });
 
   test("a reset of message types has routers asked for them anew", async () => {
