@@ -116,8 +116,10 @@ export class VirtualServer {
         "messages that came by another virtual server are in this mailroot: they go the way of this one",
       );
     this.transport.resume(recovery);
-    this.#pickup = this.#createPickup(recovery);
-    await this.#pickup.start();
+    this.#pickup = this.#createPickup();
+    const committed = new Set(recovery.messages.map(({ id }) => id));
+    // Few files were claimed by the last run, and there may be a million messages, whose ids must not be kept for this.
+    await this.#pickup.start((id) => committed.has(id) || recovery.later.includes(id));
   }
 
   /** Throws LISTEN_FAILED. */
@@ -216,10 +218,9 @@ export class VirtualServer {
     });
   }
 
-  #createPickup(recovery: Recovery): Pickup {
+  #createPickup(): Pickup {
     const { clock, log } = this.#parts;
     const store = this.#store;
-    const committed = new Set(recovery.messages.map((message) => message.id));
     return createPickup({
       folder: this.folders.pickup,
       claimFolder: claimFolder(this.folders),
@@ -229,8 +230,6 @@ export class VirtualServer {
       nextId: store.nextId,
       createSpool: () => store.createSpoolFile(),
       submit: this.transport.accept,
-      // Few files were claimed by the last run, and there may be a million messages.
-      isCommitted: (id) => committed.has(id) || recovery.later.includes(id),
       badmail: this.transport.badmail,
       logger: log,
       clock,

@@ -21,6 +21,11 @@ export class LivingMessages {
     return entry;
   }
 
+  /** To look at: nothing happens to the message, and what is changed of the answer is lost. */
+  peek(id: string): Entry | undefined {
+    return this.#working.get(id) ?? this.#resting.peek(id);
+  }
+
   add(entry: Entry): void {
     this.#working.set(entry.id, entry);
   }
@@ -29,9 +34,9 @@ export class LivingMessages {
     this.#working.delete(entry.id);
   }
 
-  /** Settled as soon as none of its records is on its way any more. */
+  /** Settled as soon as none of its records is on its way any more. Undefined: it rests already. */
   rest(id: string): Entry | undefined {
-    const entry = this.get(id);
+    const entry = this.#working.get(id);
     if (entry === undefined) return undefined;
     entry.resting = true;
     // Who reads its records now to copy them has to see that they may be elsewhere afterwards.

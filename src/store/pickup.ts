@@ -36,8 +36,6 @@ export interface PickupOptions {
   readonly nextId: () => string;
   readonly createSpool: () => Promise<SpoolFile>;
   readonly submit: (id: string, origin: Origin, envelope: Envelope, content: Content) => Promise<void>;
-  /** Whether the store holds a message of this id: asked at start, of the claimed files found. */
-  readonly isCommitted: (id: string) => boolean;
   readonly parseAddresses: ParseAddresses;
   readonly badmail: Badmail;
   readonly logger: Logger;
@@ -45,7 +43,8 @@ export interface PickupOptions {
 }
 
 export interface Pickup {
-  start(): Promise<void>;
+  /** `isCommitted`: whether the store held a message of this id when the service started; asked of the claimed files found. */
+  start(isCommitted: (id: string) => boolean): Promise<void>;
   /** Resolves when the files in hand are done. */
   close(): Promise<void>;
 }
@@ -88,13 +87,13 @@ class FolderPickup implements Pickup {
     this.#claimFolder = options.claimFolder ?? path.join(path.dirname(options.folder), "Queue", "pickup");
   }
 
-  async start(): Promise<void> {
+  async start(isCommitted: (id: string) => boolean): Promise<void> {
     await mkdir(this.#options.folder, { recursive: true });
     // Nobody else may write here: what lies in it is taken as claimed.
     await mkdir(this.#claimFolder, { recursive: true, mode: 0o700 });
     for (const claimed of await readdir(this.#claimFolder)) {
       const file = path.join(this.#claimFolder, claimed);
-      if (this.#options.isCommitted(idOf(claimed))) await unlink(file);
+      if (isCommitted(idOf(claimed))) await unlink(file);
       else this.#claimed.push(claimed);
     }
     this.#watch();

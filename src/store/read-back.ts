@@ -3,24 +3,45 @@ import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Content } from "../message/content.ts";
 import { restoreContent } from "./content-layout.ts";
 import type { Entry, Place } from "./message-index.ts";
-import { type StoredRecord, parseMessageJson, parseStateJson } from "./record-json.ts";
+import { parseMessageJson, parseStateJson } from "./record-json.ts";
 import type { RecordReader } from "./record-reader.ts";
 import type { RecoveredMessage } from "./store-driver.ts";
 
-/** Envelope and last state. Undefined: it has ended. `isInOrder`: the next one is asked for soon. */
+/** Envelope and last state. Undefined: it has ended. */
 export async function readMessage(
   reader: RecordReader,
-  entry: Entry,
-  isInOrder: boolean,
+  { id, message, state, unlandedState }: Entry,
 ): Promise<RecoveredMessage | undefined> {
-  const { id, message, state, unlandedState } = entry;
   if (message === undefined) return undefined;
-  const read = (place: Place): Promise<StoredRecord> =>
-    isInOrder ? reader.readAhead(place) : reader.read(place);
-  const { origin, envelope, state: copied } = parseMessageJson((await read(message)).json);
+  const { origin, envelope, state: copied } = parseMessageJson((await reader.read(message)).json);
   if (unlandedState !== undefined) return { id, origin, envelope, state: unlandedState };
-  const saved = state === undefined ? copied : parseStateJson((await read(state)).json).state;
+  const saved = state === undefined ? copied : parseStateJson((await reader.read(state)).json).state;
   return { id, origin, envelope, state: saved };
+}
+
+/** The same of many that lie one behind the other, with no promise for records that were read along with others. */
+export async function readInOrder(
+  reader: RecordReader,
+  entries: Iterable<Entry>,
+  unreadable: (entry: Entry, error: unknown) => void,
+): Promise<RecoveredMessage[]> {
+  const messages: RecoveredMessage[] = [];
+  for (const entry of entries) {
+    const { id, message, state, unlandedState } = entry;
+    if (message === undefined) continue;
+    try {
+      const { json } = reader.readKnown(message) ?? (await reader.readAhead(message));
+      // Parsed now: reading ahead may take the place of these bytes.
+      const { origin, envelope, state: copied } = parseMessageJson(json);
+      let saved = unlandedState ?? copied;
+      if (unlandedState === undefined && state !== undefined)
+        saved = parseStateJson((reader.readKnown(state) ?? (await reader.readAhead(state))).json).state;
+      messages.push({ id, origin, envelope, state: saved });
+    } catch (error) {
+      unreadable(entry, error);
+    }
+  }
+  return messages;
 }
 
 /** `folder` has the contents that are files of their own. Undefined: it has ended. */

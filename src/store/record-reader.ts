@@ -14,7 +14,8 @@ interface OpenSegment {
 interface Block {
   readonly segment: Segment;
   readonly offset: number;
-  readonly bytes: Promise<Buffer>;
+  /** Fewer than a whole block where the file ended when it was read. */
+  readonly bytes: Buffer;
 }
 
 const MAX_OPEN = 8;
@@ -34,28 +35,40 @@ export class RecordReader {
     return checked(place, await this.#bytes(segment, offset, bytes));
   }
 
-  /** The same for who goes through many messages in their order: what lies behind the record is read with it. */
+  /** The same for who goes through many messages in their order, one at a time: what lies behind the record is read with it. */
   async readAhead(place: Place): Promise<StoredRecord> {
     const { segment, offset, bytes } = place;
     if (bytes > BLOCK_BYTES) return this.read(place);
-    let block = this.#blocks.find((known) => known.segment === segment && contains(known, offset, bytes));
-    if (block === undefined) {
-      block = { segment, offset, bytes: this.#bytes(segment, offset, BLOCK_BYTES) };
-      this.#blocks.unshift(block);
-      this.#blocks.length = Math.min(this.#blocks.length, MAX_BLOCKS);
+    // A million messages are ten thousand blocks: read into the places of others, they leave no garbage behind.
+    const oldest = this.#blocks.length < MAX_BLOCKS ? undefined : this.#blocks.pop();
+    const room = oldest === undefined ? Buffer.allocUnsafeSlow(BLOCK_BYTES) : wholeOf(oldest.bytes);
+    const block = { segment, offset, bytes: await this.#bytes(segment, offset, BLOCK_BYTES, room) };
+    this.#blocks.unshift(block);
+    this.#blocks.length = Math.min(this.#blocks.length, MAX_BLOCKS);
+    return this.readKnown(place) ?? this.read(place);
+  }
+
+  /** Undefined: it was not read along with others. The bytes are those of the record until the next call of readAhead. */
+  readKnown(place: Place): StoredRecord | undefined {
+    const { segment, offset, bytes } = place;
+    for (const block of this.#blocks) {
+      const at = offset - block.offset;
+      if (block.segment === segment && at >= 0 && at + bytes <= block.bytes.length)
+        return checked(place, block.bytes.subarray(at, at + bytes));
     }
-    const at = offset - block.offset;
-    const record = (await block.bytes).subarray(at, at + bytes);
-    // The file may have grown since: the block ends where it ended then.
-    return record.length < bytes ? this.read(place) : checked(place, record);
+    return undefined;
   }
 
   /** Fewer where the file ends. */
-  async #bytes(segment: Segment, offset: number, bytes: number): Promise<Buffer> {
+  async #bytes(
+    segment: Segment,
+    offset: number,
+    bytes: number,
+    buffer: Buffer = Buffer.allocUnsafe(bytes),
+  ): Promise<Buffer> {
     const file = this.#use(segment);
     try {
       const handle = await file.handle;
-      const buffer = Buffer.allocUnsafe(bytes);
       let done = 0;
       while (done < bytes) {
         const { bytesRead } = await handle.read(buffer, done, bytes - done, offset + done);
@@ -125,5 +138,4 @@ function checked({ segment, offset }: Place, bytes: Buffer): StoredRecord {
   );
 }
 
-const contains = ({ offset: start }: Block, offset: number, bytes: number): boolean =>
-  offset >= start && offset + bytes <= start + BLOCK_BYTES;
+const wholeOf = ({ buffer }: Buffer): Buffer => Buffer.from(buffer, 0, BLOCK_BYTES);

@@ -15,7 +15,7 @@ import {
   placeMessage,
   placeState,
 } from "./message-index.ts";
-import { readMessage } from "./read-back.ts";
+import { readInOrder } from "./read-back.ts";
 import { parseMessageJson, parseStateJson } from "./record-json.ts";
 import {
   SEGMENT_HEADER_BYTES,
@@ -33,7 +33,6 @@ import type { CorruptEntry, RecoveredMessage } from "./store-driver.ts";
 
 /** In the JSON of a record: its content refers to a file. Another text may hold it as well. */
 const LAYOUT_KEY = '"layout":';
-const READS_AT_ONCE = 64;
 
 export interface RecoveryFolders {
   readonly segments: string;
@@ -264,13 +263,10 @@ class Scan {
   }
 
   async #readAll(ids: readonly string[], reader: RecordReader): Promise<RecoveredMessage[]> {
-    const entries = ids.flatMap((id) => this.#living.get(id) ?? []);
-    const messages: RecoveredMessage[] = [];
-    for (let at = 0; at < entries.length; at += READS_AT_ONCE) {
-      const read = entries.slice(at, at + READS_AT_ONCE).map((entry) => readMessage(reader, entry, true));
-      for (const message of await Promise.all(read)) if (message !== undefined) messages.push(message);
-    }
-    return messages;
+    const entries = ids.flatMap((id) => this.#living.peek(id) ?? []);
+    return readInOrder(reader, entries, (_entry, error) => {
+      throw error;
+    });
   }
 
   /** Notes the content file of the message, when it has one. false: the file cannot be used. */

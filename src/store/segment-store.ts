@@ -22,7 +22,7 @@ import { createMessageIds } from "./message-ids.ts";
 import { LivingMessages } from "./living-messages.ts";
 import { Entry, dropPlaces, placeMessage, placeState } from "./message-index.ts";
 import type { Segment } from "./message-index.ts";
-import { readBack, readContent, readMessage, storeFailed } from "./read-back.ts";
+import { readBack, readContent, readInOrder, readMessage, storeFailed } from "./read-back.ts";
 import type { MessageJson, StateJson } from "./record-json.ts";
 import { RecordReader } from "./record-reader.ts";
 import { SALT_BYTES, encodeRecord, recordType } from "./record.ts";
@@ -215,8 +215,14 @@ export class SegmentStore implements StoreDriver {
     );
   }
 
-  reload(id: string, isInOrder = false): Promise<RecoveredMessage> {
-    return this.#read(id, (entry) => readMessage(this.#reader, entry, isInOrder));
+  reload(id: string): Promise<RecoveredMessage> {
+    return this.#read(id, (entry) => readMessage(this.#reader, entry));
+  }
+
+  /** What compaction moves meanwhile is among those that are left out, at worst. */
+  reloadInOrder(ids: readonly string[]): Promise<readonly RecoveredMessage[]> {
+    const entries = ids.flatMap((id) => this.#living.peek(id) ?? []);
+    return readInOrder(this.#reader, entries, () => undefined);
   }
 
   #read<Found>(id: string, read: (entry: Entry) => Promise<Found | undefined>): Promise<Found> {

@@ -54,8 +54,10 @@ export interface StoreDriver {
   saveState(id: string, state: string, content?: Content, isAwaited?: boolean): Promise<void>;
   /** The content as of the last commit or saveState with content. */
   loadContent(id: string): Promise<Content>;
-  /** The message as open() would answer it after a crash at this moment. `isInOrder`: the ids that follow are asked for next. */
-  reload(id: string, isInOrder?: boolean): Promise<RecoveredMessage>;
+  /** The message as open() would answer it after a crash at this moment. */
+  reload(id: string): Promise<RecoveredMessage>;
+  /** The same of many that were stored one after the other, and rest on. What cannot be read in this way is left out. */
+  reloadInOrder(ids: readonly string[]): Promise<readonly RecoveredMessage[]>;
   /** Nothing happens to the message for some time: the store may forget all but where it lies. */
   rest(id: string): void;
   /** Forgets the message. */

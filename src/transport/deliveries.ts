@@ -12,6 +12,13 @@ import type { ChosenRoutes, RouterSinks } from "./router-sinks.ts";
 
 export const NO_DELIVERIES: readonly Delivery[] = [];
 
+/** Where a message waits that needs no memory for it. */
+export interface RestingPlace {
+  /** Key of the queue. */
+  readonly queue: string;
+  readonly nextAttempt: number | undefined;
+}
+
 export interface DeliveriesParts {
   readonly router: Router;
   /** Absent: the settings alone decide. */
@@ -42,11 +49,23 @@ export class Deliveries {
     return this.#of.get(message) ?? NO_DELIVERIES;
   }
 
-  /** The one delivery of a message that waits in one queue, and is not attempted soon; nothing is written for it. */
-  resting(message: QueuedMessage): Delivery | undefined {
+  /** Of a message that waits in one queue, and is not attempted soon; nothing is written for it. `isTight`: see isResting. */
+  resting(message: QueuedMessage, isTight: boolean): RestingPlace | undefined {
     if (this.#parts.writes.has(message)) return undefined;
     const [delivery, another] = this.of(message);
-    return another === undefined && delivery?.queue.isResting(delivery) === true ? delivery : undefined;
+    if (another !== undefined || delivery?.queue.isResting(delivery, isTight) !== true) return undefined;
+    return { queue: delivery.queue.key, nextAttempt: delivery.nextAttempt };
+  }
+
+  /** The same of a message that is in no queue yet. Undefined also when only its routing tells. */
+  wouldRest(message: QueuedMessage, isTight: boolean): RestingPlace | undefined {
+    if (this.#parts.routerSinks?.isEmpty === false) return undefined;
+    const [group, another] = this.#grouped(message, message.recipients, undefined).values();
+    if (group === undefined || another !== undefined || group.route.kind === "unreachable") return undefined;
+    const queue = this.#parts.queues.of(group.route);
+    const nextAttempt = later(message.nextAttempt, message.notBefore);
+    const rests = message.held !== undefined || queue.wouldRest(nextAttempt, isTight);
+    return rests ? { queue: queue.key, nextAttempt } : undefined;
   }
 
   /** Queues the recipients that wait; those in one of the deliveries that `stay` do already. */

@@ -63,6 +63,8 @@ export interface DestinationQueueParts {
   readonly retryDelayMs: (failures: number) => number;
   /** Absent: all is in memory. */
   readonly outside?: OutsideMemory | undefined;
+  /** These wait for a next hop that was found unreachable just now. */
+  readonly stranded?: ((deliveries: readonly Delivery[]) => void) | undefined;
 }
 
 /** What waits for the next hop and is not in memory. */
@@ -72,10 +74,12 @@ export interface OutsideMemory {
   fetch(wanted: number, arrived: () => void): number;
 }
 
-/** So many ready deliveries are worth having in memory: what comes behind them can be parked. */
+/** So many ready deliveries of a next hop that answers are worth having in memory: what comes behind them can be parked. */
 const ENOUGH_READY = 100;
 /** Messages that a next hop gets before it has answered for the first time. */
 const FIRST_ATTEMPTS = 5;
+/** Of those that become stranded, so many at a time are told: each may mean a write. */
+const MOST_STRANDED = 100;
 /** One that is due so soon is not worth parking. */
 const SOON_MS = 2000;
 
@@ -210,11 +214,24 @@ export class DestinationQueue {
     return this.#frozen;
   }
 
-  /** Whether it is some time until the delivery is attempted. */
-  isResting({ state, nextAttempt }: Delivery): boolean {
+  /** Whether it is some time until the delivery is attempted. `isTight`: those behind others that are attempted first count too. */
+  isResting({ state, nextAttempt }: Delivery, isTight: boolean): boolean {
     if (state === "held") return true;
     if (state === "deferred") return (nextAttempt ?? 0) > this.#parts.clock.now() + SOON_MS;
-    return state === "ready" && (this.#frozen || this.blockedUntil > 0 || this.#ready.size > ENOUGH_READY);
+    return state === "ready" && this.#isFarBack(this.#ready.size - 1, isTight);
+  }
+
+  /** The same of one that is not here yet, if it came. */
+  wouldRest(nextAttempt: number | undefined, isTight: boolean): boolean {
+    if (nextAttempt !== undefined && nextAttempt > this.#parts.clock.now())
+      return nextAttempt > this.#parts.clock.now() + SOON_MS;
+    return this.#isFarBack(this.#ready.size, isTight);
+  }
+
+  #isFarBack(before: number, isTight: boolean): boolean {
+    if (this.#frozen || this.blockedUntil > 0) return true;
+    if (this.#mostActive() < Number.POSITIVE_INFINITY) return before >= this.#mostActive();
+    return isTight && before >= ENOUGH_READY;
   }
 
   /** Gives the next hop what it takes now. */
@@ -237,7 +254,7 @@ export class DestinationQueue {
 
   /** As many as keep the next hop busy; of one that has failed, one to try it with. */
   #fetch(outside: OutsideMemory): void {
-    const enough = this.#failures > 0 ? 1 : ENOUGH_READY / 2;
+    const enough = Math.min(this.#mostActive(), ENOUGH_READY / 2);
     const wanted = enough - this.#ready.size - this.#arriving;
     if (wanted <= 0 || this.#active.size >= this.#mostActive()) return;
     this.#arriving += outside.fetch(wanted, () => {
@@ -320,6 +337,7 @@ export class DestinationQueue {
       failures: this.#failures,
       nextAttempt: this.#blockedUntil,
     });
+    if (this.#ready.size > 0) this.#parts.stranded?.(this.#ready.first(MOST_STRANDED));
   }
 
   #wake(): void {

@@ -4,24 +4,30 @@ import type { Clock } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { RecoveredMessage, StoreDriver } from "../store/store-driver.ts";
-import type { Delivery, OutsideMemory } from "./destination-queue.ts";
+import type { OutsideMemory } from "./destination-queue.ts";
+import type { RestingPlace } from "./deliveries.ts";
 import { ParkedMessages, type ParkedQueue } from "./parked-messages.ts";
 import { hasOwnTimes } from "./patience.ts";
 import type { QueuedMessage } from "./queued-message.ts";
+import { unfinishedCopies } from "./unfinished-copies.ts";
 
 export interface ParkingParts {
-  readonly store: Pick<StoreDriver, "reload" | "rest">;
-  /** More messages than so many are not kept in memory while they wait. */
+  readonly store: Pick<StoreDriver, "reload" | "reloadInOrder" | "rest">;
+  /** Of more messages than so many, those that wait are not kept in memory. */
   readonly maxInMemory: number;
   readonly messages: ReadonlyMap<string, QueuedMessage>;
-  /** The only delivery of a message that waits, and that nothing is written for. */
-  readonly resting: (message: QueuedMessage) => Delivery | undefined;
+  /** Where a message waits that nothing is written for. `isTight`: also when it is only behind many others. */
+  readonly resting: (message: QueuedMessage, isTight: boolean) => RestingPlace | undefined;
+  /** Where it would wait, of a message that is in no queue yet. */
+  readonly wouldRest: (message: QueuedMessage, isTight: boolean) => RestingPlace | undefined;
   /** Forgets what is in memory of a message that is parked. */
   readonly letGo: (message: QueuedMessage) => void;
   /** The message with the state that the store has; `isNew`: for the first time in this run. */
   readonly revive: (recovered: RecoveredMessage, isNew: boolean) => QueuedMessage;
   /** On its way again, as its state says. */
   readonly goOn: (message: QueuedMessage) => void;
+  /** It is none: what it was a copy of is taken up anew. */
+  readonly forget: (id: string) => void;
   /** Looks whether it has waited for too long. */
   readonly check: (message: QueuedMessage) => void;
   /** Brings up what a queue has parked. */
@@ -56,8 +62,14 @@ export class Parking {
     this.#parts = parts;
   }
 
+  /** There are many in memory: what is attempted later than others does not stay. */
   get isFull(): boolean {
     return this.#parts.messages.size > this.#parts.maxInMemory;
+  }
+
+  /** There are many in all: what waits for a time, or for a next hop that is left alone, does not stay. */
+  get isCrowded(): boolean {
+    return this.#parts.messages.size + this.parked.size > this.#parts.maxInMemory;
   }
 
   /** Messages that are not in memory. */
@@ -72,22 +84,28 @@ export class Parking {
 
   /** The store has the message as it is now. Who saved it may not be done with it. */
   saved(message: QueuedMessage): void {
-    if (this.isFull) queueMicrotask(() => this.rest(message));
+    if (this.isCrowded) queueMicrotask(() => this.rest(message));
   }
 
   /** Lets go of a message that waits in one queue, when there are many, and the store has it as it is now. */
   rest(message: QueuedMessage): void {
-    const { messages, resting, letGo } = this.#parts;
-    if (!this.isFull || messages.get(message.id) !== message) return;
-    if (message.phase !== "delivery" || message.edits !== "none" || hasOwnTimes(message)) return;
-    if (message.held !== undefined && message.held.by !== "operator") return;
-    const delivery = resting(message);
-    if (delivery !== undefined && this.#park(message, delivery.queue.key, delivery.nextAttempt))
-      letGo(message);
+    const { messages, resting } = this.#parts;
+    if (!this.isCrowded || messages.get(message.id) !== message || !mayLeave(message)) return;
+    this.#park(message, resting(message, this.isFull));
   }
 
-  #park(message: QueuedMessage, queue: string, due: number | undefined): boolean {
-    const { clock, store } = this.#parts;
+  /** A message as the store has it, in no queue yet: one that would only wait is not even put there. */
+  takeUp(message: QueuedMessage): void {
+    const { goOn, wouldRest } = this.#parts;
+    if (this.isCrowded && mayLeave(message) && this.#park(message, wouldRest(message, this.isFull))) return;
+    goOn(message);
+    this.rest(message);
+  }
+
+  #park(message: QueuedMessage, place: RestingPlace | undefined): boolean {
+    if (place === undefined) return false;
+    const { clock, store, letGo } = this.#parts;
+    const { queue, nextAttempt: due } = place;
     const isLater = due !== undefined && due > clock.now();
     const isParked = this.parked.park({
       id: message.id,
@@ -99,6 +117,7 @@ export class Parking {
       delayNoticeSent: message.delayNoticeSent,
     });
     if (!isParked) return false;
+    letGo(message);
     store.rest(message.id);
     this.#tickSoon();
     return true;
@@ -183,17 +202,38 @@ export class Parking {
     const { clock, inSubmission, log } = this.#parts;
     while (queue.readyCount > 0 && !this.#stopped) {
       const begun = clock.now();
-      const some: Promise<void>[] = [];
+      const some: string[] = [];
       while (some.length < SORTED_AT_ONCE && inSubmission() < MAX_IN_SUBMISSION) {
         const next = this.parked.takeReady(queue);
         if (next === undefined) break;
-        some.push(this.#bring(next.id, UNSORTED));
+        some.push(next.id);
       }
-      await Promise.all(some);
+      await this.#sortSome(some);
       const pause = some.length === 0 ? TICK_MS / 10 : clock.now() - begun;
       await new Promise<void>((resolve) => void clock.after(pause, resolve));
     }
     if (!this.#stopped) log.info({ messages }, "all messages of the last run are in their queues");
+  }
+
+  async #sortSome(ids: readonly string[]): Promise<void> {
+    const { store, revive, forget } = this.#parts;
+    this.#arriving += ids.length;
+    const found = await store.reloadInOrder(ids);
+    this.#arriving -= ids.length;
+    if (this.#stopped) return;
+    const left = new Set(ids);
+    // A copy is younger than its message: it is here, or parked still.
+    for (const id of unfinishedCopies(found))
+      if (left.delete(id) || this.parked.take(id) !== undefined) forget(id);
+    for (const recovered of found) {
+      if (!left.delete(recovered.id)) continue;
+      try {
+        this.takeUp(revive(recovered, true));
+      } catch (thrown) {
+        this.#unreadable(recovered.id, UNSORTED, thrown);
+      }
+    }
+    for (const id of left) await this.#bring(id, UNSORTED);
   }
 
   async #bring(
@@ -206,7 +246,7 @@ export class Parking {
     this.#arriving += 1;
     let message: QueuedMessage;
     try {
-      const recovered = await store.reload(id, queue === UNSORTED);
+      const recovered = await store.reload(id);
       if (this.#stopped) return;
       message = revive(recovered, queue === UNSORTED);
     } catch (thrown) {
@@ -239,6 +279,13 @@ export class Parking {
       this.#tickSoon();
     });
   }
+}
+
+/** The store has all of it that counts, and the settings alone say how long it may wait. */
+function mayLeave(message: QueuedMessage): boolean {
+  const { phase, edits, held } = message;
+  if (phase !== "delivery" || edits !== "none" || hasOwnTimes(message)) return false;
+  return held === undefined || held.by === "operator";
 }
 
 /** Its time has come, or somebody wants it tried now. */

@@ -133,9 +133,7 @@ export class Pipeline<Script> {
 
   /** Takes up what an earlier run of the service left unfinished. */
   resume(recovered: RecoveredMessage): void {
-    const message = this.#revive(recovered, true);
-    this.#goOn(message);
-    this.parking.rest(message);
+    this.parking.takeUp(this.#revive(recovered, true));
   }
 
   #revive(recovered: RecoveredMessage, isNew: boolean): QueuedMessage {
@@ -269,7 +267,7 @@ export class Pipeline<Script> {
   #place(message: QueuedMessage): void {
     this.#deliveries.route(message);
     // Deferred by a sink, or one too many: it is on disk while it waits.
-    const isTooMany = this.parking.isFull && this.#deliveries.resting(message) !== undefined;
+    const isTooMany = this.parking.isFull && this.#deliveries.resting(message, true) !== undefined;
     if (isTooMany || (message.notBefore ?? 0) > this.#parts.clock.now()) this.#endings.finishOrSave(message);
   }
 
@@ -296,6 +294,12 @@ export class Pipeline<Script> {
     });
   }
 
+  /** Called by a queue whose next hop was found unreachable just now: with many messages these need no memory. */
+  stranded(deliveries: readonly Delivery[]): void {
+    if (!this.parking.isCrowded) return;
+    for (const { message } of deliveries) this.#endings.finishOrSave(message);
+  }
+
   #createStates({ steps, ...parts }: PipelineParts<Script>): MessageStates {
     return new MessageStates({
       ...parts,
@@ -312,7 +316,9 @@ export class Pipeline<Script> {
       revive: (recovered, isNew) => this.#revive(recovered, isNew),
       goOn: (message) => this.#goOn(message),
       check: (message) => this.#patience.check(message),
-      resting: (message) => this.#deliveries.resting(message),
+      resting: (message, isTight) => this.#deliveries.resting(message, isTight),
+      wouldRest: (message, isTight) => this.#deliveries.wouldRest(message, isTight),
+      forget: (id) => this.forget(id),
       letGo: (message) => {
         this.messages.delete(message.id);
         this.#deliveries.end(message);

@@ -46,6 +46,14 @@ export class ReadyDeliveries {
     line.head = 0;
   }
 
+  /** The first `most` of each priority. */
+  first(most: number): Delivery[] {
+    return PRIORITIES.flatMap((priority) => {
+      const { deliveries, head } = this.#lines[priority];
+      return deliveries.slice(head, head + most).filter((delivery) => isReady(delivery));
+    });
+  }
+
   take(): Delivery | undefined {
     const line = this.#next();
     if (line === undefined) return undefined;

@@ -45,6 +45,11 @@ export class RouterSinks {
     this.#parts = parts;
   }
 
+  /** No sink is bound: the settings decide. */
+  get isEmpty(): boolean {
+    return this.#parts.chain().isEmpty;
+  }
+
   /** Undefined when no sink has a say: the settings decide. A promise never rejects. */
   choose(message: QueuedMessage, settings: () => Router): ChosenRoutes | undefined | Promise<ChosenRoutes> {
     const chain = this.#parts.chain();

@@ -134,7 +134,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const demand = new OnDemand(clock);
   const courierFor = courierMaker(parts, storeSinks, demand);
   const { links, routerSinks } = createRouting(parts, {
-    queues: () => queues,
+    setLink: (nextHop, downUntil) => queues.setLink(nextHop, downUntil),
     rerouteAll: () => pipeline.resetRoutes(),
   });
   const queues: QueueSet = createQueues<Script>(parts, {
@@ -244,6 +244,7 @@ function createQueues<Script>(
         },
         retryDelayMs,
         outside: pipeline().parking.outside(route.key),
+        stranded: (deliveries) => pipeline().stranded(deliveries),
       }),
     frozen,
     forgotten: (key) => pipeline().parking.parked.forgetQueue(key),
@@ -284,7 +285,7 @@ function createCategorizer(
 /** The sinks of OnGetMessageRouter, and what they may do to next hops. */
 function createRouting(
   { events, log, settings, clock }: Pick<TransportParts<unknown>, "events" | "log" | "settings" | "clock">,
-  steer: Pick<LinksParts, "queues" | "rerouteAll">,
+  steer: Pick<LinksParts, "setLink" | "rerouteAll">,
 ): { links: Links; routerSinks: RouterSinks | undefined } {
   const types = new MessageTypes(log);
   const links = new Links({ ...steer, forgetTypes: () => types.reset(), clock });
@@ -360,8 +361,8 @@ function assemble<Script>(
       ),
     resume(recovery) {
       const { messages, later } = withoutUnfinishedCopies(recovery, (id) => pipeline.forget(id));
-      for (const message of messages) pipeline.resume(message);
       pipeline.parking.sortLater(later);
+      for (const message of messages) pipeline.resume(message);
       if (recovery.messages.length > 0)
         log.info({ messages: recovery.messages.length }, "unfinished messages taken up");
     },

@@ -23,7 +23,11 @@ interface Taken {
 }
 
 /** A Pickup on a real mailroot; what it submits is committed to the store and noted. */
-async function openPickup(mailroot: string, options: Partial<PickupOptions> = {}) {
+async function openPickup(
+  mailroot: string,
+  options: Partial<PickupOptions> = {},
+  isCommitted?: (id: string) => boolean,
+) {
   const store = createStore(path.join(mailroot, "Queue"));
   const { messages } = await store.open();
   const known = new Set(messages.map(({ id }) => id));
@@ -41,14 +45,13 @@ async function openPickup(mailroot: string, options: Partial<PickupOptions> = {}
       await store.commit(id, origin, envelope, content);
       taken.push({ id, origin, envelope, text: (await content.toBuffer()).toString() });
     },
-    isCommitted: (id) => known.has(id),
     parseAddresses,
     badmail: createBadmail({ folder: path.join(mailroot, "Badmail") }),
     logger: { ...silentLogger, warn: (fields) => void warnings.push(fields) },
     clock: systemClock,
     ...options,
   });
-  await pickup.start();
+  await pickup.start(isCommitted ?? ((id) => known.has(id)));
   const close = async (): Promise<void> => {
     await pickup.close();
     await store.close();
@@ -208,7 +211,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     await mkdir(claims, { recursive: true });
     await writeFile(path.join(claims, "00000000000COMMITD~one.eml"), mail);
     await writeFile(path.join(claims, "00000000000CLAIMED~two.eml"), mail);
-    await using pickup = await openPickup(folder.path, { isCommitted: (id) => id === "00000000000COMMITD" });
+    await using pickup = await openPickup(folder.path, {}, (id) => id === "00000000000COMMITD");
     await until(async () => (await readdir(claims)).length === 0);
     expect(pickup.taken.map(({ id, origin }) => [id, origin.pickupFileName])).toEqual([
       ["00000000000CLAIMED", "two.eml"],

@@ -344,6 +344,7 @@ describe("after a crash", () => {
           : store.saveState(id, state, content, isAwaited),
       loadContent: (id) => store.loadContent(id),
       reload: (id) => store.reload(id),
+      reloadInOrder: (ids) => store.reloadInOrder(ids),
       rest: (id) => store.rest(id),
       remove: (id) => store.remove(id),
       close: () => store.close(),
