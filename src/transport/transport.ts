@@ -134,7 +134,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const demand = new OnDemand(clock);
   const courierFor = courierMaker(parts, storeSinks, demand);
   const { links, routerSinks } = createRouting(parts, {
-    setLink: (nextHop, downUntil) => queues.setLink(nextHop, downUntil),
+    queues: () => queues,
     rerouteAll: () => pipeline.resetRoutes(),
   });
   const queues: QueueSet = createQueues<Script>(parts, {
@@ -285,7 +285,7 @@ function createCategorizer(
 /** The sinks of OnGetMessageRouter, and what they may do to next hops. */
 function createRouting(
   { events, log, settings, clock }: Pick<TransportParts<unknown>, "events" | "log" | "settings" | "clock">,
-  steer: Pick<LinksParts, "setLink" | "rerouteAll">,
+  steer: Pick<LinksParts, "queues" | "rerouteAll">,
 ): { links: Links; routerSinks: RouterSinks | undefined } {
   const types = new MessageTypes(log);
   const links = new Links({ ...steer, forgetTypes: () => types.reset(), clock });
