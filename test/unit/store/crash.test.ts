@@ -4,5 +4,5 @@ import { temporaryFolder } from "./store-samples.ts";
 
 test("everything acknowledged before a kill is found again with the same bytes", async () => {
   await using folder = await temporaryFolder();
-  expect(await crashLoop(folder.path, 4, 80)).toBeGreaterThan(4);
+  expect(await crashLoop(folder.path, 20, 80)).toBeGreaterThan(20);
 }, 60_000);
