@@ -15,6 +15,8 @@ const QUICK_RETRY = { retry: { glitchRetries: 100, glitchIntervalMs: 50, interva
 /** Of each call so many are tried, one for each start of the service; where it makes fewer, all of them. */
 const STEPS = Number(process.env["CRASH_STEPS"] ?? 12);
 const MESSAGES = 3;
+/** Each call of a traced process is reported to its tracer. */
+const TRACED_START_TIMEOUT_MS = 60_000;
 
 interface Way {
   readonly name: string;
@@ -90,7 +92,7 @@ async function runUntilKilled(
   });
   const ready = await eventually(
     () => !service.running || service.log.find((line) => line.includes("ready on")),
-    { what: "the ready line, or the end" },
+    { timeoutMs: TRACED_START_TIMEOUT_MS, what: "the ready line, or the end" },
   );
   service.port = Number(/127\.0\.0\.1:(\d+)/.exec(String(ready))?.[1] ?? 0);
   for (let number = 0; number < MESSAGES && service.running && service.port > 0; number += 1) {
