@@ -210,7 +210,7 @@ export class VirtualServer {
       },
       logger: shared.log,
       clock: shared.clock,
-      startQueue: (domain) => transport.admin.retryDomain(domain),
+      startQueues: (isAsked) => transport.admin.retryDomains(isAsked),
       protocol: shared.protocolSinks.inbound(settings),
       sizeSinks: shared.transportSinks.sizeSinks(settings, shared.firings),
       domainFlags: shared.transportSinks.domainFlags(settings, shared.firings).of,

@@ -1,12 +1,17 @@
 // Mail that waits until its server asks for it by ETRN (RFC 1985, REFERENCE 6.5): the queue fills, and its courier has no room.
 import { domainOf } from "../core/address.ts";
+import { canonicalDomain } from "../core/domain-table.ts";
 import type { Clock } from "../core/clock.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
 import type { Courier } from "./destination-queue.ts";
-import type { QueueAdmin, QueueEntry } from "./queue-view.ts";
+import type { Parking } from "./parking.ts";
+import type { IsAsked, QueueAdmin, QueueEntry } from "./queue-view.ts";
 
 /** After a request, and after each message that followed it, how long the next one may take to be brought up. */
 const OPEN_MS = 30_000;
+
+/** Requests that are kept while it is not known yet whose mail there is. */
+const MAX_EARLY = 1000;
 
 const WAITS = "waits until its server asks for it by ETRN, or for `onarrival queue retry`";
 
@@ -17,6 +22,9 @@ export class OnDemand {
   readonly #couriers = new Map<string, OnDemandCourier>();
   #allOpenUntil = 0;
   readonly #clock: Clock;
+  /** What was asked for while messages of the last run were in no queue yet. */
+  readonly #early = new Set<IsAsked>();
+  #isSorting = (): boolean => false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -24,17 +32,33 @@ export class OnDemand {
 
   open(domain: string): void {
     const now = this.#clock.now();
-    for (const [other, until] of this.#openUntil) if (until <= now) this.#openUntil.delete(other);
-    this.#openUntil.set(domain.toLowerCase(), now + OPEN_MS);
+    const name = canonicalDomain(domain);
+    this.#openUntil.delete(name);
+    this.#openUntil.set(name, now + OPEN_MS);
+    // The oldest stand first.
+    for (const [other, until] of this.#openUntil) {
+      if (until > now) break;
+      this.#openUntil.delete(other);
+    }
   }
 
   isOpen(domain: string): boolean {
-    return Math.max(this.#openUntil.get(domain) ?? 0, this.#allOpenUntil) > this.#clock.now();
+    this.#settleEarly();
+    if (Math.max(this.#openUntil.get(domain) ?? 0, this.#allOpenUntil) > this.#clock.now()) return true;
+    return this.#early.values().some((isAsked) => isAsked(domain));
+  }
+
+  /** Now that all queues are there, those that were asked for are open like others. */
+  #settleEarly(): void {
+    if (this.#early.size === 0 || this.#isSorting()) return;
+    for (const { domain } of this.#couriers.values())
+      if (this.#early.values().some((isAsked) => isAsked(domain))) this.open(domain);
+    this.#early.clear();
   }
 
   /** The courier of such a queue. */
   courier(inner: Courier, domain: string, key: string): Courier {
-    const courier = new OnDemandCourier(inner, domain, this, () => {
+    const courier = new OnDemandCourier(inner, canonicalDomain(domain), this, () => {
       // After a change of the settings the queue has another one.
       if (this.#couriers.get(key) === courier) this.#couriers.delete(key);
     });
@@ -42,8 +66,9 @@ export class OnDemand {
     return courier;
   }
 
-  /** ETRN asks for a domain, an operator who wants a retry for what he names. */
-  openedBy(admin: QueueAdmin): QueueAdmin {
+  /** ETRN asks for domains, an operator who wants a retry for what he names. */
+  openedBy(admin: QueueAdmin, parking: Pick<Parking, "parked" | "unsorted">): QueueAdmin {
+    this.#isSorting = () => parking.unsorted > 0;
     return {
       ...admin,
       list: () => admin.list().map((entry) => this.#withReason(entry)),
@@ -61,17 +86,25 @@ export class OnDemand {
         if (courier !== undefined) this.open(courier.domain);
         return admin.force(queue);
       },
-      retryDomain: (domain) => {
+      retryDomains: (isAsked) => {
+        const asked = [...this.#couriers].filter(([, { domain }]) => isAsked(domain));
+        const queues = asked.map(([key]) => key);
         // Counted while nothing can start: what is under way waits no more.
-        const count = admin.retryDomain(domain);
-        this.open(domain);
-        if (count > 0) admin.retryDomain(domain);
-        return count;
+        const count = admin.retryDomains(isAsked, queues) ?? 0;
+        const isSorting = this.#isSorting();
+        if (isSorting && this.#early.size < MAX_EARLY) this.#early.add(isAsked);
+        if (count === 0) return isSorting ? undefined : 0;
+        for (const [, { domain }] of asked) this.open(domain);
+        admin.retryDomains(isAsked, queues);
+        return isSorting ? undefined : count;
       },
       retry: (ids) => {
         if (ids.length === 0) this.#allOpenUntil = this.#clock.now() + OPEN_MS;
-        for (const id of ids)
+        for (const id of ids) {
+          const parked = this.#couriers.get(parking.parked.find(id)?.queue ?? "");
+          if (parked !== undefined) this.open(parked.domain);
           for (const { address } of admin.show(id)?.recipients ?? []) this.open(domainOf(address));
+        }
         return admin.retry(ids);
       },
     };

@@ -88,6 +88,12 @@ export class ParkedAdmin {
     return moved;
   }
 
+  /** All of these queues that nobody holds. */
+  forceAll(isMeant: (queue: string) => boolean): number {
+    const keys = [...this.#parts.parking.parked.queues()].map(({ key }) => key).filter(isMeant);
+    return keys.reduce((sum, key) => sum + this.force(key), 0);
+  }
+
   hold(ids: readonly string[]): number {
     return this.#change(ids, false, (message) => {
       message.held = OPERATOR_HOLD;

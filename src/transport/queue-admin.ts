@@ -1,5 +1,6 @@
 // The queues as people see and steer them: `onarrival queue …` (DESIGN 9).
 import { domainOf } from "../core/address.ts";
+import { canonicalDomain } from "../core/domain-table.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { ParkedAdmin } from "./parked-admin.ts";
@@ -34,13 +35,17 @@ export function createQueueAdmin<Script>(
     showParked: (id) => parked.show(id),
     retry: (ids) =>
       count(ids, (message) => mayRetry(message) && tryNow(pipeline, waiting, message)) + parked.retry(ids),
-    retryDomain: (domain) =>
-      selected([]).filter(
+    retryDomains: (isAsked, only = []) =>
+      count(
+        [],
         (message) =>
           mayRetry(message) &&
-          pendingAddresses(message).some((address) => domainOf(address).toLowerCase() === domain) &&
+          pendingAddresses(message).some((address) => isAsked(canonicalDomain(domainOf(address)))) &&
           tryNow(pipeline, waiting, message),
-      ).length + parked.force(domain),
+      ) +
+      parked.forceAll(
+        (queue) => only.includes(queue) || (isDomain(queue) && isAsked(canonicalDomain(queue))),
+      ),
     hold: (ids) => count(ids, (message) => hold(pipeline, waiting, message)) + parked.hold(ids),
     release: (ids) =>
       count(ids, (message) => message.held !== undefined && tryNow(pipeline, waiting, message)) +
@@ -63,6 +68,9 @@ export function createQueueAdmin<Script>(
     },
   };
 }
+
+/** Queues of other next hops than the mail exchangers of a domain have a host and a port in their names. */
+const isDomain = (queue: string): boolean => !queue.includes(":");
 
 const mayRetry = ({ held }: QueuedMessage): boolean => held?.by !== "operator" && held?.abandoned !== true;
 

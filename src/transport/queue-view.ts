@@ -73,6 +73,9 @@ export interface QueueDepths {
   readonly oldestAgeMs: number;
 }
 
+/** Whether a domain, as canonicalDomain() writes it, is one of those that are meant. */
+export type IsAsked = (domain: string) => boolean;
+
 /** Each answers how many messages it changed. `ids` empty: all messages of the queue. */
 export interface QueueAdmin {
   list(): readonly QueueEntry[];
@@ -88,8 +91,11 @@ export interface QueueAdmin {
   force(queue: string): number;
   /** Try now. */
   retry(ids: readonly string[]): number;
-  /** Try all that waits for recipients of the domain now (ETRN). */
-  retryDomain(domain: string): number;
+  /**
+   * Try all that waits for recipients of these domains now (ETRN). `queues`: keys of those that hold nothing else. Undefined: it goes,
+   * and how much it is cannot be told yet.
+   */
+  retryDomains(isAsked: IsAsked, queues?: readonly string[]): number | undefined;
   /** Keep without attempts until released. */
   hold(ids: readonly string[]): number;
   release(ids: readonly string[]): number;

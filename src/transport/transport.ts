@@ -180,7 +180,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   };
   return {
     ...assemble(pipeline, queues, links, waiting, settings, clock, log),
-    admin: demand.openedBy(createAdmin(pipeline, queues, waiting, parts)),
+    admin: demand.openedBy(createAdmin(pipeline, queues, waiting, parts), pipeline.parking),
     counts: steps.counts,
     badmail,
     reconfigure,

@@ -1,4 +1,5 @@
 // The built-in handler of every verb (RFC 5321 §4.1): looks, and answers a verdict. Nothing changes before its effect.
+import { canonicalDomain } from "../../core/domain-table.ts";
 import { formatReply, reply, type Reply } from "../../core/reply.ts";
 import { type AskLine, AuthExchange } from "./auth-exchange.ts";
 import { offeredKeywords } from "./keywords.ts";
@@ -288,24 +289,23 @@ export class CommandHandlers {
     return (verb === "XCLIENT" ? mayXclient : mayXforward)(this.#wire.remoteAddress);
   }
 
-  /** RFC 1985. "@domain" asks for its subdomains too, "#queue" for a queue by name: neither is served. */
   #etrn(argument: string): Verdict {
-    const { startQueue, keywords } = this.#parts;
-    if (startQueue === undefined || !keywords.has("ETRN")) return NOT_SERVED;
+    const { startQueues, isEtrnDomain, keywords } = this.#parts;
+    if (startQueues === undefined || !keywords.has("ETRN")) return NOT_SERVED;
     if (this.#state.client === undefined) return verdict(HELLO_FIRST);
     const bar = this.#bar;
     if (bar !== undefined) return verdict(bar);
     if (this.#state.transaction !== undefined)
       return verdict(reply(503, "5.1", "Not during a mail transaction"));
-    const domain = argument.trim().toLowerCase();
-    if (!/^[a-z0-9.-]+$/.test(domain)) return verdict(reply(501, "5.4", "Invalid domain name"));
-    if (!this.#parts.isEtrnDomain(domain)) return verdict(reply(459, "7.1", `Node ${domain} not allowed`));
-    const messages = startQueue(domain);
-    return verdict(
-      messages === 0
-        ? reply(251, "0.0", `OK, no messages waiting for node ${domain}`)
-        : reply(253, "0.0", `OK, ${messages} pending messages for node ${domain} started`),
+    const asked = parseEtrn(argument);
+    if (asked === undefined) return verdict(reply(501, "5.4", "Invalid domain name"));
+    const { node, domain } = asked;
+    if (!mayAsk(asked, isEtrnDomain)) return verdict(reply(459, "7.1", `Node ${node} not allowed`));
+    const isSubdomain = (other: string): boolean => other.endsWith(`.${domain}`) && isEtrnDomain(other);
+    const started = startQueues(
+      (other) => (other === domain && isEtrnDomain(domain)) || (asked.option === "@" && isSubdomain(other)),
     );
+    return verdict(etrnReply(node, started));
   }
 
   #authenticate(argument: string): PendingVerdict {
@@ -316,4 +316,27 @@ export class CommandHandlers {
     if (transaction !== undefined) return verdict(reply(503, "5.1", "Not during a mail transaction"));
     return this.#auth.begin(argument);
   }
+}
+
+/** RFC 1985 §5. "@" means the subdomains as well, "#" a queue by its name, of which clients know none. */
+interface AskedNode {
+  readonly node: string;
+  readonly option: string;
+  readonly domain: string;
+}
+
+function parseEtrn(argument: string): AskedNode | undefined {
+  const [, option = "", name = ""] = /^([@#]?)([a-z0-9.-]+)$/i.exec(argument.trim()) ?? [];
+  const domain = canonicalDomain(name);
+  return domain === "" ? undefined : { node: option + domain, option, domain };
+}
+
+const mayAsk = ({ option, domain }: AskedNode, isListed: (domain: string) => boolean): boolean =>
+  option !== "#" && (isListed(domain) || (option === "@" && isListed(`*.${domain}`)));
+
+/** `messages`: undefined when it cannot be told yet how many they are. */
+function etrnReply(node: string, messages: number | undefined): Reply {
+  if (messages === undefined) return reply(250, "0.0", `OK, queuing for node ${node} started`);
+  if (messages === 0) return reply(251, "0.0", `OK, no messages waiting for node ${node}`);
+  return reply(253, "0.0", `OK, ${messages} pending messages for node ${node} started`);
 }

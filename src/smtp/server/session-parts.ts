@@ -14,6 +14,9 @@ import type { SessionLog } from "./session-watch.ts";
 import type { SmtpServerSettings } from "./settings.ts";
 import type { SizeSinks } from "./size-sinks.ts";
 
+/** Starts what waits for these domains. Undefined: it starts, and how many messages it is cannot be told yet. */
+export type StartQueues = (isAsked: (domain: string) => boolean) => number | undefined;
+
 export interface SessionParts {
   readonly settings: SmtpServerSettings;
   readonly intake: Intake;
@@ -24,7 +27,7 @@ export interface SessionParts {
   readonly isProxy: NetworkCheck;
   readonly mayXclient: NetworkCheck;
   readonly mayXforward: NetworkCheck;
-  readonly startQueue: ((domain: string) => number) | undefined;
+  readonly startQueues: StartQueues | undefined;
   /** Whom ETRN is for. */
   readonly isEtrnDomain: (domain: string) => boolean;
   readonly checkCredentials: CheckCredentials;

@@ -18,7 +18,7 @@ import { networkCheck } from "./networks.ts";
 import { domainFlag } from "../../events/domain-contexts.ts";
 import { createRelayRule } from "./relay-rule.ts";
 import { SessionCounts } from "./session-counts.ts";
-import type { SessionParts } from "./session-parts.ts";
+import type { SessionParts, StartQueues } from "./session-parts.ts";
 import type { SizeSinks } from "./size-sinks.ts";
 import type { SessionLog } from "./session-watch.ts";
 import type { ListenAddress, SmtpServerSettings } from "./settings.ts";
@@ -85,7 +85,7 @@ export interface SmtpListenerParts {
   /** Gets what is said in the sessions. */
   readonly sessionLog?: SessionLog | undefined;
   /** Tries the mail that waits for a domain at once, and answers how many messages that are (ETRN). */
-  readonly startQueue?: ((domain: string) => number) | undefined;
+  readonly startQueues?: StartQueues | undefined;
 }
 
 export function createSmtpListener({
@@ -98,7 +98,7 @@ export function createSmtpListener({
   sizeSinks,
   domainFlags,
   sessionLog,
-  startQueue,
+  startQueues,
 }: SmtpListenerParts): SmtpListener {
   const lockout = new AuthLockout();
   const counts = new SessionCounts();
@@ -114,7 +114,7 @@ export function createSmtpListener({
       isProxy: networkCheck(wanted.trust.proxy, "trust.proxy"),
       mayXclient: networkCheck(wanted.trust.xclient, "trust.xclient"),
       mayXforward: networkCheck(wanted.trust.xforward, "trust.xforward"),
-      startQueue,
+      startQueues,
       isEtrnDomain: (domain) =>
         etrn.find(domain) === true || ((domainFlags?.(domain) ?? 0) & domainFlag.etrnOnly) !== 0,
       checkCredentials: createCredentialCheck(wanted.auth.users),

@@ -44,7 +44,7 @@ function createAdmin(asked: string[]): QueueAdmin {
     list: () => [ENTRY],
     show: (id) => (id === ENTRY.id ? ENTRY : undefined),
     retry: act("retry"),
-    retryDomain: () => 0,
+    retryDomains: () => 0,
     listParked: () => Promise.resolve([]),
     showParked: () => Promise.resolve(undefined),
     queues: () => [],

@@ -65,7 +65,7 @@ async function serve(entries: readonly QueueEntry[], changed = 1): Promise<strin
     list: () => entries,
     show: (id: string) => entries.find((one) => one.id === id),
     retry: act,
-    retryDomain: () => 0,
+    retryDomains: () => 0,
     listParked: () => Promise.resolve([]),
     showParked: () => Promise.resolve(undefined),
     queues: () => [

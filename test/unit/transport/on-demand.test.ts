@@ -10,6 +10,8 @@ const router: RouterSettings = {
   domains: [{ name: "*.asks.example", delivery: MX, onDemand: true }],
 };
 
+const isOne = (domain: string): boolean => domain === "one.asks.example";
+
 test("mail of a domain that asks for it waits until it does, and all of it goes then", async () => {
   await using house = await openHouse({ router });
   for (let count = 0; count < 50; count += 1) await house.accept([`a${count}@one.asks.example`]);
@@ -21,7 +23,7 @@ test("mail of a domain that asks for it waits until it does, and all of it goes 
   expect(new Set(waiting.map(({ state, reason }) => `${state}: ${reason}`))).toEqual(
     new Set(["retry: waits until its server asks for it by ETRN, or for `onarrival queue retry`"]),
   );
-  expect(house.transport.admin.retryDomain("one.asks.example")).toBe(50);
+  expect(house.transport.admin.retryDomains(isOne)).toBe(50);
   await until(() => house.world.to("one.asks.example").length === 50);
   expect(house.world.to("two.asks.example")).toEqual([]);
   // What comes later waits for the next request.
@@ -37,12 +39,12 @@ test("a server that asks and is not there gets another chance only when it asks 
   await using house = await openHouse({ router });
   await house.accept(["a@one.asks.example"]);
   house.world.answer = () => unreachable();
-  house.transport.admin.retryDomain("one.asks.example");
+  house.transport.admin.retryDomains(isOne);
   await until(() => house.world.attempts.length === 1);
   await house.clock.advance(HOUR);
   expect(house.world.attempts).toHaveLength(1);
   house.world.answer = (message) => accepted(message);
-  house.transport.admin.retryDomain("one.asks.example");
+  house.transport.admin.retryDomains(isOne);
   await house.empty();
   expect(house.world.to("one.asks.example")).toHaveLength(1);
 });
@@ -54,8 +56,54 @@ test("what waits on disk is asked for like the rest, and says why it waits", asy
   await until(async () => (await admin.listParked(100)).length > 0, "messages on disk");
   const [parked] = await admin.listParked(1);
   expect(parked?.reason).toContain("waits until its server asks for it by ETRN");
-  admin.retryDomain("one.asks.example");
+  admin.retryDomains(isOne);
   await until(() => house.world.to("one.asks.example").length === 150);
+});
+
+const THROUGH_HOST: RouterSettings = {
+  ...router,
+  domains: [
+    {
+      name: "*.asks.example",
+      delivery: { kind: "smart-host", host: "hub.example", port: 25 },
+      onDemand: true,
+    },
+  ],
+};
+const ONE = "hub.example:25 for one.asks.example";
+const TWO = "hub.example:25 for two.asks.example";
+
+test("what waits on disk for a domain with its own smart host is counted and goes, by ETRN or by its id", async () => {
+  await using house = await openHouse({ router: THROUGH_HOST, maxInMemory: 5 });
+  for (let count = 0; count < 130; count += 1) await house.accept([`a${count}@One.asks.example`]);
+  for (let count = 0; count < 130; count += 1) await house.accept([`b${count}@two.asks.example`]);
+  const { admin } = house.transport;
+  const all = (): number => admin.queues().reduce((sum, { messages }) => sum + messages, 0);
+  await until(async () => all() === 260 && (await admin.listParked(200)).length > 100, "messages on disk");
+  const parked = await admin.listParked(1000);
+  const id = parked.find(({ queue }) => queue === TWO)?.id ?? "";
+  expect(parked.some(({ queue }) => queue === ONE)).toBe(true);
+  expect(
+    admin.retryDomains((domain) => domain.endsWith(".asks.example") && domain !== "two.asks.example"),
+  ).toBe(130);
+  await until(() => house.world.sent.length === 130);
+  expect(house.world.to(TWO)).toEqual([]);
+  await house.clock.advance(HOUR);
+  expect(admin.retry([id])).toBe(1);
+  await until(() => house.world.to(TWO).some((sent) => sent.id === id));
+});
+
+test("a request soon after a restart is kept until all that waits is in its queue", async () => {
+  await using house = await openHouse({ router: THROUGH_HOST, maxInMemory: 5 });
+  for (let count = 0; count < 130; count += 1) await house.accept([`a${count}@one.asks.example`]);
+  await using next = await house.crash();
+  const { admin } = next.transport;
+  expect(admin.retryDomains(isOne)).toBeUndefined();
+  await until(async () => {
+    // What sorts pauses by the clock. Longer than a request lasts.
+    await next.clock.advance(5000);
+    return next.world.to(ONE).length === 130;
+  });
 });
 
 test("a new configuration starts nothing that waits to be asked for", async () => {

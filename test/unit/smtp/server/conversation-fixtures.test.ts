@@ -121,7 +121,7 @@ async function startFor(dialogue: Dialogue): Promise<RunningListener> {
         : {}),
       ...(all("users").length > 0 ? { auth: usersOf(settings) } : {}),
     },
-    ...(queue === undefined ? {} : { startQueue: () => Number(queue) }),
+    ...(queue === undefined ? {} : { startQueues: () => Number(queue) }),
     protocol: { ...runParts, sinkDeadlineMs: Number(all("deadline")[0] ?? 2000), chain: () => chain, server },
   });
 }

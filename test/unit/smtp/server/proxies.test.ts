@@ -4,7 +4,7 @@ import { connect as connectTls } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { readProxyHeader } from "../../../../src/smtp/server/proxy-header.ts";
 import { parseClientAttributes, XCLIENT_ATTRIBUTES } from "../../../../src/smtp/server/xclient.ts";
-import { startListener, Talk } from "./support.ts";
+import { type RunningListener, startListener, Talk } from "./support.ts";
 
 const pem = (name: string): string =>
   readFileSync(new URL(`../../../fixtures/tls/${name}.pem`, import.meta.url), "utf8");
@@ -156,26 +156,53 @@ describe("XCLIENT and XFORWARD", () => {
 });
 
 describe("ETRN (RFC 1985)", () => {
-  const listed = { etrnDomains: ["example.org"], keywords: ["ETRN"] as const };
+  /** What waits, by domain. */
+  const listening = (waiting: ReadonlyMap<string, number>, etrnDomains: string[]): Promise<RunningListener> =>
+    startListener({
+      settings: { etrnDomains, keywords: ["ETRN"] },
+      startQueues: (isAsked) =>
+        [...waiting].reduce((sum, [domain, count]) => sum + (isAsked(domain) ? count : 0), 0),
+    });
 
   test("starts the queue of a listed domain and says how much waits", async () => {
-    const asked: string[] = [];
     const waiting = new Map([["example.org", 3]]);
-    await using run = await startListener({
-      settings: listed,
-      startQueue(domain) {
-        asked.push(domain);
-        return waiting.get(domain) ?? 0;
-      },
-    });
+    await using run = await listening(waiting, ["example.org"]);
     const talk = await run.open();
     expect(await talk.greet()).toContain("250-ETRN");
-    expect(await talk.say("ETRN Example.org")).toMatch(/^253 .*3 pending/);
+    expect(await talk.say("ETRN Example.org.")).toMatch(/^253 .*3 pending/);
     waiting.clear();
     expect(await talk.say("ETRN example.org")).toMatch(/^251/);
     expect(await talk.say("ETRN example.com")).toMatch(/^459/);
-    expect(await talk.say("ETRN @example.org")).toMatch(/^501/);
-    expect(asked).toEqual(["example.org", "example.org"]);
+    expect(await talk.say("ETRN @")).toMatch(/^501/);
+  });
+
+  test("with @ starts those subdomains that may ask as well, and no queue by its name", async () => {
+    const waiting = new Map([
+      ["example.org", 1],
+      ["a.example.org", 10],
+      ["b.a.example.org", 100],
+      ["notexample.org", 1000],
+    ]);
+    for (const [listed, answers] of [
+      [["*.example.org"], { "example.org": /^459/, "a.example.org": /^253 .* 10 /, "@example.org": /110/ }],
+      [["example.org"], { "@example.org": /^253 .* 1 /, "@a.example.org": /^459/, "#example.org": /^459/ }],
+    ] as const) {
+      await using run = await listening(waiting, [...listed]);
+      const talk = await run.open();
+      await talk.greet();
+      for (const [node, answer] of Object.entries(answers))
+        expect(await talk.say(`ETRN ${node}`)).toMatch(answer);
+    }
+  });
+
+  test("says 250 where nobody can tell yet how much waits", async () => {
+    await using run = await startListener({
+      settings: { etrnDomains: ["example.org"], keywords: ["ETRN"] },
+      startQueues: () => undefined,
+    });
+    const talk = await run.open();
+    await talk.greet();
+    expect(await talk.say("ETRN example.org")).toBe("250 2.0.0 OK, queuing for node example.org started");
   });
 
   test("is not known where nobody is listed", async () => {

@@ -11,6 +11,7 @@ import { Content } from "../../../../src/message/content.ts";
 import type { Intake, Spool } from "../../../../src/smtp/server/intake.ts";
 import type { InboundProtocol } from "../../../../src/smtp/server/command-run.ts";
 import { defaultSmtpServerSettings, type SmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
+import type { StartQueues } from "../../../../src/smtp/server/session-parts.ts";
 import type { SizeSinks } from "../../../../src/smtp/server/size-sinks.ts";
 import {
   createSmtpListener,
@@ -93,7 +94,7 @@ interface StartOptions {
   readonly protocol?: InboundProtocol;
   readonly sizeSinks?: SizeSinks;
   readonly domainFlags?: (domain: string) => number;
-  readonly startQueue?: (domain: string) => number;
+  readonly startQueues?: StartQueues;
 }
 
 export async function startListener({
@@ -103,7 +104,7 @@ export async function startListener({
   protocol,
   sizeSinks,
   domainFlags,
-  startQueue,
+  startQueues,
 }: StartOptions = {}): Promise<RunningListener> {
   const intake = keepingIntake();
   const all: SmtpServerSettings = {
@@ -123,7 +124,7 @@ export async function startListener({
     protocol,
     sizeSinks,
     domainFlags,
-    startQueue,
+    startQueues,
   });
   const ports = (await listener.listen()).map((bound) => bound.port);
   const port = ports[0] ?? 0;
