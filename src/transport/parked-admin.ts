@@ -3,10 +3,11 @@ import type { Clock } from "../core/clock.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import type { ParkedMessage } from "./parked-messages.ts";
 import type { Parking } from "./parking.ts";
-import { OPERATOR_HOLD, adviceFor, lastReplyOf, recipientsOf } from "./queue-entries.ts";
+import { OPERATOR_HOLD, SINK_QUEUES, adviceFor, lastReplyOf, recipientsOf } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import type { QueueEntry } from "./queue-view.ts";
 import { type QueuedMessage, applyState, createQueuedMessage } from "./queued-message.ts";
+import { NEVER_DUE, groupOf, isGroupKey } from "./waiting-groups.ts";
 
 export interface ParkedAdminParts {
   readonly parking: Parking;
@@ -49,8 +50,8 @@ export class ParkedAdmin {
     const blockedUntil = queues.find(parked.queue)?.blockedUntil ?? 0;
     return {
       id,
-      queue: parked.queue,
-      state: parked.held ? "held" : "retry",
+      queue: isGroupKey(parked.queue) ? SINK_QUEUES[message.stage] : parked.queue,
+      state: isHeld(parked) ? "held" : "retry",
       reason: message.held?.text ?? lastReplyOf(message),
       advice: adviceFor(message),
       sender: message.envelope.sender,
@@ -58,7 +59,7 @@ export class ParkedAdmin {
       size: message.size,
       arrivalTime: message.origin.arrivalTime,
       attempts: message.attempts,
-      nextAttempt: Math.max(parked.due, blockedUntil) || undefined,
+      nextAttempt: parked.due === NEVER_DUE ? undefined : Math.max(parked.due, blockedUntil) || undefined,
     };
   }
 
@@ -68,7 +69,7 @@ export class ParkedAdmin {
       const waiting = this.#parked(ids).filter(({ held }) => !held);
       for (const { id, queue } of waiting) {
         queues.find(queue)?.unblock();
-        parking.wake(id, hasNoTime);
+        parking.wake(id, isTriedNow);
       }
       return waiting.length;
     }
@@ -84,7 +85,8 @@ export class ParkedAdmin {
   force(key: string): number {
     const { parking, queues } = this.#parts;
     const moved = parking.parked.makeReady(key);
-    queues.find(key)?.unblock();
+    if (isGroupKey(key)) parking.pump(key);
+    else queues.find(key)?.unblock();
     return moved;
   }
 
@@ -95,7 +97,7 @@ export class ParkedAdmin {
   }
 
   hold(ids: readonly string[]): number {
-    return this.#change(ids, false, (message) => {
+    return this.#change(ids, isNotOperators, (message) => {
       message.held = OPERATOR_HOLD;
       message.nextAttempt = undefined;
       this.#parts.save(message);
@@ -103,22 +105,24 @@ export class ParkedAdmin {
   }
 
   release(ids: readonly string[]): number {
-    return this.#change(ids, true, (message) => {
-      message.held = undefined;
-      hasNoTime(message);
+    return this.#change(ids, isHeld, (message) => {
+      isTriedNow(message);
       this.#parts.save(message);
     });
   }
 
   remove(ids: readonly string[]): number {
-    return this.#change(ids, undefined, this.#parts.discard);
+    return this.#change(ids, () => true, this.#parts.discard);
   }
 
-  /** `held`: only those that are so. */
-  #change(ids: readonly string[], held: boolean | undefined, act: (message: QueuedMessage) => void): number {
+  #change(
+    ids: readonly string[],
+    isMeant: (parked: ParkedMessage) => boolean,
+    act: (message: QueuedMessage) => void,
+  ): number {
     const { parking } = this.#parts;
     const chosen = (ids.length === 0 ? [...parking.parked.all()] : this.#parked(ids))
-      .filter((parked) => held === undefined || parked.held === held)
+      .filter((parked) => isMeant(parked))
       .map(({ id }) => id);
     void parking.bringAll(chosen, act);
     return chosen.length;
@@ -129,7 +133,13 @@ export class ParkedAdmin {
   }
 }
 
-function hasNoTime(message: QueuedMessage): void {
+const isNotOperators = ({ held }: ParkedMessage): boolean => !held;
+
+/** By the operator, or before the sinks by one of them. */
+const isHeld = ({ held, queue }: ParkedMessage): boolean => held || groupOf(queue)?.heldBy !== undefined;
+
+function isTriedNow(message: QueuedMessage): void {
+  message.held = undefined;
   message.nextAttempt = undefined;
   message.notBefore = undefined;
 }

@@ -10,6 +10,7 @@ import { ParkedMessages, type ParkedQueue } from "./parked-messages.ts";
 import { hasOwnTimes } from "./patience.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 import { unfinishedCopies } from "./unfinished-copies.ts";
+import { type WaitingGroup, groupOf, isGroupKey } from "./waiting-groups.ts";
 
 export interface ParkingParts {
   readonly store: Pick<StoreDriver, "reload" | "reloadInOrder" | "rest">;
@@ -57,6 +58,8 @@ export class Parking {
   #cancelTick: (() => void) | undefined;
   #stopped = false;
   #isWakingAged = false;
+  /** Keys of the groups whose messages are on their way back to the sinks. */
+  readonly #resubmitting = new Set<string>();
 
   constructor(parts: ParkingParts) {
     this.#parts = parts;
@@ -113,7 +116,7 @@ export class Parking {
       priority: message.priority,
       due: isLater ? due : 0,
       since: Math.max(message.origin.arrivalTime, message.notBefore ?? 0),
-      held: message.held !== undefined,
+      held: message.held?.by === "operator",
       delayNoticeSent: message.delayNoticeSent,
     });
     if (!isParked) return false;
@@ -121,6 +124,68 @@ export class Parking {
     store.rest(message.id);
     this.#tickSoon();
     return true;
+  }
+
+  /** What waits before the sinks. */
+  groups(): { readonly group: WaitingGroup; readonly messages: number }[] {
+    return [...this.parked.queues()].flatMap(({ key, size }) => {
+      const group = size === 0 ? undefined : groupOf(key);
+      return group === undefined ? [] : { group, messages: size };
+    });
+  }
+
+  /** Those that are meant go to the sinks again, bit by bit, unless the operator holds them; answers how many. */
+  release(isMeant: (group: WaitingGroup) => boolean): number {
+    let released = 0;
+    for (const { key } of this.parked.queues()) {
+      const group = groupOf(key);
+      if (group !== undefined && group.heldBy !== "operator" && isMeant(group)) {
+        released += this.parked.makeReady(key);
+        this.pump(key);
+      }
+    }
+    return released;
+  }
+
+  /** Brings up what waits for nothing any more. */
+  pump(key: string): void {
+    if (!isGroupKey(key)) {
+      this.#parts.pump(key);
+      return;
+    }
+    if (this.#resubmitting.has(key)) return;
+    this.#resubmitting.add(key);
+    this.#resubmit(this.parked.queueOf(key))
+      .finally(() => this.#resubmitting.delete(key))
+      .catch((thrown: unknown) =>
+        this.#parts.log.error({ error: describeError(thrown) }, "messages wait before the sinks for longer"),
+      );
+  }
+
+  async #resubmit(group: ParkedQueue): Promise<void> {
+    // One that the operator holds is among them when it could not be read before.
+    const before = groupOf(group.key)?.heldBy === "operator" ? undefined : isFree;
+    while (group.readyCount > 0 && !this.#stopped) {
+      const some = this.#takeSome(group).map((id) => this.#bring(id, group.key, before));
+      await Promise.all(some);
+      await this.#pause(some.length === 0 ? TICK_MS / 10 : 0);
+    }
+    this.parked.forgetQueue(group.key);
+  }
+
+  /** Few at a time go to the sinks: what waits for its turn there is in memory. */
+  #takeSome(queue: ParkedQueue): string[] {
+    const some: string[] = [];
+    while (some.length < SORTED_AT_ONCE && this.#parts.inSubmission() + some.length < MAX_IN_SUBMISSION) {
+      const next = this.parked.takeReady(queue);
+      if (next === undefined) break;
+      some.push(next.id);
+    }
+    return some;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#parts.clock.after(ms, resolve));
   }
 
   /** What the queue of this key has parked, and how it comes by it. */
@@ -170,7 +235,7 @@ export class Parking {
     for (let at = 0; at < ids.length && !this.#stopped; at += SORTED_AT_ONCE) {
       const some = ids.slice(at, at + SORTED_AT_ONCE).flatMap((id) => this.parked.take(id) ?? []);
       await Promise.all(some.map(({ id, queue }) => this.#bring(id, queue, before, after)));
-      await new Promise<void>((resolve) => void this.#parts.clock.after(0, resolve));
+      await this.#pause(0);
     }
   }
 
@@ -199,18 +264,12 @@ export class Parking {
 
   /** Half of the time at most is theirs: fresh mail goes on beside them. */
   async #sort(queue: ParkedQueue, messages: number): Promise<void> {
-    const { clock, inSubmission, log } = this.#parts;
+    const { clock, log } = this.#parts;
     while (queue.readyCount > 0 && !this.#stopped) {
       const begun = clock.now();
-      const some: string[] = [];
-      while (some.length < SORTED_AT_ONCE && inSubmission() < MAX_IN_SUBMISSION) {
-        const next = this.parked.takeReady(queue);
-        if (next === undefined) break;
-        some.push(next.id);
-      }
+      const some = this.#takeSome(queue);
       await this.#sortSome(some);
-      const pause = some.length === 0 ? TICK_MS / 10 : clock.now() - begun;
-      await new Promise<void>((resolve) => void clock.after(pause, resolve));
+      await this.#pause(some.length === 0 ? TICK_MS / 10 : clock.now() - begun);
     }
     if (!this.#stopped) log.info({ messages }, "all messages of the last run are in their queues");
   }
@@ -275,21 +334,23 @@ export class Parking {
     if (!this.parked.anyLater || this.#stopped) return;
     this.#cancelTick ??= this.#parts.clock.after(TICK_MS, () => {
       this.#cancelTick = undefined;
-      for (const { key } of this.parked.wakeDue(this.#parts.clock.now())) this.#parts.pump(key);
+      for (const { key } of this.parked.wakeDue(this.#parts.clock.now())) this.pump(key);
       this.#tickSoon();
     });
   }
 }
 
 /** The store has all of it that counts, and the settings alone say how long it may wait. */
-function mayLeave(message: QueuedMessage): boolean {
-  const { phase, edits, held } = message;
-  if (phase !== "delivery" || edits !== "none" || hasOwnTimes(message)) return false;
-  return held === undefined || held.by === "operator";
-}
+const mayLeave = (message: QueuedMessage): boolean => message.edits === "none" && !hasOwnTimes(message);
 
 /** Its time has come, or somebody wants it tried now. */
 function isDue(message: QueuedMessage): void {
   message.nextAttempt = undefined;
   message.notBefore = undefined;
+}
+
+/** The sinks are to see it again. */
+function isFree(message: QueuedMessage): void {
+  message.nextAttempt = undefined;
+  message.held = undefined;
 }

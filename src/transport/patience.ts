@@ -10,6 +10,7 @@ import { type QueuedMessage, type RecipientRecord, listUnsubmitted } from "./que
 import type { RetryPolicy } from "./retry-policy.ts";
 import { isFinalDelivery } from "./router.ts";
 import { type DueReport, addReport, expiredReply } from "./settlement.ts";
+import { isGroupKey } from "./waiting-groups.ts";
 
 export interface PatienceParts {
   readonly deliveries: Deliveries;
@@ -86,7 +87,7 @@ export class Patience {
   /** Whether there is something to check of a message that waits in this queue since then. */
   isDue(queue: string, since: number, delayNoticeSent: boolean, now: number): boolean {
     const retry = this.#parts.retry();
-    const kind = isFinalDelivery(queue) ? "local" : "remote";
+    const kind = isFinalDelivery(queue) || isGroupKey(queue) ? "local" : "remote";
     if (retry.isExpired(kind, since, now)) return true;
     return !delayNoticeSent && retry.isDelayNoticeDue(kind, since, now);
   }

@@ -5,7 +5,7 @@ import type { Content } from "../message/content.ts";
 import type { RecoveredMessage } from "../store/store-driver.ts";
 import { logAttempt } from "./attempt-log.ts";
 import { Conclusions } from "./categorizer/conclusions.ts";
-import { Deliveries } from "./deliveries.ts";
+import { Deliveries, type RestingPlace } from "./deliveries.ts";
 import type { AttemptResult, Delivery } from "./destination-queue.ts";
 import { Endings } from "./endings.ts";
 import { settleMarked } from "./marked-recipients.ts";
@@ -53,7 +53,7 @@ export class Pipeline<Script> {
       maxSubmissions: parts.settings.maxSubmissions,
       mayRun: (message) =>
         message.phase === "submission" &&
-        messages.has(message.id) &&
+        messages.get(message.id) === message &&
         !waiting.has(message) &&
         !writes.has(message),
       decided: (message, verdict) => this.#submitted(message, verdict),
@@ -80,7 +80,7 @@ export class Pipeline<Script> {
       writes,
       clock,
       retryDelayMs: (attempts) => this.#retry.delayMs(attempts),
-      isLive: (message) => messages.has(message.id),
+      isLive: (message) => messages.get(message.id) === message,
       placed: (message) => this.#endings.finishOrSave(message),
     });
     this.#patience = new Patience({
@@ -308,7 +308,12 @@ export class Pipeline<Script> {
     });
   }
 
-  #createParking({ store, queues, settings, clock, log }: PipelineParts<Script>): Parking {
+  #restingPlace(message: QueuedMessage, isTight: boolean): RestingPlace | undefined {
+    if (message.phase === "delivery") return this.#deliveries.resting(message, isTight);
+    return this.#writes.has(message) ? undefined : this.#parts.waiting.resting(message);
+  }
+
+  #createParking({ store, waiting, queues, settings, clock, log }: PipelineParts<Script>): Parking {
     return new Parking({
       store,
       maxInMemory: settings.maxInMemory,
@@ -316,12 +321,13 @@ export class Pipeline<Script> {
       revive: (recovered, isNew) => this.#revive(recovered, isNew),
       goOn: (message) => this.#goOn(message),
       check: (message) => this.#patience.check(message),
-      resting: (message, isTight) => this.#deliveries.resting(message, isTight),
+      resting: (message, isTight) => this.#restingPlace(message, isTight),
       wouldRest: (message, isTight) => this.#deliveries.wouldRest(message, isTight),
       forget: (id) => this.forget(id),
       letGo: (message) => {
         this.messages.delete(message.id);
         this.#deliveries.end(message);
+        waiting.remove(message);
         this.#states.release(message);
       },
       pump: (key) => queues.pump(key),

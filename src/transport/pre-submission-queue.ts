@@ -1,8 +1,13 @@
 // Messages whose submission has to be tried again: a sink failed on them, or asked for it (REFERENCE 4.2.2).
 import type { Clock } from "../core/clock.ts";
 import { Alarm } from "./alarm.ts";
+import type { RestingPlace } from "./deliveries.ts";
 import type { HeldKind } from "./queue-view.ts";
 import type { HoldReason, QueuedMessage } from "./queued-message.ts";
+import { NEVER_DUE, groupKeyOf, heldKind } from "./waiting-groups.ts";
+
+/** One that is due so soon is not worth parking. */
+const SOON_MS = 2000;
 
 export class PreSubmissionQueue {
   readonly #clock: Clock;
@@ -29,7 +34,7 @@ export class PreSubmissionQueue {
   heldByKind(inQueues: number): Record<HeldKind, number> {
     const held = { script: 0, sink: 0, poison: 0, operator: inQueues };
     for (const { held: reason } of this.#waiting.keys())
-      if (reason !== undefined) held[reason.poison === true ? "poison" : reason.by] += 1;
+      if (reason !== undefined) held[heldKind(reason)] += 1;
     return held;
   }
 
@@ -44,6 +49,16 @@ export class PreSubmissionQueue {
   /** Why the message waits. */
   reasonOf(message: QueuedMessage): HoldReason | undefined {
     return this.#waiting.get(message);
+  }
+
+  /** Of a message that needs no memory while it waits. What is left alone until the restart is not in the store as it is here. */
+  resting(message: QueuedMessage): RestingPlace | undefined {
+    const { held, copies } = message;
+    if (!this.#waiting.has(message) || held?.abandoned === true || copies !== undefined) return undefined;
+    const queue = groupKeyOf(message, this.#waiting.get(message));
+    if (held?.by === "operator") return { queue, nextAttempt: undefined };
+    const nextAttempt = waitsForPeople(message) ? NEVER_DUE : (message.nextAttempt ?? 0);
+    return nextAttempt > this.#clock.now() + SOON_MS ? { queue, nextAttempt } : undefined;
   }
 
   /** Submits the messages that `wants` answers true for at once. */

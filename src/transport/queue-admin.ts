@@ -54,6 +54,7 @@ export function createQueueAdmin<Script>(
     queues: () =>
       summarizeQueues({
         messages: pipeline.messages.values(),
+        groups: pipeline.parking.groups(),
         waiting,
         queues,
         unsorted: pipeline.parking.unsorted,

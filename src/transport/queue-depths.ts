@@ -1,5 +1,6 @@
 // How full the queues are, for people and programs: in the words of `onarrival queue list`.
 import type { DestinationQueue } from "./destination-queue.ts";
+import type { Parking } from "./parking.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { QueueDepths } from "./queue-view.ts";
 import type { QueuedMessage } from "./queued-message.ts";
@@ -14,11 +15,12 @@ export function queueDepths(
   waiting: PreSubmissionQueue,
   queues: readonly DestinationQueue[],
   now: number,
-  parked = 0,
+  parking: Pick<Parking, "size" | "groups">,
 ): QueueDepths {
+  const groups = parking.groups();
   const kinds = {
     submission: inSubmission,
-    "pre-submission": waiting.size,
+    "pre-submission": groups.reduce((sum, { messages: size }) => sum + size, waiting.size),
     local: 0,
     remote: 0,
     unreachable: 0,
@@ -37,16 +39,18 @@ export function queueDepths(
     else kinds.remote += size;
     if (size > 0) sizes.push({ queue: queue.key, messages: size });
   }
+  const held = waiting.heldByKind(states.held);
+  for (const { group, messages: size } of groups) if (group.heldBy !== undefined) held[group.heldBy] += size;
   sizes.sort((a, b) => b.messages - a.messages);
   // A map keeps its order: the first is the one that came first.
   const oldest = messages.values().next().value;
   return {
-    messages: messages.size + parked,
+    messages: messages.size + parking.size,
     kinds,
     states,
     destinations: sizes.slice(0, MAX_NAMED),
     otherDestinations: sizes.slice(MAX_NAMED).reduce((sum, { messages: size }) => sum + size, 0),
-    held: waiting.heldByKind(states.held),
+    held,
     oldestAgeMs: oldest === undefined ? 0 : Math.max(0, now - oldest.origin.arrivalTime),
   };
 }

@@ -5,10 +5,13 @@ import { SINK_QUEUES } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 import { isUnreachable } from "./router.ts";
+import type { WaitingGroup } from "./waiting-groups.ts";
 
 export interface QueueSources {
-  /** Those in memory: what has not met all its sinks is always among them. */
+  /** Those in memory. */
   readonly messages: Iterable<QueuedMessage>;
+  /** What is not, of those that have not met all their sinks. */
+  readonly groups: Iterable<{ readonly group: WaitingGroup; readonly messages: number }>;
   readonly waiting: PreSubmissionQueue;
   readonly queues: Pick<QueueSet, "all" | "frozenBy" | "frozenWithoutQueue">;
   /** Messages of the last run that are not in their queues yet. */
@@ -67,7 +70,7 @@ export function summarizeQueues(sources: QueueSources): QueueSummary[] {
   return [...PASSED_QUEUES.map((queue) => ({ queue, ...passed[queue], frozen: false })), ...destinations];
 }
 
-function countPassed({ messages, waiting, now }: QueueSources): Record<PassedQueue, Counts> {
+function countPassed({ messages, groups, waiting, now }: QueueSources): Record<PassedQueue, Counts> {
   const passed: Record<PassedQueue, Counts> = {
     "pre-submission": noMessages(),
     "pre-categorization": noMessages(),
@@ -90,6 +93,13 @@ function countPassed({ messages, waiting, now }: QueueSources): Record<PassedQue
     addTo(passed[SINK_QUEUES[stage]], one);
     if (isWaiting && held === undefined) addTo(passed["failed-retry"], one);
     if (origin.via === "dsn") addTo(passed.dsn, one);
+  }
+  for (const { group, messages: size } of groups) {
+    const state = group.heldBy === undefined ? "retry" : "held";
+    const all = { ...noMessages(), messages: size, [state]: size };
+    addTo(passed[SINK_QUEUES[group.stage]], all);
+    if (state === "retry") addTo(passed["failed-retry"], all);
+    if (group.isReport) addTo(passed.dsn, all);
   }
   return passed;
 }

@@ -177,6 +177,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     );
     // The bindings may be others now: what a sink holds is tried with them.
     waiting.release(isHeldBySink);
+    pipeline.parking.release(() => true);
   };
   return {
     ...assemble(pipeline, queues, links, waiting, settings, clock, log),
@@ -357,7 +358,7 @@ function assemble<Script>(
         waiting,
         queues.all(),
         clock.now(),
-        pipeline.parking.size,
+        pipeline.parking,
       ),
     resume(recovery) {
       const { messages, later } = withoutUnfinishedCopies(recovery, (id) => pipeline.forget(id));
@@ -366,7 +367,9 @@ function assemble<Script>(
       if (recovery.messages.length > 0)
         log.info({ messages: recovery.messages.length }, "unfinished messages taken up");
     },
-    scriptChanged: (scriptName) => waiting.release((_message, reason) => reason?.scriptName === scriptName),
+    scriptChanged: (scriptName) =>
+      waiting.release((_message, reason) => reason?.scriptName === scriptName) +
+      pipeline.parking.release((group) => group.scriptName === scriptName),
     async stop(graceMs) {
       cancelSweep();
       links.stop();
