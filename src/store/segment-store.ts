@@ -393,14 +393,8 @@ export class SegmentStore implements StoreDriver {
   #copyMessage(entry: Entry, json: MessageJson, content: Buffer): Promise<void> {
     if (this.#closing) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#append(
-        recordType.message,
-        entry,
-        JSON.stringify(json),
-        [content],
-        { resolve, reject },
-        undefined,
-      );
+      const waiter = { resolve, reject };
+      this.#append(recordType.message, entry, JSON.stringify(json), [content], waiter, undefined);
     });
   }
 }
