@@ -1,6 +1,14 @@
 // The account of one message for people: every run, every binding in its order, what it did or why it was not called.
-import type { BindingLine, CallLine, EffectLine, MessageLine, ShadowLine } from "../observe/effect-lines.ts";
+import type {
+  BindingLine,
+  CallLine,
+  EffectLine,
+  MessageLine,
+  RecordedMessage,
+  ShadowLine,
+} from "../observe/effect-lines.ts";
 import type { MessageEffects, RecordedRun } from "../observe/effect-search.ts";
+import { explainCategorization } from "./explain-categorization.ts";
 import { printable } from "./output.ts";
 
 const STATUSES = ["deliver", "retry later", "abort delivery", "move to Badmail"] as const;
@@ -15,22 +23,29 @@ const ENDS: Readonly<Record<string, string>> = {
 /** Bindings whose rules did not match are counted, and named up to this number. */
 const MAX_NAMED = 20;
 
-export function explainMessage({ id, runs, shadows }: MessageEffects): string[] {
-  const first = runs[0]?.line;
-  const lines = [`message    ${id}`];
-  if (first?.server !== undefined) lines.push(`server     ${first.server}`);
-  if (first?.messageId !== undefined) lines.push(`Message-ID ${first.messageId}`);
-  if (first !== undefined) {
-    const more = first.recipients === undefined ? "" : ` and more, ${first.recipients} in all`;
-    lines.push(
-      `from       <${first.from}>`,
-      `to         ${first.to.map((to) => `<${to}>`).join(", ")}${more}`,
-    );
+export function explainMessage({ id, runs, categorizations, shadows }: MessageEffects): string[] {
+  const lines = [`message    ${id}`, ...explainEnvelope(runs[0]?.line ?? categorizations[0]?.line)];
+  for (let index = 0; index <= runs.length; index += 1) {
+    for (const { line, runsBefore } of categorizations)
+      if (runsBefore === index) lines.push("", ...explainCategorization(line));
+    const run = runs[index];
+    if (run !== undefined) lines.push("", ...explainRun(run, index + 1));
   }
-  for (const [index, run] of runs.entries()) lines.push("", ...explainRun(run, index + 1));
   if (shadows.length > 0) lines.push("", "in shadow, without any effect on the message:");
   for (const shadow of shadows) lines.push(...explainShadow(shadow));
   return lines.map((line) => printable(line));
+}
+
+function explainEnvelope(first: RecordedMessage | undefined): string[] {
+  if (first === undefined) return [];
+  const { server, messageId, from, to, recipients } = first;
+  const more = recipients === undefined ? "" : ` and more, ${recipients} in all`;
+  return [
+    ...(server === undefined ? [] : [`server     ${server}`]),
+    ...(messageId === undefined ? [] : [`Message-ID ${messageId}`]),
+    `from       <${from}>`,
+    `to         ${to.map((address) => `<${address}>`).join(", ")}${more}`,
+  ];
 }
 
 function explainRun({ line, chain }: RecordedRun, number: number): string[] {

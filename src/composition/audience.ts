@@ -42,5 +42,6 @@ export function watchedRecorder(
       audience.ended(run, end);
       if (recorded.has(run)) recorder.end(run, end, forks);
     },
+    categorized: (effect) => recorder.categorized(effect),
   };
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Envelope } from "../core/envelope.ts";
 import type { Clock } from "../core/clock.ts";
+import type { CategorizationEffect } from "../events/categorize-effects.ts";
 import type { SinkChain } from "../events/dispatcher.ts";
 import { type EffectRecorder, EffectRun, type RunEnd } from "../events/effects.ts";
 import type { BoundSink } from "../events/sink.ts";
@@ -9,9 +10,11 @@ import type { Content } from "../message/content.ts";
 import type { BindingLine } from "../observe/effect-lines.ts";
 import type { ChainText, EffectLog } from "../observe/effect-log.ts";
 import type { AskedRequests } from "../sandbox/capabilities/asked-requests.ts";
+
 import { ChangePlaces } from "../sandbox/versions/change-places.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import type { ShadowResult, ShadowRecorder } from "../sandbox/shadow-runs.ts";
+import { categorizationText } from "./categorization-text.ts";
 import {
   addressesText,
   askedText,
@@ -60,11 +63,8 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
   end(run: EffectRun<ScriptTarget>, end: RunEnd, forks: readonly string[]): void {
     const { sinks } = run.chain;
     const chain = this.#chainOf(run.chain);
-    const messageId = messageIdOf(run);
     const now = this.#clock.now();
-    let line = `{"id":"${run.id}","time":${now},${this.#server}`;
-    if (messageId !== undefined) line += `"messageId":${quote(messageId)},`;
-    line += `${envelopeText(run.envelope)},"chain":"${chain.id}"`;
+    let line = `${this.#messageText(run, now)},"chain":"${chain.id}"`;
     if (run.from > 0) line += `,"start":${run.from}`;
     line += `,"reached":${run.reached}`;
     if (run.passedOver !== undefined) line += `,"passedOver":${JSON.stringify(run.passedOver)}`;
@@ -82,6 +82,20 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
     if (end.text !== undefined) line += `,"why":${quote(end.text)}`;
     if (forks.length > 0) line += `,"forks":${JSON.stringify(forks)}`;
     this.#log.write(`${line}}\n`, now, chain);
+  }
+
+  categorized(made: () => CategorizationEffect): void {
+    if (!this.#log.enabled) return;
+    const effect = made();
+    const now = this.#clock.now();
+    this.#log.write(`${this.#messageText(effect, now)},${categorizationText(effect)}}\n`, now);
+  }
+
+  /** The beginning of a line. */
+  #messageText(of: Pick<EffectRun<unknown>, "id" | "envelope" | "content">, now: number): string {
+    const messageId = messageIdOf(of);
+    const field = messageId === undefined ? "" : `"messageId":${quote(messageId)},`;
+    return `{"id":"${of.id}","time":${now},${this.#server}${field}${envelopeText(of.envelope)}`;
   }
 
   shadow({ id, sink, effect, wouldSend, live, differs, why }: ShadowResult): void {

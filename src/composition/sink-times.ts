@@ -43,6 +43,7 @@ export class SinkTimes {
         }
         if (!this.#unrecorded.has(run)) recorder.end(run, end, forks);
       },
+      categorized: (effect) => recorder.categorized(effect),
     };
   }
 

@@ -4,6 +4,7 @@ import type { Envelope } from "../core/envelope.ts";
 import type { MessageStatus, SinkResult } from "../core/status.ts";
 import type { Content } from "../message/content.ts";
 import type { MailMsg, MailMsgSnapshot } from "../message/mail-msg.ts";
+import type { CategorizationEffect } from "./categorize-effects.ts";
 import type { SinkChain } from "./dispatcher.ts";
 
 /** Why a sink's answer does not count. */
@@ -145,4 +146,6 @@ export interface EffectRecorder<Script> {
     from: number,
   ): EffectRun<Script> | undefined;
   end(run: EffectRun<Script>, end: RunEnd, forks: readonly string[]): void;
+  /** A message was categorized; `effect` is asked for while categorization is recorded. */
+  categorized(effect: () => CategorizationEffect): void;
 }

@@ -5,6 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import { type SinkResult, sinkResult } from "../core/status.ts";
 import type { Binding } from "./binding.ts";
 import type { FaultPolicy, PromisePolicy } from "./catalog.ts";
+import type { PassReason } from "./effects.ts";
 import { FiringCounter, type FiringParts } from "./firings.ts";
 import { OpenPromises } from "./open-promises.ts";
 import type { SinkContext } from "./sink.ts";
@@ -18,9 +19,12 @@ export interface SystemBound<Subject> {
 /** Immutable: what is under way keeps the sinks that it began with. */
 export class SystemChain<Subject> {
   readonly sinks: readonly SystemBound<Subject>[];
+  /** Bindings that are declared and not part of the chain: for people who ask why they were not called. */
+  readonly disabled: readonly Binding[];
 
   /** Equal priorities keep the order in which they are given. */
   constructor(sinks: readonly SystemBound<Subject>[]) {
+    this.disabled = sinks.flatMap(({ binding }) => (binding.enabled ? [] : [binding]));
     this.sinks = sinks
       .filter(({ binding }) => binding.enabled)
       .toSorted((a, b) => a.binding.priority - b.binding.priority);
@@ -137,8 +141,14 @@ export class SystemSinks {
   }
 
   #concerns(binding: Binding, server: string | undefined): boolean {
-    if (binding.server !== undefined && server !== undefined && binding.server !== server) return false;
-    return this.#firings.refusal(binding) === undefined;
+    return this.refusal(binding, server) === undefined;
+  }
+
+  /** Why the binding is not called about something of this virtual server. */
+  refusal(binding: Binding, server: string | undefined): PassReason | "of another server" | undefined {
+    if (binding.server !== undefined && server !== undefined && binding.server !== server)
+      return "of another server";
+    return this.#firings.refusal(binding);
   }
 
   async #settle(

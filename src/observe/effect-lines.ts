@@ -1,4 +1,4 @@
-// The form of the effect log: one JSON object per line, of three kinds. Decision 0018 says why it is as it is.
+// The form of the effect log: one JSON object per line, of four kinds. Decision 0018 says why it is as it is.
 // A chain line comes before the first message line that names it, in every file.
 
 /** The bindings that messages met, in their order; disabled ones last. Written once per file. */
@@ -23,10 +23,10 @@ export interface BindingLine {
   readonly shadowOf?: string | undefined;
 }
 
-/** One run of the chain on one message. */
-export interface MessageLine {
+/** Whose line it is. */
+export interface RecordedMessage {
   readonly id: string;
-  /** ms since the epoch, at the end of the run. */
+  /** ms since the epoch, at the end of what is recorded. */
   readonly time: number;
   /** The virtual server that had it. Absent in records of earlier versions. */
   readonly server?: string | undefined;
@@ -36,6 +36,10 @@ export interface MessageLine {
   /** The first recipients; `recipients` says how many there are when these are not all. */
   readonly to: readonly string[];
   readonly recipients?: number | undefined;
+}
+
+/** One run of the chain on one message. */
+export interface MessageLine extends RecordedMessage {
   readonly chain: string;
   /** Position in the chain from which the run started, when that is not the first. */
   readonly start?: number | undefined;
@@ -93,6 +97,47 @@ export interface CallLine extends EffectLine {
   readonly sent?: readonly string[] | undefined;
 }
 
+/** A binding of OnCategorize, or the built-in sink in its place among them. */
+export interface ConsideredLine {
+  readonly name: string;
+  readonly priority: number;
+  /** Why it was not called. */
+  readonly passedOver?: string | undefined;
+}
+
+/** One address, or key of the directory, and what became of it. */
+export interface AddressLine {
+  readonly asked: string;
+  /** What it was found behind: a list, or an entry that forwards. */
+  readonly behind?: string | undefined;
+  readonly answer?: string | undefined;
+  readonly entry?: { readonly kind: string; readonly key: string } | undefined;
+  readonly limits?: readonly string[] | undefined;
+  readonly end: string;
+  /** Where its mail goes, when that is another address. */
+  readonly address?: string | undefined;
+  /** The first that it leads to, and how many there are. */
+  readonly targets?: readonly string[] | undefined;
+  readonly targetCount?: number | undefined;
+  readonly reply?: string | undefined;
+}
+
+/** One categorization of one message. */
+export interface CategorizationLine extends RecordedMessage {
+  readonly categorization: {
+    readonly bindings: readonly ConsideredLine[];
+    /** The first ones, sender and recipients of the message before what they expand to. */
+    readonly addresses: readonly AddressLine[];
+    readonly addressCount: number;
+    /** That came out, in the message and its copies. */
+    readonly recipients: number;
+  };
+  readonly end: string;
+  readonly why?: string | undefined;
+  /** Copies that have some of the recipients. */
+  readonly forks?: readonly string[] | undefined;
+}
+
 /** What a shadow binding would have done to one message, beside what the live one did. */
 export interface ShadowLine {
   readonly id: string;
@@ -113,6 +158,7 @@ export interface ShadowLine {
 export type EffectLogLine =
   | { readonly kind: "chain"; readonly line: ChainLine }
   | { readonly kind: "message"; readonly line: MessageLine }
+  | { readonly kind: "categorization"; readonly line: CategorizationLine }
   | { readonly kind: "shadow"; readonly line: ShadowLine };
 
 /** Undefined for a line that a crash tore, and for anything else that is no line of the effect log. */
@@ -128,6 +174,7 @@ export function parseEffectLine(text: string): EffectLogLine | undefined {
   if ("chain" in value && "bindings" in value) return { kind: "chain", line: value as ChainLine };
   if (!("id" in value)) return undefined;
   if ("shadow" in value) return { kind: "shadow", line: value as ShadowLine };
+  if ("categorization" in value) return { kind: "categorization", line: value as CategorizationLine };
   return "calls" in value ? { kind: "message", line: value as MessageLine } : undefined;
   /* oxlint-enable typescript/no-unsafe-type-assertion */
 }

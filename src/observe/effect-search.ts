@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import path from "node:path";
 import {
   type BindingLine,
+  type CategorizationLine,
   type ChainLine,
   type MessageLine,
   type ShadowLine,
@@ -16,10 +17,17 @@ export interface RecordedRun {
   readonly chain: ChainLine | undefined;
 }
 
+export interface RecordedCategorization {
+  readonly line: CategorizationLine;
+  /** So many of the runs ended before it. */
+  readonly runsBefore: number;
+}
+
 export interface MessageEffects {
   readonly id: string;
   /** In the order in which they ended. */
   readonly runs: readonly RecordedRun[];
+  readonly categorizations: readonly RecordedCategorization[];
   readonly shadows: readonly ShadowLine[];
 }
 
@@ -35,7 +43,7 @@ export async function findEffects(folder: string, wanted: string): Promise<Found
   const files = await effectFiles(folder);
   const first = files[0];
   const since = first === undefined ? undefined : Number(/\d+/.exec(first)?.[0]);
-  const found = new Map<string, { runs: RecordedRun[]; shadows: ShadowLine[] }>();
+  const found = new Map<string, Found>();
   const isMessageId = /[<@>]/.test(wanted);
   const needles = isMessageId ? await idsOf(folder, files, wanted) : [wanted.toUpperCase()];
   for (const needle of needles) {
@@ -56,26 +64,33 @@ async function idsOf(folder: string, files: readonly string[], wanted: string): 
     // oxlint-disable-next-line no-await-in-loop
     for await (const text of linesWith(path.join(folder, file), needle)) {
       const parsed = parseEffectLine(text);
-      if (parsed?.kind === "message" && parsed.line.messageId === messageId) ids.add(parsed.line.id);
+      if (parsed === undefined || !("messageId" in parsed.line)) continue;
+      if (parsed.line.messageId === messageId) ids.add(parsed.line.id);
     }
   }
   return [...ids];
 }
 
-async function collect(
-  file: string,
-  start: string,
-  found: Map<string, { runs: RecordedRun[]; shadows: ShadowLine[] }>,
-): Promise<void> {
+interface Found {
+  readonly runs: RecordedRun[];
+  readonly categorizations: RecordedCategorization[];
+  readonly shadows: ShadowLine[];
+}
+
+async function collect(file: string, start: string, found: Map<string, Found>): Promise<void> {
   const chains = new Map<string, ChainLine | undefined>();
   for await (const text of linesWith(file, start)) {
     const parsed = text.startsWith(start) ? parseEffectLine(text) : undefined;
     if (parsed === undefined || parsed.kind === "chain") continue;
     const { id } = parsed.line;
-    const effects = found.get(id) ?? { runs: [], shadows: [] };
+    const effects: Found = found.get(id) ?? { runs: [], categorizations: [], shadows: [] };
     found.set(id, effects);
     if (parsed.kind === "shadow") {
       effects.shadows.push(parsed.line);
+      continue;
+    }
+    if (parsed.kind === "categorization") {
+      effects.categorizations.push({ line: parsed.line, runsBefore: effects.runs.length });
       continue;
     }
     const { chain } = parsed.line;

@@ -271,13 +271,16 @@ const createStoreSinks = ({ events }: Pick<TransportParts<unknown>, "events">): 
   events && new StoreSinks({ sinks: events.sinks, chain: () => events.chains().store });
 
 function createCategorizer(
-  parts: Pick<TransportParts<unknown>, "events" | "live" | "store" | "surroundings" | "log">,
+  parts: Pick<TransportParts<unknown>, "events" | "live" | "store" | "surroundings" | "log"> & {
+    readonly effects?: Pick<EffectRecorder<unknown>, "categorized"> | undefined;
+  },
 ): Categorizer {
-  const { events, live, store, surroundings, log } = parts;
+  const { events, live, store, surroundings, effects, log } = parts;
   return new Categorizer({
     events: events && { sinks: events.sinks, chain: () => events.chains().categorizer },
     live: live.categorizer,
     surroundings,
+    effects,
     nextId: () => store.nextId(),
     log,
   });

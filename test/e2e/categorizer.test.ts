@@ -3,6 +3,9 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { explainMessage } from "../../src/cli/explain-text.ts";
+import { EFFECTS_FOLDER } from "../../src/observe/effect-log.ts";
+import { findEffects } from "../../src/observe/effect-search.ts";
 import { startCaptureServer } from "../support/capture-server.ts";
 import { eventually } from "../support/eventually.ts";
 import { startService } from "../support/service.ts";
@@ -88,7 +91,7 @@ test("lists, forwards, limits and copies, and live changes of the file", async (
   // Refused by the list, too large, unknown: one report with the reason of each.
   const stranger = "stranger@far.example";
   const to = ["staff@corp.example", "small@corp.example", "nobody@corp.example"];
-  await send(service.port, { from: stranger, to, data: plainMessage("two") });
+  const { text: taken } = await send(service.port, { from: stranger, to, data: plainMessage("two") });
   const report = (await hop.received(2))[1]?.content.toString("latin1");
   for (const status of ["5.7.1", "5.3.4", "5.1.1"]) expect(report).toContain(`Status: ${status}`);
   const ends = async (step: string): Promise<string[]> =>
@@ -100,6 +103,14 @@ test("lists, forwards, limits and copies, and live changes of the file", async (
   });
   expect((await ends("expanded")).toSorted()).toEqual(["info@corp.example", "staff@corp.example"]);
   expect((await ends("bounced")).toSorted()).toEqual(to.toSorted());
+  const id = /<([0-9A-Z]{18})>/.exec(taken)?.[1] ?? "";
+  const told = await eventually(
+    async () => (await findEffects(path.join(service.mailroot, EFFECTS_FOLDER), id)).messages[0],
+    { what: "the record of the categorization" },
+  );
+  expect(explainMessage(told).join("\n")).toContain(
+    "<small@corp.example>: found, user small@corp.example; takes up to 100 bytes; failed: 552 5.3.4",
+  );
 
   // A file that is wrong changes nothing and is told by line; one that is right is live.
   const file = path.join(service.scriptsFolder, FILE);

@@ -49,6 +49,11 @@ export class CategorizerRun {
     this.#tree = new ItemTree(parts.settings.maxDepth, parts.log);
   }
 
+  /** All addresses that were met so far. */
+  get items(): readonly Item[] {
+    return this.#tree.items;
+  }
+
   async run(): Promise<RunResult> {
     const { copies } = this.#parts;
     const began = await this.#raise({ kind: "beginMessage", messages: copies });

@@ -4,6 +4,7 @@ import { describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { messageStatus } from "../../core/status.ts";
 import type { CategorizeSubject } from "../../events/categorize-contexts.ts";
+import type { EffectRecorder } from "../../events/effects.ts";
 import type { SystemChain, SystemSinks } from "../../events/system-chain.ts";
 import type { Content } from "../../message/content.ts";
 import type { MailMsg, MessageSurroundings } from "../../message/mail-msg.ts";
@@ -14,6 +15,7 @@ import { CategorizerRun, type RunResult } from "./categorizer-run.ts";
 import { Copies } from "./copies.ts";
 import type { Directory } from "./directory.ts";
 import type { TreeResult } from "./item-tree.ts";
+import { consideredBindings, effectOf } from "./recorded-run.ts";
 import { Registration } from "./registration.ts";
 import { SenderRules } from "./sender-rules.ts";
 import { type CategorizerSettings, DEFAULT_CATEGORIZER_SETTINGS } from "./settings.ts";
@@ -44,6 +46,8 @@ export interface CategorizerParts {
     | undefined;
   readonly live: LiveCategorizer | undefined;
   readonly surroundings?: MessageSurroundings | undefined;
+  /** Absent: nobody keeps what was found. */
+  readonly effects?: Pick<EffectRecorder<unknown>, "categorized"> | undefined;
   readonly nextId: () => string;
   readonly log: Logger;
 }
@@ -86,24 +90,45 @@ export class Categorizer {
 
   async run(message: QueuedMessage, content: Content): Promise<SubmissionVerdict | CategorizedVerdict> {
     message.size = content.size;
-    const { events, surroundings, nextId } = this.#parts;
+    const { events, surroundings, nextId, effects } = this.#parts;
+    const { id, envelope, origin } = message;
     const msg = mailMsgOf(message, content, messageStatus.submitted, surroundings);
     const copies = new Copies(msg, nextId);
     // Where mail that names its own next hop goes is nobody else's matter.
-    if (events === undefined || message.envelope.nextHop !== undefined)
-      return categorized(message.envelope, content, copies, NOTHING_FOUND);
-    const log = this.#parts.log.child({ message: message.id });
+    if (events === undefined || envelope.nextHop !== undefined)
+      return categorized(envelope, content, copies, NOTHING_FOUND);
     const chain = events.chain();
-    const { server } = message.origin;
-    const registered = await this.#registration.attributes(chain, events.sinks, server);
-    if (registered.kind === "fault") return verdictOf(registered);
+    const bindings = effects && consideredBindings(chain, events.sinks, origin.server);
+    const run = await this.#begin(message, copies, chain, events.sinks);
+    const result = run instanceof CategorizerRun ? await run.run() : run;
+    const verdict =
+      result.kind === "categorized"
+        ? (waiting(copies) ?? categorized(envelope, content, copies, result.tree))
+        : verdictOf(result);
+    if (bindings !== undefined) {
+      const items = run instanceof CategorizerRun ? run.items : [];
+      effects?.categorized(() => effectOf({ id, envelope, content, bindings, items, verdict }));
+    }
+    return verdict;
+  }
+
+  /** Why there is no run: a sink did not register. */
+  async #begin(
+    { id, origin, size }: QueuedMessage,
+    copies: Copies,
+    chain: SystemChain<CategorizeSubject>,
+    sinks: SystemSinks,
+  ): Promise<CategorizerRun | Extract<RunResult, { kind: "fault" }>> {
+    const { server } = origin;
+    const registered = await this.#registration.attributes(chain, sinks, server);
+    if (registered.kind === "fault") return registered;
     const { settings, directory } = this.#live ?? WITHOUT_DIRECTORY;
     const { maxDepth, maxRecipients } = settings;
-    const { origin, size } = message;
-    const rules = { directory, origin, sender: msg.sender, size, maxDepth, maxMembers: maxRecipients };
-    const result = await new CategorizerRun({
-      sinks: events.sinks,
-      chain: events.sinks.admit(chain, server),
+    const { sender } = copies.original;
+    const rules = { directory, origin, sender, size, maxDepth, maxMembers: maxRecipients };
+    return new CategorizerRun({
+      sinks,
+      chain: sinks.admit(chain, server),
       server,
       settings,
       copies,
@@ -111,10 +136,8 @@ export class Categorizer {
       attributes: registered.attributes,
       unknown: settings.unknown,
       rules: new SenderRules(rules),
-      log,
-    }).run();
-    if (result.kind !== "categorized") return verdictOf(result);
-    return waiting(copies) ?? categorized(message.envelope, content, copies, result.tree);
+      log: this.#parts.log.child({ message: id }),
+    });
   }
 }
 

@@ -78,6 +78,11 @@ export class ItemTree {
     return taken;
   }
 
+  /** The sender and the recipients of the message, then what they expand to. */
+  get items(): readonly Item[] {
+    return this.#items;
+  }
+
   get size(): number {
     return this.#items.length;
   }

@@ -58,6 +58,10 @@ class Recorder implements EffectRecorder<ScriptTarget> {
     return this.isOn ? new EffectRun(...run) : undefined;
   }
 
+  categorized(): void {
+    this.ended += 1;
+  }
+
   end(): void {
     this.ended += 1;
   }

@@ -12,6 +12,7 @@ import {
   MAIL_EVENTS,
   type MailEvent,
 } from "../../../src/events/catalog.ts";
+import type { EffectRecorder } from "../../../src/events/effects.ts";
 import { type RunScripts, SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
 import {
   type BoundSink,
@@ -240,6 +241,7 @@ export interface HouseChoices {
   readonly categorizer?: LiveCategorizer;
   /** onError of the sinks of OnCategorize, OnGetMessageRouter and StoreDriver. */
   readonly onError?: OnError;
+  readonly effects?: EffectRecorder<string>;
   readonly laterSinks?: Partial<Record<MailEvent, readonly BoundSink<string>[]>>;
   readonly runScripts?: RunScripts<string>;
   readonly router?: RouterSettings;
@@ -311,6 +313,7 @@ export class House implements AsyncDisposable {
       events: this.#events(),
       chain: (event) =>
         (event === "OnTransportSubmission" ? undefined : this.laterChains.get(event)) ?? this.chain,
+      effects: choices.effects,
       live: this.live(),
       clock: this.clock,
       log: recordingLog(this.log),
