@@ -21,8 +21,8 @@ export function createQueueAdmin<Script>(
     if (ids.length === 0) return [...pipeline.messages.values()];
     return ids.flatMap((id) => pipeline.messages.get(id) ?? []);
   };
-  const count = (ids: readonly string[], act: (message: QueuedMessage) => boolean): number =>
   const entry = (message: QueuedMessage): QueueEntry => entryOf(pipeline, waiting, queues, message);
+  const count = (ids: readonly string[], act: (message: QueuedMessage) => boolean): number =>
     selected(ids).filter((message) => act(message)).length;
 
   return {
