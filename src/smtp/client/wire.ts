@@ -1,6 +1,6 @@
 // One TCP or TLS connection to a peer: whole replies in, bytes out, one deadline for the stage in hand.
-import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connect as connectTcp, type OnReadOpts, type Socket } from "node:net";
+import { connect as connectTls, TLSSocket } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
 import type { NextHop, TlsPolicy } from "./destination.ts";
@@ -17,6 +17,9 @@ export interface WireListener {
 /** A lost connection answers like a peer that closes the channel (RFC 5321 §3.8); RFC 3463: 4.1 no answer, 4.2 bad connection. */
 const lostReply = (reason: string, spoken: boolean): PeerReply =>
   peerReply(421, `4.4.${spoken ? 2 : 1} ${reason}`);
+
+/** Read at once from a plain socket. */
+const READ_BYTES = 4096;
 
 const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
 
@@ -67,7 +70,7 @@ export class Wire {
       this.#socket = secured;
       secured.once("secureConnect", () => this.#secured(secured, tls, greet));
     } else {
-      this.#socket = connectTcp(target);
+      this.#socket = connectTcp({ ...target, onread: this.#ownBuffer() });
       this.#socket.once("connect", greet);
     }
     this.#attach();
@@ -168,7 +171,6 @@ export class Wire {
     }
     this.startStage("TLS negotiation", limitMs);
     const plain = this.#socket;
-    plain.removeAllListeners("data");
     plain.removeAllListeners("drain");
     this.#reader = this.#newReader();
     return new Promise((resolve) => {
@@ -225,7 +227,8 @@ export class Wire {
 
   #attach(): void {
     const socket = this.#socket;
-    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    // Of a plain socket the bytes come through its own buffer.
+    if (socket instanceof TLSSocket) socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("drain", () => {
       const resume = this.#onDrained;
       this.#onDrained = undefined;
@@ -237,6 +240,16 @@ export class Wire {
     socket.on("close", () => this.fail("the connection was closed"));
   }
 
+  /** Replies are short and read at once: a buffer for all of them costs less than a stream with one for each. */
+  #ownBuffer(): OnReadOpts {
+    const callback = (bytes: number, buffer: Uint8Array): boolean => {
+      this.#receive(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+      return true;
+    };
+    return { buffer: Buffer.allocUnsafe(READ_BYTES), callback };
+  }
+
+  /** The chunk is only valid during the call. */
   #receive(chunk: Buffer): void {
     this.chunks += 1;
     const fault = this.#reader.push(chunk);

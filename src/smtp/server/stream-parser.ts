@@ -1,5 +1,5 @@
 // Cuts the bytes of a client into command lines and message content. Pure framing: it knows no verb and sends nothing.
-import { Writable } from "node:stream";
+import { EventEmitter } from "node:events";
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -8,6 +8,8 @@ const DOT = 0x2e;
 const TLS_HANDSHAKE = 0x16;
 const CR_BYTES = Buffer.from("\r");
 
+/** So much may wait behind a piece of content or a command that is being worked at before the socket is read no further. */
+const HIGH_WATER_BYTES = 16 * 1024;
 /** One chunk of 64 KiB can hold ten thousand commands; other sessions get their turn in between. */
 const COMMANDS_PER_TURN = 100;
 
@@ -39,15 +41,20 @@ type Mode = "command" | "data" | "counted";
 
 const NOTHING = Buffer.alloc(0);
 
-/** Unpiped and told `isClosed` by the connection when the session ends or turns to TLS: what is left is dropped. */
-export class StreamParser extends Writable {
+/**
+ * What `socket.pipe()` needs of its target, and no more: a Writable would cost a tick and a round of its state per chunk.
+ * Unpiped and told `isClosed` by the connection when the session ends or turns to TLS: what is left is dropped.
+ */
+export class StreamParser extends EventEmitter {
   isClosed = false;
   readonly #client: ParserClient;
   readonly #maxCommandLength: number;
   #mode: Mode = "command";
   #chunk: Buffer = NOTHING;
   #position = 0;
-  #next: (() => void) | undefined;
+  readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #owesDrain = false;
   #partialLine: Buffer | undefined;
   #holds = 0;
   #isRunning = false;
@@ -91,22 +98,30 @@ export class StreamParser extends Writable {
 
   /** Whether the client has sent more than what was handed on. */
   get hasPendingInput(): boolean {
-    return (
-      this.#position < this.#chunk.length ||
-      this.#partialLine !== undefined ||
-      this.writableLength > this.#chunk.length
-    );
+    return this.#position < this.#chunk.length || this.#partialLine !== undefined || this.#waiting.length > 0;
   }
 
   get isInsideLine(): boolean {
     return this.#partialLine !== undefined;
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, next: () => void): void {
-    this.#chunk = chunk;
-    this.#position = 0;
-    this.#next = next;
-    this.#run();
+  /** false: it takes no more until it emits "drain". */
+  write(chunk: Buffer): boolean {
+    if (this.#chunk === NOTHING) {
+      this.#chunk = chunk;
+      this.#run();
+    } else {
+      this.#waiting.push(chunk);
+      this.#waitingBytes += chunk.length;
+    }
+    if (this.#chunk.length + this.#waitingBytes < HIGH_WATER_BYTES) return true;
+    this.#owesDrain = true;
+    return false;
+  }
+
+  /** Called when the client has sent all that it will. */
+  end(): void {
+    // What it sent is still worked at, and the connection closes itself.
   }
 
   /** A loop, not a recursion: a client of the parser may hold and release inside its own call. */
@@ -117,7 +132,7 @@ export class StreamParser extends Writable {
     while (
       this.#holds === 0 &&
       !this.isClosed &&
-      (this.#isDataComplete || this.#position < this.#chunk.length)
+      (this.#isDataComplete || this.#position < this.#chunk.length || this.#takeWaiting())
     ) {
       if (turns-- === 0) {
         this.#yield();
@@ -127,7 +142,7 @@ export class StreamParser extends Writable {
     }
     this.#isRunning = false;
     if (!this.isClosed) this.#client.onPause();
-    if ((this.#holds === 0 && !this.#hasYielded) || this.isClosed) this.#finishChunk();
+    if ((this.#holds === 0 && !this.#hasYielded) || this.isClosed) this.#finish();
   }
 
   #step(): void {
@@ -145,13 +160,23 @@ export class StreamParser extends Writable {
     });
   }
 
-  #finishChunk(): void {
-    const next = this.#next;
-    if (next === undefined) return;
-    this.#next = undefined;
+  #takeWaiting(): boolean {
+    const next = this.#waiting.shift();
+    if (next === undefined) return false;
+    this.#waitingBytes -= next.length;
+    this.#chunk = next;
+    this.#position = 0;
+    return true;
+  }
+
+  #finish(): void {
     this.#chunk = NOTHING;
     this.#position = 0;
-    next();
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    if (!this.#owesDrain) return;
+    this.#owesDrain = false;
+    this.emit("drain");
   }
 
   #scanCommand(): void {

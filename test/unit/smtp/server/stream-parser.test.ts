@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { array, assert, asyncProperty, constantFrom, nat } from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -50,7 +51,7 @@ function watch(maxCommandLength = 4096): Seen {
 async function feed(seen: Seen, chunks: readonly (string | Buffer)[]): Promise<Seen> {
   for (const chunk of chunks) {
     const bytes = Buffer.from(typeof chunk === "string" ? Buffer.from(chunk, "latin1") : chunk);
-    if (bytes.length > 0) await new Promise<void>((resolve) => seen.parser.write(bytes, () => resolve()));
+    if (!seen.parser.write(bytes)) await once(seen.parser, "drain");
     if (seen.faults.length > 0) break;
   }
   return seen;
