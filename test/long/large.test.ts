@@ -1,4 +1,4 @@
-// A message of 100 MiB passes through without passing through memory.
+// A message of 300 MiB passes through without passing through memory.
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
@@ -6,10 +6,9 @@ import { listen } from "../../bench/smtp-sink.ts";
 import { startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 
-const MIB = 1024 * 1024;
-const MESSAGE_MIB = 100;
-/** Far below the size of the message, far above the noise of the collector. */
-const ALLOWED_GROWTH_MIB = 60;
+const MESSAGE_MIB = 300;
+/** Far below the size of the message. A server that reads and drops as much grows by 80: so many buffers pile up in Node until it collects them. */
+const ALLOWED_GROWTH_MIB = 110;
 
 const peakRssMib = (pid: number): number =>
   Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
@@ -50,7 +49,7 @@ async function sendLarge(port: number): Promise<void> {
   socket.end("QUIT\r\n");
 }
 
-test.runIf(process.platform === "linux")("a message of 100 MiB leaves the relay's memory flat", async () => {
+test.runIf(process.platform === "linux")("a message of 300 MiB leaves the relay's memory flat", async () => {
   const sink = await listen();
   try {
     await using service = await startService({
@@ -65,9 +64,7 @@ test.runIf(process.platform === "linux")("a message of 100 MiB leaves the relay'
     await sendLarge(service.port);
     await sink.until(1);
     const growth = peakRssMib(service.pid) - before;
-    console.log(
-      `peak memory grew by ${growth.toFixed(0)} MiB for a message of ${(MESSAGE_MIB * MIB) / MIB} MiB`,
-    );
+    console.log(`peak memory grew by ${growth.toFixed(0)} MiB for a message of ${MESSAGE_MIB} MiB`);
     expect(growth).toBeLessThan(ALLOWED_GROWTH_MIB);
   } finally {
     await sink.close();

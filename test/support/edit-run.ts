@@ -21,7 +21,7 @@ export interface EditRunOptions {
   readonly messages: number;
   readonly edits: number;
   readonly sessions: number;
-  /** Longest time between two edits. */
+  /** Longest time between two edits, where the machine is quick. */
   readonly maxPauseMs: number;
   /** 0 to 1: which edits are made, and when. */
   readonly random: () => number;
@@ -50,6 +50,17 @@ export function randomFrom(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** A slow machine looks at an edit for longer than the next one takes to come: few would go live. */
+const PAUSE_PER_RELOAD = 3;
+const LONGEST_PAUSE_MS = 3000;
+
+/** How long the last script took that was reloaded. */
+function reloadMs(service: Service): number {
+  const line = service.log.findLast((text) => text.includes('"msg":"script reloaded"')) ?? "{}";
+  const { ms = 0 }: { ms?: number } = JSON.parse(line);
+  return ms;
 }
 
 /** Sends what it may send by now, one after the other, and says which id each message got. */
@@ -199,7 +210,8 @@ export async function editRun(options: EditRunOptions): Promise<EditRun> {
   for (let mark = 1; mark <= edits; mark += 1) {
     allowed = Math.ceil((messages * mark) / edits);
     await saveEdit(service.scriptsFolder, editNumber(mark, random), random);
-    await sleep(random() * maxPauseMs);
+    const pauseMs = Math.max(maxPauseMs, PAUSE_PER_RELOAD * reloadMs(service));
+    await sleep(random() * Math.min(pauseMs, LONGEST_PAUSE_MS));
   }
   await clients;
   const stamps = new Map<string, ReadonlyMap<string, string>>();
