@@ -17,8 +17,7 @@ export const FILE_DENIED = 0xffff_ffff;
 export const FILE_ABSENT = 0xffff_fffe;
 export const FILE_TOO_LARGE = 0xffff_fffd;
 // A request whose length is this is a BlockingRequest: the offset is the length of what follows, that is u32 length of the
-// request as JSON, the request, and its bytes. The answer is u32 length of a BlockingAnswer as JSON, the answer, u32 length
-// of its bytes, and the bytes.
+// request as JSON, the request, and its bytes. The answer is a BlockingAnswer in the same form, with u32 length of its bytes.
 export const BLOCKING_REQUEST = 0xffff_fffe;
 export const MAX_BLOCKING_HEAD_BYTES = 32 * 1024;
 
@@ -179,8 +178,9 @@ export interface LoadFrame {
   /** Content hash of the bundle: names this version everywhere. */
   readonly version: string;
   readonly scriptName: string;
-  /** true: load in a throw-away isolate, answer, forget (the pre-flight of a reload). */
+  /** Evaluate it now and say what it is; then forget it (`inspectOnly`), or keep it ready for a first message (`evaluate`). */
   readonly inspectOnly: boolean;
+  readonly evaluate?: boolean;
   readonly limits: ScriptLimits;
 }
 

@@ -1,7 +1,7 @@
 // Tasks that wait for a process, in the order of fair shares: each script has its turn, and one whose calls take long waits for
 // itself, not the others for it. Without it a burst of mail for a slow script delays everybody's mail by all its calls.
 import { versionsOf } from "./tasks.ts";
-import type { Entry } from "./worker-process.ts";
+import type { Entry } from "./entry.ts";
 
 interface Waiting {
   readonly entry: Entry;

@@ -40,15 +40,16 @@ export class FrameOutbox {
     if (head.type === "job") {
       this.#jobs += 1;
       this.#cancelGather ??= this.#clock.after(GATHER_MS, () => this.#flush());
-      if (this.#jobs === GATHER_JOBS) this.#leaveSoon();
-    } else if (head.type !== "call") this.#leaveSoon();
+      if (this.#jobs === GATHER_JOBS) this.leaveSoon();
+    } else if (head.type !== "call") this.leaveSoon();
     for (const part of encodeFrame(head, bytes)) {
       this.#out.push(part);
       this.#outBytes += part.length;
     }
   }
 
-  #leaveSoon(): void {
+  /** In this turn of the event loop. */
+  leaveSoon(): void {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     setImmediate(() => this.#flush());

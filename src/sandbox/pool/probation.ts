@@ -1,7 +1,7 @@
 // Which script versions may share a process with others. A version proves itself on the suspects' lane, one message at a time;
 // running out of time or memory, or ending a process, sends it back there. So a hostile script never has company to lose.
 import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
-import type { Entry } from "./worker-process.ts";
+import type { Entry } from "./entry.ts";
 
 /** Messages that started with a version may come after it was replaced: as many of these are remembered. */
 const RETIRED_KEPT = 100;

@@ -31,9 +31,11 @@ export interface JobTask {
   readonly measureHeap?: boolean;
 }
 
-/** The pre-flight of a version: load it in a throw-away isolate and say what it exports. */
+/** The pre-flight of a version: load it and say what it exports. */
 export interface InspectTask {
   readonly kind: "inspect";
+  /** It is about to go live: what is made to look at it stays for its first message, until the version is retired. */
+  readonly keep?: boolean | undefined;
   readonly bundle: Bundle;
   readonly limits: ScriptLimits;
 }

@@ -1,36 +1,14 @@
 // Spreads tasks over sandbox processes. When one dies, everything it had not answered is run again, each task alone on a
 // process without company: only a task that kills again there is guilty, and the innocents lose nothing but time.
-import type { Clock } from "../../core/clock.ts";
-import type { Logger } from "../../core/logger.ts";
 import { CallCosts } from "./call-costs.ts";
+import type { Entry } from "./entry.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { LaneRest } from "./lane-rest.ts";
 import { Probation } from "./probation.ts";
-import { type PoolFigures, poolFigures, type SandboxCounts } from "./sandbox-counts.ts";
+import type { PoolOptions } from "./pool-options.ts";
+import { type PoolFigures, poolFigures } from "./sandbox-counts.ts";
 import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
-import { type Entry, type WorkerListener, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
-
-export interface PoolSettings {
-  /** Sandbox processes for ordinary work; as many again at most for suspects, started when there are some. */
-  readonly processes: number;
-  /** Tasks that one process holds at once, so that it never waits for the relay. */
-  readonly windowJobs: number;
-  /** Estimated work in µs that one process holds at once: behind a slow script nobody shall queue. */
-  readonly windowMicros: number;
-  /** Jobs that wait for answers in one process, and bytes of their messages: beyond it scripts known to wait queue up. */
-  readonly waitingJobs: number;
-  readonly waitingBytes: number;
-  /** First pause after a process that died at its start; doubles up to 30 s. */
-  readonly respawnBackoffMs: number;
-}
-
-export interface PoolOptions extends PoolSettings {
-  readonly worker: Omit<WorkerOptions, "readsBody" | "log">;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly isSuspended: (version: string) => boolean;
-  readonly counts?: SandboxCounts | undefined;
-}
+import { type WorkerListener, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
 
 /** Estimated work up to which tasks are packed into one process instead of spread. */
 const PACKED_MICROS = 5000;
@@ -269,6 +247,13 @@ export class WorkerPool implements WorkerListener {
       entry.settle({ kind: "suspended" });
     } else if (unproven !== undefined) {
       if (this.#probation.begin(unproven, entry)) this.#suspect(entry);
+    } else if (
+      entry.task.kind === "inspect" &&
+      entry.task.keep === true &&
+      this.#idleOnLane() !== undefined
+    ) {
+      // Where its first message will run.
+      this.#suspect(entry);
     } else if (this.#mayWait(entry.task) && this.#isFullOfWaiting()) {
       this.#parked.push(entry);
     } else {
@@ -278,6 +263,10 @@ export class WorkerPool implements WorkerListener {
     }
     return true;
   };
+
+  #idleOnLane(): WorkerProcess | undefined {
+    return this.#lane.find((worker) => worker.isReady && !worker.isEnding && worker.atWork === 0);
+  }
 
   #mayWait(task: Task): boolean {
     return this.#waits.size > 0 && versionsOf(task).some(({ version }) => this.#waits.has(version));
@@ -305,7 +294,7 @@ export class WorkerPool implements WorkerListener {
       if (this.#isRefused(entry)) {
         entry.settle({ kind: "suspended" });
       } else {
-        const idle = this.#lane.find((worker) => worker.isReady && !worker.isEnding && worker.atWork === 0);
+        const idle = this.#idleOnLane();
         if (idle === undefined) {
           const starting = this.#lane.filter((worker) => !worker.isReady).length;
           if (starting < this.#suspects.length && this.#lane.length < this.#laneProcesses)
@@ -364,7 +353,7 @@ export class WorkerPool implements WorkerListener {
   #grow(list: WorkerProcess[]): void {
     if (!this.#mayStart || this.#stopped) return;
     const worker = new WorkerProcess(this.#workerOptions, this);
-    if (list === this.#lane) worker.yieldToOthers();
+    if (list === this.#lane) worker.becomeLane();
     list.push(worker);
   }
 

@@ -9,35 +9,33 @@ import {
   type AbandonFrame,
   CONTENT_FD,
   FRAME_FD,
+  type LoadFrame,
   type ResumeFrame,
   type ScriptLimits,
 } from "../../../runtime/contract.ts";
 import { type BlockingParts, BlockingRequests, blockingBytesOf } from "../capabilities/blocking-requests.ts";
 import { ContentChannel } from "./content-channel.ts";
+import type { Entry } from "./entry.ts";
 import { FrameOutbox } from "./frame-outbox.ts";
 import { readGrantedFile } from "../capabilities/granted-files.ts";
 import { bytesToSend, type ContentSending, jobFrame } from "./job-frame.ts";
+import { LastWords } from "./last-words.ts";
+import { LoadedVersions } from "./loaded-versions.ts";
 import { KnownCalls } from "./known-calls.ts";
 import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-validation.ts";
 import { becomeFirstVictim, rssBytes, yieldToOthers } from "./process-standing.ts";
 import type { EndKind } from "./sandbox-counts.ts";
 import { type ProcessHardening, sandboxCommand, type SandboxProgram } from "./sandbox-program.ts";
-import { type Bundle, type JobTask, type Task, type TaskAnswer, timeBudgetMs, versionsOf } from "./tasks.ts";
+import {
+  type Bundle,
+  type InspectTask,
+  type JobTask,
+  type Task,
+  type TaskAnswer,
+  timeBudgetMs,
+  versionsOf,
+} from "./tasks.ts";
 import { WaitingJobs } from "./waiting-jobs.ts";
-
-/** A task on its way through the pool. */
-export interface Entry {
-  readonly task: Task;
-  readonly settle: (answer: TaskAnswer) => void;
-  /** Estimated µs, for the choice of a worker. */
-  readonly cost: number;
-  /** Runs although its version is suspended, to find out whether it still has to be. */
-  readonly probe: boolean;
-  /** It waited in a process that ended: the next time it is a suspect. */
-  wasBystander: boolean;
-  /** Processes that ended while they worked on it. */
-  deaths: number;
-}
 
 export interface WorkerOptions extends ContentSending {
   readonly program: SandboxProgram;
@@ -66,8 +64,6 @@ type Expected =
   | { readonly kind: "load"; readonly bundle: Bundle; readonly budgetMs: number }
   | { readonly kind: "task"; readonly entry: Entry; readonly job: number; readonly budgetMs: number };
 
-const STDERR_KEPT_CHARS = 2000;
-
 export class WorkerProcess {
   readonly options: WorkerOptions;
   /** Sum of the estimated costs of what is outstanding. */
@@ -83,7 +79,8 @@ export class WorkerProcess {
   #child: ChildProcess | undefined;
   #reader = new FrameReader();
   #expected: Expected[] = [];
-  #loaded = new Set<string>();
+  readonly #versions = new LoadedVersions();
+  #servesOneAtATime = false;
   readonly #outbox: FrameOutbox;
   readonly #knownCalls = new KnownCalls((frame) => this.#outbox.write(frame, []));
   #nextJob = 1;
@@ -92,7 +89,7 @@ export class WorkerProcess {
   #endReason: string | undefined;
   endKind: EndKind = "exit";
   #isGone = false;
-  #stderr = "";
+  readonly #lastWords = new LastWords();
   #unreadable = new Map<number, string>();
   readonly #blocking: BlockingRequests;
 
@@ -123,7 +120,9 @@ export class WorkerProcess {
     return this.#child?.pid;
   }
 
-  yieldToOthers(): void {
+  /** A process of the suspects' lane: one task at a time, and below ordinary work. */
+  becomeLane(): void {
+    this.#servesOneAtATime = true;
     yieldToOthers(this.pid);
   }
 
@@ -155,7 +154,7 @@ export class WorkerProcess {
     });
     // "close" and not "exit": answers that the process wrote before its end are still in the pipe.
     child.on("close", (code, signal) => {
-      this.#endReason ??= `ended by ${signal ?? `exit code ${code}`}${this.#stderrHint()}`;
+      this.#endReason ??= `ended by ${signal ?? `exit code ${code}`}${this.#lastWords.hint}`;
       this.#gone();
     });
     // With too many open files there are no pipes at all.
@@ -165,10 +164,7 @@ export class WorkerProcess {
     const content = child.stdio?.[CONTENT_FD] as Socket | undefined;
     if (frames === undefined || content === undefined) return;
     this.#outbox.open(frames);
-    child.stderr?.on("data", (chunk: Buffer) => {
-      if (this.#stderr.length < STDERR_KEPT_CHARS)
-        this.#stderr += chunk.toString("latin1").slice(0, STDERR_KEPT_CHARS);
-    });
+    this.#lastWords.listen(child.stderr);
     frames.on("error", () => undefined);
     frames.on("data", (chunk: Buffer) => this.#received(chunk));
     const contentSource = {
@@ -197,11 +193,6 @@ export class WorkerProcess {
     this.#outbox.write({ type: "init" }, [runtimeBundle]);
   }
 
-  #stderrHint(): string {
-    const line = this.#stderr.split("\n").find((text) => /fatal|error/i.test(text));
-    return line === undefined ? "" : ` (${line.trim().slice(0, 200)})`;
-  }
-
   #taskOf(job: number): JobTask | undefined {
     const waiting = this.#waiting.taskOf(job);
     if (waiting !== undefined) return waiting;
@@ -218,11 +209,13 @@ export class WorkerProcess {
     const job = this.#nextJob;
     this.#nextJob = (this.#nextJob + 1) >>> 0;
     if (task.kind === "inspect") {
-      this.#writeLoad(task.bundle, task.limits, true);
+      this.#writeInspection(task);
     } else {
       task.bundles.forEach((bundle, index) => this.#ensureLoaded(bundle, task.calls[index]?.limits));
       const calls = this.#knownCalls.numbersOf(task.calls);
       this.#outbox.write(jobFrame(task, job, calls), bytesToSend(task, this.options));
+      // It would gather with nobody.
+      if (this.#servesOneAtATime) this.#outbox.leaveSoon();
     }
     this.#expectTurn(entry, job);
   }
@@ -242,7 +235,7 @@ export class WorkerProcess {
 
   unload(version: string): void {
     if (this.#waiting.holdsVersion(version)) this.#toUnload.add(version);
-    else if (this.#loaded.delete(version)) this.#outbox.write({ type: "unload", version }, []);
+    else if (this.#versions.unload(version)) this.#outbox.write({ type: "unload", version }, []);
   }
 
   #unloadLeft(): void {
@@ -252,17 +245,19 @@ export class WorkerProcess {
   }
 
   #ensureLoaded(bundle: Bundle, limits: ScriptLimits | undefined): void {
-    if (limits === undefined || this.#loaded.has(bundle.version)) return;
-    this.#loaded.add(bundle.version);
-    this.#writeLoad(bundle, limits, false);
+    if (limits === undefined || !this.#versions.load(bundle.version, limits.memoryMb)) return;
+    this.#writeLoad(bundle, limits);
     this.#expected.push({ kind: "load", bundle, budgetMs: limits.timeoutMs + this.options.killGraceMs });
   }
 
-  #writeLoad(bundle: Bundle, limits: ScriptLimits, inspectOnly: boolean): void {
-    this.#outbox.write(
-      { type: "load", version: bundle.version, scriptName: bundle.scriptName, inspectOnly, limits },
-      [bundle.code],
-    );
+  #writeInspection({ bundle, limits, keep }: InspectTask): void {
+    const stays = keep === true && this.#versions.evaluate(bundle.version, limits.memoryMb);
+    this.#writeLoad(bundle, limits, stays ? { evaluate: true } : { inspectOnly: true });
+  }
+
+  #writeLoad(bundle: Bundle, limits: ScriptLimits, how: Partial<LoadFrame> = {}): void {
+    const { version, scriptName, code } = bundle;
+    this.#outbox.write({ type: "load", version, scriptName, inspectOnly: false, limits, ...how }, [code]);
   }
 
   // ---- from the process ----

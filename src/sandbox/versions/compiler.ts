@@ -22,6 +22,8 @@ export interface CompiledScript {
   readonly sources: string;
   /** Absolute paths of the files of the folder that it was bundled from, itself not included. */
   readonly imports: readonly string[];
+  /** Content hashes of these, by path. */
+  readonly contents: ReadonlyMap<string, string>;
 }
 
 export type CompileAnswer =
@@ -34,6 +36,8 @@ export interface ScriptSource {
   readonly text: string;
   /** File behind the virtual module "cdo". */
   readonly cdoModule: string;
+  /** Absolute paths of files that it will most likely import: read while esbuild begins. */
+  readonly expected?: readonly string[] | undefined;
 }
 
 /** Entry points that may be plain functions of a script which has imports but exports nothing. */
@@ -71,7 +75,8 @@ export async function compileScript(source: ScriptSource): Promise<CompileAnswer
       text,
       ...[...bundled.read].map(([path, hash]) => `${path} ${hash}`).toSorted(),
     );
-    return { kind: "compiled", script: { version, ...output, sources, imports: importsOf(bundled, source) } };
+    const imports = importsOf(bundled, source);
+    return { kind: "compiled", script: { version, ...output, sources, imports, contents: bundled.read } };
   } catch (error) {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- esbuild throws BuildFailure; others have no errors
     const { errors } = error as Partial<BuildFailure>;
@@ -121,7 +126,8 @@ async function bundle(source: ScriptSource, contents: string): Promise<Bundled> 
 }
 
 /** A script may import what lies in its folder and nothing else: a bundle could carry any file of the machine out by mail. */
-function folderOnly({ folder, cdoModule }: ScriptSource, read: Map<string, string>): Plugin {
+function folderOnly({ folder, cdoModule, expected = [] }: ScriptSource, read: Map<string, string>): Plugin {
+  const ahead = new Map(expected.map((path) => [path, readInside(folder, path)]));
   return {
     name: "folder-only",
     setup(hooks) {
@@ -132,7 +138,7 @@ function folderOnly({ folder, cdoModule }: ScriptSource, read: Map<string, strin
       hooks.onLoad({ filter: /.*/, namespace: "file" }, async ({ path }) => {
         if (isOurs(path, cdoModule)) return undefined;
         // Read here, through the file that was checked: the path may name another one a moment later.
-        const file = await readInside(folder, path);
+        const file = await (ahead.get(path) ?? readInside(folder, path));
         if (file.kind === "refused") return { errors: [{ text: `${path} ${file.reason}` }] };
         read.set(path, file.hash);
         return { contents: file.bytes, loader: "default" };

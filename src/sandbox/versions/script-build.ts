@@ -12,11 +12,11 @@ import type { TaskAnswer } from "../pool/tasks.ts";
 import type { WorkerPool } from "../pool/worker-pool.ts";
 
 export type BuildAnswer =
-  | (Sources & { readonly kind: "built"; readonly generation: Generation })
+  | (Compiled & { readonly kind: "built"; readonly generation: Generation })
   /** The output is that of the live version: a comment changed, or nothing. */
-  | (Sources & { readonly kind: "unchanged" })
+  | (Compiled & { readonly kind: "unchanged" })
   /** The sources are those that an older version stands in for. */
-  | (Sources & { readonly kind: "pinned" })
+  | (Compiled & { readonly kind: "pinned" })
   | (Sources & { readonly kind: "failed"; readonly message: string })
   /** No sandbox process could look at it. To be tried again. */
   | { readonly kind: "unavailable"; readonly reason: string };
@@ -26,6 +26,11 @@ interface Sources {
   readonly sources: string;
   /** Absolute paths of the files on which the answer rests, the script itself not included. */
   readonly imports: readonly string[];
+}
+
+interface Compiled extends Sources {
+  /** Content hashes of what it was compiled from beside its own file, by absolute path. */
+  readonly contents: ReadonlyMap<string, string>;
 }
 
 export interface ScriptBuilder {
@@ -43,38 +48,47 @@ export interface ScriptBuilder {
   readonly grantsOf?: GrantsOf | undefined;
 }
 
-/** What is there already: the live version needs no second pre-flight, pinned sources no first one. */
-export interface KnownVersions {
+export interface BuildContext {
+  /** What is there already: the live version needs no second pre-flight, pinned sources no first one. */
   readonly live: Pick<Generation, "version" | "binding" | "entryPoint"> | undefined;
   readonly pinnedSources: string | undefined;
+  /** Absolute paths of what it imported when it was built last. */
+  readonly expected: readonly string[];
+  /** One of few: its isolate may wait for the first message. */
+  readonly keepsIsolate: boolean;
 }
 
 export async function buildScript(
   builder: ScriptBuilder,
   name: string,
   text: string,
-  known: KnownVersions,
+  context: BuildContext,
 ): Promise<BuildAnswer> {
   const { folder, cdoModule, clock } = builder;
-  const compiled = await compileScript({ folder, name, text, cdoModule });
+  const { expected } = context;
+  const compiled = await compileScript({ folder, name, text, cdoModule, expected });
   if (compiled.kind === "failed") return { ...compiled, sources: "" };
   const { script } = compiled;
-  const { imports, sources, version, code, sourceMap } = script;
-  if (sources === known.pinnedSources) return { kind: "pinned", imports, sources };
-  const isLive = version === known.live?.version;
-  const found = isLive ? { kind: "good" as const, ...known.live } : await inspect(builder, script, name);
+  const { imports, sources, contents, version, code, sourceMap } = script;
+  if (sources === context.pinnedSources) return { kind: "pinned", imports, sources, contents };
+  const { live, keepsIsolate } = context;
+  const isLive = version === live?.version;
+  const found = isLive
+    ? { kind: "good" as const, ...live }
+    : await inspect(builder, script, name, keepsIsolate);
   if (found.kind === "unavailable") return found;
   if (found.kind === "failed") return { ...found, imports, sources };
   const tested = builder.runsCases
     ? await runCases(builder, { name, text, script, binding: found.binding })
     : NOT_TESTED;
+  if (tested.kind !== "passed" && !isLive) builder.pool.retire(version);
   if (tested.kind === "unavailable") return tested;
   const files = [...imports, ...tested.files];
   if (tested.kind === "failed") return { ...tested, kind: "failed", imports: files, sources };
-  if (isLive) return { kind: "unchanged", imports: files, sources };
+  if (isLive) return { kind: "unchanged", imports: files, sources, contents };
   const { binding, entryPoint } = found;
   const generation = { name, version, since: clock.now(), binding, entryPoint, code, sourceMap };
-  return { kind: "built", generation, imports: files, sources };
+  return { kind: "built", generation, imports: files, sources, contents };
 }
 
 const NOT_TESTED = { kind: "passed", message: "", files: [] } as const;
@@ -88,9 +102,10 @@ async function inspect(
   { pool, grantsOf }: ScriptBuilder,
   script: CompiledScript,
   name: string,
+  keep: boolean,
 ): Promise<Inspection> {
   const bundle = { version: script.version, scriptName: name, code: Buffer.from(script.code) };
-  const answer = await pool.run({ kind: "inspect", bundle, limits: DEFAULT_SCRIPT_LIMITS });
+  const answer = await pool.run({ kind: "inspect", keep, bundle, limits: DEFAULT_SCRIPT_LIMITS });
   if (answer.kind === "unavailable") return answer;
   const found = judge(answer, script, name, grantsOf);
   if (typeof found !== "string") return { kind: "good", ...found };

@@ -1,13 +1,15 @@
 // Reads one file of the script folder, and refuses what is no ordinary file inside it.
 import { createHash } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { lstat, open, realpath, stat } from "node:fs/promises";
+import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
 
 const MAX_SCRIPT_BYTES = 2 * 1024 * 1024;
+/** O_NONBLOCK: a FIFO in the place of the file would block a thread for ever. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 export type ScriptFile =
-  | { readonly kind: "source"; readonly text: string; readonly bytes: Buffer; readonly hash: string }
+  | (Omit<FileBytes, "kind"> & { readonly kind: "source"; readonly text: string })
   | Refusal
   | { readonly kind: "absent" };
 
@@ -20,6 +22,8 @@ export interface FileBytes {
   readonly kind: "bytes";
   readonly bytes: Buffer;
   readonly hash: string;
+  /** When the file was last changed as the volume has it, ms since the epoch. */
+  readonly changedAt: number;
 }
 
 /** In the script folder: what an installation of packages changes. */
@@ -52,7 +56,7 @@ export function contentHash(...parts: (string | Buffer)[]): string {
 }
 
 /** What keeps an entry of the folder from being read as a file, or undefined. */
-function fileProblem(stats: Stats, maxBytes = MAX_SCRIPT_BYTES): string | undefined {
+function fileProblem(stats: Stats, maxBytes: number): string | undefined {
   if (stats.isDirectory()) return "is a directory, not a file";
   if (stats.isFIFO()) return "is a FIFO, not a file";
   if (!stats.isFile()) return "is no ordinary file";
@@ -61,17 +65,17 @@ function fileProblem(stats: Stats, maxBytes = MAX_SCRIPT_BYTES): string | undefi
 }
 
 export async function isInside(folder: string, path: string): Promise<boolean> {
-  return `${await realpath(path)}${sep}`.startsWith(`${await realpath(folder)}${sep}`);
+  const [inner, outer] = await Promise.all([realpath(path), realpath(folder)]);
+  return `${inner}${sep}`.startsWith(`${outer}${sep}`);
 }
 
 export async function readScriptFile(folder: string, name: string): Promise<ScriptFile> {
   const path = join(folder, name);
   try {
-    if ((await lstat(path)).isSymbolicLink() && !(await isInside(folder, path)))
+    const plain = await openPlain(path);
+    if (plain === undefined && !(await isInside(folder, path)))
       return refused("is a link that leads out of the script folder");
-    const problem = fileProblem(await stat(path));
-    if (problem !== undefined) return refused(problem);
-    const file = await readOrdinary(path, MAX_SCRIPT_BYTES);
+    const file = await readOrdinary(plain ?? (await open(path, OPEN_FLAGS)), MAX_SCRIPT_BYTES);
     return file.kind === "refused" ? file : sourceOf(file);
   } catch (error) {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
@@ -89,31 +93,53 @@ export async function readInside(
 ): Promise<FileBytes | Refusal> {
   try {
     if (!(await isInside(folder, path))) return refused("lies outside the script folder");
-    return await readOrdinary(path, maxBytes);
+    return await readOrdinary(await open(path, OPEN_FLAGS), maxBytes);
   } catch (error) {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
     return refused(`cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
   }
 }
 
-async function readOrdinary(path: string, maxBytes: number): Promise<FileBytes | Refusal> {
-  // O_NONBLOCK: a FIFO that took the file's place a moment ago would block a thread for ever.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+/** A save is live as soon as its file was read twice, and each question to the system waits for a thread: few are asked. */
+async function readOrdinary(file: FileHandle, maxBytes: number): Promise<FileBytes | Refusal> {
   try {
-    const problem = fileProblem(await file.stat(), maxBytes);
+    const stats = await file.stat();
+    const problem = fileProblem(stats, maxBytes);
     if (problem !== undefined) return refused(problem);
-    const bytes = await file.readFile();
-    return { kind: "bytes", bytes, hash: contentHash(bytes) };
+    const bytes = await readWhole(file, stats.size);
+    return { kind: "bytes", bytes, hash: contentHash(bytes), changedAt: stats.ctimeMs };
   } finally {
-    await file.close();
+    // Nobody waits for it, and nothing was written that could be lost.
+    file.close().catch(() => undefined);
   }
 }
 
-function sourceOf({ bytes, hash }: FileBytes): ScriptFile {
+async function readWhole(file: FileHandle, size: number): Promise<Buffer> {
+  // One byte more than it has: what is read is then known to be all.
+  const buffer = Buffer.allocUnsafe(size + 1);
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+  return bytesRead === size ? buffer.subarray(0, size) : file.readFile();
+}
+
+/** Undefined for a symbolic link, which is to be looked at first. */
+async function openPlain(path: string): Promise<FileHandle | undefined> {
+  // oxlint-disable-next-line typescript/no-unnecessary-condition -- Windows has none
+  if (constants.O_NOFOLLOW === undefined && (await lstat(path)).isSymbolicLink()) return undefined;
+  try {
+    return await open(path, OPEN_FLAGS | constants.O_NOFOLLOW);
+  } catch (error) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ELOOP" || code === "EMLINK") return undefined;
+    throw error;
+  }
+}
+
+function sourceOf({ bytes, hash, changedAt }: FileBytes): ScriptFile {
   try {
     // The decoder drops a byte order mark.
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return { kind: "source", text, bytes, hash };
+    return { kind: "source", text, bytes, hash, changedAt };
   } catch {
     return refused("is not UTF-8; save it with that encoding");
   }

@@ -34,7 +34,7 @@ export class ScriptFolder {
   #options: FolderOptions;
   #listener: FolderListener;
   #watcher: FSWatcher | undefined;
-  #linkWatcher: PlainWatcher | undefined;
+  #ownWatcher: PlainWatcher | undefined;
   /** Whether changes are found by scans alone. */
   #polls: boolean;
   #cancelScan: (() => void) | undefined;
@@ -80,7 +80,7 @@ export class ScriptFolder {
   }
 
   async #unwatch(): Promise<void> {
-    this.#linkWatcher?.close();
+    this.#ownWatcher?.close();
     await this.#watcher?.close();
   }
 
@@ -102,7 +102,7 @@ export class ScriptFolder {
       else this.#listener.touched(resolve(folder, path));
     });
     watcher.on("error", (error) => this.#watchFailed(error));
-    this.#watchLinks();
+    this.#watchFolder();
     await new Promise<void>((done) => {
       watcher.once("ready", () => done());
       // A folder that cannot be watched at all never gets ready: the scan serves it.
@@ -110,14 +110,19 @@ export class ScriptFolder {
     });
   }
 
-  /** Mounted volumes are exchanged by turning one link, as ..data of Kubernetes: nothing happens to the files themselves. */
-  #watchLinks(): void {
+  /**
+   * Mounted volumes are exchanged by turning one link, as ..data of Kubernetes: nothing happens to the files themselves.
+   * And of a script we hear here at once, while chokidar first looks at the file and what it was before.
+   */
+  #watchFolder(): void {
     if (this.isMissing) return;
     try {
-      this.#linkWatcher = watchPlainly(this.#options.folder, { persistent: false }, (_event, name) => {
-        if (name?.startsWith("..") === true) this.#scanLater(0);
+      this.#ownWatcher = watchPlainly(this.#options.folder, { persistent: false }, (_event, name) => {
+        if (name === null || this.#stopped) return;
+        if (name.startsWith("..")) this.#scanLater(0);
+        else if (isSinkName(name)) this.#listener.touched(join(this.#options.folder, name));
       });
-      this.#linkWatcher.on("error", (error) => this.#watchFailed(error));
+      this.#ownWatcher.on("error", (error) => this.#watchFailed(error));
     } catch (error) {
       this.#watchFailed(error);
     }

@@ -7,15 +7,9 @@ import type { Generation, Generations } from "./generations.ts";
 import { LoadedScript } from "./loaded-script.ts";
 import type { ScriptActivity } from "./script-activity.ts";
 import { type BuildAnswer, buildScript, type ScriptBuilder } from "./script-build.ts";
-import {
-  contentHash,
-  isSinkName,
-  readScriptFile,
-  type ScriptFile,
-  stemOf,
-  testedStem,
-} from "./script-file.ts";
+import { isSinkName, readScriptFile, type ScriptFile, stemOf, testedStem } from "./script-file.ts";
 import { createSlot, isPackageFile, type ReloadSettings, type Slot, usesPackages } from "./script-slot.ts";
+import { isAsBuilt, noticeContent, noticeImports, ownFiles } from "./settling.ts";
 import type { ScriptSwitches } from "./script-switches.ts";
 
 export interface ReloaderOptions {
@@ -30,6 +24,8 @@ export interface ReloaderOptions {
   readonly changed: () => void;
   readonly retired: (script: LoadedScript) => void;
 }
+
+type SourceFile = Extract<ScriptFile, { kind: "source" }>;
 
 const BUILDS_AT_ONCE = 8;
 /** The machine is short of something, or a volume is away: nothing of the file has to change for it to pass. */
@@ -187,7 +183,7 @@ export class ScriptReloader {
   }
 
   async #attempt(slot: Slot): Promise<void> {
-    const { builder, clock } = this.#options;
+    const { builder, clock, settings } = this.#options;
     const startedAt = clock.now();
     const file = await readScriptFile(builder.folder, slot.name);
     slot.cancelTimer?.();
@@ -196,13 +192,21 @@ export class ScriptReloader {
       if (slot.pendingFailure !== undefined) this.#reportLater(slot);
       return;
     }
-    this.#noticeContent(slot, file);
+    slot.pendingFailure = undefined;
+    noticeContent(slot, file, settings, clock.now());
     slot.force = false;
     // What an editor leaves between truncating and writing: not worth a compilation.
-    if (file.text.trim() === "") return this.#fail(slot, `${slot.name}: is empty`);
-    const built = await buildScript(builder, slot.name, file.text, {
+    if (file.text.trim() === "") this.#fail(slot, `${slot.name}: is empty`);
+    else await this.#build(slot, file, startedAt);
+  }
+
+  async #build(slot: Slot, { text, hash }: SourceFile, startedAt: number): Promise<void> {
+    const { builder, clock } = this.#options;
+    const built = await buildScript(builder, slot.name, text, {
       live: slot.live?.generation,
       pinnedSources: this.#options.switches.pinOf(slot.name)?.sources,
+      expected: ownFiles(slot.contents, builder.folder).map(([path]) => path),
+      keepsIsolate: !this.#starting && this.#waiting.length < BURST,
     });
     if (this.#stopped) return;
     if (built.kind === "unavailable") return this.#retryLater(slot, `${slot.name}: ${built.reason}`);
@@ -210,12 +214,11 @@ export class ScriptReloader {
     slot.imports =
       built.kind === "failed" ? [...new Set([...slot.imports, ...built.imports])] : built.imports;
     if (built.kind === "failed") return this.#refuse(slot, built.message);
-    if (!(await this.#hasSettled(slot, file.hash))) {
-      slot.force = true;
-      slot.again = true;
-      return;
-    }
-    await this.#accept(slot, built, clock.now() - startedAt);
+    noticeImports(slot, built.contents, builder.folder, startedAt);
+    if (await this.#hasSettled(slot, hash)) return this.#accept(slot, built, clock.now() - startedAt);
+    if (built.kind === "built") builder.pool.retire(built.generation.version);
+    slot.force = true;
+    slot.again = true;
   }
 
   async #accept(
@@ -246,30 +249,13 @@ export class ScriptReloader {
     this.#clearBroken(slot);
   }
 
-  #noticeContent(slot: Slot, { hash, bytes }: Extract<ScriptFile, { kind: "source" }>): void {
-    const { settings, clock } = this.#options;
-    const now = clock.now();
-    slot.pendingFailure = undefined;
-    if (hash !== slot.hash && bytes.length > 0) {
-      // One that saves twice in a row writes another text; one that is still writing adds to what is there.
-      const grows =
-        now - slot.seenAt < settings.slowSettleMs &&
-        bytes.length > slot.bytes &&
-        contentHash(bytes.subarray(0, slot.bytes)) === slot.hash;
-      slot.settleMs = grows ? settings.slowSettleMs : settings.settleMs;
-      slot.seenAt = now;
-    }
-    slot.hash = hash;
-    slot.bytes = bytes.length;
-  }
-
-  /** Whether the file is still what was built, long enough after the last new content. */
+  /** Whether the files are still what was built, long enough after the last new content. */
   async #hasSettled(slot: Slot, hash: string): Promise<boolean> {
     if (this.#starting) return true;
-    const waitMs = slot.seenAt + slot.settleMs - this.#options.clock.now();
-    if (waitMs > 0) await new Promise<void>((resolve) => void this.#options.clock.after(waitMs, resolve));
-    const now = await readScriptFile(this.#options.builder.folder, slot.name);
-    return now.kind === "source" && now.hash === hash;
+    const { clock, builder } = this.#options;
+    const waitMs = slot.quietSince + slot.settleMs - clock.now();
+    if (waitMs > 0) await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
+    return isAsBuilt(slot, hash, builder.folder);
   }
 
   #goLive(slot: Slot, generation: Generation, what: string, tookMs?: number): void {

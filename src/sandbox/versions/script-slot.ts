@@ -4,7 +4,7 @@ import type { LoadedScript } from "./loaded-script.ts";
 import { PACKAGE_FILES } from "./script-file.ts";
 
 export interface ReloadSettings {
-  /** A new content must stay this long before it goes live; the build takes about as long, so it costs nothing. */
+  /** A new content must stay this long before it goes live; the build takes about as long, so it costs little. */
   readonly settleMs: number;
   /** The same while a file grows (a slow copy): the beginning of a script may well be a valid script. */
   readonly slowSettleMs: number;
@@ -37,8 +37,11 @@ export interface Slot {
   bytes: number;
   /** Hash of the script and its imports as they compiled last; "" when they did not. */
   sources: string;
-  /** When a new content was seen last, and how long it has to stay. */
+  /** Content hashes of its imports as they compiled last, by path. */
+  contents: ReadonlyMap<string, string>;
+  /** When a new content was seen last; since when it is there, and how long it has to stay. */
   seenAt: number;
+  quietSince: number;
   settleMs: number;
   running: boolean;
   again: boolean;
@@ -57,7 +60,9 @@ export function createSlot(name: string): Slot {
     hash: undefined,
     bytes: 0,
     sources: "",
+    contents: new Map(),
     seenAt: Number.NEGATIVE_INFINITY,
+    quietSince: Number.NEGATIVE_INFINITY,
     settleMs: 0,
     running: false,
     again: false,

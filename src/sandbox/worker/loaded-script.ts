@@ -10,7 +10,7 @@ import type {
 import type { CallState } from "./call-state.ts";
 import type { CallResult, RuntimeSource } from "./isolate.ts";
 import { parseFault, scriptFault, traceName } from "./script-fault.ts";
-import { Room, ScriptHome } from "./script-home.ts";
+import { type LoadedFor, type Room, ScriptHome } from "./script-home.ts";
 import type { WorkerSettings } from "./settings.ts";
 
 /** Answer of the glue when the script answered a promise that is still open. */
@@ -64,14 +64,17 @@ export class LoadedScript {
     const loaded = this.#load(home, "inspection");
     if ("kind" in loaded) return { type: "loaded", version, fault: loaded };
     loaded.room.context.release();
-    const binding: unknown = loaded.binding === "" ? undefined : JSON.parse(loaded.binding);
-    return {
-      type: "loaded",
-      version,
-      entryPoint: loaded.entryPoint,
-      ...(binding === undefined ? {} : { binding }),
-      ...(loaded.needs === "" ? {} : { needs: loaded.needs.split("\n") }),
-    };
+    return describe(version, loaded);
+  }
+
+  /** The same in an isolate of its own, which waits with the context for the first call. `spare`: one that is made already. */
+  evaluate(version: string, spare: ScriptHome | undefined): LoadedFrame {
+    const home = spare ?? this.#newHome(false);
+    if (spare !== undefined) this.#homes.push(spare);
+    const loaded = this.#load(home, "inspection");
+    if ("kind" in loaded) return { type: "loaded", version, fault: loaded };
+    home.keep(loaded.room);
+    return describe(version, loaded);
   }
 
   /** One message through the script: its verdict, or its fault. The state holds everything else that happened. */
@@ -204,7 +207,7 @@ export class LoadedScript {
     return fault("throw", `a promise was rejected and nobody handled it: ${result.message}`);
   }
 
-  #load(home: ScriptHome, loadedFor: ScriptCall | "inspection"): Loaded | ScriptFault {
+  #load(home: ScriptHome, loadedFor: LoadedFor): Loaded | ScriptFault {
     if (!this.#isChecked) {
       const syntax = home.isolate.syntaxError(this.#source, this.#name);
       if (syntax !== undefined) {
@@ -214,8 +217,7 @@ export class LoadedScript {
       }
       this.#isChecked = true;
     }
-    home.contexts += 1;
-    const room = new Room(home, loadedFor);
+    const room = home.newRoom(loadedFor);
     const result = room.context.load(this.#source, this.#settings.loadTimeoutMs);
     room.loaded();
     if (result.kind !== "answer")
@@ -226,6 +228,16 @@ export class LoadedScript {
     this.#forget(home);
     return parseFault(String(result.answer), this.#name);
   }
+}
+
+function describe(version: string, { entryPoint, binding, needs }: Loaded): LoadedFrame {
+  return {
+    type: "loaded",
+    version,
+    entryPoint,
+    ...(binding === "" ? {} : { binding: JSON.parse(binding) as unknown }),
+    ...(needs === "" ? {} : { needs: needs.split("\n") }),
+  };
 }
 
 /** The next message shall not work with what this one made of the language. */

@@ -7,7 +7,7 @@ import { ScriptIsolate } from "./isolate.ts";
 import { findSecret } from "./request-calls.ts";
 
 /** For whom a script is loaded: a call, or an inspection, which has no secrets and sees empty ones. */
-type LoadedFor = ScriptCall | "inspection";
+export type LoadedFor = ScriptCall | "inspection";
 
 /** A context and the call whose turn it is. Between turns what runs in it (a finalizer) reaches nothing. */
 export class Room implements HostSide {
@@ -25,8 +25,7 @@ export class Room implements HostSide {
   }
 
   secretAtLoad(name: string): string | undefined {
-    if (this.#loadingFor === "inspection") return "";
-    const value = findSecret(this.#loadingFor?.secrets, name);
+    const value = this.#loadingFor === "inspection" ? "" : findSecret(this.#loadingFor?.secrets, name);
     if (value !== undefined) (this.#secrets ??= new Map()).set(name, value);
     return value;
   }
@@ -43,6 +42,7 @@ export class Room implements HostSide {
 
 export class ScriptHome {
   readonly isolate: ScriptIsolate;
+  readonly memoryMb: number;
   /** For a call that must have no company: nobody else gets in. */
   readonly isPrivate: boolean;
   /** Calls that are in it, most of them waiting. */
@@ -50,15 +50,31 @@ export class ScriptHome {
   uses = 0;
   contexts = 0;
   #idle: Room[] = [];
+  /** Made ahead, with nothing of any script in it. */
+  #blank: Room | undefined;
   #isRetired = false;
 
   constructor(runtime: RuntimeSource, memoryMb: number, isPrivate: boolean) {
     this.isolate = new ScriptIsolate(runtime, memoryMb);
+    this.memoryMb = memoryMb;
     this.isPrivate = isPrivate;
   }
 
   get isGone(): boolean {
     return this.#isRetired || this.isolate.isDisposed;
+  }
+
+  /** Makes the context of the next inspection ahead. */
+  prepare(): void {
+    this.#blank = new Room(this, "inspection");
+  }
+
+  /** A context to load the script in. */
+  newRoom(loadingFor: LoadedFor): Room {
+    const blank = loadingFor === "inspection" ? this.#blank : undefined;
+    this.#blank = undefined;
+    this.contexts += 1;
+    return blank ?? new Room(this, loadingFor);
   }
 
   /** A loaded context for the call, if there is one. */
@@ -68,6 +84,11 @@ export class ScriptHome {
     this.#idle.push(last);
     const index = this.#idle.findIndex((room) => room.suits(call));
     return index < 0 ? undefined : this.#idle.splice(index, 1)[0];
+  }
+
+  /** A loaded context that no call was in yet. */
+  keep(room: Room): void {
+    this.#idle.push(room);
   }
 
   /** The call has left; its context serves the next one, if it can. */

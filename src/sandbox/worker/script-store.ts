@@ -6,6 +6,8 @@ import { ScriptHome } from "./script-home.ts";
 import type { WorkerSettings } from "./settings.ts";
 
 const INSPECTIONS_IDLE_MS = 1000;
+/** After the first message of the version that was looked at last. */
+const SPARE_AFTER_MS = 100;
 
 export class ScriptStore {
   readonly #settings: WorkerSettings;
@@ -13,6 +15,8 @@ export class ScriptStore {
   #runtime: RuntimeSource | undefined;
   #inspections: ScriptHome | undefined;
   #inspectedAt = 0;
+  /** Where somebody edits a script the next save will come: the isolate for it is made before. */
+  #spare: ScriptHome | undefined;
 
   constructor(settings: WorkerSettings) {
     this.#settings = settings;
@@ -22,14 +26,28 @@ export class ScriptStore {
     this.#runtime = runtime;
   }
 
-  /** Keeps the text; the isolate comes with the first message. Only an inspection evaluates the script now. */
+  /** Keeps the text; the isolate comes with the first message, unless the script has to be evaluated now. */
   load(frame: LoadFrame, source: string): LoadedFrame {
     if (this.#runtime === undefined) throw new Error("load before init");
     const script = new LoadedScript(this.#runtime, this.#settings, frame, source);
     if (frame.inspectOnly) return this.#inspect(script, frame, this.#runtime);
     this.#scripts.get(frame.version)?.disposeIsolate();
     this.#scripts.set(frame.version, script);
-    return { type: "loaded", version: frame.version };
+    if (frame.evaluate !== true) return { type: "loaded", version: frame.version };
+    script.lastUsed = performance.now();
+    this.#makeRoom();
+    const spare = this.#spare?.memoryMb === frame.limits.memoryMb ? this.#spare : undefined;
+    if (spare !== undefined) this.#spare = undefined;
+    this.#makeSpareLater(this.#runtime, frame.limits.memoryMb);
+    return script.evaluate(frame.version, spare);
+  }
+
+  #makeSpareLater(runtime: RuntimeSource, memoryMb: number): void {
+    setTimeout(() => {
+      if (this.#spare !== undefined) return;
+      this.#spare = new ScriptHome(runtime, memoryMb, false);
+      this.#spare.prepare();
+    }, SPARE_AFTER_MS).unref();
   }
 
   /**

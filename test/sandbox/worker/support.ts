@@ -226,7 +226,12 @@ export class WorkerUnderTest {
 
   async load(
     source: string,
-    options: { inspectOnly?: boolean; limits?: Partial<ScriptLimits>; name?: string } = {},
+    options: {
+      inspectOnly?: boolean;
+      evaluate?: boolean;
+      limits?: Partial<ScriptLimits>;
+      name?: string;
+    } = {},
   ): Promise<LoadedFrame> {
     const version = `v${(this.#loads += 1)}`;
     if (options.inspectOnly !== true)
@@ -236,6 +241,7 @@ export class WorkerUnderTest {
       version,
       scriptName: options.name ?? "test.ts",
       inspectOnly: options.inspectOnly ?? false,
+      evaluate: options.evaluate ?? false,
       limits: { ...DEFAULT_SCRIPT_LIMITS, ...options.limits },
     };
     const answer = this.#next();

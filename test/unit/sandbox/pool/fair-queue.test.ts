@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../../runtime/contract.ts";
 import { FairQueue } from "../../../../src/sandbox/pool/fair-queue.ts";
 import { versionsOf } from "../../../../src/sandbox/pool/tasks.ts";
-import type { Entry } from "../../../../src/sandbox/pool/worker-process.ts";
+import type { Entry } from "../../../../src/sandbox/pool/entry.ts";
 import { Content } from "../../../../src/message/content.ts";
 
 function entryOf(script: string, cost: number): Entry {

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { Content } from "../../../../src/message/content.ts";
 import { Probation } from "../../../../src/sandbox/pool/probation.ts";
-import type { Entry } from "../../../../src/sandbox/pool/worker-process.ts";
+import type { Entry } from "../../../../src/sandbox/pool/entry.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../../runtime/contract.ts";
 
 /** A message on its way through the scripts named as `name@version`. */
