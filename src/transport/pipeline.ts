@@ -14,11 +14,13 @@ import type { PipelineParts } from "./parts.ts";
 import { Parking } from "./parking.ts";
 import { Patience } from "./patience.ts";
 import { PendingWrites } from "./pending-writes.ts";
-import { type HoldReason, type QueuedMessage, createQueuedMessage, priorityOf } from "./queued-message.ts";
+import { type QueuedMessage, createQueuedMessage, priorityOf } from "./queued-message.ts";
 import { reviveMessage } from "./revived-message.ts";
+import { Postponement } from "./postponement.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type Router, isFinalDelivery } from "./router.ts";
 import { settle } from "./settlement.ts";
+import { Superseding } from "./superseding.ts";
 import { type StageVerdict, SubmissionTurns } from "./submission-turns.ts";
 
 export class Pipeline<Script> {
@@ -32,6 +34,13 @@ export class Pipeline<Script> {
   readonly #deliveries: Deliveries;
   readonly #endings: Endings;
   readonly #patience: Patience;
+  readonly #postponement: Postponement;
+  readonly #superseding = new Superseding({
+    messages: this.messages,
+    isInHand: (message) => this.isInHand(message),
+    wake: (id, before) => void this.parking.wake(id, before),
+    discard: (message, reason) => this.discard(message, reason),
+  });
   readonly #conclusions: Conclusions;
   #retry: RetryPolicy;
 
@@ -62,7 +71,10 @@ export class Pipeline<Script> {
     this.#endings = new Endings({
       messages,
       deliveries: () => this.#deliveries,
-      ended: (message) => parts.storeSinks?.tell("deleted", message),
+      ended: (message) => {
+        this.#superseding.ended(message);
+        parts.storeSinks?.tell("deleted", message);
+      },
       waiting,
       states,
       writes,
@@ -70,7 +82,7 @@ export class Pipeline<Script> {
       badmail,
       steps,
       log,
-      postpone: (message, text) => this.#postpone(message, { by: "sink", text }, true),
+      postpone: (message, text) => this.#postponement.postpone(message, { by: "sink", text }, true),
     });
     this.#deliveries = new Deliveries({
       router: parts.router,
@@ -83,17 +95,29 @@ export class Pipeline<Script> {
       isLive: (message) => messages.get(message.id) === message,
       placed: (message) => this.#endings.finishOrSave(message),
     });
-    this.#patience = new Patience({
+    this.#patience = this.#createPatience(parts);
+    this.#postponement = this.#createPostponement(parts);
+    this.#conclusions = this.#createConclusions(parts);
+  }
+
+  #createPatience(parts: PipelineParts<Script>): Patience {
+    return new Patience({
+      ...parts,
       deliveries: this.#deliveries,
       endings: this.#endings,
-      waiting,
-      writes,
-      steps,
+      writes: this.#writes,
       retry: () => this.#retry,
       clock: parts.ages,
-      log,
     });
-    this.#conclusions = this.#createConclusions(parts);
+  }
+
+  #createPostponement(parts: PipelineParts<Script>): Postponement {
+    return new Postponement({
+      ...parts,
+      states: this.#states,
+      retryDelayMs: (attempts) => this.#retry.delayMs(attempts),
+      check: (message) => this.#patience.check(message),
+    });
   }
 
   #createConclusions(parts: PipelineParts<Script>): Conclusions {
@@ -104,7 +128,7 @@ export class Pipeline<Script> {
       begin: (copy) => this.#beginCopy(copy),
       passed: (message) => this.#passed(message, false, true),
       over: (message) => this.#endings.over(message),
-      postpone: (message, text) => this.#postpone(message, { by: "sink", text }, false),
+      postpone: (message, text) => this.#postponement.postpone(message, { by: "sink", text }, false),
     });
   }
 
@@ -142,6 +166,7 @@ export class Pipeline<Script> {
     if (isNew && recovered.state === undefined) steps.resumed(message);
     if (isNew) storeSinks?.tell("enumerated", message);
     this.messages.set(message.id, message);
+    if (isNew && message.phase === "delivery") this.#superseding.waits(message);
     return message;
   }
 
@@ -197,43 +222,12 @@ export class Pipeline<Script> {
         break;
       case "hold":
       case "retry":
-        this.#postpone(message, verdict.reason, verdict.kind === "hold");
+        this.#postponement.postpone(message, verdict.reason, verdict.kind === "hold");
         break;
       case "abandoned":
-        this.#abandon(message, verdict.reason);
+        this.#postponement.abandon(message, verdict.reason);
         break;
     }
-  }
-
-  /** Back to the queue before the sinks of its event: one failed, or asked for it. It expires like any other message. */
-  #postpone(message: QueuedMessage, reason: HoldReason, hold: boolean): void {
-    const now = this.#parts.clock.now();
-    message.attempts += 1;
-    message.held = hold ? reason : undefined;
-    message.nextAttempt = reason.poison === true ? undefined : now + this.#retry.delayMs(message.attempts);
-    const nextAttempt =
-      message.nextAttempt === undefined ? "when released" : new Date(message.nextAttempt).toISOString();
-    const log = { message: message.id, reason: reason.text, attempts: message.attempts, nextAttempt };
-    this.#parts.steps.postponed(message, reason);
-    if (hold) this.#parts.log.error(log, "message held: a sink failed on it");
-    else this.#parts.log.warn(log, "message goes back to the queue before the sinks");
-    this.#states.save(message);
-    this.#states.drop(message);
-    this.#parts.waiting.add(message, reason);
-    this.#patience.check(message);
-  }
-
-  /** MP_STATUS_ABANDON_DELIVERY: it stays as the store has it, and is taken up from there at the next start. */
-  #abandon(message: QueuedMessage, reason: HoldReason): void {
-    message.held = reason;
-    message.nextAttempt = undefined;
-    this.#parts.steps.postponed(message, reason);
-    this.#parts.log.warn(
-      { message: message.id, reason: reason.text },
-      "message left alone until the restart",
-    );
-    this.#states.drop(message);
-    this.#parts.waiting.add(message, reason);
   }
 
   /** On to the sinks of the next event that has any, with what these left: a message that one of them holds comes back to that event. */
@@ -255,6 +249,7 @@ export class Pipeline<Script> {
   #startDelivery(message: QueuedMessage, forked: boolean): void {
     message.phase = "delivery";
     message.priority = priorityOf(message);
+    this.#superseding.waits(message);
     message.recipients = message.envelope.recipients.map((recipient) => ({ recipient, state: "pending" }));
     if (forked) this.#states.save(message);
     const marked = settleMarked(message);
@@ -286,6 +281,7 @@ export class Pipeline<Script> {
     this.#endings.afterReports(message, reports, () => {
       this.#parts.steps.attempted(delivery, result);
       this.#deliveries.remove(message, [delivery]);
+      if (this.#superseding.hasTaken(message)) return;
       if (pending.length > 0) {
         this.#deliveries.defer(delivery, pending);
         this.#patience.check(message);
@@ -343,6 +339,7 @@ export class Pipeline<Script> {
   sweep(): void {
     const now = this.#parts.ages.now();
     for (const message of this.messages.values()) this.#patience.check(message, now);
+    this.#superseding.sweep();
     this.parking.wakeAged((queue, since, noticed) => this.#patience.isDue(queue, since, noticed, now));
   }
 

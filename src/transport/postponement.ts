@@ -1,0 +1,55 @@
+// Steps 3 to 6: a message goes back to the queue before the sinks of its event, to be tried again, or is left alone.
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { MessageStates } from "./message-states.ts";
+import type { MessageSteps } from "./message-steps.ts";
+import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
+import type { HoldReason, QueuedMessage } from "./queued-message.ts";
+
+export interface PostponementParts {
+  readonly waiting: PreSubmissionQueue;
+  readonly states: MessageStates;
+  readonly steps: MessageSteps;
+  readonly retryDelayMs: (attempts: number) => number;
+  /** Looks whether it has waited for too long. */
+  readonly check: (message: QueuedMessage) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class Postponement {
+  readonly #parts: PostponementParts;
+
+  constructor(parts: PostponementParts) {
+    this.#parts = parts;
+  }
+
+  /** One of the sinks failed, or asked for it. It expires like any other message. */
+  postpone(message: QueuedMessage, reason: HoldReason, hold: boolean): void {
+    const { waiting, states, steps, retryDelayMs, check, clock, log } = this.#parts;
+    message.attempts += 1;
+    message.held = hold ? reason : undefined;
+    message.nextAttempt = reason.poison === true ? undefined : clock.now() + retryDelayMs(message.attempts);
+    const nextAttempt =
+      message.nextAttempt === undefined ? "when released" : new Date(message.nextAttempt).toISOString();
+    const fields = { message: message.id, reason: reason.text, attempts: message.attempts, nextAttempt };
+    steps.postponed(message, reason);
+    if (hold) log.error(fields, "message held: a sink failed on it");
+    else log.warn(fields, "message goes back to the queue before the sinks");
+    states.save(message);
+    states.drop(message);
+    waiting.add(message, reason);
+    check(message);
+  }
+
+  /** MP_STATUS_ABANDON_DELIVERY: it stays as the store has it, and is taken up from there at the next start. */
+  abandon(message: QueuedMessage, reason: HoldReason): void {
+    const { waiting, states, steps, log } = this.#parts;
+    message.held = reason;
+    message.nextAttempt = undefined;
+    steps.postponed(message, reason);
+    log.warn({ message: message.id, reason: reason.text }, "message left alone until the restart");
+    states.drop(message);
+    waiting.add(message, reason);
+  }
+}
