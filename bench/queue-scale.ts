@@ -1,5 +1,6 @@
 // Start-up, memory and throughput of fresh mail with n messages in the store that wait for dead next hops:
-// `node bench/queue-scale.ts 10000 100000`. An empty store is measured before and after each size: the ratio counts, and on a
+// `node bench/queue-scale.ts 10000 100000`. Fresh mail is sent while the messages are sorted into their queues, and when nothing
+// happens to them any more: a row for each. An empty store is measured before and after each size: the ratio counts, and on a
 // machine that is busy with other things that of the CPU times.
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -29,17 +30,32 @@ const FRESH_MESSAGES = 4000;
 const MESSAGES_PER_SEGMENT = 40_000;
 const START_TIMEOUT_MS = 180_000;
 const HOUR_MS = 3_600_000;
+/** Of the processor, that a service may use that has nothing to do. */
+const QUIET_SHARE = 0.03;
+const QUIET_SECONDS = 5;
+const QUIET_TIMEOUT_MS = 300_000;
+/** Memory grows, or it does not. */
+const WATCH_MS = 120_000;
+const SORTED = "all messages of the last run are in their queues";
+/** What the start takes up itself; it leaves nothing to be sorted. */
+const AT_ONCE = 1000;
 
-interface Figures {
-  readonly startMs: number;
-  readonly startCpuMs: number;
-  readonly readyMiB: number;
-  readonly settledMiB: number;
-  readonly settleCpuMs: number;
-  readonly freshRate: number;
-  /** Of the service, per message. */
-  readonly freshCpuUs: number;
-  readonly afterMiB: number;
+interface Row {
+  readonly count: number;
+  readonly state: "ready" | "sorting" | "sorted" | "quiet" | "later";
+  readonly residentMiB: number;
+  /** ms since the start of the service. */
+  readonly afterMs: number;
+  readonly cpuMs: number;
+  readonly freshRate?: number;
+  /** Of the service, per message, with all that it does beside. */
+  readonly freshCpuUs?: number;
+}
+
+interface Relay {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly sorted: Promise<void>;
 }
 
 const deadDomain = (index: number): string => `dead-${index % DEAD_DOMAINS}.example`;
@@ -83,7 +99,7 @@ function zone(): Zone {
   return names;
 }
 
-async function startRelay(folder: string, nextHopPort: number, dns: string): Promise<[ChildProcess, number]> {
+async function startRelay(folder: string, nextHopPort: number, dns: string): Promise<Relay> {
   const configFile = join(folder, "onarrival.yaml");
   const server = {
     name: "default",
@@ -98,18 +114,20 @@ async function startRelay(folder: string, nextHopPort: number, dns: string): Pro
     stdio: ["ignore", "pipe", "inherit"],
   });
   let printed = "";
+  const sorted = Promise.withResolvers<void>();
   const port = await new Promise<number>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(printed.slice(-2000))), START_TIMEOUT_MS);
     child.once("exit", (code) => reject(new Error(`ended with ${code}: ${printed.slice(-2000)}`)));
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       printed = (printed + text).slice(-10_000);
+      if (printed.includes(SORTED)) sorted.resolve();
       const found = /^.*\bready\b.*?127\.0\.0\.1:(\d+)/m.exec(printed)?.[1];
       if (found === undefined) return;
       clearTimeout(timer);
       resolve(Number(found));
     });
   });
-  return [child, port];
+  return { child, port, sorted: sorted.promise };
 }
 
 function residentMiB({ pid }: ChildProcess): number {
@@ -120,34 +138,62 @@ function residentMiB({ pid }: ChildProcess): number {
 const cpuMs = ({ pid }: ChildProcess): number =>
   Math.round(treeUse(pid === undefined ? [] : [pid]).cpuSeconds * 1000);
 
-async function measure(count: number, sink: Sink, dns: string): Promise<Figures> {
+async function untilQuiet(child: ChildProcess): Promise<void> {
+  const deadline = performance.now() + QUIET_TIMEOUT_MS;
+  for (let quiet = 0; quiet < QUIET_SECONDS && performance.now() < deadline;) {
+    const before = cpuMs(child);
+    await sleep(1000);
+    quiet = cpuMs(child) - before < QUIET_SHARE * 1000 ? quiet + 1 : 0;
+  }
+}
+
+async function sendFresh({ child, port }: Relay, sink: Sink): Promise<Pick<Row, "freshRate" | "freshCpuUs">> {
+  const cpuBefore = cpuMs(child);
+  const before = await sink.count();
+  const wire = toWire(buildMessage("4k"));
+  const { startedAt, accepted } = await generateLoad({
+    port,
+    count: FRESH_MESSAGES,
+    wire,
+    deadlineMs: 40_000,
+  });
+  const at = await sink.until(before + accepted, 40_000);
+  const freshRate = at === undefined ? 0 : Math.round((accepted * 1000) / (at - startedAt));
+  return { freshRate, freshCpuUs: Math.round(((cpuMs(child) - cpuBefore) * 1000) / accepted) };
+}
+
+async function measure(count: number, sink: Sink, dns: string): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "onarrival-scale-"));
   let child: ChildProcess | undefined;
   try {
     await fill(join(folder, "mailroot", "Queue"), count);
     const started = performance.now();
-    const [service, port] = await startRelay(folder, sink.port, dns);
+    const relay = await startRelay(folder, sink.port, dns);
+    const service = relay.child;
     child = service;
-    const startMs = Math.round(performance.now() - started);
-    const readyMiB = residentMiB(service);
-    const startCpuMs = cpuMs(service);
-    await sleep(Number(process.env["SETTLE_MS"] ?? 15_000));
-    const settledMiB = residentMiB(service);
-    const settledCpuMs = cpuMs(service);
-    const before = await sink.count();
-    const wire = toWire(buildMessage("4k"));
-    const { startedAt, accepted } = await generateLoad({
-      port,
-      count: FRESH_MESSAGES,
-      wire,
-      deadlineMs: 40_000,
-    });
-    const at = await sink.until(before + accepted, 40_000);
-    const freshRate = at === undefined ? 0 : Math.round((accepted * 1000) / (at - startedAt));
-    const freshCpuUs = Math.round(((cpuMs(service) - settledCpuMs) * 1000) / accepted);
-    const settleCpuMs = settledCpuMs - startCpuMs;
-    const afterMiB = residentMiB(service);
-    return { startMs, startCpuMs, readyMiB, settledMiB, settleCpuMs, freshRate, freshCpuUs, afterMiB };
+    const tell = (state: Row["state"], fresh: Pick<Row, "freshRate" | "freshCpuUs"> = {}): void => {
+      const afterMs = Math.round(performance.now() - started);
+      const row: Row = {
+        count,
+        state,
+        residentMiB: residentMiB(service),
+        afterMs,
+        cpuMs: cpuMs(service),
+        ...fresh,
+      };
+      console.log(JSON.stringify(row));
+    };
+    tell("ready");
+    if (count > AT_ONCE) {
+      tell("sorting", await sendFresh(relay, sink));
+      await relay.sorted;
+      tell("sorted");
+    }
+    await untilQuiet(service);
+    tell("quiet");
+    tell("quiet", await sendFresh(relay, sink));
+    if (count > AT_ONCE) await sleep(WATCH_MS);
+    tell("later");
   } finally {
     if (child !== undefined) await end(child, "SIGKILL");
     await rm(folder, { recursive: true, force: true });
@@ -159,11 +205,7 @@ async function main(): Promise<void> {
   await using dns = await startDnsServer(zone());
   try {
     const sizes = process.argv.slice(2).map(Number);
-    for (const count of [0, ...sizes.flatMap((size) => [size, 0])]) {
-      const begun = performance.now();
-      const figures = await measure(count, sink, dns.address);
-      console.log(JSON.stringify({ count, ...figures, wholeMs: Math.round(performance.now() - begun) }));
-    }
+    for (const count of [0, ...sizes.flatMap((size) => [size, 0])]) await measure(count, sink, dns.address);
   } finally {
     await sink.stop();
   }

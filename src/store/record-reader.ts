@@ -28,6 +28,7 @@ export class RecordReader {
   readonly #open = new Map<Segment, OpenSegment>();
   /** The last read first. */
   readonly #blocks: Block[] = [];
+  #isClosed = false;
 
   /** Throws STORE_CORRUPT for bytes that have changed since they were written. */
   async read(place: Place): Promise<StoredRecord> {
@@ -90,6 +91,7 @@ export class RecordReader {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.forgetAhead();
     for (const file of this.#open.values()) this.#retire(file);
   }
@@ -104,14 +106,15 @@ export class RecordReader {
     if (file === undefined) {
       const [oldest] = this.#open.size >= MAX_OPEN ? this.#open.values() : [];
       if (oldest !== undefined) this.#retire(oldest);
-      file = { segment, handle: open(segment.path, "r"), readers: 0, isClosing: false };
+      // Who still reads when the store has closed has a file for himself.
+      file = { segment, handle: open(segment.path, "r"), readers: 0, isClosing: this.#isClosed };
       // One that cannot be opened is tried anew by the next reader.
       const failed = file;
       file.handle.catch(() => this.#retire(failed));
     } else {
       this.#open.delete(segment);
     }
-    this.#open.set(segment, file);
+    if (!this.#isClosed) this.#open.set(segment, file);
     file.readers += 1;
     return file;
   }

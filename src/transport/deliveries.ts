@@ -19,6 +19,11 @@ export interface RestingPlace {
   readonly nextAttempt: number | undefined;
 }
 
+/** Where those are parked that wait for several next hops: no next hop has this name. */
+export const SEVERAL = "several next hops";
+/** What waits for a frozen queue, and for others, is looked at so often. */
+const LOOK_AGAIN_MS = 60_000;
+
 export interface DeliveriesParts {
   readonly router: Router;
   /** Absent: the settings alone decide. */
@@ -49,12 +54,31 @@ export class Deliveries {
     return this.#of.get(message) ?? NO_DELIVERIES;
   }
 
-  /** Of a message that waits in one queue, and is not attempted soon; nothing is written for it. `isTight`: see isResting. */
+  /** Of a message that is not attempted soon; nothing is written for it. `isTight`: see isResting. */
   resting(message: QueuedMessage, isTight: boolean): RestingPlace | undefined {
     if (this.#parts.writes.has(message)) return undefined;
-    const [delivery, another] = this.of(message);
-    if (another !== undefined || delivery?.queue.isResting(delivery, isTight) !== true) return undefined;
+    const deliveries = this.of(message);
+    const [delivery, another] = deliveries;
+    if (another !== undefined) return this.#restingForSeveral(message, deliveries);
+    if (delivery?.queue.isResting(delivery, isTight) !== true) return undefined;
     return { queue: delivery.queue.key, nextAttempt: delivery.nextAttempt };
+  }
+
+  /** None of its queues brings it back: each may have parked others before it. So it comes when one of them may take it. */
+  #restingForSeveral(message: QueuedMessage, deliveries: readonly Delivery[]): RestingPlace | undefined {
+    if (message.held !== undefined) return { queue: SEVERAL, nextAttempt: undefined };
+    const now = this.#parts.clock.now();
+    let nextAttempt = now + LOOK_AGAIN_MS;
+    if (deliveries.every(({ queue, state }) => state === "deferred" || queue.blockedUntil > 0))
+      nextAttempt = Math.min(
+        ...deliveries.map((delivery) => Math.max(delivery.nextAttempt ?? 0, delivery.queue.blockedUntil)),
+      );
+    const rests = deliveries.every(
+      (delivery) =>
+        delivery.queue.isResting(delivery, false) &&
+        (delivery.state === "deferred" || delivery.queue.isLeftAlone),
+    );
+    return rests && nextAttempt > now ? { queue: SEVERAL, nextAttempt } : undefined;
   }
 
   /** The same of a message that is in no queue yet. Undefined also when only its routing tells. */
@@ -63,20 +87,20 @@ export class Deliveries {
     const [group, another] = this.#grouped(message, message.recipients, undefined).values();
     if (group === undefined || another !== undefined || group.route.kind === "unreachable") return undefined;
     const queue = this.#parts.queues.of(group.route);
-    const nextAttempt = later(message.nextAttempt, message.notBefore);
+    const nextAttempt = later(dueOf(message, group.records), message.notBefore);
     const rests = message.held !== undefined || queue.wouldRest(nextAttempt, isTight);
     return rests ? { queue: queue.key, nextAttempt } : undefined;
   }
 
-  /** Queues the recipients that wait; those in one of the deliveries that `stay` do already. */
-  route(message: QueuedMessage, stay: readonly Delivery[] = NO_DELIVERIES): void {
+  /** Queues the recipients that wait; those in one of the deliveries that `stay` do already. `isStored`: the store has it as it is. */
+  route(message: QueuedMessage, stay: readonly Delivery[] = NO_DELIVERIES, isStored = false): void {
     this.#of.set(message, stay);
     const routes = this.#routesOf(message);
-    if (Array.isArray(routes)) routes.push((chosen) => this.#routeBy(message, chosen));
-    else this.#routeBy(message, routes);
+    if (Array.isArray(routes)) routes.push((chosen) => this.#routeBy(message, chosen, isStored));
+    else this.#routeBy(message, routes, isStored);
   }
 
-  #routeBy(message: QueuedMessage, routes: ChosenRoutes | undefined): void {
+  #routeBy(message: QueuedMessage, routes: ChosenRoutes | undefined, isStored: boolean): void {
     const stay = this.of(message);
     const groups = this.#grouped(message, this.#unplaced(message, message.recipients), routes);
     if (groups.size === 0 && stay.length === 0) {
@@ -84,7 +108,7 @@ export class Deliveries {
       return;
     }
     // With several next hops some may be done when the service dies: the state tells which.
-    if (groups.size > 1) this.#parts.states.save(message);
+    if (groups.size > 1 && !isStored) this.#parts.states.save(message);
     const added: Delivery[] = [];
     for (const { route, records } of groups.values()) {
       const { attempts } = message;
@@ -92,7 +116,7 @@ export class Deliveries {
       const nextAttempt =
         route.kind === "unreachable"
           ? this.#refused(route.reply, records, attempts + 1)
-          : later(message.nextAttempt, message.notBefore);
+          : later(dueOf(message, records), message.notBefore);
       added.push({ message, records, queue, attempts, nextAttempt, state: "ready" });
     }
     this.#of.set(message, stay.length === 0 ? added : [...stay, ...added]);
@@ -128,6 +152,8 @@ export class Deliveries {
       if (route.kind === "unreachable") nextAttempt = this.#refused(route.reply, records, attempts);
       // It has waited for this way: the router has found one.
       else if (isUnreachable(from.key)) nextAttempt = undefined;
+      const isOneOfSeveral = groups.size > 1 || this.of(message).length > 0;
+      for (const record of records) record.nextAttempt = isOneOfSeveral ? nextAttempt : undefined;
       again.push({ message, records, queue, attempts, nextAttempt, state: "deferred" });
     }
     this.#of.set(message, [...this.of(message), ...again]);
@@ -222,6 +248,12 @@ export class Deliveries {
   nextAttempt(message: QueuedMessage): number | undefined {
     return earliestAttempt(this.of(message));
   }
+}
+
+/** Of the recipients that go to one next hop. */
+function dueOf({ nextAttempt }: QueuedMessage, records: readonly RecipientRecord[]): number | undefined {
+  const own = Math.min(...records.map((record) => record.nextAttempt ?? 0));
+  return own > 0 ? own : nextAttempt;
 }
 
 /** The later of two times that may be missing. */

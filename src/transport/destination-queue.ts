@@ -63,6 +63,8 @@ export interface DestinationQueueParts {
   readonly retryDelayMs: (failures: number) => number;
   /** Absent: all is in memory. */
   readonly outside?: OutsideMemory | undefined;
+  /** It is not left alone any more, though its time had not come. */
+  readonly freed?: (() => void) | undefined;
   /** These wait for a next hop that was found unreachable just now. */
   readonly stranded?: ((deliveries: readonly Delivery[]) => void) | undefined;
 }
@@ -134,6 +136,11 @@ export class DestinationQueue {
     return this.#blockedUntil > this.#parts.clock.now() ? this.#blockedUntil : 0;
   }
 
+  /** Nothing of it is attempted now, whatever is waiting. */
+  get isLeftAlone(): boolean {
+    return this.#frozen || this.blockedUntil > 0;
+  }
+
   add(delivery: Delivery): void {
     if (delivery.message.held !== undefined) {
       delivery.state = "held";
@@ -173,6 +180,7 @@ export class DestinationQueue {
   /** Tries the next hop now, whatever its retry interval says. */
   unblock(): void {
     this.#blockedUntil = 0;
+    this.#parts.freed?.();
     this.#wake();
   }
 
@@ -207,6 +215,7 @@ export class DestinationQueue {
 
   thaw(): void {
     this.#frozen = false;
+    this.#parts.freed?.();
     this.pump();
   }
 
@@ -229,7 +238,7 @@ export class DestinationQueue {
   }
 
   #isFarBack(before: number, isTight: boolean): boolean {
-    if (this.#frozen || this.blockedUntil > 0) return true;
+    if (this.isLeftAlone) return true;
     if (this.#mostActive() < Number.POSITIVE_INFINITY) return before >= this.#mostActive();
     return isTight && before >= ENOUGH_READY;
   }

@@ -6,7 +6,7 @@ import type { Parking } from "./parking.ts";
 import { OPERATOR_HOLD, SINK_QUEUES, adviceFor, lastReplyOf, recipientsOf } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import type { QueueEntry } from "./queue-view.ts";
-import { type QueuedMessage, applyState, createQueuedMessage } from "./queued-message.ts";
+import { type QueuedMessage, applyState, createQueuedMessage, makeDue } from "./queued-message.ts";
 import { NEVER_DUE, groupOf, isGroupKey } from "./waiting-groups.ts";
 
 export interface ParkedAdminParts {
@@ -140,6 +140,5 @@ const isHeld = ({ held, queue }: ParkedMessage): boolean => held || groupOf(queu
 
 function isTriedNow(message: QueuedMessage): void {
   message.held = undefined;
-  message.nextAttempt = undefined;
-  message.notBefore = undefined;
+  makeDue(message);
 }

@@ -5,10 +5,10 @@ import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { RecoveredMessage, StoreDriver } from "../store/store-driver.ts";
 import type { OutsideMemory } from "./destination-queue.ts";
-import type { RestingPlace } from "./deliveries.ts";
+import { type RestingPlace, SEVERAL } from "./deliveries.ts";
 import { ParkedMessages, type ParkedQueue } from "./parked-messages.ts";
 import { hasOwnTimes } from "./patience.ts";
-import type { QueuedMessage } from "./queued-message.ts";
+import { type QueuedMessage, makeDue } from "./queued-message.ts";
 import { unfinishedCopies } from "./unfinished-copies.ts";
 import { type WaitingGroup, groupOf, isGroupKey } from "./waiting-groups.ts";
 
@@ -40,7 +40,7 @@ export interface ParkingParts {
 }
 
 /** What the store found at the start and nobody has looked at yet. */
-const UNSORTED = "unsorted";
+const UNSORTED = "last run";
 const TICK_MS = 1000;
 /** After a failure to read a message. */
 const RETRY_MS = 60_000;
@@ -58,8 +58,8 @@ export class Parking {
   #cancelTick: (() => void) | undefined;
   #stopped = false;
   #isWakingAged = false;
-  /** Keys of the groups whose messages are on their way back to the sinks. */
-  readonly #resubmitting = new Set<string>();
+  /** Keys of the queues that are not of one next hop, and whose ready messages are on their way to memory. */
+  readonly #emptying = new Set<string>();
 
   constructor(parts: ParkingParts) {
     this.#parts = parts;
@@ -126,6 +126,11 @@ export class Parking {
     return true;
   }
 
+  /** What waits for several next hops. */
+  get several(): ParkedQueue {
+    return this.parked.queueOf(SEVERAL);
+  }
+
   /** What waits before the sinks. */
   groups(): { readonly group: WaitingGroup; readonly messages: number }[] {
     return [...this.parked.queues()].flatMap(({ key, size }) => {
@@ -147,35 +152,45 @@ export class Parking {
     return released;
   }
 
+  /** A queue takes mail earlier than it said: what waits for it and for others does not know. */
+  freed(): void {
+    if (this.several.size === 0) return;
+    this.parked.makeReady(SEVERAL);
+    this.pump(SEVERAL);
+  }
+
   /** Brings up what waits for nothing any more. */
   pump(key: string): void {
-    if (!isGroupKey(key)) {
+    if (!isGroupKey(key) && key !== SEVERAL) {
       this.#parts.pump(key);
       return;
     }
-    if (this.#resubmitting.has(key)) return;
-    this.#resubmitting.add(key);
-    this.#resubmit(this.parked.queueOf(key))
-      .finally(() => this.#resubmitting.delete(key))
+    if (this.#emptying.has(key)) return;
+    this.#emptying.add(key);
+    this.#empty(this.parked.queueOf(key))
+      .finally(() => this.#emptying.delete(key))
       .catch((thrown: unknown) =>
-        this.#parts.log.error({ error: describeError(thrown) }, "messages wait before the sinks for longer"),
+        this.#parts.log.error({ error: describeError(thrown) }, "messages wait for longer than they have to"),
       );
   }
 
-  async #resubmit(group: ParkedQueue): Promise<void> {
+  async #empty(queue: ParkedQueue): Promise<void> {
+    const group = groupOf(queue.key);
     // One that the operator holds is among them when it could not be read before.
-    const before = groupOf(group.key)?.heldBy === "operator" ? undefined : isFree;
-    while (group.readyCount > 0 && !this.#stopped) {
-      const some = this.#takeSome(group).map((id) => this.#bring(id, group.key, before));
+    const before = group === undefined || group.heldBy === "operator" ? undefined : isFree;
+    while (queue.readyCount > 0 && !this.#stopped) {
+      const begun = this.#parts.clock.now();
+      const some = this.#takeSome(queue).map((id) => this.#bring(id, queue.key, before));
       await Promise.all(some);
-      await this.#pause(some.length === 0 ? TICK_MS / 10 : 0);
+      await this.#pause(some.length === 0 ? TICK_MS / 10 : this.#parts.clock.now() - begun);
     }
-    this.parked.forgetQueue(group.key);
+    this.parked.forgetQueue(queue.key);
   }
 
   /** Few at a time go to the sinks: what waits for its turn there is in memory. */
   #takeSome(queue: ParkedQueue): string[] {
     const some: string[] = [];
+    if (queue.key === SEVERAL && this.isFull) return some;
     while (some.length < SORTED_AT_ONCE && this.#parts.inSubmission() + some.length < MAX_IN_SUBMISSION) {
       const next = this.parked.takeReady(queue);
       if (next === undefined) break;
@@ -198,7 +213,7 @@ export class Parking {
         for (; coming < wanted && !this.#stopped; coming += 1) {
           const next = this.parked.takeReady(parked);
           if (next === undefined) break;
-          void this.#bring(next.id, key, isDue).then(arrived);
+          void this.#bring(next.id, key, makeDue).then(arrived);
         }
         return coming;
       },
@@ -342,12 +357,6 @@ export class Parking {
 
 /** The store has all of it that counts, and the settings alone say how long it may wait. */
 const mayLeave = (message: QueuedMessage): boolean => message.edits === "none" && !hasOwnTimes(message);
-
-/** Its time has come, or somebody wants it tried now. */
-function isDue(message: QueuedMessage): void {
-  message.nextAttempt = undefined;
-  message.notBefore = undefined;
-}
 
 /** The sinks are to see it again. */
 function isFree(message: QueuedMessage): void {

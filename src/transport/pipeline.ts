@@ -5,7 +5,7 @@ import type { Content } from "../message/content.ts";
 import type { RecoveredMessage } from "../store/store-driver.ts";
 import { logAttempt } from "./attempt-log.ts";
 import { Conclusions } from "./categorizer/conclusions.ts";
-import { Deliveries, type RestingPlace } from "./deliveries.ts";
+import { Deliveries, NO_DELIVERIES, type RestingPlace } from "./deliveries.ts";
 import type { AttemptResult, Delivery } from "./destination-queue.ts";
 import { Endings } from "./endings.ts";
 import { settleMarked } from "./marked-recipients.ts";
@@ -175,7 +175,7 @@ export class Pipeline<Script> {
       this.#begin(message);
       return;
     }
-    this.#deliveries.route(message);
+    this.#deliveries.route(message, NO_DELIVERIES, true);
   }
 
   /** A message that is new, and durable. */

@@ -8,7 +8,7 @@ import { OPERATOR_HOLD, entryOf } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import { summarizeQueues } from "./queue-summaries.ts";
 import type { QueueAdmin, QueueEntry } from "./queue-view.ts";
-import { type QueuedMessage, pendingAddresses } from "./queued-message.ts";
+import { type QueuedMessage, makeDue, pendingAddresses } from "./queued-message.ts";
 
 export function createQueueAdmin<Script>(
   pipeline: Pipeline<Script>,
@@ -55,6 +55,7 @@ export function createQueueAdmin<Script>(
       summarizeQueues({
         messages: pipeline.messages.values(),
         groups: pipeline.parking.groups(),
+        several: pipeline.parking.several,
         waiting,
         queues,
         unsorted: pipeline.parking.unsorted,
@@ -83,8 +84,7 @@ function tryNow<Script>(
   if (pipeline.isInHand(message)) return false;
   if (message.phase === "submission") return waiting.release((other) => other === message) > 0;
   message.held = undefined;
-  message.nextAttempt = undefined;
-  message.notBefore = undefined;
+  makeDue(message);
   for (const delivery of pipeline.deliveriesOf(message)) delivery.queue.unblock();
   pipeline.requeue(message);
   return true;

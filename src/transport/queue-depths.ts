@@ -15,7 +15,7 @@ export function queueDepths(
   waiting: PreSubmissionQueue,
   queues: readonly DestinationQueue[],
   now: number,
-  parking: Pick<Parking, "size" | "groups">,
+  parking: Pick<Parking, "size" | "groups" | "several">,
 ): QueueDepths {
   const groups = parking.groups();
   const kinds = {
@@ -39,6 +39,11 @@ export function queueDepths(
     else kinds.remote += size;
     if (size > 0) sizes.push({ queue: queue.key, messages: size });
   }
+  const { key, size: parkedForSeveral, held: heldForSeveral } = parking.several;
+  kinds.remote += parkedForSeveral;
+  states.held += heldForSeveral.count;
+  states.retry += parkedForSeveral - heldForSeveral.count;
+  if (parkedForSeveral > 0) sizes.push({ queue: key, messages: parkedForSeveral });
   const held = waiting.heldByKind(states.held);
   for (const { group, messages: size } of groups) if (group.heldBy !== undefined) held[group.heldBy] += size;
   sizes.sort((a, b) => b.messages - a.messages);

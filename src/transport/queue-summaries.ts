@@ -1,5 +1,6 @@
 // The queues by their names (REFERENCE 4.2) with what is in them: those that each message passes, and one per next hop.
 import type { QueueSummary } from "./queue-view.ts";
+import type { ParkedQueue } from "./parked-messages.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { SINK_QUEUES } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
@@ -14,6 +15,8 @@ export interface QueueSources {
   readonly groups: Iterable<{ readonly group: WaitingGroup; readonly messages: number }>;
   readonly waiting: PreSubmissionQueue;
   readonly queues: Pick<QueueSet, "all" | "frozenBy" | "frozenWithoutQueue">;
+  /** Parked for several next hops. */
+  readonly several: ParkedQueue;
   /** Messages of the last run that are not in their queues yet. */
   readonly unsorted: number;
   readonly now: number;
@@ -44,7 +47,7 @@ const noMessages = (): Counts => ({ messages: 0, active: 0, ready: 0, retry: 0, 
 
 /** A message that waits at several places counts at each. */
 export function summarizeQueues(sources: QueueSources): QueueSummary[] {
-  const { queues, unsorted, now } = sources;
+  const { queues, several, unsorted, now } = sources;
   const idle = queues.frozenWithoutQueue();
   const passed = countPassed(sources);
   addTo(passed["last run"], { ...noMessages(), messages: unsorted, ready: unsorted });
@@ -62,6 +65,11 @@ export function summarizeQueues(sources: QueueSources): QueueSummary[] {
       frozenBy: queues.frozenBy(queue.key),
       nextAttempt: queue.blockedUntil > now ? queue.blockedUntil : undefined,
     });
+  }
+  if (several.size > 0) {
+    const { key, size, held } = several;
+    const counts = { ...noMessages(), messages: size, retry: size - held.count, held: held.count };
+    destinations.push({ queue: key, ...counts, frozen: false });
   }
   for (const [queue, frozenBy] of idle) destinations.push({ queue, ...noMessages(), frozen: true, frozenBy });
   if (!destinations.some(({ queue }) => queue === "local"))

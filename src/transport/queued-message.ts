@@ -17,6 +17,8 @@ export interface RecipientRecord {
   lastReply?: Reply | undefined;
   /** Next hop that gave it, for reports. */
   remote?: string | undefined;
+  /** Of one whose next hop is not that of all others: when it is due, ms since the epoch. */
+  nextAttempt?: number | undefined;
   /** The report on `state` is not durable yet: after a crash the recipient is pending again. */
   unreported?: boolean | undefined;
 }
@@ -121,6 +123,13 @@ export function listUnsubmitted(message: QueuedMessage, why: HoldReason | undefi
   }));
 }
 
+/** Nothing but its next hops keeps it waiting. */
+export function makeDue(message: QueuedMessage): void {
+  message.nextAttempt = undefined;
+  message.notBefore = undefined;
+  for (const record of message.recipients) record.nextAttempt = undefined;
+}
+
 /** Of the recipients that have not come to their end. */
 export function pendingAddresses({ phase, envelope, recipients }: QueuedMessage): string[] {
   if (phase === "submission") return envelope.recipients.map(({ address }) => address);
@@ -163,9 +172,10 @@ export function formatState(message: QueuedMessage): string {
     envelopeId: message.envelope.envelopeId,
     returnContent: message.envelope.returnContent,
     size: message.size,
-    recipients: records.map(({ recipient, state, lastReply, remote, unreported }) => ({
+    recipients: records.map(({ recipient, state, lastReply, remote, nextAttempt, unreported }) => ({
       ...withoutVolatileFlags(recipient),
       state: unreported === true ? "pending" : state,
+      nextAttempt,
       lastReply,
       remote,
     })),
@@ -188,12 +198,15 @@ export function applyState(message: QueuedMessage, json: string): void {
   const saved = JSON.parse(json) as SavedState;
   if (saved.version !== 1)
     throw new OnArrivalError("STORE_CORRUPT", `${message.id}: saved state of an unknown version`);
-  const records = saved.recipients.map(({ state, lastReply, remote, ...recipient }): RecipientRecord => ({
-    recipient,
-    state,
-    lastReply,
-    remote,
-  }));
+  const records = saved.recipients.map(
+    ({ state, lastReply, remote, nextAttempt, ...recipient }): RecipientRecord => ({
+      recipient,
+      state,
+      lastReply,
+      remote,
+      nextAttempt,
+    }),
+  );
   message.phase = saved.phase;
   message.stage = saved.stage ?? "OnTransportSubmission";
   message.envelope = {

@@ -14,5 +14,7 @@ export function reviveMessage(
   if (state !== undefined) applyState(message, state);
   const latest = now + 2 * retry.delayMs(Math.max(1, message.attempts));
   if (message.nextAttempt !== undefined && message.nextAttempt > latest) message.nextAttempt = latest;
+  for (const record of message.recipients)
+    if (record.nextAttempt !== undefined && record.nextAttempt > latest) record.nextAttempt = latest;
   return message;
 }

@@ -245,6 +245,7 @@ function createQueues<Script>(
         },
         retryDelayMs,
         outside: pipeline().parking.outside(route.key),
+        freed: () => pipeline().parking.freed(),
         stranded: (deliveries) => pipeline().stranded(deliveries),
       }),
     frozen,
