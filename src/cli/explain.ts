@@ -1,4 +1,4 @@
-// `onarrival explain ID`: what the sinks did to a message, read from the effect log. Works without a running service.
+// `onarrival explain ID`: what the sinks and the categorizer did to a message, read from the effect log. Works without a running service.
 import path from "node:path";
 import { Command } from "commander";
 import { findConfigFile, loadConfig } from "../config/load.ts";
@@ -18,7 +18,7 @@ interface Options {
 
 export const explainCommand: CommandFactory = (output) =>
   new Command("explain")
-    .description("what the sinks did to a message, and why a script was not called")
+    .description("what the sinks did to a message, how it was categorized, and why a script was not called")
     .argument(
       "<message-id>",
       "id of the message in the queue and the log or its beginning, or its Message-ID",

@@ -156,7 +156,7 @@ export const ERROR_CODES = {
     owner: "operator",
     meaning: "The effect log has no record of the message or the shadow binding given.",
     remedy:
-      "Records are kept for `effects.keepHours`, up to `effects.maxSize`, while `effects.enabled` is true, of messages that came when there were bindings; the id of a message stands in the log.",
+      "Records are kept for `effects.keepHours`, up to `effects.maxSize`, while `effects.enabled` is true, of messages that came when there were bindings, or were categorized; the id of a message stands in the log.",
   },
   WRONG_USE: {
     owner: "operator",
