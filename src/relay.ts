@@ -67,6 +67,16 @@ export async function startRelay(
   return running;
 }
 
+/** What a new configuration means for the virtual servers, while nothing is changed yet. */
+interface PreparedServers {
+  readonly plans: readonly ServerPlan[];
+  readonly updateServers: () => void;
+  /** Names of those whose mailroots would be others. */
+  readonly moved: readonly string[];
+  /** Absent: none may come or go. */
+  readonly admitAdded: (() => Promise<void>) | undefined;
+}
+
 class RunningRelay implements Relay {
   readonly log: Logger;
   readonly #log: Logger;
@@ -155,11 +165,7 @@ class RunningRelay implements Relay {
     const configured = await loadBindings(config.bindings, await authenticateSinks(config, this.#clock));
     const placeCapabilities = await this.#capabilities?.prepare(config);
     const shared = begun(this.#shared);
-    const plans = await this.#plan(config, shared);
-    const updateServers = this.#servers.prepareUpdate(plans);
-    // A mailroot that goes from one server to another cannot change hands while mail is under way.
-    const moved = this.#servers.moved(plans);
-    const admitAdded = moved.length > 0 ? undefined : await this.#servers.add(plans, config, shared);
+    const { plans, updateServers, moved, admitAdded } = await this.#prepareServers(config, shared);
     const boundAnew = scriptsBoundAnew(this.#configured, configured);
     this.#configured = configured;
     placeCapabilities?.();
@@ -177,6 +183,23 @@ class RunningRelay implements Relay {
     this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");
     if (needRestart.length > 0)
       this.#log.warn({ needRestart }, "some changed settings apply at the next start");
+  }
+
+  /** Throws and leaves nothing behind when one of the servers cannot take its part over. */
+  async #prepareServers(config: Config, shared: SharedParts): Promise<PreparedServers> {
+    const { categorizers } = shared;
+    categorizers.settled();
+    try {
+      const plans = await this.#plan(config, shared);
+      const updateServers = this.#servers.prepareUpdate(plans);
+      // A mailroot that goes from one server to another cannot change hands while mail is under way.
+      const moved = this.#servers.moved(plans);
+      const admitAdded = moved.length > 0 ? undefined : await this.#servers.add(plans, config, shared);
+      return { plans, updateServers, moved, admitAdded };
+    } catch (thrown) {
+      await categorizers.refused();
+      throw thrown;
+    }
   }
 
   stop(): Promise<void> {

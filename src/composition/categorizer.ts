@@ -9,11 +9,19 @@ import { FileDirectory } from "../transport/categorizer/file-directory.ts";
 import { createLdapDirectory } from "../transport/categorizer/ldap-directory.ts";
 import { defaultDomainOf } from "./settings.ts";
 
+interface Made {
+  /** What it was made of. */
+  readonly of: string;
+  readonly live: LiveCategorizer;
+}
+
 export class Categorizers {
   readonly #clock: Clock;
   readonly #log: Logger;
-  /** By virtual server, with what they were made of. */
-  readonly #made = new Map<string, { readonly of: string; readonly live: LiveCategorizer }>();
+  /** By virtual server. */
+  readonly #made = new Map<string, Made>();
+  /** Those of a configuration that is not in force yet, and what was there before them. */
+  readonly #proposed = new Map<string, { readonly made: Made; readonly before: Made | undefined }>();
 
   constructor(clock: Clock, log: Logger) {
     this.#clock = clock;
@@ -41,8 +49,27 @@ export class Categorizers {
         },
       },
     };
-    this.#made.set(name, { of, live });
+    const made = { of, live };
+    this.#proposed.set(name, { made, before: known });
+    this.#made.set(name, made);
     return live;
+  }
+
+  /** What was made until now is in use: a refusal of what comes does not concern it. */
+  settled(): void {
+    this.#proposed.clear();
+  }
+
+  /** The configuration is not taken over: what was made for it ends, and what was there stays. */
+  async refused(): Promise<void> {
+    const proposed = [...this.#proposed];
+    this.#proposed.clear();
+    for (const [name, { made, before }] of proposed) {
+      if (this.#made.get(name) !== made) continue;
+      if (before === undefined) this.#made.delete(name);
+      else this.#made.set(name, before);
+      await made.live.directory.close();
+    }
   }
 
   #directory(

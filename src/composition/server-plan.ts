@@ -12,7 +12,7 @@ import { createServerMxLookup } from "./dns.ts";
 import type { Observation } from "./observation.ts";
 import type { ProtocolSinks } from "./protocol-sinks.ts";
 import { createRemoteCouriers } from "./remote-couriers.ts";
-import { masqueradeOf, retrySettings, routerSettings, smtpServerSettings } from "./settings.ts";
+import { hostNameOf, masqueradeOf, retrySettings, routerSettings, smtpServerSettings } from "./settings.ts";
 import { type Signers, loadSigners } from "./signing.ts";
 import type { TransportSinks } from "./transport-sinks.ts";
 
@@ -38,15 +38,17 @@ export interface PlanParts {
 export async function planServers(config: Config, parts: PlanParts, only?: string): Promise<ServerPlan[]> {
   const wanted = config.virtualServers.filter(({ name }) => only === undefined || name === only);
   const signers = await loadSigners(config, parts.clock, parts.log);
-  return Promise.all(
-    wanted.map(async (settings) => ({
-      settings,
-      folders: serverFolders(config, settings),
-      store: config.store,
-      smtp: await smtpServerSettings(settings),
-      live: liveSettings(config, settings, signers, parts),
-    })),
+  const inbound = await Promise.all(
+    wanted.map(async (settings) => ({ settings, smtp: await smtpServerSettings(settings) })),
   );
+  // What is made here has to be closed when the plan comes to nothing: nothing more may fail in between.
+  return inbound.map(({ settings, smtp }) => ({
+    settings,
+    folders: serverFolders(config, settings),
+    store: config.store,
+    smtp,
+    live: liveSettings(config, settings, signers, parts),
+  }));
 }
 
 function liveSettings(
@@ -60,7 +62,12 @@ function liveSettings(
     router: { ...routerSettings(server), flagsOf },
     retry: createRetryPolicy(retrySettings(server)),
     categorizer: categorizers.of(config, server),
-    reports: { ...server.reports, masquerade: masqueradeOf(server) },
+    reports: {
+      ...server.reports,
+      reportingMta: hostNameOf(server),
+      expireMs: retrySettings(server).remote.expiryMs,
+      masquerade: masqueradeOf(server),
+    },
     remoteCourier: createRemoteCouriers(
       server,
       log,

@@ -36,6 +36,9 @@ export class ServerSet {
   readonly #parts: ServerSetParts;
   /** In the order of the configuration, added ones last. */
   readonly #entries = new Map<string, Entry>();
+  /** Bytes of messages that all of them together keep in memory: each that is open has an equal part. */
+  #memoryBytes = 0;
+  #openCount = 0;
 
   constructor(parts: ServerSetParts) {
     this.#parts = parts;
@@ -68,6 +71,7 @@ export class ServerSet {
 
   /** Takes the mailroots of those that start with the service. */
   async open(config: Config): Promise<void> {
+    this.#memoryBytes = config.store.memoryBudget;
     for (const settings of config.virtualServers) {
       const entry = this.#enter(settings.name, serverFolders(config, settings));
       if (settings.autoStart) entry.server = await this.#open(settings, config);
@@ -223,8 +227,10 @@ export class ServerSet {
   async #open(settings: VirtualServerSettings, config: Config): Promise<VirtualServer> {
     const { name } = settings;
     const folders = serverFolders(config, settings);
-    const server = new VirtualServer({ ...this.#parts, name, folders, store: config.store });
+    const memoryBudget = (): number => this.#memoryBytes / this.#openCount;
+    const server = new VirtualServer({ ...this.#parts, name, folders, store: config.store, memoryBudget });
     await server.open();
+    this.#openCount += 1;
     return server;
   }
 
@@ -257,6 +263,7 @@ export class ServerSet {
     await observation.kept();
     await observation.closeProtocolLog(server.name);
     await server.close();
+    this.#openCount -= 1;
   }
 
   #enter(name: string, folders: ServerFolders): Entry {

@@ -22,7 +22,6 @@ import type { Recovery } from "../store/store-driver.ts";
 import { type Transport, createTransport } from "../transport/transport.ts";
 import { openFrozenQueues } from "./frozen-queues.ts";
 import type { PlanParts, ServerPlan } from "./server-plan.ts";
-import { hostNameOf, retrySettings } from "./settings.ts";
 
 /** What the virtual servers of a service have in common. */
 export interface SharedParts extends PlanParts {
@@ -36,6 +35,8 @@ export interface VirtualServerParts {
   readonly name: string;
   readonly folders: ServerFolders;
   readonly store: Config["store"];
+  /** Its part of the bytes of messages that the service keeps in memory, as it is now. */
+  readonly memoryBudget: () => number;
   /** Of the service: ids are unique over its virtual servers. */
   readonly nextId: () => string;
   readonly clock: Clock;
@@ -63,14 +64,14 @@ export class VirtualServer {
   #isPaused = false;
 
   constructor(parts: VirtualServerParts) {
-    const { name, folders, nextId, clock, log } = parts;
+    const { name, folders, memoryBudget, nextId, clock, log } = parts;
     const { segmentSize, messagesInMemory: _, ...settings } = parts.store;
     this.name = name;
     this.folders = folders;
     this.#parts = parts;
     this.#store = new SegmentStore({
       folder: folders.queue,
-      settings: { ...settings, segmentBytes: segmentSize },
+      settings: { ...settings, memoryBudget, segmentBytes: segmentSize },
       nextId,
       clock,
       logger: log,
@@ -171,15 +172,11 @@ export class VirtualServer {
     const { transportSinks, firings, observation, dispatcher, effectsOf, surroundings, clock, log } = shared;
     return createTransport<ScriptTarget>({
       settings: {
-        reports: {
-          reportingMta: hostNameOf(settings),
-          server: this.name,
-          expireMs: retrySettings(settings).remote.expiryMs,
-        },
+        server: this.name,
         maxSubmissions: MAX_SUBMISSIONS,
         maxLocalDeliveries: MAX_LOCAL_DELIVERIES,
         maxInMemory: store.messagesInMemory,
-        residentBytes: store.memoryBudget,
+        residentBytes: this.#parts.memoryBudget,
         sweepMs: SWEEP_MS,
       },
       store: this.#store,

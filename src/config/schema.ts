@@ -22,7 +22,12 @@ const store = z.strictObject({
     .meta(restart("Size at which a new segment file of the store begins.", { unit: "bytes" })),
   memoryBudget: size(MIB)
     .default(64 * MIB)
-    .meta(restart("Message bytes kept in memory; beyond it they are read from disk.", { unit: "bytes" })),
+    .meta(
+      restart(
+        "Message bytes kept in memory, those of all virtual servers, of which each has an equal part; beyond it they are read from disk.",
+        { unit: "bytes" },
+      ),
+    ),
   messagesInMemory: count(100, 1_000_000)
     .default(10_000)
     .meta(

@@ -4,11 +4,11 @@ import { isInMemory } from "./content-layout.ts";
 import type { Entry } from "./message-index.ts";
 
 export class ContentCache {
-  readonly #budgetBytes: number;
+  readonly #budgetBytes: () => number;
   readonly #entries = new Set<Entry>();
   #bytes = 0;
 
-  constructor(budgetBytes: number) {
+  constructor(budgetBytes: () => number) {
     this.#budgetBytes = budgetBytes;
   }
 
@@ -17,7 +17,8 @@ export class ContentCache {
     entry.fresh = content;
     this.#bytes += memoryOf(content);
     this.#entries.add(entry);
-    if (this.#bytes > this.#budgetBytes) this.#evict();
+    const budgetBytes = this.#budgetBytes();
+    if (this.#bytes > budgetBytes) this.#evict(budgetBytes);
   }
 
   drop(entry: Entry): void {
@@ -29,9 +30,9 @@ export class ContentCache {
   }
 
   /** Oldest first. What is not on disk yet stays: there is nowhere else to read it from. */
-  #evict(): void {
+  #evict(budgetBytes: number): void {
     for (const entry of this.#entries) {
-      if (this.#bytes <= this.#budgetBytes || entry.unlanded > 0) return;
+      if (this.#bytes <= budgetBytes || entry.unlanded > 0) return;
       this.drop(entry);
     }
   }

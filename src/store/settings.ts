@@ -7,8 +7,8 @@ export interface StoreSettings {
   readonly syncIntervalMs: number;
   /** Under load a barrier waits this long for further messages to share it; 0 does not wait. Milliseconds. */
   readonly groupDelayMs: number;
-  /** Contents of fresh messages kept in memory, oldest dropped. Bytes. */
-  readonly memoryBudget: number;
+  /** Contents of fresh messages kept in memory, oldest dropped. Bytes; stores that share a memory are asked what their part is now. */
+  readonly memoryBudget: () => number;
   /** Below this much free space on the volume nothing is accepted. Bytes. */
   readonly minFreeBytes: number;
   /** How often free space and the health of the folder are sampled. Milliseconds. */
@@ -25,7 +25,7 @@ export const DEFAULT_STORE_SETTINGS: StoreSettings = {
   segmentBytes: 64 * MIB,
   syncIntervalMs: 200,
   groupDelayMs: 1,
-  memoryBudget: 64 * MIB,
+  memoryBudget: () => 64 * MIB,
   minFreeBytes: 64 * MIB,
   diskSampleMs: 2000,
   inlineBytes: MIB,

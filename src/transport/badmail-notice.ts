@@ -6,12 +6,12 @@ import { mailDate } from "../core/mail-date.ts";
 import type { Content } from "../message/content.ts";
 import type { Badmail, BadmailReason } from "../store/badmail.ts";
 import { type ComposedDsn, fitsReport, oneLine, returnedType, rope } from "./dsn.ts";
+import type { ReportSettings } from "./reports.ts";
 
 export interface BadmailNoticeParts {
   readonly badmail: Badmail;
-  /** Undefined: nobody is told. */
-  readonly to: () => string | undefined;
-  readonly reportingMta: string;
+  readonly settings: () => Pick<ReportSettings, "sendBadTo" | "reportingMta">;
+  /** Name of the virtual server. */
   readonly server: string;
   readonly nextId: () => string;
   /** Resolves when the notice is durable. */
@@ -28,11 +28,11 @@ export function createNotifyingBadmail(parts: BadmailNoticeParts): Badmail {
   return {
     async put(id, envelope, content, reason) {
       await parts.badmail.put(id, envelope, content, reason);
-      const to = parts.to();
+      const { sendBadTo: to, reportingMta } = parts.settings();
       if (to === undefined || MARKED.test(content.header.toString("latin1"))) return;
       const noticeId = parts.nextId();
       const now = parts.clock.now();
-      const notice = composeNotice({ ...parts, to, noticeId, now, id, envelope, content, reason });
+      const notice = composeNotice({ to, reportingMta, noticeId, now, id, envelope, content, reason });
       const origin = { via: "dsn", arrivalTime: now, server: parts.server } as const;
       await parts.accept(noticeId, origin, notice.envelope, notice.content);
     },

@@ -15,17 +15,12 @@ import type { QueuedMessage } from "./queued-message.ts";
 import type { ReportSinks } from "./report-sinks.ts";
 import { type DueReport, describeReply } from "./settlement.ts";
 
+/** May change while the service runs. */
 export interface ReportSettings {
   /** Our host name: Reporting-MTA, and the domain of postmaster. */
   readonly reportingMta: string;
-  /** Name of the virtual server of reports. */
-  readonly server: string;
   /** How long a message may wait in all, ms. */
   readonly expireMs: number;
-}
-
-/** What may change while the service runs. */
-export interface LiveReportSettings {
   /** Gets a copy of each report of failure (SendNdrTo, REFERENCE 6.2). */
   readonly sendNdrTo?: string | undefined;
   /** Is told of what goes to Badmail (SendBadTo, REFERENCE 6.1 row 31). */
@@ -35,8 +30,9 @@ export interface LiveReportSettings {
 }
 
 interface ReportParts {
-  readonly settings: ReportSettings;
-  readonly live: () => LiveReportSettings;
+  /** Name of the virtual server of reports. */
+  readonly server: string;
+  readonly settings: () => ReportSettings;
   readonly nextId: () => string;
   readonly accept: (id: string, origin: Origin, envelope: Envelope, content: Content) => Promise<void>;
   readonly badmail: Badmail;
@@ -111,8 +107,8 @@ export class Reports {
   }
 
   async #submit(message: QueuedMessage, report: DueReport, content: Content): Promise<void> {
-    const { settings, clock, log } = this.#parts;
-    const { sendNdrTo, masquerade } = this.#parts.live();
+    const { server, clock, log } = this.#parts;
+    const { sendNdrTo, masquerade, reportingMta, expireMs } = this.#parts.settings();
     const id = this.#parts.nextId();
     const now = clock.now();
     const { origin, envelope } = message;
@@ -130,21 +126,15 @@ export class Reports {
         reply: lastReply ?? NO_REPLY,
         remoteMta: remote === "" ? undefined : remote,
         lastAttempt: now,
-        willRetryUntil:
-          report.kind === "delayed" ? message.origin.arrivalTime + settings.expireMs : undefined,
+        willRetryUntil: report.kind === "delayed" ? message.origin.arrivalTime + expireMs : undefined,
       })),
-      reportingMta: settings.reportingMta,
+      reportingMta,
       now,
       id,
     };
     const dsn = await this.#compose(message, request);
     if (dsn === undefined) return;
-    await this.#parts.accept(
-      id,
-      { via: "dsn", arrivalTime: now, server: settings.server },
-      dsn.envelope,
-      dsn.content,
-    );
+    await this.#parts.accept(id, { via: "dsn", arrivalTime: now, server }, dsn.envelope, dsn.content);
     this.#parts.steps.reported(message, { id, kind: report.kind });
     log.info({ message: message.id, report: id, kind: report.kind, to: sender }, "report generated");
   }

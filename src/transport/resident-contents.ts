@@ -2,11 +2,11 @@
 import type { QueuedMessage } from "./queued-message.ts";
 
 export class ResidentContents {
-  readonly #budgetBytes: number;
+  readonly #budgetBytes: () => number;
   readonly #sizes = new Map<QueuedMessage, number>();
   #bytes = 0;
 
-  constructor(budgetBytes: number) {
+  constructor(budgetBytes: () => number) {
     this.#budgetBytes = budgetBytes;
   }
 
@@ -18,7 +18,7 @@ export class ResidentContents {
   /** Counts a message; false when the budget is spent. */
   admit(message: QueuedMessage): boolean {
     if (this.#sizes.has(message)) return true;
-    if (this.#bytes + message.size > this.#budgetBytes) return false;
+    if (this.#bytes + message.size > this.#budgetBytes()) return false;
     this.#sizes.set(message, message.size);
     this.#bytes += message.size;
     return true;

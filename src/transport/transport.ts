@@ -34,7 +34,7 @@ import { type FrozenQueues, QueueSet } from "./queue-set.ts";
 import type { QueueAdmin, QueueDepths } from "./queue-view.ts";
 import { RefusingCourier } from "./refusing-courier.ts";
 import { ReportSinks } from "./report-sinks.ts";
-import { type LiveReportSettings, Reports, type ReportSettings } from "./reports.ts";
+import { Reports, type ReportSettings } from "./reports.ts";
 import { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type RemoteRoute, type Route, type RouterSettings, createRouter, linkOf } from "./router.ts";
@@ -45,15 +45,16 @@ import { withoutUnfinishedCopies } from "./unfinished-copies.ts";
 import type { TransportCounts } from "./transport-counts.ts";
 
 export interface TransportSettings {
-  readonly reports: ReportSettings;
+  /** Name of the virtual server. */
+  readonly server: string;
   /** Messages whose sinks run at the same time. */
   readonly maxSubmissions: number;
   /** Files that are written to Drop at the same time. */
   readonly maxLocalDeliveries: number;
   /** Beyond so many, messages that wait are not kept in memory. */
   readonly maxInMemory: number;
-  /** Bytes of queued messages kept in memory. */
-  readonly residentBytes: number;
+  /** Bytes of queued messages kept in memory, as it is now. */
+  readonly residentBytes: () => number;
   /** How often waiting messages are looked at for delay notices and expiry, ms. */
   readonly sweepMs: number;
 }
@@ -65,8 +66,7 @@ export interface LiveTransportSettings {
   readonly remoteCourier: (route: RemoteRoute) => Courier;
   /** Absent: only sinks of OnCategorize know who the recipients are. */
   readonly categorizer?: LiveCategorizer | undefined;
-  /** Who hears of what could not be delivered, beside the sender. */
-  readonly reports?: LiveReportSettings | undefined;
+  readonly reports: ReportSettings;
   /** What goes to Drop is signed by it. Absent: nothing is. */
   readonly signLocal?: SignOutbound | undefined;
 }
@@ -127,8 +127,8 @@ export interface Transport {
 
 export function createTransport<Script>(parts: TransportParts<Script>): Transport {
   const { settings, clock, log, live, store } = parts;
-  let retry = live.retry;
-  let reportsNow = live.reports ?? NO_COPIES;
+  let current = live;
+  const reportsNow = (): ReportSettings => current.reports;
   const steps = new MessageSteps(parts.recorder);
   const storeSinks = createStoreSinks(parts);
   const demand = new OnDemand(clock);
@@ -140,14 +140,14 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const queues: QueueSet = createQueues<Script>(parts, {
     courierFor: courierFor(live),
     pipeline: () => pipeline,
-    retryDelayMs: (failures) => retry.delayMs(failures),
+    retryDelayMs: (failures) => current.retry.delayMs(failures),
     routerSinks,
     steps,
   });
   const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message));
   const accept: Pipeline<unknown>["accept"] = (...message) => pipeline.accept(...message);
-  const badmail = createBadmailNotices(parts, accept, () => reportsNow.sendBadTo);
-  const reports = createReports({ ...parts, badmail, reportsNow: () => reportsNow }, steps, accept);
+  const badmail = createBadmailNotices(parts, accept, reportsNow);
+  const reports = createReports({ ...parts, badmail, reportsNow }, steps, accept);
   const categorizer = createCategorizer(parts);
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
@@ -161,16 +161,15 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     resident: new ResidentContents(settings.residentBytes),
     reports,
     badmail,
-    retry,
+    retry: live.retry,
     steps,
     clock,
-    ages: new AgeingClock(clock, settings.sweepMs, () => retry.clockGraceMs, log),
+    ages: new AgeingClock(clock, settings.sweepMs, () => current.retry.clockGraceMs, log),
     log,
     settings,
   });
   const reconfigure = (wanted: LiveTransportSettings): void => {
-    retry = wanted.retry;
-    reportsNow = wanted.reports ?? NO_COPIES;
+    current = wanted;
     categorizer.use(wanted.categorizer);
     queues.renewCouriers(courierFor(wanted), () =>
       pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
@@ -188,8 +187,6 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   };
 }
 
-const NO_COPIES: LiveReportSettings = {};
-
 const isHeldBySink = (_message: unknown, reason: HoldReason | undefined): boolean =>
   reason !== undefined && reason.by !== "operator" && reason.abandoned !== true;
 
@@ -201,12 +198,12 @@ const createBadmailNotices = (
     clock,
   }: Pick<TransportParts<unknown>, "settings" | "badmail" | "store" | "clock">,
   accept: Pipeline<unknown>["accept"],
-  to: () => string | undefined,
+  reportsNow: () => ReportSettings,
 ): Badmail =>
   createNotifyingBadmail({
-    ...settings.reports,
+    server: settings.server,
+    settings: reportsNow,
     badmail,
-    to,
     nextId: () => store.nextId(),
     accept,
     clock,
@@ -255,17 +252,27 @@ function createQueues<Script>(
 
 function createReports(
   parts: Omit<TransportParts<unknown>, "chain" | "dispatcher" | "effects"> & {
-    readonly reportsNow: () => LiveReportSettings;
+    readonly reportsNow: () => ReportSettings;
   },
   steps: MessageSteps,
   accept: Pipeline<unknown>["accept"],
 ): Reports {
-  const { settings, store, badmail, events, clock, log } = parts;
+  const { store, badmail, events, clock, log, reportsNow } = parts;
+  const { server } = parts.settings;
   const sinks =
     events && new ReportSinks({ sinks: events.sinks, chain: () => events.chains().dsn, badmail, log });
   const nextId = (): string => store.nextId();
-  const live = parts.reportsNow;
-  return new Reports({ settings: settings.reports, live, nextId, accept, badmail, sinks, steps, clock, log });
+  return new Reports({
+    server,
+    settings: reportsNow,
+    nextId,
+    accept,
+    badmail,
+    sinks,
+    steps,
+    clock,
+    log,
+  });
 }
 
 const createStoreSinks = ({ events }: Pick<TransportParts<unknown>, "events">): StoreSinks | undefined =>
@@ -296,7 +303,7 @@ function createRouting(
   const links = new Links({ ...steer, forgetTypes: () => types.reset(), clock });
   if (events === undefined) return { links, routerSinks: undefined };
   const { sinks } = events;
-  const { server } = settings.reports;
+  const { server } = settings;
   const chain = (): TransportChains["router"] => events.chains().router;
   return { links, routerSinks: new RouterSinks({ sinks, chain, links, types, server, log }) };
 }

@@ -13,6 +13,7 @@ import type { Logger } from "../../src/core/logger.ts";
 import { type Relay, startRelay } from "../../src/relay.ts";
 import { runInProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
+import { startLdapResponder } from "../support/ldap-responder.ts";
 import { conversation, plainMessage, send } from "../support/smtp-client.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
@@ -234,6 +235,37 @@ describe("a reload", () => {
     });
     await send(await portOf(running, "inner"), { to: "a@new.example", data: plainMessage("x") });
     await untilDropped(running.mailroot, 1);
+  });
+});
+
+describe("a reload that is refused", () => {
+  test("closes what it made for the directory, and the one in use stays", async () => {
+    await using ldap = await startLdapResponder(({ base, attributes }) =>
+      attributes[0] === "1.1" ? [{ dn: base, attributes: {} }] : [],
+    );
+    const server = `servers: ["ldap://127.0.0.1:${ldap.port}"], tls: { startTls: never }`;
+    const categorizer = (maxDepth: number): string =>
+      `categorizer: { maxDepth: ${maxDepth}, ldap: { ${server}, base: "dc=x" } }`;
+    const inner = (more: string): string =>
+      `{ name: inner, listen: ["127.0.0.1:0"], domains: { local: [inner.example] }, ${more} }`;
+    const running = await start(fileOf(inner(categorizer(5))));
+    const sendOne = async (): Promise<void> => {
+      const before = await dropped(running.mailroot);
+      await send(await portOf(running, "inner"), { to: "a@inner.example", data: plainMessage("x") });
+      await untilDropped(running.mailroot, before + 1);
+    };
+    await sendOne();
+    expect(ldap.connections).toBe(1);
+    const taken = `{ name: late, listen: ["127.0.0.1:${await portOf(running, "inner")}"] }`;
+    await expect(running.reload(fileOf(inner(categorizer(6)), taken))).rejects.toMatchObject({
+      code: "LISTEN_FAILED",
+    });
+    await running.reload(fileOf(inner(`${categorizer(5)}, hostName: other.example`)));
+    await sendOne();
+    expect(ldap.connections).toBe(1);
+    await running.reload(fileOf(inner(categorizer(6))));
+    await sendOne();
+    expect(ldap.connections).toBe(2);
   });
 });
 

@@ -11,7 +11,7 @@ const store = new SegmentStore({
     minFreeBytes: 0,
     segmentBytes: 300_000,
     syncIntervalMs: 5,
-    memoryBudget: 100_000,
+    memoryBudget: () => 100_000,
     inlineBytes: 20_000,
   },
 });

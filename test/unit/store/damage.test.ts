@@ -126,7 +126,7 @@ describe("a damaged segment", () => {
 
   test("C11 read back at run time is refused, not passed on", async () => {
     await using folder = await temporaryFolder();
-    const store = createStore(folder.path, { memoryBudget: 0 });
+    const store = createStore(folder.path, { memoryBudget: () => 0 });
     await store.open();
     const id = store.nextId();
     await store.commit(id, origin, envelope, message(1));

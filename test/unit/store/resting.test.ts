@@ -4,7 +4,7 @@ import { createStore, envelope, message, messageBytes, origin, temporaryFolder }
 
 test("a message at rest has its envelope, its last state and its content", async () => {
   await using folder = await temporaryFolder();
-  const store = createStore(folder.path, { memoryBudget: 0 });
+  const store = createStore(folder.path, { memoryBudget: () => 0 });
   await store.open();
   const id = store.nextId();
   await store.commit(id, origin, envelope, message(1));
@@ -30,7 +30,7 @@ test("a message at rest has its envelope, its last state and its content", async
 
 test("compaction moves messages at rest, and they are found where they are then", async () => {
   await using folder = await temporaryFolder();
-  const settings = { memoryBudget: 0, segmentBytes: 32 * 1024 };
+  const settings = { memoryBudget: () => 0, segmentBytes: 32 * 1024 };
   const store = createStore(folder.path, settings);
   await store.open();
   const kept: string[] = [];

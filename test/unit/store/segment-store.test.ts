@@ -54,7 +54,7 @@ describe("a message of the store", () => {
 
   test("comes back with the content that a state brought along, also behind a later state", async () => {
     await using folder = await temporaryFolder();
-    const store = createStore(folder.path, { memoryBudget: 0 });
+    const store = createStore(folder.path, { memoryBudget: () => 0 });
     await store.open();
     const id = store.nextId();
     await store.commit(id, origin, envelope, message(1));
@@ -69,7 +69,7 @@ describe("a message of the store", () => {
 
   test("is read from disk when memory has no room, with its header block in memory", async () => {
     await using folder = await temporaryFolder();
-    const store = createStore(folder.path, { memoryBudget: 10_000 });
+    const store = createStore(folder.path, { memoryBudget: () => 10_000 });
     await store.open();
     const ids: string[] = [];
     for (let seed = 0; seed < 20; seed += 1) {
@@ -228,7 +228,7 @@ describe("the segments", () => {
 
   test("with few living messages are copied forward, states and edited contents included", async () => {
     await using folder = await temporaryFolder();
-    const settings = { segmentBytes: 50_000, syncIntervalMs: 5, memoryBudget: 0 };
+    const settings = { segmentBytes: 50_000, syncIntervalMs: 5, memoryBudget: () => 0 };
     const store = createStore(folder.path, settings);
     await store.open();
     const kept: string[] = [];

@@ -23,7 +23,7 @@ const messageOf = (id: string, size: number): QueuedMessage => {
 
 describe("contents in memory", () => {
   test("are admitted up to the budget, and each counts once", () => {
-    const resident = new ResidentContents(100);
+    const resident = new ResidentContents(() => 100);
     const [first, second, third] = [messageOf("1", 60), messageOf("2", 50), messageOf("3", 40)];
     expect([first, second, third, first].map((message) => resident.admit(message))).toEqual([
       true,
@@ -60,7 +60,11 @@ describe("edits", () => {
       loadContent: (id) => store.loadContent(id),
       remove: (id) => store.remove(id),
     };
-    const states = new MessageStates({ store: driver, resident: new ResidentContents(0), log: silentLogger });
+    const states = new MessageStates({
+      store: driver,
+      resident: new ResidentContents(() => 0),
+      log: silentLogger,
+    });
     await store.commit("ID", origin, envelope, content("before"));
     const message = createQueuedMessage("ID", origin, envelope, content("after"));
     message.edits = "unsaved";
@@ -92,7 +96,11 @@ describe("edits", () => {
       loadContent: () => Promise.reject(new Error("not asked")),
       remove: () => undefined,
     };
-    const states = new MessageStates({ store: driver, resident: new ResidentContents(0), log: silentLogger });
+    const states = new MessageStates({
+      store: driver,
+      resident: new ResidentContents(() => 0),
+      log: silentLogger,
+    });
     const message = createQueuedMessage("ID", origin, envelope, content("after"));
     message.edits = "unsaved";
     states.drop(message);
@@ -113,7 +121,11 @@ test("what is not reported yet is pending in the saved state", async () => {
     loadContent: () => Promise.reject(new Error("not asked")),
     remove: () => undefined,
   };
-  const states = new MessageStates({ store: driver, resident: new ResidentContents(0), log: silentLogger });
+  const states = new MessageStates({
+    store: driver,
+    resident: new ResidentContents(() => 0),
+    log: silentLogger,
+  });
   const message = createQueuedMessage("ID", origin, envelope, undefined);
   message.phase = "delivery";
   const record = { recipient: { address: "b@example.com" }, state: "bounced" as const };

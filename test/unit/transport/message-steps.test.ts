@@ -60,7 +60,7 @@ test("the store forgets a message, and gets its states, only when the record of 
   const waiting: (() => void)[] = [];
   const states = new MessageStates({
     store,
-    resident: new ResidentContents(1000),
+    resident: new ResidentContents(() => 1000),
     whenKept: (go) => void waiting.push(go),
     log: silentLogger,
   });

@@ -1,16 +1,31 @@
 // Who hears of mail that failed beside its sender: SendNdrTo, SendBadTo and the masquerade domain (REFERENCE 6.1, 6.2, 6.5).
 import { describe, expect, test } from "vitest";
 import { createMasquerade } from "../../../src/transport/masquerade.ts";
-import type { LiveReportSettings } from "../../../src/transport/reports.ts";
+import type { ReportSettings } from "../../../src/transport/reports.ts";
 import { accepted, HOUR, type House, openHouse, unreachable, until } from "./transport-house.ts";
 
 /** The next hop of far.example refuses for good, all others take everything. */
-async function houseWith(reports: LiveReportSettings): Promise<House> {
+async function houseWith(reports: Partial<ReportSettings>): Promise<House> {
   const house = await openHouse();
-  house.transport.reconfigure({ ...house.live(), reports });
+  const live = house.live();
+  house.transport.reconfigure({ ...live, reports: { ...live.reports, ...reports } });
   house.world.answers.set("far.example", (message) => accepted(message, 550, "no"));
   return house;
 }
+
+test("reports name the host and the time of the settings as they are now", async () => {
+  await using house = await houseWith({ reportingMta: "renamed.example", expireMs: 24 * HOUR });
+  house.world.answers.set("slow.example", () => unreachable());
+  await house.accept(["a@slow.example"]);
+  const until24h = house.clock.now() + 24 * HOUR;
+  await until(() => house.world.attempts.includes("slow.example"));
+  await house.clock.advance(13 * HOUR);
+  await until(() => house.world.to("client.example").length === 1);
+  const text = house.world.to("client.example")[0]?.text ?? "";
+  expect(text).toContain("Reporting-MTA: dns; renamed.example");
+  const retried = /^Will-Retry-Until: (.*)\r$/m.exec(text)?.[1] ?? "";
+  expect(Math.abs(Date.parse(retried) - until24h)).toBeLessThan(1000);
+});
 
 describe("a copy of each report of failure", () => {
   const postmaster = { sendNdrTo: "postmaster@admin.example" };

@@ -54,7 +54,7 @@ test("without a sink the store's own answer is what waits for the content", asyn
   const never = (): never => expect.unreachable();
   const states = new MessageStates({
     store: { loadContent: () => reading, saveState: never, remove: never },
-    resident: new ResidentContents(0),
+    resident: new ResidentContents(() => 0),
     storeSinks: { isEmpty: true, tell: never },
     log: silentLogger,
   });

@@ -288,18 +288,18 @@ export class House implements AsyncDisposable {
       folder: path.join(folder, "Queue"),
       settings: {
         minFreeBytes: 0,
-        memoryBudget: 0,
+        memoryBudget: () => 0,
         recoverAtOnce: choices.maxInMemory ?? 10_000,
         ...(choices.inlineBytes === undefined ? {} : { inlineBytes: choices.inlineBytes }),
       },
     });
     this.transport = createTransport<string>({
       settings: {
-        reports: { reportingMta: "relay.example", server: "default", expireMs: 48 * HOUR },
+        server: "default",
         maxSubmissions: choices.maxSubmissions ?? 10,
         maxLocalDeliveries: 4,
         maxInMemory: choices.maxInMemory ?? 10_000,
-        residentBytes: choices.residentBytes ?? 1024 * 1024,
+        residentBytes: () => choices.residentBytes ?? 1024 * 1024,
         sweepMs: MINUTE,
       },
       store: choices.wrapStore?.(this.store) ?? this.store,
@@ -330,6 +330,7 @@ export class House implements AsyncDisposable {
   live(router: RouterSettings = this.#choices.router ?? ROUTER): Parameters<Transport["reconfigure"]>[0] {
     return {
       router,
+      reports: { reportingMta: "relay.example", expireMs: 48 * HOUR },
       categorizer: this.#choices.categorizer,
       retry: createRetryPolicy({ local: DEFAULT_RETRY_SETTINGS, remote: DEFAULT_RETRY_SETTINGS }, () => 0.5),
       remoteCourier: (route) => {
