@@ -1,5 +1,5 @@
 // Every message of the store that has not ended: as an object while something happens to it, as numbers while it rests.
-import { type Entry, type Segment, touches } from "./message-index.ts";
+import { type Entry, type Place, type Segment, touches } from "./message-index.ts";
 import { RestingEntries } from "./resting-entries.ts";
 
 export class LivingMessages {
@@ -8,6 +8,11 @@ export class LivingMessages {
 
   get size(): number {
     return this.#working.size + this.#resting.size;
+  }
+
+  /** Those that do not rest. */
+  get workingCount(): number {
+    return this.#working.size;
   }
 
   has(id: string): boolean {
@@ -28,6 +33,11 @@ export class LivingMessages {
 
   add(entry: Entry): void {
     this.#working.set(entry.id, entry);
+  }
+
+  /** Of a state without content. false: it takes the entry to tell what it means. */
+  placeState(id: string, revision: number, place: Place): boolean {
+    return this.#resting.placeState(id, revision, place);
   }
 
   end(entry: Entry): void {

@@ -89,6 +89,12 @@ export function placeState(entry: Entry, place: Place, withContent: boolean): vo
   entry.state = place;
 }
 
+/** The same of a state without content, where the state before had none either. */
+export function replaceState(before: Place | undefined, place: Place): void {
+  hold(place);
+  if (before !== undefined) drop(before);
+}
+
 export function dropPlaces(entry: Entry): void {
   const { message, state, content } = entry;
   if (message !== undefined) drop(message);

@@ -1,7 +1,7 @@
 // Where the records of messages lie that nothing happens to: numbers in a few arrays, and no object per message. An entry is
 // taken out to be worked with, and put back when nothing of it is on its way any more.
 import { IdTable, grown } from "./id-table.ts";
-import { Entry, type Place, type Segment } from "./message-index.ts";
+import { Entry, type Place, type Segment, replaceState } from "./message-index.ts";
 
 /** Per message: revision and place of the content, and segment, offset, length of its message record and its last state. */
 const REVISION = 0;
@@ -70,6 +70,17 @@ export class RestingEntries {
     const entry = this.#entryAt(slot, id);
     this.#ids.remove(slot);
     return entry;
+  }
+
+  /** It has a later state without content, and rests on. false: it does not rest, or its content is not that of the message. */
+  placeState(id: string, revision: number, place: Place): boolean {
+    const slot = this.#ids.find(id);
+    if (slot < 0 || !fits(place)) return false;
+    const row = slot * COLUMNS;
+    if (this.#numbers[row + REVISION] !== revision * KIND_FACTOR + IN_MESSAGE) return false;
+    replaceState(this.#read(this.#numbers, row + STATE), place);
+    this.#write(this.#numbers, row + STATE, place);
+    return true;
   }
 
   /** A copy. */

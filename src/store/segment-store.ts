@@ -20,8 +20,7 @@ import { lockMailroot } from "./mailroot-lock.ts";
 import type { MailrootLock } from "./mailroot-lock.ts";
 import { createMessageIds } from "./message-ids.ts";
 import { LivingMessages } from "./living-messages.ts";
-import { Entry, dropPlaces, placeMessage, placeState } from "./message-index.ts";
-import type { Segment } from "./message-index.ts";
+import { Entry, type Segment, dropPlaces, placeMessage, placeState } from "./message-index.ts";
 import { readBack, readContent, readInOrder, readMessage, storeFailed } from "./read-back.ts";
 import type { MessageJson, StateJson } from "./record-json.ts";
 import { RecordReader } from "./record-reader.ts";
@@ -262,6 +261,7 @@ export class SegmentStore implements StoreDriver {
   figures(): StoreFigures {
     return {
       messages: this.#living.size,
+      working: this.#living.workingCount,
       segments: this.#segments.length,
       bytes: this.#segments.reduce((sum, { size }) => sum + size, 0),
       refusal: this.#refusal()?.message,

@@ -13,6 +13,8 @@ export class StoreCounts {
 
 export interface StoreFigures {
   readonly messages: number;
+  /** Of them, those that are objects in memory: something happens to them, or their content is a file of its own. */
+  readonly working: number;
   readonly segments: number;
   readonly bytes: number;
   /** Why nothing is accepted now. */

@@ -72,3 +72,32 @@ test("C18 the start reads the oldest messages, and names the others for their tu
   expect(await again.reload(ids[7] ?? "")).toEqual({ id: ids[7], origin, envelope, state: "the eighth" });
   await again.close();
 });
+
+test("C18 the start finds the last state of each message, whatever its content went through", async () => {
+  await using folder = await temporaryFolder();
+  const store = createStore(folder.path);
+  await store.open();
+  const ids = Array.from({ length: 4 }, () => store.nextId());
+  const [plain = "", edited = "", editedLast = "", ended = ""] = ids;
+  await Promise.all(ids.map((id) => store.commit(id, origin, envelope, message(1))));
+  for (const id of ids) await store.saveState(id, "first");
+  await store.saveState(plain, "second");
+  await store.saveState(edited, "with content", message(2));
+  await store.saveState(edited, "after content");
+  await store.saveState(edited, "and another");
+  await store.saveState(editedLast, "with content", message(3));
+  store.remove(ended);
+  await store.close();
+  const again = createStore(folder.path, { memoryBudget: () => 0 });
+  const { messages } = await again.open();
+  expect(messages.map(({ id, state }) => [id, state])).toEqual([
+    [plain, "second"],
+    [edited, "and another"],
+    [editedLast, "with content"],
+  ]);
+  expect(again.figures()).toMatchObject({ messages: 3, working: 0 });
+  expect(await (await again.loadContent(plain)).toBuffer()).toEqual(messageBytes(1, 4096));
+  expect(await (await again.loadContent(edited)).toBuffer()).toEqual(messageBytes(2, 4096));
+  expect(await (await again.loadContent(editedLast)).toBuffer()).toEqual(messageBytes(3, 4096));
+  await again.close();
+});
