@@ -71,6 +71,11 @@ export class Content {
     return new Content([bytes], bytes.subarray(0, headerBlockLength(bytes)));
   }
 
+  /** `header` holds the header block, with which the pieces begin. */
+  static fromPieces(header: Buffer, pieces: readonly Buffer[]): Content {
+    return new Content(pieces, header);
+  }
+
   /** `start` holds the first bytes of the message, at least its header block; `rest` follows on disk. */
   static fromFile(start: Buffer, rest: FileRange): Content {
     return new Content([start, rest], start.subarray(0, headerBlockLength(start)));

@@ -9,6 +9,8 @@ export type AskForMore = (size: number, limit: number) => number | Promise<numbe
 
 /** What stays in memory of a spooled message, at least: enough for the rules that look at its beginning. */
 const START_BYTES = 64 * 1024;
+/** A message up to this size is made one buffer; a larger one stays in the pieces in which it came. */
+const JOIN_UP_TO_BYTES = 16 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 export class DataCollector {
@@ -49,8 +51,11 @@ export class DataCollector {
   /** The first bytes of the content, at least its header block. */
   get start(): Buffer {
     if (this.#start !== undefined) return this.#start;
-    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
-    return this.#chunks[0] ?? NOTHING;
+    const first = this.#chunks[0] ?? NOTHING;
+    if (this.#chunks.length < 2 || headerBlockLength(first) < first.length) return first;
+    const all = Buffer.concat(this.#chunks);
+    this.#chunks = [all];
+    return all;
   }
 
   /** Never rejects: a fault of the store is told by `finish`, when the client expects a reply. */
@@ -85,8 +90,11 @@ export class DataCollector {
   /** The content behind `trace`. Rejects with what the store answered when a write failed. */
   finish(trace: Buffer): Content | Promise<Content> {
     if (this.#failure !== undefined) return Promise.reject(asError(this.#failure.cause));
-    if (this.#spool === undefined) return Content.fromBuffer(Buffer.concat([trace, ...this.#chunks]));
-    return this.#spool.finish(Buffer.concat([trace, this.start]));
+    if (this.#spool !== undefined) return this.#spool.finish(Buffer.concat([trace, this.start]));
+    if (this.#size <= JOIN_UP_TO_BYTES) return Content.fromBuffer(Buffer.concat([trace, ...this.#chunks]));
+    const { start } = this;
+    const header = Buffer.concat([trace, start.subarray(0, headerBlockLength(start))]);
+    return Content.fromPieces(header, [trace, ...this.#chunks]);
   }
 
   /** Forgets everything; what still arrives is only counted. */
