@@ -3,7 +3,14 @@ import type { Clock } from "../core/clock.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import type { ParkedMessage } from "./parked-messages.ts";
 import type { Parking } from "./parking.ts";
-import { OPERATOR_HOLD, SINK_QUEUES, adviceFor, lastReplyOf, recipientsOf } from "./queue-entries.ts";
+import {
+  OPERATOR_HOLD,
+  SINK_QUEUES,
+  WHY_FROZEN,
+  adviceFor,
+  lastReplyOf,
+  recipientsOf,
+} from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import type { QueueEntry } from "./queue-view.ts";
 import { type QueuedMessage, applyState, createQueuedMessage, makeDue } from "./queued-message.ts";
@@ -48,11 +55,12 @@ export class ParkedAdmin {
     const message = createQueuedMessage(id, recovered.origin, recovered.envelope, undefined);
     if (recovered.state !== undefined) applyState(message, recovered.state);
     const blockedUntil = queues.find(parked.queue)?.blockedUntil ?? 0;
+    const { state, reason } = this.#standing(parked);
     return {
       id,
       queue: isGroupKey(parked.queue) ? SINK_QUEUES[message.stage] : parked.queue,
-      state: isHeld(parked) ? "held" : "retry",
-      reason: message.held?.text ?? lastReplyOf(message),
+      state,
+      reason: message.held?.text ?? lastReplyOf(message) ?? reason,
       advice: adviceFor(message),
       sender: message.envelope.sender,
       recipients: recipientsOf(message),
@@ -61,6 +69,12 @@ export class ParkedAdmin {
       attempts: message.attempts,
       nextAttempt: parked.due === NEVER_DUE ? undefined : Math.max(parked.due, blockedUntil) || undefined,
     };
+  }
+
+  #standing(parked: ParkedMessage): Pick<QueueEntry, "state" | "reason"> {
+    if (isHeld(parked)) return { state: "held" };
+    const frozenBy = this.#parts.queues.frozenBy(parked.queue);
+    return frozenBy === undefined ? { state: "retry" } : { state: "frozen", reason: WHY_FROZEN[frozenBy] };
   }
 
   retry(ids: readonly string[]): number {

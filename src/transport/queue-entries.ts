@@ -97,7 +97,7 @@ export function lastReplyOf(message: QueuedMessage): string | undefined {
   return waiting?.lastReply && describeReply(waiting.lastReply);
 }
 
-const FROZEN: Readonly<Record<Freezer, string>> = {
+export const WHY_FROZEN: Readonly<Record<Freezer, string>> = {
   operator: "the queue is frozen; `onarrival queue thaw` lets it go on",
   router: "the queue is frozen: a router has halted the next hop, and lets it go on",
 };
@@ -105,7 +105,7 @@ const FROZEN: Readonly<Record<Freezer, string>> = {
 /** A message behind an unreachable next hop waits without an attempt of its own. */
 function whyBlocked(deliveries: readonly Delivery[], queues: Pick<QueueSet, "frozenBy">): string | undefined {
   const frozen = deliveries.find(({ queue }) => queue.isFrozen);
-  if (frozen !== undefined) return FROZEN[queues.frozenBy(frozen.queue.key) ?? "operator"];
+  if (frozen !== undefined) return WHY_FROZEN[queues.frozenBy(frozen.queue.key) ?? "operator"];
   const blocked = deliveries.find(({ queue }) => queue.blockedUntil > 0);
   return blocked?.queue.lastFailure && describeReply(blocked.queue.lastFailure);
 }

@@ -93,7 +93,8 @@ export class QueueSet {
   frozenBy(key: string): Freezer | undefined {
     const known = this.#queues.get(key);
     if (known !== undefined) return this.#freezerOf(known.route);
-    return this.#frozen.has(key) ? "operator" : undefined;
+    if (this.#frozen.has(key)) return "operator";
+    return this.#halted.has(key) ? "router" : undefined;
   }
 
   /** What is kept from trying and has no queue: frozen queues by their keys, halted next hops by their names. */

@@ -118,6 +118,16 @@ test("a frozen queue attempts nothing, takes mail, and goes on when it is thawed
   expect(house.world.to("far.example")).toHaveLength(3);
 });
 
+test("what is parked in a frozen queue is shown as frozen", async () => {
+  await using house = await openHouse({ maxInMemory: 4 });
+  const { admin } = house.transport;
+  admin.freeze("far.example");
+  await acceptMany(house, 8);
+  await parkedBut(house, 4, 8);
+  const entries = await admin.listParked(1);
+  expect(entries).toMatchObject([{ state: "frozen", reason: expect.stringContaining("queue thaw") }]);
+});
+
 test("forcing a queue tries all of it now, parked or not, and leaves the others to their intervals", async () => {
   await using house = await openHouse({ maxInMemory: 4 });
   house.world.answer = (message) => accepted(message, 450, "later");

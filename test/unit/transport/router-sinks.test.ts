@@ -434,6 +434,26 @@ describe("the state of a link", () => {
     expect(summary()).toBeUndefined();
   });
 
+  test("may halt the next hop on the notice that it failed", async () => {
+    let control: LinkControl | undefined;
+    await using house = await openHouse({
+      routerSinks: [
+        onFailure((subject) => {
+          control = subject.links;
+          subject.set = linkFlag.adminHalt;
+        }),
+      ],
+    });
+    house.world.answers.set("far.example", () => unreachable());
+    await house.accept(["a@far.example"]);
+    await until(() => house.queue[0]?.state === "frozen");
+    house.world.answers.clear();
+    await house.clock.advance(2 * HOUR);
+    expect(house.world.sent).toEqual([]);
+    control?.setState("far.example", 0, linkFlag.adminHalt);
+    await house.empty();
+  });
+
   test("has a next hop tried at once when a connection is forced", async () => {
     let control: LinkControl | undefined;
     await using house = await openHouse({
