@@ -23,7 +23,7 @@ function findingOf(item: Item, refusals: Refusals): AddressFinding {
     answer: answer?.kind,
     entry: entry && { kind: entry.kind, key: entry.key },
     limits: limitsOf(type, entry?.limits),
-    end: failed === undefined ? endOf(item, refusals !== undefined) : "failed",
+    end: failed === undefined ? endOf(item, isDecided(item, refusals)) : "failed",
     address: address === "" || address === query.value ? undefined : address,
     targets: targets.slice(0, MAX_TARGETS).map(({ value }) => value),
     targetCount: targets.length,
@@ -35,12 +35,16 @@ function refusalOf({ failed, level, recipient }: Item, refusals: Refusals): Repl
   return failed ?? (level === 0 && recipient !== undefined ? refusals?.get(recipient.address) : undefined);
 }
 
-function endOf(
-  { type, duplicateOf, isDropped, deliver, targets, entry }: Item,
-  isDecided: boolean,
-): AddressEnd {
+/** When all of its message failed, nothing comes of what a list had expanded to. */
+function isDecided({ parent }: Item, refusals: Refusals): boolean {
+  let root = parent;
+  while (root?.parent !== undefined) root = root.parent;
+  return refusals !== undefined && (root === undefined || refusalOf(root, refusals) === undefined);
+}
+
+function endOf({ type, duplicateOf, isDropped, deliver, targets, entry }: Item, isOver: boolean): AddressEnd {
   if (type === "sender") return "sender";
-  if (!isDecided) return "undecided";
+  if (!decided) return "undecided";
   if (duplicateOf !== undefined) return "same";
   if (isDropped) return "left out";
   const leads = targets.length > 0;

@@ -125,15 +125,20 @@ test("bindings are told in their order, with the reason of those that were not c
 });
 
 test("a limit of the sender, a directory that cannot tell and a sink that fails are told as the end of it", async () => {
-  const limited = { users: { "sender@client.example": { maxRecipients: 1 } } };
-  const sender = await recorded(["x@far.example", "y@far.example"], directoryOf(limited));
+  const limited = {
+    users: { "sender@client.example": { maxRecipients: 1 } },
+    lists: { [at("two")]: { members: ["x@far.example", "y@far.example"] } },
+  };
+  const sender = await recorded([at("two"), "z@far.example"], directoryOf(limited));
   const tooMany = "failed: 552 5.5.3 The message has too many recipients";
   expect(linesOf(sender.text).slice(6)).toEqual([
     "categorization, ended TIME: no recipient is left",
     "+  directory (priority 16384)",
     "the sender <sender@client.example>: found, user sender@client.example; sends to up to 1 recipients",
-    `<x@far.example>: of no domain of the directory; ${tooMany}`,
-    `<y@far.example>: of no domain of the directory; ${tooMany}`,
+    `<${at("two")}>: found, group ${at("two")}; ${tooMany}`,
+    `<z@far.example>: of no domain of the directory; ${tooMany}`,
+    `<x@far.example> of <${at("two")}>: of no domain of the directory`,
+    `<y@far.example> of <${at("two")}>: of no domain of the directory`,
   ]);
   const down: Directory = {
     resolve: () => Promise.reject(new Error("no route to the directory")),
