@@ -19,19 +19,24 @@ const configOf = (value: string, more: Record<string, unknown> = {}): Record<str
   return serviceConfig({ bindings: [mark] });
 };
 
-/** The mark that the next message gets. */
-async function markOfNext(service: Service, port = service.port): Promise<string | undefined> {
+/** The mark that the next message gets, of the first virtual server or of the named one at its port. */
+async function markOfNext(service: Service, port = service.port, server = ""): Promise<string | undefined> {
   const subject = randomUUID();
   await send(port, { data: plainMessage(subject) });
   const file = await eventually(
-    async () => (await service.drop()).find(({ content }) => content.includes(`Subject: ${subject}`)),
+    async () => (await service.drop(server)).find(({ content }) => content.includes(`Subject: ${subject}`)),
     { what: "the probe in Drop" },
   );
   return /^X-Mark: (.*)\r$/m.exec(file.content.toString("latin1"))?.[1];
 }
 
-const marks = (service: Service, value: string | undefined, port = service.port): Promise<unknown> =>
-  eventually(async () => (await markOfNext(service, port)) === value, {
+const marks = (
+  service: Service,
+  value: string | undefined,
+  port?: number,
+  server?: string,
+): Promise<unknown> =>
+  eventually(async () => (await markOfNext(service, port, server)) === value, {
     what: `the mark ${value ?? "gone"}`,
   });
 
@@ -120,7 +125,7 @@ test("a script of the second virtual server sees its mail only, and a sink prope
   const ready = service.log.find((line) => line.includes("onarrival ready on")) ?? "";
   const [inside, outside] = [...ready.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
   expect(await markOfNext(service, inside)).toBeUndefined();
-  expect(await markOfNext(service, outside)).toBe("one");
+  expect(await markOfNext(service, outside, "outside")).toBe("one");
   await service.command("smtpreg", "/setprop", "2", "OnArrival", "Mark", "Sink", "word", "two");
-  await marks(service, "two", outside);
+  await marks(service, "two", outside, "outside");
 });

@@ -247,8 +247,9 @@ export class Service implements AsyncDisposable {
     return (await callControl(this.mailroot, "queue.list", {})) as QueueEntry[];
   }
 
-  drop(): Promise<StoredFile[]> {
-    return readFolder(join(this.mailroot, "Drop"));
+  /** `server`: a virtual server behind the first one. */
+  drop(server = ""): Promise<StoredFile[]> {
+    return readFolder(join(this.mailroot, server, "Drop"));
   }
 
   pickup(): Promise<StoredFile[]> {
