@@ -66,7 +66,12 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: "drop",
     what: "accept, store durably, deliver to Drop",
-    start: () => startService({ relay: false }),
+    start: () => startService({ to: "drop" }),
+  },
+  {
+    name: "store",
+    what: "accept and store durably, then discarded by a native sink",
+    start: () => startService({ to: "nowhere" }),
     comparedWith: [{ name: "postfix-store", atLeast: 6 }],
   },
   {

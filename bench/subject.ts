@@ -140,10 +140,16 @@ export async function waitForGreeting(port: number, alive: () => boolean): Promi
   throw new Error(`no greeting on port ${port}`);
 }
 
+const DISCARD = {
+  displayName: "discard",
+  event: "OnTransportSubmission",
+  sinkClass: pathOf("./discard-sink.ts"),
+};
+
 export interface ServiceChoices {
   readonly scripts?: Readonly<Record<string, string>>;
-  /** false: everything goes to Drop. */
-  readonly relay?: boolean;
+  /** Where everything goes: to a sink of its own, to the Drop folder, or nowhere once it is stored. */
+  readonly to?: "sink" | "drop" | "nowhere";
   /** A sink of the caller's own instead of a new process. */
   readonly sinkPort?: number;
 }
@@ -155,7 +161,8 @@ export async function startService(choices: ServiceChoices = {}): Promise<Subjec
   await mkdir(scriptsFolder);
   for (const [name, text] of Object.entries(choices.scripts ?? {}))
     await writeFile(join(scriptsFolder, name), text);
-  const sink = choices.relay === false || choices.sinkPort !== undefined ? undefined : await startSink();
+  const { to = "sink" } = choices;
+  const sink = to !== "sink" || choices.sinkPort !== undefined ? undefined : await startSink();
   const nextHop = choices.sinkPort ?? sink?.port;
   const config = {
     virtualServers: [
@@ -166,6 +173,7 @@ export async function startService(choices: ServiceChoices = {}): Promise<Subjec
         ...(nextHop === undefined ? {} : { delivery: { smartHost: `127.0.0.1:${nextHop}` } }),
       },
     ],
+    ...(to === "nowhere" ? { bindings: [DISCARD] } : {}),
   };
   const configFile = join(folder, "onarrival.yaml");
   await writeFile(configFile, JSON.stringify(config));
