@@ -17,6 +17,7 @@ import { ScriptFolder } from "./versions/script-folder.ts";
 import { type PoolFigures, SandboxCounts } from "./pool/sandbox-counts.ts";
 import { type ActivitySettings, ScriptActivity } from "./versions/script-activity.ts";
 import { ScriptControl } from "./versions/script-control.ts";
+import { isSinkName } from "./versions/script-file.ts";
 import type { GrantsOf } from "./versions/script-needs.ts";
 import { ScriptReloader } from "./versions/script-reloader.ts";
 import { DEFAULT_RELOAD_SETTINGS, type ReloadSettings } from "./versions/script-slot.ts";
@@ -247,9 +248,10 @@ class FolderScriptHost implements ScriptHost {
       log,
       changed: () => this.#changed(),
     });
-    const names = (await folder.sinkNames()).filter((name) => only?.includes(name) ?? true);
+    const entries = new Set(await folder.look());
+    const names = [...entries].filter((name) => isSinkName(name) && (only?.includes(name) ?? true));
     if (names.length > 0) pool.warmUp();
-    await reloader.start(names);
+    await reloader.start(names.toSorted(), entries);
     this.#scripts = reloader.scripts;
     if (watch !== false) await folder.start();
   }

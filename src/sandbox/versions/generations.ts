@@ -38,6 +38,15 @@ export class Generations {
     this.#folder = folder;
   }
 
+  /** Names of the scripts of which something is kept. */
+  async names(): Promise<ReadonlySet<string>> {
+    try {
+      return new Set(await readdir(this.#folder));
+    } catch {
+      return new Set();
+    }
+  }
+
   async save(generation: Generation): Promise<void> {
     const folder = join(this.#folder, generation.name);
     await mkdir(folder, { recursive: true });

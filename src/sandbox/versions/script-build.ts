@@ -54,6 +54,8 @@ export interface BuildContext {
   readonly pinnedSources: string | undefined;
   /** Absolute paths of what it imported when it was built last. */
   readonly expected: readonly string[];
+  /** Names in the script folder, when they were just listed. */
+  readonly entries: ReadonlySet<string> | undefined;
   /** One of few: its isolate may wait for the first message. */
   readonly keepsIsolate: boolean;
 }
@@ -79,7 +81,7 @@ export async function buildScript(
   if (found.kind === "unavailable") return found;
   if (found.kind === "failed") return { ...found, imports, sources };
   const tested = builder.runsCases
-    ? await runCases(builder, { name, text, script, binding: found.binding })
+    ? await runCases(builder, { name, text, script, binding: found.binding }, context.entries)
     : NOT_TESTED;
   if (tested.kind !== "passed" && !isLive) builder.pool.retire(version);
   if (tested.kind === "unavailable") return tested;

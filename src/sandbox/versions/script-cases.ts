@@ -29,8 +29,13 @@ const MAX_SAMPLE_BYTES = 16 * 1024 * 1024;
 const FOREIGN_TEST = /\bfrom\s*["'](?:vitest|node:test)["']/;
 const PASSED = { kind: "passed", message: "", files: [] } as const;
 
-export async function runCases(builder: ScriptBuilder, candidate: Candidate): Promise<CasesAnswer> {
-  const test = await findTest(builder.folder, candidate.name);
+/** `entries`: the names in the folder, when somebody has just listed them. */
+export async function runCases(
+  builder: ScriptBuilder,
+  candidate: Candidate,
+  entries: ReadonlySet<string> | undefined,
+): Promise<CasesAnswer> {
+  const test = await findTest(builder.folder, candidate.name, entries);
   // Whether it exports them, the script itself says when it is loaded.
   const hasSamples = /\bexport\b[^]*\bsamples\b/.test(candidate.text);
   if (test?.kind === "refused") return { kind: "failed", message: test.reason, files: [test.path] };
@@ -42,9 +47,14 @@ type FoundTest =
   | { readonly kind: "test"; readonly name: string }
   | { readonly kind: "refused"; readonly path: string; readonly reason: string };
 
-async function findTest(folder: string, scriptName: string): Promise<FoundTest | undefined> {
+async function findTest(
+  folder: string,
+  scriptName: string,
+  entries: ReadonlySet<string> | undefined,
+): Promise<FoundTest | undefined> {
   for (const ending of TEST_ENDINGS) {
     const name = stemOf(scriptName) + ending;
+    if (entries?.has(name) === false) continue;
     const file = await readScriptFile(folder, name);
     if (file.kind === "refused")
       return { kind: "refused", path: join(folder, name), reason: `${name}: ${file.reason}` };

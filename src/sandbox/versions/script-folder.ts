@@ -10,6 +10,7 @@ import type { Logger } from "../../core/logger.ts";
 import { isSinkName, PACKAGE_FILES, testedStem } from "./script-file.ts";
 
 const MISSING_SCAN_MS = 200;
+const STATS_AT_ONCE = 32;
 
 export interface FolderOptions {
   readonly folder: string;
@@ -58,9 +59,11 @@ export class ScriptFolder {
     return (await identityOf(this.#options.folder)) !== undefined;
   }
 
-  /** Names of the sinks that are there now. */
-  sinkNames(): Promise<string[]> {
-    return listSinkNames(this.#options.folder);
+  /** Names of all that is there. start() tells what has changed since. */
+  async look(): Promise<readonly string[]> {
+    const names = await namesIn(this.#options.folder);
+    await this.#findChanges(() => undefined);
+    return names;
   }
 
   async start(): Promise<void> {
@@ -68,7 +71,7 @@ export class ScriptFolder {
     if (this.isMissing)
       this.#options.log.warn({ folder: this.#options.folder }, "the script folder does not exist");
     await this.#watch();
-    // All of them: what changed between the first reading and the watch would otherwise stay unseen.
+    // What changed between the first look and the watch would otherwise stay unseen.
     await this.#findChanges((path) => this.#listener.touched(path));
     this.#scanLater();
   }
@@ -188,12 +191,9 @@ export class ScriptFolder {
       ...this.#listener.watchedFiles(),
     ]);
     const before = this.#signatures;
-    this.#signatures = new Map();
-    for (const path of paths) {
-      const signature = await signatureOf(path);
-      this.#signatures.set(path, signature);
-      if (before.get(path) !== signature) report(path);
-    }
+    const found = await signaturesOf([...paths]);
+    this.#signatures = found;
+    for (const [path, signature] of found) if (before.get(path) !== signature) report(path);
     for (const path of before.keys()) if (!paths.has(path)) report(path);
   }
 }
@@ -217,6 +217,16 @@ async function identityOf(folder: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
+}
+
+async function signaturesOf(paths: readonly string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (let from = 0; from < paths.length; from += STATS_AT_ONCE) {
+    const some = paths.slice(from, from + STATS_AT_ONCE);
+    const signatures = await Promise.all(some.map(signatureOf));
+    for (const [index, path] of some.entries()) found.set(path, signatures[index] ?? "");
+  }
+  return found;
 }
 
 /** The change time is in it: unlike the modification time nobody can set it back. */

@@ -40,6 +40,9 @@ export class ScriptReloader {
   #waiting: Slot[] = [];
   #active = 0;
   #starting = true;
+  /** While it starts. */
+  #entries: ReadonlySet<string> | undefined;
+  #unsaved: Generation[] = [];
   #stopped = false;
   #onIdle: (() => void) | undefined;
   #cancelBurst: (() => void) | undefined;
@@ -68,10 +71,12 @@ export class ScriptReloader {
     }
   }
 
-  /** The first look at every script: the last good versions, then the files. */
-  async start(names: readonly string[]): Promise<void> {
+  /** The first look at every script: the last good versions, then the files. `entries`: all names in the folder. */
+  async start(names: readonly string[], entries: ReadonlySet<string>): Promise<void> {
+    this.#entries = entries;
+    const kept = await this.#options.generations?.names();
     for (const name of names) {
-      const generation = await this.#lastGood(name);
+      const generation = kept?.has(name) === true ? await this.#lastGood(name) : undefined;
       const slot = this.#slotOf(name);
       if (generation !== undefined) slot.live = new LoadedScript(generation);
       this.#schedule(slot, true);
@@ -81,7 +86,9 @@ export class ScriptReloader {
         this.#onIdle = resolve;
       });
     }
+    this.#entries = undefined;
     this.#starting = false;
+    void this.#saveUnsaved();
   }
 
   stop(): void {
@@ -102,6 +109,12 @@ export class ScriptReloader {
     const isPackages = isPackageFile(folder, path);
     // A file that was missing may be there now, so broken scripts get another try.
     for (const slot of this.#slots.values()) {
+      const isFine = slot.broken === undefined && slot.pendingFailure === undefined;
+      if (isFine && slot.contents.has(path)) {
+        slot.comparesImports = true;
+        this.#schedule(slot, false);
+        continue;
+      }
       const rests = slot.imports.includes(path) || (isPackages && usesPackages(slot, folder));
       if (slot.broken !== undefined || rests || stemOf(slot.name) === stem) this.#schedule(slot, true);
     }
@@ -188,6 +201,8 @@ export class ScriptReloader {
     const file = await readScriptFile(builder.folder, slot.name);
     slot.cancelTimer?.();
     if (file.kind !== "source") return this.#withoutSource(slot, file);
+    if (slot.comparesImports) slot.force ||= !(await isAsBuilt(slot, file.hash, builder.folder));
+    slot.comparesImports = false;
     if (file.hash === slot.hash && !slot.force) {
       if (slot.pendingFailure !== undefined) this.#reportLater(slot);
       return;
@@ -206,6 +221,7 @@ export class ScriptReloader {
       live: slot.live?.generation,
       pinnedSources: this.#options.switches.pinOf(slot.name)?.sources,
       expected: ownFiles(slot.contents, builder.folder).map(([path]) => path),
+      entries: this.#entries,
       keepsIsolate: !this.#starting && this.#waiting.length < BURST,
     });
     if (this.#stopped) return;
@@ -226,7 +242,7 @@ export class ScriptReloader {
     built: Extract<BuildAnswer, { kind: "built" | "unchanged" | "pinned" }>,
     tookMs: number,
   ): Promise<void> {
-    const { switches, generations, log } = this.#options;
+    const { switches, log } = this.#options;
     const pin = switches.pinOf(slot.name);
     if (pin !== undefined && built.kind !== "pinned") {
       await switches.set(slot.name, { disabled: switches.isDisabled(slot.name) });
@@ -239,14 +255,26 @@ export class ScriptReloader {
         slot.live === undefined ? "script live" : "script reloaded",
         tookMs,
       );
-      generations?.save(built.generation).catch((error: unknown) => {
-        log.error(
-          { script: slot.name, error: describeError(error) },
-          "the version of a script could not be kept for a restart",
-        );
-      });
+      if (this.#starting) this.#unsaved.push(built.generation);
+      else void this.#save(built.generation);
     }
     this.#clearBroken(slot);
+  }
+
+  async #save(generation: Generation): Promise<void> {
+    try {
+      await this.#options.generations?.save(generation);
+    } catch (error) {
+      this.#options.log.error(
+        { script: generation.name, error: describeError(error) },
+        "the version of a script could not be kept for a restart",
+      );
+    }
+  }
+
+  /** One after the other: a thousand files that are synchronised at once would hold up everything else that is read. */
+  async #saveUnsaved(): Promise<void> {
+    for (const generation of this.#unsaved.splice(0)) if (!this.#stopped) await this.#save(generation);
   }
 
   /** Whether the files are still what was built, long enough after the last new content. */

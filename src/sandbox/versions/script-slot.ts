@@ -47,6 +47,8 @@ export interface Slot {
   again: boolean;
   /** Build although the file itself is the same: one of its imports changed. */
   force: boolean;
+  /** One of its imports may have changed: see whether it did. */
+  comparesImports: boolean;
   cancelTimer: (() => void) | undefined;
 }
 
@@ -67,6 +69,7 @@ export function createSlot(name: string): Slot {
     running: false,
     again: false,
     force: false,
+    comparesImports: false,
     cancelTimer: undefined,
   };
 }
