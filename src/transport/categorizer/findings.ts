@@ -42,7 +42,10 @@ function isDecided({ parent }: Item, refusals: Refusals): boolean {
   return refusals !== undefined && (root === undefined || refusalOf(root, refusals) === undefined);
 }
 
-function endOf({ type, duplicateOf, isDropped, deliver, targets, entry }: Item, isOver: boolean): AddressEnd {
+function endOf(
+  { type, duplicateOf, isDropped, deliver, targets, entry }: Item,
+  decided: boolean,
+): AddressEnd {
   if (type === "sender") return "sender";
   if (!decided) return "undecided";
   if (duplicateOf !== undefined) return "same";
