@@ -228,7 +228,15 @@ export class ServerSet {
     const { name } = settings;
     const folders = serverFolders(config, settings);
     const memoryBudget = (): number => this.#memoryBytes / this.#openCount;
-    const server = new VirtualServer({ ...this.#parts, name, folders, store: config.store, memoryBudget });
+    const isOther = (other: string): boolean => other !== name && this.#entries.has(other);
+    const server = new VirtualServer({
+      ...this.#parts,
+      name,
+      folders,
+      store: config.store,
+      isOther,
+      memoryBudget,
+    });
     await server.open();
     this.#openCount += 1;
     return server;

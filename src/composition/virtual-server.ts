@@ -35,6 +35,8 @@ export interface VirtualServerParts {
   readonly name: string;
   readonly folders: ServerFolders;
   readonly store: Config["store"];
+  /** Whether another virtual server of the configuration has this name: its messages are left to it. */
+  readonly isOther: (name: string) => boolean;
   /** Its part of the bytes of messages that the service keeps in memory, as it is now. */
   readonly memoryBudget: () => number;
   /** Of the service: ids are unique over its virtual servers. */
@@ -110,17 +112,26 @@ export class VirtualServer {
   async begin(): Promise<void> {
     const recovery = begun(this.#recovery);
     this.#recovery = undefined;
-    const ofOthers = recovery.messages.filter(({ origin }) => origin.server !== this.name).length;
-    if (ofOthers > 0)
-      this.#parts.log.warn(
-        { server: this.name, messages: ofOthers },
-        "messages that came by another virtual server are in this mailroot: they go the way of this one",
-      );
+    this.#tellForeign(recovery);
     this.transport.resume(recovery);
     this.#pickup = this.#createPickup();
     const committed = new Set(recovery.messages.map(({ id }) => id));
     // Few files were claimed by the last run, and there may be a million messages, whose ids must not be kept for this.
     await this.#pickup.start((id) => committed.has(id) || recovery.later.includes(id));
+  }
+
+  /** Of the messages that are read at the start: which came by others. */
+  #tellForeign({ messages }: Recovery): void {
+    const { log, isOther } = this.#parts;
+    const names = new Set(messages.map(({ origin }) => origin.server));
+    names.delete(this.name);
+    for (const cameBy of names) {
+      const count = messages.filter(({ origin }) => origin.server === cameBy).length;
+      const text = isOther(cameBy)
+        ? "messages of another virtual server are in this mailroot: they are held until that server has it again, or you release them"
+        : "messages of a virtual server that there is no more are in this mailroot: they go the way of this one";
+      log.warn({ server: this.name, cameBy, messages: count }, text);
+    }
   }
 
   /** Throws LISTEN_FAILED. */
@@ -173,6 +184,7 @@ export class VirtualServer {
     return createTransport<ScriptTarget>({
       settings: {
         server: this.name,
+        isOthers: this.#parts.isOther,
         maxSubmissions: MAX_SUBMISSIONS,
         maxLocalDeliveries: MAX_LOCAL_DELIVERIES,
         maxInMemory: store.messagesInMemory,

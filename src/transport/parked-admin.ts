@@ -1,5 +1,6 @@
 // What people see and do of messages that are parked. What has to be done to a message is done when it is back in memory.
 import type { Clock } from "../core/clock.ts";
+import type { Origin } from "../core/envelope.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import type { ParkedMessage } from "./parked-messages.ts";
 import type { Parking } from "./parking.ts";
@@ -14,6 +15,7 @@ import {
 import type { QueueSet } from "./queue-set.ts";
 import type { QueueEntry } from "./queue-view.ts";
 import { type QueuedMessage, applyState, createQueuedMessage, makeDue } from "./queued-message.ts";
+import { heldForServer } from "./revived-message.ts";
 import { NEVER_DUE, groupOf, isGroupKey } from "./waiting-groups.ts";
 
 export interface ParkedAdminParts {
@@ -55,12 +57,12 @@ export class ParkedAdmin {
     const message = createQueuedMessage(id, recovered.origin, recovered.envelope, undefined);
     if (recovered.state !== undefined) applyState(message, recovered.state);
     const blockedUntil = queues.find(parked.queue)?.blockedUntil ?? 0;
-    const { state, reason } = this.#standing(parked);
+    const { state, reason } = this.#standing(parked, message.origin);
     return {
       id,
       queue: isGroupKey(parked.queue) ? SINK_QUEUES[message.stage] : parked.queue,
       state,
-      reason: message.held?.text ?? lastReplyOf(message) ?? reason,
+      reason: message.held?.text ?? (state === "held" ? reason : (lastReplyOf(message) ?? reason)),
       advice: adviceFor(message),
       sender: message.envelope.sender,
       recipients: recipientsOf(message),
@@ -71,8 +73,9 @@ export class ParkedAdmin {
     };
   }
 
-  #standing(parked: ParkedMessage): Pick<QueueEntry, "state" | "reason"> {
-    if (isHeld(parked)) return { state: "held" };
+  #standing(parked: ParkedMessage, { server }: Origin): Pick<QueueEntry, "state" | "reason"> {
+    // What is parked as held and has no reason in the store is held for the virtual server that it came by.
+    if (isHeld(parked)) return { state: "held", reason: heldForServer(server).text };
     const frozenBy = this.#parts.queues.frozenBy(parked.queue);
     return frozenBy === undefined ? { state: "retry" } : { state: "frozen", reason: WHY_FROZEN[frozenBy] };
   }

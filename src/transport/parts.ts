@@ -20,6 +20,8 @@ export interface PipelineSettings {
   readonly maxSubmissions: number;
   /** Beyond so many, messages that wait are not kept in memory. */
   readonly maxInMemory: number;
+  /** Whether a message that came by the virtual server of this name is left to it. Absent: none is. */
+  readonly isOthers?: ((server: string) => boolean) | undefined;
 }
 
 /** The queues of all next hops. */

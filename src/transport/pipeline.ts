@@ -15,7 +15,7 @@ import { Parking } from "./parking.ts";
 import { Patience } from "./patience.ts";
 import { PendingWrites } from "./pending-writes.ts";
 import { type QueuedMessage, createQueuedMessage, priorityOf } from "./queued-message.ts";
-import { reviveMessage } from "./revived-message.ts";
+import { heldForServer, reviveMessage } from "./revived-message.ts";
 import { Postponement } from "./postponement.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type Router, isFinalDelivery } from "./router.ts";
@@ -161,8 +161,10 @@ export class Pipeline<Script> {
   }
 
   #revive(recovered: RecoveredMessage, isNew: boolean): QueuedMessage {
-    const { clock, steps, storeSinks } = this.#parts;
+    const { clock, steps, storeSinks, settings } = this.#parts;
     const message = reviveMessage(recovered, clock.now(), this.#retry);
+    const { server } = message.origin;
+    if (isNew && settings.isOthers?.(server) === true) message.held = heldForServer(server);
     if (isNew && recovered.state === undefined) steps.resumed(message);
     if (isNew) storeSinks?.tell("enumerated", message);
     this.messages.set(message.id, message);

@@ -1,7 +1,17 @@
 // A message as the store gives it back, after a restart or from where it was parked.
 import type { RecoveredMessage } from "../store/store-driver.ts";
-import { type QueuedMessage, applyState, createQueuedMessage } from "./queued-message.ts";
+import { type HoldReason, type QueuedMessage, applyState, createQueuedMessage } from "./queued-message.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
+
+/**
+ * Of a message that came by a virtual server which has another mailroot now: nothing is done to it by the rules of this one. It is
+ * not saved, so the message goes on where its own server finds it.
+ */
+export const heldForServer = (server: string): HoldReason => ({
+  by: "operator",
+  abandoned: true,
+  text: `came by the virtual server ${server}, which has another mailroot now: give this one back to it, or release the message to send it by the rules of the server that has it`,
+});
 
 /** The clock may have been set back since: no message is younger than new, or waits longer than its interval. */
 export function reviveMessage(

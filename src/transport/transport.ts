@@ -47,6 +47,8 @@ import type { TransportCounts } from "./transport-counts.ts";
 export interface TransportSettings {
   /** Name of the virtual server. */
   readonly server: string;
+  /** Whether a message that came by the virtual server of this name is left to it. Absent: none is. */
+  readonly isOthers?: ((server: string) => boolean) | undefined;
   /** Messages whose sinks run at the same time. */
   readonly maxSubmissions: number;
   /** Files that are written to Drop at the same time. */

@@ -286,6 +286,32 @@ describe("a start", () => {
     expect(log).toContainEqual(expect.objectContaining({ mailroot: path.join(running.mailroot, "gone") }));
   });
 
+  test("leaves mail in a mailroot that changed hands to the virtual server that it came by", async () => {
+    const waits = `delivery: { smartHost: "127.0.0.1:9" }`;
+    const inner = (more = ""): string =>
+      `{ name: inner, listen: ["127.0.0.1:0"], domains: { local: [inner.example] } ${more} }`;
+    const running = await start(fileOf(inner(`, ${waits}`)));
+    const file = path.join(path.dirname(running.mailroot), "onarrival.yaml");
+    await send(await portOf(running, "inner"), { to: "a@far.example", data: plainMessage("x") });
+    const startAgain = async (text: string, log: Line[] = []): Promise<Relay> => {
+      await writeFile(file, text);
+      return startRelay(await loadConfig(file), linesTo(log), systemClock);
+    };
+    const listed = async (): Promise<unknown> => callControl(running.mailroot, "queue.list", {});
+    await eventually(async () => JSON.stringify(await listed()).includes('"retry"'), { what: "a retry" });
+    await running.relay.stop();
+    // The first of the file has the mailroot of the service.
+    const log: Line[] = [];
+    const swapped = await startAgain(fileOf(OUTER, inner()), log);
+    expect(await listed()).toMatchObject([{ server: "outer", state: "held" }]);
+    expect(JSON.stringify(await listed())).toContain("came by the virtual server inner");
+    expect(log).toContainEqual(expect.objectContaining({ server: "outer", cameBy: "inner", messages: 1 }));
+    await swapped.stop();
+    const back = await startAgain(fileOf(inner()));
+    await untilDropped(running.mailroot, 1);
+    await back.stop();
+  });
+
   test("fails when one of the addresses is taken, and holds nothing afterwards", async () => {
     const running = await start(fileOf(INNER));
     const other = fileOf(OUTER, `{ name: b, listen: ["127.0.0.1:${await portOf(running, "inner")}"] }`);
