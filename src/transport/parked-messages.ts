@@ -18,7 +18,23 @@ export interface ParkedMessage {
   /** By the operator. */
   readonly held: boolean;
   readonly delayNoticeSent: boolean;
+  /** Absent: the settings say when it expires, and when its sender hears that it waits. */
+  readonly ownTimes?: OwnTimes | undefined;
 }
+
+/** That sinks have given to one message, ms since the epoch. */
+export interface OwnTimes {
+  readonly expiry: number | undefined;
+  readonly delayNotice: number | undefined;
+}
+
+/** Whether something is to be said of a message that waits in this queue. */
+export type IsAged = (
+  queue: string,
+  since: number,
+  delayNoticeSent: boolean,
+  ownTimes: OwnTimes | undefined,
+) => boolean;
 
 interface List {
   first: number;
@@ -32,6 +48,7 @@ const NONE = -1;
 const HELD = 1;
 const NOTICE_SENT = 2;
 const LATER = 4;
+const OWN_TIMES = 8;
 const SECOND_MS = 1000;
 
 /** What waits outside memory for one next hop. */
@@ -63,6 +80,8 @@ export class ParkedMessages {
   #since = new Float64Array(0);
   #flags = new Uint8Array(0);
   #priority = new Uint8Array(0);
+  /** Expiry and delay notice of those that have times of their own; NaN: it has only the other one. */
+  #ownTimes = new Float64Array(0);
   readonly #queues = new Map<string, ParkedQueue>();
   readonly #byIndex: (ParkedQueue | undefined)[] = [];
   /** By the second at whose end they are due. */
@@ -101,7 +120,7 @@ export class ParkedMessages {
 
   /** false: its id is none of ours. */
   park(message: ParkedMessage): boolean {
-    const { id, queue: key, priority, due, since, held, delayNoticeSent } = message;
+    const { id, queue: key, priority, due, since, held, delayNoticeSent, ownTimes } = message;
     if (!IdTable.fits(id)) return false;
     const slot = this.#ids.add(id);
     this.#grow();
@@ -110,6 +129,7 @@ export class ParkedMessages {
     this.#since[slot] = since;
     this.#priority[slot] = PRIORITIES.indexOf(priority);
     this.#flags[slot] = (held ? HELD : 0) | (delayNoticeSent ? NOTICE_SENT : 0) | (due > 0 ? LATER : 0);
+    if (ownTimes !== undefined) this.#keepTimes(slot, ownTimes);
     this.#enlist(slot);
     return true;
   }
@@ -167,20 +187,31 @@ export class ParkedMessages {
   }
 
   /** Ids of up to `most` messages that nobody holds. No object is made for the others: there may be a million. */
-  *aged(
-    isAged: (queue: string, since: number, delayNoticeSent: boolean) => boolean,
-    most: number,
-  ): Generator<string> {
+  *aged(isAged: IsAged, most: number): Generator<string> {
     let found = 0;
     for (const slot of this.#ids.slots()) {
       const flags = this.#flags[slot] ?? 0;
       const queue = this.#queueAt(slot);
       if ((flags & HELD) !== 0 || queue === undefined) continue;
-      if (!isAged(queue.key, this.#since[slot] ?? 0, (flags & NOTICE_SENT) !== 0)) continue;
+      const hasNotice = (flags & NOTICE_SENT) !== 0;
+      if (!isAged(queue.key, this.#since[slot] ?? 0, hasNotice, this.#timesOf(slot))) continue;
       yield this.#ids.idAt(slot);
       found += 1;
       if (found === most) return;
     }
+  }
+
+  #keepTimes(slot: number, { expiry = Number.NaN, delayNotice = Number.NaN }: OwnTimes): void {
+    this.#ownTimes = grown(this.#ownTimes, (length) => new Float64Array(length), 2 * this.#ids.capacity);
+    this.#ownTimes[2 * slot] = expiry;
+    this.#ownTimes[2 * slot + 1] = delayNotice;
+    this.#flags[slot] = (this.#flags[slot] ?? 0) | OWN_TIMES;
+  }
+
+  #timesOf(slot: number): OwnTimes | undefined {
+    if (((this.#flags[slot] ?? 0) & OWN_TIMES) === 0) return undefined;
+    const [expiry = Number.NaN, delayNotice = Number.NaN] = this.#ownTimes.subarray(2 * slot, 2 * slot + 2);
+    return { expiry: isSet(expiry), delayNotice: isSet(delayNotice) };
   }
 
   #isDue(slot: number): void {
@@ -207,6 +238,7 @@ export class ParkedMessages {
       since: this.#since[slot] ?? 0,
       held: (flags & HELD) !== 0,
       delayNoticeSent: (flags & NOTICE_SENT) !== 0,
+      ownTimes: this.#timesOf(slot),
     };
   }
 
@@ -274,5 +306,7 @@ export class ParkedMessages {
     this.#priority = grown(this.#priority, (length) => new Uint8Array(length), capacity);
   }
 }
+
+const isSet = (time: number): number | undefined => (Number.isNaN(time) ? undefined : time);
 
 const secondOf = (due: number): number => Math.ceil(due / SECOND_MS);

@@ -6,8 +6,8 @@ import type { Logger } from "../core/logger.ts";
 import type { RecoveredMessage, StoreDriver } from "../store/store-driver.ts";
 import type { OutsideMemory } from "./destination-queue.ts";
 import { type RestingPlace, SEVERAL } from "./deliveries.ts";
-import { ParkedMessages, type ParkedQueue } from "./parked-messages.ts";
-import { hasOwnTimes } from "./patience.ts";
+import { type IsAged, ParkedMessages, type ParkedQueue } from "./parked-messages.ts";
+import { ownTimesOf } from "./patience.ts";
 import { type QueuedMessage, makeDue } from "./queued-message.ts";
 import { unfinishedCopies } from "./unfinished-copies.ts";
 import { type WaitingGroup, groupOf, isGroupKey } from "./waiting-groups.ts";
@@ -93,14 +93,15 @@ export class Parking {
   /** Lets go of a message that waits in one queue, when there are many, and the store has it as it is now. */
   rest(message: QueuedMessage): void {
     const { messages, resting } = this.#parts;
-    if (!this.isCrowded || messages.get(message.id) !== message || !mayLeave(message)) return;
+    // Until the store has what sinks changed, nobody else has it.
+    if (!this.isCrowded || messages.get(message.id) !== message || message.edits !== "none") return;
     this.#park(message, resting(message, this.isFull));
   }
 
   /** A message as the store has it, in no queue yet: one that would only wait is not even put there. */
   takeUp(message: QueuedMessage): void {
     const { goOn, wouldRest } = this.#parts;
-    if (this.isCrowded && mayLeave(message) && this.#park(message, wouldRest(message, this.isFull))) return;
+    if (this.isCrowded && this.#park(message, wouldRest(message, this.isFull))) return;
     goOn(message);
     this.rest(message);
   }
@@ -118,6 +119,7 @@ export class Parking {
       since: Math.max(message.origin.arrivalTime, message.notBefore ?? 0),
       held: message.held?.by === "operator",
       delayNoticeSent: message.delayNoticeSent,
+      ownTimes: ownTimesOf(message, queue),
     });
     if (!isParked) return false;
     letGo(message);
@@ -229,7 +231,7 @@ export class Parking {
   }
 
   /** Brings back those that something is to be said of, some at a time. */
-  wakeAged(isAged: (queue: string, since: number, delayNoticeSent: boolean) => boolean): void {
+  wakeAged(isAged: IsAged): void {
     if (this.parked.size === 0 || this.#isWakingAged) return;
     this.#isWakingAged = true;
     this.bringAll([...this.parked.aged(isAged, MAX_AGED)], undefined, this.#parts.check)
@@ -266,7 +268,10 @@ export class Parking {
       held: false,
       delayNoticeSent: true,
     } as const;
-    for (const id of ids) this.parked.park({ id, ...unknown, since: now });
+    for (const id of ids) {
+      // An id that this service did not make is no number.
+      if (!this.parked.park({ id, ...unknown, since: now })) void this.#bring(id, UNSORTED);
+    }
     this.#sort(this.parked.queueOf(UNSORTED), ids.length).catch((thrown: unknown) =>
       log.error({ error: describeError(thrown) }, "messages of the last run wait for the next start"),
     );
@@ -354,9 +359,6 @@ export class Parking {
     });
   }
 }
-
-/** The store has all of it that counts, and the settings alone say how long it may wait. */
-const mayLeave = (message: QueuedMessage): boolean => message.edits === "none" && !hasOwnTimes(message);
 
 /** The sinks are to see it again. */
 function isFree(message: QueuedMessage): void {

@@ -4,6 +4,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { Endings } from "./endings.ts";
 import type { MessageSteps } from "./message-steps.ts";
+import type { IsAged, OwnTimes } from "./parked-messages.ts";
 import type { PendingWrites } from "./pending-writes.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { type QueuedMessage, type RecipientRecord, listUnsubmitted } from "./queued-message.ts";
@@ -32,11 +33,23 @@ function isPast({ properties }: QueuedMessage, name: string, now: number): boole
   return typeof time === "number" ? now >= time : undefined;
 }
 
-const OWN_TIMES = [...Object.values(REMOTE_TIMES), ...Object.values(LOCAL_TIMES)];
+/** What sinks have given to a message that waits in this queue. */
+export function ownTimesOf({ properties }: QueuedMessage, queue: string): OwnTimes | undefined {
+  if (properties.size === 0) return undefined;
+  const names = isLocalQueue(queue) ? LOCAL_TIMES : REMOTE_TIMES;
+  const expiry = properties.get(names.expiry);
+  const delayNotice = properties.get(names.delayNotice);
+  if (typeof expiry !== "number" && typeof delayNotice !== "number") return undefined;
+  return {
+    expiry: typeof expiry === "number" ? expiry : undefined,
+    delayNotice: typeof delayNotice === "number" ? delayNotice : undefined,
+  };
+}
 
-/** Sinks have given it times that the settings do not know. */
-export const hasOwnTimes = ({ properties }: QueuedMessage): boolean =>
-  properties.size > 0 && OWN_TIMES.some((name) => properties.has(name));
+/** What waits before the sinks is none of another server's yet. */
+const isLocalQueue = (queue: string): boolean => isFinalDelivery(queue) || isGroupKey(queue);
+
+const NO_TIMES: OwnTimes = { expiry: undefined, delayNotice: undefined };
 
 export class Patience {
   readonly #parts: PatienceParts;
@@ -84,12 +97,16 @@ export class Patience {
     };
   }
 
-  /** Whether there is something to check of a message that waits in this queue since then. */
-  isDue(queue: string, since: number, delayNoticeSent: boolean, now: number): boolean {
+  /** Whether there is something to check of a message that is known by its numbers only. */
+  isDueAt(now: number): IsAged {
     const retry = this.#parts.retry();
-    const kind = isFinalDelivery(queue) || isGroupKey(queue) ? "local" : "remote";
-    if (retry.isExpired(kind, since, now)) return true;
-    return !delayNoticeSent && retry.isDelayNoticeDue(kind, since, now);
+    return (queue, since, delayNoticeSent, ownTimes) => {
+      const kind = isLocalQueue(queue) ? "local" : "remote";
+      const { expiry, delayNotice } = ownTimes ?? NO_TIMES;
+      if (expiry === undefined ? retry.isExpired(kind, since, now) : now >= expiry) return true;
+      if (delayNoticeSent) return false;
+      return delayNotice === undefined ? retry.isDelayNoticeDue(kind, since, now) : now >= delayNotice;
+    };
   }
 
   #expireWaiting(message: QueuedMessage): void {

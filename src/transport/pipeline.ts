@@ -342,7 +342,7 @@ export class Pipeline<Script> {
     const now = this.#parts.ages.now();
     for (const message of this.messages.values()) this.#patience.check(message, now);
     this.#superseding.sweep();
-    this.parking.wakeAged((queue, since, noticed) => this.#patience.isDue(queue, since, noticed, now));
+    this.parking.wakeAged(this.#patience.isDueAt(now));
   }
 
   /** Ends every pending recipient without a report. */

@@ -74,6 +74,33 @@ test("Q07 a parked message expires like any other, with one notice of delay and 
   await until(() => house.transport.depths().messages === 0, "an empty store");
 });
 
+test("Q07 a parked message to which sinks gave times of its own expires by these", async () => {
+  const impatient = nativeSink((msg) => {
+    if (msg.sender === "") return;
+    msg.properties.set("MP_EXPIRE_DELAY", new Date(msg.arrivalTime.getTime() + 2 * HOUR));
+    msg.properties.set("MP_EXPIRE_NDR", new Date(msg.arrivalTime.getTime() + 4 * HOUR));
+  });
+  await using house = await openHouse({ maxInMemory: 1, sinks: [impatient] });
+  house.world.answer = (message) =>
+    message.sender === "" ? accepted(message) : accepted(message, 450, "later");
+  await acceptMany(house, 5);
+  await parkedBut(house, 1, 5);
+  await house.clock.advance(HOUR);
+  expect(reportsOf(house, "delayed")).toBe(0);
+  await house.clock.advance(HOUR);
+  await until(async () => {
+    await house.clock.advance(MINUTE);
+    return reportsOf(house, "delayed") === 5;
+  }, "the notices of delay");
+  expect(reportsOf(house, "failed")).toBe(0);
+  await house.clock.advance(2 * HOUR);
+  await until(async () => {
+    await house.clock.advance(MINUTE);
+    return reportsOf(house, "failed") === 5;
+  }, "the reports");
+  expect(reportsOf(house, "delayed")).toBe(5);
+});
+
 const reportsOf = (house: House, action: string): number =>
   house.world.sent.filter(({ text }) => text.includes(`Action: ${action}`)).length;
 

@@ -326,38 +326,53 @@ describe("statuses at the end:", () => {
 });
 
 describe("after a crash", () => {
-  test("between the copies and the end of their message the copies begin with it again, once", async () => {
-    const directory = directoryOf({
-      users: { "boss@corp.example": {} },
-      lists: { "news@corp.example": { members: ["ann@far.example"], owner: "boss@corp.example" } },
-    });
-    let isDying = true;
-    const wrapStore = (store: SegmentStore): StoreDriver => ({
-      open: () => store.open(),
-      nextId: () => store.nextId(),
-      createSpoolFile: () => store.createSpoolFile(),
-      commit: (...message) => store.commit(...message),
-      // What waits for the disk was not written when the process ended.
-      saveState: (id, state, content, isAwaited) =>
-        isDying && isAwaited === true
-          ? new Promise(() => undefined)
-          : store.saveState(id, state, content, isAwaited),
-      loadContent: (id) => store.loadContent(id),
-      reload: (id) => store.reload(id),
-      reloadInOrder: (ids) => store.reloadInOrder(ids),
-      rest: (id) => store.rest(id),
-      remove: (id) => store.remove(id),
-      close: () => store.close(),
-    });
-    await using house = await openCategorizer(directory, {}, { wrapStore });
-    await house.accept(["news@corp.example", "direct@far.example"]);
-    await until(() => house.store.figures().messages === 2);
-    await house.store.commit("LAST", ...LAST_MESSAGE);
-    isDying = false;
-    await using next = await house.crash();
-    await next.empty();
-    expect(delivered(next)).toEqual(["ann@far.example", "direct@far.example", "last@far.example"]);
-  });
+  test.each([
+    ["", 10_000],
+    [", also when the start leaves them for later", 1],
+  ])(
+    "between the copies and the end of their message the copies begin with it again, once%s",
+    async (_, maxInMemory) => {
+      const directory = directoryOf({
+        users: { "boss@corp.example": {} },
+        lists: { "news@corp.example": { members: ["ann@far.example"], owner: "boss@corp.example" } },
+      });
+      let isDying = true;
+      const wrapStore = (store: SegmentStore): StoreDriver => ({
+        open: () => store.open(),
+        nextId: () => store.nextId(),
+        createSpoolFile: () => store.createSpoolFile(),
+        commit: (...message) => store.commit(...message),
+        // What waits for the disk was not written when the process ended.
+        saveState: (id, state, content, isAwaited) =>
+          isDying && isAwaited === true
+            ? new Promise(() => undefined)
+            : store.saveState(id, state, content, isAwaited),
+        loadContent: (id) => store.loadContent(id),
+        reload: (id) => store.reload(id),
+        reloadInOrder: (ids) => store.reloadInOrder(ids),
+        rest: (id) => store.rest(id),
+        remove: (id) => store.remove(id),
+        close: () => store.close(),
+      });
+      await using house = await openCategorizer(directory, {}, { wrapStore, maxInMemory });
+      await house.store.commit(house.store.nextId(), ...LAST_MESSAGE);
+      await house.accept(["news@corp.example", "direct@far.example"]);
+      await until(() => house.store.figures().messages === 3);
+      await house.store.commit("LAST", ...LAST_MESSAGE);
+      isDying = false;
+      await using next = await house.crash();
+      await until(async () => {
+        await next.clock.advance(10);
+        return next.store.figures().messages === 0;
+      });
+      expect(delivered(next)).toEqual([
+        "ann@far.example",
+        "direct@far.example",
+        "last@far.example",
+        "last@far.example",
+      ]);
+    },
+  );
 
   test("what was categorized is not categorized again, and every copy leaves once", async () => {
     const calls: string[] = [];
