@@ -1,5 +1,6 @@
 // More messages than memory is meant for: those that wait are in the store, and nobody notices but the operator of a small machine.
 import { expect, test } from "vitest";
+import { IMMPID } from "../../../src/message/properties.ts";
 import { type House, accepted, nativeSink, openHouse, unreachable, until } from "./transport-house.ts";
 
 const MINUTE = 60_000;
@@ -77,8 +78,8 @@ test("Q07 a parked message expires like any other, with one notice of delay and 
 test("Q07 a parked message to which sinks gave times of its own expires by these", async () => {
   const impatient = nativeSink((msg) => {
     if (msg.sender === "") return;
-    msg.properties.set("MP_EXPIRE_DELAY", new Date(msg.arrivalTime.getTime() + 2 * HOUR));
-    msg.properties.set("MP_EXPIRE_NDR", new Date(msg.arrivalTime.getTime() + 4 * HOUR));
+    msg.properties.put(IMMPID.MP_EXPIRE_DELAY, new Date(msg.arrivalTime.getTime() + 2 * HOUR));
+    msg.properties.put(IMMPID.MP_EXPIRE_NDR, new Date(msg.arrivalTime.getTime() + 4 * HOUR));
   });
   await using house = await openHouse({ maxInMemory: 1, sinks: [impatient] });
   house.world.answer = (message) =>
