@@ -3,11 +3,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Measurement } from "./burst.ts";
 import { MESSAGE_SIZES, type MessageSize } from "./messages.ts";
-import { postfixMissing } from "./postfix.ts";
 import { measureReload } from "./reload-latency.ts";
 import { ratioLines, reloadLine, rowLine, writeResults, type Row } from "./report.ts";
 import { measureScriptCalls } from "./script-call.ts";
-import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import { type Peer, SCENARIOS, type Scenario } from "./scenarios.ts";
 import type { Subject } from "./subject.ts";
 
 const RELOAD_SAVES = 50;
@@ -114,11 +113,15 @@ async function attempt<T>(name: string, say: Say, work: () => Promise<T>): Promi
 }
 
 function chooseScenarios(only: RegExp, say: Say): Scenario[] {
-  const chosen = SCENARIOS.filter((scenario) => only.test(scenario.name));
-  const missing = postfixMissing();
-  if (missing === undefined || chosen.every((scenario) => scenario.needsPostfix !== true)) return chosen;
-  say(`no comparison with Postfix: ${missing}`);
-  return chosen.filter((scenario) => scenario.needsPostfix !== true);
+  const told = new Set<Peer>();
+  return SCENARIOS.filter(({ name, needs }) => {
+    if (!only.test(name)) return false;
+    const missing = needs?.missing();
+    if (needs === undefined || missing === undefined) return true;
+    if (!told.has(needs)) say(`no comparison with ${needs.name}: ${missing}`);
+    told.add(needs);
+    return false;
+  });
 }
 
 async function main(): Promise<void> {

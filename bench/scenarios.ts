@@ -1,7 +1,18 @@
 // What is measured: each scenario starts its own subject, and says what it is compared with.
-import { startPostfix } from "./postfix.ts";
+import { harakaMissing, startHaraka } from "./haraka.ts";
+import { postfixMissing, startPostfix } from "./postfix.ts";
 import { BOTH_BODIES_SCRIPT, HEADER_SCRIPT, idleScript } from "./scripts.ts";
 import { startListenerOnly, startService, startSink, type Subject } from "./subject.ts";
+
+/** Another program that we compare ourselves with. */
+export interface Peer {
+  readonly name: string;
+  /** Why it cannot take part here. */
+  readonly missing: () => string | undefined;
+}
+
+const postfix: Peer = { name: "Postfix", missing: postfixMissing };
+const haraka: Peer = { name: "Haraka", missing: harakaMissing };
 
 export interface Scenario {
   readonly name: string;
@@ -10,8 +21,8 @@ export interface Scenario {
   /** One connection per message whatever the command line says. */
   readonly oneMessagePerConnection?: boolean;
   readonly pipelining?: boolean;
-  /** Takes part only where Postfix can be started. */
-  readonly needsPostfix?: boolean;
+  /** Takes part only where this program can be started. */
+  readonly needs?: Peer;
   /** Name of the scenario that this one is divided by, and the ratio that is wanted. */
   readonly comparedWith?: readonly { readonly name: string; readonly atLeast?: number }[];
 }
@@ -78,7 +89,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "postfix-store",
     what: "Postfix: durable queue, then discarded",
     start: () => startPostfix({ relay: false }),
-    needsPostfix: true,
+    needs: postfix,
   },
   {
     name: "relay-conn",
@@ -91,20 +102,20 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "postfix-relay-conn",
     what: "Postfix: the same, one connection per message",
     start: () => startPostfix(),
-    needsPostfix: true,
+    needs: postfix,
     oneMessagePerConnection: true,
   },
   {
     name: "postfix-relay",
     what: "Postfix: queue and relay",
     start: () => startPostfix(),
-    needsPostfix: true,
+    needs: postfix,
   },
   {
     name: "relay",
     what: "accept, store durably, relay on",
     start: () => startService(),
-    comparedWith: [{ name: "postfix-relay", atLeast: 6 }],
+    comparedWith: [{ name: "postfix-relay", atLeast: 6 }, { name: "haraka-relay" }],
   },
   {
     name: "relay-header",
@@ -119,7 +130,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "postfix-header",
     what: "Postfix: relay with header_checks",
     start: () => startPostfix({ headerChecks: true }),
-    needsPostfix: true,
+    needs: postfix,
   },
   {
     name: "relay-header-1000-idle",
@@ -131,6 +142,21 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "relay-bodies",
     what: "relay with a script that rewrites both bodies",
     start: () => startService({ scripts: { "bodies.js": BOTH_BODIES_SCRIPT } }),
-    comparedWith: [{ name: "relay", atLeast: 0.7 }],
+    comparedWith: [
+      { name: "relay", atLeast: 0.7 },
+      { name: "haraka-bodies", atLeast: 7 },
+    ],
+  },
+  {
+    name: "haraka-bodies",
+    what: "Haraka: queue and relay with set_banner",
+    start: () => startHaraka({ banner: true }),
+    needs: haraka,
+  },
+  {
+    name: "haraka-relay",
+    what: "Haraka: queue and relay",
+    start: () => startHaraka(),
+    needs: haraka,
   },
 ];
