@@ -178,6 +178,7 @@ class RunningRelay implements Relay {
     this.#observation?.configure(config);
     await admitAdded?.();
     if (moved.length === 0) await this.#servers.remove(plans, shared);
+    await this.#servers.lookForStrays(config);
     const needRestart = changedAtRestart(this.#config, config, this.#servers.names);
     this.#config = config;
     this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");
@@ -356,6 +357,7 @@ class RunningRelay implements Relay {
         broken,
       })),
       servers,
+      strayMailroots: this.#servers.strays,
       queues: joinDepths(servers.flatMap(({ queues }) => queues ?? [])),
       ...this.#observation?.state(),
     };

@@ -1,5 +1,6 @@
 // `onarrival check`: validates the configuration and compiles every script, without a service.
 import { Command } from "commander";
+import { STRAY_ADVICE, strayMailroots } from "../composition/stray-mailroots.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { describeError, OnArrivalError } from "../core/errors.ts";
@@ -32,9 +33,11 @@ export function checkCommand(checkScripts: CheckScripts): CommandFactory {
 async function check(output: Output, checkScripts: CheckScripts, options: Options): Promise<void> {
   const file = findConfigFile(options.config);
   const problems: string[] = [];
+  const warnings: string[] = [];
   let scripts: readonly ScriptCheck[] = [];
   try {
     const config = await loadConfig(file);
+    for (const mailroot of await strayMailroots(config)) warnings.push(`${mailroot}: ${STRAY_ADVICE}`);
     scripts = await checkScripts(config);
     for (const { script, problem } of scripts)
       if (problem !== undefined) problems.push(`${script}: ${problem}`);
@@ -43,12 +46,8 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
     problems.push(...(error.code === "CONFIG_INVALID" ? error.message.split("\n") : [describeError(error)]));
   }
   const good = `configuration ${file ?? "(defaults)"} is valid, ${scripts.length} script${scripts.length === 1 ? "" : "s"} compiled`;
-  const text = problems.length === 0 ? good : problems.join("\n");
-  printResult(
-    output,
-    options.json,
-    { ok: problems.length === 0, config: file ?? null, problems, scripts },
-    text,
-  );
+  const text = [...(problems.length === 0 ? [good] : problems), ...warnings].join("\n");
+  const ok = problems.length === 0;
+  printResult(output, options.json, { ok, config: file ?? null, problems, warnings, scripts }, text);
   if (problems.length > 0) throw new CommandFailed();
 }

@@ -1,6 +1,7 @@
 // `onarrival status`: whether the running service does its work, and how full its queues are.
 import { Command } from "commander";
 import type { ServerStatus, ServiceStatus } from "../composition/service-status.ts";
+import { STRAY_ADVICE } from "../composition/stray-mailroots.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import type { QueueDepths } from "../transport/queue-view.ts";
 import { CommandFailed, type Output, printResult, printable } from "./output.ts";
@@ -27,13 +28,14 @@ async function show(output: Output, options: Options): Promise<void> {
 }
 
 function describe(status: ServiceStatus): string {
-  const { queues, health, suspendedScripts, servers } = status;
+  const { queues, health, suspendedScripts, servers, strayMailroots } = status;
   const [first] = servers;
   const lines = [
     ["health", health.healthy ? "healthy" : health.reasons.join("; ")],
     ["pid", String(status.pid)],
     ["admin", status.admin ?? "-"],
     ["suspended", suspendedScripts.length === 0 ? "no script" : suspendedScripts.join(", ")],
+    ...strayMailroots.map((mailroot) => ["stray", `${mailroot}: ${STRAY_ADVICE}`]),
     ...(servers.length === 1 && first !== undefined
       ? describeServer(first)
       : [

@@ -7,7 +7,7 @@ import type { Clock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ServerPlan } from "./server-plan.ts";
-import { strayMailroots } from "./stray-mailroots.ts";
+import { STRAY_ADVICE, strayMailroots } from "./stray-mailroots.ts";
 import { type SharedParts, VirtualServer } from "./virtual-server.ts";
 
 export interface ServerSetParts {
@@ -39,6 +39,7 @@ export class ServerSet {
   /** Bytes of messages that all of them together keep in memory: each that is open has an equal part. */
   #memoryBytes = 0;
   #openCount = 0;
+  #strays: readonly string[] = [];
 
   constructor(parts: ServerSetParts) {
     this.#parts = parts;
@@ -76,11 +77,20 @@ export class ServerSet {
       const entry = this.#enter(settings.name, serverFolders(config, settings));
       if (settings.autoStart) entry.server = await this.#open(settings, config);
     }
-    for (const mailroot of await strayMailroots(config))
-      this.#parts.log.warn(
-        { mailroot },
-        "no virtual server has this mailroot: what waits there is not delivered; name it as `mailroot` of one",
-      );
+    await this.lookForStrays(config);
+  }
+
+  /** Mailroots that none of them has. */
+  get strays(): readonly string[] {
+    return this.#strays;
+  }
+
+  /** With each configuration there may be others. */
+  async lookForStrays(config: Config): Promise<void> {
+    const known = new Set(this.#strays);
+    this.#strays = await strayMailroots(config);
+    for (const mailroot of this.#strays)
+      if (!known.has(mailroot)) this.#parts.log.warn({ mailroot }, STRAY_ADVICE);
   }
 
   /** Goes on with what an earlier run left unfinished. */

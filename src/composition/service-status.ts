@@ -22,6 +22,8 @@ export interface ServiceStatus extends ServiceState {
   readonly connections: number;
   readonly queues: QueueDepths | undefined;
   readonly servers: readonly ServerStatus[];
+  /** What waits there is not delivered: no virtual server has them. */
+  readonly strayMailroots: readonly string[];
   readonly scripts: readonly { readonly name: string; readonly version: string }[];
 }
 

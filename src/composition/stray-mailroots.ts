@@ -5,8 +5,13 @@ import path from "node:path";
 import type { Config } from "../config/schema.ts";
 import { serverFolders } from "../config/server-folders.ts";
 
-/** Those at the usual places: the mailroot of the service and the folders in it. */
+/** For people who find one. */
+export const STRAY_ADVICE =
+  "no virtual server has this mailroot: what waits there is not delivered; name it as `mailroot` of one, or move it away";
+
+/** Those at the usual places: the mailroot of the service, when it is there, and the folders in it. */
 export async function strayMailroots(config: Config): Promise<string[]> {
+  if (!existsSync(config.mailroot)) return [];
   const entries = await readdir(config.mailroot, { withFileTypes: true });
   const folders = entries
     .filter((entry) => entry.isDirectory())
