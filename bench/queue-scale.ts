@@ -116,12 +116,16 @@ async function startRelay(folder: string, nextHopPort: number, dns: string): Pro
   let printed = "";
   const sorted = Promise.withResolvers<void>();
   const port = await new Promise<number>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(printed.slice(-2000))), START_TIMEOUT_MS);
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new Error(printed.slice(-2000)));
+    }, START_TIMEOUT_MS);
     child.once("exit", (code) => reject(new Error(`ended with ${code}: ${printed.slice(-2000)}`)));
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      printed = (printed + text).slice(-10_000);
-      if (printed.includes(SORTED)) sorted.resolve();
-      const found = /^.*\bready\b.*?127\.0\.0\.1:(\d+)/m.exec(printed)?.[1];
+      const all = printed + text;
+      printed = all.slice(-10_000);
+      if (all.includes(SORTED)) sorted.resolve();
+      const found = /^.*\bready\b.*?127\.0\.0\.1:(\d+)/m.exec(all)?.[1];
       if (found === undefined) return;
       clearTimeout(timer);
       resolve(Number(found));

@@ -56,6 +56,7 @@ export class Parking {
   /** On their way back to memory. */
   #arriving = 0;
   #cancelTick: (() => void) | undefined;
+  #cancelFreed: (() => void) | undefined;
   #stopped = false;
   #isWakingAged = false;
   /** Keys of the queues that are not of one next hop, and whose ready messages are on their way to memory. */
@@ -156,9 +157,13 @@ export class Parking {
 
   /** A queue takes mail earlier than it said: what waits for it and for others does not know. */
   freed(): void {
-    if (this.several.size === 0) return;
-    this.parked.makeReady(SEVERAL);
-    this.pump(SEVERAL);
+    if (this.several.size === 0 || this.#stopped) return;
+    // All of it is looked at then: not more often than anybody notices.
+    this.#cancelFreed ??= this.#parts.clock.after(TICK_MS, () => {
+      this.#cancelFreed = undefined;
+      this.parked.makeReady(SEVERAL);
+      this.pump(SEVERAL);
+    });
   }
 
   /** Brings up what waits for nothing any more. */
@@ -280,6 +285,7 @@ export class Parking {
   stop(): void {
     this.#stopped = true;
     this.#cancelTick?.();
+    this.#cancelFreed?.();
   }
 
   /** Half of the time at most is theirs: fresh mail goes on beside them. */

@@ -55,6 +55,22 @@ test("C18 each recipient keeps its own time over a restart and out of memory", a
   await until(() => next.world.to("two.example").length === COUNT, "the mail for two.example");
 });
 
+test("what waits for several next hops goes as soon as the operator lets one of them go, and stays for the others", async () => {
+  await using house = await openHouse({ maxInMemory: IN_MEMORY });
+  house.world.answer = () => unreachable();
+  await acceptMany(house);
+  await parkedBut(house);
+  house.world.answers.set("one.example", (message) => accepted(message));
+  const since = house.clock.now();
+  house.transport.admin.force("one.example");
+  await until(async () => {
+    await house.clock.advance(100);
+    return house.world.to("one.example").length === COUNT;
+  }, "the mail for one.example");
+  expect(house.clock.now() - since).toBeLessThan(MINUTE / 2);
+  expect(house.transport.depths().messages).toBe(COUNT);
+});
+
 test("the operator holds, releases, tries and removes what waits for several next hops, in memory or not", async () => {
   await using house = await openHouse({ maxInMemory: IN_MEMORY });
   house.world.answer = () => unreachable();
