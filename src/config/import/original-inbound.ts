@@ -1,5 +1,6 @@
 // Settings of the original for what comes in, where it is kept, and the process itself.
 import type { OriginalSetting } from "./original-settings.ts";
+import { relayList } from "./relay-list.ts";
 import {
   authFlags,
   flag,
@@ -20,7 +21,6 @@ const TODAY = "A limit of today's Internet, against floods";
 const secureBindings = none(
   "the certificate stays in the store of Windows: export it, name it in tls.certificate and tls.key, and put the address into listen and tls.implicit",
 );
-const packed = none("it is packed binary; list the networks in relay.networks");
 
 export const INBOUND_SETTINGS: readonly OriginalSetting[] = [
   {
@@ -192,7 +192,7 @@ export const INBOUND_SETTINGS: readonly OriginalSetting[] = [
     row: 36,
     default: "only the list below, which is empty",
     keys: ["relay.networks", "relay.mode"],
-    read: packed,
+    read: relayList,
     note: "Programs of this machine may relay as well.",
   },
   {
