@@ -86,8 +86,8 @@ export interface InboundCommandContext extends ProtocolSubject {
   /** The reply is sent, then the connection is closed. */
   dropSession(): void;
   /**
-   * Sends `reply` and waits for the next line of the client, raw (multi-step commands as AUTH). Undefined: the client is gone, its line
-   * could not be used, or the sink came too late. The time that the client takes counts as the sink's.
+   * Sends `reply` and waits for the next line of the client, byte for byte without its CRLF (multi-step commands as AUTH). Undefined:
+   * the client is gone, or the sink came too late. The time that the client takes counts as the sink's.
    */
   nextLine(reply: string): Promise<Buffer | undefined>;
 }

@@ -38,7 +38,7 @@ export class SmtpConversation implements Conversation {
   /** A command is being worked on: the parser is held. */
   #isHeld = false;
   /** The command in hand waits for the client's next line. */
-  #awaited: ((line: string | undefined) => void) | undefined;
+  #awaited: ((line: Buffer | undefined) => void) | undefined;
   /** The command in hand is the end of data: so many replies, and whatever they say, the transaction is over. */
   #dataReplies = 0;
   /** Of the command in hand. */
@@ -70,7 +70,7 @@ export class SmtpConversation implements Conversation {
     this.#state = new SessionState(parts, wire);
     this.#watch = new SessionWatch(parts, wire, this.#state);
     this.#handlers = new CommandHandlers(parts, wire, this.#state, {
-      askLine: (challenge) => this.#askLine(challenge),
+      askLine: async (challenge) => textOf(await this.#askLine(challenge)),
       readBytes: (count) => this.#readBytes(count, false),
       endOfData: (bare) => this.#endOfData(bare),
     });
@@ -129,9 +129,7 @@ export class SmtpConversation implements Conversation {
     this.#lineSince = undefined;
     if (this.#isClosed) return;
     if (!this.#isGreeted) return this.#refuseEarlyTalker();
-    const isRefused = isUnsafe(line);
-    if (this.#awaited !== undefined) return this.#continueWith(isRefused ? undefined : line);
-    if (isRefused)
+    if (isUnsafe(line))
       return this.#state.client === undefined ? this.#sayLast(FOREIGN) : this.#say(verdict(UNSAFE_LINE));
     this.#obey(line.trimEnd());
   }
@@ -170,10 +168,7 @@ export class SmtpConversation implements Conversation {
     return (this.#subject ??= {
       session: sessionView(this.#state, this.#wire),
       message: messageView(this.#state),
-      nextLine: async (text) => {
-        const line = await this.#askLine(formatReplyText(parseReplyText(text)));
-        return line === undefined ? undefined : Buffer.from(line);
-      },
+      nextLine: (text) => this.#askLine(formatReplyText(parseReplyText(text))),
     });
   }
 
@@ -223,17 +218,26 @@ export class SmtpConversation implements Conversation {
   // ---- the client's next line, for commands of several steps ----
 
   /** Only one line is waited for at a time. */
-  #askLine(text: string): Promise<string | undefined> {
+  #askLine(text: string): Promise<Buffer | undefined> {
     this.#continueWith(undefined);
     if (this.#isClosed) return Promise.resolve(undefined);
     this.#wire.reply(`${text}\r\n`);
     return new Promise((resolve) => {
       this.#awaited = resolve;
+      this.#wire.expectLine();
       this.#letGo();
     });
   }
 
-  #continueWith(line: string | undefined): void {
+  onLine(line: Buffer): void {
+    this.#lineSince = undefined;
+    if (this.#isClosed) return;
+    // Nobody waits any more: the sink that asked came too late.
+    if (this.#awaited === undefined) this.onCommand(line.toString());
+    else this.#continueWith(line);
+  }
+
+  #continueWith(line: Buffer | undefined): void {
     const resolve = this.#awaited;
     if (resolve === undefined) return;
     this.#awaited = undefined;
@@ -379,4 +383,10 @@ export class SmtpConversation implements Conversation {
     this.#state.reset();
     this.#wire.close();
   }
+}
+
+/** Undefined: nothing that could be used as text. */
+function textOf(line: Buffer | undefined): string | undefined {
+  const text = line?.toString();
+  return text === undefined || isUnsafe(text) ? undefined : text;
 }

@@ -182,6 +182,10 @@ class LibraryConnection extends SMTPConnection implements ParserClient, Wire {
     this.#conversation.onCommand(line);
   }
 
+  onLine(line: Buffer): void {
+    this.#conversation.onLine(line);
+  }
+
   onData(chunk: Buffer): Promise<void> | undefined {
     return this.#conversation.onData(chunk);
   }
@@ -220,6 +224,10 @@ class LibraryConnection extends SMTPConnection implements ParserClient, Wire {
 
   release(): void {
     this.#parser?.release();
+  }
+
+  expectLine(): void {
+    this.#parser?.expectLine();
   }
 
   expectData(): void {

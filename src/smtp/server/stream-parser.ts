@@ -19,6 +19,8 @@ export type FramingFault = "line-too-long" | "bare-line-feed" | "not-smtp";
 /** Called by the parser, one at a time and in the order of the bytes. */
 export interface ParserClient {
   onCommand(line: string): void;
+  /** The line that was asked for by expectLine. */
+  onLine(line: Buffer): void;
   /** Content without dot-stuffing. Nothing more is parsed until an answered promise resolves; it must not reject. */
   onData(chunk: Buffer): Promise<void> | undefined;
   /** `bare` names the first line ending of the content that was not CRLF. */
@@ -37,7 +39,7 @@ const AFTER_CR = 2;
 const AFTER_DOT = 3;
 const AFTER_DOT_CR = 4;
 
-type Mode = "command" | "data" | "counted";
+type Mode = "command" | "line" | "data" | "counted";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -68,6 +70,11 @@ export class StreamParser extends EventEmitter {
     super();
     this.#client = client;
     this.#maxCommandLength = maxCommandLength;
+  }
+
+  /** The next line is no command and is handed on as it is. */
+  expectLine(): void {
+    this.#mode = "line";
   }
 
   /** The bytes that follow are content up to CRLF.CRLF. */
@@ -149,7 +156,7 @@ export class StreamParser extends EventEmitter {
     if (this.#isDataComplete) this.#endData();
     else if (this.#mode === "data") this.#scanData();
     else if (this.#mode === "counted") this.#takeCounted();
-    else this.#scanCommand();
+    else this.#scanLine();
   }
 
   #yield(): void {
@@ -179,7 +186,7 @@ export class StreamParser extends EventEmitter {
     this.emit("drain");
   }
 
-  #scanCommand(): void {
+  #scanLine(): void {
     const chunk = this.#chunk;
     const start = this.#position;
     const partial = this.#partialLine;
@@ -198,11 +205,11 @@ export class StreamParser extends EventEmitter {
     this.#partialLine = undefined;
     const beforeEnd = end > start ? chunk[end - 1] : partial?.[partial.length - 1];
     if (beforeEnd !== CR) return this.#fail("bare-line-feed");
-    const line =
-      partial === undefined
-        ? chunk.toString("utf8", start, end - 1)
-        : joinedLine(partial, chunk.subarray(start, end));
-    this.#client.onCommand(line);
+    if (this.#mode === "line") {
+      this.#mode = "command";
+      this.#client.onLine(joinedLine(partial ?? NOTHING, chunk.subarray(start, end)));
+    } else if (partial === undefined) this.#client.onCommand(chunk.toString("utf8", start, end - 1));
+    else this.#client.onCommand(joinedLine(partial, chunk.subarray(start, end)).toString("utf8"));
   }
 
   #fail(fault: FramingFault): void {
@@ -300,7 +307,6 @@ export class StreamParser extends EventEmitter {
 }
 
 /** A line whose first bytes came in an earlier chunk; `rest` ends before the LF, and the CR may stand in either. */
-function joinedLine(partial: Buffer, rest: Buffer): string {
-  const line = Buffer.concat([partial, rest]);
-  return line.toString("utf8", 0, line.length - 1);
+function joinedLine(partial: Buffer, rest: Buffer): Buffer {
+  return Buffer.concat([partial, rest]).subarray(0, -1);
 }

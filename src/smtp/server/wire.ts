@@ -17,6 +17,8 @@ export interface Wire {
   /** No further command or content until `release`. Calls are counted. */
   hold(): void;
   release(): void;
+  /** The next line is no command. */
+  expectLine(): void;
   /** What follows is message content. */
   expectData(): void;
   /** The next `count` bytes are message content, whatever they are. */
@@ -34,6 +36,8 @@ export interface Conversation {
   onConnect(): void;
   /** A line without its CRLF. */
   onCommand(line: string): void;
+  /** The line that was asked for, as it came. */
+  onLine(line: Buffer): void;
   onData(chunk: Buffer): Promise<void> | undefined;
   onDataEnd(bare: BareLineEnding | undefined): void;
   onFault(fault: FramingFault): void;

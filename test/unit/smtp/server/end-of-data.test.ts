@@ -32,6 +32,7 @@ function parse(chunks: readonly string[]): Ended {
     {
       onCommand: (line) =>
         void (line === "DATA" && content.length === 0 ? parser.expectData() : commands.push(line)),
+      onLine: () => undefined,
       onData: (chunk) => void content.push(chunk.toString("latin1")),
       onDataEnd: (found) => (bare = found),
       onFault: (fault) => void commands.push(fault),

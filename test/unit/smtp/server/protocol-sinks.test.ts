@@ -262,6 +262,25 @@ describe("promises, lines and the session", () => {
     expect(await talk.say("RCPT TO:<x@elsewhere.org>")).toMatch(/^250/);
   });
 
+  test("a further line comes as the client sent it, control characters and all; a command must be text", async () => {
+    const { run, talk } = await start([
+      {
+        rule: "XRAW",
+        priority: EARLY,
+        async onEvent(context) {
+          const line = await context.nextLine("354 go on");
+          context.setResponse(`250 ${line?.toString("hex") ?? "nothing"}`);
+          return protocolResult.consumed;
+        },
+      },
+    ]);
+    await using _ = run;
+    await talk.greet();
+    expect(await talk.say("XRAW")).toBe("354 go on");
+    expect(await talk.say("\u0000a\u0001\ufffd")).toBe("250 006101efbfbd");
+    expect(await talk.say("NOOP\u0001")).toMatch(/^501/);
+  });
+
   test("dropSession sends the reply, then closes", async () => {
     const { run, talk } = await start([
       {

@@ -9,6 +9,7 @@ import {
 
 interface Seen {
   readonly commands: string[];
+  readonly lines: Buffer[];
   readonly messages: { content: string; bare: BareLineEnding | undefined }[];
   readonly faults: FramingFault[];
   pauses: number;
@@ -22,7 +23,11 @@ function watch(maxCommandLength = 4096): Seen {
     onCommand(line: string): void {
       seen.commands.push(line);
       if (line === "DATA") seen.parser.expectData();
+      if (line === "ASK") seen.parser.expectLine();
       if (line.startsWith("BDAT ")) seen.parser.expectBytes(Number(line.slice(5)));
+    },
+    onLine(line: Buffer): void {
+      seen.lines.push(Buffer.from(line));
     },
     onData(chunk: Buffer): undefined {
       content.push(Buffer.from(chunk));
@@ -40,6 +45,7 @@ function watch(maxCommandLength = 4096): Seen {
   };
   const seen: Seen = {
     commands: [],
+    lines: [],
     messages: [],
     faults: [],
     pauses: 0,
@@ -104,6 +110,16 @@ describe("end of data", () => {
   });
 });
 
+test("a line that is asked for comes as it was sent, in any cut; the next one is a command again", async () => {
+  const sent = Buffer.from([0, 1, 0x2e, 0xff, 0xc3, 0x0d, 0x20, 0x80]);
+  const wire = Buffer.concat([Buffer.from("ASK\r\n"), sent, Buffer.from("\r\nNOOP\r\n")]);
+  for (let cut = 0; cut <= wire.length; cut += 1) {
+    const seen = await feed(watch(), [wire.subarray(0, cut), wire.subarray(cut)]);
+    expect(seen.lines).toEqual([sent]);
+    expect(seen.commands).toEqual(["ASK", "NOOP"]);
+  }
+});
+
 test("S14 what was stuffed comes back byte for byte, in any cut", async () => {
   const piece = constantFrom("\r\n", ".", "..", "a", "\r\n.", "\r\n..", "\0", "é", " ");
   await assert(
@@ -144,6 +160,7 @@ test("a message in one chunk is handed on as one slice of that chunk", () => {
   const parser: StreamParser = new StreamParser(
     {
       onCommand: () => parser.expectData(),
+      onLine: () => undefined,
       onData: (chunk) => void chunks.push(chunk),
       onDataEnd: () => undefined,
       onFault: () => undefined,
