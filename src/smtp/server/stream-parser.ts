@@ -205,11 +205,17 @@ export class StreamParser extends EventEmitter {
     this.#partialLine = undefined;
     const beforeEnd = end > start ? chunk[end - 1] : partial?.[partial.length - 1];
     if (beforeEnd !== CR) return this.#fail("bare-line-feed");
+    if (this.#mode === "line" || partial !== undefined) this.#joinedLine(partial ?? NOTHING, start, end);
+    else this.#client.onCommand(chunk.toString("utf8", start, end - 1));
+  }
+
+  /** One whose first bytes came in an earlier chunk, or that has to be kept as it is; the LF is at `end`, the CR may stand in either chunk. */
+  #joinedLine(partial: Buffer, start: number, end: number): void {
+    const line = Buffer.concat([partial, this.#chunk.subarray(start, end)]).subarray(0, -1);
     if (this.#mode === "line") {
       this.#mode = "command";
-      this.#client.onLine(joinedLine(partial ?? NOTHING, chunk.subarray(start, end)));
-    } else if (partial === undefined) this.#client.onCommand(chunk.toString("utf8", start, end - 1));
-    else this.#client.onCommand(joinedLine(partial, chunk.subarray(start, end)).toString("utf8"));
+      this.#client.onLine(line);
+    } else this.#client.onCommand(line.toString("utf8"));
   }
 
   #fail(fault: FramingFault): void {
@@ -304,9 +310,4 @@ export class StreamParser extends EventEmitter {
     this.#mode = "command";
     this.#client.onDataEnd(this.#bare);
   }
-}
-
-/** A line whose first bytes came in an earlier chunk; `rest` ends before the LF, and the CR may stand in either. */
-function joinedLine(partial: Buffer, rest: Buffer): Buffer {
-  return Buffer.concat([partial, rest]).subarray(0, -1);
 }
