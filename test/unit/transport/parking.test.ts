@@ -47,6 +47,20 @@ test("C18 a restart takes up what was parked, and what it did not read at the st
   expect(new Set(sentTo(next)).size).toBe(20);
 });
 
+test("C18 of many dead next hops none keeps messages in memory, neither as they come nor after a restart", async () => {
+  await using house = await openHouse({ maxInMemory: 5 });
+  house.world.answer = () => unreachable();
+  await Promise.all(Array.from({ length: 20 }, (_, at) => acceptMany(house, 8, `far${at}.example`)));
+  await parkedBut(house, 5, 160);
+  await using next = await house.crash();
+  await until(async () => {
+    await next.clock.advance(100);
+    return next.queue.length <= 5 && next.transport.admin.queues().every(({ messages }) => messages <= 8);
+  }, "all in their queues, and few in memory");
+  expect(next.transport.depths().messages).toBe(160);
+  expect(next.store.figures().working).toBeLessThanOrEqual(20);
+});
+
 test("each parked message is tried at its own time", async () => {
   await using house = await openHouse({ maxInMemory: 2 });
   house.world.answer = (message) => accepted(message, 450, "later");
