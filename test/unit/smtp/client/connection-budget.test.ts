@@ -348,7 +348,11 @@ describe("next hops that are sick", () => {
         }),
       ),
     );
-    const toDead = dead.map((peer) => destinationTo(peer, { budget }));
+    await using second = await startPeer({ answers: { greeting: "421 4.3.2 not now" } });
+    const toDead = dead.map((peer) => {
+      const nextHops = [peer, second].map(({ port }) => ({ host: "127.0.0.1", port }));
+      return destinationTo(peer, { budget, nextHops });
+    });
     for (const to of toDead) await to.deliver(messageOf());
     const late = toDead.map((to) => to.deliver(messageOf()));
     await eventually(() => sessionsOf(dead) === 6 + 5, { what: "all that may be borrowed" });
@@ -359,6 +363,8 @@ describe("next hops that are sick", () => {
     await eventually(() => taken() === 8, { what: "a connection for each that answers" });
     const open = dead.flatMap(({ sessions }) => sessions.slice(1)).filter(({ socket }) => !socket.destroyed);
     expect(open).toHaveLength(2);
+    // What was given up does not try its other host.
+    expect(second.sessions).toHaveLength(6);
     isDead = false;
     for (const { socket } of open) socket.destroy();
     for (const { sessions } of well) sessions[0]?.socket.write("250 2.0.0 Ok\r\n");
