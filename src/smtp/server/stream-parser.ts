@@ -194,19 +194,19 @@ export class StreamParser extends EventEmitter {
     const end = chunk.indexOf(LF, start);
     const length = (partial?.length ?? 0) + (end < 0 ? chunk.length : end + 1) - start;
     if (length > this.#maxCommandLength) return this.#fail("line-too-long");
-    if (end < 0) {
-      const rest = chunk.subarray(start);
-      // A copy: a kept slice would pin the whole read buffer of 64 KiB for one byte.
-      this.#partialLine = partial === undefined ? Buffer.from(rest) : Buffer.concat([partial, rest]);
-      this.#position = chunk.length;
-      return;
-    }
+    if (end < 0) return this.#keepStart(partial, chunk.subarray(start));
     this.#position = end + 1;
     this.#partialLine = undefined;
     const beforeEnd = end > start ? chunk[end - 1] : partial?.[partial.length - 1];
     if (beforeEnd !== CR) return this.#fail("bare-line-feed");
     if (this.#mode === "line" || partial !== undefined) this.#joinedLine(partial ?? NOTHING, start, end);
     else this.#client.onCommand(chunk.toString("utf8", start, end - 1));
+  }
+
+  #keepStart(partial: Buffer | undefined, rest: Buffer): void {
+    // A copy: a kept slice would pin the whole read buffer of 64 KiB for one byte.
+    this.#partialLine = partial === undefined ? Buffer.from(rest) : Buffer.concat([partial, rest]);
+    this.#position = this.#chunk.length;
   }
 
   /** One whose first bytes came in an earlier chunk, or that has to be kept as it is; the LF is at `end`, the CR may stand in either chunk. */
