@@ -55,10 +55,11 @@ test("C18 of many dead next hops none keeps messages in memory, neither as they 
   await using next = await house.crash();
   await until(async () => {
     await next.clock.advance(100);
-    return next.queue.length <= 5 && next.transport.admin.queues().every(({ messages }) => messages <= 8);
+    const unsorted = next.transport.admin.queues().find(({ queue }) => queue === "last run");
+    return next.queue.length <= 5 && unsorted?.messages === 0;
   }, "all in their queues, and few in memory");
   expect(next.transport.depths().messages).toBe(160);
-  expect(next.store.figures().working).toBeLessThanOrEqual(20);
+  await until(() => next.store.figures().working <= 20, "few objects in the store");
 });
 
 test("each parked message is tried at its own time", async () => {
