@@ -8,7 +8,7 @@ import { CallRunner } from "./pool/call-runner.ts";
 import type { CapabilityBroker } from "./capabilities/broker-contract.ts";
 import { createReadingBroker } from "./capabilities/broker.ts";
 import { PreparedAnswers } from "./capabilities/prepared-answers.ts";
-import { bundleRuntime } from "./versions/compiler.ts";
+import { bundleRuntime, toolsHash } from "./versions/compiler.ts";
 import type { DropFolder } from "./capabilities/drop-folder.ts";
 import { Generations } from "./versions/generations.ts";
 import type * as loaded from "./versions/loaded-script.ts";
@@ -16,7 +16,8 @@ import { CDO_MODULE, defaultProgram, RUNTIME_ENTRY, type SandboxProgram } from "
 import { ScriptFolder } from "./versions/script-folder.ts";
 import { type PoolFigures, SandboxCounts } from "./pool/sandbox-counts.ts";
 import { type ActivitySettings, ScriptActivity } from "./versions/script-activity.ts";
-import { ScriptControl } from "./versions/script-control.ts";
+import type { ScriptBuilder } from "./versions/script-build.ts";
+import { type ControlParts, ScriptControl } from "./versions/script-control.ts";
 import { isSinkName } from "./versions/script-file.ts";
 import type { GrantsOf } from "./versions/script-needs.ts";
 import { ScriptReloader } from "./versions/script-reloader.ts";
@@ -158,6 +159,9 @@ export function createScriptHost(options: ScriptHostOptions): ScriptHost {
   return new FolderScriptHost(options);
 }
 
+type ReloadParts = Pick<ControlParts, "strikes" | "generations" | "activity"> &
+  Pick<ScriptBuilder, "pool" | "tools"> & { readonly folder: ScriptFolder };
+
 class FolderScriptHost implements ScriptHost {
   #options: ScriptHostOptions;
   #settings: SandboxSettings;
@@ -167,6 +171,7 @@ class FolderScriptHost implements ScriptHost {
   readonly counts = new SandboxCounts();
   readonly answers: PreparedAnswers;
   #shadows: ShadowPool;
+  #bundled: Promise<Buffer> | undefined;
   #parts:
     | { pool: WorkerPool; runner: CallRunner; reloader: ScriptReloader; folder: ScriptFolder }
     | undefined;
@@ -230,7 +235,8 @@ class FolderScriptHost implements ScriptHost {
     const { stateFolder } = this.#options;
     const generations = stateFolder === undefined ? undefined : new Generations(stateFolder);
     await this.#switches.load();
-    const reloader = this.#createReloader(pool, folder, strikes, generations, activity);
+    const tools = await toolsHash(await this.#runtime(), CDO_MODULE);
+    const reloader = this.#createReloader({ pool, folder, strikes, generations, activity, tools });
     this.#parts = {
       pool,
       runner: new CallRunner(pool, strikes, log, activity, this.#options.secrets),
@@ -292,13 +298,17 @@ class FolderScriptHost implements ScriptHost {
     await pool.stop();
   }
 
+  #runtime(): Promise<Buffer> {
+    return (this.#bundled ??= bundleRuntime(RUNTIME_ENTRY));
+  }
+
   async #createPool(strikes: Strikes, log: Logger, kind: "live" | "shadow"): Promise<WorkerPool> {
     const { jitless, wrapper, killGraceMs, startTimeoutMs, processMemoryMb, wholeContentBytes } =
       this.#settings;
     const { program = defaultProgram(), broker: full } = this.#options;
     const broker = kind === "live" ? this.answers : full && createReadingBroker(full);
     const clock = this.#clock;
-    const runtimeBundle = await bundleRuntime(RUNTIME_ENTRY);
+    const runtimeBundle = await this.#runtime();
     const maxRssBytes = processMemoryMb * 1024 * 1024;
     const worker = {
       program,
@@ -346,13 +356,7 @@ class FolderScriptHost implements ScriptHost {
     );
   }
 
-  #createReloader(
-    pool: WorkerPool,
-    folder: ScriptFolder,
-    strikes: Strikes,
-    generations: Generations | undefined,
-    activity: ScriptActivity,
-  ): ScriptReloader {
+  #createReloader({ pool, folder, strikes, generations, activity, tools }: ReloadParts): ScriptReloader {
     const { log, runsCases = true, grantsOf } = this.#options;
     const { testMs } = this.#settings;
     const clock = this.#clock;
@@ -361,6 +365,7 @@ class FolderScriptHost implements ScriptHost {
       builder: {
         folder: this.#folder(),
         cdoModule: CDO_MODULE,
+        tools,
         pool,
         clock,
         runsCases,

@@ -1,4 +1,5 @@
 // Bundles scripts with esbuild: TypeScript, imports of the folder, the module "cdo"; and the runtime of the isolates.
+import { readFile } from "node:fs/promises";
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import {
   build,
@@ -8,6 +9,7 @@ import {
   type Message,
   type Plugin,
   transform,
+  version as esbuildVersion,
 } from "esbuild";
 import { EXPORTS_GLOBAL } from "../../../runtime/contract.ts";
 import { COM_ONLY_NAMES, COM_ONLY_PREFIX, habitHint, silentHabit } from "./jscript-habits.ts";
@@ -55,8 +57,16 @@ const COM_ONLY = Object.fromEntries(
   Object.keys(COM_ONLY_NAMES).map((name) => [name, COM_ONLY_PREFIX + name]),
 );
 
+/** To be raised when the same text compiles to something else. */
+const OUTPUT_FORM = 1;
+
+/** Hash of what is in a compiled script beside its sources, and of what its pre-flight ran in. */
+export async function toolsHash(runtimeBundle: Buffer, cdoModule: string): Promise<string> {
+  return contentHash(`${esbuildVersion} ${OUTPUT_FORM}`, runtimeBundle, await readFile(cdoModule));
+}
+
 export async function compileScript(source: ScriptSource): Promise<CompileAnswer> {
-  const text = source.text.replace(/^#!/, "//");
+  const text = withoutHashBang(source.text);
   try {
     const bundled = await bundle(source, text);
     const format = bundled.metafile.inputs[source.name]?.format;
@@ -71,10 +81,7 @@ export async function compileScript(source: ScriptSource): Promise<CompileAnswer
     const habit = silentHabit(source.name, text, output.code);
     if (habit !== undefined) return failed(habit, bundled, source);
     const version = contentHash(source.name, output.code);
-    const sources = contentHash(
-      text,
-      ...[...bundled.read].map(([path, hash]) => `${path} ${hash}`).toSorted(),
-    );
+    const sources = sourcesHash(source.text, bundled.read);
     const imports = importsOf(bundled, source);
     return { kind: "compiled", script: { version, ...output, sources, imports, contents: bundled.read } };
   } catch (error) {
@@ -88,6 +95,11 @@ export async function compileScript(source: ScriptSource): Promise<CompileAnswer
     };
   }
 }
+
+const withoutHashBang = (text: string): string => text.replace(/^#!/, "//");
+
+export const sourcesHash = (text: string, contents: ReadonlyMap<string, string>): string =>
+  contentHash(withoutHashBang(text), ...[...contents].map(([path, hash]) => `${path} ${hash}`).toSorted());
 
 interface Bundled extends BuildResult<BuildOptions & { metafile: true; write: false }> {
   /** Content hashes of the files of the folder, by path. */

@@ -13,6 +13,8 @@ export interface Generation {
   readonly binding: ScriptBinding;
   readonly code: string;
   readonly sourceMap: string;
+  /** Hash of its text and of the tools, when nothing else went into it: the same again need not be compiled. */
+  readonly compiledFrom?: string | undefined;
 }
 
 export interface KeptVersion {

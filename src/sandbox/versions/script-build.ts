@@ -2,9 +2,10 @@
 import type { Clock } from "../../core/clock.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import type { PreparedAnswers } from "../capabilities/prepared-answers.ts";
-import { compileScript, type CompiledScript } from "./compiler.ts";
+import { type CompileAnswer, compileScript, type CompiledScript, sourcesHash } from "./compiler.ts";
 import type { Generation } from "./generations.ts";
 import { checkBinding } from "./script-binding.ts";
+import { contentHash } from "./script-file.ts";
 import { runCases } from "./script-cases.ts";
 import { type GrantsOf, needsProblem } from "./script-needs.ts";
 import { locateFault, SourcePositions } from "./source-positions.ts";
@@ -36,6 +37,8 @@ interface Compiled extends Sources {
 export interface ScriptBuilder {
   readonly folder: string;
   readonly cdoModule: string;
+  /** Hash of what compiles and looks at scripts. */
+  readonly tools: string;
   readonly pool: WorkerPool;
   readonly clock: Clock;
   /** Whether samples and cases have to pass. */
@@ -50,7 +53,7 @@ export interface ScriptBuilder {
 
 export interface BuildContext {
   /** What is there already: the live version needs no second pre-flight, pinned sources no first one. */
-  readonly live: Pick<Generation, "version" | "binding" | "entryPoint"> | undefined;
+  readonly live: Generation | undefined;
   readonly pinnedSources: string | undefined;
   /** Absolute paths of what it imported when it was built last. */
   readonly expected: readonly string[];
@@ -66,14 +69,12 @@ export async function buildScript(
   text: string,
   context: BuildContext,
 ): Promise<BuildAnswer> {
-  const { folder, cdoModule, clock } = builder;
-  const { expected } = context;
-  const compiled = await compileScript({ folder, name, text, cdoModule, expected });
+  const { live, keepsIsolate } = context;
+  const compiled = await compile(builder, name, text, context);
   if (compiled.kind === "failed") return { ...compiled, sources: "" };
   const { script } = compiled;
   const { imports, sources, contents, version, code, sourceMap } = script;
   if (sources === context.pinnedSources) return { kind: "pinned", imports, sources, contents };
-  const { live, keepsIsolate } = context;
   const isLive = version === live?.version;
   const found = isLive
     ? { kind: "good" as const, ...live }
@@ -89,8 +90,29 @@ export async function buildScript(
   if (tested.kind === "failed") return { ...tested, kind: "failed", imports: files, sources };
   if (isLive) return { kind: "unchanged", imports: files, sources, contents };
   const { binding, entryPoint } = found;
-  const generation = { name, version, since: clock.now(), binding, entryPoint, code, sourceMap };
+  const compiledFrom = contents.size === 0 ? hashWithTools(builder, name, text) : undefined;
+  const made = { name, version, since: builder.clock.now(), binding, entryPoint };
+  const generation = { ...made, code, sourceMap, compiledFrom };
   return { kind: "built", generation, imports: files, sources, contents };
+}
+
+const hashWithTools = ({ tools }: ScriptBuilder, name: string, text: string): string =>
+  contentHash(tools, name, text);
+
+async function compile(
+  builder: ScriptBuilder,
+  name: string,
+  text: string,
+  { live, expected }: BuildContext,
+): Promise<CompileAnswer> {
+  const { folder, cdoModule } = builder;
+  if (live?.compiledFrom !== hashWithTools(builder, name, text))
+    return compileScript({ folder, name, text, cdoModule, expected });
+  // It imports nothing of the folder and says what it said when the live version was made of it.
+  const { version, code, sourceMap } = live;
+  const contents = new Map<string, string>();
+  const sources = sourcesHash(text, contents);
+  return { kind: "compiled", script: { version, code, sourceMap, sources, imports: [], contents } };
 }
 
 const NOT_TESTED = { kind: "passed", message: "", files: [] } as const;

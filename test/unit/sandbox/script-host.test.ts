@@ -1,9 +1,20 @@
-import { mkdtemp, rename, rm, symlink, writeFile, mkdir, appendFile } from "node:fs/promises";
+import {
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+  mkdir,
+  appendFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { createScriptHost, type ScriptHost } from "../../../src/sandbox/script-host.ts";
+import { eventually } from "../../support/eventually.ts";
 import { fakeProgram } from "../../sandbox/pool/pool-fixture.ts";
 
 let root: string;
@@ -32,6 +43,19 @@ async function until(condition: () => boolean): Promise<void> {
     if (waited > 10_000) throw new Error(`not reached: ${String(condition)}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+const KEPT = "kept";
+
+/** Gives the version that is kept on disk another name, by which it is known again. */
+async function markKept(name: string): Promise<void> {
+  const kept = join(root, "state", name);
+  const file = await eventually(
+    async () => (await readdir(kept).catch(() => [])).find((one) => one.endsWith(".json")),
+    { what: `a kept version of ${name}` },
+  );
+  const path = join(kept, file);
+  await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, "utf8")), version: KEPT }));
 }
 
 beforeEach(async () => {
@@ -112,6 +136,22 @@ describe("a restart", () => {
     await startHost();
     expect(version()).toBe(first);
     expect(host.scripts.get("a.ts")?.broken).toMatch(/^a\.ts:1:/);
+  });
+
+  test("compiles nothing of a script that says what it said, unless it imports files or was edited meanwhile", async () => {
+    await write("lib/n.ts", "export const n = 1;");
+    const importing = 'import { n } from "./lib/n.ts";\nexport default function onArrival() { return n; }\n';
+    for (const [name, text] of Object.entries({ "a.ts": GOOD, "b.ts": GOOD, "c.ts": importing }))
+      await write(name, text);
+    await startHost();
+    for (const name of host.scripts.keys()) await markKept(name);
+    await host.stop();
+    await write("b.ts", OTHER);
+    await startHost();
+    expect([...host.scripts.values()].filter((one) => one.version === KEPT).map(({ name }) => name)).toEqual([
+      "a.ts",
+    ]);
+    expect(host.broken.size).toBe(0);
   });
 });
 
