@@ -116,7 +116,9 @@ export function createSmtpListener({
       mayXforward: networkCheck(wanted.trust.xforward, "trust.xforward"),
       startQueues,
       isEtrnDomain: (domain) =>
-        etrn.find(domain) === true || ((domainFlags?.(domain) ?? 0) & domainFlag.etrnOnly) !== 0,
+        etrn.find(domain) === true ||
+        // Sinks know domains, and no patterns.
+        (!domain.startsWith("*.") && ((domainFlags?.(domain) ?? 0) & domainFlag.etrnOnly) !== 0),
       checkCredentials: createCredentialCheck(wanted.auth.users),
       checkAccessToken:
         wanted.auth.accessTokens === undefined ? undefined : createAccessTokenCheck(wanted.auth.accessTokens),

@@ -88,15 +88,21 @@ test.each(["relayAllowed", "alias", "localDrop", "localMailbox"] as const)(
 );
 
 test("with etrnOnly the domain may be asked for by ETRN, others may not", async () => {
+  const asked = new Set<string>();
   await using run = await startListener({
     settings: { keywords: [...defaultSmtpServerSettings.keywords, "ETRN"] },
-    domainFlags: (domain) => (domain === "flagged.example" ? domainFlag.etrnOnly : 0),
+    domainFlags: (domain) => {
+      asked.add(domain);
+      return domain === "flagged.example" ? domainFlag.etrnOnly : 0;
+    },
     startQueues: (isAsked) => ["flagged.example", "other.example"].filter((domain) => isAsked(domain)).length,
   });
   const talk = await run.open();
   await talk.greet();
   expect(await talk.say("ETRN Flagged.example")).toMatch(/^253 .* 1 /);
   expect(await talk.say("ETRN other.example")).toMatch(/^459/);
+  expect(await talk.say("ETRN @other.example")).toMatch(/^459/);
+  expect(asked).toEqual(new Set(["flagged.example", "other.example"]));
 });
 
 describe("a connection for the domain", () => {
