@@ -6,6 +6,8 @@ import { ScriptHome } from "./script-home.ts";
 import type { WorkerSettings } from "./settings.ts";
 
 const INSPECTIONS_IDLE_MS = 1000;
+/** With more contexts the collections of their isolate cost more than making another one. */
+const INSPECTIONS_PER_ISOLATE = 20;
 /** After the first message of the version that was looked at last. */
 const SPARE_AFTER_MS = 100;
 
@@ -57,7 +59,7 @@ export class ScriptStore {
   #inspect(script: LoadedScript, { version, limits }: LoadFrame, runtime: RuntimeSource): LoadedFrame {
     this.#inspectedAt = performance.now();
     const shared = this.#inspections;
-    if (shared !== undefined && !shared.isGone && shared.contexts < this.#settings.isolateMaxContexts) {
+    if (shared !== undefined && !shared.isGone && shared.contexts < INSPECTIONS_PER_ISOLATE) {
       const found = script.inspect(version, shared);
       // Time cannot be another's doing, as nothing of it runs any more; and twice of it would look like a stuck process.
       if (found.fault === undefined || found.fault.kind === "timeout") return found;
