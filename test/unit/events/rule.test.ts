@@ -54,4 +54,28 @@ describe("the rule index", () => {
     ]);
     expect(index.matches(subject({ from: "a@a.com", to: ["X@B.com", "z@b.com"] }))).toEqual([0, 1, 2, 3, 4]);
   });
+
+  test("finds for every form of pattern what trying each rule finds", () => {
+    const patterns =
+      "* a a* *a *a* a@x.com *@x.com @x.com a@* a*@x.com *a@x.com *@*.x.com *@*x.com *@x* a@*.x.com *@.x.com *.x.com x.com a@x.com@".split(
+        " ",
+      );
+    const rules = ["ehlo", "mail from", "rcpt to"].flatMap((field) =>
+      patterns.map((pattern) => parseRule(`${field}=${pattern}`)),
+    );
+    const index = new RuleIndex(rules);
+    const addresses = ["", "a", "A@X.com", "b@Sub.x.com", "a@a.sub.x.com", "ba@x.com", "ab@notx.com"];
+    addresses.push("a@b@x.com", "a@x.com@", "x.com", "@.x.com", "a@.x.com", "a@x.community");
+    for (const address of addresses) {
+      for (const parts of [
+        { from: address },
+        { from: "none@none", to: ["o@o", address] },
+        { helo: address },
+      ]) {
+        const message = subject({ from: "none@none", ...parts });
+        const expected = rules.flatMap((rule, position) => (matchesRule(rule, message) ? [position] : []));
+        expect(index.matches(message), JSON.stringify(parts)).toEqual(expected);
+      }
+    }
+  });
 });
