@@ -51,7 +51,8 @@ function explainEnvelope(first: RecordedMessage | undefined): string[] {
 function explainRun({ line, chain }: RecordedRun, number: number): string[] {
   const bindings = chain?.bindings ?? [];
   const time = new Date(line.time).toISOString();
-  const lines = [`run ${number}, ended ${time}: ${ENDS[line.end] ?? line.end}`];
+  const event = chain?.event === undefined ? "" : `${chain.event}, `;
+  const lines = [`run ${number}, ${event}ended ${time}: ${ENDS[line.end] ?? line.end}`];
   if (line.why !== undefined) lines.push(`  ${line.why}`);
   if (chain === undefined)
     lines.push("  the list of the bindings is damaged: only those that were called are shown");

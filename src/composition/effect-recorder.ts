@@ -119,12 +119,15 @@ export class EffectWriter implements EffectRecorder<ScriptTarget>, ShadowRecorde
   #chainOf(chain: SinkChain<ScriptTarget>): ChainText {
     const known = this.#chains.get(chain);
     if (known !== undefined) return known;
+    // Without bindings nothing is recorded.
+    const event = (chain.sinks[0] ?? chain.disabled[0])?.binding.event;
     const bindings = JSON.stringify([
       ...chain.sinks.map((sink) => bindingLine(sink, chain)),
       ...chain.disabled.map((sink) => ({ ...bindingLine(sink, chain), disabled: true })),
     ]);
-    const id = createHash("sha256").update(bindings).digest("hex").slice(0, ID_DIGITS);
-    const text = { id, line: `{"chain":"${id}","bindings":${bindings}}\n` };
+    const members = `"event":"${event}","bindings":${bindings}`;
+    const id = createHash("sha256").update(members).digest("hex").slice(0, ID_DIGITS);
+    const text = { id, line: `{"chain":"${id}",${members}}\n` };
     this.#chains.set(chain, text);
     return text;
   }

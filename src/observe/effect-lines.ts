@@ -3,8 +3,10 @@
 
 /** The bindings that messages met, in their order; disabled ones last. Written once per file. */
 export interface ChainLine {
-  /** Hash of the bindings. */
+  /** Hash of the event and the bindings. */
   readonly chain: string;
+  /** That they are bound to. Absent in records of earlier versions. */
+  readonly event?: string | undefined;
   readonly bindings: readonly BindingLine[];
 }
 

@@ -97,7 +97,7 @@ test("explain tells what each binding did, with its source line, and why the oth
   at("old.js: not called: its expiration is over");
   at("d-late.js: not reached: a sink before it answered to skip the remaining ones");
   at("off.js: not called: disabled");
-  at("run 1, ended");
+  at("run 1, OnTransportSubmission, ended");
   // Values of header fields are nobody's business here.
   expect(stdout).not.toMatch(/secret value|tagged/);
   const json = await explain(service, "<order@example.com>", "--json");

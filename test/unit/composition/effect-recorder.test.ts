@@ -1,21 +1,30 @@
 // The lines of the effect log as the recorder writes them, read back as explain reads them.
+import { readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { expect, test } from "vitest";
+import { explainMessage } from "../../../src/cli/explain-text.ts";
 import { EffectWriter } from "../../../src/composition/effect-recorder.ts";
 import { messageIdOf } from "../../../src/composition/effect-text.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { createBinding } from "../../../src/events/binding.ts";
 import { SinkChain } from "../../../src/events/dispatcher.ts";
 import type { ScriptEffect } from "../../../src/events/effects.ts";
-import { type ScriptBound, compileRule } from "../../../src/events/sink.ts";
+import {
+  type NativeBound,
+  type ScriptBound,
+  compileRule,
+  createPropertyBag,
+} from "../../../src/events/sink.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { MessageLine } from "../../../src/observe/effect-lines.ts";
-import { EffectLog } from "../../../src/observe/effect-log.ts";
+import { EffectLog, effectFiles } from "../../../src/observe/effect-log.ts";
 import { type RecordedRun, findEffects } from "../../../src/observe/effect-search.ts";
 import { AskedRequests } from "../../../src/sandbox/capabilities/asked-requests.ts";
 import type { CapabilityBroker } from "../../../src/sandbox/capabilities/broker-contract.ts";
 import type { ScriptTarget } from "../../../src/sandbox/script-sink.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
+import { allocPropertyIds } from "../../support/property-ids.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 function script(name: string, rule?: string): ScriptBound<ScriptTarget> {
@@ -62,6 +71,47 @@ async function recorded(
 }
 
 const done: ScriptEffect = { verdict: 0, micros: 12 };
+
+test("explain says which event each run belongs to, also where the bindings are the same, and reads lines that do not say it", async () => {
+  await using folder = await tempFolder("recorder");
+  const clock = new ManualClock();
+  const settings = { enabled: true, keepHours: 1, maxSize: 2 ** 24 };
+  const log = new EffectLog(folder.path, settings, clock, silentLogger);
+  const writer = new EffectWriter(log, clock);
+  const envelope = { sender: "a@example.com", recipients: [{ address: "b@example.com" }] };
+  for (const event of ["OnPreCategorize", "OnPostCategorize"] as const) {
+    const binding = createBinding({ displayName: "both", event, sinkClass: "./both.ts" });
+    const sink: NativeBound = {
+      kind: "native",
+      binding,
+      rule: undefined,
+      sink: { event, onEvent: () => undefined },
+      context: {
+        properties: createPropertyBag({}),
+        log: silentLogger,
+        binding,
+        nextMessageId: () => "ID2",
+        allocPropertyIds,
+      },
+    };
+    const run = writer.begin(
+      "ID1",
+      envelope,
+      contentOf("Subject: x"),
+      new SinkChain<ScriptTarget>([sink]),
+      0,
+    );
+    if (run !== undefined) writer.end(run, { kind: "submitted" }, []);
+  }
+  await log.close();
+  const explained = async (): Promise<string> =>
+    (await findEffects(folder.path, "ID1")).messages.flatMap((message) => explainMessage(message)).join("\n");
+  expect(await explained()).toMatch(/^run 1, OnPreCategorize, ended [^]*^run 2, OnPostCategorize, ended /m);
+  const [name = ""] = await effectFiles(folder.path);
+  const file = path.join(folder.path, name);
+  await writeFile(file, (await readFile(file, "utf8")).replaceAll(/"event":"\w+",/g, ""));
+  expect(await explained()).toMatch(/^run 1, ended [^]*both: not reached[^]*^run 2, ended /m);
+});
 
 test("texts of clients and scripts come back as they were, cut to their bounds, and never end a line", async () => {
   const hostile = 'a"b\\c\n{"id":"X"}\u2028\u0000é';
