@@ -265,6 +265,7 @@ class RunningRelay implements Relay {
       protocolSinks: this.#protocolSinks,
       transportSinks: this.#transportSinks,
       firings,
+      unawaited: begun(this.#unawaited),
       observation,
       dispatcher,
       surroundings: { limits: config.mailMsg, serverVersion: productVersion() },

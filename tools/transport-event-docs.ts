@@ -111,6 +111,8 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     when: "`kind` says which. The storage itself cannot be replaced: that a message survives any crash depends on it.",
     follows: {
       "another kind than `localDelivery`, `onError: hold`": "nobody waits: the sink is passed over",
+      "too many promises open (`nativeSinks.openPromises`), another kind than `localDelivery`":
+        "the sink is not told until some are settled or late; the log names the binding. What a start takes up in one turn is told all the same",
     },
     shownBy: "test/unit/transport/store-sinks.test.ts",
     example: `async onEvent(subject) {

@@ -97,8 +97,12 @@ export class TransportSinks {
   }
 
   /** The events of steps 7 to 11. */
-  events(server: VirtualServerSettings, firings: Firings | undefined): TransportEvents {
-    return { sinks: this.#sinksOf(server, firings), chains: () => there(this.#transport) };
+  events(
+    server: VirtualServerSettings,
+    firings: Firings | undefined,
+    unawaited: SystemSinks,
+  ): TransportEvents {
+    return { sinks: this.#sinksOf(server, firings), unawaited, chains: () => there(this.#transport) };
   }
 
   #sinksOf({ outbound }: VirtualServerSettings, firings: Firings | undefined): SystemSinks {

@@ -10,6 +10,7 @@ import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Dispatcher } from "../events/dispatcher.ts";
 import type { EffectRecorder } from "../events/effects.ts";
+import type { SystemSinks } from "../events/system-chain.ts";
 import type { MessageSurroundings } from "../message/mail-msg.ts";
 import { parseAddressList } from "../mime/addresses.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
@@ -26,6 +27,8 @@ import type { PlanParts, ServerPlan } from "./server-plan.ts";
 /** What the virtual servers of a service have in common. */
 export interface SharedParts extends PlanParts {
   readonly dispatcher: Dispatcher<ScriptTarget>;
+  /** Calls sinks that nobody waits for. */
+  readonly unawaited: SystemSinks;
   /** Keeps what the sinks did to the messages of this virtual server. */
   readonly effectsOf: (server: string) => EffectRecorder<ScriptTarget>;
   readonly surroundings: MessageSurroundings;
@@ -180,7 +183,8 @@ export class VirtualServer {
   }
 
   #createTransport({ settings, store, live }: ServerPlan, shared: SharedParts): Transport {
-    const { transportSinks, firings, observation, dispatcher, effectsOf, surroundings, clock, log } = shared;
+    const { transportSinks, firings, unawaited, observation, dispatcher } = shared;
+    const { effectsOf, surroundings, clock, log } = shared;
     return createTransport<ScriptTarget>({
       settings: {
         server: this.name,
@@ -196,7 +200,7 @@ export class VirtualServer {
       badmail: createBadmail({ folder: this.folders.badmail }),
       dispatcher,
       chain: transportSinks.chain,
-      events: transportSinks.events(settings, firings),
+      events: transportSinks.events(settings, firings, unawaited),
       effects: effectsOf(this.name),
       surroundings,
       recorder: observation.recorder,

@@ -7,7 +7,7 @@ export const nativeSinks = z.strictObject({
     .default(1000)
     .meta(
       restart(
-        "Promises that a sink of MsgTrackLog or EventLog may have open at a time; with more it is not called.",
+        "Promises that a sink of MsgTrackLog, EventLog or the notices of StoreDriver may have open at a time; with more it is not called.",
         { unit: "promises" },
       ),
     ),

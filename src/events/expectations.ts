@@ -211,7 +211,7 @@ const storeNotice = (kind: string): Expectation => ({
       next: true,
       waits: true,
       ending: "goes on",
-      text: "the next sink waits for it; the message does not",
+      text: "the next sink waits for it, at most `nativeSinks.openPromiseMs`; the message does not",
     },
     ...SYSTEM_FAULTS.map((does): Row => ({
       does,

@@ -1,5 +1,5 @@
-// Promises of sinks that nobody waits for (MsgTrackLog, EventLog): the record goes on at once. What becomes of them is logged with
-// the name of the binding, and a sink that keeps none of them is not called for ever more.
+// Promises of sinks that nobody waits for (MsgTrackLog, EventLog, notices of StoreDriver): what the sink is told of goes on at once.
+// What becomes of them is logged with the name of the binding, and a sink that keeps none of them is not called for ever more.
 import type { Clock } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -41,18 +41,26 @@ export class OpenPromises {
     return false;
   }
 
+  /** One more is open until the answer is called, once. */
+  begin({ id }: Binding): () => void {
+    const open = this.#open.get(id) ?? { count: 0, isRefusalLogged: false };
+    this.#open.set(id, open);
+    open.count += 1;
+    return () => {
+      open.count -= 1;
+      if (open.count === 0) this.#open.delete(id);
+    };
+  }
+
   leave(binding: Binding, promise: Promise<unknown>): void {
     const { clock, deadlineMs } = this.#parts;
-    const open = this.#open.get(binding.id) ?? { count: 0, isRefusalLogged: false };
-    this.#open.set(binding.id, open);
-    open.count += 1;
+    const close = this.begin(binding);
     let isOver = false;
     const end = (fault?: string): void => {
       if (isOver) return;
       isOver = true;
       cancel();
-      open.count -= 1;
-      if (open.count === 0) this.#open.delete(binding.id);
+      close();
       if (fault !== undefined) this.#failed(binding, fault);
     };
     const cancel = clock.after(deadlineMs, () => end(`no answer within ${deadlineMs} ms`));

@@ -44,8 +44,8 @@ export interface SystemCall<Subject> {
   readonly onFault: FaultPolicy;
   /** Remembers the subject as it is; the answer puts it back: what a failed sink changed does not count. */
   readonly remember?: (() => () => void) | undefined;
-  /** Absent: the call waits for them. */
-  readonly promises?: PromisePolicy | undefined;
+  /** Absent: the call waits for them. `counted`: it does, nobody waits for the call, and only so many may be open. */
+  readonly promises?: PromisePolicy | "counted" | undefined;
   /** The chain is what `admit` answered: its sinks are called whatever was used up since. */
   readonly isAdmitted?: true | undefined;
 }
@@ -110,7 +110,7 @@ export class SystemSinks {
   #mayCall<Subject>(binding: Binding, { server, promises, isAdmitted }: SystemCall<Subject>): boolean {
     if (isAdmitted === true) return true;
     if (!this.#concerns(binding, server)) return false;
-    if (promises === "left" && !this.#open.admits(binding)) return false;
+    if ((promises === "left" || promises === "counted") && !this.#open.admits(binding)) return false;
     this.#firings.count(binding);
     return true;
   }
@@ -130,6 +130,8 @@ export class SystemSinks {
     switch (promises) {
       case undefined:
         return this.#settle(binding, onFault, answer, undo);
+      case "counted":
+        return this.#settle(binding, onFault, answer, undo).finally(this.#open.begin(binding));
       case "left":
         this.#open.leave(binding, answer);
         return sinkResult.runNext;

@@ -65,6 +65,7 @@ export class Pipeline<Script> {
         messages.get(message.id) === message &&
         !waiting.has(message) &&
         !writes.has(message),
+      keepBack: (message) => this.#postponement.keepBack(message),
       decided: (message, verdict) => this.#submitted(message, verdict),
       begin: (fork) => this.#submit(fork),
     });
@@ -157,16 +158,17 @@ export class Pipeline<Script> {
 
   /** Takes up what an earlier run of the service left unfinished. */
   resume(recovered: RecoveredMessage): void {
-    this.parking.takeUp(this.#revive(recovered, true));
+    // A start takes up messagesInMemory of them in one turn.
+    this.parking.takeUp(this.#revive(recovered, true, "uncounted"));
   }
 
-  #revive(recovered: RecoveredMessage, isNew: boolean): QueuedMessage {
+  #revive(recovered: RecoveredMessage, isNew: boolean, notices?: "uncounted"): QueuedMessage {
     const { clock, steps, storeSinks, settings } = this.#parts;
     const message = reviveMessage(recovered, clock.now(), this.#retry);
     const { server } = message.origin;
     if (isNew && settings.isOthers?.(server) === true) message.held = heldForServer(server);
     if (isNew && recovered.state === undefined) steps.resumed(message);
-    if (isNew) storeSinks?.tell("enumerated", message);
+    if (isNew) storeSinks?.tell("enumerated", message, notices);
     this.messages.set(message.id, message);
     if (isNew && message.phase === "delivery") this.#superseding.waits(message);
     return message;

@@ -11,6 +11,8 @@ import { NO_PROPERTIES, type QueuedMessage } from "./queued-message.ts";
 export interface StoreSinksParts {
   readonly chain: () => SystemChain<StoreSubject>;
   readonly sinks: SystemSinks;
+  /** Calls sinks that nobody waits for. */
+  readonly unawaited: SystemSinks;
 }
 
 const TAKEN = reply(250, "2.0", "delivered by a sink");
@@ -26,15 +28,27 @@ export class StoreSinks {
     return this.#parts.chain().isEmpty;
   }
 
-  /** Nobody waits for what sinks make of it. */
-  tell(kind: StoreNotice["kind"], message: QueuedMessage): void {
+  /**
+   * Nobody waits for what sinks make of it. `uncounted`: for notices whose number is bounded already and which come in one turn, in
+   * which no promise can be settled.
+   */
+  tell(
+    kind: StoreNotice["kind"],
+    message: QueuedMessage,
+    promises: "counted" | "uncounted" = "counted",
+  ): void {
     const chain = this.#parts.chain();
     if (chain.isEmpty) return;
     const { id, origin, envelope, size } = message;
     const { sender, recipients } = envelope;
     const subject = { kind, msg: { id, origin, sender, recipients, size } };
     // Never rejects.
-    void this.#parts.sinks.run<StoreSubject>(chain, { subject, server: origin.server, onFault: "next-sink" });
+    void this.#parts.unawaited.run<StoreSubject>(chain, {
+      subject,
+      server: origin.server,
+      onFault: "next-sink",
+      promises: promises === "counted" ? promises : undefined,
+    });
   }
 
   /** What sinks say of the recipients, in their order; undefined: Drop gets it. */

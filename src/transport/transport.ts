@@ -76,6 +76,8 @@ export interface LiveTransportSettings {
 /** The events of steps 7 to 11 with their live sinks. */
 export interface TransportEvents {
   readonly sinks: SystemSinks;
+  /** Calls those that nobody waits for. */
+  readonly unawaited: SystemSinks;
   readonly chains: () => TransportChains;
 }
 
@@ -146,7 +148,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     routerSinks,
     steps,
   });
-  const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message));
+  const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message), queues);
   const accept: Pipeline<unknown>["accept"] = (...message) => pipeline.accept(...message);
   const badmail = createBadmailNotices(parts, accept, reportsNow);
   const reports = createReports({ ...parts, badmail, reportsNow }, steps, accept);
@@ -278,7 +280,7 @@ function createReports(
 }
 
 const createStoreSinks = ({ events }: Pick<TransportParts<unknown>, "events">): StoreSinks | undefined =>
-  events && new StoreSinks({ sinks: events.sinks, chain: () => events.chains().store });
+  events && new StoreSinks({ ...events, chain: () => events.chains().store });
 
 function createCategorizer(
   parts: Pick<TransportParts<unknown>, "events" | "live" | "store" | "surroundings" | "log"> & {

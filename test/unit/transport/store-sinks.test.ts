@@ -78,6 +78,66 @@ test("a watching sink that fails, or never answers, keeps no message waiting", a
   expect(house.world.sent).toHaveLength(1);
 });
 
+test("a watching sink with too many open promises is passed over until some are settled or late; others are told all", async () => {
+  const promises: PromiseWithResolvers<void>[] = [];
+  const told: string[] = [];
+  await using house = await openHouse({
+    openPromises: 2,
+    storeSinks: [
+      (subject) => {
+        if (subject.kind !== "written") return undefined;
+        const promised = Promise.withResolvers<void>();
+        promises.push(promised);
+        return promised.promise;
+      },
+      (subject) => {
+        if (subject.kind === "written") told.push(subject.msg.id);
+      },
+    ],
+  });
+  const ids: string[] = [];
+  const write = async (messages: number): Promise<void> => {
+    for (let count = 0; count < messages; count += 1)
+      // oxlint-disable-next-line no-await-in-loop -- the order is what is looked at
+      ids.push(await house.accept(["a@far.example"]));
+  };
+  await write(4);
+  expect(promises).toHaveLength(2);
+  // Behind a promise the next sink waits, and not behind a sink that is passed over.
+  expect(told).toEqual(ids.slice(2));
+  expect(house.log.filter(({ message }) => message.includes("too many open promises"))).toHaveLength(1);
+  promises[0]?.resolve();
+  await until(() => told.length === 3);
+  await write(2);
+  expect(promises).toHaveLength(3);
+  await house.clock.advance(MINUTE);
+  await write(1);
+  expect(promises).toHaveLength(4);
+  for (const { resolve } of promises) resolve();
+  await until(() => told.length === ids.length);
+});
+
+test("a start tells a sink that promises of every message, however many those are", async () => {
+  const told: string[] = [];
+  await using house = await openHouse({
+    openPromises: 1,
+    storeSinks: [
+      // oxlint-disable-next-line typescript/require-await -- as sinks are written that have to wait for other subjects only
+      async (subject) => {
+        if (subject.kind === "enumerated") told.push(subject.msg.id);
+      },
+    ],
+  });
+  house.world.answers.set("far.example", (message) => accepted(message, 450, "later"));
+  const ids: string[] = [];
+  // oxlint-disable-next-line no-await-in-loop
+  for (let count = 0; count < 5; count += 1) ids.push(await house.accept(["a@far.example"]));
+  await until(() => house.queue.every(({ state }) => state === "retry"));
+  await using next = await house.crash({ openPromises: 1 });
+  expect(next.queue).toHaveLength(ids.length);
+  expect(told.toSorted()).toEqual(ids.toSorted());
+});
+
 describe("local delivery", () => {
   test("by a sink, also by promise: Drop gets the rest, and refusals are reported", async () => {
     const stored: string[] = [];

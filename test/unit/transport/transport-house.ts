@@ -234,6 +234,8 @@ export interface HouseChoices {
   readonly clock?: ManualClock;
   readonly sinks?: readonly BoundSink<string>[];
   readonly storeSinks?: readonly NativeSink<"StoreDriver">["onEvent"][];
+  /** That a sink may have open where nobody waits for them. */
+  readonly openPromises?: number;
   readonly dsnSinks?: readonly NativeSink<"DSN">["onEvent"][];
   readonly routerSinks?: readonly NativeSink<"OnGetMessageRouter">["onEvent"][];
   /** With their priorities. */
@@ -321,8 +323,10 @@ export class House implements AsyncDisposable {
   }
 
   #events(): TransportEvents {
+    const parts = { clock: this.clock, log: recordingLog(this.log), sinkDeadlineMs: MINUTE };
     return {
-      sinks: new SystemSinks({ clock: this.clock, log: recordingLog(this.log), sinkDeadlineMs: MINUTE }),
+      sinks: new SystemSinks(parts),
+      unawaited: new SystemSinks({ ...parts, maxOpenPromises: this.#choices.openPromises }),
       chains: () => this.chains,
     };
   }
