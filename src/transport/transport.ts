@@ -148,7 +148,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     routerSinks,
     steps,
   });
-  const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message), queues);
+  const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message));
   const accept: Pipeline<unknown>["accept"] = (...message) => pipeline.accept(...message);
   const badmail = createBadmailNotices(parts, accept, reportsNow);
   const reports = createReports({ ...parts, badmail, reportsNow }, steps, accept);
