@@ -42,7 +42,7 @@ export interface ProtocolMessage {
   /** Undefined before MAIL; "" is the null sender. */
   readonly sender: string | undefined;
   readonly recipients: readonly Recipient[];
-  /** Private properties: they stay with the message on its way through the transport. */
+  /** Private properties: they stay with the message on its way through the transport. Outbound: a copy for the attempt in hand. */
   readonly properties: Map<string, PropertyValue>;
 }
 

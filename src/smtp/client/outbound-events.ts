@@ -73,6 +73,8 @@ export interface Step {
   readonly reply: PeerReply | undefined;
   /** Where a sink wants to go on. */
   readonly state: OutboundState;
+  /** What was answered is the command of a sink, sent instead of the built-in one. */
+  readonly isReplaced?: true;
   /** A sink failed and its binding does not say `continue`. */
   readonly failed?: true;
 }
@@ -201,7 +203,7 @@ export class OutboundEvents {
     if (draft.state !== "default") return { reply: undefined, state: draft.state };
     if (sent !== undefined && sent.state !== "default") return { reply: undefined, state: sent.state };
     if (outcome === protocolResult.runNext) return undefined;
-    return { reply: sent?.reply, state: "default" };
+    return { reply: sent?.reply, state: "default", isReplaced: true };
   }
 }
 

@@ -1,10 +1,22 @@
 // A session with a next hop as sinks of outbound events see it (REFERENCE 3.1).
 import { randomUUID } from "node:crypto";
 import type { ProtocolMessage, ProtocolSession } from "../../events/protocol-contexts.ts";
+import type { PropertyValue } from "../../message/properties.ts";
+import type { OutboundMessage } from "./destination.ts";
 import type { Wire } from "./wire.ts";
 
-/** Between two messages. */
-export const NO_MESSAGE: ProtocolMessage = { sender: undefined, recipients: [], properties: new Map() };
+/** Between two messages. Made anew each time: what a sink keeps there is nobody else's. */
+export const noMessage = (): ProtocolMessage => ({
+  sender: undefined,
+  recipients: [],
+  properties: new Map(),
+});
+
+export function messageView({ sender, recipients, properties, envelope }: OutboundMessage): ProtocolMessage {
+  // Sinks of the transport have changed what came with the envelope.
+  const kept = properties ?? Object.entries(envelope.properties ?? {});
+  return { sender, recipients, properties: new Map<string, PropertyValue>(kept) };
+}
 
 export function outboundSession(wire: Wire): ProtocolSession {
   return {

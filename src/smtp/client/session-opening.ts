@@ -8,7 +8,7 @@ import type { DestinationSettings, NextHop } from "./destination.ts";
 import { NEEDS_TLS } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, parseExtensions, type PeerExtensions, type PeerTrust } from "./extensions.ts";
 import { hasSinks, OutboundEvents } from "./outbound-events.ts";
-import { NO_MESSAGE, outboundSession } from "./outbound-session.ts";
+import { noMessage, outboundSession } from "./outbound-session.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import { Wire } from "./wire.ts";
 
@@ -38,6 +38,8 @@ export interface OpeningContext {
   readonly logger: Logger;
   readonly clock: Clock;
 }
+
+const ENDED_BY_SINK = reply(451, "5.0", "A sink ended the session");
 
 const refused = (wire: Wire, why: Reply): RefusedSession => ({
   kind: "refused",
@@ -175,13 +177,21 @@ async function watchedHello(
   const verb = helloOf(context);
   const ehlo = { event: "OnSessionStart", verb, line: `${verb} ${heloName}`, argument: heloName } as const;
   const limits = { stage: verb, limitMs: deadlines.commandMs };
-  const { reply: answer, failed, state } = await events.perform({ ...ehlo, ...limits }, NO_MESSAGE);
+  const { reply: answer, failed, state } = await events.perform({ ...ehlo, ...limits }, noMessage());
   if (failed === true) return abandon(wire, reply(451, "3.0", "A sink of the outbound events failed"));
-  if (state === "session-end") return abandon(wire, reply(451, "5.0", "A sink ended the session"));
+  if (state === "session-end") return abandon(wire, ENDED_BY_SINK);
   if (answer === undefined) return { kind: "open", wire, extensions: NO_EXTENSIONS, events };
-  if (answer.code !== 250) return abandon(wire, asRefusal(answer, verb));
-  const extensions = verb === "HELO" ? NO_EXTENSIONS : offeredBy(answer, wire, context);
-  return { kind: "open", wire, extensions, events };
+  if (answer.code === 250) {
+    const extensions = verb === "HELO" ? NO_EXTENSIONS : offeredBy(answer, wire, context);
+    return { kind: "open", wire, extensions, events };
+  }
+  if (verb !== "EHLO" || !isPermanent(answer)) return abandon(wire, asRefusal(answer, verb));
+  // RFC 5321 §3.2, as without sinks.
+  const bare = { verb: "HELO", argument: heloName, stage: "HELO", limitMs: deadlines.commandMs };
+  const helo = await events.send(`HELO ${heloName}`, bare, noMessage());
+  if (helo.state === "session-end") return abandon(wire, ENDED_BY_SINK);
+  if (helo.reply.code !== 250) return abandon(wire, asRefusal(helo.reply, "HELO"));
+  return { kind: "open", wire, extensions: NO_EXTENSIONS, events };
 }
 
 async function startTls(context: OpeningContext, wire: Wire): Promise<string | undefined> {

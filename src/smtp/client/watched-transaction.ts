@@ -2,15 +2,14 @@
 // The states are those of the original (PE_STATES): message start, per recipient, before data, session end.
 import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import type { OutboundState, ProtocolMessage } from "../../events/protocol-contexts.ts";
-import type { PropertyValue } from "../../message/properties.ts";
 import { describeError } from "../../core/errors.ts";
 import { chunkCommand, type ContentForm, formOf, streamContent } from "./content-writer.ts";
 import type { DeliveryOutcome, DestinationSettings, OutboundMessage } from "./destination.ts";
 import { type EnvelopeCommands, envelopeCommands } from "./envelope-commands.ts";
-import type { PeerExtensions } from "./extensions.ts";
-import { isUnknownCommand, judgeRcpt, plain } from "./judgement.ts";
+import { NO_EXTENSIONS, type PeerExtensions } from "./extensions.ts";
+import { isParameterError, isUnknownCommand, judgeRcpt, plain } from "./judgement.ts";
 import type { OutboundEvents, Step } from "./outbound-events.ts";
-import { NO_MESSAGE } from "./outbound-session.ts";
+import { messageView, noMessage } from "./outbound-session.ts";
 import { prepare, usesChunks } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { Wire } from "./wire.ts";
@@ -27,15 +26,25 @@ export interface TransactionEnd {
 /** A sink that sends the dialogue back to its start for ever must not keep the message for ever. */
 const MAX_RESTARTS = 3;
 
+const NO_COMMANDS: EnvelopeCommands = {
+  mail: "",
+  rcpts: [],
+  places: [],
+  refused: new Map(),
+  parameters: false,
+};
+
 const SINK_FAILED = reply(451, "3.0", "A sink of the outbound events failed");
 const ENDED_BY_SINK = reply(451, "5.0", "A sink ended the session");
 
 export class WatchedTransaction {
   readonly #wire: Wire;
   readonly #events: OutboundEvents;
+  readonly #given: OutboundMessage;
   /** As this peer takes it, once that is known. */
   #message: OutboundMessage;
-  readonly #offered: PeerExtensions;
+  #offered: PeerExtensions;
+  #commands: EnvelopeCommands = NO_COMMANDS;
   readonly #settings: DestinationSettings;
   readonly #view: ProtocolMessage;
   #isChunk = false;
@@ -61,40 +70,45 @@ export class WatchedTransaction {
   ) {
     this.#wire = wire;
     this.#events = events;
+    this.#given = message;
     this.#message = message;
     this.#offered = offered;
     this.#settings = settings;
-    this.#view = viewOf(message);
+    this.#view = messageView(message);
   }
 
   async run(): Promise<TransactionEnd> {
-    const commands = await this.#prepare();
-    if ("code" in commands) {
-      this.#final = commands;
+    const refusal = await this.#prepare(this.#offered);
+    if (refusal !== undefined) {
+      this.#final = refusal;
       return this.#end("ready");
     }
     await this.#introduce();
     let state: OutboundState = "message-start";
     while (state !== "default" && state !== "session-end" && this.#wire.lost === undefined)
-      state = await this.#enter(state, commands);
+      state = await this.#enter(state);
     if (this.#wire.lost !== undefined) return this.#lost(this.#wire.lost);
     if (this.#isOpen) await this.#reset();
     return this.#end(state === "session-end" ? "quit" : "ready");
   }
 
-  async #prepare(): Promise<EnvelopeCommands | Reply> {
+  /** The reply for all recipients when the peer need not be asked. `accepts`: the kinds of content that it takes. */
+  async #prepare(accepts: PeerExtensions): Promise<Reply | undefined> {
     // One reply to a chunk is what sinks are shown: LMTP would give one for each recipient.
     const wanted: DestinationSettings =
       this.#settings.dialect === "lmtp" ? { ...this.#settings, chunking: "never" } : this.#settings;
     try {
-      const prepared = await prepare(this.#message, this.#offered, wanted);
+      const prepared = await prepare(this.#given, accepts, wanted);
       if ("code" in prepared) return prepared;
       this.#message = prepared;
     } catch (error) {
       return reply(451, "3.0", `the content cannot be read: ${describeError(error)}`);
     }
     this.#isChunk = usesChunks(this.#message, this.#offered, wanted);
-    return envelopeCommands(this.#message, this.#offered);
+    const commands = envelopeCommands(this.#message, this.#offered);
+    if ("code" in commands) return commands;
+    this.#commands = commands;
+    return undefined;
   }
 
   /** XFORWARD: what the peer makes of it is its own affair. */
@@ -108,13 +122,13 @@ export class WatchedTransaction {
     }
   }
 
-  async #enter(state: OutboundState, commands: EnvelopeCommands): Promise<OutboundState> {
+  async #enter(state: OutboundState): Promise<OutboundState> {
     switch (state) {
       case "session-start":
       case "message-start":
-        return this.#messageStart(commands);
+        return this.#messageStart();
       case "per-recipient":
-        return this.#perRecipient(commands);
+        return this.#perRecipient();
       case "before-data":
         return this.#beforeData();
       case "default":
@@ -123,7 +137,8 @@ export class WatchedTransaction {
     }
   }
 
-  async #messageStart(commands: EnvelopeCommands): Promise<OutboundState> {
+  async #messageStart(): Promise<OutboundState> {
+    const commands = this.#commands;
     if (this.#restarts++ > MAX_RESTARTS) return "session-end";
     if (this.#isOpen) await this.#reset();
     this.#replies = this.#message.recipients.map((_, place) => commands.refused.get(place));
@@ -139,15 +154,30 @@ export class WatchedTransaction {
       this.#view,
     );
     this.#isOpen = true;
-    // The peer gave the connection up, perhaps before it saw the message.
-    if (step.reply?.code === 421) this.#wire.fail(`${step.reply.code} ${step.reply.text}`);
+    // The peer may have given the connection up before it saw the message.
+    this.#checkStep(step);
     this.#answered ||= this.#wire.lost === undefined;
-    return this.#after(step, "per-recipient");
+    return this.#dislikesParameters(step) ? this.#strip() : this.#after(step, "per-recipient");
   }
 
-  async #perRecipient(commands: EnvelopeCommands): Promise<OutboundState> {
-    for (const [index, line] of commands.rcpts.entries()) {
-      const place = commands.places[index] ?? 0;
+  #dislikesParameters({ reply: answer, state }: Step): boolean {
+    if (!this.#commands.parameters || state !== "default" || this.#wire.lost !== undefined) return false;
+    return answer !== undefined && answer.code >= 500 && isParameterError(plain(answer));
+  }
+
+  /** FAULTS N05: the peer offered what it does not know. Once more, with bare commands. */
+  async #strip(): Promise<OutboundState> {
+    const { pipelining, eightBitMime } = this.#offered;
+    this.#offered = { ...NO_EXTENSIONS, pipelining };
+    // It did offer 8BITMIME, whatever it thinks of the parameter: what was 8-bit stays so.
+    const refusal = await this.#prepare({ ...NO_EXTENSIONS, eightBitMime });
+    return refusal === undefined ? "message-start" : this.#refused(refusal, "default");
+  }
+
+  async #perRecipient(): Promise<OutboundState> {
+    const { rcpts, places } = this.#commands;
+    for (const [index, line] of rcpts.entries()) {
+      const place = places[index] ?? 0;
       if (this.#replies[place] !== undefined) continue;
       const step = await this.#events.perform(
         {
@@ -161,6 +191,8 @@ export class WatchedTransaction {
         },
         this.#view,
       );
+      this.#checkStep(step);
+      if (this.#wire.lost !== undefined) return "session-end";
       if (step.reply !== undefined) this.#replies[place] = judgeRcpt(step.reply);
       // A sink that let a recipient out keeps it for a later attempt.
       else if (step.failed !== true)
@@ -187,8 +219,18 @@ export class WatchedTransaction {
       this.#view,
     );
     if (isChunk) return this.#afterChunk(step);
-    if (step.reply?.code !== 354) return this.#after(step, "default");
-    return this.#afterContent(await this.#sendContent());
+    if (step.reply?.code === 354) return this.#afterContent(await this.#sendContent());
+    this.#checkStep(step, 354);
+    return this.#after(step, "default");
+  }
+
+  /** FAULTS N04: the reply of another command means that one is missing. */
+  #checkStep({ reply: answer, isReplaced }: Step, wanted = 250): void {
+    if (answer === undefined || this.#wire.lost !== undefined) return;
+    const { code, text } = answer;
+    const isOfAnother = isReplaced !== true && code < 400 && (code >= 300 || wanted >= 300);
+    if (isOfAnother) this.#wire.fail(`out of step: ${code} ${text}`);
+    else this.#checkClosing(plain(answer));
   }
 
   async #afterContent(finals: readonly PeerReply[]): Promise<OutboundState> {
@@ -202,11 +244,25 @@ export class WatchedTransaction {
       replies.push(plain(judged.reply));
       if (judged.state === "session-end") state = judged.state;
     }
+    if (this.#isOutOfStep(replies)) return "session-end";
     this.#isOpen = !replies.every((answer) => isPositive(answer));
     this.#final = replies.find((answer) => isPositive(answer)) ?? replies[0];
     if (this.#settings.dialect === "lmtp") this.#keepFinals(places, replies);
     this.#isDotPending = false;
+    if (this.#isOpen) this.#checkClosing(replies.at(-1));
     return state;
+  }
+
+  /** FAULTS N04: a reply that promises nothing would pass for a success. */
+  #isOutOfStep(finals: readonly Reply[]): boolean {
+    const odd = finals.find(({ code }) => code >= 300 && code < 400);
+    if (odd !== undefined) this.#wire.fail(`out of step: ${odd.code} ${odd.text}`);
+    return odd !== undefined;
+  }
+
+  /** RFC 5321 §3.8: 421 closes the channel. */
+  #checkClosing(answer: Reply | undefined): void {
+    if (answer?.code === 421) this.#wire.fail(`${answer.code} ${answer.text}`);
   }
 
   /** RFC 2033 §4.2: a reply for each accepted recipient, in order; the connection may have broken in between. */
@@ -231,10 +287,11 @@ export class WatchedTransaction {
       this.#wire.fail("BDAT was offered and is not known");
       return "session-end";
     }
-    if (this.#wire.lost !== undefined) return "session-end";
+    if (this.#wire.lost !== undefined || this.#isOutOfStep([plain(answer)])) return "session-end";
     this.#final = plain(answer);
     this.#isDotPending = false;
     this.#isOpen = !isPositive(answer);
+    this.#checkClosing(this.#final);
     // Refused before it was read: what is still on the way would be taken for commands.
     if (!this.#isWhole) this.#wire.fail(`${answer.code} ${answer.text} before the end of the content`);
     return step.state === "session-end" ? "session-end" : "default";
@@ -323,11 +380,6 @@ export class WatchedTransaction {
 /** OnSessionEnd: QUIT, or what a sink says instead of it. */
 export async function watchedQuit(wire: Wire, events: OutboundEvents, quitMs: number): Promise<void> {
   const quit = { event: "OnSessionEnd", verb: "QUIT", line: "QUIT", argument: "", stage: "QUIT" } as const;
-  await events.perform({ ...quit, limitMs: quitMs }, NO_MESSAGE);
+  await events.perform({ ...quit, limitMs: quitMs }, noMessage());
   wire.end(quitMs);
-}
-
-function viewOf(message: OutboundMessage): ProtocolMessage {
-  const properties = new Map<string, PropertyValue>(Object.entries(message.envelope.properties ?? {}));
-  return { sender: message.sender, recipients: message.recipients, properties };
 }

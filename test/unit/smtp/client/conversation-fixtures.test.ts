@@ -176,7 +176,7 @@ function told(outcome: DeliveryOutcome): string {
   return `${kind}${outcome.mayDuplicate ? ", may be there" : ""}: ${outcome.reason}`;
 }
 
-async function play({ file, steps }: Dialogue): Promise<void> {
+async function play({ file, steps }: Dialogue, sinks: readonly string[] = []): Promise<void> {
   const orders = (name: string): string[] =>
     steps.flatMap((step) => (step.kind === "order" && step.name === name ? [step.argument] : []));
   const hop = new NextHop(steps);
@@ -190,7 +190,7 @@ async function play({ file, steps }: Dialogue): Promise<void> {
   );
   const destination = destinationTo(peer, {
     maxConnections: 1,
-    protocol: protocolOf(orders("sink")),
+    protocol: protocolOf([...sinks, ...orders("sink")]),
     ...options,
     ...(orders("fast").length > 0 ? { deadlines: FAST } : {}),
   });
@@ -215,5 +215,16 @@ describe.concurrent.each([...files.keys()])("%s", (file) => {
   test.each((files.get(file) ?? []).map((dialogue): [string, Dialogue] => [dialogue.title, dialogue]))(
     "%s",
     (_, dialogue) => play(dialogue),
+  );
+});
+
+const isPipelined = ({ steps }: Dialogue): boolean =>
+  steps.some((step) => step.kind === "server" && step.lines.some((line) => line.includes("PIPELINING")));
+
+describe.concurrent("next-hops.smtp past sinks that only look", () => {
+  const watchers = ["OnMessageStart before: watch", "OnServerResponse: watch"];
+  const asked = (files.get("outbound/next-hops.smtp") ?? []).filter((dialogue) => !isPipelined(dialogue));
+  test.each(asked.map((dialogue): [string, Dialogue] => [dialogue.title, dialogue]))("%s", (_, dialogue) =>
+    play(dialogue, watchers),
   );
 });

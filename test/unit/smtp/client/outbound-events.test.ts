@@ -196,6 +196,27 @@ describe("commands to a next hop", () => {
     expect(peer.sessions).toHaveLength(2);
   });
 
+  test("the properties of a message are those that sinks of the transport left, and nobody else's", async () => {
+    const seen: unknown[] = [];
+    const note = (context: OutboundCommandContext): void => {
+      seen.push(...context.message.properties);
+      context.message.properties.set("mine", true);
+    };
+    await using peer = await startPeer();
+    const sinks = { OnSessionStart: [{ onEvent: note }], OnMessageStart: [{ onEvent: note }] };
+    const properties = new Map([["account", "4711"]]);
+    for (const envelope of [{ properties: { account: "old" } }, {}]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
+      await using destination = destinationTo(peer, { protocol: protocolOf(sinks) });
+      // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
+      await destination.deliver({ ...messageOf(envelope), properties });
+    }
+    expect(seen).toEqual([
+      ["account", "4711"],
+      ["account", "4711"],
+    ]);
+  });
+
   test("a sink that sends commands without end ends its session, and the message waits", async () => {
     await using peer = await startPeer({ answers: { XMORE: "250 more" } });
     const protocol = protocolOf({
