@@ -201,8 +201,10 @@ export class ScriptReloader {
     const file = await readScriptFile(builder.folder, slot.name);
     slot.cancelTimer?.();
     if (file.kind !== "source") return this.#withoutSource(slot, file);
-    if (slot.comparesImports) slot.force ||= !(await isAsBuilt(slot, file.hash, builder.folder));
+    const { comparesImports } = slot;
+    // Before the look: what changes during it asks for another one.
     slot.comparesImports = false;
+    if (comparesImports && !(await isAsBuilt(slot, file.hash, builder.folder))) slot.force = true;
     if (file.hash === slot.hash && !slot.force) {
       if (slot.pendingFailure !== undefined) this.#reportLater(slot);
       return;

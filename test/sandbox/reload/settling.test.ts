@@ -1,4 +1,5 @@
 // What is live after a save is whole, and ready: its first message runs where it was looked at.
+import { utimes } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
@@ -27,6 +28,22 @@ test("R04: an import that is written in two parts does not go live half", async 
   await reloading.changed(before);
   seen.delete("old");
   expect([...seen]).toEqual(["whole"]);
+});
+
+test("R09: an import that is touched and says the same builds nothing; one that says another thing does, whatever its times are", async () => {
+  await using reloading = await startReloading({
+    "a.ts": NAMED,
+    "lib/name.ts": 'export const name = "old";\n',
+  });
+  const before = reloading.version();
+  const reloads = (): number => reloading.lines.filter(({ message }) => message === "script reloaded").length;
+  await utimes(reloading.path("lib/name.ts"), new Date(), new Date());
+  await reloading.write("lib/name.ts", 'export const name = "old";\n');
+  await reloading.write("lib/name.ts", 'export const name = "new";\n');
+  await utimes(reloading.path("lib/name.ts"), 0, 0);
+  await reloading.changed(before);
+  expect(nameOf(reloading)).toBe("new");
+  expect(reloads()).toBe(1);
 });
 
 /** Says by its binding and in its log when it was loaded. */
