@@ -4,6 +4,7 @@ import type { Logger } from "../core/logger.ts";
 import type { MessageStates } from "./message-states.ts";
 import type { MessageSteps } from "./message-steps.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
+import { adviceFor } from "./queue-entries.ts";
 import type { HoldReason, QueuedMessage } from "./queued-message.ts";
 
 export interface PostponementParts {
@@ -34,7 +35,7 @@ export class Postponement {
       message.nextAttempt === undefined ? "when released" : new Date(message.nextAttempt).toISOString();
     const fields = { message: message.id, reason: reason.text, attempts: message.attempts, nextAttempt };
     steps.postponed(message, reason);
-    if (hold) log.error(fields, "message held: a sink failed on it");
+    if (hold) log.error({ ...fields, advice: adviceFor(message) }, "message held: a sink failed on it");
     else log.warn(fields, "message goes back to the queue before the sinks");
     states.save(message);
     states.drop(message);

@@ -178,9 +178,9 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     queues.renewCouriers(courierFor(wanted), () =>
       pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
     );
-    // The bindings may be others now: what a sink holds is tried with them.
+    // The bindings may be others now: what a sink holds is tried with them. What ends processes waits for a change of its script.
     waiting.release(isHeldBySink);
-    pipeline.parking.release(() => true);
+    pipeline.parking.release(({ heldBy }) => heldBy !== "poison");
   };
   return {
     ...assemble(pipeline, queues, links, waiting, settings, clock, log),
@@ -192,7 +192,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
 }
 
 const isHeldBySink = (_message: unknown, reason: HoldReason | undefined): boolean =>
-  reason !== undefined && reason.by !== "operator" && reason.abandoned !== true;
+  reason !== undefined && reason.by !== "operator" && reason.abandoned !== true && reason.poison !== true;
 
 const createBadmailNotices = (
   {

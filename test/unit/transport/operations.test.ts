@@ -262,6 +262,30 @@ describe("a message that a sink fails on", () => {
     await next.empty();
   });
 
+  test("X34 is told with what to do; one that ended its processes is not tried again by new settings, but by a change of its script", async () => {
+    let calls = 0;
+    const fault = { kind: "crash", message: "ended its sandbox process" };
+    await using house = await openHouse({
+      sinks: [scriptSink("a.ts")],
+      runScripts: () => {
+        calls += 1;
+        return Promise.resolve({ called: 1, result: 0, ...(calls === 1 ? { fault } : {}) });
+      },
+    });
+    const id = await house.accept(["a@far.example"]);
+    await until(() => house.queue[0]?.state === "held");
+    const line = house.log.find(({ message }) => message.startsWith("message held"));
+    expect(line?.fields).toMatchObject({
+      advice: expect.stringMatching(`^save a corrected a\\.ts.*onarrival queue release ${id}$`),
+    });
+    house.transport.reconfigure(house.live());
+    await house.clock.advance(HOUR);
+    expect([calls, house.queue[0]?.state]).toEqual([1, "held"]);
+    expect(house.transport.scriptChanged("a.ts")).toBe(1);
+    await house.empty();
+    expect(house.world.sent).toHaveLength(1);
+  });
+
   test("goes through the new bindings at once when they changed while it failed", async () => {
     let fail = (): void => undefined;
     const broken = nativeSink(
