@@ -10,7 +10,7 @@ import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import { envelopeCommands } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, type PeerExtensions, withoutChunks } from "./extensions.ts";
 import { isParameterError, isUnknownCommand, plain } from "./judgement.ts";
-import { hasSinks, OutboundEvents, type OutboundProtocol } from "./outbound-events.ts";
+import { OutboundEvents, type OutboundProtocol, takePart } from "./outbound-events.ts";
 import type { ConnectionOwner, Job } from "./outbound-job.ts";
 import { outboundSession } from "./outbound-session.ts";
 import { prepare } from "./preparation.ts";
@@ -84,7 +84,7 @@ export class Connection implements WireListener {
 
   send(job: Job): void {
     this.#started += 1;
-    const events = this.#watchers();
+    const events = this.#watchers(job.message);
     const offered = job.noChunks === true ? withoutChunks(this.#extensions) : this.#extensions;
     if (events === undefined) this.#prepare(job, offered);
     else void this.#sendWatched(job, events, offered);
@@ -98,10 +98,10 @@ export class Connection implements WireListener {
     else void watchedQuit(this.wire, events, this.#settings.deadlines.quitMs);
   }
 
-  /** Undefined when no sink of an outbound event is bound. */
-  #watchers(): OutboundEvents | undefined {
+  /** Undefined when no sink of an outbound event is bound, or none that concerns the message. */
+  #watchers(message?: OutboundMessage): OutboundEvents | undefined {
     const protocol = this.#protocol;
-    if (protocol === undefined || !hasSinks(protocol.chains())) return undefined;
+    if (protocol === undefined || !takePart(protocol.chains(), message)) return undefined;
     return (this.#events ??= new OutboundEvents(protocol, this.wire, outboundSession(this.wire)));
   }
 

@@ -19,6 +19,8 @@ import {
   protocolResult,
 } from "../../events/protocol-contexts.ts";
 import { CommandDraft } from "./command-draft.ts";
+import { isConcerned } from "./concerned-sinks.ts";
+import type { OutboundMessage } from "./destination.ts";
 import { judgeReply, judgementOf } from "./judgement.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { Wire } from "./wire.ts";
@@ -52,6 +54,10 @@ export const hasSinks = ({ commands, responses }: OutboundChains): boolean =>
   commands.OnBeforeData.sinks.length > 0 ||
   commands.OnSessionStart.sinks.length > 0 ||
   commands.OnSessionEnd.sinks.length > 0;
+
+/** Whether sinks take part in what comes next: the transaction of a message, or else the end of the session. */
+export const takePart = (chains: OutboundChains, message: OutboundMessage | undefined): boolean =>
+  hasSinks(chains) && (message === undefined || isConcerned(chains, message));
 
 /** The built-in command of a step. */
 export interface NativeCommand {

@@ -290,6 +290,41 @@ describe("commands to a next hop", () => {
   });
 });
 
+describe("PIPELINING beside sinks (RFC 2920)", () => {
+  /** The peer answers RCPT only when DATA is there: whoever waits for each reply waits for ever. */
+  const wantsGroup: PeerScript = {
+    answers: {
+      RCPT: SILENCE,
+      DATA: "250 2.1.5 ok\r\n250 2.1.5 ok\r\n354 go",
+    },
+  };
+  const mute: TestSink<OutboundCommandContext> = { onEvent: () => undefined };
+
+  test.each<[string, CommandSinks, readonly TestSink<ServerResponseContext>[]]>([
+    ["of the session only", { OnSessionStart: [mute], OnSessionEnd: [mute] }, []],
+    ["of other recipients", { OnPerRecipient: [{ ...mute, rule: "RCPT TO=*@partner.example" }] }, []],
+    ["of another sender", { OnMessageStart: [{ ...mute, rule: "MAIL FROM=*@partner.example" }] }, []],
+    ["that look at other replies", {}, [{ rule: "EHLO;QUIT;RCPT TO=*@x.example", onEvent: () => undefined }]],
+  ])("goes on where the sinks are %s", async (_, sinks, responses) => {
+    const { codes, lines } = await linesFor(sinks, responses, wantsGroup);
+    expect(codes).toEqual([250, 250]);
+    expect(lines).toEqual(SENT);
+  });
+
+  test("ends for one message that a sink takes part in, and for no other on the same connection", async () => {
+    const seen: string[] = [];
+    await using peer = await startPeer();
+    const note = (context: OutboundCommandContext): void => void seen.push(context.nativeCommand);
+    const sinks = { OnPerRecipient: [{ rule: "RCPT TO=eve@*", onEvent: note }] };
+    await using destination = destinationTo(peer, { protocol: protocolOf(sinks), maxConnections: 1 });
+    for (const to of ["bob@example.net", "eve@example.net", "bob@example.net"])
+      // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
+      expect(codesOf(await destination.deliver(messageOf({ to: [to] })))).toEqual([250]);
+    expect(seen).toEqual(["RCPT TO:<eve@example.net>"]);
+    expect(peer.sessions).toHaveLength(1);
+  });
+});
+
 describe("replies of a next hop", () => {
   const busy: PeerScript = {
     answers: { RCPT: (line) => (line.includes("eve") ? "452 4.2.2 mailbox full" : "250 2.1.5 Ok") },
