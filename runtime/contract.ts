@@ -75,7 +75,7 @@ export const DEFAULT_SCRIPT_LIMITS: ScriptLimits = {
   sendHops: 3,
 };
 
-/** Capabilities granted by the binding's `allow`. All off by default. */
+/** Capabilities granted by the binding's `allow`. All but `log` are off by default. */
 export interface Capabilities {
   /** Send, Reply, Forward: into the queue of the service. */
   readonly send?: boolean;
@@ -94,6 +94,8 @@ export interface Capabilities {
   readonly dns?: boolean;
   /** Names of the secrets that the script may read. */
   readonly secrets?: readonly string[];
+  /** Which lines of console get into the service's log: all, none, or those of a level and above. Absent: all. */
+  readonly log?: boolean | LogLine["level"];
 }
 
 /**

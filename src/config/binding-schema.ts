@@ -129,6 +129,15 @@ const allow = z.strictObject({
     .array(z.string().regex(/^\w{1,100}$/, "must be a name of letters, digits and _"))
     .optional()
     .meta(live("Names of the secrets that the script may read.", { default: [] })),
+  log: z
+    .literal([true, false, "debug", "info", "warn", "error"])
+    .optional()
+    .meta(
+      live(
+        "Which lines of console get into the service's log: all, none, or those of a level and above; `onarrival scripts log` has all.",
+        { default: true },
+      ),
+    ),
 });
 
 const expiration = z

@@ -161,7 +161,9 @@ function apply(msg: MailMsg, outcome: ScriptOutcome): void {
   if (isScriptStatus(outcome.status)) msg.status = outcome.status;
 }
 
-/** What the script said with console, as lines of our log. */
+const LEVELS: readonly LogLine["level"][] = ["debug", "info", "warn", "error"];
+
+/** What the script said with console, as lines of our log, as far as its binding lets it in. */
 export function writeLogs(
   log: Logger,
   message: string,
@@ -169,8 +171,11 @@ export function writeLogs(
   outcome: ScriptOutcome,
 ): void {
   if (outcome.logs.length === 0 && outcome.logsDropped === 0) return;
+  const { log: wanted = true } = sink.script.allow;
+  if (wanted === false) return;
+  const least = wanted === true ? 0 : LEVELS.indexOf(wanted);
   const fields = { message, binding: sink.binding.displayName, version: sink.script.script?.version };
-  for (const line of outcome.logs) writeLine(log, line, fields);
+  for (const line of outcome.logs) if (LEVELS.indexOf(line.level) >= least) writeLine(log, line, fields);
   if (outcome.logsDropped > 0)
     log.warn({ ...fields, dropped: outcome.logsDropped }, "script wrote more than its log limit");
 }

@@ -1,7 +1,7 @@
 // What a fault means for the message: every policy with every kind of fault, from the dispatcher down to real processes.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
-import { silentLogger } from "../../../src/core/logger.ts";
+import { type Logger, silentLogger } from "../../../src/core/logger.ts";
 import { createBinding, type OnError } from "../../../src/events/binding.ts";
 import { createDispatcher, SinkChain } from "../../../src/events/dispatcher.ts";
 import { compileRule } from "../../../src/events/sink.ts";
@@ -22,11 +22,12 @@ const LIMITS = { timeoutMs: 1000, memoryMb: 16 };
 /** Nothing is shown by letting them run on. */
 const ENDLESS_MS: Readonly<Record<string, number>> = { timeout: 50, crash: 50 };
 const MARK = `msg.Fields.Item("urn:schemas:mailheader:x-behind").Value = "yes"; msg.Fields.Update(); msg.DataSource.Save();`;
+const SPEAKS = `for (const level of ["debug", "log", "warn", "error"]) console[level](level);`;
 
 let wall: Wall;
 let without: Wall;
 beforeAll(async () => {
-  wall = await Wall.start({ ...FAULTS, behind: MARK }, LIMITS, { killGraceMs: 50 });
+  wall = await Wall.start({ ...FAULTS, behind: MARK, speaks: SPEAKS }, LIMITS, { killGraceMs: 50 });
   without = await Wall.start({ unavailable: SAVE, behind: MARK }, LIMITS);
   // A service whose sandbox is gone: each call is told so.
   await without.host.stop();
@@ -36,7 +37,7 @@ afterAll(async () => {
   await without.stop();
 });
 
-function bound(name: string, onError: OnError, from: Wall) {
+function bound(name: string, onError: OnError, from: Wall, grants?: ScriptTarget["allow"]) {
   const binding = createBinding({
     displayName: name,
     event: "OnTransportSubmission",
@@ -45,20 +46,29 @@ function bound(name: string, onError: OnError, from: Wall) {
   });
   const timeoutMs = ENDLESS_MS[name] ?? LIMITS.timeoutMs;
   const { script, limits, allow, cacheable } = from.call(name, { limits: { timeoutMs } });
-  const target: ScriptTarget = { scriptName: `${name}.js`, script, limits, allow, cacheable };
+  const target: ScriptTarget = {
+    scriptName: `${name}.js`,
+    script,
+    limits,
+    allow: grants ?? allow,
+    cacheable,
+  };
   return { kind: "script" as const, binding, rule: compileRule(binding, silentLogger), script: target };
 }
 
-async function outcomeOf(name: string, onError: OnError) {
-  const from = name === "unavailable" ? without : wall;
-  const runScripts = createRunScripts(from.host, silentLogger);
-  const dispatcher = createDispatcher<ScriptTarget>({ runScripts, clock: systemClock, log: silentLogger });
-  const msg = new MailMsg(
+const arriving = (): MailMsg =>
+  new MailMsg(
     "ID",
     { via: "smtp", arrivalTime: 0, server: "default", heloDomain: "h" },
     { sender: "a@example.com", recipients: [{ address: "b@example.com" }] },
     Content.fromBuffer(Buffer.from(MESSAGE)),
   );
+
+async function outcomeOf(name: string, onError: OnError) {
+  const from = name === "unavailable" ? without : wall;
+  const runScripts = createRunScripts(from.host, silentLogger);
+  const dispatcher = createDispatcher<ScriptTarget>({ runScripts, clock: systemClock, log: silentLogger });
+  const msg = arriving();
   const chain = new SinkChain<ScriptTarget>([bound(name, onError, from), bound("behind", "continue", from)]);
   const outcome = await dispatcher.dispatch(chain, msg);
   return { outcome, header: msg.content.header.toString() };
@@ -82,5 +92,22 @@ describe.each(Object.keys(FAULTS))("a fault of the kind %s", (kind) => {
     expect(outcome).toEqual({ kind: "passed" });
     expect(header).not.toContain("changed");
     if (kind !== "unavailable") expect(header).toMatch(/x-behind: yes/i);
+  });
+});
+
+describe("the lines of a script's console", () => {
+  test.each([
+    { log: undefined, written: ["debug", "log", "warn", "error"] },
+    { log: true, written: ["debug", "log", "warn", "error"] },
+    { log: "info", written: ["log", "warn", "error"] },
+    { log: "error", written: ["error"] },
+    { log: false, written: [] },
+  ] as const)("get into the log as allow.log says: $log", async ({ log, written }) => {
+    const texts: unknown[] = [];
+    const write: Logger["info"] = (fields) => void texts.push(fields["text"]);
+    const recording: Logger = { ...silentLogger, debug: write, info: write, warn: write, error: write };
+    const speaks = bound("speaks", "hold", wall, log === undefined ? {} : { log });
+    await createRunScripts(wall.host, recording)(arriving(), [speaks]);
+    expect(texts).toEqual(written);
   });
 });
