@@ -36,6 +36,7 @@ export class ProtocolLog implements SessionLog, WireLog {
       "c-ip": said.client,
       "cs-username": said.user ?? said.heloDomain,
       "s-ip": said.local,
+      "s-port": said.localPort,
       "cs-method": said.verb,
       "cs-uri-query": said.verb === "AUTH" ? mechanismOf(said.argument) : said.argument,
       "sc-status": said.code,
@@ -90,6 +91,7 @@ export class ProtocolLog implements SessionLog, WireLog {
 
 const mechanismOf = (argument: string): string => (argument.split(" ")[0] ?? "").toUpperCase();
 
-function ends(wire: WireEnds, name: string): W3cValues {
-  return { "c-ip": wire.remoteAddress, "cs-username": name, "s-ip": wire.localAddress };
+/** As in IIS the port is that of the server, which the next hop is here. */
+function ends({ remoteAddress, remotePort, localAddress }: WireEnds, name: string): W3cValues {
+  return { "c-ip": remoteAddress, "cs-username": name, "s-ip": localAddress, "s-port": remotePort };
 }

@@ -168,6 +168,7 @@ test("H08 the protocol log has a line for each command, both ways, whatever stra
     return Object.fromEntries(fields.map((field, index) => [field, values[index]]));
   });
   const inbound = rows.filter((row) => !row["cs-username"]?.startsWith("Outbound"));
+  expect(new Set(inbound.map((row) => row["s-port"]))).toEqual(new Set([`${service.port}`]));
   expect(inbound.map((row) => `${row["cs-method"]} ${row["sc-status"]}`)).toEqual([
     "EHLO 250",
     "- 501",
@@ -184,6 +185,7 @@ test("H08 the protocol log has a line for each command, both ways, whatever stra
   );
   expect(rows.find((row) => row["cs-uri-query"]?.startsWith("550"))).toMatchObject({
     "cs-username": "OutboundConnectionResponse",
+    "s-port": `${hop.port}`,
     "cs-uri-query": expect.stringMatching(/^550\+no.*such\+user/),
   });
   expect(

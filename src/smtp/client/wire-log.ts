@@ -4,6 +4,8 @@ import type { PeerReply } from "./reply-reader.ts";
 /** A connection as a log tells it from others. */
 export interface WireEnds {
   readonly remoteAddress: string;
+  /** 0 where there is none. */
+  readonly remotePort: number;
   readonly localAddress: string;
 }
 

@@ -88,6 +88,10 @@ export class Wire {
     return this.#socket.remoteAddress ?? "";
   }
 
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+
   /** Whether the other end is a program of this machine. */
   get isOnMachine(): boolean {
     const { remoteAddress } = this.#socket;

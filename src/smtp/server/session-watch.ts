@@ -15,6 +15,7 @@ export interface Exchange {
   readonly elapsedMs: number;
   readonly client: string;
   readonly local: string;
+  readonly localPort: number;
   readonly heloDomain: string | undefined;
   readonly user: string | undefined;
 }
@@ -64,6 +65,7 @@ export class SessionWatch {
       elapsedMs: this.#verb === UNASKED ? 0 : performance.now() - this.#since,
       client: this.#state.remoteAddress,
       local: this.#wire.localAddress,
+      localPort: this.#wire.localPort,
       heloDomain: this.#state.client?.heloDomain,
       user: this.#state.user,
     });

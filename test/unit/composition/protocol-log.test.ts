@@ -10,7 +10,7 @@ import { ManualClock } from "../../support/manual-clock.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const CLOCK = new ManualClock(Date.UTC(2026, 10, 22, 12));
-const WIRE = { remoteAddress: "192.0.2.1", localAddress: "192.0.2.9" };
+const WIRE = { remoteAddress: "192.0.2.1", remotePort: 25, localAddress: "192.0.2.9" };
 
 /** The lines that a conversation leaves, as "method query status". */
 async function logged(talk: (log: ProtocolLog) => void): Promise<string[]> {
@@ -50,7 +50,15 @@ test("secrets of AUTH at a next hop are not written, whichever way they go", asy
 });
 
 test("of an inbound AUTH only the mechanism is written", async () => {
-  const exchange = { code: 235, reply: "235 ok", bytesIn: 20, elapsedMs: 1, client: "", local: "" };
+  const exchange = {
+    code: 235,
+    reply: "235 ok",
+    bytesIn: 20,
+    elapsedMs: 1,
+    client: "",
+    local: "",
+    localPort: 25,
+  };
   const lines = await logged((log) =>
     log.exchanged({
       ...exchange,
