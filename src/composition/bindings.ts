@@ -59,7 +59,7 @@ export async function loadBindings(
   );
 }
 
-const isScriptBinding = (settings: BindingSettings): boolean =>
+export const isScriptBinding = (settings: BindingSettings): boolean =>
   settings.sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
 
 /** Metabase entries in their order, then scripts without an entry by file name: the order of equal priorities. */

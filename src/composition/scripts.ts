@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import { type ScriptHostOptions, createScriptHost } from "../sandbox/script-host.ts";
 import { loadBindings } from "./bindings.ts";
+import { serveOwnPackage } from "./native-sinks.ts";
 import { loadSigners } from "./signing.ts";
 import { type MissingSecret, ServiceCapabilities } from "./service-capabilities.ts";
 
@@ -23,6 +24,7 @@ export function scriptHostOptions(config: Config, log: Logger, clock: Clock): Sc
 
 /** Loads the native sinks and the keys that sign, compiles and pre-flights every script of the folder. */
 export async function checkScripts(config: Config): Promise<readonly ScriptCheck[]> {
+  serveOwnPackage();
   await loadBindings(config.bindings);
   await loadSigners(config, systemClock, silentLogger);
   const { stateFolder: _, ...options } = scriptHostOptions(config, silentLogger, systemClock);

@@ -140,6 +140,11 @@ test("`check` lists what is wrong and exits with 1", async () => {
   await using folder = await tempFolder();
   await mkdir(join(folder.path, "scripts"));
   await writeFile(join(folder.path, "scripts/bad.ts"), "export default (: string) => 1;\n");
+  // Loaded as the service loads it, wherever it lies.
+  const sink = `import { defineSink } from "onarrival";\nexport default defineSink({ event: "EventLog", onEvent: () => undefined });\n`;
+  await writeFile(join(folder.path, "sink.ts"), sink);
+  const config = { bindings: [{ displayName: "Log", event: "EventLog", sinkClass: "./sink.ts" }] };
+  await writeFile(join(folder.path, "onarrival.yaml"), JSON.stringify(config));
   const result = await runCommand(["check"], { cwd: folder.path });
   expect(result.code).toBe(1);
   expect(result.stdout + result.stderr).toMatch(/bad\.ts:1:\d+/);

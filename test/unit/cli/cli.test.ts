@@ -182,6 +182,35 @@ describe("check", () => {
     ]);
   });
 
+  test("says which bindings hold mail, and which rules and bindings do not count", async () => {
+    const script = "sinkClass: CDO.SS_SMTPOnArrivalSink";
+    await writeFile(
+      file,
+      `mailroot: ./m
+bindings:
+  - { displayName: Gone, event: OnArrival, ${script}, sinkProperties: { ScriptName: gone.ts } }
+  - { displayName: Off, event: OnArrival, ${script}, enabled: false, sinkProperties: { ScriptName: gone.ts } }
+  - { displayName: Half, event: OnArrival, ${script}, sourceProperties: { rule: "frm=*;mail from=*" } }
+  - { displayName: None, event: OnPreCategorize, sinkClass: ./x.ts, sourceProperties: { rule: "mail from=a*b" } }
+  - { displayName: Verb, event: OnInboundCommand, sinkClass: ./x.ts, sourceProperties: { rule: "MAIL FROM=*;E H" } }
+  - { displayName: Store, event: StoreDriver, sinkClass: ./x.ts, sourceProperties: { rule: "mail from=*" } }
+`,
+    );
+    const { code, out } = await run(["check", "-c", file, "--json"]);
+    const { problems, warnings }: { problems: string[]; warnings: string[] } = JSON.parse(out);
+    expect(code).toBe(1);
+    expect(problems).toEqual([
+      `binding "Gone": its script gone.ts is not in ${path.join(path.dirname(file), "scripts")}: the mail that it matches is held`,
+    ]);
+    expect(warnings).toEqual([
+      'binding "Half": its rule has conditions that cannot be parsed and are ignored: "frm=*"',
+      'binding "Half": is not called: its sink property ScriptName is not set',
+      expect.stringMatching(/^binding "None": .*"mail from=a\*b"; none is left, so it is never called$/),
+      expect.stringMatching(/^binding "Verb": .* ignored: "E H"$/),
+      'binding "Store": its rule is ignored: bindings of StoreDriver have none',
+    ]);
+  });
+
   test("lists broken scripts, as JSON when asked", async () => {
     await writeFile(file, "");
     const { code, out } = await run(
