@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { EFFECTS_FOLDER } from "../../src/observe/effect-log.ts";
 import { findEffects, type MessageEffects } from "../../src/observe/effect-search.ts";
 import { startCaptureServer } from "./capture-server.ts";
-import { sleep } from "./eventually.ts";
+import { eventually, sleep } from "./eventually.ts";
 import { Ledger, type LedgerBalance } from "./ledger.ts";
 import { startService, type Service } from "./service.ts";
 import { serviceConfig } from "./service-config.ts";
@@ -11,6 +11,7 @@ import { conversation, wireOf } from "./smtp-client.ts";
 import {
   COMING_AND_GOING,
   editNumber,
+  isGoodEdit,
   saveEdit,
   STAMPING,
   stampsOf,
@@ -21,7 +22,7 @@ export interface EditRunOptions {
   readonly messages: number;
   readonly edits: number;
   readonly sessions: number;
-  /** Longest time between two edits, where the machine is quick. */
+  /** Longest time between two edits, unless the service is behind. */
   readonly maxPauseMs: number;
   /** 0 to 1: which edits are made, and when. */
   readonly random: () => number;
@@ -52,15 +53,16 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** A slow machine looks at an edit for longer than the next one takes to come: few would go live. */
-const PAUSE_PER_RELOAD = 3;
-const LONGEST_PAUSE_MS = 3000;
+/** What the service says of an edit. */
+const REACTION = /"msg":"script (?:live|reloaded|not loaded|removed)/;
+/** Of the good edits so many are followed by the next edit only after a reaction: a slow machine would see the last ones of many. */
+const AWAITED_SHARE = 0.9;
+const REACTION_TIMEOUT_MS = 3000;
 
-/** How long the last script took that was reloaded. */
-function reloadMs(service: Service): number {
-  const line = service.log.findLast((text) => text.includes('"msg":"script reloaded"')) ?? "{}";
-  const { ms = 0 }: { ms?: number } = JSON.parse(line);
-  return ms;
+/** None comes to an edit that changes nothing. */
+async function reaction(service: Service, fromLine: number): Promise<void> {
+  const isThere = (): boolean => service.log.slice(fromLine).some((line) => REACTION.test(line));
+  await eventually(isThere, { timeoutMs: REACTION_TIMEOUT_MS }).catch(() => undefined);
 }
 
 /** Sends what it may send by now, one after the other, and says which id each message got. */
@@ -209,9 +211,10 @@ export async function editRun(options: EditRunOptions): Promise<EditRun> {
   );
   for (let mark = 1; mark <= edits; mark += 1) {
     allowed = Math.ceil((messages * mark) / edits);
+    const heard = service.log.length;
     await saveEdit(service.scriptsFolder, editNumber(mark, random), random);
-    const pauseMs = Math.max(maxPauseMs, PAUSE_PER_RELOAD * reloadMs(service));
-    await sleep(random() * Math.min(pauseMs, LONGEST_PAUSE_MS));
+    await sleep(random() * maxPauseMs);
+    if (isGoodEdit(mark) && random() < AWAITED_SHARE) await reaction(service, heard);
   }
   await clients;
   const stamps = new Map<string, ReadonlyMap<string, string>>();

@@ -116,8 +116,10 @@ function brokenEdit(mark: number, random: () => number): Edit {
 }
 
 /** Every other edit is broken. */
+export const isGoodEdit = (mark: number): boolean => mark % 2 === 0;
+
 export const editNumber = (mark: number, random: () => number): Edit =>
-  mark % 2 === 0 ? goodEdit(mark, random) : brokenEdit(mark, random);
+  isGoodEdit(mark) ? goodEdit(mark, random) : brokenEdit(mark, random);
 
 /** In place and by a move, as editors do. */
 export async function saveEdit(folder: string, edit: Edit, random: () => number): Promise<void> {
