@@ -3,9 +3,8 @@ import { Command } from "commander";
 import { checkBindings } from "../composition/binding-check.ts";
 import { STRAY_ADVICE, strayMailroots } from "../composition/stray-mailroots.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
-import type { BindingSettings, Config } from "../config/schema.ts";
+import type { Config } from "../config/schema.ts";
 import { describeError, OnArrivalError } from "../core/errors.ts";
-import { SCRIPT_SINK_CLASS } from "../events/binding.ts";
 import { CommandFailed, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 
@@ -46,7 +45,6 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
     scripts = await checkScripts(config);
     for (const { script, problem } of scripts)
       if (problem !== undefined) problems.push(`${script}: ${problem}`);
-    warnings.push(...withoutScript(config.bindings, new Set(scripts.map(({ script }) => script))));
   } catch (error) {
     if (!(error instanceof OnArrivalError) || error.owner !== "operator") throw error;
     problems.push(...(error.code === "CONFIG_INVALID" ? error.message.split("\n") : [describeError(error)]));
@@ -56,22 +54,4 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
   const ok = problems.length === 0;
   printResult(output, options.json, { ok, config: file ?? null, problems, warnings, scripts }, text);
   if (problems.length > 0) throw new CommandFailed();
-}
-
-const WITHOUT_SCRIPT = {
-  hold: "its messages are held until there is one",
-  continue: "its messages go on without it",
-  badmail: "its messages go to Badmail",
-} as const;
-
-/** No problem: a script may be saved later than its entry. */
-function withoutScript(bindings: readonly BindingSettings[], scripts: ReadonlySet<string>): string[] {
-  return bindings.flatMap(({ displayName, sinkClass, sinkProperties, enabled, mode, onError = "hold" }) => {
-    if (sinkClass.toLowerCase() !== SCRIPT_SINK_CLASS.toLowerCase() || enabled === false) return [];
-    const name = sinkProperties?.["ScriptName"] ?? "";
-    if (name === "") return [`binding "${displayName}" has no ScriptName: it is not called`];
-    if (typeof name === "string" && scripts.has(name)) return [];
-    const then = mode === "shadow" ? "nothing runs in shadow" : WITHOUT_SCRIPT[onError];
-    return [`binding "${displayName}": there is no script ${String(name)} in the scripts folder; ${then}`];
-  });
 }
