@@ -4,7 +4,7 @@ import type { ShownQueue } from "../admin/queue-methods.ts";
 import { type Output, formatTable, formatTime, printResult } from "./output.ts";
 
 export const STEERING = [
-  ["freeze", "no attempts of the queue of a next hop until it is thawed, over restarts too"],
+  ["freeze", "no attempts of a queue until it is thawed, over restarts too"],
   ["thaw", "let a frozen queue go on"],
   ["force", "try all messages of a queue now, whatever their retry intervals say"],
 ] as const;

@@ -46,7 +46,7 @@ export const queueCommand: CommandFactory = (output) => {
     queue.addCommand(
       withOptions(new Command(verb))
         .description(description)
-        .argument("<queue>", "as `summary` names it: a next hop, or local")
+        .argument("<queue>", "as `summary` names it: a next hop, local, or pre-submission and the like")
         .action(async (name: string, options: Options) =>
           printSteered(
             output,

@@ -76,7 +76,9 @@ export class ParkedAdmin {
   #standing(parked: ParkedMessage, { server }: Origin): Pick<QueueEntry, "state" | "reason"> {
     // What is parked as held and has no reason in the store is held for the virtual server that it came by.
     if (isHeld(parked)) return { state: "held", reason: heldForServer(server).text };
-    const frozenBy = this.#parts.queues.frozenBy(parked.queue);
+    const group = groupOf(parked.queue);
+    const queue = group === undefined ? parked.queue : SINK_QUEUES[group.stage];
+    const frozenBy = this.#parts.queues.frozenBy(queue);
     return frozenBy === undefined ? { state: "retry" } : { state: "frozen", reason: WHY_FROZEN[frozenBy] };
   }
 

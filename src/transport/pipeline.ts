@@ -65,6 +65,7 @@ export class Pipeline<Script> {
         messages.get(message.id) === message &&
         !waiting.has(message) &&
         !writes.has(message),
+      keepBack: (message) => this.#postponement.keepBack(message),
       decided: (message, verdict) => this.#submitted(message, verdict),
       begin: (fork) => this.#submit(fork),
     });

@@ -43,6 +43,16 @@ export class Postponement {
     check(message);
   }
 
+  /** In a queue that the operator has frozen it waits, on disk, for as long as its kind of mail may. */
+  keepBack(message: QueuedMessage): boolean {
+    const { waiting, states } = this.#parts;
+    if (!waiting.isFrozen(message)) return false;
+    states.save(message);
+    states.drop(message);
+    waiting.add(message);
+    return true;
+  }
+
   /** MP_STATUS_ABANDON_DELIVERY: it stays as the store has it, and is taken up from there at the next start. */
   abandon(message: QueuedMessage, reason: HoldReason): void {
     const { waiting, states, steps, log } = this.#parts;

@@ -5,9 +5,10 @@ import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { ParkedAdmin } from "./parked-admin.ts";
 import { OPERATOR_HOLD, entryOf } from "./queue-entries.ts";
+import { QueueSteering } from "./queue-steering.ts";
 import type { QueueSet } from "./queue-set.ts";
 import { summarizeQueues } from "./queue-summaries.ts";
-import type { QueueAdmin, QueueEntry } from "./queue-view.ts";
+import type { QueueAdmin, QueueEntry, QueueSummary } from "./queue-view.ts";
 import { type QueuedMessage, makeDue, pendingAddresses } from "./queued-message.ts";
 
 export function createQueueAdmin<Script>(
@@ -25,6 +26,15 @@ export function createQueueAdmin<Script>(
   const count = (ids: readonly string[], act: (message: QueuedMessage) => boolean): number =>
     selected(ids).filter((message) => act(message)).length;
 
+  const steering = new QueueSteering({
+    messages: pipeline.messages,
+    parking: pipeline.parking,
+    parked,
+    waiting,
+    queues,
+    tryNow: (message) => mayRetry(message) && tryNow(pipeline, waiting, message),
+    now,
+  });
   return {
     list: () => [...pipeline.messages.values()].map(entry),
     show(id) {
@@ -51,24 +61,30 @@ export function createQueueAdmin<Script>(
       count(ids, (message) => message.held !== undefined && tryNow(pipeline, waiting, message)) +
       parked.release(ids),
     remove: (ids) => count(ids, (message) => remove(pipeline, message)) + parked.remove(ids),
-    queues: () =>
-      summarizeQueues({
-        messages: pipeline.messages.values(),
-        groups: pipeline.parking.groups(),
-        several: pipeline.parking.several,
-        waiting,
-        queues,
-        unsorted: pipeline.parking.unsorted,
-        now: now(),
-      }),
-    freeze: (name) => queues.freeze(name),
-    thaw: (name) => queues.thaw(name),
-    force(name) {
-      const key = queues.keyOf(name);
-      const parkedOnes = parked.force(key);
-      return parkedOnes + (queues.find(key)?.force() ?? 0);
-    },
+    queues: () => summarize(pipeline, waiting, queues, now()),
+    freeze: (name) => steering.freeze(name),
+    thaw: (name) => steering.thaw(name),
+    force: (name) => steering.force(name),
   };
+}
+
+function summarize<Script>(
+  pipeline: Pipeline<Script>,
+  waiting: PreSubmissionQueue,
+  queues: QueueSet,
+  now: number,
+): QueueSummary[] {
+  const { messages, parking } = pipeline;
+  const { several, unsorted } = parking;
+  return summarizeQueues({
+    messages: messages.values(),
+    groups: parking.groups(),
+    several,
+    waiting,
+    queues,
+    unsorted,
+    now,
+  });
 }
 
 /** Queues of other next hops than the mail exchangers of a domain have a host and a port in their names. */

@@ -38,6 +38,7 @@ export function entryOf<Script>(
     reason:
       message.held?.text ??
       waiting.reasonOf(message)?.text ??
+      (isKeptBack(message, waiting) ? WHY_FROZEN.operator : undefined) ??
       lastReplyOf(message) ??
       whyBlocked(deliveries, queues) ??
       whyDeferred(message),
@@ -70,6 +71,7 @@ function stateOf(
   waiting: PreSubmissionQueue,
 ): QueueEntry["state"] {
   if (message.held !== undefined) return "held";
+  if (isKeptBack(message, waiting)) return "frozen";
   if (waiting.has(message)) return "retry";
   if (deliveries.length > 0 && deliveries.every(({ queue }) => queue.isFrozen)) return "frozen";
   const retrying = deliveries.some(
@@ -78,6 +80,9 @@ function stateOf(
   );
   return retrying ? "retry" : "active";
 }
+
+const isKeptBack = (message: QueuedMessage, waiting: PreSubmissionQueue): boolean =>
+  waiting.has(message) && waiting.isFrozen(message);
 
 export function recipientsOf(message: QueuedMessage): RecipientView[] {
   if (message.phase === "submission") {

@@ -31,7 +31,7 @@ export class QueueSet {
   #courierFor: (route: Route) => Courier;
   /** Next hops that a router sink has declared down, and until when. */
   readonly #down = new Map<string, number>();
-  /** Keys of queues that the operator keeps from trying, whether they hold anything or not. */
+  /** Keys of queues that the operator keeps from trying, whether they hold anything or not; those before sinks are among them. */
   readonly #frozen: Set<string>;
   /** Next hops that a router sink has halted. */
   readonly #halted = new Set<string>();
@@ -131,6 +131,11 @@ export class QueueSet {
     this.#parts.frozen?.save([...this.#frozen]);
     if (this.frozenBy(key) === undefined) this.find(key)?.thaw();
     return true;
+  }
+
+  /** Also of queues that are of no next hop: `key` is in lower case. */
+  isFrozen(key: string): boolean {
+    return this.#frozen.size > 0 && this.#frozen.has(key);
   }
 
   pump(key: string): void {

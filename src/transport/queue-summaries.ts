@@ -5,6 +5,7 @@ import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { SINK_QUEUES } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import type { QueuedMessage } from "./queued-message.ts";
+import { PASSED_QUEUES, type PassedQueue, isPassed } from "./passed-queues.ts";
 import { isUnreachable } from "./router.ts";
 import type { WaitingGroup } from "./waiting-groups.ts";
 
@@ -14,26 +15,13 @@ export interface QueueSources {
   /** What is not, of those that have not met all their sinks. */
   readonly groups: Iterable<{ readonly group: WaitingGroup; readonly messages: number }>;
   readonly waiting: PreSubmissionQueue;
-  readonly queues: Pick<QueueSet, "all" | "frozenBy" | "frozenWithoutQueue">;
+  readonly queues: Pick<QueueSet, "all" | "frozenBy" | "frozenWithoutQueue" | "isFrozen">;
   /** Parked for several next hops. */
   readonly several: ParkedQueue;
   /** Messages of the last run that are not in their queues yet. */
   readonly unsorted: number;
   readonly now: number;
 }
-
-/** In this order, empty or not. */
-const PASSED_QUEUES = [
-  "pre-submission",
-  "pre-categorization",
-  "pre-routing",
-  "failed-retry",
-  "dsn",
-  "deferred",
-  "unreachable",
-  "last run",
-] as const;
-type PassedQueue = (typeof PASSED_QUEUES)[number];
 
 interface Counts {
   messages: number;
@@ -71,14 +59,19 @@ export function summarizeQueues(sources: QueueSources): QueueSummary[] {
     const counts = { ...noMessages(), messages: size, retry: size - held.count, held: held.count };
     destinations.push({ queue: key, ...counts, frozen: false });
   }
-  for (const [queue, frozenBy] of idle) destinations.push({ queue, ...noMessages(), frozen: true, frozenBy });
+  for (const [queue, frozenBy] of idle)
+    if (!isPassed(queue)) destinations.push({ queue, ...noMessages(), frozen: true, frozenBy });
   if (!destinations.some(({ queue }) => queue === "local"))
     destinations.push({ queue: "local", ...noMessages(), frozen: false });
   destinations.sort((a, b) => b.messages - a.messages || (a.queue < b.queue ? -1 : 1));
-  return [...PASSED_QUEUES.map((queue) => ({ queue, ...passed[queue], frozen: false })), ...destinations];
+  const first = PASSED_QUEUES.map((queue) => {
+    const frozenBy = idle.get(queue);
+    return { queue, ...passed[queue], frozen: frozenBy !== undefined, frozenBy };
+  });
+  return [...first, ...destinations];
 }
 
-function countPassed({ messages, groups, waiting, now }: QueueSources): Record<PassedQueue, Counts> {
+function countPassed({ messages, groups, waiting, queues, now }: QueueSources): Record<PassedQueue, Counts> {
   const passed: Record<PassedQueue, Counts> = {
     "pre-submission": noMessages(),
     "pre-categorization": noMessages(),
@@ -95,21 +88,29 @@ function countPassed({ messages, groups, waiting, now }: QueueSources): Record<P
       if ((notBefore ?? 0) > now) addTo(passed.deferred, { ...noMessages(), messages: 1, retry: 1 });
       continue;
     }
-    const isWaiting = waiting.has(message);
-    const state = held !== undefined ? "held" : isWaiting ? "retry" : "active";
+    const state = held !== undefined ? "held" : waiting.has(message) ? "retry" : "active";
     const one = { ...noMessages(), messages: 1, [state]: 1 };
     addTo(passed[SINK_QUEUES[stage]], one);
-    if (isWaiting && held === undefined) addTo(passed["failed-retry"], one);
+    if (state === "retry" && !waiting.isFrozen(message)) addTo(passed["failed-retry"], one);
     if (origin.via === "dsn") addTo(passed.dsn, one);
   }
+  addGroups(passed, groups, queues);
+  return passed;
+}
+
+function addGroups(
+  passed: Record<PassedQueue, Counts>,
+  groups: QueueSources["groups"],
+  queues: QueueSources["queues"],
+): void {
   for (const { group, messages: size } of groups) {
     const state = group.heldBy === undefined ? "retry" : "held";
     const all = { ...noMessages(), messages: size, [state]: size };
     addTo(passed[SINK_QUEUES[group.stage]], all);
-    if (state === "retry") addTo(passed["failed-retry"], all);
+    const isKeptBack = queues.isFrozen(SINK_QUEUES[group.stage]);
+    if (state === "retry" && !isKeptBack) addTo(passed["failed-retry"], all);
     if (group.isReport) addTo(passed.dsn, all);
   }
-  return passed;
 }
 
 function addTo(sum: Counts, one: Counts): void {

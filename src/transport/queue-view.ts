@@ -84,7 +84,10 @@ export interface QueueAdmin {
   listParked(most: number): Promise<readonly QueueEntry[]>;
   showParked(id: string): Promise<QueueEntry | undefined>;
   queues(): readonly QueueSummary[];
-  /** No attempts of the queue of a next hop, or of "local", until it is thawed. false: it was so already. */
+  /**
+   * No attempts of the queue of a next hop, of "local", or of one before sinks, until it is thawed. false: it was so already.
+   * Throws WRONG_USE for a name under which messages of several queues are counted.
+   */
   freeze(queue: string): boolean;
   thaw(queue: string): boolean;
   /** All of the queue that nobody holds, now. */

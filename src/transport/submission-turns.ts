@@ -20,6 +20,8 @@ export interface SubmissionTurnsParts<Script> {
   readonly maxSubmissions: number;
   /** Whether a message that waited for its turn is still to be submitted: people may have held or removed it. */
   readonly mayRun: (message: QueuedMessage) => boolean;
+  /** Whether it is left alone before the sinks of its stage. Then it waits where they keep it. */
+  readonly keepBack: (message: QueuedMessage) => boolean;
   readonly decided: (message: QueuedMessage, verdict: StageVerdict) => void;
   /** Takes up a fork, which is durable. */
   readonly begin: (fork: QueuedMessage) => void;
@@ -42,6 +44,7 @@ export class SubmissionTurns<Script> {
   }
 
   submit(message: QueuedMessage): void {
+    if (this.#parts.keepBack(message)) return;
     if (this.#running.size < this.#parts.maxSubmissions && !this.#stopped) {
       this.#run(message);
       return;
@@ -126,7 +129,8 @@ export class SubmissionTurns<Script> {
         this.#backlog = this.#backlog.slice(this.#head);
         this.#head = 0;
       }
-      if (!this.#running.has(next) && this.#parts.mayRun(next)) this.#run(next);
+      if (!this.#running.has(next) && this.#parts.mayRun(next) && !this.#parts.keepBack(next))
+        this.#run(next);
     }
     this.#draining = false;
     if (this.#running.size === 0) this.#onSettled?.();

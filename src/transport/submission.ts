@@ -8,6 +8,8 @@ import type { EffectRecorder, EffectRun, RunEnd } from "../events/effects.ts";
 import type { Content } from "../message/content.ts";
 import type { MailMsg, MessageSurroundings } from "../message/mail-msg.ts";
 import type { MessageSteps } from "./message-steps.ts";
+import { SINK_QUEUES } from "./queue-entries.ts";
+import type { QueueSet } from "./queue-set.ts";
 import type { HoldReason, QueuedMessage, SubmissionStage } from "./queued-message.ts";
 import { adopt, mailMsgOf } from "./sink-view.ts";
 
@@ -71,6 +73,8 @@ export interface SubmissionParts<Script> {
   readonly chain: (event: MailEvent) => SinkChain<Script>;
   /** Whether messages are categorized. */
   readonly categorizes: () => boolean;
+  /** Absent: none is frozen. */
+  readonly queues?: Pick<QueueSet, "isFrozen"> | undefined;
   /** Absent: nobody keeps what the sinks did. */
   readonly effects?: EffectRecorder<Script> | undefined;
   readonly steps: MessageSteps;
@@ -86,7 +90,7 @@ export class Submission<Script> {
     this.#parts = parts;
   }
 
-  /** The stage after `stage` that has sinks; undefined when the message has met them all. */
+  /** The stage after `stage` that has sinks, or where the operator wants messages to wait; undefined when the message has met them all. */
   nextStage(stage: SubmissionStage): SubmissionStage | undefined {
     for (let index = STAGES.indexOf(stage) + 1; index < STAGES.length; index += 1) {
       const next = STAGES[index];
@@ -96,8 +100,9 @@ export class Submission<Script> {
   }
 
   #isManned(stage: SubmissionStage): boolean {
-    const { chain, categorizes } = this.#parts;
-    return stage === "OnCategorize" ? categorizes() : chain(stage).sinks.length > 0;
+    const { chain, categorizes, queues } = this.#parts;
+    if (stage === "OnCategorize") return categorizes();
+    return chain(stage).sinks.length > 0 || queues?.isFrozen(SINK_QUEUES[stage]) === true;
   }
 
   /** Runs the chain; envelope and content of the message are afterwards as the sinks left them. */

@@ -148,14 +148,14 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     routerSinks,
     steps,
   });
-  const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message));
+  const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message), queues);
   const accept: Pipeline<unknown>["accept"] = (...message) => pipeline.accept(...message);
   const badmail = createBadmailNotices(parts, accept, reportsNow);
   const reports = createReports({ ...parts, badmail, reportsNow }, steps, accept);
   const categorizer = createCategorizer(parts);
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
-    submission: new Submission({ ...parts, categorizes: () => categorizer.isOn, steps }),
+    submission: new Submission({ ...parts, categorizes: () => categorizer.isOn, queues, steps }),
     categorizer,
     router: createRouter(live.router),
     routerSinks,

@@ -17,7 +17,9 @@ interface Stand {
 function stand(): Stand {
   const clock = new ManualClock();
   const submitted: string[] = [];
-  const queue = new PreSubmissionQueue(clock, (message) => void submitted.push(message.id));
+  const queue = new PreSubmissionQueue(clock, (message) => void submitted.push(message.id), {
+    isFrozen: () => false,
+  });
   return {
     clock,
     queue,

@@ -1,0 +1,190 @@
+// The queues that every message passes, frozen, thawed and forced by the operator (REFERENCE 4.2).
+import { describe, expect, test } from "vitest";
+import type { QueueSummary } from "../../../src/transport/queue-view.ts";
+import {
+  HOUR,
+  type House,
+  MINUTE,
+  accepted,
+  nativeSink,
+  openHouse,
+  scriptSink,
+  unreachable,
+  until,
+} from "./transport-house.ts";
+
+const DAYS = 24 * HOUR;
+
+const summary = (house: House, name: string): QueueSummary | undefined =>
+  house.transport.admin.queues().find(({ queue }) => queue === name);
+
+const emptied = (house: House): Promise<unknown> =>
+  until(async () => {
+    await house.clock.advance(1000);
+    return house.transport.depths().messages === 0;
+  }, "an empty store");
+
+const acceptMany = async (house: House, count: number): Promise<string[]> => {
+  const ids: string[] = [];
+  for (let at = 0; at < count; at += 1) ids.push(await house.accept([`user${at}@far.example`]));
+  return ids;
+};
+
+describe("a frozen queue before sinks", () => {
+  test("calls no sink, keeps what comes out of memory too, and lets all of it go on once when it is thawed", async () => {
+    const seen: string[] = [];
+    await using house = await openHouse({
+      maxInMemory: 4,
+      sinks: [nativeSink((msg) => void seen.push(msg.id))],
+    });
+    const { admin } = house.transport;
+    expect(admin.freeze("Pre-Submission")).toBe(true);
+    const ids = await acceptMany(house, 10);
+    await until(() => house.queue.length <= 4 && summary(house, "pre-submission")?.messages === 10, "rest");
+    await house.clock.advance(HOUR);
+    expect(seen).toEqual([]);
+    expect(summary(house, "pre-submission")).toMatchObject({ frozen: true, frozenBy: "operator", retry: 10 });
+    expect(admin.queues().filter(({ queue }) => queue === "pre-submission")).toHaveLength(1);
+    expect(summary(house, "failed-retry")?.messages).toBe(0);
+    const frozen = {
+      queue: "pre-submission",
+      state: "frozen",
+      reason: expect.stringContaining("queue thaw"),
+    };
+    expect(house.queue[0]).toMatchObject(frozen);
+    const parked = ids.find((id) => admin.show(id) === undefined) ?? "";
+    expect(await admin.showParked(parked)).toMatchObject(frozen);
+    expect([admin.thaw("pre-submission"), admin.thaw("pre-submission")]).toEqual([true, false]);
+    await emptied(house);
+    expect(seen.toSorted()).toEqual(ids.toSorted());
+  });
+
+  test.each(["pre-categorization", "pre-routing"])(
+    "%s keeps back mail that no sink is bound for, and the sinks before it are not called again, not even after a crash",
+    async (queue) => {
+      const seen: string[] = [];
+      const sinks = [nativeSink((msg) => void seen.push(msg.id))];
+      await using before = await openHouse({ sinks });
+      before.transport.admin.freeze(queue);
+      const id = await before.accept(["a@far.example"]);
+      await until(() => summary(before, queue)?.messages === 1);
+      await using house = await before.crash({ sinks });
+      house.transport.admin.freeze(queue);
+      await house.clock.advance(MINUTE);
+      house.transport.admin.thaw(queue);
+      await emptied(house);
+      expect(seen).toEqual([id]);
+      expect(house.world.sent.map(({ to }) => to)).toEqual([["a@far.example"]]);
+    },
+  );
+
+  test("keeps back those that wait for their turn, and those that a changed script would let go", async () => {
+    const seen: string[] = [];
+    let go = (): void => undefined;
+    const slow = nativeSink(async (msg) => {
+      seen.push(msg.id);
+      if (seen.length === 1)
+        await new Promise<void>((resolve) => {
+          go = resolve;
+        });
+    });
+    let failing = true;
+    await using house = await openHouse({
+      sinks: [slow, scriptSink("a.ts")],
+      maxSubmissions: 1,
+      runScripts: () =>
+        Promise.resolve(
+          failing
+            ? { called: 1, result: 0 as const, fault: { kind: "throw", message: "boom" } }
+            : { called: 1, result: 0 as const },
+        ),
+    });
+    const { admin } = house.transport;
+    const [first] = await acceptMany(house, 2);
+    admin.freeze("pre-submission");
+    go();
+    await until(() => house.queue.some(({ id, state }) => id === first && state === "held"));
+    failing = false;
+    house.transport.scriptChanged("a.ts");
+    await house.clock.advance(HOUR);
+    expect(seen).toEqual([first]);
+    expect(house.queue.map(({ state }) => state)).toEqual(["frozen", "frozen"]);
+    admin.thaw("pre-submission");
+    await emptied(house);
+    expect(seen).toHaveLength(3);
+  });
+
+  test("holds nobody up for ever: what waits there is returned when its time is over", async () => {
+    await using house = await openHouse();
+    house.transport.admin.freeze("pre-submission");
+    await house.accept(["a@far.example"]);
+    for (let hour = 0; hour < 49; hour += 1) await house.clock.advance(HOUR);
+    house.transport.admin.thaw("pre-submission");
+    await emptied(house);
+    expect(house.world.sent.flatMap(({ to }) => to)).not.toContain("a@far.example");
+    expect(house.log.some(({ message }) => message === "message expired")).toBe(true);
+  });
+});
+
+describe("a queue that counts messages of others", () => {
+  test.each(["failed-retry", "dsn", "deferred", "unreachable", "last run"])(
+    "%s cannot be frozen",
+    async (queue) => {
+      await using house = await openHouse();
+      expect(() => house.transport.admin.freeze(queue)).toThrow(
+        expect.objectContaining({ code: "WRONG_USE", message: expect.stringContaining("queue list") }),
+      );
+    },
+  );
+
+  test("failed-retry is forced: what a sink put off is tried now, also out of memory", async () => {
+    let failing = true;
+    const retrying = nativeSink((msg) => {
+      if (failing) msg.status = 1;
+    });
+    await using house = await openHouse({ maxInMemory: 2, sinks: [retrying] });
+    await acceptMany(house, 6);
+    await until(() => house.queue.length <= 2 && summary(house, "failed-retry")?.messages === 6, "rest");
+    failing = false;
+    const { admin } = house.transport;
+    expect([admin.force("dsn"), admin.force("failed-retry")]).toEqual([0, 6]);
+    await emptied(house);
+    expect(house.world.sent).toHaveLength(6);
+  });
+
+  test("deferred is forced: what a sink wanted to leave later leaves now, also out of memory", async () => {
+    const deferring = nativeSink((msg) => {
+      msg.deferredDeliveryTime = new Date(msg.arrivalTime.getTime() + DAYS);
+    });
+    await using house = await openHouse({ maxInMemory: 2, sinks: [deferring] });
+    const ids = await acceptMany(house, 6);
+    await until(() => house.queue.length <= 2 && house.transport.depths().messages === 6, "rest");
+    const { admin } = house.transport;
+    expect(admin.hold([ids[0] ?? ""])).toBe(1);
+    expect(admin.force("deferred")).toBe(5);
+    await until(() => house.world.sent.length === 5, "all but the held one");
+  });
+
+  test("unreachable is forced: all next hops that do not answer are tried now, and no other", async () => {
+    await using house = await openHouse();
+    house.world.answers.set("one.example", () => unreachable());
+    house.world.answers.set("two.example", () => unreachable());
+    house.world.answers.set("busy.example", (message) => accepted(message, 450, "later"));
+    for (const domain of ["one", "two", "busy"]) await house.accept([`a@${domain}.example`]);
+    await until(() => summary(house, "unreachable")?.messages === 2);
+    await until(() => summary(house, "busy.example")?.retry === 1);
+    const { admin } = house.transport;
+    expect(admin.force("one.example")).toBe(1);
+    await until(() => house.world.attempts.length === 4 && summary(house, "unreachable")?.messages === 2);
+    house.world.answers.clear();
+    expect(admin.force("unreachable")).toBe(2);
+    await until(() => house.transport.depths().messages === 1, "the one that was refused");
+  });
+
+  test("last run cannot be forced", async () => {
+    await using house = await openHouse();
+    expect(() => house.transport.admin.force("last run")).toThrow(
+      expect.objectContaining({ code: "WRONG_USE" }),
+    );
+  });
+});
