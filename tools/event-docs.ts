@@ -50,7 +50,7 @@ const PROTOCOL_EVENTS: Partial<Record<EventName, Described>> = {
   OnServerResponse: {
     context: "ServerResponseContext",
     sample: "full-mailbox",
-    when: "Replies to commands of sinks are told too; the end of data has the verb `_EOD`. Where a sink wants to see replies to MAIL, RCPT, DATA, BDAT, RSET or the end of data of a message, its commands are not pipelined; other mail is.",
+    when: "Replies to STARTTLS, AUTH (the last one), XFORWARD, RSET and to commands of sinks are told too; the end of data has the verb `_EOD`. Where a sink wants to see replies to MAIL, RCPT, DATA, BDAT, RSET or the end of data of a message, its commands are not pipelined; other mail is.",
   },
 };
 

@@ -129,7 +129,7 @@ export interface OutboundCommandContext extends ProtocolSubject {
 
 /** ISmtpServerResponseContext (REFERENCE 3.4). */
 export interface ServerResponseContext extends ProtocolSubject {
-  /** The command that is answered. */
+  /** The command that is answered; "." for the end of data, "AUTH" without what proves who we are. */
   readonly command: string;
   readonly verb: string;
   /** All its lines with their codes, CRLF between them. */

@@ -95,11 +95,17 @@ export class OutboundEvents {
   readonly #wire: Wire;
   readonly #session: ProtocolSession;
   #sinkCommands = 0;
+  #isEnded = false;
 
   constructor(protocol: OutboundProtocol, wire: Wire, session: ProtocolSession) {
     this.#protocol = protocol;
     this.#wire = wire;
     this.#session = session;
+  }
+
+  /** A sink that saw a reply wants the session to end. */
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
   async perform(native: NativeCommand, message: ProtocolMessage): Promise<Step> {
@@ -157,6 +163,7 @@ export class OutboundEvents {
     };
     await runProtocolSinks(this.#protocol, inOrder(sinks), context, verb, argument, remember);
     if (drops) this.#wire.fail("a sink dropped the session");
+    this.#isEnded ||= drops || context.nextState === "session-end";
     return { reply: judgeReply(reply, context.judgement), state: context.nextState };
   }
 

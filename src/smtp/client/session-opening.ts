@@ -107,7 +107,8 @@ async function openHost(
     if (tls.mode === "opportunistic") return finish(context, clear);
     return abandon(wire, lacksTls(context, "7.10", "TLS is required and the host does not offer it"));
   }
-  const problem = await startTls(context, wire);
+  const problem = await startTls(context, wire, clear.events);
+  if (clear.events?.isEnded === true) return abandon(wire, ENDED_BY_SINK);
   if (problem === undefined) return finish(context, await hello(context, wire, clear));
   if (tls.mode === "opportunistic" && tls.clearAfterFailure && !context.isGivenUp()) {
     context.logger.warn({ remote: wire.remote, problem }, "TLS failed, going on in clear");
@@ -194,11 +195,29 @@ async function watchedHello(
   return { kind: "open", wire, extensions: NO_EXTENSIONS, events };
 }
 
-async function startTls(context: OpeningContext, wire: Wire): Promise<string | undefined> {
+async function startTls(
+  context: OpeningContext,
+  wire: Wire,
+  events: OutboundEvents | undefined,
+): Promise<string | undefined> {
   const { deadlines, tls } = context.settings;
-  const answer = await wire.ask("STARTTLS", "STARTTLS", deadlines.commandMs);
+  const answer = await judged(
+    events,
+    "STARTTLS",
+    await wire.ask("STARTTLS", "STARTTLS", deadlines.commandMs),
+  );
   if (answer.code !== 220) return `${answer.code} ${answer.text}`;
   return wire.secure(tls, deadlines.commandMs);
+}
+
+/** As sinks of OnServerResponse see it. Of AUTH they see neither secrets nor challenges. */
+async function judged<Answer extends PeerReply | Reply>(
+  events: OutboundEvents | undefined,
+  verb: "STARTTLS" | "AUTH",
+  answer: Answer,
+): Promise<Answer | PeerReply> {
+  if (events === undefined || !("lines" in answer)) return answer;
+  return (await events.judge(answer, { line: verb, verb, argument: "" }, noMessage())).reply;
 }
 
 /** The last step: who we are, when that was asked for. */
@@ -208,13 +227,19 @@ async function finish(
 ): Promise<OpenSession | RefusedSession> {
   const { credentials } = context.settings;
   if (opening.kind === "refused") return opening;
-  const { wire, extensions } = opening;
+  const { wire, extensions, events } = opening;
   if (context.settings.requireTls === true && !extensions.requireTls) return abandon(wire, NEEDS_TLS);
   if (credentials === undefined) return opening;
   if (!wire.encrypted && !credentials.allowInClear) {
     return abandon(wire, reply(451, "7.11", "The password is not sent without TLS"));
   }
-  const answer = await authenticate(wire, extensions.auth, credentials, context.settings.deadlines.commandMs);
+  const { commandMs } = context.settings.deadlines;
+  const answer = await judged(
+    events,
+    "AUTH",
+    await authenticate(wire, extensions.auth, credentials, commandMs),
+  );
+  if (events?.isEnded === true) return abandon(wire, ENDED_BY_SINK);
   if (answer.code === 235) return opening;
   context.logger.warn(
     { remote: wire.remote, code: answer.code, text: answer.text },

@@ -84,12 +84,12 @@ export class WatchedTransaction {
       return this.#end("ready");
     }
     await this.#introduce();
-    let state: OutboundState = "message-start";
+    let state: OutboundState = this.#events.isEnded ? "session-end" : "message-start";
     while (state !== "default" && state !== "session-end" && this.#wire.lost === undefined)
       state = await this.#enter(state);
     if (this.#wire.lost !== undefined) return this.#lost(this.#wire.lost);
     if (this.#isOpen) await this.#reset();
-    return this.#end(state === "session-end" ? "quit" : "ready");
+    return this.#end(state === "session-end" || this.#events.isEnded ? "quit" : "ready");
   }
 
   /** The reply for all recipients when the peer need not be asked. `accepts`: the kinds of content that it takes. */
@@ -117,7 +117,7 @@ export class WatchedTransaction {
     const { id, origin } = this.#message;
     for (const line of xforwardCommands(id, origin, this.#offered.xforward)) {
       // oxlint-disable-next-line no-await-in-loop -- each is answered before the next
-      const answer = await this.#wire.ask(line.trimEnd(), "XFORWARD", this.#settings.deadlines.commandMs);
+      const answer = await this.#ask("XFORWARD", line.trimEnd());
       if (answer.code === 421) this.#wire.fail(`${answer.code} ${answer.text}`);
     }
   }
@@ -141,6 +141,7 @@ export class WatchedTransaction {
     const commands = this.#commands;
     if (this.#restarts++ > MAX_RESTARTS) return "session-end";
     if (this.#isOpen) await this.#reset();
+    if (this.#events.isEnded) return "session-end";
     this.#replies = this.#message.recipients.map((_, place) => commands.refused.get(place));
     const step = await this.#events.perform(
       {
@@ -342,9 +343,16 @@ export class WatchedTransaction {
   }
 
   async #reset(): Promise<void> {
-    const answer = await this.#wire.ask("RSET", "RSET", this.#settings.deadlines.commandMs);
+    const answer = await this.#ask("RSET");
     if (answer.code !== 250) this.#wire.fail(`RSET answered with ${answer.code} ${answer.text}`);
     this.#isOpen = false;
+  }
+
+  /** A command that belongs to no event; its reply is seen all the same. */
+  async #ask(verb: "RSET" | "XFORWARD", line: string = verb): Promise<PeerReply> {
+    const argument = line.slice(verb.length + 1);
+    const step = { verb, argument, stage: verb, limitMs: this.#settings.deadlines.commandMs };
+    return (await this.#events.send(line, step, this.#view)).reply;
   }
 
   #end(next: TransactionEnd["next"]): TransactionEnd {

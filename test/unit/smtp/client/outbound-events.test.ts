@@ -1,17 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { type OutboundCommandContext, protocolResult } from "../../../../src/events/protocol-contexts.ts";
+import type { OutboundEventName } from "../../../../src/smtp/client/outbound-events.ts";
+import type { TestSink } from "../../../support/protocol-sinks.ts";
 import {
-  type OutboundCommandContext,
-  type ServerResponseContext,
-  protocolResult,
-} from "../../../../src/events/protocol-contexts.ts";
-import type {
-  OutboundChains,
-  OutboundEventName,
-  OutboundProtocol,
-} from "../../../../src/smtp/client/outbound-events.ts";
-import { protocolChain, runParts, type TestSink } from "../../../support/protocol-sinks.ts";
-import {
-  codesOf,
   destinationTo,
   DROP,
   messageOf,
@@ -22,55 +13,10 @@ import {
   startPeer,
   unreachableOf,
 } from "./support.ts";
+import { type CommandSinks, linesFor, protocolOf, SENT, TWO } from "./watched.ts";
 
 const EARLY = 100;
 const LATE = 30_000;
-
-type CommandSinks = Partial<Record<OutboundEventName, readonly TestSink<OutboundCommandContext>[]>>;
-
-function protocolOf(
-  sinks: CommandSinks,
-  responses: readonly TestSink<ServerResponseContext>[] = [],
-): OutboundProtocol {
-  const chain = (event: OutboundEventName): OutboundChains["commands"][OutboundEventName] =>
-    protocolChain(event, sinks[event] ?? []);
-  const chains: OutboundChains = {
-    commands: {
-      OnSessionStart: chain("OnSessionStart"),
-      OnMessageStart: chain("OnMessageStart"),
-      OnPerRecipient: chain("OnPerRecipient"),
-      OnBeforeData: chain("OnBeforeData"),
-      OnSessionEnd: chain("OnSessionEnd"),
-    },
-    responses: protocolChain("OnServerResponse", responses),
-  };
-  const server = { name: "default", defaultDomain: "example.com", properties: new Map<string, unknown>() };
-  return { ...runParts, chains: () => chains, server, maxSinkCommands: 20 };
-}
-
-const TWO = messageOf({ to: ["bob@example.net", "eve@example.net"] });
-
-async function linesFor(
-  sinks: CommandSinks,
-  responses: readonly TestSink<ServerResponseContext>[] = [],
-  script: PeerScript = {},
-): Promise<{ lines: readonly string[]; codes: number[]; messages: readonly string[] }> {
-  await using peer = await startPeer(script);
-  const destination = destinationTo(peer, { protocol: protocolOf(sinks, responses) });
-  const outcome = await destination.deliver(TWO);
-  await destination.close();
-  const [session] = peer.sessions;
-  return { lines: session?.lines ?? [], codes: codesOf(outcome), messages: session?.messages ?? [] };
-}
-
-const SENT = [
-  "EHLO relay.example",
-  "MAIL FROM:<alice@example.com> SIZE=25",
-  "RCPT TO:<bob@example.net>",
-  "RCPT TO:<eve@example.net>",
-  "DATA",
-  "QUIT",
-];
 
 describe("commands to a next hop", () => {
   test("a sink that does nothing changes nothing, and sees each command", async () => {
@@ -287,41 +233,6 @@ describe("commands to a next hop", () => {
     });
     expect(lines.filter((line) => line.startsWith("MAIL"))).toHaveLength(4);
     expect(codes).toEqual([451, 451]);
-  });
-});
-
-describe("PIPELINING beside sinks (RFC 2920)", () => {
-  /** The peer answers RCPT only when DATA is there: whoever waits for each reply waits for ever. */
-  const wantsGroup: PeerScript = {
-    answers: {
-      RCPT: SILENCE,
-      DATA: "250 2.1.5 ok\r\n250 2.1.5 ok\r\n354 go",
-    },
-  };
-  const mute: TestSink<OutboundCommandContext> = { onEvent: () => undefined };
-
-  test.each<[string, CommandSinks, readonly TestSink<ServerResponseContext>[]]>([
-    ["of the session only", { OnSessionStart: [mute], OnSessionEnd: [mute] }, []],
-    ["of other recipients", { OnPerRecipient: [{ ...mute, rule: "RCPT TO=*@partner.example" }] }, []],
-    ["of another sender", { OnMessageStart: [{ ...mute, rule: "MAIL FROM=*@partner.example" }] }, []],
-    ["that look at other replies", {}, [{ rule: "EHLO;QUIT;RCPT TO=*@x.example", onEvent: () => undefined }]],
-  ])("goes on where the sinks are %s", async (_, sinks, responses) => {
-    const { codes, lines } = await linesFor(sinks, responses, wantsGroup);
-    expect(codes).toEqual([250, 250]);
-    expect(lines).toEqual(SENT);
-  });
-
-  test("ends for one message that a sink takes part in, and for no other on the same connection", async () => {
-    const seen: string[] = [];
-    await using peer = await startPeer();
-    const note = (context: OutboundCommandContext): void => void seen.push(context.nativeCommand);
-    const sinks = { OnPerRecipient: [{ rule: "RCPT TO=eve@*", onEvent: note }] };
-    await using destination = destinationTo(peer, { protocol: protocolOf(sinks), maxConnections: 1 });
-    for (const to of ["bob@example.net", "eve@example.net", "bob@example.net"])
-      // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
-      expect(codesOf(await destination.deliver(messageOf({ to: [to] })))).toEqual([250]);
-    expect(seen).toEqual(["RCPT TO:<eve@example.net>"]);
-    expect(peer.sessions).toHaveLength(1);
   });
 });
 
