@@ -27,7 +27,7 @@ const bindingOf = ({
   return `${displayName} at ${priority}${marks.length === 0 ? "" : ` (${marks.join(", ")})`}: ${rule ?? "every message"}`;
 };
 
-/** One line per script, and below it why the newest edit is not live. */
+/** One line per script, and below them which newest edits are not live, and who is suspended. */
 export function scriptTable(scripts: readonly ShownScript[]): string {
   const rows = scripts.map((script) => [
     script.name,
@@ -39,19 +39,37 @@ export function scriptTable(scripts: readonly ShownScript[]): string {
     script.bindings.map(bindingOf).join("; "),
   ]);
   const head = ["NAME", "VERSION", "SINCE", "STATE", "CALLS", "FAULTS", "BINDINGS"];
-  const problems = scripts.flatMap(({ broken }) =>
-    broken === undefined ? [] : [`not live: ${printable(broken)}`],
+  const problems = scripts.flatMap(({ name, broken }) =>
+    broken === undefined ? [] : [`the newest ${name} is not live: ${printable(broken)}`],
   );
-  return [formatTable(head, rows), ...problems].join("\n");
+  const suspended = scripts.flatMap((script) =>
+    script.suspended ? [`${script.name} is suspended: onarrival scripts show ${script.name}`] : [],
+  );
+  return [formatTable(head, rows), ...problems, ...suspended].join("\n");
 }
 
-export function describeScript(script: ShownDetails): string[] {
+/** Why it was suspended: its last fault that is not the suspension itself. */
+function causeOf({ version }: ShownDetails, entries: readonly ScriptLogEntry[]): string {
+  const last = entries.findLast(
+    (entry) => entry.level === "error" && entry.version === version && !entry.text.startsWith("suspended:"),
+  );
+  return last === undefined ? "too many timeouts or crashes in a row" : `${timeOf(last.time)} ${last.text}`;
+}
+
+/** `entries`: what `scripts log` has of it. */
+export function describeScript(script: ShownDetails, entries: readonly ScriptLogEntry[] = []): string[] {
   const { name, version, since, broken, source, imports, versions, bindings, running } = script;
   const lines: [string, string][] = [
     ["script", name],
     ["state", `${stateOf(script)}${running ? "" : " (no service runs)"}`],
     ["version", version === undefined ? "none was ever live" : `${version} since ${timeOf(since ?? 0)}`],
     ...(broken === undefined ? [] : ([["not live", broken]] as [string, string][])),
+    ...(script.suspended
+      ? ([
+          ["suspended", causeOf(script, entries)],
+          ["what to do", `save a corrected ${name}; until then one message is tried each sandbox.probeMs`],
+        ] as [string, string][])
+      : []),
     ["source", source],
     ...imports.map((path): [string, string] => ["rests on", path]),
     ["calls", `${script.calls}, of which ${script.faults} failed, in this run of the service`],
@@ -61,7 +79,7 @@ export function describeScript(script: ShownDetails): string[] {
       `${kept.version} of ${timeOf(kept.since)}${kept.version === version ? " (live)" : ""}`,
     ]),
   ];
-  return lines.map(([title, text]) => `${title.padEnd(10)}${printable(text)}`);
+  return lines.map(([title, text]) => `${title.padEnd(12)}${printable(text)}`);
 }
 
 export function formatLogEntry({ time, level, text, version, message }: ScriptLogEntry): string {

@@ -104,7 +104,11 @@ async function show(output: Output, name: string, options: Options): Promise<voi
       listOf([await callService(options, "scripts.show", { name })], isDetailed)[0] ?? missing(name),
     async (config) => (await scriptsOnDisk(config)).find((one) => one.name === name) ?? missing(name),
   );
-  printResult(output, options.json, script, describeScript(script).join("\n"));
+  const entries =
+    script.running && script.suspended
+      ? listOf(await callService(options, "scripts.log", { name, after: 0 }), isLogEntry)
+      : [];
+  printResult(output, options.json, script, describeScript(script, entries).join("\n"));
 }
 
 function missing(name: string): never {
