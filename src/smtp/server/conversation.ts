@@ -68,7 +68,7 @@ export class SmtpConversation implements Conversation {
     this.#refusal = refusal;
     this.#onClosed = onClosed;
     this.#state = new SessionState(parts, wire);
-    this.#watch = new SessionWatch(parts, wire, this.#state);
+    this.#watch = new SessionWatch(parts, this.#state);
     this.#handlers = new CommandHandlers(parts, wire, this.#state, {
       askLine: async (challenge) => textOf(await this.#askLine(challenge)),
       readBytes: (count) => this.#readBytes(count, false),

@@ -43,12 +43,22 @@ export class SessionState {
     return this.#proxied?.get("ADDR") ?? this.#wire.remoteAddress;
   }
 
+  /** Ours, as the client reached it. */
+  get localAddress(): string {
+    return this.#proxied?.get("DESTADDR") ?? this.#wire.localAddress;
+  }
+
+  get localPort(): number {
+    const named = this.#proxied?.get("DESTPORT");
+    return named === undefined ? this.#wire.localPort : Number(named);
+  }
+
   /** XCLIENT: the session begins anew with another client. */
   takeProxied(attributes: ClientAttributes): void {
     this.forgetClient();
     this.#proxied = new Map([...(this.#proxied ?? []), ...attributes]);
     this.reverseName = this.#proxied.get("NAME");
-    this.user = this.#proxied.get("LOGIN");
+    this.setUser(this.#proxied.get("LOGIN"));
   }
 
   /** What sinks keep with the session. */
@@ -106,7 +116,14 @@ export class SessionState {
   get mayRelay(): boolean {
     const { relay, settings } = this.#parts;
     const isUser = this.user !== undefined && settings.relayAuthenticated;
-    return this.relayGrant ?? (isUser || relay.isTrustedAddress(this.remoteAddress));
+    return this.relayGrant ?? (isUser || (!this.#isHidden && relay.isTrustedAddress(this.remoteAddress)));
+  }
+
+  /** The proxy does not know its client's address: its own must not stand in where trust hangs on it. */
+  get #isHidden(): boolean {
+    return (
+      this.#proxied !== undefined && this.#proxied.has("ADDR") && this.#proxied.get("ADDR") === undefined
+    );
   }
 
   #refreshFacts(): void {
@@ -131,8 +148,8 @@ export class SessionState {
       heloDomain,
       user: this.user,
       authMechanism: this.user === undefined ? undefined : this.#authMechanism,
-      serverAddress: this.#wire.localAddress,
-      serverPort: this.#wire.localPort,
+      serverAddress: this.localAddress,
+      serverPort: this.localPort,
       mayRelay: this.mayRelay,
       trace,
     };

@@ -13,7 +13,7 @@ export function sessionView(state: SessionState, wire: Wire): ProtocolSession {
       return state.id;
     },
     get localAddress() {
-      return wire.localAddress;
+      return state.localAddress;
     },
     get remoteAddress() {
       return state.remoteAddress;

@@ -1,7 +1,6 @@
 // Counts what is said in one session and, when somebody writes a protocol log, tells it there.
 import type { SessionParts } from "./session-parts.ts";
 import type { SessionState } from "./session-state.ts";
-import type { Wire } from "./wire.ts";
 
 /** A command, or the end of data (`_EOD`), with what was replied to it. Texts are the client's own. */
 export interface Exchange {
@@ -30,16 +29,14 @@ const UNASKED = "-";
 
 export class SessionWatch {
   readonly #parts: SessionParts;
-  readonly #wire: Wire;
   readonly #state: SessionState;
   #verb = UNASKED;
   #argument = "";
   #bytesIn = 0;
   #since = 0;
 
-  constructor(parts: SessionParts, wire: Wire, state: SessionState) {
+  constructor(parts: SessionParts, state: SessionState) {
     this.#parts = parts;
-    this.#wire = wire;
     this.#state = state;
   }
 
@@ -64,8 +61,8 @@ export class SessionWatch {
       bytesIn: this.#bytesIn,
       elapsedMs: this.#verb === UNASKED ? 0 : performance.now() - this.#since,
       client: this.#state.remoteAddress,
-      local: this.#wire.localAddress,
-      localPort: this.#wire.localPort,
+      local: this.#state.localAddress,
+      localPort: this.#state.localPort,
       heloDomain: this.#state.client?.heloDomain,
       user: this.#state.user,
     });

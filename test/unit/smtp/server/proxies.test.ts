@@ -3,7 +3,9 @@ import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { readProxyHeader } from "../../../../src/smtp/server/proxy-header.ts";
+import { defaultSmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
 import { parseClientAttributes, XCLIENT_ATTRIBUTES } from "../../../../src/smtp/server/xclient.ts";
+import { quickHash } from "../../../support/quick-hash.ts";
 import { type RunningListener, startListener, Talk } from "./support.ts";
 
 const pem = (name: string): string =>
@@ -115,6 +117,46 @@ describe("XCLIENT and XFORWARD", () => {
       heloDomain: "real.example.org",
       user: "ann",
     });
+  });
+
+  test("XCLIENT names where the client came in, and a user whom no mechanism of ours has proven", async () => {
+    const auth = {
+      ...defaultSmtpServerSettings.auth,
+      users: { bob: quickHash("s3cret") },
+      allowPlaintext: true,
+    };
+    await using run = await startListener({ settings: { ...xtrusting, auth } });
+    const talk = await run.open();
+    await talk.greet();
+    const secret = Buffer.from("\0bob\0s3cret").toString("base64");
+    expect(await talk.say(`AUTH PLAIN ${secret}`)).toMatch(/^235/);
+    expect(await talk.say("XCLIENT ADDR=192.0.2.7 DESTADDR=198.51.100.1 DESTPORT=587 LOGIN=ann")).toMatch(
+      /^220/,
+    );
+    await talk.say("EHLO client.example.net");
+    await talk.toData();
+    await talk.say("Subject: x\r\n\r\n.");
+    expect(run.intake.messages[0]?.origin).toMatchObject({
+      user: "ann",
+      authMechanism: undefined,
+      serverAddress: "198.51.100.1",
+      serverPort: 587,
+    });
+  });
+
+  test("a client whose address the proxy does not know may not relay because the proxy may", async () => {
+    await using run = await startListener({ settings: { ...xtrusting, relayNetworks: ["127.0.0.1"] } });
+    const talk = await run.open();
+    await talk.greet();
+    const asked: string[] = [];
+    for (const named of ["NAME=[UNAVAILABLE]", "ADDR=[UNAVAILABLE]", "ADDR=127.0.0.1"]) {
+      await talk.say(`XCLIENT ${named}`);
+      await talk.say("EHLO client.example.net");
+      await talk.say("MAIL FROM:<a@example.net>");
+      asked.push((await talk.say("RCPT TO:<x@elsewhere.org>")).slice(0, 3));
+      await talk.say("RSET");
+    }
+    expect(asked).toEqual(["250", "550", "250"]);
   });
 
   test("XFORWARD changes the record of one message and nothing else", async () => {
