@@ -62,7 +62,8 @@ export class VirtualServer {
   readonly #parts: VirtualServerParts;
   readonly #store: SegmentStore;
   #recovery: Recovery | undefined;
-  #defaultDomain = "localhost";
+  /** Of sessions, for Pickup. */
+  #smtp: Pick<ServerPlan["smtp"], "defaultDomain" | "maxMessageSize"> | undefined;
   #transport: Transport | undefined;
   #pickup: Pickup | undefined;
   #listener: SmtpListener | undefined;
@@ -107,7 +108,7 @@ export class VirtualServer {
 
   prepare(plan: ServerPlan, shared: SharedParts): void {
     this.#transport = this.#createTransport(plan, shared);
-    this.#defaultDomain = plan.smtp.defaultDomain;
+    this.#smtp = plan.smtp;
     this.#listener = this.#createListener(plan, shared);
   }
 
@@ -159,7 +160,7 @@ export class VirtualServer {
     const updateListener = this.listener.prepareUpdate(smtp);
     return () => {
       updateListener();
-      this.#defaultDomain = smtp.defaultDomain;
+      this.#smtp = smtp;
       this.transport.reconfigure(live);
     };
   }
@@ -238,7 +239,8 @@ export class VirtualServer {
       folder: this.folders.pickup,
       claimFolder: claimFolder(this.folders),
       server: this.name,
-      defaultDomain: () => this.#defaultDomain,
+      defaultDomain: () => begun(this.#smtp).defaultDomain,
+      maxBytes: () => begun(this.#smtp).maxMessageSize,
       parseAddresses: (raw) => parseAddressList(raw).map((mailbox) => mailbox.address),
       nextId: store.nextId,
       createSpool: () => store.createSpoolFile(),

@@ -25,7 +25,11 @@ const MIB = 1024 * 1024;
 const limits = z.strictObject({
   maxMessageSize: size(1024)
     .default(32 * MIB)
-    .meta(live("Largest message; announced as SIZE (RFC 1870 §3).", { unit: "bytes" })),
+    .meta(
+      live("Largest message; announced as SIZE (RFC 1870 §3). Larger files are left in Pickup.", {
+        unit: "bytes",
+      }),
+    ),
   maxRecipients: count(1)
     .default(100)
     .meta(live("Recipients of one message; further RCPT get 452.", { unit: "recipients" })),

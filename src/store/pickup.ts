@@ -31,6 +31,8 @@ export interface PickupOptions {
   readonly settleMs?: number;
   /** Name of the virtual server that takes the messages. */
   readonly server?: string;
+  /** Larger files are left, as it is now. Absent: all are taken. */
+  readonly maxBytes?: (() => number) | undefined;
   /** Completes addresses without a domain. Absent: they stay as they are. */
   readonly defaultDomain?: (() => string) | undefined;
   readonly nextId: () => string;
@@ -74,6 +76,8 @@ class FolderPickup implements Pickup {
   #warned = new Set<string>();
   /** Claimed and not yet submitted: again at the next round. */
   #claimed: string[] = [];
+  /** The folder could not be read last time, and that was told. */
+  #isUnreadable = false;
   /** The last submission failed because the store takes nothing now. */
   #storeFails = false;
   #watcher: FSWatcher | undefined;
@@ -130,10 +134,27 @@ class FolderPickup implements Pickup {
     this.#round = this.#takeAll().then(
       (unsettled) => this.#roundDone(unsettled),
       (error: unknown) => {
-        this.#options.logger.error({ error: describeError(error) }, "Pickup cannot be read");
+        this.#unreadable(describeError(error));
         this.#roundDone(false);
       },
     );
+  }
+
+  /** Told once: every round would find the same. */
+  #unreadable(error: string): void {
+    if (this.#isUnreadable) return;
+    this.#isUnreadable = true;
+    this.#watcher?.close();
+    const { folder, logger } = this.#options;
+    logger.error({ folder, error }, "Pickup cannot be read; its files are taken when it can");
+  }
+
+  /** A folder that was away is another one, which nobody watches yet. */
+  #readable(): void {
+    if (!this.#isUnreadable) return;
+    this.#isUnreadable = false;
+    this.#options.logger.info({ folder: this.#options.folder }, "Pickup can be read again");
+    if (!this.#closed) this.#watch();
   }
 
   #roundDone(unsettled: boolean): void {
@@ -168,7 +189,9 @@ class FolderPickup implements Pickup {
     const seen = new Map<string, Sighting>();
     const settled: { name: string; mtimeMs: number }[] = [];
     const present = new Set<string>();
-    for (const item of await readdir(this.#options.folder, { withFileTypes: true })) {
+    const items = await readdir(this.#options.folder, { withFileTypes: true });
+    this.#readable();
+    for (const item of items) {
       // A leading dot is how writers hide a file until they rename it.
       if (item.name.startsWith(".")) continue;
       present.add(item.name);
@@ -182,16 +205,23 @@ class FolderPickup implements Pickup {
       const before = this.#sightings.get(item.name);
       const same = before?.size === size && before.mtimeMs === mtimeMs;
       const sighting = same ? before : { size, mtimeMs, since: now };
-      if (now - sighting.since < this.#settleMs) seen.set(item.name, sighting);
-      else if (size === 0) this.#warn(item.name, "the file is empty");
+      const isSettled = now - sighting.since >= this.#settleMs;
+      const whyLeft = this.#whyLeft(size);
+      if (!isSettled || whyLeft !== undefined) seen.set(item.name, sighting);
       else settled.push({ name: item.name, mtimeMs });
-      if (size === 0) seen.set(item.name, sighting);
+      if (isSettled && whyLeft !== undefined) this.#warn(item.name, whyLeft);
     }
     this.#sightings = seen;
     this.#warned = new Set([...this.#warned].filter((name) => present.has(name)));
     settled.sort((a, b) => a.mtimeMs - b.mtimeMs);
-    const unsettled = [...seen.values()].some(({ size, since }) => size > 0 || now - since < this.#settleMs);
+    const unsettled = [...seen.values()].some(({ since }) => now - since < this.#settleMs);
     return { settled: settled.map(({ name }) => name), unsettled };
+  }
+
+  #whyLeft(size: number): string | undefined {
+    if (size === 0) return "the file is empty";
+    const most = this.#options.maxBytes?.() ?? Infinity;
+    return size > most ? `the file has ${size} bytes, limits.maxMessageSize is ${most}` : undefined;
   }
 
   /** A read-only file is renamed like any other: so it is sent once, not again and again as KB 221432 tells. */

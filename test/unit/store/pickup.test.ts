@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, readdir, rename, symlink, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../../src/core/clock.ts";
+import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import type { Envelope, Origin } from "../../../src/core/envelope.ts";
 import { OnArrivalError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
@@ -113,6 +113,52 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
       "the file is empty",
     ]);
     expect((await readdir(pickup.folder)).sort()).toEqual([".hidden", "empty.eml", "folder", "link.eml"]);
+  });
+
+  test("Q01 leaves a file that is too large, with one warning, until it may be as large", async () => {
+    await using folder = await temporaryFolder();
+    let most = mail.length;
+    await using pickup = await openPickup(folder.path, { maxBytes: () => most });
+    await writeFile(path.join(pickup.folder, "large.eml"), `${mail}more\r\n`);
+    await until(() => pickup.warnings.length > 0);
+    await writeFile(path.join(pickup.folder, "small.eml"), mail);
+    await until(() => pickup.taken.length > 0);
+    expect(pickup.warnings.map(({ reason }) => reason)).toEqual([
+      `the file has ${most + 6} bytes, limits.maxMessageSize is ${most}`,
+    ]);
+    expect(await readdir(pickup.folder)).toEqual(["large.eml"]);
+    most += 6;
+    await until(() => pickup.taken.length > 1);
+    expect(pickup.taken[1]?.origin.pickupFileName).toBe("large.eml");
+  });
+
+  test("C17 a folder that vanishes is told once, and what lies in it is taken when it is back", async () => {
+    await using folder = await temporaryFolder();
+    const lines: string[] = [];
+    const note = (_fields: LogFields, line: string): void => void lines.push(line);
+    let rounds = 0;
+    const clock: Clock = {
+      ...systemClock,
+      after: (delayMs, wake) => {
+        rounds += 1;
+        return systemClock.after(delayMs, wake);
+      },
+    };
+    await using pickup = await openPickup(folder.path, {
+      logger: { ...silentLogger, info: note, error: note },
+      clock,
+    });
+    await rename(pickup.folder, path.join(folder.path, "away"));
+    await until(() => lines.length > 0);
+    const before = rounds;
+    await until(() => rounds > before + 5);
+    await writeFile(path.join(folder.path, "away", "waits.eml"), mail);
+    await rename(path.join(folder.path, "away"), pickup.folder);
+    await until(() => pickup.taken.length > 0);
+    expect(lines).toEqual([
+      "Pickup cannot be read; its files are taken when it can",
+      "Pickup can be read again",
+    ]);
   });
 
   test("Q01 processes a read-only file once", async () => {
