@@ -1,6 +1,7 @@
 // Makes the chain of sinks out of the metabase and what the scripts export (DESIGN 4 and 7).
 import type { Logger } from "../core/logger.ts";
 import type { BindingSettings } from "../config/schema.ts";
+import { OnArrivalError, describeError } from "../core/errors.ts";
 import {
   type Binding,
   DEFAULT_PRIORITY,
@@ -44,19 +45,28 @@ export interface ChainParts {
   readonly propertyIds?: PropertyIdRanges | undefined;
 }
 
-/** Loads the native sinks of the metabase. Throws SINK_NOT_FOUND or SINK_INVALID for one that cannot be used. */
+/** Loads the native sinks of the metabase. Throws SINK_NOT_FOUND, SINK_INVALID or SINK_PROPERTIES_INVALID for one that cannot be used. */
 export async function loadBindings(
   bindings: readonly BindingSettings[],
   own: Readonly<Record<string, AnyNativeSink>> = {},
 ): Promise<ConfiguredBinding[]> {
   return Promise.all(
-    bindings.map(async (settings) => ({
-      settings,
-      sink: isScriptBinding(settings)
-        ? undefined
-        : await loadNativeSink(settings.sinkClass, settings.event, own),
-    })),
+    bindings.map(async (settings) => {
+      if (isScriptBinding(settings)) return { settings, sink: undefined };
+      const sink = await loadNativeSink(settings.sinkClass, settings.event, own);
+      checkProperties(settings, sink);
+      return { settings, sink };
+    }),
   );
+}
+
+function checkProperties({ displayName, sinkProperties }: BindingSettings, sink: AnyNativeSink): void {
+  try {
+    sink.checkProperties?.(createPropertyBag(scalarsOf({ ...sinkProperties })));
+  } catch (thrown) {
+    const message = `binding ${JSON.stringify(displayName)}: ${describeError(thrown)}`;
+    throw new OnArrivalError("SINK_PROPERTIES_INVALID", message, { cause: thrown });
+  }
 }
 
 export const isScriptBinding = (settings: BindingSettings): boolean =>

@@ -56,6 +56,11 @@ export const ERROR_CODES = {
     meaning: "A native sink module does not export what defineSink returns, or for another event.",
     remedy: "Export default defineSink({ event, onEvent }).",
   },
+  SINK_PROPERTIES_INVALID: {
+    owner: "operator",
+    meaning: "A native sink cannot work with the sinkProperties of its binding.",
+    remedy: "Correct what the message names in sinkProperties of the binding.",
+  },
   SECRETS_UNUSABLE: {
     owner: "operator",
     meaning:

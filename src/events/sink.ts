@@ -9,6 +9,8 @@ import { type Rule, parseRule } from "./rule.ts";
 
 /** The sink properties of the binding, read-only (the original's IPersistPropertyBag). Names are not case-sensitive. */
 export interface PropertyBag {
+  /** As they are spelled. */
+  readonly names: readonly string[];
   get(name: string): string | number | boolean | undefined;
   /** As get, for a value that has to be a text. */
   text(name: string, fallback: string): string;
@@ -36,6 +38,8 @@ export interface NativeSink<Name extends EventName = EventName> {
   readonly event: Name;
   /** What a binding takes when the configuration does not say otherwise. */
   readonly binding?: { readonly rule?: string; readonly priority?: number };
+  /** Called when the configuration is read. Throws on sink properties that cannot be used: the configuration is refused then. */
+  checkProperties?(properties: PropertyBag): void;
   onEvent(subject: EventSubject<Name>, context: SinkContext): AnswerOf<Name>;
 }
 
@@ -91,6 +95,7 @@ export function createPropertyBag(properties: SinkProperties): PropertyBag {
   const values = new Map(Object.entries(properties).map(([name, value]) => [name.toLowerCase(), value]));
   const get: PropertyBag["get"] = (name) => values.get(name.toLowerCase());
   return {
+    names: Object.keys(properties),
     get,
     text: (name, fallback) => String(get(name) ?? fallback),
     number(name, fallback) {

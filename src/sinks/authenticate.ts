@@ -9,9 +9,15 @@ import { isOfServer } from "../authentication/results-field.ts";
 import { messageStatus, sinkResult } from "../core/status.ts";
 import { type NativeSink, type PropertyBag, type SinkContext, defineSink } from "../events/sink.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
+import { isOn, oneOf, requireKnown } from "./property-checks.ts";
 
 const FIELD = "Authentication-Results";
 const DEFAULT_TIMEOUT_MS = 15_000;
+/** Properties that say what becomes of a message, and what they take. */
+const ACTIONS = ["mark", "badmail", "discard"] as const;
+const TEMPERROR_ACTIONS = [...ACTIONS, "retry"] as const;
+const POLICIES = ["onDmarcReject", "onDmarcQuarantine", "onDmarcPermerror", "onSpfFail"] as const;
+const SWITCHES = ["receivedSpf", "authenticated"] as const;
 
 export interface AuthenticateParts {
   readonly verify: Verify;
@@ -25,7 +31,7 @@ const STATUS_OF = {
   retry: messageStatus.retry,
 } as const;
 
-type Action = "mark" | "badmail" | "discard" | "retry";
+type Action = (typeof TEMPERROR_ACTIONS)[number];
 
 export function createAuthenticateSink({
   verify,
@@ -35,20 +41,20 @@ export function createAuthenticateSink({
     event: "OnTransportSubmission",
     // Before scripts, so that they find the field.
     binding: { priority: 1000 },
+    checkProperties,
     async onEvent(msg, { properties, log }) {
       const authservId = hostNameOf(msg.origin.server);
       const { via, clientAddress, heloDomain, user } = msg.origin;
-      const isLookedAt = user === undefined || properties.get("authenticated") === true;
+      const isLookedAt = user === undefined || isOn(properties, "authenticated");
       if (via !== "smtp" || clientAddress === undefined || !isLookedAt) {
         removeForged(msg, authservId, log);
         return sinkResult.runNext;
       }
       const conversation = { authservId, clientAddress, heloDomain, sender: msg.sender };
-      const timeoutMs = properties.number("timeoutMs", DEFAULT_TIMEOUT_MS);
-      const found = await verify(msg.content, conversation, timeoutMs);
+      const found = await verify(msg.content, conversation, timeoutOf(properties));
       // Only now: a signature may cover what is forged.
       removeForged(msg, authservId, log);
-      if (properties.get("receivedSpf") === true) msg.headers.prepend("Received-SPF", found.receivedSpf);
+      if (isOn(properties, "receivedSpf")) msg.headers.prepend("Received-SPF", found.receivedSpf);
       msg.headers.prepend(FIELD, found.results);
       keepFinding(msg.properties, found);
       return act(msg, verdictOn(found, properties), found, log);
@@ -66,7 +72,7 @@ function removeForged(msg: MailMsg, authservId: string, log: SinkContext["log"])
 function verdictOn(found: Verification, properties: PropertyBag): Action {
   const isVouchedFor = sealersOf(properties).includes(found.vouchedBy ?? "");
   const actions: Action[] = [];
-  if (found.dmarc === "temperror") actions.push(actionOf(properties, "onDmarcTemperror", "retry"));
+  if (found.dmarc === "temperror") actions.push(oneOf(properties, "onDmarcTemperror", TEMPERROR_ACTIONS));
   if (found.dmarc === "permerror") actions.push(actionOf(properties, "onDmarcPermerror"));
   if (found.dmarc === "fail" && !isVouchedFor) {
     if (found.dmarcPolicy === "reject") actions.push(actionOf(properties, "onDmarcReject"));
@@ -84,10 +90,17 @@ const sealersOf = (properties: PropertyBag): string[] =>
     .split(/[\s,"[\]]+/)
     .filter((domain) => domain !== "");
 
-function actionOf(properties: PropertyBag, name: string, more?: "retry"): Action {
-  const text = properties.text(name, "mark");
-  if (text === "mark" || text === "badmail" || text === "discard" || text === more) return text;
-  throw new RangeError(`sink property ${name} is "${text}"; it takes mark, badmail or discard`);
+const timeoutOf = (properties: PropertyBag): number => properties.number("timeoutMs", DEFAULT_TIMEOUT_MS);
+
+const actionOf = (properties: PropertyBag, name: (typeof POLICIES)[number]): Action =>
+  oneOf(properties, name, ACTIONS);
+
+function checkProperties(properties: PropertyBag): void {
+  requireKnown(properties, [...POLICIES, "onDmarcTemperror", "trustedSealers", ...SWITCHES, "timeoutMs"]);
+  for (const name of POLICIES) actionOf(properties, name);
+  oneOf(properties, "onDmarcTemperror", TEMPERROR_ACTIONS);
+  for (const name of SWITCHES) isOn(properties, name);
+  timeoutOf(properties);
 }
 
 function act(msg: MailMsg, action: Action, found: Verification, log: SinkContext["log"]): 0 | 1 {

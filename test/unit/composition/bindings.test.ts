@@ -177,6 +177,31 @@ describe("a script that is not there", () => {
   });
 });
 
+test.each([
+  [
+    "OnArrival.Authenticate",
+    { onDmarcReject: "reject" },
+    'onDmarcReject is "reject"; it takes mark, badmail',
+  ],
+  ["OnArrival.Authenticate", { onDmarcRejct: "badmail" }, "there is no sink property onDmarcRejct"],
+  ["OnArrival.Authenticate", { receivedSpf: "yes" }, 'receivedSpf is "yes"; it takes true or false'],
+  ["OnArrival.LimitRecipients", { maxRecipients: "many" }, "maxRecipients is no number"],
+  ["OnArrival.LimitRecipients", { action: "bounce" }, 'action is "bounce"; it takes badmail, discard'],
+  ["OnArrival.AddHeader", { header: "X-Relay" }, "there is no sink property header; it takes name, value"],
+])("%s with the sink properties %j is refused when it is loaded", async (sinkClass, sinkProperties, said) => {
+  const loading = loadBindings([settings({ displayName: "Edge", sinkClass, sinkProperties })]);
+  await expect(loading).rejects.toMatchObject({
+    code: "SINK_PROPERTIES_INVALID",
+    message: expect.stringMatching(new RegExp(`^binding "Edge": .*${said}`)),
+  });
+});
+
+test("the sinks that come with the service take their properties in any case, and switches as texts", async () => {
+  const sinkProperties = { ONDMARCREJECT: "badmail", receivedspf: "True", trustedSealers: ["a.example"] };
+  const loading = loadBindings([settings({ sinkClass: "OnArrival.Authenticate", sinkProperties })]);
+  await expect(loading).resolves.toHaveLength(1);
+});
+
 test("bindings of the script class load no module, others do", async () => {
   const [first, second] = await loadBindings([
     settings({ sinkClass: SCRIPT_SINK_CLASS.toLowerCase() }),

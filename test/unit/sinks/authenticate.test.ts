@@ -113,8 +113,9 @@ describe("authenticate", () => {
     expect(fieldsOf(msg)).toEqual([]);
   });
 
-  test("looks at authenticated users as well when told to", async () => {
-    const { asked } = await authenticated({ origin: { user: "alice" }, properties: { authenticated: true } });
+  // smtpreg and `onarrival bindings set` write texts.
+  test.each([true, "true"])("looks at authenticated users as well when told to with %j", async (told) => {
+    const { asked } = await authenticated({ origin: { user: "alice" }, properties: { authenticated: told } });
     expect(asked).not.toEqual([]);
   });
 });
