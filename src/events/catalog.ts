@@ -122,7 +122,7 @@ export const EVENTS = {
   GetAuxDomainInfoFlags: {
     ...system<DomainInfoContext>(
       7,
-      "when a domain is met in RCPT, at routing, and when a connection for it is made",
+      "when a domain is met in RCPT of a client that may not relay, at routing unless all mail stays here, and when a connection for it is made",
       "add domain flags",
     ),
     promises: "refused",

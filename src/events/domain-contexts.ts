@@ -22,7 +22,7 @@ export const domainFlag = {
   alias: 0x100_0000,
 } as const;
 
-/** Asked when a domain is met in RCPT, at routing and when a connection is made; answers are kept for a minute. */
+/** Asked when a domain is met in RCPT, at routing and when a connection is made, where the answer matters; it is kept for a minute. */
 export interface DomainInfoContext {
   readonly domain: string;
   /** Name of the virtual server. */
