@@ -98,10 +98,8 @@ export interface Capabilities {
   readonly log?: boolean | LogLine["level"];
 }
 
-/**
- * What a script asks of the relay while it waits. The bytes of a request (body of fetch, value of kv) and of its answer follow
- * the JSON of their frame, in the order of the requests.
- */
+// What a script asks of the relay while it waits. The bytes of a request (body of fetch, value of kv) and of its answer follow
+// the JSON of their frame, in the order of the requests.
 export type CapabilityRequest =
   | {
       readonly kind: "fetch";

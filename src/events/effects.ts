@@ -12,6 +12,8 @@ export interface SinkFault {
   readonly kind: string;
   /** One line: what happened and where. */
   readonly message: string;
+  /** Of the script that failed. */
+  readonly version?: string | undefined;
 }
 
 /** Why a binding whose rule matched was not called; `busy`: too many shadow runs at a time. */

@@ -86,7 +86,8 @@ async function runAvailable(
     writeLogs(log, msg.id, sink, outcome);
     watch?.calling(index);
     if (outcome.fault !== undefined) {
-      const fault = { kind: outcome.fault.kind, message: outcome.fault.message };
+      const { kind, message } = outcome.fault;
+      const fault = { kind, message, version: sink.script.script?.version };
       watch?.called(index, outcome, NOTHING_SENT);
       if (sink.binding.onError !== "continue") return { called: index + 1, result, fault };
       log.error(

@@ -237,7 +237,8 @@ function conclude(
     case "fault": {
       const { binding, fault } = outcome;
       const scriptName = binding.sinkProperties["ScriptName"];
-      const text = `${binding.displayName}: ${fault.kind}: ${fault.message}`;
+      const version = fault.version === undefined ? "" : ` (version ${fault.version})`;
+      const text = `${binding.displayName}${version}: ${fault.kind}: ${fault.message}`;
       if (outcome.policy === "badmail") return { kind: "badmail", code: "SINK_FAILED", reason: text };
       const by = scriptName === undefined ? "sink" : "script";
       return {

@@ -26,7 +26,8 @@ async function run(
   const clock = new ManualClock();
   const chain = new SinkChain(sinks.map((sink) => (typeof sink === "function" ? nativeSink(sink) : sink)));
   const dispatcher = createDispatcher<string>({
-    runScripts: () => Promise.resolve({ called: 1, result: 0, fault: { kind: "timeout", message: "slow" } }),
+    runScripts: () =>
+      Promise.resolve({ called: 1, result: 0, fault: { kind: "timeout", message: "slow", version: "9e2e" } }),
     clock,
     log: silentLogger,
   });
@@ -123,10 +124,10 @@ describe("a message that does not pass", () => {
     });
   });
 
-  test("because a script fails is held by that script", async () => {
+  test("because a script fails is held by that script, and tells its version", async () => {
     expect(await run([scriptSink("a.ts")])).toMatchObject({
       kind: "hold",
-      reason: { by: "script", scriptName: "a.ts", text: "a.ts: timeout: slow" },
+      reason: { by: "script", scriptName: "a.ts", text: "a.ts (version 9e2e): timeout: slow" },
     });
   });
 });
