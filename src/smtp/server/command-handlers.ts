@@ -49,7 +49,9 @@ export interface Command {
 
 const OK = verdict(reply(250, "0.0", "OK"));
 const NO_VRFY = verdict(reply(252, "1.5", "Cannot VRFY user, but will take message"));
-const HELP = verdict(reply(214, "0.0", "HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT HELP VRFY"));
+const HELP_VERBS = "EHLO HELO LHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY ETRN HELP QUIT".split(
+  " ",
+);
 const NOT_SERVED = verdict(reply(502, "5.1", "Command not implemented"));
 const BAD_BODY = reply(501, "5.4", "Invalid arguments");
 const IN_CHUNKS = reply(503, "5.1", "This message comes by BDAT");
@@ -114,7 +116,7 @@ export class CommandHandlers {
       case "VRFY":
         return keywords.has("VRFY") ? NO_VRFY : NOT_SERVED;
       case "HELP":
-        return keywords.has("HELP") ? HELP : NOT_SERVED;
+        return keywords.has("HELP") ? this.#help() : NOT_SERVED;
       default:
         return isForeign(line, this.#state.client === undefined)
           ? lastVerdict(FOREIGN)
@@ -257,10 +259,14 @@ export class CommandHandlers {
     return transaction.hasRecipients ? undefined : NEED_RCPT;
   }
 
+  get #hasStartTls(): boolean {
+    return this.#parts.settings.tls !== undefined && this.#parts.keywords.has("STARTTLS");
+  }
+
   #startTls(argument: string): Verdict {
     if (argument !== "") return verdict(NO_ARGUMENTS);
     if (this.#wire.isSecure) return verdict(reply(503, "5.1", "TLS is already in use"));
-    if (this.#parts.settings.tls === undefined) return verdict(reply(502, "5.1", "STARTTLS is not offered"));
+    if (!this.#hasStartTls) return verdict(reply(502, "5.1", "STARTTLS is not offered"));
     return verdict(reply(220, "0.0", "Ready to start TLS"), () => {
       this.#state.forgetClient();
       this.#wire.startTls();
@@ -281,6 +287,23 @@ export class CommandHandlers {
     return verdict(reply(250, "0.0", "OK"), () => {
       this.#state.forwarded = new Map([...(this.#state.forwarded ?? []), ...attributes]);
     });
+  }
+
+  /** RFC 5321 §4.1.1.8: what is served here and now. */
+  #help(): Verdict {
+    const { settings, keywords, startQueues } = this.#parts;
+    const isServed: Readonly<Record<string, boolean>> = {
+      EHLO: settings.protocol === "smtp",
+      HELO: settings.protocol === "smtp",
+      LHLO: settings.protocol === "lmtp",
+      STARTTLS: this.#hasStartTls && !this.#wire.isSecure,
+      AUTH: keywords.has("AUTH") && this.#auth.mechanisms.length > 0,
+      BDAT: keywords.has("CHUNKING"),
+      ETRN: keywords.has("ETRN") && startQueues !== undefined,
+      VRFY: keywords.has("VRFY"),
+    };
+    const served = HELP_VERBS.filter((verb) => isServed[verb] ?? true);
+    return verdict(reply(214, "0.0", served.join(" ")));
   }
 
   /** The peer of the socket may, whoever it speaks for. */
@@ -310,6 +333,7 @@ export class CommandHandlers {
 
   #authenticate(argument: string): PendingVerdict {
     const { client, isExtended, user, transaction } = this.#state;
+    if (!this.#parts.keywords.has("AUTH")) return NOT_SERVED;
     if (client === undefined || !isExtended) return verdict(reply(503, "5.1", "Send EHLO first"));
     if (user !== undefined) return verdict(reply(503, "5.1", "Already authenticated"));
     if (this.#parts.settings.tls?.required === true && !this.#wire.isSecure) return verdict(TLS_FIRST);
