@@ -76,8 +76,8 @@ export const domainsSchema = z
         ),
       ),
   })
-  .superRefine(({ local, alias, remote }, context) => {
-    const ours = new Set([...local, ...alias]);
+  .superRefine(({ local, alias, default: first, remote }, context) => {
+    const ours = new Set([...local, ...alias, first]);
     const seen = new Set<string>();
     for (const [index, { name }] of remote.entries()) {
       const twice = seen.has(name) ? "is the name of an earlier remote domain" : undefined;

@@ -170,6 +170,8 @@ function checkServers(
     context.addIssue({ code: "custom", path: ["virtualServers", index, ...path], message });
   for (const index of duplicates(virtualServers, ({ name }) => name))
     report(index, ["name"], "is the name of an earlier virtual server");
+  for (const index of sameAddress(virtualServers))
+    report(index, ["listen"], "has an address of an earlier virtual server, and both start with the service");
   const logFolderOf = ({ protocolLog: { enabled, folder } }: Servers[number]): string | undefined =>
     enabled ? folder : undefined;
   for (const index of duplicates(virtualServers, logFolderOf)) {
@@ -178,6 +180,17 @@ function checkServers(
   }
   for (const { index, why } of folderConflicts({ mailroot, virtualServers }))
     report(index, ["mailroot"], why);
+}
+
+/** Those that start with the service on an address that is taken by then. Port 0 is another one each time. */
+function sameAddress(servers: Servers): number[] {
+  const taken = new Set<string>();
+  return [...servers.entries()].flatMap(([index, { listen, autoStart }]) => {
+    const own = autoStart ? listen.filter((address) => !address.endsWith(":0")) : [];
+    const isTaken = own.some((address) => taken.has(address));
+    for (const address of own) taken.add(address);
+    return isTaken ? [index] : [];
+  });
 }
 
 export const configSchema = z

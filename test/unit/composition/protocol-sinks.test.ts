@@ -6,7 +6,9 @@ import { silentLogger } from "../../../src/core/logger.ts";
 import { runProtocolSinks } from "../../../src/events/protocol-chain.ts";
 import { defineSink } from "../../../src/events/sink.ts";
 
-const { virtualServers } = configSchema.parse({ virtualServers: [{ name: "inside" }, { name: "outside" }] });
+const { virtualServers } = configSchema.parse({
+  virtualServers: [{ name: "inside" }, { name: "outside", listen: ["127.0.0.1:0"] }],
+});
 
 const configured = (displayName: string, server: string | undefined) => ({
   settings: {

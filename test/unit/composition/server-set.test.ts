@@ -14,7 +14,7 @@ import { tempFolder } from "../../support/temp-folder.ts";
 async function keptOf(servers: number): Promise<number> {
   await using folder = await tempFolder("server-set");
   const file = path.join(folder.path, "onarrival.yaml");
-  const names = Array.from({ length: servers }, (_, index) => `{ name: s${index} }`);
+  const names = Array.from({ length: servers }, (_, index) => `{ name: s${index}, listen: ['[::1]:0'] }`);
   await writeFile(file, `store: { memoryBudget: 2MiB }\nvirtualServers: [${names.join(", ")}]\n`);
   const nextId = createMessageIds(systemClock, Math.random);
   const set = new ServerSet({ nextId, clock: systemClock, log: silentLogger });

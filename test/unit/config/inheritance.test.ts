@@ -49,7 +49,7 @@ virtualServers:
 
   test("each virtual server has a copy of its own", () => {
     const [one, two] = serversOf(
-      "signing: [{ domain: a.example, selector: s, keyFile: k.pem }]\nvirtualServers: [{ name: a }, { name: b }]\n",
+      "signing: [{ domain: a.example, selector: s, keyFile: k.pem }]\nvirtualServers: [{ name: a }, { name: b, listen: ['[::1]:0'] }]\n",
     );
     expect(one?.signing).toEqual(two?.signing);
     expect(one?.signing[0]).not.toBe(two?.signing[0]);
@@ -91,7 +91,7 @@ describe("what is wrong is told where it stands", () => {
     ],
     [
       "of a folder that two would write to",
-      "protocolLog: { enabled: true, folder: logs }\nvirtualServers: [{ name: a }, { name: b }]\n",
+      "protocolLog: { enabled: true, folder: logs }\nvirtualServers: [{ name: a }, { name: b, listen: ['[::1]:0'] }]\n",
       /^x\.yaml:1:39 protocolLog\.folder: is where an earlier virtual server has its protocol log: [^\n]+$/,
     ],
     [
@@ -136,7 +136,7 @@ describe("mailroots", () => {
   test("the first virtual server has that of the service, each other one a folder in it, or what it names", async () => {
     expect(
       await foldersOf(
-        "mailroot: mail\nvirtualServers: [{}, { name: in/side }, { name: b, mailroot: other }]\n",
+        "mailroot: mail\nvirtualServers: [{}, { name: in/side, listen: ['[::1]:0'] }, { name: b, mailroot: other, listen: ['[::1]:0'] }]\n",
       ),
     ).toEqual([
       path.join("mail", "Queue"),
@@ -146,7 +146,9 @@ describe("mailroots", () => {
   });
 
   test("--mailroot is that of the first one, whatever the file says", async () => {
-    expect(await foldersOf("virtualServers: [{ mailroot: a }, { name: b }]\n", "/srv/mail")).toEqual([
+    expect(
+      await foldersOf("virtualServers: [{ mailroot: a }, { name: b, listen: ['[::1]:0'] }]\n", "/srv/mail"),
+    ).toEqual([
       expect.stringMatching(/srv[/\\]mail[/\\]Queue$/),
       expect.stringMatching(/srv[/\\]mail[/\\]b[/\\]Queue$/),
     ]);

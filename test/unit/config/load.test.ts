@@ -188,6 +188,21 @@ describe("a wrong file", () => {
       "virtualServers: [{ name: a }, { name: a }]",
       "virtualServers[1].name: is the name of an earlier",
     ],
+    [
+      "two servers at one address",
+      "virtualServers: [{ name: a, listen: ['[::1]:25', '[::1]:26'] }, { name: b, listen: ['[::1]:26'] }]",
+      "virtualServers[1].listen: has an address of an earlier",
+    ],
+    [
+      "two servers that forget to say where",
+      "virtualServers: [{ name: a }, { name: b }]",
+      "virtualServers[1].listen: has an address of an earlier",
+    ],
+    [
+      "a default domain that is remote",
+      "domains: { default: a.example, remote: [{ name: a.example }] }",
+      "domains.remote[0].name: is a local domain",
+    ],
     ["no server", "virtualServers: []", "virtualServers: "],
     [
       "a smart host and MX",
@@ -225,6 +240,13 @@ describe("a wrong file", () => {
     expect(problemsOf(text).join("\n")).toContain(expected);
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
   });
+});
+
+test("virtual servers may share an address of which one starts at a time, and free ports", () => {
+  const shared =
+    "virtualServers: [{ name: a, listen: ['[::1]:25'] }, { name: b, listen: ['[::1]:25'], autoStart: false }]";
+  const free = "virtualServers: [{ name: a, listen: ['[::1]:0'] }, { name: b, listen: ['[::1]:0'] }]";
+  expect([problemsOf(shared), problemsOf(free)]).toEqual([[], []]);
 });
 
 describe("values", () => {
