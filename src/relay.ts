@@ -287,6 +287,7 @@ class RunningRelay implements Relay {
       log: this.#log,
       nextMessageId: this.#nextId,
       propertyIds: this.#propertyIds,
+      timed: this.#observation?.sinkTimes.timed,
     };
     this.#transportSinks.use(parts);
     this.#protocolSinks.use(parts);

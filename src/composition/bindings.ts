@@ -34,6 +34,11 @@ export interface ConfiguredBinding {
   readonly sink: AnyNativeSink | undefined;
 }
 
+export type OnEvent<Subject> = (subject: Subject, context: SinkContext) => unknown;
+
+/** Answers a sink that is the same and has its time taken. */
+export type SinkTimer = <Subject>(binding: Binding, onEvent: OnEvent<Subject>) => OnEvent<Subject>;
+
 export interface ChainParts {
   readonly configured: readonly ConfiguredBinding[];
   readonly scripts: ReadonlyMap<string, LiveScript>;
@@ -43,6 +48,8 @@ export interface ChainParts {
   readonly nextMessageId: () => string;
   /** Absent: ids of private properties count for this process only. */
   readonly propertyIds?: PropertyIdRanges | undefined;
+  /** Of sinks that no effect run tells of. */
+  readonly timed?: SinkTimer | undefined;
 }
 
 /** Loads the native sinks of the metabase. Throws SINK_NOT_FOUND, SINK_INVALID or SINK_PROPERTIES_INVALID for one that cannot be used. */

@@ -5,9 +5,12 @@ import type { InboundCommandContext } from "../events/protocol-contexts.ts";
 import type { AnyNativeSink, NativeSink } from "../events/sink.ts";
 import { parseVerbRule, type VerbRule } from "../events/verb-rule.ts";
 import type { OutboundChains } from "../smtp/client/outbound-events.ts";
-import { type ChainParts, type ConfiguredBinding, bindingOf, sinkContext } from "./bindings.ts";
+import { type ChainParts, type ConfiguredBinding, type OnEvent, bindingOf, sinkContext } from "./bindings.ts";
 
-export type ProtocolChainParts = Pick<ChainParts, "configured" | "log" | "nextMessageId" | "propertyIds">;
+export type ProtocolChainParts = Pick<
+  ChainParts,
+  "configured" | "log" | "nextMessageId" | "propertyIds" | "timed"
+>;
 type Parts = ProtocolChainParts;
 
 export interface ProtocolChains {
@@ -61,10 +64,11 @@ function buildProtocolChain<Name extends EventName>(
   for (const { settings, sink } of parts.configured) {
     if (sink === undefined || !isOf(sink, event)) continue;
     const binding = bindingOf(settings, sink);
+    const onEvent: OnEvent<EventSubject<Name>> = (subject, context) => sink.onEvent(subject, context);
     sinks.push({
       binding,
       rule: verbRuleOf(parts, binding.displayName, binding.rule),
-      onEvent: (subject, context) => sink.onEvent(subject, context),
+      onEvent: parts.timed?.(binding, onEvent) ?? onEvent,
       context: sinkContext(binding, parts),
     });
   }

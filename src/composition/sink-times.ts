@@ -1,9 +1,12 @@
-// Time and faults of sinks by binding, from the runs that the effect log is made of: counted also while that is switched off.
+// Time and faults of sinks by binding. Those of the mail events from the runs that the effect log is made of, counted also while that is
+// switched off; those of other events as they are called.
+import type { Binding } from "../events/binding.ts";
 import { type EffectRecorder, EffectRun, type RunEnd } from "../events/effects.ts";
 import type { BoundSink } from "../events/sink.ts";
 import type { Labels, Sample, TimedSample } from "../observe/metrics.ts";
 import { TimeCounts } from "../observe/time-counts.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
+import type { OnEvent } from "./bindings.ts";
 
 interface Counted {
   readonly labels: Labels;
@@ -39,13 +42,39 @@ export class SinkTimes {
           const counted = this.#of(sink);
           const { micros, fault } = "effect" in call ? call.effect : call;
           counted.times.add(micros);
-          if (fault !== undefined) counted.faults.set(fault.kind, (counted.faults.get(fault.kind) ?? 0) + 1);
+          if (fault !== undefined) countFault(counted, fault.kind);
         }
         if (!this.#unrecorded.has(run)) recorder.end(run, end, forks);
       },
       categorized: (effect) => recorder.categorized(effect),
     };
   }
+
+  /** A promise counts when it is settled: for as long as the sink took, however long it was waited for. */
+  readonly timed = <Subject>({ displayName }: Binding, onEvent: OnEvent<Subject>): OnEvent<Subject> => {
+    const counted = this.#counted("native", displayName, "");
+    return (subject, context) => {
+      const since = performance.now();
+      const ended = (isFault: boolean): void => {
+        counted.times.add((performance.now() - since) * 1000);
+        if (isFault) countFault(counted, "throw");
+      };
+      let answer: unknown;
+      try {
+        answer = onEvent(subject, context);
+      } catch (thrown) {
+        ended(true);
+        throw thrown;
+      }
+      if (answer instanceof Promise)
+        answer.then(
+          () => ended(false),
+          () => ended(true),
+        );
+      else ended(false);
+      return answer;
+    };
+  };
 
   *times(): Generator<TimedSample> {
     for (const { labels, times } of this.#byBinding.values()) yield { labels, times };
@@ -60,19 +89,29 @@ export class SinkTimes {
   #of(sink: BoundSink<ScriptTarget>): Counted {
     const known = this.#bySink.get(sink);
     if (known !== undefined) return known;
-    const isFull = this.#byBinding.size >= MAX_BINDINGS;
-    const binding = isFull ? OTHERS : sink.binding.displayName;
-    const script = sink.kind === "script" && !isFull ? sink.script.scriptName : "";
-    // By its labels: two samples with the same ones make a scrape invalid.
-    const key = `${sink.kind} ${binding}`;
-    const counted = this.#byBinding.get(key) ?? {
-      labels: { binding, kind: sink.kind },
-      script,
-      times: new TimeCounts(),
-      faults: new Map<string, number>(),
-    };
-    this.#byBinding.set(key, counted);
+    const script = sink.kind === "script" ? sink.script.scriptName : "";
+    const counted = this.#counted(sink.kind, sink.binding.displayName, script);
     this.#bySink.set(sink, counted);
     return counted;
   }
+
+  #counted(kind: BoundSink["kind"], displayName: string, script: string): Counted {
+    // By its labels: two samples with the same ones make a scrape invalid.
+    const known = this.#byBinding.get(`${kind} ${displayName}`);
+    if (known !== undefined) return known;
+    const isFull = this.#byBinding.size >= MAX_BINDINGS;
+    const binding = isFull ? OTHERS : displayName;
+    const counted = this.#byBinding.get(`${kind} ${binding}`) ?? {
+      labels: { binding, kind },
+      script: isFull ? "" : script,
+      times: new TimeCounts(),
+      faults: new Map<string, number>(),
+    };
+    this.#byBinding.set(`${kind} ${binding}`, counted);
+    return counted;
+  }
+}
+
+function countFault({ faults }: Counted, kind: string): void {
+  faults.set(kind, (faults.get(kind) ?? 0) + 1);
 }

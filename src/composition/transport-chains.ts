@@ -5,7 +5,14 @@ import type { AnyNativeSink, NativeBound, NativeSink } from "../events/sink.ts";
 import { type SystemBound, SystemChain } from "../events/system-chain.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import type { TransportChains } from "../transport/transport.ts";
-import { type ChainParts, bindingOf, buildChain, nativeBound, sinkContext } from "./bindings.ts";
+import {
+  type ChainParts,
+  type OnEvent,
+  bindingOf,
+  buildChain,
+  nativeBound,
+  sinkContext,
+} from "./bindings.ts";
 
 export type MailChains<Script> = Readonly<Record<MailEvent, SinkChain<Script>>>;
 
@@ -26,7 +33,7 @@ function buildNativeChain<Script>(parts: ChainParts, event: MailEvent): SinkChai
   );
 }
 
-type SystemParts = Pick<ChainParts, "configured" | "log" | "nextMessageId" | "propertyIds">;
+type SystemParts = Pick<ChainParts, "configured" | "log" | "nextMessageId" | "propertyIds" | "timed">;
 
 export const buildTransportChains = (parts: SystemParts): TransportChains => ({
   categorizer: buildSystemChain(parts, "OnCategorize"),
@@ -43,9 +50,10 @@ export function buildSystemChain<Name extends EventName>(
   for (const { settings, sink } of parts.configured) {
     if (sink === undefined || !isOf(sink, event)) continue;
     const binding = bindingOf(settings, sink);
+    const onEvent: OnEvent<EventSubject<Name>> = (subject, context) => sink.onEvent(subject, context);
     sinks.push({
       binding,
-      onEvent: (subject, context) => sink.onEvent(subject, context),
+      onEvent: parts.timed?.(binding, onEvent) ?? onEvent,
       context: sinkContext(binding, parts),
     });
   }

@@ -1,11 +1,16 @@
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { ConfiguredBinding } from "../../../src/composition/bindings.ts";
 import { SinkTimes } from "../../../src/composition/sink-times.ts";
+import { buildSystemChain } from "../../../src/composition/transport-chains.ts";
+import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { messageStatus, sinkResult } from "../../../src/core/status.ts";
 import { createBinding } from "../../../src/events/binding.ts";
 import { SinkChain } from "../../../src/events/dispatcher.ts";
 import { type EffectRecorder, EffectRun } from "../../../src/events/effects.ts";
-import { type NativeBound, createPropertyBag } from "../../../src/events/sink.ts";
+import { type NativeBound, type NativeSink, createPropertyBag } from "../../../src/events/sink.ts";
+import { SystemSinks } from "../../../src/events/system-chain.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { ScriptTarget } from "../../../src/sandbox/script-sink.ts";
 import { allocPropertyIds } from "../../support/property-ids.ts";
@@ -82,6 +87,49 @@ test.each([true, false])("calls are counted while the effect log is on: %s", (is
     { labels: { binding: "Disclaimer", script: "", fault: "throw" }, value: 1 },
   ]);
   expect(recorder.ended).toBe(isOn ? 2 : 0);
+});
+
+test("sinks of all other events are counted as they are called, promises when they are settled", async () => {
+  const times = new SinkTimes();
+  const promised = Promise.withResolvers<undefined>();
+  const answers: readonly NativeSink<"MsgTrackLog">["onEvent"][] = [
+    () => undefined,
+    () => {
+      throw new Error("broken");
+    },
+    () => promised.promise,
+  ];
+  const configured = answers.map((onEvent, index): ConfiguredBinding => ({
+    settings: { id: `{${index}}`, displayName: `sink ${index}`, event: "MsgTrackLog", sinkClass: "./x.ts" },
+    sink: { event: "MsgTrackLog", onEvent },
+  }));
+  const parts = { configured, log: silentLogger, nextMessageId: () => "", timed: times.timed };
+  const chain = buildSystemChain(parts, "MsgTrackLog");
+  const sinks = new SystemSinks({ clock: systemClock, log: silentLogger, sinkDeadlineMs: 1000 });
+  const counts = (): number[] =>
+    [...times.times()].map(({ times: { counts: buckets } }) =>
+      buckets.reduce((sum, count) => sum + count, 0),
+    );
+  const record = {
+    time: 1,
+    event: 1019,
+    step: "submitted",
+    id: "ID1",
+    server: "default",
+    from: "",
+    to: [],
+    more: {},
+    isWritten: true,
+  };
+  for (let round = 0; round < 2; round += 1)
+    void sinks.run(chain, { subject: record, server: "default", onFault: "next-sink", promises: "left" });
+  expect(counts()).toEqual([2, 2, 0]);
+  promised.resolve(undefined);
+  await setImmediate();
+  expect(counts()).toEqual([2, 2, 2]);
+  expect([...times.faults()]).toEqual([
+    { labels: { binding: "sink 1", script: "", fault: "throw" }, value: 2 },
+  ]);
 });
 
 test("bindings of one name share their samples: two alike would make a scrape invalid", () => {
