@@ -13,7 +13,7 @@ import { printable } from "./output.ts";
 
 const STATUSES = ["deliver", "retry later", "abort delivery", "move to Badmail"] as const;
 const ENDS: Readonly<Record<string, string>> = {
-  submitted: "passed: goes on",
+  submitted: "submitted: goes on",
   discarded: "discarded",
   badmail: "moved to Badmail",
   retry: "back to the queue, to be tried again",
