@@ -33,7 +33,7 @@ const PROTOCOL_EVENTS: Partial<Record<EventName, Described>> = {
   OnSessionStart: {
     context: OUTBOUND,
     sample: "partner-account",
-    when: `Once for each connection. ${HANDLER}`,
+    when: `For each EHLO: once for a connection, and again behind STARTTLS, where \`session.isSecure\` is true. ${HANDLER}`,
   },
   OnMessageStart: {
     context: OUTBOUND,

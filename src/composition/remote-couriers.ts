@@ -121,7 +121,10 @@ function domainParts(
     maxConnections: maxConnectionsTo(server, entry),
     connect: (hops) => {
       const nextHops = port === undefined ? hops : hops.map((hop) => ({ ...hop, port }));
-      return connect(destinationSettings(server, nextHops, entry, protocol, own));
+      return connect({
+        ...destinationSettings(server, nextHops, entry, protocol, own),
+        routeAddress: domain,
+      });
     },
   };
 }
@@ -155,7 +158,10 @@ function smartHostSettings(
   const { host, port, isPeer } = route;
   const entry = isPeer === true ? undefined : entryFor(server, [`${host}:${port}`, host]);
   const own = remoteDomainOf(server, route);
-  const settings = destinationSettings(server, [{ host, port }], entry, protocol, own);
+  const settings = {
+    ...destinationSettings(server, [{ host, port }], entry, protocol, own),
+    routeAddress: host,
+  };
   const isOwn = own?.smartHost !== undefined;
   const smartHost = isOwn ? smartHostOfDomain(server, own) : smartHostOf(server);
   // A server that a script names never gets the credentials that are meant for the smart host.
@@ -179,7 +185,8 @@ function lmtpSettings(
   const names = socketPath === undefined ? [`${host}:${port}`, host] : [socketPath];
   const hops = [{ host, port, socketPath }];
   const own = remoteDomainOf(server, route);
-  return { ...destinationSettings(server, hops, entryFor(server, names), protocol, own), dialect: "lmtp" };
+  const settings = destinationSettings(server, hops, entryFor(server, names), protocol, own);
+  return { ...settings, dialect: "lmtp", routeAddress: socketPath ?? host };
 }
 
 /** RFC 8689: what messages wish of TLS, beside the settings. LMTP is the last hop, where each message is looked at by itself. */

@@ -29,6 +29,8 @@ export interface ProtocolSession {
   readonly remoteAddress: string;
   /** Inbound: the argument of EHLO or HELO. Outbound: the name of the next hop. */
   readonly remoteName: string | undefined;
+  /** Outbound: what the mail was routed to, a domain or a smart host; `remoteName` is one of its hosts. */
+  readonly routeAddress: string | undefined;
   readonly isSecure: boolean;
   /** Name of the authenticated user; a sink with a mechanism of its own sets it. */
   userName: string | undefined;

@@ -12,7 +12,6 @@ import { NO_EXTENSIONS, type PeerExtensions, withoutChunks } from "./extensions.
 import { isParameterError, isUnknownCommand, plain } from "./judgement.ts";
 import { OutboundEvents, type OutboundProtocol, takePart } from "./outbound-events.ts";
 import type { ConnectionOwner, Job } from "./outbound-job.ts";
-import { outboundSession } from "./outbound-session.ts";
 import { prepare } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { OpenSession } from "./session-opening.ts";
@@ -102,7 +101,7 @@ export class Connection implements WireListener {
   #watchers(message?: OutboundMessage): OutboundEvents | undefined {
     const protocol = this.#protocol;
     if (protocol === undefined || !takePart(protocol.chains(), message)) return undefined;
-    return (this.#events ??= new OutboundEvents(protocol, this.wire, outboundSession(this.wire)));
+    return (this.#events ??= new OutboundEvents(protocol, this.wire, this.#settings));
   }
 
   async #sendWatched(job: Job, events: OutboundEvents, offered: PeerExtensions): Promise<void> {

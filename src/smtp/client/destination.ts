@@ -117,6 +117,8 @@ export interface StageDeadlines {
 }
 
 export interface DestinationSettings {
+  /** What mail is routed to by these hosts, for sinks: a domain, a smart host. */
+  readonly routeAddress?: string | undefined;
   /** Hosts in the order to try. */
   readonly nextHops: readonly NextHop[];
   /** LMTP (RFC 2033): LHLO, and a reply for each recipient at the end of data. */

@@ -20,8 +20,9 @@ import {
 } from "../../events/protocol-contexts.ts";
 import { CommandDraft } from "./command-draft.ts";
 import { isConcerned } from "./concerned-sinks.ts";
-import type { OutboundMessage } from "./destination.ts";
+import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import { judgeReply, judgementOf } from "./judgement.ts";
+import { outboundSession } from "./outbound-session.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { Wire } from "./wire.ts";
 
@@ -97,10 +98,10 @@ export class OutboundEvents {
   #sinkCommands = 0;
   #isEnded = false;
 
-  constructor(protocol: OutboundProtocol, wire: Wire, session: ProtocolSession) {
+  constructor(protocol: OutboundProtocol, wire: Wire, settings: DestinationSettings) {
     this.#protocol = protocol;
     this.#wire = wire;
-    this.#session = session;
+    this.#session = outboundSession(wire, settings);
   }
 
   /** A sink that saw a reply wants the session to end. */

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { ProtocolMessage, ProtocolSession } from "../../events/protocol-contexts.ts";
 import type { PropertyValue } from "../../message/properties.ts";
-import type { OutboundMessage } from "./destination.ts";
+import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import type { Wire } from "./wire.ts";
 
 /** Between two messages. Made anew each time: what a sink keeps there is nobody else's. */
@@ -18,7 +18,7 @@ export function messageView({ sender, recipients, properties, envelope }: Outbou
   return { sender, recipients, properties: new Map<string, PropertyValue>(kept) };
 }
 
-export function outboundSession(wire: Wire): ProtocolSession {
+export function outboundSession(wire: Wire, { routeAddress }: DestinationSettings): ProtocolSession {
   return {
     id: randomUUID(),
     get localAddress() {
@@ -28,6 +28,7 @@ export function outboundSession(wire: Wire): ProtocolSession {
       return wire.remoteAddress;
     },
     remoteName: wire.host,
+    routeAddress,
     get isSecure() {
       return wire.encrypted;
     },

@@ -8,7 +8,7 @@ import type { DestinationSettings, NextHop } from "./destination.ts";
 import { NEEDS_TLS } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, parseExtensions, type PeerExtensions, type PeerTrust } from "./extensions.ts";
 import { hasSinks, OutboundEvents } from "./outbound-events.ts";
-import { noMessage, outboundSession } from "./outbound-session.ts";
+import { noMessage } from "./outbound-session.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import { Wire } from "./wire.ts";
 
@@ -141,7 +141,7 @@ async function hello(
 ): Promise<OpenSession | RefusedSession> {
   const { protocol } = context.settings;
   if (protocol !== undefined && hasSinks(protocol.chains())) {
-    const events = before?.events ?? new OutboundEvents(protocol, wire, outboundSession(wire));
+    const events = before?.events ?? new OutboundEvents(protocol, wire, context.settings);
     return watchedHello(context, wire, events);
   }
   const { heloName, deadlines, dialect } = context.settings;

@@ -21,6 +21,7 @@ export function sessionView(state: SessionState, wire: Wire): ProtocolSession {
     get remoteName() {
       return state.client?.heloDomain;
     },
+    routeAddress: undefined,
     get isSecure() {
       return wire.isSecure;
     },

@@ -13,6 +13,7 @@ import {
   startPeer,
   unreachableOf,
 } from "../smtp/client/support.ts";
+import { protocolOf } from "../smtp/client/watched.ts";
 import { wayOut } from "./way-out.ts";
 
 const OFFERS_AUTH = { EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "235 2.7.0 Ok" };
@@ -50,6 +51,18 @@ describe("a remote domain", () => {
         .toString()
         .split("\0")[1];
     expect([user(own), user(usual)]).toEqual(["special", "general"]);
+  });
+
+  test("is what sinks of the session are told of the route, a smart host otherwise", async () => {
+    const seen: unknown[] = [];
+    const protocol = protocolOf({
+      OnSessionStart: [{ onEvent: ({ session }) => void seen.push(session.routeAddress) }],
+    });
+    await using peer = await startPeer();
+    const choices = { protocol, domains: "remote: [{ name: partner.test, mx: true }]" };
+    await using out = await wayOut(`smartHost: "127.0.0.1:${peer.port}"`, peer, {}, choices);
+    for (const to of ["a@partner.test", "a@other.test"]) await out.to(to).deliver(messageOf({ to: [to] }));
+    expect(seen).toEqual(["partner.test", "127.0.0.1"]);
   });
 
   test("is asked for TLS where it is required, and its exchangers are asked past the smart host", async () => {

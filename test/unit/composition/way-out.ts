@@ -8,6 +8,7 @@ import type { VirtualServerSettings } from "../../../src/config/schema.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import type { SignOutbound } from "../../../src/smtp/client/destination.ts";
+import type { OutboundProtocol } from "../../../src/smtp/client/outbound-events.ts";
 import type { Courier } from "../../../src/transport/destination-queue.ts";
 import { type RemoteRoute, createRouter } from "../../../src/transport/router.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -33,6 +34,7 @@ interface WayOutChoices {
   /** Flags that sinks add to a domain. */
   readonly flagsOf?: (domain: string) => number;
   readonly sign?: SignOutbound;
+  readonly protocol?: OutboundProtocol;
 }
 
 /** MX look-ups answer `peer`, whatever the domain. `domains` and `more`: further keys of the domains and of the server. */
@@ -40,7 +42,7 @@ export async function wayOut(
   delivery: string,
   peer: Pick<Peer, "port">,
   files: Record<string, string> = {},
-  { domains = "", more = "", flagsOf, sign }: WayOutChoices = {},
+  { domains = "", more = "", flagsOf, sign, protocol }: WayOutChoices = {},
 ): Promise<WayOut> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await tempFolder());
@@ -55,7 +57,7 @@ export async function wayOut(
     primary,
     silentLogger,
     systemClock,
-    undefined,
+    protocol,
     lookup,
     sign,
     undefined,

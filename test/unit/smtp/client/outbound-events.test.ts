@@ -130,15 +130,23 @@ describe("commands to a next hop", () => {
     await using peer = await startPeer();
     const protocol = protocolOf({
       OnSessionStart: [
-        { priority: EARLY, onEvent: ({ session }) => void session.properties.set("at", session.remoteName) },
+        {
+          priority: EARLY,
+          onEvent: ({ session }) =>
+            void session.properties.set("at", `${session.routeAddress} ${session.remoteName}`),
+        },
       ],
       OnMessageStart: [
         { priority: EARLY, onEvent: ({ session }) => void seen.push(session.properties.get("at")) },
       ],
     });
-    await using destination = destinationTo(peer, { protocol, maxMessagesPerConnection: 2 });
+    await using destination = destinationTo(peer, {
+      protocol,
+      maxMessagesPerConnection: 2,
+      routeAddress: "example.net",
+    });
     for (let round = 0; round < 3; round += 1) await destination.deliver(TWO);
-    expect(seen).toEqual(["127.0.0.1", "127.0.0.1", "127.0.0.1"]);
+    expect(seen).toEqual(["example.net 127.0.0.1", "example.net 127.0.0.1", "example.net 127.0.0.1"]);
     expect(peer.sessions).toHaveLength(2);
   });
 
