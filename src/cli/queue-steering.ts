@@ -26,6 +26,10 @@ export function printSummary(output: Output, json: boolean | undefined, answer: 
   printResult(output, json, answer, formatTable(isOfMany ? ["SERVER", ...head] : head, rows));
 }
 
+/** Whether `summary` names the queue. */
+export const hasQueue = (answer: unknown, name: string): boolean =>
+  queuesOf(answer).some(({ queue }) => queue.toLowerCase() === name.toLowerCase());
+
 /** What the service has done to the queue. */
 export function printSteered(
   output: Output,
@@ -33,13 +37,15 @@ export function printSteered(
   verb: Steering,
   queue: string,
   answer: unknown,
+  isThere: boolean,
 ): void {
   const changed =
     typeof answer === "object" && answer !== null && "changed" in answer ? Number(answer.changed) : 0;
+  const noMail = isThere ? "" : "; no queue of this name has mail now";
   const text = {
-    freeze: changed > 0 ? `${queue} is frozen` : `${queue} was frozen already`,
+    freeze: changed > 0 ? `${queue} is frozen${noMail}` : `${queue} was frozen already`,
     thaw: changed > 0 ? `${queue} goes on` : `${queue} was not frozen by the operator`,
-    force: `force: ${changed} message${changed === 1 ? "" : "s"}`,
+    force: `force: ${changed} message${changed === 1 ? "" : "s"}${noMail}`,
   };
   printResult(output, json, { changed }, text[verb]);
 }

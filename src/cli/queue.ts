@@ -5,7 +5,7 @@ import { OnArrivalError } from "../core/errors.ts";
 import { formatTable, formatTime, printable, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 import { callService, type ServicePlace, withPlace } from "./running-service.ts";
-import { STEERING, printSteered, printSummary } from "./queue-steering.ts";
+import { STEERING, type Steering, hasQueue, printSteered, printSummary } from "./queue-steering.ts";
 
 interface Options extends ServicePlace {
   readonly server?: string;
@@ -47,15 +47,7 @@ export const queueCommand: CommandFactory = (output) => {
       withOptions(new Command(verb))
         .description(description)
         .argument("<queue>", "as `summary` names it: a next hop, local, or pre-submission and the like")
-        .action(async (name: string, options: Options) =>
-          printSteered(
-            output,
-            options.json,
-            verb,
-            name,
-            await call(options, `queue.${verb}`, { queue: name }),
-          ),
-        ),
+        .action((name: string, options: Options) => steer(output, verb, name, options)),
     );
   }
   for (const [verb, description] of VERBS) {
@@ -149,6 +141,13 @@ async function show(output: Output, id: string, options: Options): Promise<void>
     entry,
     lines.map(([name = "", value = ""]) => `${name.padEnd(14)}${printable(value)}`).join("\n"),
   );
+}
+
+/** Any next hop can be frozen before it has mail: so a name that is misspelt is only told. */
+async function steer(output: Output, verb: Steering, name: string, options: Options): Promise<void> {
+  const isThere = hasQueue(await call(options, "queue.summary"), name);
+  const answer = await call(options, `queue.${verb}`, { queue: name });
+  printSteered(output, options.json, verb, name, answer, isThere);
 }
 
 async function change(output: Output, verb: string, ids: readonly string[], options: Options): Promise<void> {

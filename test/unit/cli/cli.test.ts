@@ -160,6 +160,9 @@ describe("the queues themselves", () => {
     expect((await queue("thaw", "dead.example")).out).toBe("dead.example goes on\n");
     expect((await queue("force", "dead.example")).out).toBe("force: 3 messages\n");
     expect(asked).toEqual(["freeze dead.example", "thaw dead.example", "force dead.example"]);
+    const misspelt = "; no queue of this name has mail now\n";
+    expect((await queue("freeze", "daed.example")).out).toBe(`daed.example is frozen${misspelt}`);
+    expect((await queue("force", "daed.example")).out).toBe(`force: 3 messages${misspelt}`);
     expect((await queue("freeze")).code).toBe(2);
     expect((await queue("list", "--limit", "many")).code).toBe(2);
   });
