@@ -83,6 +83,9 @@ const limits = z.strictObject({
     ),
 });
 
+const WHAT_MAY_BE_FETCHED =
+  'must be the beginning of an http or https URL, as "https://host/path/", without user, query and fragment';
+
 const allow = z.strictObject({
   send: z
     .boolean()
@@ -108,12 +111,7 @@ const allow = z.strictObject({
     .meta(live("The script may open and delete the messages of the Drop folder.", { default: false })),
   fetch: z
     .array(
-      z
-        .url({ protocol: /^https?$/ })
-        .regex(
-          /^[^?#@\\]+$/,
-          'must be the beginning of a URL, as "https://host/path/", without user, query and fragment',
-        ),
+      z.url({ protocol: /^https?$/, error: WHAT_MAY_BE_FETCHED }).regex(/^[^?#@\\]+$/, WHAT_MAY_BE_FETCHED),
     )
     .optional()
     .meta(live("URLs that the script may fetch: those that begin with one of these.", { default: [] })),

@@ -56,6 +56,24 @@ bindings:
     sinkClass: ./native/tag.ts
 `;
 
+test.each([
+  ["bindings:", "onarrival.yaml:1:10 bindings: has no value: give it a list, or take the key out"],
+  ["virtualServers: { name: x }", "onarrival.yaml:1:1 virtualServers: must be a list"],
+  ["virtualServers: [{ listen: [25] }]", "onarrival.yaml:1:28 virtualServers[0].listen[0]: must be a text"],
+  ["tracking: true", "onarrival.yaml:1:11 tracking: must be a map of keys"],
+  ["effects: { keepHours: x }", "onarrival.yaml:1:23 effects.keepHours: must be a number"],
+  ["bindings: [{ event: DSN }]", "onarrival.yaml:1:12 bindings[0].sinkClass: is missing: it takes a text"],
+])("%s is answered in words of the file, with line and key", (text, problem) => {
+  expect(problemsOf(text)).toContain(problem);
+});
+
+test("a problem that begins with the name of an event leaves the name as it is", () => {
+  const script = "sinkClass: CDO.SS_SMTPOnArrivalSink, sinkProperties: { ScriptName: a.js }";
+  expect(problemsOf(`bindings: [{ event: DSN, ${script} }]`)).toEqual([
+    "onarrival.yaml:1:21 bindings[0].event: DSN takes native sinks only",
+  ]);
+});
+
 describe("the defaults", () => {
   test("without a file everything is local to the working directory and nothing leaves the machine", async () => {
     const config = await loadConfig(undefined);
@@ -228,6 +246,16 @@ describe("a wrong file", () => {
       "an event of no such name",
       "bindings: [{ event: OnArival, sinkClass: a }]",
       'did you mean "OnArrival"?',
+    ],
+    [
+      "a URL that cannot be fetched",
+      "bindings: [{ event: OnArrival, sinkClass: a, allow: { fetch: ['ftp://host/'] } }]",
+      "bindings[0].allow.fetch[0]: must be the beginning of an http or https URL",
+    ],
+    [
+      "a level that the log does not have",
+      "bindings: [{ event: OnArrival, sinkClass: a, allow: { log: loud } }]",
+      "bindings[0].allow.log: ",
     ],
     ["a list for a map", "[]", "file: "],
     [
