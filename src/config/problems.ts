@@ -99,13 +99,35 @@ export function describeIssues(
       }
     } else {
       const at = source === undefined ? undefined : position(source, issue.path);
-      lines.push(`${where(source, at)}${formatPath(issue.path) || "file"}: ${lowerFirst(issue.message)}`);
+      lines.push(`${where(source, at)}${formatPath(issue.path) || "file"}: ${wording(issue)}`);
     }
   }
   return lines;
 }
 
-const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+const WANTED: Readonly<Record<string, string>> = {
+  object: "a map of keys",
+  record: "a map of keys",
+  array: "a list",
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+};
+
+/** A key without a value is the slip that YAML makes easiest, and null and undefined are no words of its authors. */
+function wording(issue: z.core.$ZodIssue): string {
+  const received = /^Invalid input: expected \w+, received (\w+)$/.exec(issue.message)?.[1];
+  if (issue.code !== "invalid_type" || received === undefined) return lowerFirst(issue.message);
+  const wanted = WANTED[issue.expected] ?? issue.expected;
+  if (received === "undefined") return `is missing: it takes ${wanted}`;
+  if (received === "null") return `has no value: give it ${wanted}, or take the key out`;
+  return `must be ${wanted}`;
+}
+
+/** Names of events and the like stay as they are. */
+const lowerFirst = (text: string): string =>
+  /^[A-Z][a-z]* /.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 
 /** What the YAML parser found, one line each. */
 export function describeSyntax(

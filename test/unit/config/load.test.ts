@@ -59,7 +59,7 @@ bindings:
 test.each([
   ["bindings:", "onarrival.yaml:1:10 bindings: has no value: give it a list, or take the key out"],
   ["virtualServers: { name: x }", "onarrival.yaml:1:1 virtualServers: must be a list"],
-  ["virtualServers: [{ listen: [25] }]", "onarrival.yaml:1:28 virtualServers[0].listen[0]: must be a text"],
+  ["virtualServers: [{ listen: [25] }]", "onarrival.yaml:1:29 virtualServers[0].listen[0]: must be a text"],
   ["tracking: true", "onarrival.yaml:1:11 tracking: must be a map of keys"],
   ["effects: { keepHours: x }", "onarrival.yaml:1:23 effects.keepHours: must be a number"],
   ["bindings: [{ event: DSN }]", "onarrival.yaml:1:12 bindings[0].sinkClass: is missing: it takes a text"],
