@@ -226,6 +226,7 @@ export const EXPECTATIONS: Readonly<Record<EventName, readonly Expectation[]>> =
   OnInboundCommand: [inbound],
   StoreDriver: [
     storeNotice("written"),
+    storeNotice("enumerated"),
     storeNotice("read"),
     waitingEvent({
       kind: "localDelivery",
@@ -234,6 +235,7 @@ export const EXPECTATIONS: Readonly<Record<EventName, readonly Expectation[]>> =
       waits: "local delivery of this message waits, at most `outbound.sinkTimeoutMs`",
       fault: "the recipients wait for their retry",
     }),
+    storeNotice("deleted"),
   ],
   OnTransportSubmission: [mailEvent("pre-submission", { 4: REST_PASSED_OVER, 5: TO_POST_CATEGORIZE })],
   OnPreCategorize: [mailEvent("pre-categorization", { 5: TO_POST_CATEGORIZE })],

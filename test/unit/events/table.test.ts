@@ -19,7 +19,13 @@ import { domainStage, eventLogStage, lookUpStage, trackingStage } from "./table/
 /** In the order of the kinds in the table. */
 const STAGES: Readonly<Record<keyof typeof EXPECTATIONS, readonly Stage[]>> = {
   OnInboundCommand: [inboundStage],
-  StoreDriver: [noticeStage("written"), noticeStage("read"), localDeliveryStage],
+  StoreDriver: [
+    noticeStage("written"),
+    noticeStage("enumerated"),
+    noticeStage("read"),
+    localDeliveryStage,
+    noticeStage("deleted"),
+  ],
   OnTransportSubmission: [mailStage("OnTransportSubmission")],
   OnPreCategorize: [mailStage("OnPreCategorize")],
   OnCategorize: [itemStage, categorizedStage],

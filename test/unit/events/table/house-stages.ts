@@ -123,6 +123,14 @@ export const noticeStage =
         (subject) => (subject.kind === kind ? act.next() : undefined),
       ],
     });
+    if (kind === "enumerated") {
+      house.world.answers.set("far.example", (message) => accepted(message, 450, "later"));
+      await house.accept(["a@far.example"]);
+      await until(() => house.queue[0]?.state === "retry");
+      await using next = await house.crash({ residentBytes: 0 });
+      await passTime(act, next);
+      return { ending: next.queue.length === 1 ? "goes on" : "deleted" };
+    }
     await house.accept(["a@far.example"]);
     await house.empty();
     await passTime(act, house);
