@@ -153,10 +153,11 @@ export class CommandRun implements InboundCommandContext {
   #conclude(outcome: ProtocolOutcome): Verdict {
     this.#isOver = true;
     const native = this.#nativeVerdict;
-    if (outcome === "faulted" && !isDone(native)) return { ...verdict(LOCAL_FAULT), ends: this.#drops };
+    if (outcome === "faulted" && !stands(native)) return { ...verdict(LOCAL_FAULT), ends: this.#drops };
     if (native !== undefined && this.#isUntouched(native)) return native;
     const text = this.#response ?? this.#nativeText;
     if (text === undefined) return { ...verdict(DEFAULT_REPLIES[this.status]), ends: this.#drops };
+    if (native?.isDurable === true && text.code >= 400) return { ...native, ends: this.#drops };
     return this.#answerWith(text, native);
   }
 
@@ -176,13 +177,13 @@ export class CommandRun implements InboundCommandContext {
   #answerWith(text: ReplyText, native: Verdict | undefined): Verdict {
     const isNative = this.#response === undefined && native !== undefined;
     const fails = this.#fails(text.code);
-    if (native?.isDurable === true && text.code >= 400) return { ...native, ends: this.#drops };
     if (this.#isOutOfStep(text.code, fails)) return { ...verdict(LOCAL_FAULT), ends: this.#drops };
     return {
       code: this.statusCode ?? text.code,
       text: isNative && !this.#isNativeChanged ? native.text : formatReplyText(text),
       effect: fails ? undefined : native?.effect,
       ends: this.#drops || endOf(native, fails),
+      isDurable: native?.isDurable,
       isError: this.#protocolError ?? (isNative ? native.isError : text.code >= 500),
     };
   }
@@ -273,9 +274,9 @@ export class CommandRun implements InboundCommandContext {
   }
 }
 
-/** What the built-in handler has made durable stays accepted, whatever fails afterwards. */
-const isDone = (native: Verdict | undefined): boolean =>
-  native !== undefined && native.effect === undefined && native.code < 400;
+/** What is durable stays accepted, whatever fails afterwards; so may a client leave that wants to. */
+const stands = (native: Verdict | undefined): boolean =>
+  native !== undefined && native.code < 400 && (native.isDurable === true || native.ends === true);
 
 /** The end that the built-in handler wanted, unless sinks made a success of its failure or the other way round. */
 const endOf = (native: Verdict | undefined, fails: boolean): Verdict["ends"] =>
