@@ -26,9 +26,13 @@ export function printSummary(output: Output, json: boolean | undefined, answer: 
   printResult(output, json, answer, formatTable(isOfMany ? ["SERVER", ...head] : head, rows));
 }
 
-/** Whether `summary` names the queue. */
-export const hasQueue = (answer: unknown, name: string): boolean =>
-  queuesOf(answer).some(({ queue }) => queue.toLowerCase() === name.toLowerCase());
+/** Whether `summary` names the queue. A smart host may be written as in the settings: [192.0.2.1]:25. */
+export function hasQueue(answer: unknown, name: string): boolean {
+  const wanted = name.toLowerCase();
+  return queuesOf(answer)
+    .map(({ queue }) => queue.toLowerCase())
+    .some((queue) => queue === wanted || queue === wanted.replace(/^\[([\d.]+)\]/, "$1"));
+}
 
 /** What the service has done to the queue. */
 export function printSteered(

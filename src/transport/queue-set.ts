@@ -110,9 +110,9 @@ export class QueueSet {
     return this.#queues.get(key)?.queue;
   }
 
-  /** The key that people mean by a name. */
+  /** The key that people mean by a name, also by a smart host as the settings write it: [192.0.2.1]:25. */
   keyOf(name: string): string {
-    const wanted = name.toLowerCase();
+    const wanted = name.toLowerCase().replace(/^\[([\d.]+)\]/, "$1");
     return [...this.#queues.keys(), ...this.#frozen].find((key) => key.toLowerCase() === wanted) ?? wanted;
   }
 

@@ -126,6 +126,17 @@ describe("a frozen queue before sinks", () => {
   });
 });
 
+test("the queue of a smart host is found by the name that the settings give it", async () => {
+  const remote = { kind: "smart-host", host: "192.0.2.1", port: 25 } as const;
+  await using house = await openHouse({ router: { localDomains: ["local.example"], remote } });
+  const { admin } = house.transport;
+  expect(admin.freeze("[192.0.2.1]:25")).toBe(true);
+  await house.accept(["a@far.example"]);
+  await until(() => house.queue[0]?.state === "frozen");
+  expect(admin.thaw("192.0.2.1:25")).toBe(true);
+  await house.empty();
+});
+
 describe("a queue that counts messages of others", () => {
   test.each(["failed-retry", "dsn", "deferred", "unreachable", "last run"])(
     "%s cannot be frozen",
