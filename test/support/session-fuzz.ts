@@ -13,6 +13,7 @@ import {
   uint8Array,
 } from "fast-check";
 import { expect } from "vitest";
+import { KEYWORDS } from "../../src/core/esmtp-keywords.ts";
 import { defaultSmtpServerSettings } from "../../src/smtp/server/settings.ts";
 import { type RunningListener, startListener, Talk } from "../unit/smtp/server/support.ts";
 import { protocolChain, runParts } from "./protocol-sinks.ts";
@@ -24,6 +25,8 @@ const pem = (name: string): string =>
 
 const HELLO = "EHLO x\r\n";
 const TRANSACTION = `${HELLO}MAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.com>\r\n`;
+
+const LMTP = "on an LMTP listener";
 
 /** What is sent first, and how many replies it has. */
 export const SESSION_STATES: Readonly<Record<string, readonly [opening: string, replies: number]>> = {
@@ -40,10 +43,13 @@ export const SESSION_STATES: Readonly<Record<string, readonly [opening: string, 
   "inside a handshake": [`${HELLO}STARTTLS\r\n`, 2],
   "while a sink asks": [`${HELLO}XASK\r\n`, 2],
   "while a sink thinks": [`${HELLO}XLATER\r\n`, 1],
+  "behind XCLIENT": [`${HELLO}XCLIENT ADDR=192.0.2.1 LOGIN=ann\r\n`, 2],
+  "behind XFORWARD": [`${HELLO}XFORWARD ADDR=192.0.2.1\r\n`, 2],
+  [LMTP]: [TRANSACTION.replace("EHLO", "LHLO"), 3],
 };
 
 const WORDS =
-  "EHLO x|HELO|LHLO x|MAIL FROM:<a@b.example>|MAIL FROM:<>|MAIL|RCPT TO:<b@example.com>|RCPT TO:<>|DATA|BDAT 3|BDAT 9 LAST|BDAT|BDAT -1|RSET|NOOP|HELP|VRFY x|EXPN y|ETRN z|AUTH PLAIN|AUTH LOGIN|AUTH|STARTTLS|XCLIENT ADDR=::1|XFORWARD NAME=a|XASK|XLATER|XTHROW|*|=|.|..|QUIT";
+  "EHLO x|HELO|LHLO x|ETRN example.org|XCLIENT ADDR=[UNAVAILABLE]|MAIL FROM:<a@b.example>|MAIL FROM:<>|MAIL|RCPT TO:<b@example.com>|RCPT TO:<>|DATA|BDAT 3|BDAT 9 LAST|BDAT|BDAT -1|RSET|NOOP|HELP|VRFY x|EXPN y|ETRN z|AUTH PLAIN|AUTH LOGIN|AUTH|STARTTLS|XCLIENT ADDR=::1|XFORWARD NAME=a|XASK|XLATER|XTHROW|*|=|.|..|QUIT";
 
 /** Commands, pieces of commands, separators and bytes, in any order. */
 const input = array(
@@ -76,7 +82,7 @@ const input = array(
   { maxLength: 12 },
 );
 
-export async function startFuzzed(): Promise<RunningListener> {
+export async function startFuzzed(state: string): Promise<RunningListener> {
   const sinks = [
     "before XASK: ask 334 well?",
     "before XLATER: later 250 done",
@@ -88,6 +94,10 @@ export async function startFuzzed(): Promise<RunningListener> {
   const server = { name: "default", defaultDomain: "example.com", properties: new Map<string, unknown>() };
   return startListener({
     settings: {
+      protocol: state === LMTP ? "lmtp" : "smtp",
+      trust: { proxy: [], xclient: ["127.0.0.1"], xforward: ["127.0.0.1"] },
+      keywords: KEYWORDS,
+      etrnDomains: ["example.org"],
       tls: { certificate: pem("certificate"), key: pem("key"), implicit: [] },
       auth: {
         ...defaultSmtpServerSettings.auth,
@@ -98,6 +108,7 @@ export async function startFuzzed(): Promise<RunningListener> {
       },
       maxSessionSize: 100_000,
     },
+    startQueues: () => 0,
     protocol: { ...runParts, chain: () => chain, server },
   });
 }
@@ -150,7 +161,7 @@ export async function fuzzState(
     { numRuns, ...(seed === undefined ? {} : { seed }) },
   );
   const talk = await Talk.open(run.port);
-  expect(await talk.greet()).toMatch(/^250/);
+  expect(await talk.greet(state === LMTP ? "LHLO x" : "EHLO x")).toMatch(/^250/);
   await talk.toData();
   expect(await talk.say("still here\r\n.")).toMatch(/^250/);
   talk.socket.destroy();

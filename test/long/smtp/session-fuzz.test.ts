@@ -5,7 +5,7 @@ test.each(Object.keys(SESSION_STATES))("S15 S17 two thousand attacks %s", async 
   const faults: unknown[] = [];
   const note = (fault: unknown): void => void faults.push(fault);
   process.on("uncaughtExceptionMonitor", note);
-  await using run = await startFuzzed();
+  await using run = await startFuzzed(state);
   await fuzzState(run, state, 2000);
   process.off("uncaughtExceptionMonitor", note);
   expect(faults).toEqual([]);

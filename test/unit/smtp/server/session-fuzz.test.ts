@@ -7,7 +7,7 @@ test.each(Object.keys(SESSION_STATES))(
     const faults: unknown[] = [];
     const note = (fault: unknown): void => void faults.push(fault);
     process.on("uncaughtExceptionMonitor", note);
-    await using run = await startFuzzed();
+    await using run = await startFuzzed(state);
     await fuzzState(run, state, 12);
     process.off("uncaughtExceptionMonitor", note);
     expect(faults).toEqual([]);
