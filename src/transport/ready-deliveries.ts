@@ -9,8 +9,9 @@ const CUT_LENGTH = 10_000;
 const PASSED_OVER = 10;
 
 interface Line {
-  /** In order; those that were removed stay in their places, because taking them out of many thousands is slow. */
-  deliveries: Delivery[];
+  /** In order; those that were removed stay in their places, because taking them out of many thousands is slow. Taken ones leave a gap:
+   * what the array held on to would stay in memory, content and all. */
+  deliveries: (Delivery | undefined)[];
   /** Index of the first that was not taken yet. */
   head: number;
   /** Those that wait. */
@@ -42,7 +43,7 @@ export class ReadyDeliveries {
     line.count -= 1;
     this.size -= 1;
     if (line.deliveries.length - line.head <= 2 * line.count + CUT_LENGTH) return;
-    line.deliveries = line.deliveries.slice(line.head).filter((other) => isReady(other));
+    line.deliveries = line.deliveries.slice(line.head).filter(isReady);
     line.head = 0;
   }
 
@@ -50,7 +51,7 @@ export class ReadyDeliveries {
   first(most: number): Delivery[] {
     return PRIORITIES.flatMap((priority) => {
       const { deliveries, head } = this.#lines[priority];
-      return deliveries.slice(head, head + most).filter((delivery) => isReady(delivery));
+      return deliveries.slice(head, head + most).filter(isReady);
     });
   }
 
@@ -59,6 +60,7 @@ export class ReadyDeliveries {
     if (line === undefined) return undefined;
     for (;;) {
       const delivery = line.deliveries[line.head];
+      line.deliveries[line.head] = undefined;
       line.head += 1;
       if (line.head >= line.deliveries.length || line.head > CUT_LENGTH) {
         line.deliveries = line.deliveries.slice(line.head);
@@ -92,4 +94,4 @@ export class ReadyDeliveries {
   }
 }
 
-const isReady = ({ state }: Delivery): boolean => state === "ready";
+const isReady = (delivery: Delivery | undefined): delivery is Delivery => delivery?.state === "ready";

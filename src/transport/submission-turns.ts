@@ -32,7 +32,8 @@ const CUT_LENGTH = 10_000;
 
 export class SubmissionTurns<Script> {
   readonly #parts: SubmissionTurnsParts<Script>;
-  #backlog: QueuedMessage[] = [];
+  /** Those that had their turn leave a gap: what the array held on to would stay in memory, content and all. */
+  #backlog: (QueuedMessage | undefined)[] = [];
   #head = 0;
   readonly #running = new Set<QueuedMessage>();
   #draining = false;
@@ -124,6 +125,7 @@ export class SubmissionTurns<Script> {
     while (!this.#stopped && this.#running.size < this.#parts.maxSubmissions) {
       const next = this.#backlog[this.#head];
       if (next === undefined) break;
+      this.#backlog[this.#head] = undefined;
       this.#head += 1;
       if (this.#head === this.#backlog.length || this.#head > CUT_LENGTH) {
         this.#backlog = this.#backlog.slice(this.#head);
