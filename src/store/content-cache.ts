@@ -1,11 +1,12 @@
 // The contents of fresh messages, kept in memory within a budget: most are delivered before anyone has to read them back.
+import { TurnoverMap } from "../core/turnover-map.ts";
 import type { Content } from "../message/content.ts";
 import { isInMemory } from "./content-layout.ts";
 import type { Entry } from "./message-index.ts";
 
 export class ContentCache {
   readonly #budgetBytes: () => number;
-  readonly #entries = new Set<Entry>();
+  readonly #entries = new TurnoverMap<Entry, true>();
   #bytes = 0;
 
   constructor(budgetBytes: () => number) {
@@ -16,7 +17,7 @@ export class ContentCache {
     this.drop(entry);
     entry.fresh = content;
     this.#bytes += memoryOf(content);
-    this.#entries.add(entry);
+    this.#entries.set(entry, true);
     const budgetBytes = this.#budgetBytes();
     if (this.#bytes > budgetBytes) this.#evict(budgetBytes);
   }
@@ -31,7 +32,7 @@ export class ContentCache {
 
   /** Oldest first. What is not on disk yet stays: there is nowhere else to read it from. */
   #evict(budgetBytes: number): void {
-    for (const entry of this.#entries) {
+    for (const entry of this.#entries.keys()) {
       if (this.#bytes <= budgetBytes || entry.unlanded > 0) return;
       this.drop(entry);
     }

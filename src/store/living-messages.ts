@@ -1,9 +1,10 @@
 // Every message of the store that has not ended: as an object while something happens to it, as numbers while it rests.
+import { TurnoverMap } from "../core/turnover-map.ts";
 import { type Entry, type Place, type Segment, touches } from "./message-index.ts";
 import { RestingEntries } from "./resting-entries.ts";
 
 export class LivingMessages {
-  readonly #working = new Map<string, Entry>();
+  readonly #working = new TurnoverMap<string, Entry>();
   readonly #resting = new RestingEntries();
 
   get size(): number {

@@ -1,4 +1,5 @@
 // Steps 7 and 8: which recipients of a message go where, and wait in which queue.
+import { TurnoverMap } from "../core/turnover-map.ts";
 import type { Recipient } from "../core/envelope.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Reply, isPermanent } from "../core/reply.ts";
@@ -40,7 +41,7 @@ export interface DeliveriesParts {
 
 export class Deliveries {
   readonly #parts: DeliveriesParts;
-  readonly #of = new Map<QueuedMessage, readonly Delivery[]>();
+  readonly #of = new TurnoverMap<QueuedMessage, readonly Delivery[]>();
   /** Messages whose router sinks have not answered yet, with what is to happen then. */
   readonly #choosing = new Map<QueuedMessage, ((routes: ChosenRoutes) => void)[]>();
   #router: Router;

@@ -1,4 +1,5 @@
 // Step 8: one queue per next hop. First in, first out by priority; a next hop that cannot be reached is left alone for its retry interval.
+import { TurnoverMap } from "../core/turnover-map.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Reply, reply } from "../core/reply.ts";
 import { describeError } from "../core/errors.ts";
@@ -91,7 +92,7 @@ export class DestinationQueue {
   readonly #ready = new ReadyDeliveries();
   readonly #deferred = new Set<Delivery>();
   readonly #held = new Set<Delivery>();
-  readonly #active = new Set<Delivery>();
+  readonly #active = new TurnoverMap<Delivery, true>();
   #courier: Courier;
   #failures = 0;
   /** Why the next hop is left alone. */
@@ -274,7 +275,7 @@ export class DestinationQueue {
 
   #attempt(delivery: Delivery): void {
     delivery.state = "active";
-    this.#active.add(delivery);
+    this.#active.set(delivery, true);
     const content = this.#parts.load(delivery.message);
     const outcome =
       content instanceof Promise

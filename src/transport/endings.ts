@@ -14,7 +14,7 @@ import type { DueReport } from "./settlement.ts";
 import type { SubmissionVerdict } from "./submission.ts";
 
 export interface EndingsParts {
-  readonly messages: Map<string, QueuedMessage>;
+  readonly messages: ReadonlyMap<string, QueuedMessage> & { delete(id: string): boolean };
   readonly deliveries: () => Deliveries;
   readonly ended: (message: QueuedMessage) => void;
   readonly waiting: PreSubmissionQueue;

@@ -1,5 +1,6 @@
 // The life of a message, steps 2 to 11 of DESIGN 4, top to bottom. Each step's own file says how; this one says what follows what.
 // A message is durable before its client hears 250; from then on it ends in exactly one recorded state per recipient.
+import { TurnoverMap } from "../core/turnover-map.ts";
 import type { Envelope, Origin } from "../core/envelope.ts";
 import type { Content } from "../message/content.ts";
 import type { RecoveredMessage } from "../store/store-driver.ts";
@@ -26,7 +27,7 @@ import { type StageVerdict, SubmissionTurns } from "./submission-turns.ts";
 export class Pipeline<Script> {
   readonly #parts: PipelineParts<Script>;
   /** The messages that are in memory; with few in the store, all of them. */
-  readonly messages = new Map<string, QueuedMessage>();
+  readonly messages = new TurnoverMap<string, QueuedMessage>();
   readonly parking: Parking;
   readonly #states: MessageStates;
   readonly #writes: PendingWrites;

@@ -1,9 +1,10 @@
 // Keeps the contents of queued messages in memory up to a budget; beyond it they are read back from the store when due.
+import { TurnoverMap } from "../core/turnover-map.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 
 export class ResidentContents {
   readonly #budgetBytes: () => number;
-  readonly #sizes = new Map<QueuedMessage, number>();
+  readonly #sizes = new TurnoverMap<QueuedMessage, number>();
   #bytes = 0;
 
   constructor(budgetBytes: () => number) {

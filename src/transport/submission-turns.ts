@@ -1,5 +1,6 @@
 // Steps 3 to 6, from outside: whose turn it is at the sinks and at the categorizer. At most so many messages at a time, first come, first served.
 // Forks become durable here, before anything is said about the message they were taken from.
+import { TurnoverMap } from "../core/turnover-map.ts";
 import { describeError } from "../core/errors.ts";
 import type { Content } from "../message/content.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
@@ -35,7 +36,7 @@ export class SubmissionTurns<Script> {
   /** Those that had their turn leave a gap: what the array held on to would stay in memory, content and all. */
   #backlog: (QueuedMessage | undefined)[] = [];
   #head = 0;
-  readonly #running = new Set<QueuedMessage>();
+  readonly #running = new TurnoverMap<QueuedMessage, true>();
   #draining = false;
   #stopped = false;
   #onSettled: (() => void) | undefined;
@@ -78,7 +79,7 @@ export class SubmissionTurns<Script> {
   }
 
   #run(message: QueuedMessage): void {
-    this.#running.add(message);
+    this.#running.set(message, true);
     let result: StageResult | Promise<StageResult>;
     try {
       const content = this.#parts.states.load(message);

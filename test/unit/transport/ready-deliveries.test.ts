@@ -1,19 +1,12 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import type { Delivery } from "../../../src/transport/destination-queue.ts";
 import { ReadyDeliveries } from "../../../src/transport/ready-deliveries.ts";
+import { collectGarbage } from "../../support/collect-garbage.ts";
 import type { Priority } from "../../../src/transport/parked-messages.ts";
 
 function delivery(priority: Priority = "normal"): Delivery {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lines look at nothing else
   return { message: { priority }, state: "ready" } as Delivery;
-}
-
-function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  const collect: unknown = runInNewContext("gc");
-  if (typeof collect === "function") Reflect.apply(collect, undefined, []);
 }
 
 test("first in, first out within a priority; high before normal before low", () => {
@@ -38,9 +31,7 @@ test("of those that were taken nothing stays in memory while others wait", async
     const one = ready.take();
     if (one !== undefined) taken.push(new WeakRef(one));
   }
-  // A WeakRef holds what it was made of, or asked for, until the end of the turn.
-  await new Promise<void>((resolve) => void setTimeout(resolve, 0));
-  collectGarbage();
+  await collectGarbage();
   expect(taken).toHaveLength(50);
   // The last one may still stand in a register.
   expect(taken.filter((one) => one.deref() !== undefined).length).toBeLessThanOrEqual(1);
