@@ -131,6 +131,20 @@ export interface RunOptions extends Omit<BurstOptions, "count" | "limitMs"> {
 const WARM_UP = 400;
 const MAX_COUNT = 100_000;
 const REST_MS = 200;
+/** A subject that still uses more of a processor than this works off what it has accepted. */
+const QUIET_CPU_SHARE = 0.1;
+const LONGEST_REST_MS = 5000;
+
+/** Whoever is measured next has the machine to itself. */
+async function untilQuiet({ pids }: Subject): Promise<void> {
+  const until = performance.now() + LONGEST_REST_MS;
+  for (let before = treeUse(pids).cpuSeconds; performance.now() < until;) {
+    await sleep(REST_MS);
+    const now = treeUse(pids).cpuSeconds;
+    if (now - before < (QUIET_CPU_SHARE * REST_MS) / 1000) return;
+    before = now;
+  }
+}
 
 /** A subject and how many messages it takes in about `seconds`. */
 export class Measurement {
@@ -157,8 +171,8 @@ export class Measurement {
   }
 
   async run(): Promise<Burst> {
-    await sleep(REST_MS);
     const run = await burst(this.#subject, this.#options);
+    await untilQuiet(this.#subject);
     this.#runs.push(run);
     return run;
   }
