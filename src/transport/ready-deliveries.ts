@@ -1,26 +1,24 @@
 // What a next hop can be given now: high priority before normal before low, first in, first out within each. One that is passed
 // over grows older: after so many others, the first of a lower priority has its turn, so that none waits for ever.
+import { Fifo } from "../core/fifo.ts";
 import type { Delivery } from "./destination-queue.ts";
 import { PRIORITIES, type Priority } from "./parked-messages.ts";
 
-/** Length of the used-up start of the array at which it is cut off. */
-const CUT_LENGTH = 10_000;
+/** So many that were removed may stand among the others. */
+const MOST_REMOVED = 10_000;
 /** So many of higher priority go first. */
 const PASSED_OVER = 10;
 
 interface Line {
-  /** In order; those that were removed stay in their places, because taking them out of many thousands is slow. Taken ones leave a gap:
-   * what the array held on to would stay in memory, content and all. */
-  deliveries: (Delivery | undefined)[];
-  /** Index of the first that was not taken yet. */
-  head: number;
+  /** In order; those that were removed stay in their places, because taking them out of many thousands is slow. */
+  readonly deliveries: Fifo<Delivery>;
   /** Those that wait. */
   count: number;
   /** Taken from lines of higher priority since the last of this one. */
   passedOver: number;
 }
 
-const createLine = (): Line => ({ deliveries: [], head: 0, count: 0, passedOver: 0 });
+const createLine = (): Line => ({ deliveries: new Fifo(), count: 0, passedOver: 0 });
 
 export class ReadyDeliveries {
   readonly #lines: Readonly<Record<Priority, Line>> = {
@@ -42,30 +40,19 @@ export class ReadyDeliveries {
     const line = this.#lines[delivery.message.priority];
     line.count -= 1;
     this.size -= 1;
-    if (line.deliveries.length - line.head <= 2 * line.count + CUT_LENGTH) return;
-    line.deliveries = line.deliveries.slice(line.head).filter(isReady);
-    line.head = 0;
+    if (line.deliveries.length > 2 * line.count + MOST_REMOVED) line.deliveries.keep(isReady);
   }
 
   /** The first `most` of each priority. */
   first(most: number): Delivery[] {
-    return PRIORITIES.flatMap((priority) => {
-      const { deliveries, head } = this.#lines[priority];
-      return deliveries.slice(head, head + most).filter(isReady);
-    });
+    return PRIORITIES.flatMap((priority) => this.#lines[priority].deliveries.first(most).filter(isReady));
   }
 
   take(): Delivery | undefined {
     const line = this.#next();
     if (line === undefined) return undefined;
     for (;;) {
-      const delivery = line.deliveries[line.head];
-      line.deliveries[line.head] = undefined;
-      line.head += 1;
-      if (line.head >= line.deliveries.length || line.head > CUT_LENGTH) {
-        line.deliveries = line.deliveries.slice(line.head);
-        line.head = 0;
-      }
+      const delivery = line.deliveries.shift();
       if (delivery === undefined) return undefined;
       if (!isReady(delivery)) continue;
       line.count -= 1;
@@ -94,4 +81,4 @@ export class ReadyDeliveries {
   }
 }
 
-const isReady = (delivery: Delivery | undefined): delivery is Delivery => delivery?.state === "ready";
+const isReady = ({ state }: Delivery): boolean => state === "ready";

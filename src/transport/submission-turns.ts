@@ -1,5 +1,6 @@
 // Steps 3 to 6, from outside: whose turn it is at the sinks and at the categorizer. At most so many messages at a time, first come, first served.
 // Forks become durable here, before anything is said about the message they were taken from.
+import { Fifo } from "../core/fifo.ts";
 import { TurnoverMap } from "../core/turnover-map.ts";
 import { describeError } from "../core/errors.ts";
 import type { Content } from "../message/content.ts";
@@ -28,14 +29,9 @@ export interface SubmissionTurnsParts<Script> {
   readonly begin: (fork: QueuedMessage) => void;
 }
 
-/** Length of the used-up start of the backlog at which it is cut off. */
-const CUT_LENGTH = 10_000;
-
 export class SubmissionTurns<Script> {
   readonly #parts: SubmissionTurnsParts<Script>;
-  /** Those that had their turn leave a gap: what the array held on to would stay in memory, content and all. */
-  #backlog: (QueuedMessage | undefined)[] = [];
-  #head = 0;
+  readonly #backlog = new Fifo<QueuedMessage>();
   readonly #running = new TurnoverMap<QueuedMessage, true>();
   #draining = false;
   #stopped = false;
@@ -62,7 +58,7 @@ export class SubmissionTurns<Script> {
 
   /** Messages that sinks work on, or that wait for their turn. */
   get size(): number {
-    return this.#running.size + this.#backlog.length - this.#head;
+    return this.#running.size + this.#backlog.length;
   }
 
   /** No new turns. */
@@ -124,14 +120,8 @@ export class SubmissionTurns<Script> {
     if (this.#draining) return;
     this.#draining = true;
     while (!this.#stopped && this.#running.size < this.#parts.maxSubmissions) {
-      const next = this.#backlog[this.#head];
+      const next = this.#backlog.shift();
       if (next === undefined) break;
-      this.#backlog[this.#head] = undefined;
-      this.#head += 1;
-      if (this.#head === this.#backlog.length || this.#head > CUT_LENGTH) {
-        this.#backlog = this.#backlog.slice(this.#head);
-        this.#head = 0;
-      }
       if (!this.#running.has(next) && this.#parts.mayRun(next) && !this.#parts.keepBack(next))
         this.#run(next);
     }
