@@ -63,7 +63,7 @@ export class VirtualServer {
   readonly #store: SegmentStore;
   #recovery: Recovery | undefined;
   /** Of sessions, for Pickup. */
-  #smtp: Pick<ServerPlan["smtp"], "defaultDomain" | "maxMessageSize"> | undefined;
+  #smtp: Pick<ServerPlan["smtp"], "defaultDomain" | "hostName" | "maxHops" | "maxMessageSize"> | undefined;
   #transport: Transport | undefined;
   #pickup: Pickup | undefined;
   #listener: SmtpListener | undefined;
@@ -241,6 +241,8 @@ export class VirtualServer {
       server: this.name,
       defaultDomain: () => begun(this.#smtp).defaultDomain,
       maxBytes: () => begun(this.#smtp).maxMessageSize,
+      hostName: () => begun(this.#smtp).hostName,
+      maxHops: () => begun(this.#smtp).maxHops,
       parseAddresses: (raw) => parseAddressList(raw).map((mailbox) => mailbox.address),
       nextId: store.nextId,
       createSpool: () => store.createSpoolFile(),

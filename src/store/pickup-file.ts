@@ -23,10 +23,18 @@ export type ClaimedFile =
   /** Its writer kept it open and goes on writing. */
   | { readonly kind: "changing" };
 
+export interface ReadingParts {
+  readonly parseAddresses: ParseAddresses;
+  /** Received fields that a file may bring. */
+  readonly maxHops: number;
+  /** What is put in front of its header. */
+  readonly trace: Buffer;
+  readonly createSpool: () => Promise<SpoolFile>;
+}
+
 export async function readClaimedFile(
   file: string,
-  parseAddresses: ParseAddresses,
-  createSpool: () => Promise<SpoolFile>,
+  { parseAddresses, maxHops, trace, createSpool }: ReadingParts,
 ): Promise<ClaimedFile> {
   // A link or a pipe could have taken the place of the file between the look and the claim: the one must not be
   // followed, the other not waited for.
@@ -36,7 +44,7 @@ export async function readClaimedFile(
     if (!before.isFile()) throw new Error(`${file} is not a file`);
     const start = await readAt(handle, 0, Math.min(before.size, MEMORY_BYTES));
     const rest = { path: file, offset: start.length, length: before.size - start.length };
-    const parsed = parsePickupMessage(start, parseAddresses);
+    const parsed = parsePickupMessage(start, parseAddresses, maxHops);
     if (parsed.kind === "refusal" || (rest.length > 0 && parsed.bodyStart >= start.length)) {
       const reason = parsed.kind === "refusal" ? parsed.reason : "the header block is too long";
       const content = rest.length > 0 ? Content.fromFile(start, rest) : Content.fromBuffer(start);
@@ -45,7 +53,13 @@ export async function readClaimedFile(
     const spool = rest.length > 0 ? await createSpool() : undefined;
     const discard = async (): Promise<void> => spool?.discard();
     try {
-      const content = await readContent(handle, before.size, start, parsed, spool);
+      const content = await readContent(
+        handle,
+        before.size,
+        start,
+        { ...parsed, header: Buffer.concat([trace, parsed.header]) },
+        spool,
+      );
       const after = await handle.stat();
       if (after.size === before.size && after.mtimeMs === before.mtimeMs) {
         return { kind: "message", envelope: parsed.envelope, content, discard };

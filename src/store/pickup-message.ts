@@ -1,6 +1,7 @@
 // The text of a Pickup file: envelope lines or header addresses, what is removed, and line ends (REFERENCE 6.4).
 import type { Envelope } from "../core/envelope.ts";
 import { isMailbox } from "../core/address.ts";
+import { countReceived } from "../message/received.ts";
 
 /** Mailboxes of the raw value of an address header field. */
 export type ParseAddresses = (raw: string) => string[];
@@ -59,10 +60,11 @@ const valueOf = (field: string): string =>
 
 const withoutBrackets = (text: string): string => /^<(.*)>$/.exec(text)?.[1] ?? text;
 
-/** `start` holds the beginning of the file, its header block included. */
+/** `start` holds the beginning of the file, its header block included; `maxHops`: Received fields that it may have. */
 export function parsePickupMessage(
   start: Buffer,
   parseAddresses: ParseAddresses,
+  maxHops: number,
 ): PickupMessage | PickupRefusal {
   const { fields, bodyStart } = splitFields(start);
   const firstOther = fields.findIndex((field) => !isEnvelopeLine(field));
@@ -72,6 +74,13 @@ export function parsePickupMessage(
   const found = count > 0 ? fromEnvelopeLines(lines) : fromHeaders(rest, parseAddresses);
   if (rest.length === 0) return { kind: "refusal", reason: "the file has no header fields" };
   if ("reason" in found) return { kind: "refusal", reason: found.reason };
+  // RFC 5321 §6.3: whoever feeds Drop to Pickup sends the same message round and round.
+  const hops = countReceived(start.subarray(0, bodyStart));
+  if (hops > maxHops)
+    return {
+      kind: "refusal",
+      reason: `the file has ${hops} Received fields, limits.maxHops is ${maxHops}: possible mail loop`,
+    };
   const kept = count > 0 ? rest : rest.filter((field) => nameOf(field) !== "bcc");
   const text = kept.map((field) => `${field}\r\n`).join("");
   const envelope = { sender: found.sender, recipients: found.recipients.map((address) => ({ address })) };

@@ -15,7 +15,9 @@ import type { Clock } from "../core/clock.ts";
 import type { Envelope, Origin } from "../core/envelope.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { mailDate } from "../core/mail-date.ts";
 import type { Content } from "../message/content.ts";
+import { receivedFromPickup } from "../message/received.ts";
 import type { Badmail } from "./badmail.ts";
 import { readClaimedFile } from "./pickup-file.ts";
 import type { ParseAddresses } from "./pickup-message.ts";
@@ -35,6 +37,10 @@ export interface PickupOptions {
   readonly maxBytes?: (() => number) | undefined;
   /** Completes addresses without a domain. Absent: they stay as they are. */
   readonly defaultDomain?: (() => string) | undefined;
+  /** Our name in the Received field. */
+  readonly hostName: () => string;
+  /** Received fields of a file before it counts as a loop, as it is now. */
+  readonly maxHops: () => number;
   readonly nextId: () => string;
   readonly createSpool: () => Promise<SpoolFile>;
   readonly submit: (id: string, origin: Origin, envelope: Envelope, content: Content) => Promise<void>;
@@ -244,12 +250,15 @@ class FolderPickup implements Pickup {
   }
 
   async #submit(claim: string): Promise<void> {
-    const { badmail, clock, createSpool, logger, parseAddresses } = this.#options;
+    const { badmail, clock, createSpool, hostName, logger, maxHops, parseAddresses } = this.#options;
     const file = path.join(this.#claimFolder, claim);
     const id = idOf(claim);
     const pickupFileName = claim.slice(id.length + 1);
     try {
-      const read = await readClaimedFile(file, parseAddresses, createSpool);
+      const arrivalTime = clock.now();
+      const trace = receivedFromPickup(hostName(), id, mailDate(arrivalTime));
+      const parts = { parseAddresses, maxHops: maxHops(), trace, createSpool };
+      const read = await readClaimedFile(file, parts);
       if (read.kind === "changing") {
         this.#claimed.push(claim);
         return;
@@ -260,7 +269,7 @@ class FolderPickup implements Pickup {
         await badmail.put(id, { sender: "", recipients: [] }, read.content, reason);
       } else {
         const server = this.#options.server ?? "default";
-        const origin: Origin = { via: "pickup", arrivalTime: clock.now(), server, pickupFileName };
+        const origin: Origin = { via: "pickup", arrivalTime, server, pickupFileName };
         await this.#submitRead(id, origin, read);
       }
       await unlink(file);

@@ -59,9 +59,9 @@ export class MasqueradeCourier implements Courier {
   }
 }
 
-/** No host before us has signed the way of the message: what comes by SMTP has our own Received field. */
+/** No host before us has signed the way of the message: what clients or Pickup brought has our own Received field. */
 function isFirstHop({ header }: Content, origin: Origin | undefined): boolean {
-  const ours = origin === undefined || origin.via === "smtp" ? 1 : 0;
+  const ours = origin === undefined || origin.via === "smtp" || origin.pickupFileName !== undefined ? 1 : 0;
   return (header.toString("latin1").match(/^received[ \t]*:/gim)?.length ?? 0) <= ours;
 }
 

@@ -1,4 +1,4 @@
-// The Received field in front of every message (RFC 5321 §4.4), and the count of those that are there already.
+// The Received field in front of every message of a session (RFC 5321 §4.4).
 
 export interface TracePeer {
   readonly heloDomain: string;
@@ -47,22 +47,3 @@ export function traceField(
 
 /** What a stranger wrote, as one word that cannot end the field or open a comment. */
 const headerWord = (text: string): string => text.replaceAll(/[^\w.:[\]-]/g, "?");
-
-const RECEIVED = "received:";
-
-/** Number of Received fields in a header block: the hops so far (RFC 5321 §6.3). */
-export function countReceived(header: Buffer): number {
-  let count = 0;
-  for (let line = 0; line < header.length && line >= 0;) {
-    if (isReceivedAt(header, line)) count++;
-    const end = header.indexOf(0x0a, line);
-    line = end < 0 ? -1 : end + 1;
-  }
-  return count;
-}
-
-function isReceivedAt(header: Buffer, at: number): boolean {
-  // Setting bit 0x20 lowers the letters; the first one decides for nearly all lines.
-  if (((header[at] ?? 0) | 0x20) !== 0x72) return false;
-  return header.toString("latin1", at, at + RECEIVED.length).toLowerCase() === RECEIVED;
-}

@@ -3,6 +3,7 @@ import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
 import { describeError, OnArrivalError } from "../../core/errors.ts";
 import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import { headerBlockLength } from "../../message/content.ts";
+import { countReceived } from "../../message/received.ts";
 import type { PropertyValue } from "../../message/properties.ts";
 import { BareLineEndingScan } from "./bare-line-endings.ts";
 import { type AskForMore, DataCollector } from "./data-collector.ts";
@@ -20,7 +21,7 @@ import { mayWaive, type OversizeMessage, raisedLimit } from "./size-sinks.ts";
 import type { BareLineEnding } from "./stream-parser.ts";
 import type { ClientAttributes } from "./xclient.ts";
 import { type Verdict, verdict } from "./verdict.ts";
-import { countReceived, traceField, type TraceStart } from "./trace-field.ts";
+import { traceField, type TraceStart } from "./trace-field.ts";
 
 /** What the session knows of its client. */
 export interface ClientFacts {

@@ -17,6 +17,8 @@ const parseAddresses = (raw: string): string[] => raw.match(/[^\s<>,:;]+@[^\s<>,
 
 interface Taken {
   readonly id: string;
+  /** The Received field in front. */
+  readonly trace: string;
   readonly origin: Origin;
   readonly envelope: Envelope;
   readonly text: string;
@@ -39,11 +41,14 @@ async function openPickup(
     folder,
     pollMs: 20,
     settleMs: 20,
+    hostName: () => "relay.example",
+    maxHops: () => 3,
     nextId: store.nextId,
     createSpool: () => store.createSpoolFile(),
     submit: async (id, origin, envelope, content) => {
       await store.commit(id, origin, envelope, content);
-      taken.push({ id, origin, envelope, text: (await content.toBuffer()).toString() });
+      const [trace = "", ...rest] = (await content.toBuffer()).toString().split(/(?<=\r\n)(?![ \t])/);
+      taken.push({ id, origin, envelope, trace, text: rest.join("") });
     },
     parseAddresses,
     badmail: createBadmail({ folder: path.join(mailroot, "Badmail") }),
@@ -80,6 +85,41 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
       text: "Subject: s\r\n\r\nbody\r\n",
     });
     expect(pickup.taken[0]?.origin.clientAddress).toBeUndefined();
+  });
+
+  test("puts its Received field in front, and nothing else is changed", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path);
+    const before = Math.floor(Date.now() / 1000) * 1000;
+    await writeFile(path.join(pickup.folder, "hello.txt"), mail);
+    await until(() => pickup.taken.length > 0);
+    const { id = "", trace = "" } = pickup.taken[0] ?? {};
+    const [, date = ""] =
+      /^Received: by relay\.example \(from Pickup\)\r\n\tid (?:[0-9A-Z]{18});\r\n\t(.*)\r\n$/.exec(trace) ??
+      [];
+    expect(trace).toContain(`\tid ${id};\r\n`);
+    expect(Date.parse(date)).toBeGreaterThanOrEqual(before);
+  });
+
+  test("N08 a program that puts what comes out back into Pickup: the message ends in Badmail when it has come round too often", async () => {
+    await using folder = await temporaryFolder();
+    let rounds = 0;
+    await using pickup = await openPickup(folder.path, {
+      submit: async (_id, _origin, { sender, recipients }, content) => {
+        rounds += 1;
+        const lines = `x-sender: ${sender}\r\nx-receiver: ${recipients[0]?.address}\r\n`;
+        const file = path.join(folder.path, "round");
+        await writeFile(file, Buffer.concat([Buffer.from(lines), await content.toBuffer()]));
+        await rename(file, path.join(pickup.folder, `${rounds}.eml`));
+      },
+    });
+    await writeFile(path.join(pickup.folder, "0.eml"), mail);
+    await until(() => pickup.warnings.length > 0);
+    expect(rounds).toBe(4);
+    expect(pickup.warnings).toMatchObject([
+      { code: "PICKUP_INVALID", text: expect.stringMatching(/4 Received fields, limits\.maxHops is 3/) },
+    ]);
+    expect(await readdir(pickup.folder)).toEqual([]);
   });
 
   test("Q01 waits until a file that is being written has stopped growing", async () => {
@@ -283,7 +323,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
 });
 
 const parse = (text: string): PickupMessage | PickupRefusal =>
-  parsePickupMessage(Buffer.from(text), parseAddresses);
+  parsePickupMessage(Buffer.from(text), parseAddresses, 3);
 
 function convert(chunks: string[]): string {
   const lineEnds = new LineEnds();

@@ -71,8 +71,19 @@ test("a message that other hosts have handed on is left as it is, and so are the
   const relayed = messageOf(`${OURS}${OURS}From: alice@here.example\r\n`);
   expect(masquerade.messageOf(relayed)).toBe(relayed);
   expect(masquerade.senderOf(relayed.sender, relayed.content, SMTP)).toBe("alice@here.example");
-  const pickedUp = messageOf(`${OURS}From: alice@here.example\r\n`, { origin: { ...SMTP, via: "pickup" } });
+  const fromPickup = { ...SMTP, via: "pickup", pickupFileName: "one.eml" } as const;
+  const pickedUp = messageOf(`${OURS}${OURS}From: alice@here.example\r\n`, { origin: fromPickup });
   expect(masquerade.messageOf(pickedUp)).toBe(pickedUp);
+  const sentByScript = messageOf(`${OURS}From: alice@here.example\r\n`, {
+    origin: { ...SMTP, via: "pickup" },
+  });
+  expect(masquerade.messageOf(sentByScript)).toBe(sentByScript);
+});
+
+test("what was written into Pickup is at its first hop", () => {
+  const origin = { ...SMTP, via: "pickup", pickupFileName: "one.eml" } as const;
+  const written = messageOf(`${OURS}From: alice@here.example\r\n`, { origin });
+  expect(textOf(masquerade.messageOf(written))).toContain("From: alice@shown.example");
 });
 
 test("a From field of a hundred thousand brackets and quotes costs no more than its length", () => {
