@@ -1,6 +1,7 @@
 // What the control socket answers about the queues. Whatever arrives here is checked before it is used.
 import { OnArrivalError } from "../core/errors.ts";
-import type { QueueAdmin, QueueEntry, QueueSummary } from "../transport/queue-view.ts";
+import type { Freezer, QueueAdmin, QueueEntry, QueueSummary } from "../transport/queue-view.ts";
+import { wholeIds } from "./id-prefixes.ts";
 import {
   type ControlMethod,
   type ControlMethods,
@@ -26,6 +27,18 @@ export interface ShownQueue extends QueueSummary {
   readonly server: string;
 }
 
+/** A virtual server on which nothing moves, as the queue is frozen there. */
+export interface FrozenOn {
+  readonly server: string;
+  readonly frozenBy: Freezer;
+}
+
+/** What `onarrival queue force` gets. */
+export interface ForceAnswer {
+  readonly changed: number;
+  readonly frozen: readonly FrozenOn[];
+}
+
 /** Of those that are not in memory, which take a read each. */
 const DEFAULT_LIMIT = 1000;
 const MAX_LIMIT = 100_000;
@@ -39,8 +52,9 @@ export function queueMethods(servers: () => readonly ServerQueues[]): ControlMet
   const change =
     (act: (admin: QueueAdmin, ids: readonly string[]) => number): ControlMethod =>
     (params) => {
-      const ids = idsParam(params);
-      return { changed: chosen(params).reduce((sum, { admin }) => sum + act(admin, ids), 0) };
+      const queues = chosen(params);
+      const ids = wholeIds(queues, idsParam(params));
+      return { changed: queues.reduce((sum, { admin }) => sum + act(admin, ids), 0) };
     };
   const steer =
     (act: (admin: QueueAdmin, queue: string) => number): ControlMethod =>
@@ -61,7 +75,7 @@ export function queueMethods(servers: () => readonly ServerQueues[]): ControlMet
       ),
     "queue.freeze": steer((admin, queue) => Number(admin.freeze(queue))),
     "queue.thaw": steer((admin, queue) => Number(admin.thaw(queue))),
-    "queue.force": steer((admin, queue) => admin.force(queue)),
+    "queue.force": (params) => force(chosen(params), textParam(params, "queue")),
   };
 }
 
@@ -74,12 +88,25 @@ async function list(servers: readonly ServerQueues[], limit: number): Promise<Sh
   return entries;
 }
 
+/** What is frozen on one virtual server may go on others. */
+function force(servers: readonly ServerQueues[], queue: string): ForceAnswer {
+  let changed = 0;
+  const frozen: FrozenOn[] = [];
+  for (const { name, admin } of servers) {
+    const frozenBy = admin.frozenBy(queue);
+    if (frozenBy === undefined) changed += admin.force(queue);
+    else frozen.push({ server: name, frozenBy });
+  }
+  return { changed, frozen };
+}
+
 function limitParam({ limit = DEFAULT_LIMIT }: Params): number {
   if (typeof limit === "number" && Number.isInteger(limit) && limit > 0 && limit <= MAX_LIMIT) return limit;
   throw new OnArrivalError("WRONG_USE", `limit must be a whole number from 1 to ${MAX_LIMIT}`);
 }
 
-async function show(servers: readonly ServerQueues[], id: string): Promise<ShownEntry> {
+async function show(servers: readonly ServerQueues[], given: string): Promise<ShownEntry> {
+  const [id = given] = wholeIds(servers, [given]);
   for (const { name, admin } of servers) {
     const entry = admin.show(id) ?? (await admin.showParked(id));
     if (entry !== undefined) return shown(entry, name);

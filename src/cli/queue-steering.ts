@@ -1,6 +1,6 @@
 // `onarrival queue summary`, `freeze`, `thaw` and `force`: the queues themselves, not the messages in them.
 import { OnArrivalError } from "../core/errors.ts";
-import type { ShownQueue } from "../admin/queue-methods.ts";
+import type { FrozenOn, ShownQueue } from "../admin/queue-methods.ts";
 import { type Output, formatTable, formatTime, printResult } from "./output.ts";
 
 export const STEERING = [
@@ -51,8 +51,25 @@ export function printSteered(
     thaw: changed > 0 ? `${queue} goes on` : `${queue} was not frozen by the operator`,
     force: `force: ${changed} message${changed === 1 ? "" : "s"}${noMail}`,
   };
-  printResult(output, json, { changed }, text[verb]);
+  const frozen = frozenOn(answer);
+  if (changed === 0 && frozen.length > 0)
+    throw new OnArrivalError("QUEUE_FROZEN", frozen.map((one) => whyFrozen(queue, one)).join("; "));
+  const rest = frozen.map((one) => `\n${whyFrozen(queue, one)}`).join("");
+  printResult(output, json, frozen.length === 0 ? { changed } : { changed, frozen }, `${text[verb]}${rest}`);
 }
+
+const whyFrozen = (queue: string, { server, frozenBy }: FrozenOn): string =>
+  frozenBy === "operator"
+    ? `${queue} is frozen on ${server}; \`onarrival queue thaw ${queue}\` lets it go on`
+    : `${queue} is frozen on ${server}: a router has halted the next hop, and lets it go on`;
+
+function frozenOn(answer: unknown): readonly FrozenOn[] {
+  if (typeof answer !== "object" || answer === null || !("frozen" in answer)) return [];
+  return Array.isArray(answer.frozen) && answer.frozen.every(isFrozenOn) ? answer.frozen : [];
+}
+
+const isFrozenOn = (value: unknown): value is FrozenOn =>
+  typeof value === "object" && value !== null && "server" in value && "frozenBy" in value;
 
 function queuesOf(answer: unknown): ShownQueue[] {
   if (Array.isArray(answer) && answer.every(isQueue)) return answer;

@@ -32,7 +32,7 @@ export const queueCommand: CommandFactory = (output) => {
   queue.addCommand(
     withOptions(new Command("show"))
       .description("show one message with its recipients")
-      .argument("<id>", "id of the message")
+      .argument("<id>", "id of the message, or its beginning (6 characters or more)")
       .action((id: string, options: Options) => show(output, id, options)),
   );
   queue.addCommand(
@@ -54,7 +54,7 @@ export const queueCommand: CommandFactory = (output) => {
     queue.addCommand(
       withOptions(new Command(verb))
         .description(description)
-        .argument("[ids...]", "ids of messages")
+        .argument("[ids...]", "ids of messages, or their beginnings (6 characters or more)")
         .option("--all", "all messages of the queues")
         .action((ids: string[], options: Options) => change(output, verb, ids, options)),
     );

@@ -111,8 +111,10 @@ export const ERROR_CODES = {
   },
   PICKUP_INVALID: {
     owner: "operator",
-    meaning: "A file in Pickup has no usable sender or recipient, or cannot be read.",
-    remedy: "The file was moved to Badmail with the reason; correct it and move it back.",
+    meaning:
+      "A file in Pickup has no usable sender or recipient, cannot be read, or has come round too often (limits.maxHops).",
+    remedy:
+      "The file was moved to Badmail with the reason; correct it and move it back. One that came round: end the loop first, it is mostly a program that moves files from Drop to Pickup.",
   },
   CONTROL_UNREACHABLE: {
     owner: "operator",
@@ -122,7 +124,19 @@ export const ERROR_CODES = {
   MESSAGE_NOT_FOUND: {
     owner: "operator",
     meaning: "No message in the queues has the id given.",
-    remedy: "`onarrival queue list` shows the messages that are there.",
+    remedy:
+      "`onarrival queue list` shows the messages that are there; an id may be shortened to its first characters, at least 6.",
+  },
+  MESSAGE_AMBIGUOUS: {
+    owner: "operator",
+    meaning: "The shortened id given is the beginning of the ids of several messages. Nothing was done.",
+    remedy: "Give more characters; the message names those that begin so.",
+  },
+  QUEUE_FROZEN: {
+    owner: "operator",
+    meaning: "A frozen queue was to be forced: nothing of it is tried until somebody lets it go on.",
+    remedy:
+      "`onarrival queue thaw QUEUE` when it was frozen with `queue freeze`; what a router has halted the router lets go on.",
   },
   MAILMSG_E_PROPNOTFOUND: {
     owner: "operator",

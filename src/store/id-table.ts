@@ -74,6 +74,19 @@ export class IdTable {
     for (let slot = 0; slot < this.#used; slot += 1) if (this.#bytes[slot * ID_LENGTH] !== FREE) yield slot;
   }
 
+  /** Up to `most` ids that begin so. No string is made for the others: there may be a million. */
+  idsWith(prefix: string, most: number): string[] {
+    const found: string[] = [];
+    if (prefix.length > ID_LENGTH) return found;
+    const wanted = Buffer.from(prefix, "latin1");
+    for (const slot of this.slots()) {
+      const start = slot * ID_LENGTH;
+      if (this.#bytes.compare(wanted, 0, wanted.length, start, start + wanted.length) !== 0) continue;
+      if (found.push(this.idAt(slot)) === most) break;
+    }
+    return found;
+  }
+
   #holds(slot: number, id: string): boolean {
     const start = slot * ID_LENGTH;
     // From the end: ids of one time begin alike, and differ in the counter at best.

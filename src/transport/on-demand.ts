@@ -83,7 +83,7 @@ export class OnDemand {
       },
       force: (queue) => {
         const courier = this.#couriers.get(queue);
-        if (courier !== undefined) this.open(courier.domain);
+        if (courier !== undefined && admin.frozenBy(queue) === undefined) this.open(courier.domain);
         return admin.force(queue);
       },
       retryDomains: (isAsked) => {

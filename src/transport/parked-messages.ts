@@ -28,6 +28,9 @@ export interface OwnTimes {
   readonly delayNotice: number | undefined;
 }
 
+/** Whether messages of the queue of this key are meant. */
+export type IsMeantQueue = (queue: string) => boolean;
+
 /** Whether something is to be said of a message that waits in this queue. */
 export type IsAged = (
   queue: string,
@@ -199,6 +202,38 @@ export class ParkedMessages {
       found += 1;
       if (found === most) return;
     }
+  }
+
+  /** Those of the queues that are meant which begin to age later than now: they must not leave yet. */
+  deferredCounts(isMeant: IsMeantQueue, now: number): { readonly waiting: number; readonly held: number } {
+    let waiting = 0;
+    let held = 0;
+    for (const slot of this.#deferred(isMeant, now)) {
+      if (((this.#flags[slot] ?? 0) & HELD) === 0) waiting += 1;
+      else held += 1;
+    }
+    return { waiting, held };
+  }
+
+  /** Of them, the ids of those that nobody holds. */
+  deferredIds(isMeant: IsMeantQueue, now: number): string[] {
+    const slots = [...this.#deferred(isMeant, now)];
+    return slots
+      .filter((slot) => ((this.#flags[slot] ?? 0) & HELD) === 0)
+      .map((slot) => this.#ids.idAt(slot));
+  }
+
+  *#deferred(isMeant: IsMeantQueue, now: number): Generator<number> {
+    for (const slot of this.#ids.slots()) {
+      if ((this.#since[slot] ?? 0) <= now) continue;
+      const queue = this.#queueAt(slot);
+      if (queue !== undefined && isMeant(queue.key)) yield slot;
+    }
+  }
+
+  /** Up to `most` ids that begin so. */
+  idsWith(prefix: string, most: number): string[] {
+    return this.#ids.idsWith(prefix, most);
   }
 
   #keepTimes(slot: number, { expiry = Number.NaN, delayNotice = Number.NaN }: OwnTimes): void {

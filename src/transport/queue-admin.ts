@@ -1,6 +1,7 @@
 // The queues as people see and steer them: `onarrival queue …` (DESIGN 9).
 import { domainOf } from "../core/address.ts";
 import { canonicalDomain } from "../core/domain-table.ts";
+import { ID_LENGTH } from "../store/message-ids.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { ParkedAdmin } from "./parked-admin.ts";
@@ -10,6 +11,7 @@ import type { QueueSet } from "./queue-set.ts";
 import { summarizeQueues } from "./queue-summaries.ts";
 import type { QueueAdmin, QueueEntry, QueueSummary } from "./queue-view.ts";
 import { type QueuedMessage, makeDue, pendingAddresses } from "./queued-message.ts";
+import { isOfNextHops } from "./waiting-groups.ts";
 
 export function createQueueAdmin<Script>(
   pipeline: Pipeline<Script>,
@@ -33,6 +35,7 @@ export function createQueueAdmin<Script>(
     waiting,
     queues,
     tryNow: (message) => mayRetry(message) && tryNow(pipeline, waiting, message),
+    isKeptBack: (message) => pipeline.deliveriesOf(message).every(({ queue }) => queue.isFrozen),
     now,
   });
   return {
@@ -43,6 +46,7 @@ export function createQueueAdmin<Script>(
     },
     listParked: (most) => parked.list(most),
     showParked: (id) => parked.show(id),
+    idsWith: (prefix, most) => idsWith(pipeline, prefix, most),
     retry: (ids) =>
       count(ids, (message) => mayRetry(message) && tryNow(pipeline, waiting, message)) + parked.retry(ids),
     retryDomains: (isAsked, only = []) =>
@@ -62,6 +66,7 @@ export function createQueueAdmin<Script>(
       parked.release(ids),
     remove: (ids) => count(ids, (message) => remove(pipeline, message)) + parked.remove(ids),
     queues: () => summarize(pipeline, waiting, queues, now()),
+    frozenBy: (name) => queues.frozenBy(queues.keyOf(name)),
     freeze: (name) => steering.freeze(name),
     thaw: (name) => steering.thaw(name),
     force: (name) => steering.force(name),
@@ -82,9 +87,21 @@ function summarize<Script>(
     several,
     waiting,
     queues,
+    deferred: parking.parked.deferredCounts(isOfNextHops, now),
     unsorted,
     now,
   });
+}
+
+function idsWith<Script>(
+  { messages, parking }: Pipeline<Script>,
+  prefix: string,
+  most: number,
+): readonly string[] {
+  const found: string[] = [];
+  if (prefix.length >= ID_LENGTH) return found;
+  for (const id of messages.keys()) if (id.startsWith(prefix) && found.push(id) === most) return found;
+  return [...found, ...parking.parked.idsWith(prefix, most - found.length)];
 }
 
 /** Queues of other next hops than the mail exchangers of a domain have a host and a port in their names. */

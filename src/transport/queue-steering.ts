@@ -9,7 +9,7 @@ import type { QueueSet } from "./queue-set.ts";
 import type { QueueAdmin } from "./queue-view.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 import { isUnreachable } from "./router.ts";
-import type { WaitingGroup } from "./waiting-groups.ts";
+import { type WaitingGroup, isOfNextHops } from "./waiting-groups.ts";
 
 function requireFreezable(queue: PassedQueue): void {
   if (isSinkQueue(queue)) return;
@@ -23,10 +23,12 @@ export interface QueueSteeringParts {
   readonly messages: ReadonlyMap<string, QueuedMessage>;
   readonly parking: Pick<Parking, "release" | "parked">;
   readonly parked: Pick<ParkedAdmin, "force" | "retry">;
-  readonly waiting: Pick<PreSubmissionQueue, "has" | "thawed">;
-  readonly queues: Pick<QueueSet, "all" | "find" | "keyOf" | "freeze" | "thaw">;
+  readonly waiting: Pick<PreSubmissionQueue, "has" | "isFrozen" | "thawed">;
+  readonly queues: Pick<QueueSet, "all" | "find" | "keyOf" | "freeze" | "thaw" | "frozenBy" | "isFrozen">;
   /** false: somebody holds it, or works on it. */
   readonly tryNow: (message: QueuedMessage) => boolean;
+  /** All that it waits for is frozen. */
+  readonly isKeptBack: (message: QueuedMessage) => boolean;
   readonly now: () => number;
 }
 
@@ -55,6 +57,7 @@ export class QueueSteering implements Pick<QueueAdmin, "freeze" | "thaw" | "forc
   force(name: string): number {
     const { queues, parked } = this.#parts;
     const key = queues.keyOf(name);
+    if (queues.frozenBy(key) !== undefined) return 0;
     if (isPassed(key)) return this.#forcePassed(key);
     // First what is in memory: it is counted while it waits.
     const here = queues.find(key)?.force() ?? 0;
@@ -103,25 +106,35 @@ export class QueueSteering implements Pick<QueueAdmin, "freeze" | "thaw" | "forc
     isMeant: (message: QueuedMessage) => boolean,
     isMeantGroup: (group: WaitingGroup) => boolean,
   ): number {
-    const { parking, waiting } = this.#parts;
-    const released = parking.release(isMeantGroup);
-    return released + this.#tryEach((message) => waiting.has(message) && isMeant(message));
+    const { parking, waiting, queues } = this.#parts;
+    const released = parking.release(
+      (group) => isMeantGroup(group) && !queues.isFrozen(SINK_QUEUES[group.stage]),
+    );
+    return (
+      released +
+      this.#tryEach((message) => waiting.has(message) && !waiting.isFrozen(message) && isMeant(message))
+    );
   }
 
   #forceDeferred(): number {
-    const { parking, parked } = this.#parts;
+    const { parking, parked, queues, isKeptBack } = this.#parts;
     const now = this.#parts.now();
-    const ids = [...parking.parked.all()].flatMap(({ id, since, held }) =>
-      since > now && !held ? [id] : [],
+    const ids = parking.parked.deferredIds(
+      (queue) => isOfNextHops(queue) && queues.frozenBy(queue) === undefined,
+      now,
     );
-    const forced = this.#tryEach(({ phase, notBefore }) => phase === "delivery" && (notBefore ?? 0) > now);
+    const forced = this.#tryEach(
+      (message) => message.phase === "delivery" && (message.notBefore ?? 0) > now && !isKeptBack(message),
+    );
     // Without ids it would mean all.
     return forced + (ids.length === 0 ? 0 : parked.retry(ids));
   }
 
   #forceUnreachable(): number {
     const { parked, queues } = this.#parts;
-    const down = queues.all().filter(({ key, blockedUntil }) => blockedUntil > 0 || isUnreachable(key));
+    const down = queues
+      .all()
+      .filter(({ key, blockedUntil, isFrozen }) => !isFrozen && (blockedUntil > 0 || isUnreachable(key)));
     return down.reduce((sum, queue) => sum + queue.force() + parked.force(queue.key), 0);
   }
 

@@ -1,6 +1,6 @@
 // The queues by their names (REFERENCE 4.2) with what is in them: those that each message passes, and one per next hop.
 import type { QueueSummary } from "./queue-view.ts";
-import type { ParkedQueue } from "./parked-messages.ts";
+import type { ParkedMessages, ParkedQueue } from "./parked-messages.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { SINK_QUEUES } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
@@ -18,6 +18,8 @@ export interface QueueSources {
   readonly queues: Pick<QueueSet, "all" | "frozenBy" | "frozenWithoutQueue" | "isFrozen">;
   /** Parked for several next hops. */
   readonly several: ParkedQueue;
+  /** Of those that are not in memory, how many must not leave yet. */
+  readonly deferred: ReturnType<ParkedMessages["deferredCounts"]>;
   /** Messages of the last run that are not in their queues yet. */
   readonly unsorted: number;
   readonly now: number;
@@ -71,7 +73,8 @@ export function summarizeQueues(sources: QueueSources): QueueSummary[] {
   return [...first, ...destinations];
 }
 
-function countPassed({ messages, groups, waiting, queues, now }: QueueSources): Record<PassedQueue, Counts> {
+function countPassed(sources: QueueSources): Record<PassedQueue, Counts> {
+  const { messages, groups, waiting, queues, deferred, now } = sources;
   const passed: Record<PassedQueue, Counts> = {
     "pre-submission": noMessages(),
     "pre-categorization": noMessages(),
@@ -85,7 +88,8 @@ function countPassed({ messages, groups, waiting, queues, now }: QueueSources): 
   for (const message of messages) {
     const { phase, stage, held, notBefore, origin } = message;
     if (phase === "delivery") {
-      if ((notBefore ?? 0) > now) addTo(passed.deferred, { ...noMessages(), messages: 1, retry: 1 });
+      const state = held === undefined ? "retry" : "held";
+      if ((notBefore ?? 0) > now) addTo(passed.deferred, { ...noMessages(), messages: 1, [state]: 1 });
       continue;
     }
     const state = held !== undefined ? "held" : waiting.has(message) ? "retry" : "active";
@@ -94,6 +98,8 @@ function countPassed({ messages, groups, waiting, queues, now }: QueueSources): 
     if (state === "retry" && !waiting.isFrozen(message)) addTo(passed["failed-retry"], one);
     if (origin.via === "dsn") addTo(passed.dsn, one);
   }
+  const { waiting: retry, held } = deferred;
+  addTo(passed.deferred, { ...noMessages(), messages: retry + held, retry, held });
   addGroups(passed, groups, queues);
   return passed;
 }

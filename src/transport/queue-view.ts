@@ -83,14 +83,18 @@ export interface QueueAdmin {
   /** The same of messages that are not in memory; `list` and `show` do not know them. */
   listParked(most: number): Promise<readonly QueueEntry[]>;
   showParked(id: string): Promise<QueueEntry | undefined>;
+  /** Ids of up to `most` messages that begin so, in memory or not; of none when `prefix` is a whole id. */
+  idsWith(prefix: string, most: number): readonly string[];
   queues(): readonly QueueSummary[];
+  /** Undefined: the queue tries. */
+  frozenBy(queue: string): Freezer | undefined;
   /**
    * No attempts of the queue of a next hop, of "local", or of one before sinks, until it is thawed. false: it was so already.
    * Throws WRONG_USE for a name under which messages of several queues are counted.
    */
   freeze(queue: string): boolean;
   thaw(queue: string): boolean;
-  /** All of the queue that nobody holds, now. */
+  /** All of the queue that nobody holds, now; none of a frozen one. */
   force(queue: string): number;
   /** Try now. */
   retry(ids: readonly string[]): number;

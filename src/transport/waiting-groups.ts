@@ -31,6 +31,9 @@ export function groupKeyOf({ stage, held, origin }: QueuedMessage, reason: HoldR
 
 export const isGroupKey = (key: string): boolean => key.startsWith(PREFIX);
 
+/** Behind the sinks. */
+export const isOfNextHops = (key: string): boolean => !isGroupKey(key);
+
 /** Undefined: it is the key of another queue. */
 export function groupOf(key: string): WaitingGroup | undefined {
   if (!isGroupKey(key)) return undefined;

@@ -33,7 +33,7 @@ const ENTRY: QueueEntry = {
 };
 
 /** A queue of one message that remembers what it was asked for. */
-function createAdmin(asked: string[]): QueueAdmin {
+function createAdmin(asked: string[], there: readonly string[] = []): QueueAdmin {
   const act =
     (verb: string) =>
     (ids: readonly string[]): number => {
@@ -47,7 +47,9 @@ function createAdmin(asked: string[]): QueueAdmin {
     retryDomains: () => 0,
     listParked: () => Promise.resolve([]),
     showParked: () => Promise.resolve(undefined),
+    idsWith: (prefix, most) => there.filter((id) => id.startsWith(prefix)).slice(0, most),
     queues: () => [],
+    frozenBy: (queue) => (queue === "frozen.example" ? "operator" : undefined),
     freeze: () => true,
     thaw: () => true,
     force: () => 0,
@@ -91,6 +93,38 @@ test("every verb of the queue reaches it with its ids", async () => {
   }
   await callControl(folder, "queue.retry", { all: true });
   expect(asked).toEqual(["retry m1,m2", "hold m1,m2", "release m1,m2", "remove m1,m2", "retry all"]);
+});
+
+test("an id may be shortened to 6 characters, and is found on whichever virtual server it waits", async () => {
+  const asked: string[] = [];
+  const one = ["0M9ABCDEF000RUNTAG", "0M9ABCDEF001RUNTAG"];
+  const two = ["0M9ABCDXX000RUNTAG"];
+  await start(
+    queueMethods(() => [
+      { name: "one", admin: createAdmin(asked, one) },
+      { name: "two", admin: createAdmin([], two) },
+    ]),
+  );
+  await callControl(folder, "queue.hold", { ids: ["0M9ABCDEF001", "0M9ABCDX", "0M9AB", "elsewhere"] });
+  expect(asked).toEqual(["hold 0M9ABCDEF001RUNTAG,0M9ABCDXX000RUNTAG,0M9AB,elsewhere"]);
+  await expect(callControl(folder, "queue.remove", { ids: ["0M9ABCD"] })).rejects.toMatchObject({
+    code: "MESSAGE_AMBIGUOUS",
+    message: `0M9ABCD begins the ids of several messages: ${[...one, ...two].join(", ")}`,
+  });
+  expect(asked).toHaveLength(1);
+});
+
+test("a queue that is frozen is not forced, those of the same name on other servers are", async () => {
+  const free = { ...createAdmin([]), frozenBy: () => undefined, force: () => 3 };
+  await start(
+    queueMethods(() => [
+      { name: "one", admin: createAdmin([]) },
+      { name: "two", admin: free },
+    ]),
+  );
+  const frozen = [{ server: "one", frozenBy: "operator" }];
+  const answer = await callControl(folder, "queue.force", { queue: "frozen.example" });
+  expect(answer).toEqual({ changed: 3, frozen });
 });
 
 test.each([

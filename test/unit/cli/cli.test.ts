@@ -15,7 +15,7 @@ import { loadConfig } from "../../../src/config/load.ts";
 import { OnArrivalError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { verifyPassword } from "../../../src/smtp/server/password-hash.ts";
-import type { QueueEntry } from "../../../src/transport/queue-view.ts";
+import type { Freezer, QueueEntry } from "../../../src/transport/queue-view.ts";
 
 let folder = "";
 let file = "";
@@ -55,6 +55,11 @@ async function run(args: readonly string[], scripts: readonly ScriptCheck[] = []
 const bindings = (...args: readonly string[]): Promise<Run> => run(["bindings", ...args, "-c", file]);
 const queue = (...args: readonly string[]): Promise<Run> => run(["queue", ...args, "--mailroot", folder]);
 
+const FREEZERS: ReadonlyMap<string, Freezer> = new Map([
+  ["halted.example", "router"],
+  ["cold.example", "operator"],
+]);
+
 async function serve(entries: readonly QueueEntry[], changed = 1): Promise<string[]> {
   const asked: string[] = [];
   const act = (ids: readonly string[]): number => {
@@ -82,6 +87,8 @@ async function serve(entries: readonly QueueEntry[], changed = 1): Promise<strin
         frozenBy: "router" as const,
       },
     ],
+    idsWith: () => [],
+    frozenBy: (name: string) => FREEZERS.get(name),
     freeze: (name: string) => act([`freeze ${name}`]) > 0,
     thaw: (name: string) => act([`thaw ${name}`]) > 0,
     force: (name: string) => act([`force ${name}`]),
@@ -164,6 +171,24 @@ describe("the queues themselves", () => {
     expect((await queue("freeze", "daed.example")).out).toBe(`daed.example is frozen${misspelt}`);
     expect((await queue("force", "daed.example")).out).toBe(`force: 3 messages${misspelt}`);
     expect((await queue("freeze")).code).toBe(2);
+  });
+
+  test("a frozen queue is not forced: who froze it is said, and what lets it go on", async () => {
+    const asked = await serve([], 3);
+    expect(await queue("force", "cold.example")).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringContaining(
+        "cold.example is frozen on default; `onarrival queue thaw cold.example` lets it go on",
+      ),
+    });
+    expect((await queue("force", "cold.example", "--json")).out).toContain('"code": "QUEUE_FROZEN"');
+    expect((await queue("force", "halted.example")).err).toContain("a router has halted the next hop");
+    expect(asked).toEqual([]);
+  });
+
+  test("no queue, and no number of messages, are refused", async () => {
+    await serve([]);
     expect((await queue("list", "--limit", "many")).code).toBe(2);
   });
 });

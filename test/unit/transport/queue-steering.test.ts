@@ -131,6 +131,41 @@ describe("a frozen queue before sinks", () => {
   });
 });
 
+test("what is frozen is not forced: it has its turn when it is thawed", async () => {
+  await using house = await openHouse({ maxInMemory: 2 });
+  const { admin } = house.transport;
+  admin.freeze("far.example");
+  admin.freeze("pre-submission");
+  await acceptMany(house, 4);
+  await until(() => summary(house, "pre-submission")?.messages === 4, "all of them");
+  const forced = ["pre-submission", "failed-retry", "far.example"];
+  expect(forced.map((queue) => admin.force(queue))).toEqual([0, 0, 0]);
+  expect(forced.map((queue) => admin.frozenBy(queue))).toEqual(["operator", undefined, "operator"]);
+  admin.thaw("pre-submission");
+  await until(() => summary(house, "far.example")?.messages === 4, "all of them");
+  expect(admin.force("far.example")).toBe(0);
+  await house.clock.advance(MINUTE);
+  expect(house.world.attempts).toEqual([]);
+  admin.thaw("far.example");
+  await emptied(house);
+  expect(house.world.sent).toHaveLength(4);
+});
+
+test("messages are found by the beginning of their ids, in memory or not", async () => {
+  await using house = await openHouse({ maxInMemory: 2 });
+  const { admin } = house.transport;
+  admin.freeze("pre-submission");
+  const ids = await acceptMany(house, 6);
+  await until(() => house.queue.length <= 2 && summary(house, "pre-submission")?.messages === 6, "rest");
+  const [first = ""] = ids;
+  const common = first.slice(0, 6);
+  expect(admin.idsWith(common, 10).toSorted()).toEqual(ids.toSorted());
+  expect(admin.idsWith(common, 3)).toHaveLength(3);
+  expect(ids.flatMap((id) => admin.idsWith(id.slice(0, 17), 2))).toEqual(ids);
+  const none = [first, `${first}0`, "ZZZZZZ", `\0${first.slice(1, 8)}`];
+  expect(none.flatMap((id) => admin.idsWith(id, 2))).toEqual([]);
+});
+
 test("the queue of a smart host is found by the name that the settings give it", async () => {
   const remote = { kind: "smart-host", host: "192.0.2.1", port: 25 } as const;
   await using house = await openHouse({ router: { localDomains: ["local.example"], remote } });
@@ -176,9 +211,17 @@ describe("a queue that counts messages of others", () => {
     const ids = await acceptMany(house, 6);
     await until(() => house.queue.length <= 2 && house.transport.depths().messages === 6, "rest");
     const { admin } = house.transport;
+    const counted = (): unknown => summary(house, "deferred");
+    expect(counted()).toMatchObject({ messages: 6, retry: 6, held: 0 });
     expect(admin.hold([ids[0] ?? ""])).toBe(1);
+    await until(() => summary(house, "deferred")?.held === 1, "the held one");
+    expect(counted()).toMatchObject({ messages: 6, retry: 5 });
+    admin.freeze("far.example");
+    expect([admin.force("deferred"), admin.force("far.example")]).toEqual([0, 0]);
+    admin.thaw("far.example");
     expect(admin.force("deferred")).toBe(5);
     await until(() => house.world.sent.length === 5, "all but the held one");
+    expect(counted()).toMatchObject({ messages: 1, held: 1 });
   });
 
   test("unreachable is forced: all next hops that do not answer are tried now, and no other", async () => {
