@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { HealthReport } from "./health.ts";
+import { isAnswered } from "./host-check.ts";
 
 const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_CONNECTIONS = 32;
@@ -13,6 +14,8 @@ const CHECK_MS = 1000;
 export interface AdminHttpParts {
   readonly host: string;
   readonly port: number;
+  /** Further names under which it is asked. */
+  readonly hosts: readonly string[];
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
   readonly health: () => HealthReport;
   readonly log: Logger;
@@ -38,6 +41,12 @@ const text = (status: number, body: string): Answer => ({
   body: `${body}\n`,
 });
 
+/** RFC 9110 §15.5.20. */
+const WRONG_HOST = text(
+  421,
+  "this listener does not answer to that host name; names of your own go into admin.hosts of onarrival.yaml",
+);
+
 export async function startAdminHttp(parts: AdminHttpParts): Promise<AdminHttp> {
   const pages = pagesOf(parts);
   const server = createServer(
@@ -48,7 +57,7 @@ export async function startAdminHttp(parts: AdminHttpParts): Promise<AdminHttp> 
       keepAliveTimeout: REQUEST_MS,
       connectionsCheckingInterval: CHECK_MS,
     },
-    (request, response) => void respond(request, response, pages, parts.log),
+    (request, response) => void respond(request, response, pages, parts),
   );
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(2 * REQUEST_MS);
@@ -96,7 +105,7 @@ async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   pages: ReadonlyMap<string, Page>,
-  log: Logger,
+  parts: AdminHttpParts,
 ): Promise<void> {
   response.setHeader("Cache-Control", "no-store");
   response.setHeader("X-Content-Type-Options", "nosniff");
@@ -108,9 +117,15 @@ async function respond(
     response.setHeader("Connection", "close");
   let answer: Answer;
   try {
-    answer = await answerTo(request, response, pages);
+    const { host } = request.headers;
+    answer = isAnswered(host, parts, request.socket.localAddress)
+      ? await answerTo(request, response, pages)
+      : WRONG_HOST;
   } catch (thrown) {
-    log.error({ path: request.url, error: describeError(thrown), cause: thrown }, "admin request failed");
+    parts.log.error(
+      { path: request.url, error: describeError(thrown), cause: thrown },
+      "admin request failed",
+    );
     answer = text(500, "internal error, see the log");
   }
   response.writeHead(answer.status, {

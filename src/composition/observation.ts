@@ -98,6 +98,7 @@ export class Observation {
     });
     this.#stopMeasuring = stop;
     this.#admin = await startAdminHttp({
+      hosts: admin.hosts,
       ...address,
       metrics: createMetrics(readers),
       health: () => this.health(),

@@ -15,6 +15,21 @@ export const admin = z
       .boolean()
       .default(false)
       .meta(restart("Let listen be another address than one of this machine: whoever reaches it reads.")),
+    hosts: z
+      .array(
+        z
+          .string()
+          .refine(
+            (text) => /^[^\s:/@[\]]+$/.test(text) || isIP(text) === 6,
+            'must be a name or an address, without brackets and port, as "watch.example.com"',
+          ),
+      )
+      .default([])
+      .meta(
+        restart(
+          "Names or addresses under which the listener is asked, beside that of listen and those of this machine (127.0.0.1, localhost): as those of a proxy before it, without port.",
+        ),
+      ),
   })
   .superRefine(({ listen, allowRemote }, context) => {
     if (listen === undefined || allowRemote || isLoopback(parseHostPort(listen)?.host ?? "")) return;
@@ -27,7 +42,7 @@ export const admin = z
   });
 
 /** Names but localhost are refused: what they lead to is not ours to say. */
-const isLoopback = (host: string): boolean =>
+export const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 
 export const tracking = z.strictObject({
