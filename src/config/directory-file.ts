@@ -6,6 +6,7 @@ import { z } from "zod";
 import { isMailbox } from "../core/address.ts";
 import { describeError } from "../core/errors.ts";
 import { type Source, describeIssues, describeSyntax } from "./problems.ts";
+import { wording } from "./wording.ts";
 import { count, size } from "./values.ts";
 
 /** As of the configuration file. */
@@ -104,7 +105,7 @@ export function parseDirectoryFile(
     // A missing anchor, or more of them than anybody writes.
     return tell([`${name} ${describeError(error)}`]);
   }
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: wording });
   if (!result.success) return tell(describeIssues(result.error.issues, knownSchema, source));
   const issues = claimedTwice(result.data, domain);
   return issues.length > 0

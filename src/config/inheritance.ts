@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { configSchema } from "./schema.ts";
 import { virtualServerSchema } from "./server-schema.ts";
+import { wording } from "./wording.ts";
 
 type Issue = z.core.$ZodIssue;
 type Entries = Readonly<Record<string, unknown>>;
@@ -63,7 +64,7 @@ function merge(inherited: Entries, own: Entries): Entries {
 export function checkInherited(file: unknown): Issue[] {
   return Object.entries(inheritedOf(file) ?? {}).flatMap(([key, value]) => {
     const schema = Object.entries(virtualServerSchema.shape).find(([known]) => known === key)?.[1];
-    const issues = schema?.safeParse(value).error?.issues ?? [];
+    const issues = schema?.safeParse(value, { error: wording }).error?.issues ?? [];
     return issues.map((issue) => ({ ...issue, path: [key, ...issue.path] }));
   });
 }
@@ -81,12 +82,12 @@ export function placeIssues(issues: readonly Issue[], file: unknown): Issue[] {
 }
 
 /** The path at which the file says most of it. */
-function origin(path: PropertyKey[], file: unknown): PropertyKey[] {
+export function origin(path: readonly PropertyKey[], file: unknown): PropertyKey[] {
   const [first, index, ...rest] = path;
-  if (first !== SERVERS || index === undefined || !INHERITED_KEYS.includes(String(rest[0]))) return path;
+  if (first !== SERVERS || index === undefined || !INHERITED_KEYS.includes(String(rest[0]))) return [...path];
   const own =
     isEntries(file) && Array.isArray(file[SERVERS]) ? depth(file[SERVERS], [index, ...rest]) - 1 : 0;
-  return own < depth(file, rest) ? rest : path;
+  return own < depth(file, rest) ? rest : [...path];
 }
 
 /** How many steps of the path are there. */

@@ -5,10 +5,17 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
-import { checkInherited, inherit, knownSchema, placeIssues } from "./inheritance.ts";
+import { checkInherited, inherit, knownSchema, origin, placeIssues } from "./inheritance.ts";
 import { type DirectoryFile, readDirectoryFile } from "./directory-file.ts";
 import { readPassword, readText, resolveLdap } from "./named-files.ts";
-import { describeIssues, describeSyntax, formatPath, type Source } from "./problems.ts";
+import {
+  describeIssues,
+  describePlace,
+  describeSyntax,
+  formatPath,
+  type PlaceOf,
+  type Source,
+} from "./problems.ts";
 import {
   configSchema,
   type BindingSettings,
@@ -18,6 +25,7 @@ import {
 } from "./schema.ts";
 import { folderConflicts } from "./server-folders.ts";
 import { normalizeGuid, parseHostPort } from "./values.ts";
+import { wording } from "./wording.ts";
 
 export const DEFAULT_CONFIG_FILE = "onarrival.yaml";
 
@@ -43,11 +51,11 @@ export function findConfigFile(
 
 export async function loadConfig(file: string | undefined, overrides: ConfigOverrides = {}): Promise<Config> {
   const base = file === undefined ? process.cwd() : path.dirname(path.resolve(file));
-  const checked =
-    file === undefined
-      ? configSchema.parse({})
-      : checkConfig(await readConfigFile(file), path.basename(file));
-  const config = await resolveSettings(checked, base, file === undefined ? "" : `${path.basename(file)} `);
+  if (file === undefined)
+    return applyOverrides(await resolveSettings(configSchema.parse({}), base, formatPath), overrides);
+  const text = await readConfigFile(file);
+  const name = path.basename(file);
+  const config = await resolveSettings(checkConfig(text, name), base, placesIn(text, name));
   return applyOverrides(config, overrides);
 }
 
@@ -65,16 +73,28 @@ export async function readConfigFile(file: string): Promise<string> {
 
 /** Checks the text of a configuration file. Throws CONFIG_INVALID with one line per problem. */
 export function checkConfig(text: string, name: string): CheckedConfig {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
-  const source: Source = { name, document, lines };
-  if (document.errors.length > 0) throw invalid(describeSyntax(source, document.errors));
+  const source = parseSource(text, name);
+  const { errors } = source.document;
+  if (errors.length > 0) throw invalid(describeSyntax(source, errors));
   const value = plainValue(source) ?? {};
-  const result = configSchema.safeParse(inherit(value));
+  const result = configSchema.safeParse(inherit(value), { error: wording });
   const issues = [...checkInherited(value), ...placeIssues(result.error?.issues ?? [], value)];
   if (result.success && issues.length === 0) return result.data;
   // What a server inherits is wrong in each of them.
   throw invalid([...new Set(describeIssues(issues, knownSchema, source))]);
+}
+
+function parseSource(text: string, name: string): Source {
+  const lines = new LineCounter();
+  return { name, lines, document: parseDocument(text, { lineCounter: lines, prettyErrors: true }) };
+}
+
+/** The text is parsed again when somebody asks: its places are wanted for problems only, and the service keeps its configuration. */
+function placesIn(text: string, name: string): PlaceOf {
+  return (at) => {
+    const source = parseSource(text, name);
+    return describePlace(source, origin(at, plainValue(source)));
+  };
 }
 
 /** Resolving aliases may fail: a missing anchor, or a "billion laughs" that the parser refuses to expand. */
@@ -89,16 +109,16 @@ function plainValue(source: Source): unknown {
 const invalid = (problems: readonly string[]): OnArrivalError =>
   new OnArrivalError("CONFIG_INVALID", problems.join("\n"));
 
-async function resolveSettings(checked: CheckedConfig, base: string, prefix: string): Promise<Config> {
+async function resolveSettings(checked: CheckedConfig, base: string, placeOf: PlaceOf): Promise<Config> {
   const problems: string[] = [];
   const directoryFiles = new Map<string, DirectoryFile>();
   for (const [index, server] of checked.virtualServers.entries()) {
     const directoryFile = await resolveCategorizer(server, base, (where, why) =>
-      problems.push(`${prefix}${formatPath(["virtualServers", index, "categorizer", ...where])}: ${why}`),
+      problems.push(`${placeOf(["virtualServers", index, "categorizer", ...where])}: ${why}`),
     );
     if (directoryFile !== undefined) directoryFiles.set(server.name, directoryFile);
     await resolveDelivery(server.delivery, base, (where, why) =>
-      problems.push(`${prefix}${formatPath(["virtualServers", index, "delivery", ...where])}: ${why}`),
+      problems.push(`${placeOf(["virtualServers", index, "delivery", ...where])}: ${why}`),
     );
     if (server.mailroot !== undefined) server.mailroot = path.resolve(base, server.mailroot);
     for (const name of ["pickup", "queue", "drop", "badmail"] as const) {
@@ -108,7 +128,7 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
     for (const [at, { auth }] of server.domains.remote.entries()) {
       const where = ["virtualServers", index, "domains", "remote", at, "auth", "passwordFile"];
       // oxlint-disable-next-line no-await-in-loop -- a handful of files at start
-      await resolveCredentials(auth, base, (why) => problems.push(`${prefix}${formatPath(where)}: ${why}`));
+      await resolveCredentials(auth, base, (why) => problems.push(`${placeOf(where)}: ${why}`));
     }
     for (const entry of server.signing) entry.keyFile = path.resolve(base, entry.keyFile);
     const { accessTokens } = server.auth;
@@ -137,6 +157,7 @@ async function resolveSettings(checked: CheckedConfig, base: string, prefix: str
     },
     bindings: completeBindings(checked.bindings, base),
     directoryFiles,
+    placeOf,
   };
 }
 

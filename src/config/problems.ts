@@ -5,7 +5,10 @@ import { suggest } from "./suggest.ts";
 
 type Path = readonly PropertyKey[];
 
-/** Where the file cannot be blamed (defaults and flags), the position is left out. */
+/** Says where a setting stands, as "onarrival.yaml:12:5 bindings[0].sinkProperties", to begin a problem with. */
+export type PlaceOf = (path: readonly PropertyKey[]) => string;
+
+/** A file with what it says. */
 export interface Source {
   readonly name: string;
   readonly document: Document.Parsed | Document;
@@ -58,10 +61,12 @@ function keyPosition(source: Source, path: Path): Position | undefined {
   return offset === undefined ? position(source, path) : source.lines.linePos(offset);
 }
 
-function where(source: Source | undefined, at: Position | undefined): string {
-  if (source === undefined) return "";
+function where(source: Source, at: Position | undefined): string {
   return at === undefined || at.line === 0 ? `${source.name} ` : `${source.name}:${at.line}:${at.col} `;
 }
+
+export const describePlace = (source: Source, path: Path): string =>
+  `${where(source, position(source, path))}${formatPath(path) || "file"}`;
 
 /** Keys that the schema knows at this path. */
 function knownKeys(schema: z.core.JSONSchema.JSONSchema, path: Path): string[] {
@@ -83,46 +88,24 @@ const isSchema = (value: unknown): value is z.core.JSONSchema.JSONSchema =>
 export function describeIssues(
   issues: readonly z.core.$ZodIssue[],
   schema: () => z.core.JSONSchema.JSONSchema,
-  source: Source | undefined,
+  source: Source,
 ): string[] {
   const lines: string[] = [];
+  let made: z.core.JSONSchema.JSONSchema | undefined;
   for (const issue of issues) {
     if (issue.code === "unrecognized_keys") {
-      const known = knownKeys(schema(), issue.path);
+      const known = knownKeys((made ??= schema()), issue.path);
       for (const key of issue.keys) {
         const path = [...issue.path, key];
         const near = suggest(key, known);
         const hint = near === undefined ? `known here: ${known.join(", ")}` : `did you mean "${near}"?`;
-        lines.push(
-          `${where(source, source && keyPosition(source, path))}${formatPath(path)}: unknown key (${hint})`,
-        );
+        lines.push(`${where(source, keyPosition(source, path))}${formatPath(path)}: unknown key (${hint})`);
       }
     } else {
-      const at = source === undefined ? undefined : position(source, issue.path);
-      lines.push(`${where(source, at)}${formatPath(issue.path) || "file"}: ${wording(issue)}`);
+      lines.push(`${describePlace(source, issue.path)}: ${issue.message}`);
     }
   }
   return lines;
-}
-
-const WANTED: Readonly<Record<string, string>> = {
-  object: "a map of keys",
-  record: "a map of keys",
-  array: "a list",
-  string: "a text",
-  number: "a number",
-  int: "a whole number",
-  boolean: "true or false",
-};
-
-/** A key without a value is the slip that YAML makes easiest, and null and undefined are no words of its authors. */
-function wording(issue: z.core.$ZodIssue): string {
-  const received = /^Invalid input: expected \w+, received (\w+)$/.exec(issue.message)?.[1];
-  if (issue.code !== "invalid_type" || received === undefined) return lowerFirst(issue.message);
-  const wanted = WANTED[issue.expected] ?? issue.expected;
-  if (received === "undefined") return `is missing: it takes ${wanted}`;
-  if (received === "null") return `has no value: give it ${wanted}, or take the key out`;
-  return `must be ${wanted}`;
 }
 
 /** Names of events and the like stay as they are. */

@@ -10,6 +10,7 @@ import { capabilitySettings } from "./capability-schema.ts";
 import { mailMsg } from "./mail-msg-schema.ts";
 import { nativeSinks } from "./native-sinks-schema.ts";
 import { admin, tracking } from "./observe-schema.ts";
+import type { PlaceOf } from "./problems.ts";
 import { folderConflicts } from "./server-folders.ts";
 import { virtualServerSchema } from "./server-schema.ts";
 import { count, milliseconds, size, restart, live } from "./values.ts";
@@ -333,4 +334,6 @@ export type Config = Omit<CheckedConfig, "bindings"> & {
   bindings: BindingSettings[];
   /** What `categorizer.file` holds, by name of the virtual server. */
   directoryFiles: ReadonlyMap<string, DirectoryFile>;
+  /** For problems that show only after the file was read. Without a file it answers the path alone. */
+  placeOf: PlaceOf;
 };

@@ -62,6 +62,14 @@ test.each([
   ["virtualServers: [{ listen: [25] }]", "onarrival.yaml:1:29 virtualServers[0].listen[0]: must be a text"],
   ["tracking: true", "onarrival.yaml:1:11 tracking: must be a map of keys"],
   ["effects: { keepHours: x }", "onarrival.yaml:1:23 effects.keepHours: must be a number"],
+  [
+    "bindings: [{ onError: holt }]",
+    'onarrival.yaml:1:23 bindings[0].onError: must be "hold", "continue" or "badmail" (did you mean "hold"?)',
+  ],
+  [
+    "bindings: [{ sinkProperties: { a: [.nan] } }]",
+    "onarrival.yaml:1:32 bindings[0].sinkProperties.a: must be a text, a number, true or false, a list or a map of keys",
+  ],
   ["bindings: [{ event: DSN }]", "onarrival.yaml:1:12 bindings[0].sinkClass: is missing: it takes a text"],
 ])("%s is answered in words of the file, with line and key", (text, problem) => {
   expect(problemsOf(text)).toContain(problem);
@@ -153,7 +161,7 @@ describe("a file", () => {
     const config = await loadConfig(await write(text));
     expect(config.virtualServers[0]?.delivery.auth?.password).toBe("pass word");
     await expect(loadConfig(await write(text.replace("secret", "absent")))).rejects.toThrow(
-      /onarrival\.yaml virtualServers\[0\]\.delivery\.auth\.passwordFile: ENOENT/,
+      /onarrival\.yaml:1:77 virtualServers\[0\]\.delivery\.auth\.passwordFile: ENOENT/,
     );
   });
 
@@ -184,8 +192,12 @@ describe("a wrong file", () => {
     expect(problems[0]).toMatch(
       /^onarrival\.yaml:9:\d+ virtualServers\[0\]\.limits\.maxMessageSize: must be a size/,
     );
-    expect(problems[1]).toMatch(/^onarrival\.yaml:15:\d+ bindings\[0\]\.sourceProperties\.priority: too big/);
-    expect(problems[2]).toMatch(/^onarrival\.yaml:17:14 bindings\[0\]\.onError: invalid option/);
+    expect(problems[1]).toMatch(
+      /^onarrival\.yaml:15:\d+ bindings\[0\]\.sourceProperties\.priority: must be at most 32767$/,
+    );
+    expect(problems[2]).toMatch(
+      /^onarrival\.yaml:17:14 bindings\[0\]\.onError: must be "hold", "continue" or "badmail"$/,
+    );
   });
 
   test("broken YAML is told with its place", () => {
