@@ -1,6 +1,7 @@
 // `onarrival check`: validates the configuration and compiles every script, without a service.
 import { Command } from "commander";
 import { checkBindings } from "../composition/binding-check.ts";
+import { checkDirectories } from "../composition/directory-check.ts";
 import { STRAY_ADVICE, strayMailroots } from "../composition/stray-mailroots.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
@@ -39,6 +40,7 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
   try {
     const config = await loadConfig(file);
     for (const mailroot of await strayMailroots(config)) warnings.push(`${mailroot}: ${STRAY_ADVICE}`);
+    warnings.push(...(await checkDirectories(config)));
     const bindings = checkBindings(config);
     problems.push(...bindings.problems);
     warnings.push(...bindings.warnings);

@@ -77,12 +77,10 @@ export class Categorizers {
     server: VirtualServerSettings,
     { ldap, ...settings }: NonNullable<VirtualServerSettings["categorizer"]>,
   ): Directory {
-    const first = defaultDomainOf(server);
-    const { local, alias } = server.domains;
-    const domains = settings.domains ?? [...new Set([first, ...local, ...alias])];
+    const domains = directoryDomains(server, settings);
     const directories: Directory[] = [];
-    const file = config.directoryFiles.get(server.name);
-    if (file !== undefined) directories.push(new FileDirectory(file, domains, { alias, standsFor: first }));
+    const file = fileDirectory(config, server, domains);
+    if (file !== undefined) directories.push(file);
     if (ldap !== undefined)
       directories.push(
         createLdapDirectory({
@@ -96,4 +94,23 @@ export class Categorizers {
     const [only] = directories;
     return only !== undefined && directories.length === 1 ? only : new DirectoryChain(directories);
   }
+}
+
+type OwnSettings = Pick<NonNullable<VirtualServerSettings["categorizer"]>, "domains">;
+
+/** Those whose addresses are all in the directory. */
+export const directoryDomains = (
+  server: VirtualServerSettings,
+  { domains }: OwnSettings,
+): readonly string[] =>
+  domains ?? [...new Set([defaultDomainOf(server), ...server.domains.local, ...server.domains.alias])];
+
+export function fileDirectory(
+  { directoryFiles }: Config,
+  server: VirtualServerSettings,
+  domains: readonly string[],
+): FileDirectory | undefined {
+  const file = directoryFiles.get(server.name);
+  const { alias } = server.domains;
+  return file && new FileDirectory(file, domains, { alias, standsFor: defaultDomainOf(server) });
 }
