@@ -1,5 +1,6 @@
 // The package as authors of native sinks import it: `import { defineSink } from "onarrival"`.
 export { defineSink } from "./events/sink.ts";
+export { SinkPropertyError } from "./events/sink-property-error.ts";
 export { messageStatus, sinkResult } from "./core/status.ts";
 export { domainFlag } from "./events/domain-contexts.ts";
 export { protocolResult } from "./events/protocol-contexts.ts";

@@ -126,7 +126,11 @@ class RunningRelay implements Relay {
     await makeFolder(config.mailroot);
     this.#lock = lockMailroot(config.mailroot);
     await this.#servers.open(config);
-    this.#configured = await loadBindings(config.bindings, await authenticateSinks(config, this.#clock));
+    this.#configured = await loadBindings(
+      config.bindings,
+      await authenticateSinks(config, this.#clock),
+      config.placeOf,
+    );
     const capabilities = await ServiceCapabilities.open(config, this.#log, this.#clock);
     this.#capabilities = capabilities;
     const scripts = createScriptHost({
@@ -162,7 +166,11 @@ class RunningRelay implements Relay {
 
   async #reload(config: Config): Promise<void> {
     // Everything that can be wrong is tried before anything is changed.
-    const configured = await loadBindings(config.bindings, await authenticateSinks(config, this.#clock));
+    const configured = await loadBindings(
+      config.bindings,
+      await authenticateSinks(config, this.#clock),
+      config.placeOf,
+    );
     const placeCapabilities = await this.#capabilities?.prepare(config);
     const shared = begun(this.#shared);
     const { plans, updateServers, moved, admitAdded } = await this.#prepareServers(config, shared);

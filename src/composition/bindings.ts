@@ -1,5 +1,6 @@
 // Makes the chain of sinks out of the metabase and what the scripts export (DESIGN 4 and 7).
 import type { Logger } from "../core/logger.ts";
+import type { PlaceOf } from "../config/problems.ts";
 import type { BindingSettings } from "../config/schema.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import {
@@ -22,6 +23,7 @@ import {
   compileRule,
   createPropertyBag,
 } from "../events/sink.ts";
+import { SinkPropertyError } from "../events/sink-property-error.ts";
 import type { LiveScript } from "../sandbox/script-host.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../runtime/contract.ts";
@@ -52,26 +54,55 @@ export interface ChainParts {
   readonly timed?: SinkTimer | undefined;
 }
 
-/** Loads the native sinks of the metabase. Throws SINK_NOT_FOUND, SINK_INVALID or SINK_PROPERTIES_INVALID for one that cannot be used. */
+/**
+ * Loads the native sinks of the metabase. Throws SINK_NOT_FOUND, SINK_INVALID or SINK_PROPERTIES_INVALID for one that cannot be
+ * used; with `placeOf` the message begins with its place in the file.
+ */
 export async function loadBindings(
   bindings: readonly BindingSettings[],
   own: Readonly<Record<string, AnyNativeSink>> = {},
+  placeOf?: PlaceOf,
 ): Promise<ConfiguredBinding[]> {
   return Promise.all(
-    bindings.map(async (settings) => {
+    bindings.map(async (settings, index) => {
       if (isScriptBinding(settings)) return { settings, sink: undefined };
-      const sink = await loadNativeSink(settings.sinkClass, settings.event, own);
-      checkProperties(settings, sink);
+      const before = (...key: readonly string[]): string =>
+        placeOf === undefined ? "" : `${placeOf(["bindings", index, ...key])}: `;
+      const sink = await loadSink(settings, own, before);
+      checkProperties(settings, sink, before);
       return { settings, sink };
     }),
   );
 }
 
-function checkProperties({ displayName, sinkProperties }: BindingSettings, sink: AnyNativeSink): void {
+/** What a problem with a key of the binding begins with. */
+type Before = (...key: readonly string[]) => string;
+
+async function loadSink(
+  { sinkClass, event }: BindingSettings,
+  own: Readonly<Record<string, AnyNativeSink>>,
+  before: Before,
+): Promise<AnyNativeSink> {
   try {
-    sink.checkProperties?.(createPropertyBag(scalarsOf({ ...sinkProperties })));
+    return await loadNativeSink(sinkClass, event, own);
   } catch (thrown) {
-    const message = `binding ${JSON.stringify(displayName)}: ${describeError(thrown)}`;
+    if (!(thrown instanceof OnArrivalError)) throw thrown;
+    throw new OnArrivalError(thrown.code, `${before("sinkClass")}${thrown.message}`, { cause: thrown });
+  }
+}
+
+function checkProperties(
+  { displayName, sinkProperties = {} }: BindingSettings,
+  sink: AnyNativeSink,
+  before: Before,
+): void {
+  try {
+    sink.checkProperties?.(createPropertyBag(scalarsOf(sinkProperties)));
+  } catch (thrown) {
+    const wrong = thrown instanceof SinkPropertyError ? thrown.property : undefined;
+    // As the file spells it.
+    const names = Object.keys(sinkProperties).filter((name) => name.toLowerCase() === wrong?.toLowerCase());
+    const message = `${before("sinkProperties", ...names.slice(0, 1))}binding ${JSON.stringify(displayName)}: ${describeError(thrown)}`;
     throw new OnArrivalError("SINK_PROPERTIES_INVALID", message, { cause: thrown });
   }
 }

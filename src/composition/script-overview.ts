@@ -60,5 +60,5 @@ export async function scriptsOnDisk(config: Config): Promise<ShownDetails[]> {
       versions: await generations.kept(name),
     });
   }
-  return withBindings(states, await loadBindings(config.bindings), scripts, false);
+  return withBindings(states, await loadBindings(config.bindings, {}, config.placeOf), scripts, false);
 }

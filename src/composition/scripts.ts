@@ -25,7 +25,7 @@ export function scriptHostOptions(config: Config, log: Logger, clock: Clock): Sc
 /** Loads the native sinks and the keys that sign, compiles and pre-flights every script of the folder. */
 export async function checkScripts(config: Config): Promise<readonly ScriptCheck[]> {
   serveOwnPackage();
-  await loadBindings(config.bindings);
+  await loadBindings(config.bindings, {}, config.placeOf);
   await loadSigners(config, systemClock, silentLogger);
   const { stateFolder: _, ...options } = scriptHostOptions(config, silentLogger, systemClock);
   const capabilities = await ServiceCapabilities.open(config, silentLogger, systemClock);

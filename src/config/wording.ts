@@ -26,38 +26,23 @@ export const wording: z.core.$ZodErrorMap = (issue) => {
 };
 
 function wantedBy(issue: RawIssue): string {
-  switch (issue.code) {
-    case "invalid_type":
-      return KINDS[issue.expected] ?? issue.expected;
-    case "invalid_value":
-      return listed(issue.values.map((value) => JSON.stringify(value)));
-    case "too_small":
-      return bounded(
-        issue.origin,
-        Number(issue.minimum),
-        issue.inclusive === false ? "more than" : "at least",
-      );
-    case "too_big":
-      return bounded(
-        issue.origin,
-        Number(issue.maximum),
-        issue.inclusive === false ? "less than" : "at most",
-      );
-    case "invalid_format":
-      return issue.pattern === undefined
-        ? `a text of the form ${issue.format}`
-        : `a text like ${issue.pattern}`;
-    default:
-      // Of unions only that of JSON has no words of its own.
-      return "a text, a number, true or false, a list or a map of keys";
-  }
+  if (issue.code === "invalid_type") return KINDS[issue.expected] ?? issue.expected;
+  if (issue.code === "invalid_value") return listed(issue.values.map((value) => JSON.stringify(value)));
+  if (issue.code === "too_small") return atLeast(issue);
+  if (issue.code === "too_big") return bounded(issue.origin, `at most ${issue.maximum}`);
+  if (issue.code === "invalid_format") return `a text like ${issue.pattern ?? issue.format}`;
+  // What is left is a union, and of unions only that of JSON has no words of its own.
+  return "a text, a number, true or false, a list or a map of keys";
 }
 
-function bounded(origin: string, bound: number, how: string): string {
-  if (origin === "string")
-    return bound === 1 ? "a text that is not empty" : `a text of ${how} ${bound} characters`;
-  if (origin === "array") return `a list of ${how} ${bound === 1 ? "1 entry" : `${bound} entries`}`;
-  return `${how} ${bound}`;
+function atLeast({ origin, minimum, inclusive }: z.core.$ZodRawIssue<z.core.$ZodIssueTooSmall>): string {
+  if (origin === "string" && minimum === 1) return "a text that is not empty";
+  return bounded(origin, `${inclusive === false ? "more than" : "at least"} ${minimum}`);
+}
+
+function bounded(origin: string, amount: string): string {
+  if (origin === "string") return `a text of ${amount} characters`;
+  return origin === "array" ? `a list of ${amount} ${amount.endsWith(" 1") ? "entry" : "entries"}` : amount;
 }
 
 function listed(values: readonly string[]): string {

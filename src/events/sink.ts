@@ -6,6 +6,7 @@ import type { Binding, SinkProperties } from "./binding.ts";
 import type { EventName, EventSubject, MailEvent } from "./catalog.ts";
 import type { ProtocolAnswer, ProtocolSubject } from "./protocol-contexts.ts";
 import { type Rule, parseRule } from "./rule.ts";
+import { SinkPropertyError } from "./sink-property-error.ts";
 
 /** The sink properties of the binding, read-only (the original's IPersistPropertyBag). Names are not case-sensitive. */
 export interface PropertyBag {
@@ -14,7 +15,7 @@ export interface PropertyBag {
   get(name: string): string | number | boolean | undefined;
   /** As get, for a value that has to be a text. */
   text(name: string, fallback: string): string;
-  /** As get, for a value that has to be a finite number. Throws RangeError on anything else. */
+  /** As get, for a value that has to be a finite number. Throws SinkPropertyError on anything else. */
   number(name: string, fallback: number): number;
 }
 
@@ -100,7 +101,7 @@ export function createPropertyBag(properties: SinkProperties): PropertyBag {
     text: (name, fallback) => String(get(name) ?? fallback),
     number(name, fallback) {
       const value = Number(get(name) ?? fallback);
-      if (!Number.isFinite(value)) throw new RangeError(`sink property ${name} is no number`);
+      if (!Number.isFinite(value)) throw new SinkPropertyError(name, `sink property ${name} is no number`);
       return value;
     },
   };

@@ -1,6 +1,11 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { loadConfig } from "../../../src/config/load.ts";
 import { type BindingSettings } from "../../../src/config/schema.ts";
 import { type ConfiguredBinding, buildChain, loadBindings } from "../../../src/composition/bindings.ts";
+import { describeError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { SCRIPT_SINK_CLASS } from "../../../src/events/binding.ts";
 import { type SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
@@ -194,6 +199,35 @@ test.each([
     code: "SINK_PROPERTIES_INVALID",
     message: expect.stringMatching(new RegExp(`^binding "Edge": .*${said}`)),
   });
+});
+
+test("a sink and a sink property that cannot be used are told with file, line and key", async () => {
+  const file = path.join(await mkdtemp(path.join(tmpdir(), "onarrival-bindings-")), "onarrival.yaml");
+  const said = async (text: string): Promise<string> => {
+    await writeFile(file, text);
+    const { bindings, placeOf } = await loadConfig(file);
+    return loadBindings(bindings, {}, placeOf).then(() => "loaded", describeError);
+  };
+  const binding = (sinkClass: string, properties: string): string =>
+    `bindings:\n  - event: OnArrival\n    sinkClass: ${sinkClass}\n    sinkProperties:\n      ${properties}\n`;
+  expect(await said(binding("OnArrival.AddHeader", "{ name: X, valeu: y }"))).toMatch(
+    /^onarrival\.yaml:5:\d+ bindings\[0\]\.sinkProperties\.valeu: binding "OnArrival\.AddHeader": there is no/,
+  );
+  expect(await said(binding("OnArrival.LimitRecipients", "MAXRECIPIENTS: many"))).toBe(
+    'onarrival.yaml:5:22 bindings[0].sinkProperties.MAXRECIPIENTS: binding "OnArrival.LimitRecipients": sink property maxRecipients is no number',
+  );
+  const sink = path.join(path.dirname(file), "picky.mjs");
+  await writeFile(
+    sink,
+    'export default { event: "OnTransportSubmission", onEvent() {}, checkProperties() { throw new Error("I am picky"); } };',
+  );
+  expect(await said(binding("./picky.mjs", "a: b"))).toBe(
+    `onarrival.yaml:4:5 bindings[0].sinkProperties: binding "./picky.mjs": I am picky`,
+  );
+  expect(await said(binding("OnArrival.AddHeder", "a: b"))).toMatch(
+    /^onarrival\.yaml:3:16 bindings\[0\]\.sinkClass: sinkClass OnArrival\.AddHeder is no known class/,
+  );
+  await rm(path.dirname(file), { recursive: true });
 });
 
 test("the sinks that come with the service take their properties in any case, and switches as texts", async () => {

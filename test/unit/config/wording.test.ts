@@ -28,7 +28,7 @@ function* keysOf(schema: JsonSchema, path: Path = []): Generator<Key> {
 function typesOf({ type, anyOf, enum: words, const: word }: JsonSchema): string[] {
   if (anyOf !== undefined) return anyOf.flatMap((one) => (isSchema(one) ? typesOf(one) : []));
   if (type === "integer") return ["number"];
-  return type === undefined ? (words ?? [word]).map((value) => typeof value) : [type];
+  return type === undefined ? (words ?? [word]).map((value) => typeof value) : [type].flat();
 }
 
 /** Groups of which one file can hold all: none is above another one, and nothing in them is inherited. */
