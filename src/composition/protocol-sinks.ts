@@ -12,6 +12,7 @@ import {
   type ServerChains,
   buildProtocolChains,
 } from "./protocol-chains.ts";
+import { describeCategorizer } from "./server-categorizer.ts";
 import { defaultDomainOf } from "./settings.ts";
 
 export class ProtocolSinks {
@@ -67,9 +68,12 @@ export class ProtocolSinks {
 
   #serverOf(server: VirtualServerSettings): ProtocolServer {
     const known = this.#servers.get(server.name);
-    const current = { name: server.name, defaultDomain: defaultDomainOf(server) };
-    const bag = known?.properties ?? new Map<string, unknown>();
-    const described: ProtocolServer = { ...current, properties: bag };
+    const described: ProtocolServer = {
+      name: server.name,
+      defaultDomain: defaultDomainOf(server),
+      categorizer: describeCategorizer(server),
+      properties: known?.properties ?? new Map<string, unknown>(),
+    };
     this.#servers.set(server.name, described);
     return described;
   }

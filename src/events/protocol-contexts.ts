@@ -14,10 +14,34 @@ export type ProtocolResult = (typeof protocolResult)[keyof typeof protocolResult
 /** A promise is the original's S_PENDING: only this session waits. */
 export type ProtocolAnswer = ProtocolResult | undefined | void | Promise<ProtocolResult | undefined | void>;
 
+/**
+ * What the original's bag of the virtual server tells of its categorizer (server property ids 2 to 12). Ids 3 (cat flags), 6 (cat
+ * schema) and 9 (cat domain) have no member: only their names are known. Nor has 8: nobody is told the password.
+ */
+export interface ServerCategorizer {
+  /** 11: what is asked; undefined: only sinks of OnCategorize are. The original's values are not known. */
+  readonly dsType?: "ldap" | "file" | undefined;
+  /** 12: the first server of the LDAP directory. */
+  readonly dsHost?: string | undefined;
+  /** 4: its port. */
+  readonly port?: number | undefined;
+  /** 7: how we say who we are. The original's values are not known. */
+  readonly bindType?: "anonymous" | "simple" | undefined;
+  /** 5: as whom. */
+  readonly user?: string | undefined;
+  /** 10: what is searched. */
+  readonly namingContext?: string | undefined;
+}
+
 /** The virtual server; its properties live as long as it does. */
 export interface ProtocolServer {
+  /** The original numbers its virtual servers (server property id 0). */
   readonly name: string;
+  /** Server property id 1. */
   readonly defaultDomain: string;
+  /** Absent: none is configured (server property id 2, cat enable). */
+  readonly categorizer?: ServerCategorizer | undefined;
+  /** What sinks keep there. */
   readonly properties: Map<string, unknown>;
 }
 

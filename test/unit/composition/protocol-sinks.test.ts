@@ -40,6 +40,39 @@ test("each listener has the sinks of its virtual server and those of all, from t
   expect([names(inside), names(outside)]).toEqual([["one"], []]);
 });
 
+test.each([
+  ["none", undefined, undefined],
+  ["a file", { file: "people.yaml" }, { dsType: "file" }],
+  ["bounds and no directory", { unknown: "fail" }, {}],
+  [
+    "LDAP without a bind",
+    { ldap: { servers: ["ldap://dc1.example", "ldap://dc2.example"], base: "dc=example" } },
+    { dsType: "ldap", dsHost: "dc1.example", port: 389, bindType: "anonymous", namingContext: "dc=example" },
+  ],
+  [
+    "LDAP with a bind",
+    {
+      file: "people.yaml",
+      ldap: { servers: ["ldaps://dc1.example"], base: "", bind: { dn: "cn=mail", password: "secret" } },
+    },
+    {
+      dsType: "ldap",
+      dsHost: "dc1.example",
+      port: 636,
+      bindType: "simple",
+      user: "cn=mail",
+      namingContext: "",
+    },
+  ],
+])("sinks see in their server what categorizer it has: %s, and no password", (_, categorizer, seen) => {
+  const { virtualServers: servers } = configSchema.parse({
+    virtualServers: [categorizer === undefined ? {} : { categorizer }],
+  });
+  const sinks = new ProtocolSinks(silentLogger, systemClock);
+  const [described] = servers.map((server) => sinks.inbound(server).server);
+  expect(described?.categorizer).toEqual(seen);
+});
+
 test("a protocol sink with maxFirings is called so often, whatever was counted before included", () => {
   const sinks = new ProtocolSinks(silentLogger, systemClock);
   const counts = new Map([["{twice}", 1]]);
