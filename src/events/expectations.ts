@@ -1,6 +1,7 @@
 // What follows when a sink of an event answers, fails or sets a status: the pages of docs/events are made of this table, and
 // test/unit/events/table.test.ts executes every row of it.
 import type { EventName } from "./catalog.ts";
+import { CATEGORIZE } from "./categorize-expectations.ts";
 import {
   CALLED_NEXT,
   type Ending,
@@ -124,66 +125,6 @@ const response: Expectation = {
   ],
 };
 
-const BEGINS_ANEW = "what the message came to so far is forgotten, and the next try begins anew";
-
-const categorizeItem: Expectation = {
-  kind: "processItem",
-  reads: ["item", "messages"],
-  changes: ["address"],
-  rows: [
-    ...passed("the next sink is called, the built-in one among them"),
-    skips("no further sink of this sub-event is called, and not the built-in one when it has not run"),
-    promise("only this message waits, at most `outbound.sinkTimeoutMs`"),
-    ...SYSTEM_FAULTS.flatMap((does): Row[] => [
-      {
-        does,
-        onError: "hold",
-        next: false,
-        ending: "held",
-        text: `the message is held in the pre-categorization queue: ${BEGINS_ANEW}`,
-      },
-      { does, onError: "continue", ...PASSED_OVER },
-      {
-        does,
-        onError: "badmail",
-        next: false,
-        ending: "badmail",
-        change: "dropped",
-        text: "the message moves to Badmail as it came to the categorizer",
-      },
-    ]),
-  ],
-};
-
-const copyStatus = (
-  value: 0 | 1 | 2 | 3 | 4 | 5 | 6,
-  ending: Ending,
-  text: string,
-  change?: "counts",
-): Row => ({ does: `status ${value}`, next: true, ending, text, ...(change && { change }) });
-
-const GOES_ON = "go on; statuses are looked at behind the last sink of `endMessage`";
-
-const categorized: Expectation = {
-  kind: "endMessage",
-  reads: ["messages", "outcome"],
-  changes: ["headers", "sender"],
-  rows: [
-    ...passed(CALLED_NEXT),
-    copyStatus(0, "goes on", GOES_ON, "counts"),
-    copyStatus(1, "retried", "of one of the copies: the whole message waits for its retry"),
-    copyStatus(2, "deleted", "this copy is discarded without a report; the others go on"),
-    copyStatus(3, "badmail", "this copy moves to Badmail; the others go on", "counts"),
-    copyStatus(4, "goes on", GOES_ON, "counts"),
-    copyStatus(5, "goes on", GOES_ON, "counts"),
-    copyStatus(
-      6,
-      "left alone",
-      "of one of the copies: the whole message is left alone until the service restarts",
-    ),
-  ],
-};
-
 const reportStatus = (value: 0 | 1 | 2 | 3 | 4 | 5 | 6, ending: Ending, text: string): Row => ({
   does: `status ${value}`,
   next: true,
@@ -239,7 +180,7 @@ export const EXPECTATIONS: Readonly<Record<EventName, readonly Expectation[]>> =
   ],
   OnTransportSubmission: [mailEvent("pre-submission", { 4: REST_PASSED_OVER, 5: TO_POST_CATEGORIZE })],
   OnPreCategorize: [mailEvent("pre-categorization", { 5: TO_POST_CATEGORIZE })],
-  OnCategorize: [categorizeItem, categorized],
+  OnCategorize: CATEGORIZE,
   OnPostCategorize: [mailEvent("pre-routing", {})],
   OnGetMessageRouter: [
     waitingEvent({

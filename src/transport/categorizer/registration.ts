@@ -50,6 +50,13 @@ async function register(
     subject,
     server,
     onFault: "binding",
+    remember: () => {
+      const before = [...attributes];
+      return () => {
+        attributes.clear();
+        for (const name of before) attributes.add(name);
+      };
+    },
     // A call of its own, which maxFirings does not mean.
     isAdmitted: true,
   });

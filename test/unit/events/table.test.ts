@@ -3,12 +3,12 @@ import { describe, expect, test } from "vitest";
 import { EXPECTATIONS } from "../../../src/events/expectations.ts";
 import type { Expectation, Row } from "../../../src/events/expectation-rows.ts";
 import { Act, type Stage } from "./table/act.ts";
+import { categorizeStage } from "./table/categorize-stages.ts";
 import {
-  categorizedStage,
-  itemStage,
   linkStage,
   localDeliveryStage,
   mailStage,
+  messageStage,
   noticeStage,
   reportStage,
   routeStage,
@@ -28,7 +28,18 @@ const STAGES: Readonly<Record<keyof typeof EXPECTATIONS, readonly Stage[]>> = {
   ],
   OnTransportSubmission: [mailStage("OnTransportSubmission")],
   OnPreCategorize: [mailStage("OnPreCategorize")],
-  OnCategorize: [itemStage, categorizedStage],
+  OnCategorize: [
+    categorizeStage("register"),
+    messageStage("beginMessage"),
+    categorizeStage("buildQuery"),
+    categorizeStage("buildQueries"),
+    categorizeStage("sendQuery"),
+    categorizeStage("sortQueryResult"),
+    categorizeStage("processItem"),
+    categorizeStage("expandItem"),
+    categorizeStage("completeItem"),
+    messageStage("endMessage"),
+  ],
   OnPostCategorize: [mailStage("OnPostCategorize")],
   OnGetMessageRouter: [routeStage, linkStage],
   OnSessionStart: [outboundStage("OnSessionStart")],

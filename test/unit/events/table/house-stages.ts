@@ -1,5 +1,5 @@
 // The events of steps 2 to 11 in a real transport: store, queues, Drop and Badmail in a folder, and a clock that is moved.
-import type { CategorizeSubject } from "../../../../src/events/categorize-contexts.ts";
+import type { CategorizeSubject, MessageContext } from "../../../../src/events/categorize-contexts.ts";
 import type { DsnDueContext, DsnMadeContext, DsnSubject } from "../../../../src/events/dsn-contexts.ts";
 import type { MailEvent } from "../../../../src/events/catalog.ts";
 import type { LinkContext, RouteContext, RouterSubject } from "../../../../src/events/router-contexts.ts";
@@ -71,43 +71,29 @@ async function mailEnding(house: House, id: string): Promise<Shown> {
   return { ending: "badmail", changed: /changed/i.test(kept) };
 }
 
-export const itemStage: Stage = (act) =>
-  categorizing(act, (subject) => {
-    if (subject.kind !== "processItem" || subject.item.type !== "recipient") return undefined;
-    return () => {
-      subject.item.address = "changed@far.example";
-    };
-  });
-
-export const categorizedStage: Stage = (act, change) =>
-  categorizing(act, (subject) =>
-    subject.kind === "endMessage" ? () => changeMail(act, subject.messages.original, change) : undefined,
-  );
-
-/** `changeOf` answers what the first sink does to subjects of the kind that it is about. */
-async function categorizing(
-  act: Act,
-  changeOf: (subject: CategorizeSubject) => (() => void) | undefined,
-): Promise<Shown> {
-  const choices: HouseChoices = {
-    onError: act.onError,
-    categorizeSinks: [
-      [
-        100,
-        (subject) => {
-          const change = changeOf(subject);
-          return change === undefined ? undefined : act.perform(subject, change);
-        },
+/** Of a sub-event of OnCategorize that is about the message as a whole. */
+export const messageStage =
+  (kind: "beginMessage" | "endMessage"): Stage =>
+  async (act, change) => {
+    const isMeant = (subject: CategorizeSubject): subject is MessageContext => subject.kind === kind;
+    await using house = await openHouse({
+      onError: act.onError,
+      categorizeSinks: [
+        [
+          100,
+          (subject) =>
+            isMeant(subject)
+              ? act.perform(subject, () => changeMail(act, subject.messages.original, change))
+              : undefined,
+        ],
+        [200, (subject) => (isMeant(subject) ? act.next() : undefined)],
       ],
-      [200, (subject) => (changeOf(subject) === undefined ? undefined : act.next())],
-    ],
+    });
+    const id = await house.accept(["a@far.example"]);
+    await passTime(act, house);
+    await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
+    return mailEnding(house, id);
   };
-  await using house = await openHouse(choices);
-  const id = await house.accept(["a@far.example"]);
-  await passTime(act, house);
-  await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
-  return mailEnding(house, id);
-}
 
 // ---- the store ----
 

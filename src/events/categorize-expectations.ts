@@ -1,0 +1,130 @@
+// What follows when a sink of OnCategorize answers, fails or sets a status, in each of the ten sub-events (see expectations.ts).
+import type { CategorizeSubject } from "./categorize-contexts.ts";
+import {
+  CALLED_NEXT,
+  type Ending,
+  type Expectation,
+  PASSED_OVER,
+  type Row,
+  SYSTEM_FAULTS,
+  passed,
+  promise,
+  skips,
+} from "./expectation-rows.ts";
+
+interface SubEvent {
+  readonly kind: CategorizeSubject["kind"];
+  readonly reads: readonly string[];
+  readonly changes: readonly string[];
+  /** Whether the built-in sink, which asks the directory, takes part. */
+  readonly builtIn: boolean;
+}
+
+const BEGINS_ANEW = "what the message came to so far is forgotten, and the next try begins anew";
+
+function subEvent({ kind, reads, changes, builtIn }: SubEvent, statuses: readonly Row[] = []): Expectation {
+  return {
+    kind,
+    reads,
+    changes,
+    rows: [
+      ...passed(builtIn ? "the next sink is called, the built-in one among them" : CALLED_NEXT),
+      skips(
+        builtIn
+          ? "no further sink of this sub-event is called, and not the built-in one when it has not run"
+          : "no further sink of this sub-event is called",
+      ),
+      promise("only this message waits, at most `outbound.sinkTimeoutMs`"),
+      ...SYSTEM_FAULTS.flatMap((does): Row[] => [
+        {
+          does,
+          onError: "hold",
+          next: false,
+          ending: "held",
+          text: `the message is held in the pre-categorization queue: ${BEGINS_ANEW}`,
+        },
+        { does, onError: "continue", ...PASSED_OVER },
+        {
+          does,
+          onError: "badmail",
+          next: false,
+          ending: "badmail",
+          change: "dropped",
+          text: "the message moves to Badmail as it came to the categorizer",
+        },
+      ]),
+      ...statuses,
+    ],
+  };
+}
+
+const copyStatus = (
+  value: 0 | 1 | 2 | 3 | 4 | 5 | 6,
+  ending: Ending,
+  text: string,
+  change?: "counts",
+): Row => ({ does: `status ${value}`, next: true, ending, text, ...(change && { change }) });
+
+const GOES_ON = "go on; statuses are looked at behind the last sink of `endMessage`";
+
+const STATUSES: readonly Row[] = [
+  copyStatus(0, "goes on", GOES_ON, "counts"),
+  copyStatus(1, "retried", "of one of the copies: the whole message waits for its retry"),
+  copyStatus(2, "deleted", "this copy is discarded without a report; the others go on"),
+  copyStatus(3, "badmail", "this copy moves to Badmail; the others go on", "counts"),
+  copyStatus(4, "goes on", GOES_ON, "counts"),
+  copyStatus(5, "goes on", GOES_ON, "counts"),
+  copyStatus(
+    6,
+    "left alone",
+    "of one of the copies: the whole message is left alone until the service restarts",
+  ),
+];
+
+const ITEM = ["item", "messages"];
+const BATCH = ["items", "queries", "answers"];
+
+/** In their order. */
+export const CATEGORIZE: readonly Expectation[] = [
+  subEvent({
+    kind: "register",
+    reads: ["requestAttribute"],
+    changes: ["attributes"],
+    builtIn: false,
+  }),
+  subEvent(
+    {
+      kind: "beginMessage",
+      reads: ["messages"],
+      changes: ["headers", "sender", "recipients"],
+      builtIn: false,
+    },
+    STATUSES,
+  ),
+  subEvent({ kind: "buildQuery", reads: ITEM, changes: ["query"], builtIn: false }),
+  subEvent({ kind: "buildQueries", reads: BATCH, changes: ["queries"], builtIn: true }),
+  subEvent({ kind: "sendQuery", reads: BATCH, changes: ["answers"], builtIn: true }),
+  subEvent({ kind: "sortQueryResult", reads: BATCH, changes: ["items"], builtIn: true }),
+  subEvent({
+    kind: "processItem",
+    reads: ITEM,
+    changes: ["address", "deliver", "copy", "fail", "expandTo"],
+    builtIn: true,
+  }),
+  subEvent({
+    kind: "expandItem",
+    reads: ITEM,
+    changes: ["address", "deliver", "copy", "fail", "expandTo"],
+    builtIn: true,
+  }),
+  subEvent({
+    kind: "completeItem",
+    reads: ITEM,
+    changes: ["address", "deliver", "copy", "fail"],
+    builtIn: false,
+  }),
+  subEvent(
+    { kind: "endMessage", reads: ["messages", "outcome"], changes: ["headers", "sender"], builtIn: false },
+    STATUSES,
+  ),
+];
