@@ -50,7 +50,7 @@ const PROTOCOL_EVENTS: Partial<Record<EventName, Described>> = {
   OnServerResponse: {
     context: "ServerResponseContext",
     sample: "full-mailbox",
-    when: "Replies to STARTTLS, AUTH (the last one), XFORWARD, RSET and to commands of sinks are told too; the end of data has the verb `_EOD`. Where a sink wants to see replies to MAIL, RCPT, DATA, BDAT, RSET or the end of data of a message, its commands are not pipelined; other mail is.",
+    when: "Replies to STARTTLS, AUTH (challenges too), XFORWARD, RSET and to commands of sinks are told too; the end of data has the verb `_EOD`, the greeting `_GREETING`. A greeting that counts as a failure of either class is a refusal of that class: the next host is tried, and the mail waits or is returned as if the host had said it. Where a sink wants to see replies to MAIL, RCPT, DATA, BDAT, RSET or the end of data of a message, its commands are not pipelined; other mail is.",
   },
 };
 

@@ -152,7 +152,7 @@ export const EVENTS = {
   OnSessionEnd: outbound("before QUIT to a next hop"),
   OnServerResponse: {
     ...toNextHop,
-    raised: "for each reply of a next hop to a command of ours",
+    raised: "for the greeting of a next hop, and for each of its replies to a command of ours",
     sinksMay: "judge the reply, choose the next state",
   } as Declared<ServerResponseContext>,
   DSN: system<DsnSubject>(

@@ -155,14 +155,15 @@ export interface OutboundCommandContext extends ProtocolSubject {
 
 /** ISmtpServerResponseContext (REFERENCE 3.4). */
 export interface ServerResponseContext extends ProtocolSubject {
-  /** The command that is answered; "." for the end of data, "AUTH" without what proves who we are. */
+  /** The command that is answered; "." for the end of data, "AUTH" without what proves who we are, "" for the greeting. */
   readonly command: string;
+  /** In upper case; "_EOD" at the end of data, "_GREETING" for the greeting. */
   readonly verb: string;
   /** All its lines with their codes, CRLF between them. */
   readonly response: string;
   readonly statusCode: number;
   readonly wasPipelined: boolean;
-  /** The class by which the reply is judged; may be rewritten (a 452 that is to count as permanent). */
+  /** The class by which the reply is judged; may be rewritten (a 452 that is to count as permanent). A challenge of AUTH (334) that counts as a failure ends the session. */
   judgement: "success" | "transient-failure" | "complete-failure";
   nextState: OutboundState;
   dropSession(): void;

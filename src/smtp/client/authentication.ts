@@ -4,20 +4,21 @@ import { describeError } from "../../core/errors.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import { AUTH_MECHANISMS, type AuthMechanism, type OutboundCredentials } from "./destination.ts";
 import type { PeerReply } from "./reply-reader.ts";
-import type { Wire } from "./wire.ts";
 
 /** RFC 4954 §4: an initial response that makes the line longer waits for its own turn. */
 const MAX_LINE_CHARS = 510;
 const CONTINUE = 334;
 
+/** Sends a line of the exchange and answers what the host says to it. */
+export type AskForAuth = (line: string) => Promise<PeerReply>;
+
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /** 235, or why not. */
 export async function authenticate(
-  wire: Wire,
+  ask: AskForAuth,
   offered: readonly string[],
   credentials: OutboundCredentials,
-  limitMs: number,
 ): Promise<PeerReply | Reply> {
   const mechanisms = usable(credentials).filter((mechanism) => offered.includes(mechanism));
   let answer: PeerReply | Reply = reply(
@@ -27,7 +28,7 @@ export async function authenticate(
   );
   for (const mechanism of mechanisms) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
-    answer = await attempt(mechanism, wire, credentials, limitMs);
+    answer = await attempt(mechanism, ask, credentials);
     // RFC 4954 §6: offered and not served, or too weak for this user. A wrong password is not tried in another guise:
     // a few of them lock the account.
     if (answer.code !== 504 && answer.code !== 534) return answer;
@@ -43,11 +44,9 @@ function usable({ mechanism, token }: OutboundCredentials): readonly AuthMechani
 
 async function attempt(
   mechanism: AuthMechanism,
-  wire: Wire,
+  ask: AskForAuth,
   { user, password = "", token }: OutboundCredentials,
-  limitMs: number,
 ): Promise<PeerReply | Reply> {
-  const ask = (line: string): Promise<PeerReply> => wire.ask(line, "AUTH", limitMs);
   switch (mechanism) {
     case "XOAUTH2":
       return bearer(ask, user, token);
@@ -69,11 +68,7 @@ async function attempt(
   }
 }
 
-async function initial(
-  ask: (line: string) => Promise<PeerReply>,
-  mechanism: string,
-  response: string,
-): Promise<PeerReply> {
+async function initial(ask: AskForAuth, mechanism: string, response: string): Promise<PeerReply> {
   const line = `AUTH ${mechanism} ${response}`;
   if (line.length <= MAX_LINE_CHARS) return ask(line);
   const answer = await ask(`AUTH ${mechanism}`);
@@ -82,7 +77,7 @@ async function initial(
 
 /** XOAUTH2 has no RFC: "user=…^Aauth=Bearer …^A^A", and a failure comes as a challenge that wants an empty answer. */
 async function bearer(
-  ask: (line: string) => Promise<PeerReply>,
+  ask: AskForAuth,
   user: string,
   token: OutboundCredentials["token"],
 ): Promise<PeerReply | Reply> {

@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import { domainFlag } from "../../events/domain-contexts.ts";
-import { isPermanent, reply, type Reply } from "../../core/reply.ts";
+import { isPermanent, isPositive, reply, type Reply } from "../../core/reply.ts";
 import { authenticate } from "./authentication.ts";
 import type { DestinationSettings, NextHop } from "./destination.ts";
 import { NEEDS_TLS } from "./envelope-commands.ts";
@@ -40,6 +40,7 @@ export interface OpeningContext {
 }
 
 const ENDED_BY_SINK = reply(451, "5.0", "A sink ended the session");
+const ENDED_AUTH = reply(454, "7.0", "A sink ended the authentication");
 
 const refused = (wire: Wire, why: Reply): RefusedSession => ({
   kind: "refused",
@@ -109,7 +110,7 @@ async function openHost(
   }
   const problem = await startTls(context, wire, clear.events);
   if (clear.events?.isEnded === true) return abandon(wire, ENDED_BY_SINK);
-  if (problem === undefined) return finish(context, await hello(context, wire, clear));
+  if (problem === undefined) return finish(context, await hello(context, wire, clear.events));
   if (tls.mode === "opportunistic" && tls.clearAfterFailure && !context.isGivenUp()) {
     context.logger.warn({ remote: wire.remote, problem }, "TLS failed, going on in clear");
     if (wire.lost === undefined) return finish(context, clear);
@@ -129,20 +130,26 @@ function abandon(wire: Wire, why: Reply): RefusedSession {
 }
 
 async function greet(context: FlaggedContext, wire: Wire): Promise<OpenSession | RefusedSession> {
-  const greeting = await wire.ask(undefined);
-  if (greeting.code !== 220) return abandon(wire, asRefusal(greeting, "greeting"));
-  return hello(context, wire);
+  const { protocol } = context.settings;
+  const events =
+    protocol === undefined || !hasSinks(protocol.chains())
+      ? undefined
+      : new OutboundEvents(protocol, wire, context.settings);
+  const said = await wire.ask(undefined);
+  const greeting = await judged(events, "_GREETING", said);
+  if (events?.isEnded === true) return abandon(wire, ENDED_BY_SINK);
+  const isWelcome = greeting === said ? said.code === 220 : isPositive(greeting);
+  return isWelcome ? hello(context, wire, events) : abandon(wire, asRefusal(greeting, "greeting"));
 }
 
 async function hello(
   context: FlaggedContext,
   wire: Wire,
-  before?: OpenSession,
+  before: OutboundEvents | undefined,
 ): Promise<OpenSession | RefusedSession> {
   const { protocol } = context.settings;
   if (protocol !== undefined && hasSinks(protocol.chains())) {
-    const events = before?.events ?? new OutboundEvents(protocol, wire, context.settings);
-    return watchedHello(context, wire, events);
+    return watchedHello(context, wire, before ?? new OutboundEvents(protocol, wire, context.settings));
   }
   const { heloName, deadlines, dialect } = context.settings;
   const verb = helloOf(context);
@@ -210,14 +217,27 @@ async function startTls(
   return wire.secure(tls, deadlines.commandMs);
 }
 
-/** As sinks of OnServerResponse see it. Of AUTH they see neither secrets nor challenges. */
-async function judged<Answer extends PeerReply | Reply>(
+/** As sinks of OnServerResponse see it. Of AUTH they see what the peer says, and nothing of ours: it proves who we are. */
+async function judged(
   events: OutboundEvents | undefined,
-  verb: "STARTTLS" | "AUTH",
-  answer: Answer,
-): Promise<Answer | PeerReply> {
-  if (events === undefined || !("lines" in answer)) return answer;
-  return (await events.judge(answer, { line: verb, verb, argument: "" }, noMessage())).reply;
+  verb: "_GREETING" | "STARTTLS" | "AUTH",
+  answer: PeerReply,
+): Promise<PeerReply> {
+  if (events === undefined) return answer;
+  const line = verb === "_GREETING" ? "" : verb;
+  return (await events.judge(answer, { line, verb, argument: "" }, noMessage())).reply;
+}
+
+/** A line of AUTH and its reply. A challenge has no verdict: a sink that counts it as a failure ends the exchange. */
+async function askForAuth(
+  { settings }: OpeningContext,
+  { wire, events }: OpenSession,
+  line: string,
+): Promise<PeerReply> {
+  const answer = await wire.ask(line, "AUTH", settings.deadlines.commandMs);
+  const seen = await judged(events, "AUTH", answer);
+  const isRefused = answer.code === 334 && !isPositive(seen);
+  return isRefused || events?.isEnded === true ? { ...ENDED_AUTH, lines: [] } : seen;
 }
 
 /** The last step: who we are, when that was asked for. */
@@ -233,12 +253,8 @@ async function finish(
   if (!wire.encrypted && !credentials.allowInClear) {
     return abandon(wire, reply(451, "7.11", "The password is not sent without TLS"));
   }
-  const { commandMs } = context.settings.deadlines;
-  const answer = await judged(
-    events,
-    "AUTH",
-    await authenticate(wire, extensions.auth, credentials, commandMs),
-  );
+  const ask = (line: string): Promise<PeerReply> => askForAuth(context, opening, line);
+  const answer = await authenticate(ask, extensions.auth, credentials);
   if (events?.isEnded === true) return abandon(wire, ENDED_BY_SINK);
   if (answer.code === 235) return opening;
   context.logger.warn(

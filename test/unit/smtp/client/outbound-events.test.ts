@@ -278,6 +278,7 @@ describe("replies of a next hop", () => {
       { onEvent: ({ verb, statusCode, command }) => void seen.push(`${verb} ${statusCode} ${command}`) },
     ]);
     expect(seen.map((text) => text.split(" ").slice(0, 2).join(" "))).toEqual([
+      "_GREETING 220",
       "EHLO 250",
       "MAIL 250",
       "RCPT 250",

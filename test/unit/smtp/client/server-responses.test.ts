@@ -51,17 +51,25 @@ describe("PIPELINING beside sinks (RFC 2920)", () => {
   });
 });
 
-const OFFERS = "250-peer.example\r\n250-AUTH PLAIN\r\n250-XFORWARD ADDR\r\n250 STARTTLS";
+const OFFERS = "250-peer.example\r\n250-AUTH LOGIN\r\n250-XFORWARD ADDR\r\n250 STARTTLS";
 const TLS = { mode: "opportunistic", verify: false, clearAfterFailure: true } as const;
 
 describe("the replies that sinks are told", () => {
-  test("are those to STARTTLS, AUTH, XFORWARD and RSET too, and no sink sees a password", async () => {
+  test("are the greeting and those to STARTTLS, AUTH, XFORWARD and RSET too, and no sink sees a password", async () => {
     await using peer = await startPeer({
-      answers: { EHLO: OFFERS, AUTH: "235 2.7.0 ok", MAIL: "452 4.3.1 full" },
+      answers: {
+        EHLO: OFFERS,
+        AUTH: "334 VXNlcm5hbWU6",
+        DGLT: "334 UGFzc3dvcmQ6",
+        "DGFUC3RHYWY=": "235 2.7.0 ok",
+        MAIL: "452 4.3.1 full",
+      },
     });
     const seen: string[] = [];
-    const note = ({ command, statusCode }: ServerResponseContext): void =>
-      void seen.push(`${command} ${statusCode}`);
+    const note = ({ command, verb, statusCode, response }: ServerResponseContext): void =>
+      void seen.push(
+        verb === "_GREETING" || statusCode === 334 ? `${command} ${response}` : `${command} ${statusCode}`,
+      );
     await using destination = destinationTo(peer, {
       protocol: protocolOf({}, [{ onEvent: note }]),
       tls: TLS,
@@ -73,9 +81,12 @@ describe("the replies that sinks are told", () => {
       origin: { via: "smtp", arrivalTime: 0, server: "default", clientAddress: "192.0.2.7" },
     });
     expect(seen).toEqual([
+      " 220 peer.example ESMTP",
       "EHLO relay.example 250",
       "STARTTLS 220",
       "EHLO relay.example 250",
+      "AUTH 334 VXNlcm5hbWU6",
+      "AUTH 334 UGFzc3dvcmQ6",
       "AUTH 235",
       "XFORWARD ADDR=192.0.2.7 250",
       "MAIL FROM:<alice@example.com> 452",
