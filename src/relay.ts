@@ -10,7 +10,7 @@ import { authenticateSinks } from "./composition/authentication.ts";
 import { type ConfiguredBinding, loadBindings, scriptsBoundAnew } from "./composition/bindings.ts";
 import { Categorizers } from "./composition/categorizer.ts";
 import { EffectWriter } from "./composition/effect-recorder.ts";
-import { type FiringFile, openFiringFile } from "./composition/firing-file.ts";
+import { FIRING_FILE, type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { openPropertyIds } from "./composition/property-id-file.ts";
 import { productVersion } from "./composition/product.ts";
 import type { PropertyIdRanges } from "./message/property-ids.ts";
@@ -28,6 +28,7 @@ import { buildSystemChain } from "./composition/transport-chains.ts";
 import { TransportSinks } from "./composition/transport-sinks.ts";
 import { type SharedParts, begun, makeFolder } from "./composition/virtual-server.ts";
 import type { Config } from "./config/schema.ts";
+import { settingWarnings } from "./config/setting-warnings.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Logger } from "./core/logger.ts";
 import { createDispatcher } from "./events/dispatcher.ts";
@@ -123,6 +124,7 @@ class RunningRelay implements Relay {
   async start(config: Config): Promise<void> {
     serveOwnPackage();
     this.#config = config;
+    this.#warnOfSettings(config);
     await makeFolder(config.mailroot);
     this.#lock = lockMailroot(config.mailroot);
     await this.#servers.open(config);
@@ -140,7 +142,7 @@ class RunningRelay implements Relay {
     });
     this.#scripts = scripts;
     await scripts.start();
-    const firings = await openFiringFile(path.join(config.mailroot, "firings.json"), this.#log);
+    const firings = await openFiringFile(path.join(config.mailroot, FIRING_FILE), this.#log);
     this.#firings = firings;
     this.#propertyIds = openPropertyIds(config.mailroot, config.mailMsg.maxPropertyIds, this.#log);
     this.#unawaited = this.#transportSinks.unawaited(config.nativeSinks, firings);
@@ -190,8 +192,14 @@ class RunningRelay implements Relay {
     const needRestart = changedAtRestart(this.#config, config, this.#servers.names);
     this.#config = config;
     this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");
+    this.#warnOfSettings(config);
     if (needRestart.length > 0)
       this.#log.warn({ needRestart }, "some changed settings apply at the next start");
+  }
+
+  #warnOfSettings(config: Config): void {
+    for (const problem of settingWarnings(config))
+      this.#log.warn({ problem }, "a setting has no effect, because another one stands against it");
   }
 
   /** Throws and leaves nothing behind when one of the servers cannot take its part over. */

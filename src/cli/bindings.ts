@@ -1,12 +1,15 @@
 // `onarrival bindings …`: what smtpreg.vbs did (REFERENCE 5.5), on the configuration file.
 import { Command, InvalidArgumentError } from "commander";
 import path from "node:path";
+import { bindingWarnings } from "../composition/binding-check.ts";
+import { FIRING_FILE, readFirings } from "../composition/firing-file.ts";
 import { BindingEditor, type Bag } from "../config/edit.ts";
 import { DEFAULT_CONFIG_FILE } from "../config/load.ts";
-import type { BindingSettings } from "../config/schema.ts";
+import { systemClock } from "../core/clock.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { DEFAULT_PRIORITY, SCRIPT_SINK_CLASS } from "../events/binding.ts";
-import { formatTable, printResult, type Output } from "./output.ts";
+import { listBindings, type ListOptions } from "./bindings-list.ts";
+import { printResult, warn, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 
 interface Options {
@@ -26,23 +29,22 @@ export const bindingsCommand: CommandFactory = (output) => {
   const bindings = new Command("bindings").description("the bindings of the configuration file");
   bindings.addCommand(
     withFile(new Command("list"))
-      .description("list the bindings in the order of the file")
-      .action((options: Options) => list(output, options)),
+      .description("list the bindings in the order of the file, and why one is not called any more")
+      .option("--mailroot <dir>", "mailroot of the service, which keeps the counts of maxFirings")
+      .action((options: ListOptions) => listBindings(output, fileOf(options), options)),
   );
   bindings.addCommand(addCommand(output));
   bindings.addCommand(
     named(new Command("remove"))
       .description("remove a binding")
-      .action((name: string, options: Options) =>
-        edit(output, options, `removed ${name}`, (editor) => editor.remove(name)),
-      ),
+      .action((name: string, options: Options) => remove(output, options, name)),
   );
   bindings.addCommand(
     property(new Command("set"))
       .argument("<value>", "text; numbers, true and false as such")
       .description("set a property of a binding")
       .action((name: string, bag: Bag, key: string, value: string, options: Options) =>
-        edit(output, options, `set ${key} of ${name}`, (editor) =>
+        edit(output, options, name, `set ${key} of ${name}`, (editor) =>
           editor.set(name, bag, key, parseValue(bag, value)),
         ),
       ),
@@ -51,7 +53,7 @@ export const bindingsCommand: CommandFactory = (output) => {
     property(new Command("unset"))
       .description("remove a property of a binding")
       .action((name: string, bag: Bag, key: string, options: Options) =>
-        edit(output, options, `unset ${key} of ${name}`, (editor) => {
+        edit(output, options, name, `unset ${key} of ${name}`, (editor) => {
           if (!editor.unset(name, bag, key))
             throw new OnArrivalError("BINDING_NOT_FOUND", `${name} has no ${bag} property ${key}`);
         }),
@@ -65,7 +67,7 @@ export const bindingsCommand: CommandFactory = (output) => {
       named(new Command(verb))
         .description(`${verb} a binding`)
         .action((name: string, options: Options) =>
-          edit(output, options, `${verb}d ${name}`, (editor) =>
+          edit(output, options, name, `${verb}d ${name}`, (editor) =>
             editor.set(name, "binding", "enabled", enabled),
           ),
         ),
@@ -131,6 +133,7 @@ async function add(output: Output, { options, priority, ...parts }: Addition): P
     server: options.server,
     onError: policyOf(options.onError),
   });
+  const warnings = await warningsOf(editor, editor.indexOf(id));
   await editor.save();
   const text = [
     ["event", parts.event],
@@ -143,45 +146,42 @@ async function add(output: Output, { options, priority, ...parts }: Addition): P
   printResult(
     output,
     options.json,
-    { id },
+    { id, warnings },
     text.map(([name = "", value = ""]) => `${name.padEnd(14)}${value}`).join("\n"),
   );
+  warn(output, warnings);
 }
 
-async function list(output: Output, options: Options): Promise<void> {
-  const bindings = (await BindingEditor.open(fileOf(options))).list();
-  const head = ["NAME", "EVENT", "PRIORITY", "ENABLED", "SINK", "RULE", "ID"];
-  printResult(
-    output,
-    options.json,
-    bindings,
-    bindings.length === 0 ? "no bindings" : formatTable(head, bindings.map(row)),
-  );
-}
-
-function row(binding: BindingSettings): string[] {
-  const script = binding.sinkProperties?.["ScriptName"];
-  return [
-    binding.displayName,
-    binding.event,
-    String(binding.sourceProperties?.priority ?? DEFAULT_PRIORITY),
-    binding.enabled === false ? "no" : "yes",
-    typeof script === "string" ? script : binding.sinkClass,
-    binding.sourceProperties?.rule ?? "",
-    binding.id,
-  ];
+async function remove(output: Output, options: Options, name: string): Promise<void> {
+  const editor = await BindingEditor.open(fileOf(options));
+  editor.remove(name);
+  await editor.save();
+  const said = `removed ${name}`;
+  printResult(output, options.json, { done: said }, said);
 }
 
 async function edit(
   output: Output,
   options: Options,
+  name: string,
   said: string,
   change: (editor: BindingEditor) => void,
 ): Promise<void> {
   const editor = await BindingEditor.open(fileOf(options));
+  // By its place: the change may give it another name.
+  const index = editor.indexOf(name);
   change(editor);
+  const warnings = await warningsOf(editor, index);
   await editor.save();
-  printResult(output, options.json, { done: said }, said);
+  printResult(output, options.json, { done: said, warnings }, said);
+  warn(output, warnings);
+}
+
+/** As the original does, what can never be called is stored all the same (REFERENCE 5.4). */
+async function warningsOf(editor: BindingEditor, index: number): Promise<string[]> {
+  const binding = editor.list()[index];
+  const { counts } = await readFirings(path.join(editor.mailroot(), FIRING_FILE));
+  return binding === undefined ? [] : bindingWarnings(binding, { now: systemClock.now(), firings: counts });
 }
 
 const fileOf = (options: Options): string => path.resolve(options.config ?? DEFAULT_CONFIG_FILE);

@@ -1,10 +1,14 @@
 // `onarrival check`: validates the configuration and compiles every script, without a service.
+import path from "node:path";
 import { Command } from "commander";
 import { checkBindings } from "../composition/binding-check.ts";
 import { checkDirectories } from "../composition/directory-check.ts";
+import { FIRING_FILE, readFirings } from "../composition/firing-file.ts";
 import { STRAY_ADVICE, strayMailroots } from "../composition/stray-mailroots.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { settingWarnings } from "../config/setting-warnings.ts";
+import { systemClock } from "../core/clock.ts";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { CommandFailed, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
@@ -15,8 +19,14 @@ export interface ScriptCheck {
   readonly problem?: string | undefined;
 }
 
-/** Compiles and loads every script of the folder; the composition root knows how. */
-export type CheckScripts = (config: Config) => Promise<readonly ScriptCheck[]>;
+export interface CodeCheck {
+  readonly scripts: readonly ScriptCheck[];
+  /** Of bindings that scripts and native sinks declare themselves. */
+  readonly warnings: readonly string[];
+}
+
+/** Compiles and loads every script of the folder, and the native sinks; the composition root knows how. */
+export type CheckScripts = (config: Config) => Promise<CodeCheck>;
 
 interface Options {
   readonly config?: string;
@@ -41,10 +51,14 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
     const config = await loadConfig(file);
     for (const mailroot of await strayMailroots(config)) warnings.push(`${mailroot}: ${STRAY_ADVICE}`);
     warnings.push(...(await checkDirectories(config)));
-    const bindings = checkBindings(config);
+    warnings.push(...settingWarnings(config));
+    const { counts } = await readFirings(path.join(config.mailroot, FIRING_FILE));
+    const bindings = checkBindings(config, { now: systemClock.now(), firings: counts });
     problems.push(...bindings.problems);
     warnings.push(...bindings.warnings);
-    scripts = await checkScripts(config);
+    const code = await checkScripts(config);
+    scripts = code.scripts;
+    warnings.push(...code.warnings);
     for (const { script, problem } of scripts)
       if (problem !== undefined) problems.push(`${script}: ${problem}`);
   } catch (error) {

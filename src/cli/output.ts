@@ -31,6 +31,11 @@ export function printResult(output: Output, json: boolean | undefined, value: un
   output.out(json === true ? `${JSON.stringify(value, undefined, 2)}\n` : text === "" ? "" : `${text}\n`);
 }
 
+/** What was done all the same, and may not be what was meant. On stderr: results stay as they are. */
+export function warn(output: Output, warnings: readonly string[]): void {
+  for (const warning of warnings) output.err(`warning: ${printable(warning)}\n`);
+}
+
 /** Columns as wide as their widest cell. Texts of clients stand in them: control characters are not passed on. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [head, ...rows].map((row) => row.map(printable));

@@ -11,7 +11,8 @@ import { normalizeGuid } from "../config/values.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { DEFAULT_PRIORITY, LOWEST_PRIORITY, SCRIPT_SINK_CLASS } from "../events/binding.ts";
 import { type EventType, findEventType } from "../events/event-types.ts";
-import { CommandFailed, EXIT, type Output, printResult } from "./output.ts";
+import { ruleWarning } from "../events/rule-check.ts";
+import { CommandFailed, EXIT, type Output, printResult, warn } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 import { USAGE, enumLines } from "./smtpreg-text.ts";
 
@@ -71,6 +72,7 @@ async function smtpreg(output: Output, words: readonly string[], options: Option
   }
   await editor.save();
   print();
+  warn(output, call.warnings);
   for (const note of call.notes) output.err(`note: ${note}\n`);
 }
 
@@ -79,6 +81,7 @@ class Call {
   /** What the original would have printed. */
   readonly said: string[] = [];
   readonly notes: string[] = [];
+  readonly warnings: string[] = [];
   readonly #editor: BindingEditor;
   readonly #folder: string;
   readonly #args: readonly string[];
@@ -143,6 +146,7 @@ class Call {
       `   Priority  :${priority} (0 - ${LOWEST_PRIORITY}, default: ${DEFAULT_PRIORITY})`,
       `   ComCatID  :${type.guid}`,
     );
+    this.#checkRule(id);
     if (isScriptClass(sinkClass))
       this.notes.push("it is called once /setprop has given its Sink bag a ScriptName");
   }
@@ -170,6 +174,7 @@ class Call {
       return;
     }
     this.#editor.set(binding.id, bag, name, this.#propertyValue(binding, bag, name, value));
+    if (bag === "source") this.#checkRule(binding.id);
     this.said.push(`set property ${property} to ${value}`);
   }
 
@@ -179,6 +184,13 @@ class Call {
     const { scriptName, notes } = namedScript(value);
     this.notes.push(...notes);
     return scriptName;
+  }
+
+  /** The original took any rule, and so does this: what of it cannot count is told. */
+  #checkRule(id: string): void {
+    const binding = this.#editor.list()[this.#editor.indexOf(id)];
+    const warning = binding && ruleWarning(binding.event, binding.sourceProperties?.rule);
+    if (warning !== undefined) this.warnings.push(warning);
   }
 
   #find(type: EventType, server: string, name: string, isGuid: boolean): BindingSettings {

@@ -5,6 +5,9 @@ import type { Logger } from "../core/logger.ts";
 import type { Firings } from "../events/firings.ts";
 import { writeWhole } from "../store/durable-file.ts";
 
+/** In the mailroot of the service. */
+export const FIRING_FILE = "firings.json";
+
 export interface FiringFile extends Firings {
   /** Resolves when all counts are on disk, or cannot be written. */
   flush(): Promise<void>;
@@ -43,20 +46,22 @@ export async function openFiringFile(file: string, log: Logger): Promise<FiringF
 }
 
 async function readCounts(file: string, log: Logger): Promise<Map<string, number>> {
-  let text: string;
+  const { counts, problem } = await readFirings(file);
+  if (problem !== undefined) log.error({ file, error: problem }, "counts of maxFirings are lost; they begin anew");
+  return new Map(counts);
+}
+
+/** What the file holds, also while a service writes it. `problem`: it cannot be read, or is damaged. */
+export async function readFirings(
+  file: string,
+): Promise<{ readonly counts: ReadonlyMap<string, number>; readonly problem?: string }> {
   try {
-    text = await readFile(file, "utf8");
-  } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return new Map();
-    log.error({ file, error: describeError(thrown) }, "counts of maxFirings cannot be read; they begin anew");
-    return new Map();
-  }
-  try {
-    const parsed: unknown = JSON.parse(text);
+    const parsed: unknown = JSON.parse(await readFile(file, "utf8"));
     const entries = typeof parsed === "object" && parsed !== null ? Object.entries(parsed) : [];
-    return new Map(entries.filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1])));
+    const counts = entries.filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1]));
+    return { counts: new Map(counts) };
   } catch (thrown) {
-    log.error({ file, error: describeError(thrown) }, "counts of maxFirings are damaged; they begin anew");
-    return new Map();
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return { counts: new Map() };
+    return { counts: new Map(), problem: describeError(thrown) };
   }
 }

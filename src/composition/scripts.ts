@@ -1,10 +1,11 @@
 // The script host as the configuration wants it, for the service and for `onarrival check`.
 import path from "node:path";
-import type { ScriptCheck } from "../cli/check.ts";
+import type { CodeCheck, ScriptCheck } from "../cli/check.ts";
 import type { Config } from "../config/schema.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import { type ScriptHostOptions, createScriptHost } from "../sandbox/script-host.ts";
+import { declaredWarnings } from "./binding-check.ts";
 import { loadBindings } from "./bindings.ts";
 import { serveOwnPackage } from "./native-sinks.ts";
 import { loadSigners } from "./signing.ts";
@@ -23,9 +24,9 @@ export function scriptHostOptions(config: Config, log: Logger, clock: Clock): Sc
 }
 
 /** Loads the native sinks and the keys that sign, compiles and pre-flights every script of the folder. */
-export async function checkScripts(config: Config): Promise<readonly ScriptCheck[]> {
+export async function checkScripts(config: Config): Promise<CodeCheck> {
   serveOwnPackage();
-  await loadBindings(config.bindings, {}, config.placeOf);
+  const configured = await loadBindings(config.bindings, {}, config.placeOf);
   await loadSigners(config, systemClock, silentLogger);
   const { stateFolder: _, ...options } = scriptHostOptions(config, silentLogger, systemClock);
   const capabilities = await ServiceCapabilities.open(config, silentLogger, systemClock);
@@ -34,7 +35,10 @@ export async function checkScripts(config: Config): Promise<readonly ScriptCheck
     await host.start();
     const names = [...new Set([...host.scripts.keys(), ...host.broken.keys()])].toSorted();
     const found = names.map((script) => ({ script, problem: host.broken.get(script) }));
-    return [...found, ...capabilities.missingSecrets().map(problemOf)];
+    return {
+      scripts: [...found, ...capabilities.missingSecrets().map(problemOf)],
+      warnings: declaredWarnings(configured, host.scripts),
+    };
   } finally {
     await host.stop();
     await capabilities.close();

@@ -71,6 +71,16 @@ export class BindingEditor {
     return this.#check().virtualServers.map(({ name }) => name);
   }
 
+  /** Where the service keeps what it counts. */
+  mailroot(): string {
+    return path.resolve(path.dirname(path.resolve(this.#file)), this.#check().mailroot);
+  }
+
+  /** Where in `list` a binding stands. Throws BINDING_NOT_FOUND. */
+  indexOf(name: string): number {
+    return this.#find(name).index;
+  }
+
   /** Adds a binding and answers its GUID. */
   add(binding: NewBinding): string {
     const id = binding.id ?? `{${randomUUID().toUpperCase()}}`;

@@ -17,6 +17,13 @@ export interface FiringParts {
   readonly log: Logger;
 }
 
+export const isExpired = ({ expiration }: Pick<Binding, "expiration">, now: number): boolean =>
+  expiration !== undefined && expiration <= now;
+
+/** `fired`: its calls so far; absent: none was counted. */
+export const isUsedUp = ({ maxFirings }: Pick<Binding, "maxFirings">, fired = 0): boolean =>
+  maxFirings !== undefined && maxFirings >= 0 && fired >= maxFirings;
+
 /** Counts notifications of bindings with maxFirings, across sets. */
 export class FiringCounter {
   readonly #fired: Firings;
@@ -30,9 +37,8 @@ export class FiringCounter {
   /** Why the binding may not be called now; undefined when it may. */
   refusal(binding: Binding): PassReason | undefined {
     if (!binding.enabled) return "disabled";
-    if (binding.expiration !== undefined && binding.expiration <= this.#parts.clock.now()) return "expired";
-    if (binding.maxFirings === undefined || binding.maxFirings < 0) return undefined;
-    return (this.#fired.get(binding.id) ?? 0) < binding.maxFirings ? undefined : "used up";
+    if (binding.expiration !== undefined && isExpired(binding, this.#parts.clock.now())) return "expired";
+    return isUsedUp(binding, this.#fired.get(binding.id)) ? "used up" : undefined;
   }
 
   /** The binding is called. */

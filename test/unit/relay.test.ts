@@ -269,6 +269,15 @@ describe("a reload that is refused", () => {
 });
 
 describe("a start", () => {
+  test("tells of a setting that has no effect because of another one, and so does a reload", async () => {
+    const running = await start(`${fileOf(INNER)}keywords: [SIZE, ETRN]\n`);
+    const told = (): unknown[] => running.log.flatMap(({ problem }) => problem ?? []);
+    const etrn = expect.stringMatching(/^onarrival\.yaml:2:18 keywords\[1\]: ETRN is listed, and no domain/);
+    expect(told()).toEqual([etrn]);
+    await running.reload(`${fileOf(INNER)}keywords: [BINARYMIME]\n`);
+    expect(told()).toEqual([etrn, expect.stringMatching(/^onarrival\.yaml:2:12 keywords\[0\]: BINARYMIME/)]);
+  });
+
   test("tells of a mailroot that no virtual server has", async () => {
     const running = await start(fileOf(INNER));
     const warnings = (): unknown[] =>
@@ -287,7 +296,7 @@ describe("a start", () => {
       gone,
     );
     await again.stop();
-    const check = checkCommand(() => Promise.resolve([]));
+    const check = checkCommand(() => Promise.resolve({ scripts: [], warnings: [] }));
     expect(await runInProcess([check], ["check", "--config", file])).toMatchObject({
       code: 0,
       out: expect.stringContaining(gone) as string,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
@@ -43,7 +43,7 @@ async function run(args: readonly string[], scripts: readonly ScriptCheck[] = []
     err: (text: string) => void (said.err += text),
   };
   const commands = [
-    checkCommand(() => Promise.resolve(scripts)),
+    checkCommand(() => Promise.resolve({ scripts, warnings: [] })),
     bindingsCommand,
     queueCommand,
     passwordCommand(Readable.from([Buffer.from(input)])),
@@ -51,6 +51,8 @@ async function run(args: readonly string[], scripts: readonly ScriptCheck[] = []
   const code = await runProgram(createProgram(commands, { version: "1.2.3", output }), args, output);
   return { code, ...said };
 }
+
+const GUID = "{871736C0-FD85-11D0-869A-00C04FD65616}";
 
 const bindings = (...args: readonly string[]): Promise<Run> => run(["bindings", ...args, "-c", file]);
 const queue = (...args: readonly string[]): Promise<Run> => run(["queue", ...args, "--mailroot", folder]);
@@ -231,11 +233,38 @@ bindings:
       `binding "Gone": its script gone.ts is not in ${path.join(path.dirname(file), "scripts")}: the mail that it matches is held`,
     ]);
     expect(warnings).toEqual([
-      'binding "Half": its rule has conditions that cannot be parsed and are ignored: "frm=*"',
+      'binding "Half": its rule has conditions that do not count: "frm=*" (conditions begin with EHLO, MAIL FROM or RCPT TO)',
       'binding "Half": is not called: its sink property ScriptName is not set',
-      expect.stringMatching(/^binding "None": .*"mail from=a\*b"; none is left, so it is never called$/),
-      expect.stringMatching(/^binding "Verb": .* ignored: "E H"$/),
+      expect.stringMatching(
+        /^binding "None": .*"mail from=a\*b" \(.*\); none is left, so it is never called$/,
+      ),
+      expect.stringMatching(/^binding "Verb": .* do not count: "E H" \(it begins with no verb\)$/),
       'binding "Store": its rule is ignored: bindings of StoreDriver have none',
+    ]);
+  });
+
+  test("says which bindings have come to their end, and where settings stand against each other", async () => {
+    const tag = "event: OnArrival, sinkClass: OnArrival.AddHeader";
+    await writeFile(
+      file,
+      `mailroot: .
+keywords: [SIZE]
+domains: { etrn: [example.net] }
+bindings:
+  - { displayName: Past, ${tag}, expiration: 2020-02-03 }
+  - { displayName: Past and off, ${tag}, expiration: 2020-02-03, enabled: false }
+  - { displayName: Spent, ${tag}, id: "${GUID}", maxFirings: 2 }
+`,
+    );
+    await writeFile(path.join(folder, "firings.json"), `{ "${GUID}": 2 }`);
+    const { code, out } = await run(["check", "-c", file]);
+    expect([code, out.trimEnd().split("\n").slice(1)]).toEqual([
+      0,
+      [
+        "onarrival.yaml:3:12 domains.etrn: keywords does not list ETRN, so the command is refused",
+        'binding "Past": is not called: it expired at 2020-02-03T00:00:00.000Z',
+        'binding "Spent": is not called: its maxFirings (2) are used up',
+      ],
     ]);
   });
 
@@ -283,13 +312,84 @@ describe("bindings", () => {
       limits: { timeoutMs: 250 },
     });
     expect((await bindings("list")).out).toMatch(
-      /^NAME +EVENT.*\nDisclaimer +OnTransportSubmission +300 +no +disclaimer\.ts +MAIL FROM=\* +\{/,
+      /^NAME +EVENT.*\nDisclaimer +OnTransportSubmission +\(all\) +300 +disabled +disclaimer\.ts +MAIL FROM=\* +\{/,
     );
     expect((await bindings("enable", binding?.id ?? "")).code).toBe(0);
     expect((await bindings("unset", "Disclaimer", "sink", "Footer")).code).toBe(0);
     expect((await bindings("unset", "Disclaimer", "sink", "Footer")).code).toBe(1);
     expect((await bindings("remove", "Disclaimer")).code).toBe(0);
     expect((await bindings("list")).out).toBe("no bindings\n");
+  });
+
+  test("the list tells the virtual server of each, and which are called no more", async () => {
+    const tag = "event: OnArrival, sinkClass: OnArrival.AddHeader";
+    const other = "{00000000-0000-0000-0000-000000000001}";
+    await writeFile(
+      file,
+      `mailroot: ./m
+virtualServers: [{ name: inside }, { name: outside, listen: ["127.0.0.1:2626"] }]
+bindings:
+  - { displayName: Plain, ${tag}, server: outside }
+  - { displayName: Past, ${tag}, expiration: 2020-02-03, enabled: false }
+  - { displayName: Spent, ${tag}, id: "${GUID}", maxFirings: 3 }
+  - { displayName: Begun, ${tag}, id: "${other}", maxFirings: 3 }
+  - { displayName: Endless, ${tag}, maxFirings: -1 }
+`,
+    );
+    const counted = path.join(folder, "m", "firings.json");
+    await mkdir(path.dirname(counted));
+    await writeFile(counted, JSON.stringify({ [GUID]: 3, [other]: 1 }));
+    const { out, err } = await bindings("list");
+    expect([
+      out
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(/ {2,}/).slice(0, 5)),
+      err,
+    ]).toEqual([
+      [
+        ["NAME", "EVENT", "SERVER", "PRIORITY", "STATE"],
+        ["Plain", "OnTransportSubmission", "outside", "24575", "enabled"],
+        ["Past", "OnTransportSubmission", "(all)", "24575", "disabled, expired 2020-02-03T00:00:00Z"],
+        ["Spent", "OnTransportSubmission", "(all)", "24575", "used up, 3 of 3 calls"],
+        ["Begun", "OnTransportSubmission", "(all)", "24575", "enabled, 1 of 3 calls"],
+        ["Endless", "OnTransportSubmission", "(all)", "24575", "enabled"],
+      ],
+      "",
+    ]);
+    const listed: unknown = JSON.parse((await bindings("list", "--json")).out);
+    expect(listed).toMatchObject([
+      { server: "outside", state: { enabled: true, expired: false, usedUp: false } },
+      { state: { enabled: false, expired: true } },
+      { state: { usedUp: true, firings: 3 } },
+      { state: { usedUp: false, firings: 1 } },
+      {},
+    ]);
+    expect((await bindings("list", "--mailroot", folder)).out).toContain("0 of 3 calls");
+    await writeFile(counted, "{");
+    expect((await bindings("list")).err).toMatch(/^warning: the counts of maxFirings cannot be read: /);
+  });
+
+  test("a rule of which nothing counts is stored as the original stored it, with a warning", async () => {
+    const dead =
+      'warning: binding "Dead": its rule has conditions that do not count: "sender=*" (conditions begin with EHLO, MAIL FROM or RCPT TO); none is left, so it is never called\n';
+    const added = await bindings("add", "OnArrival", "Dead", "OnArrival.AddHeader", "sender=*");
+    expect(added).toMatchObject({ code: 0, err: dead });
+    expect(await bindings("disable", "Dead")).toMatchObject({ code: 0, out: "disabled Dead\n", err: dead });
+    const set = await bindings("set", "Dead", "source", "rule", "mail from=*;rcpt to=<a@b.example>");
+    expect(set.err).toBe(
+      'warning: binding "Dead": its rule has conditions that do not count: "rcpt to=<a@b.example>" (addresses stand in rules without < and >)\n',
+    );
+    expect(await bindings("set", "Dead", "source", "rule", "mail from=*")).toMatchObject({
+      code: 0,
+      err: "",
+    });
+    const late = await bindings("set", "Dead", "binding", "expiration", "2020-01-01", "--json");
+    expect(JSON.parse(late.out)).toEqual({ done: "set expiration of Dead", warnings: [] });
+    expect((await bindings("enable", "Dead")).err).toMatch(
+      /^warning: .* is not called: it expired at 2020-01-01/,
+    );
+    expect((await loadConfig(file)).bindings[0]?.sourceProperties?.rule).toBe("mail from=*");
   });
 
   test("what cannot be done changes nothing", async () => {

@@ -84,6 +84,18 @@ describe("registration as administrators know it", () => {
     expect(await bindings()).toEqual([]);
   });
 
+  test("a rule of which nothing counts is registered as there, and warned of", async () => {
+    const dead = await smtpreg(...ADD.slice(0, 5), "from=*@example.com");
+    expect([dead.code, dead.out]).toEqual([0, expect.stringContaining("** SUCCESS **\n")]);
+    expect(dead.err).toContain(
+      'warning: its rule has conditions that do not count: "from=*@example.com" (conditions begin with EHLO, MAIL FROM or RCPT TO); none is left, so it is never called\n',
+    );
+    const set = (rule: string): Promise<CommandRun> =>
+      smtpreg("/setprop", "1", "OnArrival", "MySink", "Source", "Rule", rule);
+    expect((await set(";")).err).toBe("warning: its rule has no condition, so it is never called\n");
+    expect((await set("mail from=*")).err).toBe("");
+  });
+
   test("a class that does not exist is not registered", async () => {
     const { code, out } = await smtpreg("/add", "1", "OnArrival", "X", "Virtuoso.Sink", "mail from=*");
     expect(code).toBe(1);

@@ -1,0 +1,104 @@
+// Settings that are valid and have no effect, because another one stands against them: an extension is configured whose keyword is
+// switched off, or listed without what it needs. For `onarrival check` and the log of the service.
+import type { Config, VirtualServerSettings } from "./schema.ts";
+
+interface Warning {
+  /** Below the virtual server. */
+  readonly path: readonly (string | number)[];
+  readonly why: string;
+}
+
+/** One line for each, with its place in the file. */
+export function settingWarnings({ virtualServers, bindings, placeOf }: Config): string[] {
+  const flagsByServer = bindings
+    .filter(({ event, enabled }) => event === "GetAuxDomainInfoFlags" && enabled !== false)
+    .map(({ server }) => server);
+  const lines = virtualServers.flatMap((server, index) => {
+    const hasFlagSinks = flagsByServer.some((name) => name === undefined || name === server.name);
+    const found = [
+      ...etrn(server, hasFlagSinks),
+      ...authentication(server),
+      ...tls(server),
+      ...chunks(server),
+    ];
+    return found.map(({ path, why }) => `${placeOf(["virtualServers", index, ...path])}: ${why}`);
+  });
+  // What servers inherit is told once.
+  return [...new Set(lines)];
+}
+
+/** `hasFlagSinks`: sinks may name further domains for ETRN (GetAuxDomainInfoFlags). */
+function* etrn({ keywords, domains }: VirtualServerSettings, hasFlagSinks: boolean): Generator<Warning> {
+  const waiting = domains.remote.findIndex((domain) => domain.etrn);
+  if (keywords.includes("ETRN")) {
+    if (waiting < 0 && domains.etrn.length === 0 && !hasFlagSinks)
+      yield {
+        path: ["keywords", keywords.indexOf("ETRN")],
+        why: "ETRN is listed, and no domain may ask by it: name them in domains.etrn, or give those of domains.remote `etrn: true`",
+      };
+    return;
+  }
+  const remedy = "keywords does not list ETRN, so the command is refused";
+  if (waiting >= 0)
+    yield {
+      path: ["domains", "remote", waiting, "etrn"],
+      why: `${remedy}: mail of the domain leaves by \`onarrival queue retry\` only`,
+    };
+  if (domains.etrn.length > 0) yield { path: ["domains", "etrn"], why: remedy };
+}
+
+function* authentication(server: VirtualServerSettings): Generator<Warning> {
+  const { auth, keywords } = server;
+  const known = auth.users.length > 0 ? "users" : auth.accessTokens && "accessTokens";
+  const nobody = auth.anonymous ? "" : ", and auth.anonymous is false: no mail is taken";
+  if (known === undefined) {
+    if (!auth.anonymous)
+      yield {
+        path: ["auth", "anonymous"],
+        why: "mail is taken from users only, and neither auth.users nor auth.accessTokens names any",
+      };
+  } else if (!keywords.includes("AUTH")) {
+    yield { path: ["auth", known], why: `keywords does not list AUTH, so nobody can authenticate${nobody}` };
+  } else if (!auth.allowPlaintext && !canSecure(server)) {
+    const why = `AUTH is offered inside TLS only, and there is none: set tls, or auth.allowPlaintext${nobody}`;
+    yield { path: ["auth", known], why };
+  }
+}
+
+/** Whether a client can come to TLS at all. */
+const canSecure = ({ tls: settings, keywords }: VirtualServerSettings): boolean =>
+  settings !== undefined && (keywords.includes("STARTTLS") || settings.implicit.length > 0);
+
+function* tls(server: VirtualServerSettings): Generator<Warning> {
+  const { tls: settings, keywords, listen } = server;
+  if (settings === undefined || keywords.includes("STARTTLS")) return;
+  const open = listen.filter((address) => !settings.implicit.includes(address));
+  if (settings.required && open.length > 0)
+    yield {
+      path: ["tls", "required"],
+      why: `keywords does not list STARTTLS, so at ${open.join(", ")} no mail is taken`,
+    };
+  else if (!canSecure(server))
+    yield {
+      path: ["tls"],
+      why: "keywords does not list STARTTLS, and no address of listen is in tls.implicit: there is no TLS",
+    };
+}
+
+/** RFC 3030 §3: binary content travels in chunks. */
+function* chunks({ keywords, outbound, delivery }: VirtualServerSettings): Generator<Warning> {
+  for (const [path, list] of [
+    [["keywords"], keywords],
+    [["outbound", "keywords"], outbound.keywords],
+  ] as const) {
+    const binary = list.findIndex((keyword) => keyword === "BINARYMIME");
+    const hasChunks = list.some((keyword) => keyword === "CHUNKING");
+    if (binary >= 0 && !hasChunks)
+      yield { path: [...path, binary], why: "BINARYMIME has no effect without CHUNKING" };
+  }
+  if (outbound.keywords.includes("CHUNKING")) return;
+  const why = "outbound.keywords does not list CHUNKING, so no mail goes in chunks";
+  if (delivery.chunking === "always") yield { path: ["delivery", "chunking"], why };
+  const at = delivery.destinations.findIndex(({ chunking }) => chunking === "always");
+  if (at >= 0) yield { path: ["delivery", "destinations", at, "chunking"], why };
+}

@@ -1,0 +1,62 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { checkCommand } from "../../src/cli/check.ts";
+import { checkScripts } from "../../src/composition/scripts.ts";
+import { runInProcess } from "../support/command.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+
+const SCRIPTS = {
+  "dead.js": "export const binding = { rule: 'sender=*' }; export default () => {};",
+  "event.js": "export const binding = { event: 'OnArival' }; export default () => {};",
+  "fine.js": "export const binding = { rule: 'mail from=*', priority: 5 }; export default () => {};",
+  "half.js": "export const binding = { rule: 'mail from=*;frm=*' }; export default () => {};",
+  "last.js": "export const binding = { priority: 40000 }; export default () => {};",
+  "overruled.js": "export const binding = { rule: 'sender=*' }; export default () => {};",
+};
+
+const SINK = `export default {
+  event: "OnTransportSubmission",
+  binding: { rule: "rcpt to=<*@example.com>", priority: "first" },
+  onEvent() {},
+};
+`;
+
+const CONFIG = `sandbox: { workers: 1 }
+bindings:
+  - displayName: Native
+    event: OnArrival
+    sinkClass: ./sink.mjs
+  - displayName: Overruled
+    event: OnArrival
+    sinkClass: CDO.SS_SMTPOnArrivalSink
+    sinkProperties: { ScriptName: overruled.js }
+    sourceProperties: { rule: "mail from=*" }
+`;
+
+test("check finds dead rules, unknown keys and priorities in what scripts and native sinks declare themselves", async () => {
+  await using folder = await tempFolder();
+  const at = (...names: readonly string[]): string => path.join(folder.path, ...names);
+  await mkdir(at("scripts"));
+  for (const [name, text] of Object.entries(SCRIPTS)) await writeFile(at("scripts", name), text);
+  await writeFile(at("sink.mjs"), SINK);
+  await writeFile(at("onarrival.yaml"), CONFIG);
+  const check = checkCommand(checkScripts);
+  const { code, out } = await runInProcess([check], ["check", "-c", at("onarrival.yaml"), "--json"]);
+  const { problems, warnings }: { problems: string[]; warnings: string[] } = JSON.parse(out);
+  expect(code).toBe(1);
+  expect(problems).toEqual([
+    expect.stringMatching(/^event\.js: .*binding has the unknown key "event"/),
+    expect.stringMatching(/^last\.js: .*binding\.priority must be a whole number from 0 to 32767/),
+  ]);
+  const keywords = "conditions begin with EHLO, MAIL FROM or RCPT TO";
+  const brackets = "addresses stand in rules without < and >";
+  const flawed = "its rule has conditions that do not count:";
+  const never = "none is left, so it is never called";
+  expect(warnings).toEqual([
+    `dead.js: of its binding: ${flawed} "sender=*" (${keywords}); ${never}`,
+    `half.js: of its binding: ${flawed} "frm=*" (${keywords})`,
+    `binding "Native": of its sink: ${flawed} "rcpt to=<*@example.com>" (${brackets}); ${never}`,
+    'binding "Native": of its sink: its priority is "first": priorities are whole numbers from 0 to 32767',
+  ]);
+});
