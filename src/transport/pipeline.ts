@@ -39,8 +39,9 @@ export class Pipeline<Script> {
   readonly #superseding = new Superseding({
     messages: this.messages,
     isInHand: (message) => this.isInHand(message),
-    wake: (id, before) => void this.parking.wake(id, before),
+    wake: (ids, before) => this.parking.bringAll(ids, before),
     discard: (message, reason) => this.discard(message, reason),
+    log: () => this.#parts.log,
   });
   readonly #conclusions: Conclusions;
   #retry: RetryPolicy;

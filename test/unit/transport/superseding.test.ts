@@ -1,5 +1,6 @@
 // A message that names the one it replaces takes it out of the queues (REFERENCE 4.6.2).
 import { expect, test } from "vitest";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { createQueuedMessage, type QueuedMessage } from "../../../src/transport/queued-message.ts";
 import { Superseding } from "../../../src/transport/superseding.ts";
 import type { BoundSink } from "../../../src/events/sink.ts";
@@ -41,6 +42,8 @@ async function acceptWaiting(house: House, subject: string): Promise<string> {
   await until(() => house.queue.some((entry) => entry.id === id && entry.state === "retry"));
   return id;
 }
+
+const NEWS = { text: "Subject: guid=news\r\n\r\nbody\r\n" };
 
 const sentSubjects = (house: House): string[] =>
   house.world.sent.map(({ text }) => /Subject: (.*)\r/.exec(text)?.[1] ?? "");
@@ -127,6 +130,26 @@ test("one that is parked, or that an earlier run left, is replaced too", async (
   expect(next.world.to("near.example")).toHaveLength(4);
 });
 
+test("of very many that are parked under one name all are replaced, and few of them are in memory at a time", async () => {
+  const choices: HouseChoices = { sinks: [identifying], maxInMemory: 20 };
+  await using house = await openBusyHouse(choices);
+  for (let round = 0; round < 25; round += 1)
+    // oxlint-disable-next-line no-await-in-loop
+    await Promise.all(Array.from({ length: 12 }, () => house.accept(["a@far.example"], NEWS)));
+  const waiting = (): number => house.transport.depths().messages;
+  await until(() => waiting() === 300 && house.queue.length < 30);
+  await accept(house, "supersedes=news", ["b@near.example"]);
+  let most = 0;
+  await until(async () => {
+    most = Math.max(most, house.queue.length);
+    await house.clock.advance(1);
+    return waiting() === 0;
+  });
+  expect(most).toBeLessThan(150);
+  expect(house.log.filter(({ message }) => message === "message discarded")).toHaveLength(300);
+  expect(sentSubjects(house)).toEqual(["supersedes=news"]);
+});
+
 test("one that the operator holds stays", async () => {
   await using house = await openBusyHouse();
   const old = await acceptWaiting(house, "guid=one");
@@ -151,6 +174,7 @@ test("one that something else works on is taken by a later sweep, once", () => {
     isInHand: () => isInHand,
     wake: () => expect.unreachable(),
     discard: (message, reason) => void ended.push(`${message.id} ${reason}`),
+    log: () => silentLogger,
   });
   superseding.waits(old);
   superseding.waits(messageAt("NEW", 2, { MP_SUPERSEDES_MSG_GUID: "one" }));
