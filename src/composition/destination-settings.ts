@@ -47,6 +47,7 @@ export function destinationSettings(
     maxConnections: maxConnectionsTo(server, entry),
     maxMessagesPerConnection: entry?.messagesPerConnection ?? outbound.messagesPerConnection,
     idleMs: outbound.idleMs,
+    groupWithinMs: outbound.groupWithinMs,
     reopenPauseMs: outbound.reopenPauseMs,
     maxAddresses: outbound.maxAddresses,
     chunking: entry?.chunking ?? delivery.chunking,

@@ -68,6 +68,14 @@ export const outboundSchema = z.strictObject({
     .default(100)
     .meta(live("Recipients of one outgoing transaction; more go in further ones.", { unit: "recipients" })),
   pipelining: z.boolean().default(true).meta(live("Use PIPELINING where it is offered (RFC 2920 §3).")),
+  groupWithinMs: milliseconds()
+    .default(20)
+    .meta(
+      live(
+        "While transactions with a next hop take less than this, a message may wait for a connection in use and leave in one group with the content of the message before it (RFC 2920 §3.1), though connections are free; 0: only when none is free.",
+        { unit: "ms" },
+      ),
+    ),
   keywords: z
     .array(z.enum(OUTBOUND_KEYWORDS))
     .default([...OUTBOUND_KEYWORDS])

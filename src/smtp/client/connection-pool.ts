@@ -1,7 +1,7 @@
 // The kept connections of one destination: which message goes over which, when to open another and when to end one.
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
-import { isPermanent, reply, type Reply } from "../../core/reply.ts";
+import { isPermanent, reply } from "../../core/reply.ts";
 import { Connection } from "./connection.ts";
 import type { BudgetUser } from "./connection-budget.ts";
 import {
@@ -12,7 +12,7 @@ import {
   type NextHop,
   type OutboundMessage,
 } from "./destination.ts";
-import type { ConnectionOwner, Job } from "./outbound-job.ts";
+import { type ConnectionOwner, type Job, unreachable } from "./outbound-job.ts";
 import { type OpenSession, openSession, type RefusedSession } from "./session-opening.ts";
 import { Standing } from "./standing.ts";
 import { Wire } from "./wire.ts";
@@ -31,6 +31,8 @@ const CLOSING = reply(451, "3.2", "The service is shutting down");
 /** Deadlines and idle times are checked this often, or four times in the shortest of them. */
 const LONGEST_TICK_MS = 1_000;
 const SHORTEST_TICK_MS = 5;
+/** Messages of a fast peer that wait for one connection. */
+const MOST_BEHIND = 3;
 /** Larger messages take long at the best of next hops: their time says nothing about it. */
 const LARGEST_JUDGED_BYTES = 1024 * 1024;
 
@@ -51,6 +53,10 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   #live = 0;
   readonly #openings = new Set<Opening>();
   #waiting: Job[] = [];
+  /** So many of the waiting messages can leave behind the content of others. */
+  #envelopes = 0;
+  /** Until the peer has shown that it does not take commands behind content. */
+  #takesBehind = true;
   #delivering = 0;
   /** Every socket until it is closed, for its deadline. */
   #wires = new Set<Wire>();
@@ -70,7 +76,8 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   get capacity(): number {
-    return this.#closing ? 0 : Math.max(0, this.#settings.maxConnections - this.#delivering);
+    if (this.#closing) return 0;
+    return Math.max(0, this.#settings.maxConnections + this.#envelopes - this.#delivering);
   }
 
   deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
@@ -143,8 +150,23 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     return true;
   }
 
-  onUnsent(job: Job): void {
+  onUnsent(job: Job, wasBehind = false): void {
+    if (wasBehind) this.#takesBehind = false;
     this.#place(job);
+  }
+
+  onEnvelope(isSent: boolean): void {
+    this.#envelopes += isSent ? 1 : -1;
+    const most = this.#mostBehind;
+    if (this.#waiting.length > most) this.#placeWaiting(most);
+  }
+
+  nextBehind(fits: (job: Job) => boolean): Job | undefined {
+    const [job] = this.#waiting;
+    if (job === undefined || !this.#takesBehind || !fits(job)) return undefined;
+    if (this.#settings.budget?.mustYield(this, true) === true) return undefined;
+    this.#waiting.shift();
+    return job;
   }
 
   onEnded(connection: Connection): void {
@@ -157,6 +179,17 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   #place(job: Job): void {
+    if (this.#waiting.length < this.#mostBehind) this.#waiting.push(job);
+    else this.#placeNow(job);
+  }
+
+  /** So many wait for a connection in use, though others are free: it saves both sides a packet each way, where the peer is fast. */
+  get #mostBehind(): number {
+    const isFast = (this.#standing?.paceMs ?? Infinity) < this.#settings.groupWithinMs;
+    return isFast && this.#takesBehind ? MOST_BEHIND * this.#envelopes : 0;
+  }
+
+  #placeNow(job: Job): void {
     const isResting = this.#busy === 0;
     const connection = this.#idle.pop();
     if (connection !== undefined) {
@@ -171,9 +204,20 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     return this.#openForWaiting();
   }
 
+  /** All that wait but so many, as far as connections are free. */
+  #placeWaiting(but: number): void {
+    while (this.#waiting.length > but && this.#idle.length > 0) {
+      const job = this.#waiting.shift();
+      if (job !== undefined) this.#placeNow(job);
+    }
+    this.#openForWaiting();
+  }
+
   /** As many openings as messages wait, within the limit. */
   #openForWaiting(): void {
-    while (this.#openings.size < this.#waiting.length && this.connections < this.#settings.maxConnections) {
+    const { maxConnections } = this.#settings;
+    const behind = this.#mostBehind;
+    while (this.#openings.size + behind < this.#waiting.length && this.connections < maxConnections) {
       // The peer has just refused another one, and those that are open will come to the waiting messages.
       if (this.#live > 0 && this.#clock.now() < this.#noOpeningUntil) return;
       if (this.#settings.budget?.take(this) === false) return;
@@ -274,6 +318,8 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
       this.#standing?.look(now);
       this.#settleStanding();
     }
+    // What waits for so long has waited for a peer that is slow after all.
+    this.#placeWaiting(0);
     for (const connection of this.#idle.slice()) {
       if (now - connection.idleSince >= this.#settings.idleMs) connection.quit();
     }
@@ -296,8 +342,4 @@ function refusalOf(opening: OpenSession | RefusedSession): RefusedSession {
   if (opening.kind === "refused") return opening;
   const { lost, remote } = opening.wire;
   return { kind: "refused", reply: reply(451, "4.2", lost ?? ""), remote };
-}
-
-function unreachable(why: Reply, transient: boolean, remote: string): DeliveryOutcome {
-  return { kind: "unreachable", reason: why.text, transient, reply: why, remote, mayDuplicate: false };
 }

@@ -1,20 +1,23 @@
 // Mail transactions on one open session, one after the other, as a state machine driven by the peer's replies.
-// The hot path of the relay: MAIL, RCPT and DATA in one write, the content with its end in another.
+// The hot path of the relay: MAIL, RCPT and DATA in one write; the content with its end in another, which takes the next
+// message's MAIL, RCPT and DATA along when one waits.
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
-import { chunkCommand, type ContentForm, formOf, streamContent } from "./content-writer.ts";
+import { BehindContent } from "./behind-content.ts";
+import { type ContentForm, goesAtOnce, startContent, streamContent, writeContent } from "./content-writer.ts";
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import { envelopeCommands } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, type PeerExtensions, withoutChunks } from "./extensions.ts";
 import { isParameterError, isUnknownCommand, plain } from "./judgement.ts";
-import { OutboundEvents, type OutboundProtocol, takePart } from "./outbound-events.ts";
-import type { ConnectionOwner, Job } from "./outbound-job.ts";
+import type { OutboundEvents } from "./outbound-events.ts";
+import { type ConnectionOwner, type Job, unreachable } from "./outbound-job.ts";
 import { prepare } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { OpenSession } from "./session-opening.ts";
+import { SessionWatchers } from "./session-watchers.ts";
 import { TransactionPlan } from "./transaction-plan.ts";
 import { watchedQuit, WatchedTransaction } from "./watched-transaction.ts";
 import type { Wire, WireListener } from "./wire.ts";
@@ -35,9 +38,6 @@ type State =
   | "watched"
   | "ended";
 
-/** Content up to this size is written at once, larger content at the pace of the peer. */
-const WRITE_AT_ONCE_BYTES = 256 * 1024;
-
 export class Connection implements WireListener {
   readonly wire: Wire;
   idleSince: number;
@@ -46,18 +46,15 @@ export class Connection implements WireListener {
   #logger: Logger;
   #clock: Clock;
   #owner: ConnectionOwner<Connection>;
-  readonly #protocol: OutboundProtocol | undefined;
-  #events: OutboundEvents | undefined;
+  readonly #watchers: SessionWatchers;
   #state: State = "idle";
   #started = 0;
 
   // Of the transaction in hand.
   #job: Job | undefined;
-  #offered: PeerExtensions = NO_EXTENSIONS;
   #plan: TransactionPlan | undefined;
-  /** Which reply comes next: below 0 XFORWARD, 0 MAIL, 1 to n RCPT, n + 1 DATA. */
-  #step = 0;
   #contentAfterChunk = 0;
+  readonly #behind: BehindContent;
   /** The job to repeat without parameters after RSET. */
   #again: Job | undefined;
 
@@ -74,8 +71,8 @@ export class Connection implements WireListener {
     this.#logger = logger;
     this.#clock = clock;
     this.#owner = owner;
-    this.#protocol = settings.protocol;
-    this.#events = session.events;
+    this.#watchers = new SessionWatchers(session.wire, settings, session.events);
+    this.#behind = new BehindContent(session.extensions, settings, owner, this.#watchers);
     this.idleSince = clock.now();
     this.wire.listener = this;
     this.wire.startStage("idle", Infinity);
@@ -83,7 +80,7 @@ export class Connection implements WireListener {
 
   send(job: Job): void {
     this.#started += 1;
-    const events = this.#watchers(job.message);
+    const events = this.#watchers.of(job.message);
     const offered = job.noChunks === true ? withoutChunks(this.#extensions) : this.#extensions;
     if (events === undefined) this.#prepare(job, offered);
     else void this.#sendWatched(job, events, offered);
@@ -92,20 +89,13 @@ export class Connection implements WireListener {
   /** Ends an idle connection. */
   quit(): void {
     this.#end();
-    const events = this.#watchers();
+    const events = this.#watchers.of();
     if (events === undefined) this.wire.quit(this.#settings.deadlines.quitMs);
     else void watchedQuit(this.wire, events, this.#settings.deadlines.quitMs);
   }
 
-  /** Undefined when no sink of an outbound event is bound, or none that concerns the message. */
-  #watchers(message?: OutboundMessage): OutboundEvents | undefined {
-    const protocol = this.#protocol;
-    if (protocol === undefined || !takePart(protocol.chains(), message)) return undefined;
-    return (this.#events ??= new OutboundEvents(protocol, this.wire, this.#settings));
-  }
-
   async #sendWatched(job: Job, events: OutboundEvents, offered: PeerExtensions): Promise<void> {
-    this.#state = "watched";
+    this.#enter("watched");
     const transaction = new WatchedTransaction(this.wire, events, job.message, offered, this.#settings);
     const { outcome, next, answered } = await transaction.run();
     if (next === "lost" || next === "without-chunks") {
@@ -146,19 +136,22 @@ export class Connection implements WireListener {
   onLost(reason: string): void {
     const job = this.#job ?? this.#again;
     const state = this.#state;
+    this.#behind.giveBack();
     this.#end();
     if (job === undefined) return;
     this.#job = undefined;
     this.#again = undefined;
-    const unseen = state === "preparing" || (state === "envelope" && this.#isFirstStep);
-    if (unseen && this.#started > 1) return this.#owner.onUnsent(job);
-    const mayDuplicate = state === "end-of-data";
+    const unseen = state === "preparing" || (state === "envelope" && this.#plan?.isUnanswered === true);
+    if (unseen && this.#started > 1) return this.#owner.onUnsent(job, this.#behind.isInDoubt(this.#plan));
+    return this.#brokenOff(job, reply(451, "4.2", reason), state === "end-of-data");
+  }
+
+  #brokenOff(job: Job, lost: Reply, mayDuplicate: boolean): void {
     const { remote } = this.wire;
     if (mayDuplicate)
-      this.#logger.warn({ message: job.message.id, remote, reason }, "no reply to end of data");
-    const lost = reply(451, "4.2", reason);
-    if (this.#plan?.replies.hasFinals !== true || !mayDuplicate)
-      return this.#unreachable(job, lost, mayDuplicate);
+      this.#logger.warn({ message: job.message.id, remote, reason: lost.text }, "no reply to end of data");
+    const hasFinals = mayDuplicate && this.#plan?.replies.hasFinals === true;
+    if (!hasFinals) return this.#unreachable(job, lost, mayDuplicate);
     // LMTP: those that have their answer keep it.
     this.#job = job;
     return this.#reportAll(lost);
@@ -168,37 +161,41 @@ export class Connection implements WireListener {
   #prepare(job: Job, offered: PeerExtensions, accepts: PeerExtensions = offered): void {
     this.#job = job;
     const prepared = prepare(job.message, accepts, this.#settings);
-    if (!(prepared instanceof Promise)) return this.#begin(prepared, offered);
-    this.#state = "preparing";
+    if (!(prepared instanceof Promise)) return this.#begin(job, prepared, offered);
+    this.#enter("preparing");
     prepared.then(
-      (message) => (this.#state === "preparing" ? this.#begin(message, offered) : undefined),
+      (message) => (this.#state === "preparing" ? this.#begin(job, message, offered) : undefined),
       (thrown: unknown) => this.#unreadable(job, thrown),
     );
     return undefined;
   }
 
-  #begin(message: OutboundMessage | Reply, offered: PeerExtensions): void {
-    this.#offered = offered;
-    if ("code" in message) return this.#refusedHere(message);
+  #begin(job: Job, message: OutboundMessage | Reply, offered: PeerExtensions): void {
+    if ("code" in message) return this.#refusedHere(job, message);
     const commands = envelopeCommands(message, offered);
-    if ("code" in commands) return this.#refusedHere(commands);
-    const plan = new TransactionPlan(message, commands, offered, this.#settings);
+    if ("code" in commands) return this.#refusedHere(job, commands);
+    const plan = new TransactionPlan(job, message, commands, offered, this.#settings);
     this.#plan = plan;
     if (plan.rcpts === 0) {
       this.#reportAll();
       return this.#ready();
     }
-    this.#step = plan.firstStep;
-    this.#state = "envelope";
-    this.wire.startStage("MAIL", this.#settings.deadlines.commandMs);
+    this.#expect(plan);
     // The replies are judged when they come.
-    this.wire.write(this.#pipelines ? plan.group() : plan.line(plan.firstStep));
+    this.wire.write(plan.pipelines ? plan.group() : plan.line);
     return undefined;
   }
 
+  #expect(plan: TransactionPlan): void {
+    this.#plan = plan;
+    this.#enter("envelope");
+    this.wire.startStage("MAIL", this.#settings.deadlines.commandMs);
+    this.#behind.carries(plan.pipelines && !plan.isChunk && goesAtOnce(plan.message.content));
+  }
+
   /** The peer is not asked. */
-  #refusedHere(refusal: Reply): void {
-    this.#report(this.#job?.message.recipients.map(() => refusal) ?? []);
+  #refusedHere(job: Job, refusal: Reply): void {
+    this.#report(job.message.recipients.map(() => refusal));
     return this.#ready();
   }
 
@@ -209,85 +206,82 @@ export class Connection implements WireListener {
     this.#ready();
   }
 
-  /** Nothing was answered yet. */
-  get #isFirstStep(): boolean {
-    return this.#step === this.#plan?.firstStep;
-  }
-
-  get #pipelines(): boolean {
-    return this.#offered.pipelining && this.#settings.pipelining;
+  get #isLast(): boolean {
+    return this.#started >= this.#settings.maxMessagesPerConnection;
   }
 
   #onEnvelopeReply(answer: PeerReply): void {
     const plan = this.#plan;
     if (plan === undefined) return undefined;
-    if (answer.code === 421) return this.#onClosing(answer);
-    const step = this.#step;
-    if (step > plan.rcpts) return this.#onDataReply(answer);
+    // 503: behind content it expects no command yet, though it offered PIPELINING.
+    const isEarly = plan.isBehind && plan.isUnanswered && answer.code === 503;
+    if (answer.code === 421 || isEarly) return this.#onClosing(answer);
+    this.#behind.isTaken ||= plan.isBehind;
+    if (plan.isDataNext) return this.#onDataReply(plan, answer);
     // FAULTS N04: a 354 in the place of another reply means that one is missing.
     if (answer.code >= 300 && answer.code < 400)
       return this.wire.fail(`out of step: ${answer.code} ${answer.text}`);
-    this.#step = step + 1;
-    // Below 0: what the peer makes of XFORWARD is its own affair, the mail goes on.
-    if (step > 0) plan.replies.addRcpt(answer);
-    else if (step === 0 && !isPositive(answer)) plan.replies.mailRefusal = plain(answer);
+    plan.answered(answer);
     return this.#next(plan);
   }
 
   /** Sends what follows, unless it is on the wire already. */
   #next(plan: TransactionPlan): void {
     const { commandMs, dataInitiationMs } = this.#settings.deadlines;
-    const isDataNext = this.#step > plan.rcpts;
+    const { isDataNext } = plan;
     if (isDataNext && plan.isChunk)
-      return plan.replies.isRefused ? this.#refused(undefined) : this.#sendContent();
+      return plan.replies.isRefused ? this.#refused(undefined) : this.#sendContent(plan);
     this.wire.startStage(isDataNext ? "DATA" : "RCPT", isDataNext ? dataInitiationMs : commandMs);
-    if (this.#pipelines) return undefined;
+    if (plan.pipelines) return undefined;
     const isOver = plan.replies.mailRefusal !== undefined || (isDataNext && plan.replies.isRefused);
     if (isOver) return this.#refused(undefined);
-    this.wire.write(plan.line(this.#step));
+    this.wire.write(plan.line);
     return undefined;
   }
 
-  #onDataReply(answer: PeerReply): void {
+  #onDataReply(plan: TransactionPlan, answer: PeerReply): void {
     if (isPositive(answer) && answer.code !== 354)
       return this.wire.fail(`out of step: ${answer.code} ${answer.text}`);
     if (answer.code !== 354) return this.#refused(answer);
-    if (this.#plan?.replies.isRefused === false) return this.#sendContent();
-    const nobody = this.#plan?.replies.accepted === 0;
+    if (!plan.replies.isRefused) return this.#sendContent(plan);
+    const nobody = plan.replies.accepted === 0;
     this.#reportAll();
     // It refused the sender and would take an empty message all the same: without the dot it gets none.
     if (!nobody) return this.wire.fail("DATA accepted after a refused MAIL");
     // RFC 2920 §3.1: recipients refused, DATA accepted: a lone dot ends it.
-    this.#state = "discard";
+    this.#enter("discard");
     this.wire.startStage("empty message", this.#settings.deadlines.endOfDataMs);
     this.wire.write(".\r\n");
     return undefined;
   }
 
-  #sendContent(): void {
-    if (this.#plan === undefined) return;
-    const { message, isChunk } = this.#plan;
-    const { content } = message;
-    const form = formOf(message, isChunk);
+  #sendContent({ message, isChunk }: TransactionPlan): void {
     this.#contentAfterChunk = this.wire.chunks;
-    if (isChunk) this.wire.write(`${chunkCommand(message)}\r\n`);
-    if (content.size > WRITE_AT_ONCE_BYTES || !content.inMemory) {
-      this.#state = "content";
-      void this.#stream(content, form);
+    const form = startContent(this.wire, message, isChunk);
+    if (!goesAtOnce(message.content)) {
+      this.#enter("content");
+      void this.#stream(message.content, form);
       return;
     }
-    this.#state = "end-of-data";
+    const commands = this.#isLast ? undefined : this.#behind.next();
+    this.#enter("end-of-data");
     this.wire.startStage("end of data", this.#settings.deadlines.endOfDataMs);
-    const encoded: Buffer[] = [];
-    for (const piece of content.pieces) if (Buffer.isBuffer(piece)) encoded.push(form.encode(piece));
-    this.wire.writeAll(encoded, form.end());
+    writeContent(this.wire, message.content, form, commands);
+  }
+
+  /** Its envelope is with the peer, which has answered the content before it. */
+  #goOn(plan: TransactionPlan): void {
+    this.#started += 1;
+    plan.job.sentAt = this.#clock.now();
+    this.#job = plan.job;
+    this.#expect(plan);
   }
 
   async #stream(content: Content, form: ContentForm): Promise<void> {
     const { dataBlockMs, endOfDataMs } = this.#settings.deadlines;
     const isWanted = (): boolean => this.#state === "content";
     if (!(await streamContent(this.wire, content, form, dataBlockMs, isWanted))) return;
-    this.#state = "end-of-data";
+    this.#enter("end-of-data");
     this.wire.startStage("end of data", endOfDataMs);
     this.wire.write(form.end());
   }
@@ -304,6 +298,8 @@ export class Connection implements WireListener {
     // Refused before it was read: what is still on the way would be taken for commands.
     if (early) return this.wire.fail("the peer refused the content before its end");
     if (answer.code === 421) return this.wire.fail("the peer closes the channel");
+    const following = this.#behind.take();
+    if (following !== undefined) return this.#goOn(following);
     return isPositive(answer) ? this.#ready() : this.#reset();
   }
 
@@ -328,7 +324,7 @@ export class Connection implements WireListener {
   }
 
   #reset(): void {
-    this.#state = "reset";
+    this.#enter("reset");
     this.wire.startStage("RSET", this.#settings.deadlines.commandMs);
     this.wire.write("RSET\r\n");
   }
@@ -346,7 +342,7 @@ export class Connection implements WireListener {
   #onClosing(answer: PeerReply): void {
     const job = this.#job;
     // The first reply on a kept connection: the peer gave it up in between, as if it had closed silently.
-    const unseen = this.#started > 1 && this.#isFirstStep;
+    const unseen = this.#started > 1 && this.#plan?.isUnanswered === true;
     if (job !== undefined && !unseen) {
       this.#job = undefined;
       this.#unreachable(job, plain(answer), false);
@@ -369,23 +365,23 @@ export class Connection implements WireListener {
   }
 
   #reportAll(rest?: Reply): void {
-    this.#report(this.#plan?.replies.all(rest) ?? []);
+    const plan = this.#plan;
+    if (plan !== undefined) this.#report(plan.replies.all(rest), plan.offered.dsn);
   }
 
-  #report(replies: readonly Reply[]): void {
+  #report(replies: readonly Reply[], dsn = false): void {
     const job = this.#job;
     this.#job = undefined;
-    job?.resolve({ kind: "report", report: { replies, remote: this.wire.remote, dsn: this.#offered.dsn } });
+    job?.resolve({ kind: "report", report: { replies, remote: this.wire.remote, dsn } });
   }
 
   #unreachable(job: Job, why: Reply, mayDuplicate: boolean): void {
-    const { remote } = this.wire;
-    job.resolve({ kind: "unreachable", reason: why.text, transient: true, reply: why, remote, mayDuplicate });
+    job.resolve(unreachable(why, true, this.wire.remote, mayDuplicate));
   }
 
   #ready(): void {
-    if (this.#started >= this.#settings.maxMessagesPerConnection) return this.quit();
-    this.#state = "idle";
+    if (this.#isLast) return this.quit();
+    this.#enter("idle");
     this.idleSince = this.#clock.now();
     this.wire.startStage("idle", Infinity);
     return this.#owner.onReady(this);
@@ -393,7 +389,12 @@ export class Connection implements WireListener {
 
   #end(): void {
     if (this.#state === "ended") return;
-    this.#state = "ended";
+    this.#enter("ended");
     this.#owner.onEnded(this);
+  }
+
+  #enter(state: State): void {
+    this.#state = state;
+    if (state !== "envelope" && this.#behind.following === undefined) this.#behind.carries(false);
   }
 }

@@ -5,6 +5,8 @@ import { ContentEncoder } from "./content-encoder.ts";
 import type { OutboundMessage } from "./destination.ts";
 import type { Wire } from "./wire.ts";
 
+/** Content up to this size is written at once, larger content at the pace of the peer. */
+const WRITE_AT_ONCE_BYTES = 256 * 1024;
 const STREAM_SLICE_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
@@ -38,6 +40,21 @@ export const formOf = (message: OutboundMessage, isChunk: boolean): ContentForm 
 
 /** The one chunk of a message whose size is known. */
 export const chunkCommand = ({ content }: OutboundMessage): string => `BDAT ${content.size} LAST`;
+
+/** BDAT comes before its chunk, DATA is answered by then. */
+export function startContent(wire: Wire, message: OutboundMessage, isChunk: boolean): ContentForm {
+  if (isChunk) wire.write(`${chunkCommand(message)}\r\n`);
+  return formOf(message, isChunk);
+}
+
+export const goesAtOnce = ({ inMemory, size }: Content): boolean => inMemory && size <= WRITE_AT_ONCE_BYTES;
+
+/** With its end and the `commands` behind it. */
+export function writeContent(wire: Wire, content: Content, form: ContentForm, commands?: string): void {
+  const encoded: Buffer[] = [];
+  for (const piece of content.pieces) if (Buffer.isBuffer(piece)) encoded.push(form.encode(piece));
+  wire.writeAll(encoded, form.end(), commands);
+}
 
 /** At the pace of the peer, all but the end. False: it broke off, because the wire is lost or nobody wants more. */
 export async function streamContent(

@@ -131,6 +131,11 @@ export interface DestinationSettings {
   readonly budget?: ConnectionBudget | undefined;
   /** Transactions on one connection; the original's MaxBatchedMessages had 20 (REFERENCE 6.1 row 24). */
   readonly maxMessagesPerConnection: number;
+  /**
+   * While its transactions take less than this, in ms, a message may wait for a connection in use and leave in one group with the
+   * content of the message before it (RFC 2920 §3.1), though connections are free. 0: only when none is free.
+   */
+  readonly groupWithinMs: number;
   /** An unused connection is ended with QUIT after this time. */
   readonly idleMs: number;
   /** After a refused further connection, how long to do with those that are open. */
@@ -175,6 +180,7 @@ export const DEFAULT_DEADLINES: StageDeadlines = {
 export const DEFAULT_DESTINATION_SETTINGS: Omit<DestinationSettings, "nextHops" | "heloName"> = {
   maxConnections: 20,
   maxMessagesPerConnection: 100,
+  groupWithinMs: 20,
   idleMs: 5_000,
   reopenPauseMs: 60_000,
   maxAddresses: 10,

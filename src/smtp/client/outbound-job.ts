@@ -1,4 +1,5 @@
 // A message on its way through the connections of one destination.
+import type { Reply } from "../../core/reply.ts";
 import type { DeliveryOutcome, OutboundMessage } from "./destination.ts";
 
 /** A message and who waits for its outcome. */
@@ -11,11 +12,32 @@ export interface Job {
   readonly noChunks?: true;
 }
 
-export interface ConnectionOwner<Connection> {
+/** No transaction took place, or it broke off. */
+export function unreachable(
+  why: Reply,
+  transient: boolean,
+  remote: string,
+  mayDuplicate = false,
+): DeliveryOutcome {
+  return { kind: "unreachable", reason: why.text, transient, reply: why, remote, mayDuplicate };
+}
+
+/** Who has the messages of a destination. */
+export interface EnvelopeOwner {
+  /** An envelope is on the wire whose content can take the next one along, or none any more. */
+  onEnvelope(isSent: boolean): void;
+  /** The next message that waits, if it `fits` behind the content of another one. */
+  nextBehind(fits: (job: Job) => boolean): Job | undefined;
+  /**
+   * The peer had closed a kept connection before it saw the message: not a failure, it goes over another one. `wasBehind`: it
+   * did not take what came behind the content of another message.
+   */
+  onUnsent(job: Job, wasBehind?: boolean): void;
+}
+
+export interface ConnectionOwner<Connection> extends EnvelopeOwner {
   /** Free for the next message. */
   onReady(connection: Connection): void;
-  /** The peer had closed a kept connection before it saw the message: not a failure, it goes over another one. */
-  onUnsent(job: Job): void;
   /** Takes no more messages. */
   onEnded(connection: Connection): void;
 }

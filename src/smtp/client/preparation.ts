@@ -28,6 +28,12 @@ export function prepare(
   return taken instanceof Promise ? taken.then((found) => signed(found, sign)) : signed(taken, sign);
 }
 
+/** Whether there is nothing to prepare. */
+export const goesAsItIs = ({ envelope }: OutboundMessage, offered: Offered, wanted: Wanted): boolean =>
+  wanted.sign === undefined &&
+  envelope.body !== "BINARYMIME" &&
+  (offered.eightBitMime || wanted.convertBody === undefined);
+
 function signed(
   message: OutboundMessage | Reply,
   sign: SignOutbound,

@@ -55,6 +55,11 @@ export class Standing {
     return this.#hasFailed || this.#isSilent || this.#norm.isSlow(this.#meanMs ?? 0);
   }
 
+  /** How long its transactions take; undefined before the first. */
+  get paceMs(): number | undefined {
+    return this.#meanMs;
+  }
+
   /** From now on it owes an answer. */
   asked(now: number): void {
     this.#heardAt = now;

@@ -1,9 +1,13 @@
 // The commands of one transaction in the order in which their replies come: XFORWARD, MAIL, RCPT, and DATA unless a chunk
 // carries the content.
+import { isPositive } from "../../core/reply.ts";
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import type { EnvelopeCommands } from "./envelope-commands.ts";
 import type { PeerExtensions } from "./extensions.ts";
+import { plain } from "./judgement.ts";
+import type { Job } from "./outbound-job.ts";
 import { usesChunks } from "./preparation.ts";
+import type { PeerReply } from "./reply-reader.ts";
 import { TransactionReplies } from "./transaction-replies.ts";
 import { xforwardCommands } from "./xforward.ts";
 
@@ -11,34 +15,61 @@ const NO_LINES: readonly string[] = [];
 
 /** Steps below 0 are XFORWARD, 0 is MAIL, 1 to n are RCPT, n + 1 is DATA. */
 export class TransactionPlan {
+  readonly job: Job;
+  /** What of the job's message this peer gets. */
   readonly message: OutboundMessage;
   readonly commands: EnvelopeCommands;
+  readonly offered: PeerExtensions;
   readonly replies: TransactionReplies;
+  /** Its envelope was sent behind the content of another one. */
+  isBehind = false;
+  /** Which reply comes next. */
+  step: number;
   readonly isChunk: boolean;
+  /** All in one group, instead of a command behind the reply to the one before. */
+  readonly pipelines: boolean;
   readonly #preamble: readonly string[];
 
   constructor(
+    job: Job,
     message: OutboundMessage,
     commands: EnvelopeCommands,
     offered: PeerExtensions,
     settings: DestinationSettings,
   ) {
+    this.job = job;
     this.message = message;
     this.commands = commands;
+    this.offered = offered;
     this.replies = new TransactionReplies(message.recipients.length, commands.refused);
     this.isChunk = usesChunks(message, offered, settings);
+    this.pipelines = offered.pipelining && settings.pipelining;
     this.#preamble =
       settings.xforward && offered.xforward.length > 0
         ? xforwardCommands(message.id, message.origin, offered.xforward)
         : NO_LINES;
+    this.step = -this.#preamble.length;
   }
 
-  get firstStep(): number {
-    return -this.#preamble.length;
+  /** What the peer makes of XFORWARD says nothing of the message. */
+  get isUnanswered(): boolean {
+    return this.step <= 0;
   }
 
   get rcpts(): number {
     return this.commands.rcpts.length;
+  }
+
+  get isDataNext(): boolean {
+    return this.step > this.rcpts;
+  }
+
+  /** To XFORWARD, MAIL or RCPT. What the peer makes of XFORWARD is its own affair, the mail goes on. */
+  answered(answer: PeerReply): void {
+    const { step, replies } = this;
+    this.step = step + 1;
+    if (step > 0) replies.addRcpt(answer);
+    else if (step === 0 && !isPositive(answer)) replies.mailRefusal = plain(answer);
   }
 
   /** RFC 2920 §3.1: all that may go out in one group. A chunk waits for the replies: it would bring its content along. */
@@ -47,7 +78,9 @@ export class TransactionPlan {
     return `${this.#preamble.join("")}${mail}${rcpts.join("")}${this.isChunk ? "" : "DATA\r\n"}`;
   }
 
-  line(step: number): string {
+  /** The command whose reply comes next. */
+  get line(): string {
+    const { step } = this;
     if (step < 0) return this.#preamble[this.#preamble.length + step] ?? "";
     if (step === 0) return this.commands.mail;
     return this.commands.rcpts[step - 1] ?? "DATA\r\n";

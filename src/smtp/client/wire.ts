@@ -117,11 +117,12 @@ export class Wire {
     return this.#socket.write(data);
   }
 
-  /** In one system call. */
-  writeAll(chunks: readonly Buffer[], last: Buffer): void {
+  /** Content, its end, and commands behind it, in one system call. */
+  writeAll(chunks: readonly Buffer[], end: Buffer, commands?: string): void {
     this.#socket.cork();
     for (const chunk of chunks) this.#socket.write(chunk);
-    this.#socket.write(last);
+    this.#socket.write(end);
+    if (commands !== undefined) this.write(commands);
     this.#socket.uncork();
   }
 
