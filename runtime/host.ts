@@ -3,12 +3,13 @@
 import { bytesOf, exactBuffer } from "./bytes.ts";
 import { MAX_CHANGE_NOTES } from "./contract.ts";
 import { CdoError, isCdoErrorName } from "./errors.ts";
+import { handleIn, linesOf, partNumbers } from "./host-answers.ts";
 import { ReadTexts } from "./read-texts.ts";
 import type { FindPlace, Member } from "./source-place.ts";
 
 type Primitive = string | number | boolean | undefined;
 /** Buffers cross as copies. */
-type Answer = Primitive | ArrayBuffer;
+export type Answer = Primitive | ArrayBuffer;
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Handles of parts of the arriving message are below it. */
@@ -141,6 +142,8 @@ export class Host {
     const space = reason.indexOf(" ");
     const name = reason.slice(0, space);
     const detail = reason.slice(space + 1);
+    // No error of the object model: the call may be over, for a limit or its time.
+    if (name === "") this.#call("faultedAt", this.#place());
     return isCdoErrorName(name) ? new CdoError(name, detail === "" ? undefined : detail) : new Error(detail);
   }
 
@@ -374,7 +377,7 @@ export class Host {
   /** Opens a request, which is answered in a later turn. Its number. */
   request(json: string, body: Bytes | undefined): number {
     const buffer = body === undefined ? undefined : exactBuffer(body);
-    const number = this.#invoke("request", undefined, json, undefined, buffer);
+    const number = this.#invoke("request", undefined, json, undefined, buffer, this.#place());
     return typeof number === "number" ? number : 0;
   }
 
@@ -391,10 +394,3 @@ export class Host {
     this.#invoke("markSaved", root);
   }
 }
-
-const handleIn = (answer: Answer): number => (typeof answer === "number" ? answer : 0);
-
-const linesOf = (text: string | undefined, separator = "\n"): string[] =>
-  text === undefined || text === "" ? [] : text.split(separator);
-
-const partNumbers = (list: string | undefined): number[] => linesOf(list, ",").map(Number);

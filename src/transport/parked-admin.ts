@@ -2,13 +2,13 @@
 import type { Clock } from "../core/clock.ts";
 import type { Origin } from "../core/envelope.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
+import { adviceFor } from "./hold-advice.ts";
 import type { ParkedMessage } from "./parked-messages.ts";
 import type { Parking } from "./parking.ts";
 import {
   OPERATOR_HOLD,
   SINK_QUEUES,
   WHY_FROZEN,
-  adviceFor,
   lastReplyOf,
   recipientsOf,
 } from "./queue-entries.ts";

@@ -368,6 +368,7 @@ export class Parking {
 
 /** The sinks are to see it again. */
 function isFree(message: QueuedMessage): void {
+  message.triedBefore = message.nextAttempt;
   message.nextAttempt = undefined;
   message.held = undefined;
 }

@@ -241,6 +241,7 @@ export class Pipeline<Script> {
     message.held = undefined;
     message.attempts = 0;
     message.nextAttempt = undefined;
+    message.triedBefore = undefined;
     const next = this.#parts.submission.nextStage(isCategorized ? "OnCategorize" : message.stage);
     if (next === undefined) {
       this.#startDelivery(message, forked);

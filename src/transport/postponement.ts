@@ -4,7 +4,7 @@ import type { Logger } from "../core/logger.ts";
 import type { MessageStates } from "./message-states.ts";
 import type { MessageSteps } from "./message-steps.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
-import { adviceFor } from "./queue-entries.ts";
+import { adviceFor } from "./hold-advice.ts";
 import type { HoldReason, QueuedMessage } from "./queued-message.ts";
 
 export interface PostponementParts {
@@ -18,6 +18,9 @@ export interface PostponementParts {
   readonly log: Logger;
 }
 
+/** Faults of scripts that were not run: there is none, it is suspended, or no process can be had. */
+const NOTHING_RAN: ReadonlySet<string | undefined> = new Set(["missing", "suspended", "unavailable"]);
+
 export class Postponement {
   readonly #parts: PostponementParts;
 
@@ -28,9 +31,15 @@ export class Postponement {
   /** One of the sinks failed, or asked for it. It expires like any other message. */
   postpone(message: QueuedMessage, reason: HoldReason, hold: boolean): void {
     const { waiting, states, steps, retryDelayMs, check, clock, log } = this.#parts;
-    message.attempts += 1;
+    const now = clock.now();
+    const due = message.triedBefore ?? 0;
+    message.triedBefore = undefined;
+    // A reload tries all that is held. Where not even then a script ran, the message waits as if nothing had been.
+    const isAttempt = due <= now || !NOTHING_RAN.has(reason.faultKind);
+    if (isAttempt) message.attempts += 1;
     message.held = hold ? reason : undefined;
-    message.nextAttempt = reason.poison === true ? undefined : clock.now() + retryDelayMs(message.attempts);
+    message.nextAttempt = isAttempt ? now + retryDelayMs(message.attempts) : due;
+    if (reason.poison === true) message.nextAttempt = undefined;
     const nextAttempt =
       message.nextAttempt === undefined ? "when released" : new Date(message.nextAttempt).toISOString();
     const fields = { message: message.id, reason: reason.text, attempts: message.attempts, nextAttempt };

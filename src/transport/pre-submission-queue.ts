@@ -75,6 +75,7 @@ export class PreSubmissionQueue {
     const released = [...this.#waiting].filter(([message, reason]) => wants(message, reason));
     for (const [message] of released) {
       this.#waiting.delete(message);
+      message.triedBefore = message.nextAttempt;
       message.held = undefined;
       message.nextAttempt = undefined;
       this.#submit(message);

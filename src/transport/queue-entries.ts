@@ -1,5 +1,6 @@
 // One message of the queues as people see it.
 import type { Delivery } from "./destination-queue.ts";
+import { adviceFor } from "./hold-advice.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { QueueSet } from "./queue-set.ts";
@@ -51,18 +52,6 @@ export function entryOf<Script>(
     nextAttempt:
       message.nextAttempt ?? deliveries.map(({ queue }) => queue.blockedUntil).find((until) => until > 0),
   };
-}
-
-export function adviceFor({ id, held }: QueuedMessage): string | undefined {
-  if (held === undefined) return undefined;
-  const release = `onarrival queue release ${id}`;
-  if (held.by === "operator") return release;
-  if (held.abandoned === true) return `it goes on when the service restarts, or now: ${release}`;
-  if (held.scriptName === undefined) return `correct the sink; tried again by itself, or now: ${release}`;
-  const correct = `save a corrected ${held.scriptName} and it goes on by itself`;
-  return held.poison === true
-    ? `${correct}; it ended two sandbox processes, so otherwise it waits for: ${release}`
-    : `${correct}; tried again by itself, or now: ${release}`;
 }
 
 function stateOf(

@@ -30,6 +30,8 @@ export interface HoldReason {
   readonly binding?: string | undefined;
   /** Script file, when a script holds it: a change of the file releases the message. */
   readonly scriptName?: string | undefined;
+  /** What went wrong with the script or sink, as "timeout" or "missing": kind of its fault. */
+  readonly faultKind?: string | undefined;
   /** It ended a sandbox process twice: not tried again before the script changes or somebody releases it. */
   readonly poison?: boolean | undefined;
   /** A sink wants it left alone until the service restarts; not saved, so the restart does not know of it. */
@@ -56,6 +58,8 @@ export interface QueuedMessage {
   /** Attempts of the submission (sinks failed) or of the delivery. */
   attempts: number;
   nextAttempt: number | undefined;
+  /** The sinks see it before its time; this is when it would have been due, ms since the epoch. Not saved. */
+  triedBefore: number | undefined;
   held: HoldReason | undefined;
   /** Sinks want it delivered no earlier, ms since the epoch. */
   notBefore: number | undefined;
@@ -90,6 +94,7 @@ export function createQueuedMessage(
     recipients: [],
     attempts: 0,
     nextAttempt: undefined,
+    triedBefore: undefined,
     held: undefined,
     notBefore: undefined,
     delayNoticeSent: false,
@@ -125,6 +130,7 @@ export function listUnsubmitted(message: QueuedMessage, why: HoldReason | undefi
 
 /** Nothing but its next hops keeps it waiting. */
 export function makeDue(message: QueuedMessage): void {
+  message.triedBefore = message.nextAttempt;
   message.nextAttempt = undefined;
   message.notBefore = undefined;
   for (const record of message.recipients) record.nextAttempt = undefined;

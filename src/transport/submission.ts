@@ -247,6 +247,7 @@ function conclude(
           by,
           binding: binding.displayName,
           scriptName: scriptName === undefined ? undefined : String(scriptName),
+          faultKind: fault.kind,
           poison: fault.kind === "crash" ? true : undefined,
           text,
         },

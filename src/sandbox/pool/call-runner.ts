@@ -125,7 +125,7 @@ export class CallRunner {
         return;
       }
       const admission = this.#strikes.admit(call.script.version);
-      if (admission === "suspended") run.faults.set(index, suspension(call));
+      if (admission === "suspended") run.faults.set(index, this.#suspension(call));
       run.probe ||= admission === "probe";
     });
   }
@@ -179,7 +179,7 @@ export class CallRunner {
         for (const index of active) {
           const call = calls[index];
           if (call !== undefined && this.#strikes.isSuspended(call.script.version))
-            run.faults.set(index, suspension(call));
+            run.faults.set(index, this.#suspension(call));
         }
         return undefined;
       case "crash": {
@@ -187,7 +187,7 @@ export class CallRunner {
         if (found.kind === "answer") return this.#recover(run, active, found.answer);
         const index = active[found.position] ?? 0;
         noteFault(run, index, "crash", `ended its sandbox process: ${found.reason}`);
-        this.#strike(calls[index], found.reason);
+        this.#strike(calls[index], `crash: ${found.reason}`);
         return undefined;
       }
     }
@@ -206,10 +206,14 @@ export class CallRunner {
     return { kind: "answer", answer };
   }
 
+  #suspension(call: RunCall): RunFault {
+    return faultOf(call, "suspended", this.#strikes.reasonOf(call.script.version));
+  }
+
   #strike(call: RunCall | undefined, cause: string): void {
     if (call === undefined) return;
     const { name, version } = call.script;
-    if (!this.#strikes.strike(version)) return;
+    if (!this.#strikes.strike(version, cause)) return;
     this.#log.error(
       { script: name, version, cause },
       "script suspended after too many timeouts or crashes in a row; save a corrected version",
@@ -256,10 +260,10 @@ export class CallRunner {
     const { fault: _raw, ...rest } = outcome;
     if (call === undefined) return rest;
     const { script } = call;
-    if (STRIKING.has(fault.kind)) this.#strike(call, fault.message);
-    else this.#strikes.clear(script.version);
     const message =
       script instanceof LoadedScript ? locateFault(fault, script.name, script.positions) : fault.message;
+    if (STRIKING.has(fault.kind)) this.#strike(call, `${fault.kind}: ${message}`);
+    else this.#strikes.clear(script.version);
     return { ...rest, fault: { kind: fault.kind, message, script: script.name, version: script.version } };
   }
 }
@@ -285,9 +289,6 @@ function areSame(some: SecretValues, others: SecretValues): boolean {
   const names = Object.keys(some);
   return names.length === Object.keys(others).length && names.every((name) => some[name] === others[name]);
 }
-
-const suspension = (call: RunCall): RunFault =>
-  faultOf(call, "suspended", "suspended after too many timeouts or crashes in a row");
 
 function noteFault({ request, faults }: Run, index: number, kind: RunFault["kind"], message: string): void {
   const call = request.calls[index];

@@ -4,6 +4,8 @@ import { SandboxCounts } from "./sandbox-counts.ts";
 
 interface Record {
   inARow: number;
+  /** What the last of them was. */
+  cause: string;
   /** Set while suspended: when the next probe may run. */
   probeAt: number | undefined;
 }
@@ -28,6 +30,12 @@ export class Strikes {
     return this.#records.get(version)?.probeAt !== undefined;
   }
 
+  /** Why the version is suspended, for people. */
+  reasonOf(version: string): string {
+    const { inARow = 0, cause = "unknown" } = this.#records.get(version) ?? {};
+    return `suspended after ${inARow} timeouts or crashes in a row, the last one: ${cause}`;
+  }
+
   /** After `probeMs` one message is let through; the next probe waits as long again. */
   admit(version: string): Admission {
     const record = this.#records.get(version);
@@ -39,10 +47,11 @@ export class Strikes {
   }
 
   /** Whether this strike suspended the version. */
-  strike(version: string): boolean {
-    const record = this.#records.get(version) ?? { inARow: 0, probeAt: undefined };
+  strike(version: string, cause: string): boolean {
+    const record = this.#records.get(version) ?? { inARow: 0, cause, probeAt: undefined };
     this.#records.set(version, record);
     record.inARow += 1;
+    record.cause = cause;
     this.#counts.strikes += 1;
     const isNew = record.inARow >= this.#limit && record.probeAt === undefined;
     if (isNew) this.#counts.suspensions += 1;

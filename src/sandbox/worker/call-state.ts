@@ -14,6 +14,7 @@ import { Documents } from "./documents.ts";
 import type { JobDocument } from "./job-document.ts";
 import { OpenRequests, type RequestNumbers } from "./open-requests.ts";
 import { oneLine } from "./one-line.ts";
+import { positionAt } from "./script-fault.ts";
 import { DEFAULT_WORKER_SETTINGS, type WorkerSettings } from "./settings.ts";
 
 /** The envelope as the scripts of one job have left it so far. */
@@ -63,6 +64,8 @@ export class CallState {
   staged: StagedEnvelope = {};
   /** Why the last host call failed: an error name of the object model and a detail. */
   lastError = "";
+  /** Where the script made its last edit or request; 0 when it made none. */
+  lastPlace = 0;
   signatureWarned = false;
   readonly changes = new ChangeNotes();
   /** What the binding grants; nothing unless the job says so. */
@@ -170,6 +173,12 @@ export class CallState {
   #end(fault: ScriptFault): false {
     this.fault ??= fault;
     return this.fail("", this.fault.message);
+  }
+
+  /** Where the script stood when its fault came up in one of its calls to the host. Only the first place counts. */
+  faultedAt(place: number): void {
+    const { fault } = this;
+    if (fault !== undefined && fault.line === undefined) this.fault = { ...fault, ...positionAt(place) };
   }
 
   fail(name: string, detail: string): false {

@@ -1,11 +1,7 @@
 // The edits of one call, for the effect log: what was changed and where in the script, once it is committed.
-import {
-  type ChangeNote,
-  MAX_CHANGE_CHARS,
-  MAX_CHANGE_NOTES,
-  PLACE_COLUMNS,
-} from "../../../runtime/contract.ts";
+import { type ChangeNote, MAX_CHANGE_CHARS, MAX_CHANGE_NOTES } from "../../../runtime/contract.ts";
 import { oneLine } from "./one-line.ts";
+import { positionAt } from "./script-fault.ts";
 
 type Target = "content" | "envelope";
 
@@ -27,7 +23,6 @@ export class ChangeNotes {
   count = 0;
   /** Of the script's statement that asked for the running operation; 0 when it is unknown. */
   place = 0;
-
   /** An edit of the message or its envelope that is made and not yet committed. */
   add(target: Target, what: string): void {
     this.#pending[target].add(noteOf(what, this.place));
@@ -54,11 +49,7 @@ export class ChangeNotes {
   }
 }
 
-function noteOf(what: string, place: number): ChangeNote {
-  const text = oneLine(what).slice(0, MAX_CHANGE_CHARS);
-  const line = Math.floor(place / PLACE_COLUMNS);
-  // The number comes out of the isolate: what is no position is none.
-  return Number.isSafeInteger(line) && line > 0
-    ? { what: text, line, column: place % PLACE_COLUMNS }
-    : { what: text };
-}
+const noteOf = (what: string, place: number): ChangeNote => ({
+  what: oneLine(what).slice(0, MAX_CHANGE_CHARS),
+  ...positionAt(place),
+});

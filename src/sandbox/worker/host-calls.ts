@@ -87,6 +87,10 @@ const messageOperations: Readonly<Record<string, Operation>> = {
 /** Served even when the call is over its limits: they end it or report it. */
 const reportOperations: Readonly<Record<string, Operation>> = {
   error: (call) => call.lastError,
+  faultedAt: (call, place) => {
+    call.faultedAt(Number(place));
+    return true;
+  },
   log: (call, level, text) => (call.log(String(level), String(text)) ? 1 : 0),
   logsDropped: (call, count) => {
     call.logsDropped += Number(count);
@@ -154,6 +158,7 @@ export function createHostFunction(side: HostSide): HostFunction {
     const bytes = bytesOf(received);
     if (report === undefined && !call.admit(textLength(b) + textLength(c) + bytes.length)) return false;
     call.changes.place = typeof place === "number" ? place : 0;
+    if (call.changes.place !== 0) call.lastPlace = call.changes.place;
     try {
       return (report ?? OPERATIONS.get(operation))?.(call, a, b, c, bytes) ?? undefined;
     } catch (error) {

@@ -18,7 +18,8 @@ export type HostFunction = (
 /** How a call into the isolate ended. `broken`: the isolate refused for a reason that is neither time nor memory. */
 export type CallResult =
   | { readonly kind: "answer"; readonly answer: string | number }
-  | { readonly kind: "timeout" }
+  /** `stack`: where the script stood, as far as isolated-vm tells. Names of functions in it are the script's. */
+  | { readonly kind: "timeout"; readonly stack: string }
   | { readonly kind: "memory" }
   | { readonly kind: "broken"; readonly message: string };
 
@@ -60,6 +61,9 @@ function alignedTimeout(timeoutMs: number): number {
   const now = performance.now();
   return Math.ceil(Math.ceil((now + timeoutMs) / grid) * grid - now);
 }
+
+const stackOf = (error: unknown): string =>
+  error instanceof Error && typeof error.stack === "string" ? error.stack : "";
 
 /** One context with the runtime and, after load(), the script. */
 export class ScriptContext {
@@ -119,7 +123,7 @@ export class ScriptContext {
     } catch (error) {
       // What arrives here was thrown by isolated-vm or V8, not by the script: the glue lets nothing of the script pass.
       const message = error instanceof Error ? error.message : "unknown";
-      if (message.includes("timed out")) return { kind: "timeout" };
+      if (message.includes("timed out")) return { kind: "timeout", stack: stackOf(error) };
       if (this.#isolate.isDisposed || message.includes("memory")) return { kind: "memory" };
       return { kind: "broken", message };
     }

@@ -9,7 +9,7 @@ import type {
 } from "../../../runtime/contract.ts";
 import type { CallState } from "./call-state.ts";
 import type { CallResult, RuntimeSource } from "./isolate.ts";
-import { parseFault, scriptFault, traceName } from "./script-fault.ts";
+import { parseFault, scriptFault, traceName, withLastPlace } from "./script-fault.ts";
 import { type LoadedFor, type Room, ScriptHome } from "./script-home.ts";
 import type { WorkerSettings } from "./settings.ts";
 
@@ -184,7 +184,7 @@ export class LoadedScript {
   ): ScriptFault | "displaced" {
     const { home } = room;
     const hadCompany = home.calls > 1;
-    const fault = this.#failure(home, result, state.timeoutMessage);
+    const fault = this.#failure(home, result, state.timeoutMessage, state.lastPlace);
     home.leave(room, false);
     return fault.kind === "memory" && hadCompany ? "displaced" : fault;
   }
@@ -194,15 +194,19 @@ export class LoadedScript {
     home: ScriptHome,
     result: Exclude<CallResult, { kind: "answer" }>,
     timeoutMessage: string,
+    lastPlace = 0,
   ): ScriptFault {
     if (result.kind === "memory") home.dispose();
     else home.retire();
     this.#forget(home);
-    const fault = (kind: ScriptFault["kind"], message: string): ScriptFault =>
-      scriptFault(kind, message, "", this.#name);
-    if (result.kind === "timeout") return fault("timeout", timeoutMessage);
-    if (result.kind === "memory")
-      return fault("memory", `the script needed more than its ${this.#memoryMb} MB of memory`);
+    const fault = (kind: ScriptFault["kind"], message: string, stack = ""): ScriptFault =>
+      scriptFault(kind, message, stack, this.#name);
+    if (result.kind === "timeout")
+      return withLastPlace(fault("timeout", timeoutMessage, result.stack), lastPlace);
+    if (result.kind === "memory") {
+      const message = `the script needed more than its ${this.#memoryMb} MB of memory`;
+      return withLastPlace(fault("memory", message), lastPlace);
+    }
     // The one thing that isolated-vm throws for a script beside time and memory.
     return fault("throw", `a promise was rejected and nobody handled it: ${result.message}`);
   }

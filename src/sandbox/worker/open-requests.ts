@@ -24,7 +24,7 @@ export class RequestNumbers {
 
 export class OpenRequests {
   readonly #numbers: RequestNumbers;
-  readonly #open = new Map<number, CapabilityRequest["kind"]>();
+  readonly #open = new Map<number, { readonly kind: CapabilityRequest["kind"]; readonly place: number }>();
   #untold: NewRequest[] = [];
   #untoldBytes = 0;
 
@@ -38,7 +38,13 @@ export class OpenRequests {
 
   /** What is waited for, for people: "fetch, kv". */
   get kinds(): string {
-    return [...new Set(this.#open.values())].join(", ");
+    return [...new Set([...this.#open.values()].map(({ kind }) => kind))].join(", ");
+  }
+
+  /** Where the script made the one that is open for longest; 0 when that is unknown. */
+  get firstPlace(): number {
+    const [first] = this.#open.values();
+    return first?.place ?? 0;
   }
 
   /** Whether a request with so many bytes still goes into the frame of this turn. */
@@ -46,9 +52,10 @@ export class OpenRequests {
     return this.#untoldBytes + bytes <= MAX_TURN_BYTES;
   }
 
-  add(body: CapabilityRequest, bytes: Buffer): number {
+  /** `place`: of the script's statement that makes it. */
+  add(body: CapabilityRequest, bytes: Buffer, place: number): number {
     const request = this.#numbers.take();
-    this.#open.set(request, body.kind);
+    this.#open.set(request, { kind: body.kind, place });
     this.#untold.push({ request, body, bytes });
     this.#untoldBytes += bytes.length;
     return request;

@@ -31,7 +31,7 @@ function openRequest(call: CallState, json: string, bytes: Buffer): HostValue {
   if (!call.requests.hasRoom(json.length + bytes.length))
     return call.fail("", `${request.kind}: too many bytes in requests at once; await some of them first`);
   const over = countRequest(call, json.length + bytes.length);
-  return over === undefined ? call.requests.add(request, bytes) : raise(call, over);
+  return over === undefined ? call.requests.add(request, bytes, call.changes.place) : raise(call, over);
 }
 
 export const secretNotGranted = (name: string): string =>

@@ -16,6 +16,7 @@ import { CallAsks, type JobAsks, JobSource } from "./content-channel.ts";
 import { JobDocument } from "./job-document.ts";
 import { type CallEnd, type LoadedScript, WaitingCall } from "./loaded-script.ts";
 import { RequestNumbers } from "./open-requests.ts";
+import { positionAt } from "./script-fault.ts";
 import type { ScriptStore } from "./script-store.ts";
 import type { WorkerSettings } from "./settings.ts";
 
@@ -103,6 +104,7 @@ export class JobRun {
     state.fault ??= {
       kind: "timeout",
       message: `the script did not end within ${state.limits.timeoutMs} ms; it was waiting for ${state.requests.kinds}`,
+      ...positionAt(state.requests.firstPlace),
     };
     return this.#continue(current, this.#ended(current));
   }

@@ -1,5 +1,5 @@
 // What a script's failure looks like to the relay: one line, the frames of the bundle, the position.
-import type { ScriptFault } from "../../../runtime/contract.ts";
+import { PLACE_COLUMNS, type ScriptFault } from "../../../runtime/contract.ts";
 import { oneLine } from "./one-line.ts";
 
 const MAX_MESSAGE_CHARS = 1000;
@@ -35,8 +35,26 @@ export function scriptFault(
   };
 }
 
+type Position = Required<Pick<ScriptFault, "line" | "column">>;
+
+/** Of a place as the runtime tells it. The number comes out of the isolate: what is no position is none. */
+export function positionAt(place: number): Position | undefined {
+  if (!Number.isSafeInteger(place) || place < PLACE_COLUMNS) return undefined;
+  return { line: Math.floor(place / PLACE_COLUMNS), column: place % PLACE_COLUMNS };
+}
+
+/**
+ * An isolate takes its stack with it, and between two microtasks there is none: then the last place that is known says at least
+ * how far the script came.
+ */
+export function withLastPlace(fault: ScriptFault, place: number): ScriptFault {
+  const position = fault.line === undefined ? positionAt(place) : undefined;
+  if (position === undefined) return fault;
+  return { ...fault, message: `${fault.message}; the line is that of its last edit or request`, ...position };
+}
+
 /** The first `name:line:column`. */
-function positionIn(text: string, scriptName: string): { line: number; column: number } | undefined {
+function positionIn(text: string, scriptName: string): Position | undefined {
   const at = text.indexOf(`${scriptName}:`);
   const found = at < 0 ? undefined : /^:(\d{1,9}):(\d{1,9})/.exec(text.slice(at + scriptName.length));
   return found?.[1] === undefined || found[2] === undefined

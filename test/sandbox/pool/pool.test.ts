@@ -180,6 +180,10 @@ describe("the circuit breaker", () => {
     for (const expected of ["timeout", "timeout", "suspended"]) {
       const { outcomes } = await fixture.runner.run(requestOf([callOf("timeout")]));
       expect(outcomes[0]?.fault?.kind).toBe(expected);
+      if (expected === "suspended")
+        expect(outcomes[0]?.fault?.message).toMatch(
+          /: suspended after 2 timeouts or crashes in a row, the last one: timeout: .+/,
+        );
     }
   });
 });

@@ -286,6 +286,42 @@ describe("a message that a sink fails on", () => {
     expect(house.world.sent).toHaveLength(1);
   });
 
+  test.each([
+    ["suspended", 1, /one message is tried each sandbox\.probeMs$/],
+    ["missing", 1, /^save a working a\.ts .* or remove its binding/],
+    ["unavailable", 1, /^the log of the service says why/],
+    ["timeout", 2, /^save a corrected a\.ts, or raise limits\.timeoutMs or limits\.cpuMs/],
+    ["memory", 2, /limits\.memoryMb/],
+  ])(
+    "a reload counts no attempt of mail that waits for a script which it does not run (%s)",
+    async (kind, attempts, advice) => {
+      const fault = { kind, message: "a.ts: it did not work" };
+      let calls = 0;
+      await using house = await openHouse({
+        sinks: [scriptSink("a.ts")],
+        runScripts: () => {
+          calls += 1;
+          return Promise.resolve({ called: 1, result: 0, ...(calls < 4 ? { fault } : {}) });
+        },
+      });
+      await house.accept(["a@far.example"]);
+      await until(() => house.queue[0]?.state === "held");
+      const { nextAttempt } = house.queue[0] ?? {};
+      expect(house.queue[0]?.advice).toMatch(advice);
+      await house.clock.advance(MINUTE / 2);
+      house.transport.reconfigure(house.live());
+      await until(() => calls === 2 && house.queue[0]?.state === "held");
+      expect(house.queue[0]?.attempts).toBe(attempts);
+      if (attempts === 1) expect(house.queue[0]?.nextAttempt).toBe(nextAttempt);
+      // At its own time it is an attempt, whatever it comes to.
+      await house.clock.advance(MINUTE + 200);
+      await until(() => calls === 3 && house.queue[0]?.state === "held");
+      expect(house.queue[0]?.attempts).toBe(attempts + 1);
+      expect(house.transport.scriptChanged("a.ts")).toBe(1);
+      await house.empty();
+    },
+  );
+
   test("goes through the new bindings at once when they changed while it failed", async () => {
     let fail = (): void => undefined;
     const broken = nativeSink(

@@ -1,0 +1,89 @@
+// The line of the script in faults that the script did not throw: time, memory and other limits.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WorkerUnderTest, outcomesOf } from "./support.ts";
+
+let worker: WorkerUnderTest;
+beforeAll(async () => {
+  worker = await WorkerUnderTest.start({ loadTimeoutMs: 100 });
+});
+afterAll(() => worker.stop());
+
+const limits = { timeoutMs: 100, cpuMs: 100 };
+const MEMORY = { memoryMb: 16, timeoutMs: 5000, cpuMs: 5000 };
+const HUNGRY = "globalThis.a = []; for (let i = 0; i < 200; i++) a.push(new Array(100000).fill(i))";
+
+describe("a fault names the line where", () => {
+  test("X01 a loop was when its time was over", async () => {
+    const source = "function wait() {\n  for (;;);\n}\nfunction onArrival() {\n  wait();\n}";
+    const { outcome } = await worker.run(source, { limits });
+    expect(outcome.fault).toMatchObject({ kind: "timeout", line: 2 });
+    expect(outcome.fault?.stack).toContain(":5:");
+  });
+
+  test("X02 a loop behind an await was", async () => {
+    const source = "async function onArrival() {\n  await 0;\n  for (;;);\n}";
+    const { outcome } = await worker.run(source, { limits });
+    expect(outcome.fault).toMatchObject({ kind: "timeout", line: 3 });
+  });
+
+  test("X02 the last edit was, in a loop of microtasks, and says so", async () => {
+    const source = "async function onArrival(msg) {\n  msg.Subject = 'x';\n  for (;;)\n    await 0;\n}";
+    const { outcome } = await worker.run(source, { limits });
+    expect(outcome.fault).toMatchObject({
+      kind: "timeout",
+      line: 2,
+      message: expect.stringContaining("; the line is that of its last edit or request"),
+    });
+  });
+
+  test("a loop at the top level was, before the script had loaded", async () => {
+    const { outcome } = await worker.run("\nfor (;;);\nfunction onArrival() {}");
+    expect(outcome.fault).toMatchObject({ kind: "timeout", line: 2 });
+  });
+
+  test.each([
+    ["hostCalls", { hostCalls: 10 }, "msg.Organization"],
+    ["growthBytes", { growthBytes: 1000 }, "msg.TextBody = 'x'.repeat(1001)"],
+  ])("a script went beyond %s, also when it catches what is thrown at it", async (name, limit, statement) => {
+    const caught = `function onArrival(msg) {\n  try {\n    for (;;)\n      ${statement};\n  } catch {}\n}`;
+    const { outcome } = await worker.run(caught, { limits: limit });
+    expect(outcome.fault).toMatchObject({
+      kind: "limit",
+      message: expect.stringContaining(name),
+      line: 4,
+    });
+  });
+
+  test("its time was over in calls of the host", async () => {
+    const source = "function onArrival(msg) {\n  for (;;)\n    try { msg.Organization } catch {}\n}";
+    const { outcome } = await worker.run(source, { limits: { ...limits, hostCalls: 1e9 } });
+    expect(outcome.fault).toMatchObject({ kind: "timeout", line: 3 });
+  });
+
+  test("the script made its last edit, when its memory was used up", async () => {
+    const source = `function onArrival(msg) {\n  msg.Subject = 'x';\n  ${HUNGRY}\n}`;
+    const { outcome } = await worker.run(source, { limits: MEMORY });
+    expect(outcome.fault).toMatchObject({
+      kind: "memory",
+      line: 2,
+      message: expect.stringContaining("the line is that of its last edit or request"),
+    });
+  });
+});
+
+test("a place that nobody knows is not made up", async () => {
+  const { outcome } = await worker.run(`function onArrival() {\n  ${HUNGRY}\n}`, { limits: MEMORY });
+  expect(outcome.fault).toMatchObject({ kind: "memory" });
+  expect(outcome.fault?.line).toBeUndefined();
+  expect(outcome.fault?.message).not.toContain("line");
+});
+
+test("a request that is waited for too long names its own line", async () => {
+  const source = `async function onArrival() {\n  const first = kv.get("a");\n  await kv.get("b");\n}`;
+  const turn = await worker.start(
+    Buffer.from("Subject: s\r\n\r\n"),
+    await worker.calls([source], { call: { allow: { kv: true } } }),
+  );
+  const [outcome] = outcomesOf(await worker.abandon(turn.head.job));
+  expect(outcome?.fault).toMatchObject({ kind: "timeout", line: 2, message: expect.stringContaining("kv") });
+});
