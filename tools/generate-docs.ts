@@ -272,8 +272,29 @@ function rfcPage(): string {
     "RFCs in the code",
     "Which sections the code refers to, and where.",
     table(["RFC", "Section", "Files"], rows),
+    "## Commands and extensions that are not served",
+    table(["Name", "Of", "Why, and what does its work"], NOT_SERVED),
   );
 }
+
+/** What people who know the field look for in vain. */
+const NOT_SERVED = [
+  [
+    "TURN",
+    "RFC 821, RFC 5321 App. F.1",
+    "Deprecated: whoever names a domain in EHLO would get its mail, as nothing proves the name. The original offered it. ETRN sends the mail to where DNS or `domains.remote` says, whoever asks.",
+  ],
+  [
+    "ATRN",
+    "RFC 2645",
+    "On-demand relay for hosts without an address of their own: a service apart, on port 366, whose sessions change sides after AUTH. Such hosts are rare today. ETRN (RFC 1985) does it for those that have a name; for others `domains.remote[].smartHost` names the end of a tunnel.",
+  ],
+  [
+    "EXPN",
+    "RFC 5321 §3.5.3",
+    "Answered 502: lists tell their members to senders of spam. A sink of `OnInboundCommand` may answer it. VRFY is answered 252 for every name.",
+  ],
+] as const;
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   for (const [file, text] of await generateDocs()) {

@@ -140,7 +140,7 @@ export const INBOUND_SETTINGS: readonly OriginalSetting[] = [
     default: "7697601",
     keys: ["keywords"],
     read: keywords,
-    note: "By name instead of bits, with what has been standardised since; ETRN when it is listed.",
+    note: "By name instead of bits, with what has been standardised since; ETRN when it is listed. TURN and ATRN (bit 0x400) are not served: TURN hands a domain's mail to whoever names it (RFC 5321 App. F.1), ATRN (RFC 2645) needs a port and sessions of its own for hosts without an address. A domain fetches its mail by ETRN, which sends it where DNS or domains.remote says.",
   },
   {
     property: "RelayForAuth",

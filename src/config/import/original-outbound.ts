@@ -241,7 +241,7 @@ export const OUTBOUND_SETTINGS: readonly OriginalSetting[] = [
     default: "0",
     keys: ["domains.local", "domains.alias", "domains.remote"],
     read: none("of a server it has no meaning here: see delivery.startTls and delivery.auth"),
-    note: "Bits of a domain, which import reads: alias, remote, relay allowed, TLS.",
+    note: "Bits of a domain, which import reads: alias, remote, relay allowed, TLS. A domain whose mail waited for ETRN or TURN gets domains.remote[].etrn by hand, as TURN is not served: see SmtpInboundCommandSupportOptions.",
   },
   {
     property: "RouteActionString",

@@ -149,7 +149,7 @@ function leftOf({ name, bits, routeAction, smartHost = "" }: ReadDomain): LeftPr
     : [
         {
           name: what,
-          why: `of its route (RouteAction ${routeAction ?? ""}) the bits 0x${more.toString(16)} are left: passwords, ETRN and TURN are set by hand in domains.remote[].auth and etrn`,
+          why: `of its route (RouteAction ${routeAction ?? ""}) the bits 0x${more.toString(16)} are left: passwords and ETRN are set by hand in domains.remote[].auth and etrn; TURN is not served, ETRN takes its place`,
         },
       ];
 }
