@@ -22,6 +22,8 @@ interface Described {
 const OUTBOUND = "OutboundCommandContext";
 const HANDLER =
   "The built-in handler takes part as if bound at priority 24575: sinks of lower priority run before it, all others behind it.";
+const TOGETHER =
+  "Where the next hop has PIPELINING, MAIL and RCPT leave together as long as sinks before them only look or append: the sinks of later commands are called then before earlier ones are answered. As soon as a sink wants more (a command of its own, `repeat`, another state, to end the session), runs behind one of these commands, or sees a reply to one of them, the dialogue goes command by command.";
 
 const PROTOCOL_EVENTS: Partial<Record<EventName, Described>> = {
   OnInboundCommand: {
@@ -38,12 +40,12 @@ const PROTOCOL_EVENTS: Partial<Record<EventName, Described>> = {
   OnMessageStart: {
     context: OUTBOUND,
     sample: "partner-account",
-    when: `Once for each transaction; the message and its recipients are known. ${HANDLER}`,
+    when: `Once for each transaction; the message and its recipients are known. ${HANDLER} ${TOGETHER}`,
   },
   OnPerRecipient: {
     context: OUTBOUND,
     sample: "partner-account",
-    when: `\`recipientIndex\` says which. ${HANDLER}`,
+    when: `\`recipientIndex\` says which. ${HANDLER} ${TOGETHER}`,
   },
   OnBeforeData: { context: OUTBOUND, sample: "partner-account", when: HANDLER },
   OnSessionEnd: { context: OUTBOUND, sample: "partner-account", when: HANDLER },

@@ -1,4 +1,4 @@
-// Whose sinks a message on its way out concerns: only their dialogue is led command by command, all other mail is pipelined.
+// Whose sinks a message on its way out concerns: only they pay for a dialogue with sinks in it.
 import type { ProtocolBound } from "../../events/protocol-chain.ts";
 import { matchesCommand, matchesVerb } from "../../events/verb-rule.ts";
 import type { OutboundMessage } from "./destination.ts";

@@ -23,6 +23,7 @@ import { isConcerned } from "./concerned-sinks.ts";
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import { judgeReply, judgementOf } from "./judgement.ts";
 import { outboundSession } from "./outbound-session.ts";
+import { type Pause, type PlannedCommand, isPlain, waitsForReplies } from "./planned-commands.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { Wire } from "./wire.ts";
 
@@ -91,6 +92,8 @@ interface Sent {
   readonly state: OutboundState;
 }
 
+const AT_ITS_START: Pause = { at: 0, outcome: undefined };
+
 export class OutboundEvents {
   readonly #protocol: OutboundProtocol;
   readonly #wire: Wire;
@@ -109,14 +112,49 @@ export class OutboundEvents {
     return this.#isEnded;
   }
 
-  async perform(native: NativeCommand, message: ProtocolMessage): Promise<Step> {
+  /**
+   * Calls the sinks before these commands, in order, up to the first that wants more than to append. Nothing when a sink waits for
+   * one of the replies: it is to see the dialogue as it goes.
+   */
+  async plan(natives: readonly NativeCommand[], message: ProtocolMessage): Promise<PlannedCommand[]> {
+    const planned: PlannedCommand[] = [];
+    const chains = this.#protocol.chains();
+    if (waitsForReplies(chains, natives)) return planned;
+    for (const native of natives) {
+      const one = await this.#planOne(this.#draftOf(native, message), chains);
+      planned.push(one);
+      if (one.paused !== undefined) break;
+    }
+    return planned;
+  }
+
+  async #planOne(draft: CommandDraft, { commands }: OutboundChains): Promise<PlannedCommand> {
+    const { event, verb } = draft.native;
+    const sinks = commands[event].sinksOf(verb);
+    for (const [at, sink] of (sinks?.before ?? []).entries()) {
+      const outcome = await this.#call(sink, draft);
+      if (!isPlain(draft, outcome)) return { draft, sinks, paused: { at, outcome } };
+    }
+    return { draft, sinks, paused: undefined };
+  }
+
+  #unplanned(native: NativeCommand, message: ProtocolMessage): PlannedCommand {
     const sinks = this.#protocol.chains().commands[native.event].sinksOf(native.verb);
-    const draft = new CommandDraft(native, this.#protocol.server, this.#session, message);
-    const before = await this.#callRow(sinks?.before ?? [], draft);
+    return { draft: this.#draftOf(native, message), sinks, paused: AT_ITS_START };
+  }
+
+  #draftOf(native: NativeCommand, message: ProtocolMessage): CommandDraft {
+    return new CommandDraft(native, this.#protocol.server, this.#session, message);
+  }
+
+  /** `planned`: what `plan` answered for this command. */
+  async perform(native: NativeCommand, message: ProtocolMessage, planned?: PlannedCommand): Promise<Step> {
+    const { draft, sinks, paused } = planned ?? this.#unplanned(native, message);
+    const before = paused && (await this.#callRow(sinks?.before ?? [], draft, paused));
     if (before !== undefined) return before;
     const answer = await this.send(draft.nativeCommand, native, message, native.follow);
     if (answer.state !== "default" || answer.reply.code >= 400) return answer;
-    const after = await this.#callRow(sinks?.after ?? [], draft);
+    const after = await this.#callRow(sinks?.after ?? [], draft, AT_ITS_START);
     return after === undefined || after.failed === true
       ? (after ?? answer)
       : { ...after, reply: answer.reply };
@@ -172,22 +210,33 @@ export class OutboundEvents {
   async #callRow(
     sinks: readonly ProtocolBound<OutboundCommandContext>[],
     draft: CommandDraft,
+    { at: first, outcome }: Pause,
   ): Promise<Step | undefined> {
-    for (const sink of sinks) {
-      const step = await this.#callOne(sink, draft);
+    for (const [at, sink] of sinks.slice(first).entries()) {
+      const step = await this.#callOne(sink, draft, at === 0 ? outcome : undefined);
       if (step !== undefined) return step;
     }
     return undefined;
   }
 
+  #call(
+    sink: ProtocolBound<OutboundCommandContext>,
+    draft: CommandDraft,
+  ): ProtocolOutcome | Promise<ProtocolOutcome> {
+    const { verb, argument } = draft.native;
+    draft.begin();
+    return runProtocolSinks(this.#protocol, [sink], draft, verb, argument, draft.remember);
+  }
+
   async #callOne(
     sink: ProtocolBound<OutboundCommandContext>,
     draft: CommandDraft,
+    answered?: ProtocolOutcome,
   ): Promise<Step | undefined> {
-    const { verb, argument } = draft.native;
+    let known = answered;
     do {
-      draft.begin();
-      const outcome = await runProtocolSinks(this.#protocol, [sink], draft, verb, argument, draft.remember);
+      const outcome = known ?? (await this.#call(sink, draft));
+      known = undefined;
       if (outcome === "faulted") return { reply: undefined, state: "default", failed: true };
       if (draft.drops) this.#wire.fail("a sink dropped the session");
       const sent = await this.#sendDraft(draft);

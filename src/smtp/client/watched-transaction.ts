@@ -1,4 +1,4 @@
-// One mail transaction command by command, for next hops whose dialogue sinks watch or change (DESIGN 4, step 9).
+// One mail transaction in whose dialogue sinks take part (DESIGN 4, step 9): command by command, but for MAIL and RCPT to which sinks only append.
 // The states are those of the original (PE_STATES): message start, per recipient, before data, session end.
 import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import type { OutboundState, ProtocolMessage } from "../../events/protocol-contexts.ts";
@@ -8,8 +8,10 @@ import type { DeliveryOutcome, DestinationSettings, OutboundMessage } from "./de
 import { type EnvelopeCommands, envelopeCommands } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, type PeerExtensions } from "./extensions.ts";
 import { isParameterError, isUnknownCommand, judgeRcpt, plain } from "./judgement.ts";
-import type { OutboundEvents, Step } from "./outbound-events.ts";
+import { NO_COMMANDS, mailStep, rcptSteps } from "./envelope-steps.ts";
+import type { NativeCommand, OutboundEvents, Step } from "./outbound-events.ts";
 import { messageView, noMessage } from "./outbound-session.ts";
+import { type PlannedCommand, askTogether } from "./planned-commands.ts";
 import { prepare, usesChunks } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { Wire } from "./wire.ts";
@@ -26,14 +28,6 @@ export interface TransactionEnd {
 /** A sink that sends the dialogue back to its start for ever must not keep the message for ever. */
 const MAX_RESTARTS = 3;
 
-const NO_COMMANDS: EnvelopeCommands = {
-  mail: "",
-  rcpts: [],
-  places: [],
-  refused: new Map(),
-  parameters: false,
-};
-
 const SINK_FAILED = reply(451, "3.0", "A sink of the outbound events failed");
 const ENDED_BY_SINK = reply(451, "5.0", "A sink ended the session");
 
@@ -49,6 +43,8 @@ export class WatchedTransaction {
   readonly #view: ProtocolMessage;
   #isChunk = false;
   #lacksChunks = false;
+  /** MAIL and RCPT whose sinks were called already, those that come next first. */
+  #planned: PlannedCommand[] = [];
   #replies: (Reply | undefined)[] = [];
   #final: Reply | undefined;
   #isOpen = false;
@@ -143,17 +139,32 @@ export class WatchedTransaction {
     if (this.#isOpen) await this.#reset();
     if (this.#events.isEnded) return "session-end";
     this.#replies = this.#message.recipients.map((_, place) => commands.refused.get(place));
-    const step = await this.#events.perform(
-      {
-        event: "OnMessageStart",
-        verb: "MAIL",
-        line: commands.mail.trimEnd(),
-        argument: this.#message.sender,
-        stage: "MAIL",
-        limitMs: this.#settings.deadlines.commandMs,
-      },
-      this.#view,
+    const { commandMs } = this.#settings.deadlines;
+    const mail = mailStep(commands, this.#message, commandMs);
+    const natives = [mail, ...rcptSteps(commands, this.#message, commandMs)];
+    const mayPipeline = this.#offered.pipelining && this.#settings.pipelining;
+    this.#planned = mayPipeline ? await this.#events.plan(natives, this.#view) : [];
+    const isWhole = this.#planned.length === natives.length && this.#planned.at(-1)?.paused === undefined;
+    if (isWhole) return this.#together(natives);
+    const step = await this.#events.perform(mail, this.#view, this.#planned.shift());
+    return this.#afterMail(step);
+  }
+
+  /** No sink has anything to say before the replies are there. */
+  async #together(natives: readonly NativeCommand[]): Promise<OutboundState> {
+    const lines = this.#planned.splice(0).map(({ draft }) => draft.nativeCommand);
+    const answers = await askTogether(this.#wire, natives, lines, (answer) =>
+      this.#checkStep({ reply: answer, state: "default" }),
     );
+    const [mail, ...rcpts] = answers;
+    const next = this.#afterMail({ reply: mail, state: "default" });
+    if (mail === undefined || !isPositive(mail) || this.#wire.lost !== undefined) return next;
+    for (const [index, answer] of rcpts.entries())
+      this.#replies[this.#commands.places[index] ?? 0] = judgeRcpt(answer);
+    return "before-data";
+  }
+
+  #afterMail(step: Step): OutboundState | Promise<OutboundState> {
     this.#isOpen = true;
     // The peer may have given the connection up before it saw the message.
     this.#checkStep(step);
@@ -176,22 +187,12 @@ export class WatchedTransaction {
   }
 
   async #perRecipient(): Promise<OutboundState> {
-    const { rcpts, places } = this.#commands;
-    for (const [index, line] of rcpts.entries()) {
-      const place = places[index] ?? 0;
+    const planned = this.#planned.splice(0);
+    for (const native of rcptSteps(this.#commands, this.#message, this.#settings.deadlines.commandMs)) {
+      const place = native.recipientIndex;
+      const prepared = planned.shift();
       if (this.#replies[place] !== undefined) continue;
-      const step = await this.#events.perform(
-        {
-          event: "OnPerRecipient",
-          verb: "RCPT",
-          line: line.trimEnd(),
-          argument: this.#message.recipients[place]?.address ?? "",
-          recipientIndex: place,
-          stage: "RCPT",
-          limitMs: this.#settings.deadlines.commandMs,
-        },
-        this.#view,
-      );
+      const step = await this.#events.perform(native, this.#view, prepared);
       this.#checkStep(step);
       if (this.#wire.lost !== undefined) return "session-end";
       if (step.reply !== undefined) this.#replies[place] = judgeRcpt(step.reply);
