@@ -9,7 +9,7 @@ import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { settingWarnings } from "../config/setting-warnings.ts";
 import { systemClock } from "../core/clock.ts";
-import { describeError, OnArrivalError } from "../core/errors.ts";
+import { OnArrivalError } from "../core/errors.ts";
 import { CommandFailed, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 
@@ -63,7 +63,7 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
       if (problem !== undefined) problems.push(`${script}: ${problem}`);
   } catch (error) {
     if (!(error instanceof OnArrivalError) || error.owner !== "operator") throw error;
-    problems.push(...(error.code === "CONFIG_INVALID" ? error.message.split("\n") : [describeError(error)]));
+    problems.push(...error.message.split("\n"));
   }
   const good = `configuration ${file ?? "(defaults)"} is valid, ${scripts.length} script${scripts.length === 1 ? "" : "s"} compiled`;
   const text = [...(problems.length === 0 ? [good] : problems), ...warnings].join("\n");

@@ -56,14 +56,14 @@ export interface ChainParts {
 
 /**
  * Loads the native sinks of the metabase. Throws SINK_NOT_FOUND, SINK_INVALID or SINK_PROPERTIES_INVALID for one that cannot be
- * used; with `placeOf` the message begins with its place in the file.
+ * used, or all of them in one; with `placeOf` each line begins with its place in the file.
  */
 export async function loadBindings(
   bindings: readonly BindingSettings[],
   own: Readonly<Record<string, AnyNativeSink>> = {},
   placeOf?: PlaceOf,
 ): Promise<ConfiguredBinding[]> {
-  return Promise.all(
+  const loaded = await Promise.allSettled(
     bindings.map(async (settings, index) => {
       if (isScriptBinding(settings)) return { settings, sink: undefined };
       const before = (...key: readonly string[]): string =>
@@ -73,6 +73,18 @@ export async function loadBindings(
       return { settings, sink };
     }),
   );
+  const failed = loaded.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+  if (failed.length > 0) throw together(failed);
+  return loaded.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+}
+
+/** All that operators have to change at once, one line each; a defect of ours comes first. */
+function together(failed: readonly unknown[]): unknown {
+  const faults = failed.filter((thrown) => thrown instanceof OnArrivalError);
+  const [first] = faults;
+  if (first === undefined || faults.length < failed.length)
+    return failed.find((thrown) => !(thrown instanceof OnArrivalError));
+  return new OnArrivalError(first.code, faults.map(({ message }) => message).join("\n"), { cause: first });
 }
 
 /** What a problem with a key of the binding begins with. */

@@ -80,7 +80,7 @@ export async function readDirectoryFile(
     if (text.length <= MAX_FILE_BYTES) return parseDirectoryFile(text, path.basename(file), domain, report);
     report(`${file} is larger than ${MAX_FILE_BYTES} bytes`);
   } catch (error) {
-    report(`categorizer.file: ${describeError(error)}`);
+    report(describeError(error));
   }
   return undefined;
 }

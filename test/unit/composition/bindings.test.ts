@@ -227,6 +227,8 @@ test("a sink and a sink property that cannot be used are told with file, line an
   expect(await said(binding("OnArrival.AddHeder", "a: b"))).toMatch(
     /^onarrival\.yaml:3:16 bindings\[0\]\.sinkClass: sinkClass OnArrival\.AddHeder is no known class/,
   );
+  const two = "- { event: OnArrival, sinkClass: No.Such }\n";
+  expect((await said(`bindings:\n${two}${two}`)).match(/bindings\[\d\]\.sinkClass: /g)).toHaveLength(2);
   await rm(path.dirname(file), { recursive: true });
 });
 

@@ -45,7 +45,9 @@ test.each([
     'people.yaml:1:19 lists.staff.memebrs: unknown key (did you mean "members"?)',
   ],
   ["users:\n  ann: { maxReceive: lots }", "people.yaml:2:22 users.ann.maxReceive: must be a size"],
-  ["users:\n  'an n': {}", "people.yaml:2:3 users.an n: "],
+  ["users:\n  'an n': {}", "people.yaml:2:3 users.an n: must be an address"],
+  ["users: { ann: { maxRecipients: many } }", "people.yaml:1:32 users.ann.maxRecipients: must be a number"],
+  ["lists: { staff: { members: } }", "people.yaml:1:28 lists.staff.members: has no value: give it a list"],
   ["aliases: { info: [] }", "people.yaml:1:12 aliases.info: must name an address"],
   [
     "lists:\n  staff:\n    members: [ann, 'b b']",
