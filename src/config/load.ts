@@ -50,12 +50,14 @@ export function findConfigFile(
 }
 
 export async function loadConfig(file: string | undefined, overrides: ConfigOverrides = {}): Promise<Config> {
-  const base = file === undefined ? process.cwd() : path.dirname(path.resolve(file));
   if (file === undefined)
-    return applyOverrides(await resolveSettings(configSchema.parse({}), base, formatPath), overrides);
+    return applyOverrides(
+      await resolveSettings(configSchema.parse({}), process.cwd(), formatPath),
+      overrides,
+    );
   const text = await readConfigFile(file);
-  const name = path.basename(file);
-  const config = await resolveSettings(checkConfig(text, name), base, placesIn(text, name));
+  const { dir, base: name } = path.parse(path.resolve(file));
+  const config = await resolveSettings(checkConfig(text, name), dir, placesIn(text, name));
   return applyOverrides(config, overrides);
 }
 
@@ -89,11 +91,17 @@ function parseSource(text: string, name: string): Source {
   return { name, lines, document: parseDocument(text, { lineCounter: lines, prettyErrors: true }) };
 }
 
-/** The text is parsed again when somebody asks: its places are wanted for problems only, and the service keeps its configuration. */
+/** Places are wanted for problems only, and a service keeps its configuration: of the file it keeps the text, not all that was parsed. */
 function placesIn(text: string, name: string): PlaceOf {
+  let parsed: WeakRef<{ readonly source: Source; readonly value: unknown }> | undefined;
   return (at) => {
-    const source = parseSource(text, name);
-    return describePlace(source, origin(at, plainValue(source)));
+    let file = parsed?.deref();
+    if (file === undefined) {
+      const source = parseSource(text, name);
+      file = { source, value: plainValue(source) };
+      parsed = new WeakRef(file);
+    }
+    return describePlace(file.source, origin(at, file.value));
   };
 }
 

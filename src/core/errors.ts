@@ -59,7 +59,7 @@ export const ERROR_CODES = {
   SINK_PROPERTIES_INVALID: {
     owner: "operator",
     meaning: "A native sink cannot work with the sinkProperties of its binding.",
-    remedy: "Correct what the message names in sinkProperties of the binding.",
+    remedy: "Correct the line of sinkProperties that the message names.",
   },
   SECRETS_UNUSABLE: {
     owner: "operator",
