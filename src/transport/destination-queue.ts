@@ -134,7 +134,8 @@ export class DestinationQueue {
 
   /** When an unreachable next hop is tried again; 0 when it is not blocked. */
   get blockedUntil(): number {
-    return this.#blockedUntil > this.#parts.clock.now() ? this.#blockedUntil : 0;
+    const until = this.#blockedUntil;
+    return until > 0 && until > this.#parts.clock.now() ? until : 0;
   }
 
   /** Nothing of it is attempted now, whatever is waiting. */

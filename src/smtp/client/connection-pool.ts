@@ -298,7 +298,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
       this.#wires.delete(wire);
       this.#settleClose();
     };
-    const wire: Wire = new Wire(hop, address, tls, deadlines, this.#clock, onClosed, wireLog);
+    const wire: Wire = new Wire(hop, address, tls, deadlines, onClosed, wireLog);
     this.#wires.add(wire);
     this.#stopTick ??= this.#clock.after(this.#tickMs(), () => this.#tick());
     return wire;

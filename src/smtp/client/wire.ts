@@ -1,7 +1,6 @@
 // One TCP or TLS connection to a peer: whole replies in, bytes out, one deadline for the stage in hand.
 import { connect as connectTcp, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
-import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
 import type { NextHop, TlsPolicy } from "./destination.ts";
 import { harmlessText, peerReply, ReplyReader, type PeerReply } from "./reply-reader.ts";
@@ -35,12 +34,12 @@ export class Wire {
   listener: WireListener | undefined;
   #socket: Socket;
   #reader: ReplyReader;
-  #clock: Clock;
   #lost: string | undefined;
   #onClosed: () => void;
   #stage = "connect";
   #limitMs: number;
-  #deadline: number;
+  /** Undefined until the stage is looked at for the first time: stages are many, looks are few. */
+  #deadline: number | undefined;
   #onDrained: (() => void) | undefined;
   readonly #log: WireLog | undefined;
 
@@ -50,18 +49,15 @@ export class Wire {
     address: string,
     tls: TlsPolicy,
     limits: { connectMs: number; greetingMs: number },
-    clock: Clock,
     onClosed: () => void,
     log?: WireLog,
   ) {
     const { host, port, socketPath } = hop;
     this.host = host;
     this.remote = socketPath ?? (host === address ? `${host}:${port}` : `${host} [${address}]:${port}`);
-    this.#clock = clock;
     this.#onClosed = onClosed;
     this.#log = log;
     this.#limitMs = limits.connectMs;
-    this.#deadline = clock.now() + limits.connectMs;
     this.#reader = this.#newReader();
     const target = socketPath === undefined ? { host: address, port, noDelay: true } : { path: socketPath };
     const greet = (): void => this.startStage("greeting", limits.greetingMs);
@@ -99,14 +95,16 @@ export class Wire {
     return remoteAddress === undefined || LOOPBACK.test(remoteAddress);
   }
 
-  /** From now on the peer has `limitMs` for what is named. Measured from here, not from its last byte (FAULTS N01). */
+  /** From now on the peer has `limitMs` for what is named, whatever bytes it sends meanwhile (FAULTS N01). */
   startStage(stage: string, limitMs: number): void {
     this.#stage = stage;
     this.#limitMs = limitMs;
-    this.#deadline = limitMs === Infinity ? Infinity : this.#clock.now() + limitMs;
+    this.#deadline = undefined;
   }
 
+  /** Called now and then. A stage has its limit from the first call on. */
   checkDeadline(now: number): void {
+    this.#deadline ??= now + this.#limitMs;
     if (now >= this.#deadline)
       this.fail(`no answer in stage "${this.#stage}" within ${this.#limitMs / 1000} s`);
   }
