@@ -25,6 +25,7 @@ import { ServerSet } from "./composition/server-set.ts";
 import { ServiceCapabilities } from "./composition/service-capabilities.ts";
 import { type ServiceStatus, joinDepths, serverStatus } from "./composition/service-status.ts";
 import { buildSystemChain } from "./composition/transport-chains.ts";
+import { type UnservedBinding, unservedBindings, warnOfUnserved } from "./composition/unserved-bindings.ts";
 import { TransportSinks } from "./composition/transport-sinks.ts";
 import { type SharedParts, begun, makeFolder } from "./composition/virtual-server.ts";
 import type { Config } from "./config/schema.ts";
@@ -152,13 +153,16 @@ class RunningRelay implements Relay {
     const { shared, shadows } = this.#share(config, firings, capabilities, scripts, observation);
     this.#shared = shared;
     const plans = await planServers(config, shared);
+    const unserved = (): UnservedBinding[] => unservedBindings(this.#configured, scripts);
     this.#scriptsChanged();
+    warnOfUnserved(unserved(), this.#log);
     scripts.onChange(() => this.#scriptsChanged());
     await this.#servers.begin(plans, shared);
     this.#control = await this.#listenForOperators(config, scripts);
     await this.#servers.listen();
     const { asked } = capabilities;
-    await observation.start({ entries: () => this.#servers.entries, scripts, shadows, asked }, config);
+    const watched = { entries: () => this.#servers.entries, scripts, shadows, asked, unserved };
+    await observation.start(watched, config);
     this.#log.info({ addresses: this.addresses }, "service started");
   }
 
@@ -193,6 +197,8 @@ class RunningRelay implements Relay {
     this.#config = config;
     this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");
     this.#warnOfSettings(config);
+    if (this.#scripts !== undefined)
+      warnOfUnserved(unservedBindings(this.#configured, this.#scripts), this.#log);
     if (needRestart.length > 0)
       this.#log.warn({ needRestart }, "some changed settings apply at the next start");
   }

@@ -4,6 +4,7 @@ import type { ShownEntry } from "../admin/queue-methods.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { formatTable, formatTime, printable, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { adviceLines } from "./queue-advice.ts";
 import { callService, type ServicePlace, withPlace } from "./running-service.ts";
 import { STEERING, type Steering, hasQueue, printSteered, printSummary } from "./queue-steering.ts";
 
@@ -111,7 +112,7 @@ async function list(output: Output, options: Options): Promise<void> {
     output,
     options.json,
     answer,
-    rows.length === 0 ? "the queues are empty" : formatTable(head, rows),
+    rows.length === 0 ? "the queues are empty" : [formatTable(head, rows), ...adviceLines(answer)].join("\n"),
   );
 }
 

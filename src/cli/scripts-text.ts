@@ -5,7 +5,7 @@ import { formatTable, printable } from "./output.ts";
 
 const timeOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 
-function stateOf({ disabled, suspended, broken, pinned, version }: ShownScript): string {
+function stateOf({ disabled, suspended, broken, pinned, version, running }: ShownScript): string {
   const states = [
     ...(disabled ? ["disabled"] : []),
     ...(suspended ? ["suspended"] : []),
@@ -13,7 +13,8 @@ function stateOf({ disabled, suspended, broken, pinned, version }: ShownScript):
     ...(broken === undefined ? [] : ["broken"]),
   ];
   if (states.length > 0) return states.join(", ");
-  return version === undefined ? "never live" : "live";
+  if (version !== undefined) return "live";
+  return running ? "not there" : "never live";
 }
 
 const bindingOf = ({
@@ -45,8 +46,12 @@ export function scriptTable(scripts: readonly ShownScript[]): string {
   const suspended = scripts.flatMap((script) =>
     script.suspended ? [`${script.name} is suspended: onarrival scripts show ${script.name}`] : [],
   );
-  return [formatTable(head, rows), ...problems, ...suspended].join("\n");
+  const unserved = scripts.flatMap((script) => script.unserved.map(unservedLine));
+  return [formatTable(head, rows), ...problems, ...suspended, ...unserved].join("\n");
 }
+
+const unservedLine = ({ binding, problem, advice }: ShownScript["unserved"][number]): string =>
+  printable(`binding ${binding}: ${problem}; what to do: ${advice}`);
 
 /** Why it was suspended: its last fault that is not the suspension itself. */
 function causeOf({ version }: ShownDetails, entries: readonly ScriptLogEntry[]): string {
@@ -70,6 +75,10 @@ export function describeScript(script: ShownDetails, entries: readonly ScriptLog
           ["what to do", `save a corrected ${name}; until then one message is tried each sandbox.probeMs`],
         ] as [string, string][])
       : []),
+    ...script.unserved.flatMap(({ binding, problem, advice }): [string, string][] => [
+      ["no script", `binding ${binding}: ${problem}`],
+      ["what to do", advice],
+    ]),
     ["source", source],
     ...imports.map((path): [string, string] => ["rests on", path]),
     ["calls", `${script.calls}, of which ${script.faults} failed, in this run of the service`],

@@ -28,13 +28,17 @@ async function show(output: Output, options: Options): Promise<void> {
 }
 
 function describe(status: ServiceStatus): string {
-  const { queues, health, suspendedScripts, servers, strayMailroots } = status;
+  const { queues, health, suspendedScripts, servers, strayMailroots, unservedBindings } = status;
   const [first] = servers;
   const lines = [
     ["health", health.healthy ? "healthy" : health.reasons.join("; ")],
     ["pid", String(status.pid)],
     ["admin", status.admin ?? "-"],
     ["suspended", suspendedScripts.length === 0 ? "no script" : suspendedScripts.join(", ")],
+    ...unservedBindings.map(({ binding, problem, advice }) => [
+      "no script",
+      `binding ${JSON.stringify(binding)}: ${problem}; what to do: ${advice}`,
+    ]),
     ...strayMailroots.map((mailroot) => ["stray", `${mailroot}: ${STRAY_ADVICE}`]),
     ...(servers.length === 1 && first !== undefined
       ? describeServer(first)

@@ -195,6 +195,7 @@ export interface ShownBinding {
   readonly priority: number;
   readonly mode: "live" | "shadow";
   readonly enabled: boolean;
+  readonly onError: Binding["onError"];
 }
 
 /** The bindings of each script, for people: also those that are not called. */
@@ -205,9 +206,9 @@ export function listScriptBindings(
   const found = new Map<string, ShownBinding[]>();
   const show = (name: string, settings: BindingSettings): void => {
     const exported = scripts.get(name)?.binding ?? {};
-    const { displayName, id, event, rule, priority, enabled } = toBinding(settings, exported);
+    const { displayName, id, event, rule, priority, enabled, onError } = toBinding(settings, exported);
     const mode = shadowWish(settings, exported) === undefined ? "live" : "shadow";
-    const shown = { displayName, id, event, rule, priority, mode, enabled } as const;
+    const shown = { displayName, id, event, rule, priority, mode, enabled, onError } as const;
     found.set(name, [...(found.get(name) ?? []), shown]);
   };
   for (const { settings } of configured) {

@@ -10,6 +10,7 @@ import type { QueueDepths } from "../transport/queue-view.ts";
 import type { TransportCounts } from "../transport/transport-counts.ts";
 import type { SinkTimes } from "./sink-times.ts";
 import type { ServerEntry } from "./server-set.ts";
+import type { UnservedBinding } from "./unserved-bindings.ts";
 import type { VirtualServer } from "./virtual-server.ts";
 
 /** The parts of a running service. */
@@ -18,6 +19,7 @@ export interface ServiceParts {
   readonly scripts: ScriptHost;
   readonly shadows: Pick<ShadowRuns, "running" | "started" | "leftOut">;
   readonly asked: AskedRequests;
+  readonly unserved: () => readonly UnservedBinding[];
   readonly sinkTimes: SinkTimes;
   readonly trackingLost: () => number;
   readonly isHealthy: () => boolean;
@@ -183,6 +185,7 @@ function sinkReaders({
   scripts,
   shadows,
   asked,
+  unserved,
 }: ServiceParts): Pick<
   MetricReaders,
   | "onarrival_sink_seconds"
@@ -192,6 +195,7 @@ function sinkReaders({
   | "onarrival_script_suspensions_total"
   | "onarrival_sandbox_processes"
   | "onarrival_sandbox_processes_ended_total"
+  | "onarrival_bindings_without_script"
   | "onarrival_sandbox_queued_jobs"
   | "onarrival_sandbox_waiting_jobs"
   | "onarrival_shadow_runs"
@@ -214,6 +218,7 @@ function sinkReaders({
         disabled: scripts.disabled.size,
         suspended: suspendedScripts(scripts).length,
       }),
+    onarrival_bindings_without_script: () => one(unserved().length),
     onarrival_script_strikes_total: () => one(counts.strikes),
     onarrival_script_suspensions_total: () => one(counts.suspensions),
     onarrival_sandbox_processes: perPool(({ processes, ready }, pool) =>

@@ -16,6 +16,7 @@ import { type ServiceParts, createMetricReaders, suspendedScripts } from "./metr
 import { ProtocolLog } from "./protocol-log.ts";
 import { hostNameOf } from "./settings.ts";
 import { SinkTimes } from "./sink-times.ts";
+import type { UnservedBinding } from "./unserved-bindings.ts";
 
 /** The store forgets a finished message when its line is written: the shorter, the less a crash repeats. */
 const TRACKING_FLUSH_MS = 10;
@@ -33,6 +34,7 @@ export interface ServiceState {
   readonly health: HealthReport;
   readonly admin: string | undefined;
   readonly suspendedScripts: readonly string[];
+  readonly unservedBindings: readonly UnservedBinding[];
 }
 
 export class Observation {
@@ -132,6 +134,7 @@ export class Observation {
     return {
       health: this.health(),
       admin: this.#admin?.address,
+      unservedBindings: this.#parts?.unserved() ?? [],
       suspendedScripts: this.#parts === undefined ? [] : suspendedScripts(this.#parts.scripts),
     };
   }

@@ -4,7 +4,7 @@ import { OnArrivalError } from "../core/errors.ts";
 import type { ScriptControl } from "../sandbox/versions/script-control.ts";
 import type { ScriptHost } from "../sandbox/script-host.ts";
 import type { ConfiguredBinding } from "./bindings.ts";
-import { withBindings } from "./script-overview.ts";
+import { absentScripts, withBindings } from "./script-overview.ts";
 
 export function scriptMethods(
   host: ScriptHost,
@@ -16,9 +16,12 @@ export function scriptMethods(
     return host.control;
   };
   return {
-    "scripts.list": () => withBindings(control().list(), configured(), host.scripts),
+    "scripts.list": () => {
+      const states = control().list();
+      return withBindings([...states, ...absentScripts(states, configured(), host)], configured(), host);
+    },
     "scripts.show": async (params) =>
-      withBindings([await control().show(nameParam(params))], configured(), host.scripts)[0],
+      withBindings([await control().show(nameParam(params))], configured(), host)[0],
     "scripts.log": (params) => control().log(nameParam(params), afterParam(params)),
     "scripts.rollback": async (params) => ({
       version: await control().rollback(

@@ -3,29 +3,65 @@ import { join } from "node:path";
 import type { Config } from "../config/schema.ts";
 import { silentLogger } from "../core/logger.ts";
 import { Generations } from "../sandbox/versions/generations.ts";
+import type { ScriptHost } from "../sandbox/script-host.ts";
 import { type LiveScript, LoadedScript } from "../sandbox/versions/loaded-script.ts";
 import type { ScriptDetails, ScriptState } from "../sandbox/versions/script-control.ts";
 import { listSinkNames } from "../sandbox/versions/script-folder.ts";
 import { ScriptSwitches } from "../sandbox/versions/script-switches.ts";
-import { type ConfiguredBinding, listScriptBindings, loadBindings, type ShownBinding } from "./bindings.ts";
+import {
+  type ConfiguredBinding,
+  listScriptBindings,
+  loadBindings,
+  scriptNameOf,
+  type ShownBinding,
+} from "./bindings.ts";
+import { type UnservedBinding, unservedBindings } from "./unserved-bindings.ts";
 
 interface Overview {
   /** false: no service runs; what is said comes from the folders, and counts are 0. */
   readonly running: boolean;
   readonly bindings: readonly ShownBinding[];
+  /** Those of them that have no version to call. */
+  readonly unserved: readonly UnservedBinding[];
 }
 
 export type ShownScript = ScriptState & Overview;
 export type ShownDetails = ScriptDetails & Overview;
 
+export type ScriptStanding = Pick<ScriptHost, "scripts" | "broken" | "disabled">;
+
 export function withBindings<T extends ScriptState>(
   states: readonly T[],
   configured: readonly ConfiguredBinding[],
-  scripts: ReadonlyMap<string, LiveScript>,
+  standing: ScriptStanding,
   running = true,
 ): (T & Overview)[] {
-  const bindings = listScriptBindings(configured, scripts);
-  return states.map((state) => ({ ...state, running, bindings: bindings.get(state.name) ?? [] }));
+  const bindings = listScriptBindings(configured, standing.scripts);
+  const unserved = Map.groupBy(unservedBindings(configured, standing), ({ script }) => script);
+  return states.map((state) => ({
+    ...state,
+    running,
+    bindings: bindings.get(state.name) ?? [],
+    unserved: unserved.get(state.name) ?? [],
+  }));
+}
+
+/** Scripts that bindings name and that are not in the folder. */
+export function absentScripts(
+  states: readonly ScriptState[],
+  configured: readonly ConfiguredBinding[],
+  { disabled }: Pick<ScriptStanding, "disabled">,
+): ScriptState[] {
+  const names = new Set(configured.map(({ settings }) => scriptNameOf(settings)));
+  for (const name of ["", ...states.map((state) => state.name)]) names.delete(name);
+  return [...names].toSorted().map((name) => ({
+    name,
+    disabled: disabled.has(name),
+    suspended: false,
+    pinned: false,
+    calls: 0,
+    faults: 0,
+  }));
 }
 
 /** Without a service: what is kept of each script, and what its bindings are. */
@@ -60,5 +96,8 @@ export async function scriptsOnDisk(config: Config): Promise<ShownDetails[]> {
       versions: await generations.kept(name),
     });
   }
-  return withBindings(states, await loadBindings(config.bindings, {}, config.placeOf), scripts, false);
+  const configured = await loadBindings(config.bindings, {}, config.placeOf);
+  // What is wrong with a file only a service knows.
+  const broken = new Map(states.filter(({ version }) => version === undefined).map(({ name }) => [name, ""]));
+  return withBindings(states, configured, { scripts, broken, disabled: switches.disabled }, false);
 }

@@ -29,6 +29,7 @@ export const LOGGED_EVENTS: Readonly<Record<string, { readonly id: number; reado
   },
   "script no longer suspended": { id: 1104, name: "scriptResumed" },
   "a sandbox process did not start": { id: 1105, name: "sandboxFailed" },
+  "a binding has no script to call": { id: 1106, name: "bindingUnserved" },
   "no mail is taken: the disk is full or cannot be looked at": { id: 1200, name: "diskLow" },
   "mail is taken again": { id: 1201, name: "diskFree" },
   "the store could not write": { id: 1202, name: "storeFailed" },

@@ -84,6 +84,9 @@ export const METRICS = {
     "fault",
   ),
   onarrival_scripts: gauge("Scripts: live, broken, disabled, suspended", "state"),
+  onarrival_bindings_without_script: gauge(
+    "Bindings whose script is not there or never went live: by their onError mail is held",
+  ),
   onarrival_script_strikes_total: counter(
     "Time-outs, memory faults and crashes that count against a version",
   ),

@@ -21,6 +21,15 @@ const valueIn = (text: string, sample: string): number | undefined => {
   return line === undefined ? undefined : Number(line.slice(sample.length + 1));
 };
 
+/** Its script is not there. */
+const ARCHIVE = {
+  displayName: "Archive",
+  event: "OnTransportSubmission",
+  sinkClass: "CDO.SS_SMTPOnArrivalSink",
+  sinkProperties: { ScriptName: "archive.ts" },
+  sourceProperties: { rule: "mail from=nobody@example.com" },
+};
+
 test("metrics, health and status tell what the service did and what waits", async () => {
   await using hop = await startCaptureServer();
   hop.script.rcpt = (address) =>
@@ -29,7 +38,7 @@ test("metrics, health and status tell what the service did and what waits", asyn
     config: serviceConfig({
       smartHostPort: hop.port,
       localDomains: ["example.com"],
-      file: { admin: { listen: "127.0.0.1:0" }, effects: { enabled: false } },
+      file: { admin: { listen: "127.0.0.1:0" }, effects: { enabled: false }, bindings: [ARCHIVE] },
     }),
     scripts: {
       "look.js":
@@ -73,6 +82,7 @@ test("metrics, health and status tell what the service did and what waits", asyn
     'onarrival_sink_seconds_bucket{binding="look.js",kind="script",le="+Inf"}': 6,
     'onarrival_sink_faults_total{binding="look.js",script="look.js",fault="throw"}': 1,
     'onarrival_scripts{state="live"}': 1,
+    onarrival_bindings_without_script: 1,
     'onarrival_store_failures_total{server="default"}': 0,
   };
   const found = Object.keys(expected).map((sample) => [sample, valueIn(text, sample)]);
@@ -96,6 +106,7 @@ test("metrics, health and status tell what the service did and what waits", asyn
   expect(status.stdout).toMatch(/^health +healthy$/m);
   expect(status.stdout).toMatch(/^queues +pre-submission 1, remote 1$/m);
   expect(status.stdout).toMatch(/^held +script 1$/m);
+  expect(status.stdout).toMatch(/^no script +binding "Archive": .* what to do: save a working archive\.ts/m);
   expect(status.stdout).toContain(`127.0.0.1:${hop.port}: 1`);
 
   // The queue folder goes away: nothing is accepted, and whoever asks hears why.

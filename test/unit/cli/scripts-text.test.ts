@@ -18,6 +18,7 @@ const shown = (more: Partial<ShownDetails>): ShownDetails => ({
   versions: [],
   running: true,
   bindings: [],
+  unserved: [],
   ...more,
 });
 

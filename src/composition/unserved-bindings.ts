@@ -1,0 +1,53 @@
+// Bindings that call no script, as the file that they name is not there or no version of it ever went live: what becomes of the
+// mail that they match, and what to do. Told in the log, by `onarrival status` and `scripts list`, and as a metric.
+import type { Logger } from "../core/logger.ts";
+import type { ScriptHost } from "../sandbox/script-host.ts";
+import { type ConfiguredBinding, listScriptBindings, type ShownBinding } from "./bindings.ts";
+
+export interface UnservedBinding {
+  readonly binding: string;
+  readonly script: string;
+  /** Why there is nothing to call, and what becomes of the mail. */
+  readonly problem: string;
+  readonly advice: string;
+}
+
+const FATES = {
+  hold: "is held",
+  badmail: "moves to Badmail",
+  continue: "passes without it",
+} as const;
+
+export function unservedBindings(
+  configured: readonly ConfiguredBinding[],
+  { scripts, broken, disabled }: Pick<ScriptHost, "scripts" | "broken" | "disabled">,
+): UnservedBinding[] {
+  return [...listScriptBindings(configured, scripts)].flatMap(([script, bindings]) =>
+    scripts.has(script) || disabled.has(script)
+      ? []
+      : bindings.filter(isCalled).map((binding) => unserved(binding, script, broken.get(script))),
+  );
+}
+
+const isCalled = ({ enabled, mode }: ShownBinding): boolean => enabled && mode === "live";
+
+/** `broken`: what is wrong with the file, if it is there. */
+function unserved(
+  { displayName, rule, onError }: ShownBinding,
+  script: string,
+  broken: string | undefined,
+): UnservedBinding {
+  const why = broken === undefined ? "is not in the scripts folder" : "never went live";
+  const detail = broken === undefined || broken === "" ? "" : ` (${broken})`;
+  const mail = rule === undefined ? "all mail" : `mail for which ${rule}`;
+  return {
+    binding: displayName,
+    script,
+    problem: `${script} ${why}${detail}, so ${mail} ${FATES[onError]}`,
+    advice: `save a working ${script}, or disable or remove the binding`,
+  };
+}
+
+export function warnOfUnserved(unservedOnes: readonly UnservedBinding[], log: Logger): void {
+  for (const one of unservedOnes) log.warn({ ...one }, "a binding has no script to call");
+}
