@@ -133,14 +133,21 @@ function costLine(what: string, { wall, bestWall, inWorker, relay, sandbox }: Ca
   return `script call alone, 4k, ${what}: ${rates}; ${inWorker} µs in the worker (median); ${cpu}`;
 }
 
-/** Bytes of the relay and its sandbox processes with so many scripts, after the first message through one of them. */
-function memoryWith(scripts: number, content: Content): Promise<number> {
+interface StartCost {
+  /** Of the relay and its sandbox processes after the first message through one of the scripts. */
+  readonly rssBytes: number;
+  /** Of the sandbox process until all of them were ready, its own start included. */
+  readonly startMs: number;
+}
+
+function startWith(scripts: number, content: Content): Promise<StartCost> {
   const sources = Array.from({ length: scripts }, (_, index) => idleScript(index));
   return withHost(sources, async (host) => {
+    const startMs = sandboxMicros(host) / 1000;
     const request = requestFor(host, content);
     await host.run({ ...request, calls: request.calls.slice(0, 1) });
     await pause(SETTLE_MS);
-    return treeUse([process.pid, ...host.pids]).rssBytes;
+    return { rssBytes: treeUse([process.pid, ...host.pids]).rssBytes, startMs };
   });
 }
 
@@ -160,10 +167,15 @@ export async function measureScriptCalls(): Promise<string[]> {
   );
   const further = (many.relay + many.sandbox - one.relay - one.sandbox) / (LONG_CHAIN - 1);
   lines.push(`each further script in a chain, 4k, empty: ${further.toFixed(1)} µs of CPU`);
-  const before = await memoryWith(1, content);
-  const idle = (await memoryWith(IDLE_SCRIPTS, content)) - before;
+  const before = await startWith(1, content);
+  const after = await startWith(IDLE_SCRIPTS, content);
+  const each = (used: (cost: StartCost) => number): number =>
+    (used(after) - used(before)) / (IDLE_SCRIPTS - 1);
+  const idleKb = each(({ rssBytes }) => rssBytes) / 1024;
+  lines.push(`idle scripts: ${idleKb.toFixed(0)} KB each, all processes together`);
+  const preFlightMs = each(({ startMs }) => startMs);
   lines.push(
-    `idle scripts: ${(idle / (IDLE_SCRIPTS - 1) / 1024).toFixed(0)} KB each, all processes together`,
+    `pre-flight of ${IDLE_SCRIPTS} new scripts: ${preFlightMs.toFixed(2)} ms of CPU each in the sandbox`,
   );
   return lines;
 }

@@ -1,16 +1,15 @@
-// Entry of the runtime's bundle, one classic script. The worker puts its one function into the global scope before and
-// takes the glue out of it afterwards; when the script comes, neither name exists any more.
-/* oxlint-disable typescript/no-unsafe-type-assertion, no-underscore-dangle -- the handover is by global names */
-import { createGlue, type Glue } from "./glue.ts";
-import type { HostFunction } from "./host.ts";
+// Entry of the runtime's bundle, one classic script. It is evaluated without a host, as a rule in a snapshot that many contexts are
+// made of; the worker calls what it leaves in the global scope, and when the script comes, that name does not exist any more.
+/* oxlint-disable typescript/no-unsafe-type-assertion, no-underscore-dangle -- the handover is by a global name */
+import { type Connect, prepareGlue } from "./glue.ts";
 
 interface Handover {
-  __onarrivalHost?: HostFunction;
-  __onarrivalGlue?: Glue;
+  __onarrivalConnect?: Connect;
 }
 
 const handover = globalThis as Handover;
-const hostFunction = handover.__onarrivalHost;
-delete handover.__onarrivalHost;
-if (hostFunction === undefined) throw new Error("the runtime needs a host");
-handover.__onarrivalGlue = createGlue(hostFunction);
+const connect = prepareGlue();
+handover.__onarrivalConnect = (host) => {
+  delete handover.__onarrivalConnect;
+  return connect(host);
+};

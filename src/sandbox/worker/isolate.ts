@@ -2,6 +2,7 @@
 // Host functions and script calls exchange texts and numbers; no object of isolated-vm is reachable from a script.
 /* oxlint-disable typescript/no-unsafe-type-assertion -- references of isolated-vm are untyped; the runtime's build guarantees the glue */
 import ivm from "isolated-vm";
+import type { RuntimeIsolate, RuntimeSource } from "./runtime-source.ts";
 
 export type HostValue = string | number | boolean | undefined;
 /** Buffers cross as copies. */
@@ -24,31 +25,13 @@ export type CallResult =
   | { readonly kind: "broken"; readonly message: string };
 
 type Argument = string | number | ivm.Copy<unknown>;
+type Connect = ivm.Reference<(host: ivm.Callback) => Record<string, unknown>>;
 type Entry = ivm.Reference<(...values: unknown[]) => string | number>;
 
 const RUNTIME_TIMEOUT_MS = 5000;
 const MAX_TIMEOUT_GRID_MS = 32;
-const HOST_GLOBAL = "__onarrivalHost";
-const GLUE_GLOBAL = "__onarrivalGlue";
-
-/** The runtime as text, compiled once per process: later isolates take V8's cached data. */
-export class RuntimeSource {
-  readonly text: string;
-  #cachedData: ivm.ExternalCopy<ArrayBuffer> | undefined;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-
-  compile(isolate: ivm.Isolate): ivm.Script {
-    const options = { filename: "onarrival:runtime" };
-    if (this.#cachedData !== undefined)
-      return isolate.compileScriptSync(this.text, { ...options, cachedData: this.#cachedData });
-    const script = isolate.compileScriptSync(this.text, { ...options, produceCachedData: true });
-    this.#cachedData = (script as ivm.Script & { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData;
-    return script;
-  }
-}
+/** What the runtime leaves for us; it goes with the first use (runtime/index.ts). */
+const CONNECT_GLOBAL = "__onarrivalConnect";
 
 /**
  * isolated-vm wakes a thread for every limit that it was given, also long after the call has ended: one per message. Limits that
@@ -74,19 +57,20 @@ export class ScriptContext {
   readonly #settle: Entry;
   readonly #resume: Entry;
 
-  constructor(isolate: ivm.Isolate, runtime: ivm.Script, host: HostFunction) {
+  constructor({ isolate, runtime }: RuntimeIsolate, host: HostFunction) {
     this.#isolate = isolate;
     this.#context = isolate.createContextSync();
     const { global } = this.#context;
-    global.setSync(HOST_GLOBAL, new ivm.Callback(host, { sync: true }));
-    runtime.runSync(this.#context, { timeout: RUNTIME_TIMEOUT_MS });
-    const glue = global.getSync(GLUE_GLOBAL, { reference: true }) as ivm.Reference<Record<string, unknown>>;
+    runtime?.runSync(this.#context, { timeout: RUNTIME_TIMEOUT_MS });
+    const connect = global.getSync(CONNECT_GLOBAL, { reference: true }) as Connect;
+    const callback = new ivm.Callback(host, { sync: true });
+    const glue = connect.applySync(undefined, [callback], { result: { reference: true } });
+    connect.release();
     const entry = (name: string): Entry => glue.getSync(name, { reference: true }) as Entry;
     this.#load = entry("load");
     this.#run = entry("run");
     this.#settle = entry("settle");
     this.#resume = entry("resume");
-    global.deleteSync(GLUE_GLOBAL);
     glue.release();
   }
 
@@ -138,15 +122,15 @@ export class ScriptContext {
 
 export class ScriptIsolate {
   readonly #isolate: ivm.Isolate;
-  readonly #runtime: ivm.Script;
+  readonly #made: RuntimeIsolate;
 
   constructor(runtime: RuntimeSource, memoryMb: number) {
-    this.#isolate = new ivm.Isolate({
+    this.#made = runtime.newIsolate({
       memoryLimit: Math.max(8, memoryMb),
       // V8 has given up: its thread never comes back and an ordinary exit hangs. The relay would kill us anyway, later.
       onCatastrophicError: () => process.kill(process.pid, "SIGKILL"),
     });
-    this.#runtime = runtime.compile(this.#isolate);
+    this.#isolate = this.#made.isolate;
   }
 
   get isDisposed(): boolean {
@@ -154,7 +138,7 @@ export class ScriptIsolate {
   }
 
   createContext(host: HostFunction): ScriptContext {
-    return new ScriptContext(this.#isolate, this.#runtime, host);
+    return new ScriptContext(this.#made, host);
   }
 
   /** The message of a syntax error, with line and column of the bundle. The script is compiled, not run. */

@@ -8,7 +8,8 @@ import type {
   ScriptFault,
 } from "../../../runtime/contract.ts";
 import type { CallState } from "./call-state.ts";
-import type { CallResult, RuntimeSource } from "./isolate.ts";
+import type { CallResult } from "./isolate.ts";
+import type { RuntimeSource } from "./runtime-source.ts";
 import { parseFault, scriptFault, traceName, withLastPlace } from "./script-fault.ts";
 import { type LoadedFor, type Room, ScriptHome } from "./script-home.ts";
 import type { WorkerSettings } from "./settings.ts";

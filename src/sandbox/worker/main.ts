@@ -5,9 +5,9 @@ import { Socket } from "node:net";
 import { encodeFrame, type Frame, FrameReader } from "../../core/frames.ts";
 import { CONTENT_FD, FRAME_FD, type RelayFrame, type WorkerFrame } from "../../../runtime/contract.ts";
 import { ContentChannel } from "./content-channel.ts";
-import { RuntimeSource } from "./isolate.ts";
 import { Jobs } from "./jobs.ts";
 import type { JobAnswer } from "./run-job.ts";
+import { RuntimeSource } from "./runtime-source.ts";
 import { ScriptStore } from "./script-store.ts";
 import { readWorkerSettings } from "./settings.ts";
 
@@ -42,7 +42,7 @@ function serve(socket: Socket): void {
     const frame = head as RelayFrame;
     switch (frame.type) {
       case "init":
-        scripts.useRuntime(new RuntimeSource(bytes.toString("utf8")));
+        scripts.useRuntime(new RuntimeSource(bytes.toString("utf8"), settings.isolatesBeforeSnapshot));
         break;
       case "load":
         send(scripts.load(frame, bytes.toString("utf8")));

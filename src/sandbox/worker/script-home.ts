@@ -2,8 +2,9 @@
 import type { ScriptCall } from "../../../runtime/contract.ts";
 import type { CallState } from "./call-state.ts";
 import { createHostFunction, type HostSide } from "./host-calls.ts";
-import type { RuntimeSource, ScriptContext } from "./isolate.ts";
+import type { ScriptContext } from "./isolate.ts";
 import { ScriptIsolate } from "./isolate.ts";
+import type { RuntimeSource } from "./runtime-source.ts";
 import { findSecret } from "./request-calls.ts";
 
 /** For whom a script is loaded: a call, or an inspection, which has no secrets and sees empty ones. */

@@ -1,7 +1,7 @@
 // The script versions of this process, and which of them hold an isolate at the moment.
 import type { LoadedFrame, LoadFrame } from "../../../runtime/contract.ts";
-import type { RuntimeSource } from "./isolate.ts";
 import { LoadedScript } from "./loaded-script.ts";
+import type { RuntimeSource } from "./runtime-source.ts";
 import { ScriptHome } from "./script-home.ts";
 import type { WorkerSettings } from "./settings.ts";
 

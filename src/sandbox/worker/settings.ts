@@ -3,6 +3,8 @@
 export interface WorkerSettings {
   /** Isolates kept at a time; beyond it the one longest unused is disposed. About 2 MB each. */
   readonly maxIsolates: number;
+  /** Isolates of a process that evaluate the runtime; then a snapshot is made, which pays when seven more come. */
+  readonly isolatesBeforeSnapshot: number;
   /** An isolate unused for so long is disposed; its script stays loaded as text. */
   readonly isolateIdleMs: number;
   /** Calls that one isolate holds at a time, all but one of them waiting; for more a further isolate is made. */
@@ -27,6 +29,7 @@ export interface WorkerSettings {
 
 export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
   maxIsolates: 64,
+  isolatesBeforeSnapshot: 3,
   isolateIdleMs: 60_000,
   isolateMaxCalls: 16,
   isolateMaxUses: 50_000,

@@ -63,7 +63,7 @@ export const chainOf = (expression: string): string =>
 
 /** Names of the hosts' worlds that must not be there. */
 export const HOST_GLOBALS =
-  "process require module exports Buffer global setTimeout setInterval setImmediate queueMicrotask clearTimeout WebAssembly SharedArrayBuffer Atomics Worker MessageChannel performance navigator XMLHttpRequest Deno Bun ivm isolated_vm __onarrivalHost __onarrivalGlue __onarrivalExports".split(
+  "process require module exports Buffer global setTimeout setInterval setImmediate queueMicrotask clearTimeout WebAssembly SharedArrayBuffer Atomics Worker MessageChannel performance navigator XMLHttpRequest Deno Bun ivm isolated_vm __onarrivalConnect __onarrivalExports".split(
     " ",
   );
 

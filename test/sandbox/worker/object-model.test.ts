@@ -279,7 +279,7 @@ describe("globals", () => {
   test("constants, coding and cloning are there, dangers are not", async () => {
     expect(
       await log(`console.log(cdoSkipRemainingSinks, cdoStatBadMail, cdoNSMailHeader, btoa("hä"), atob("aGk="), new TextDecoder().decode(new TextEncoder().encode("ä€😀")));
-      console.log([typeof WebAssembly, typeof SharedArrayBuffer, typeof Atomics, typeof process, typeof require, typeof setTimeout, typeof __onarrivalHost, typeof __onarrivalGlue].join());
+      console.log([typeof WebAssembly, typeof SharedArrayBuffer, typeof Atomics, typeof process, typeof require, typeof setTimeout, typeof __onarrivalConnect, typeof __onarrivalExports].join());
       const c = structuredClone({ a: [1, new Map([[1, 2]])] }); console.log(c.a[1].get(1), /^[0-9a-f-]{36}$/.test(crypto.randomUUID()))`),
     ).toEqual([
       "1 3 urn:schemas:mailheader: aOQ= hi ä€😀",
