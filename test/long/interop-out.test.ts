@@ -129,6 +129,28 @@ describe.skipIf(missing !== undefined)("through Postfix", () => {
     expect(Buffer.from(body, "base64")).toEqual(bytes.subarray(bytes.indexOf("\r\n\r\n") + 4));
   });
 
+  test("messages that wait for the one connection leave in groups with content, and each arrives once", async () => {
+    await using service = await startService({
+      config: serviceConfig({
+        smartHostPort: postfix.port,
+        server: { outbound: { maxConnectionsPerDestination: 1 } },
+      }),
+    });
+    const subjects = Array.from({ length: 60 }, (_, number) => `grouped-${number}`);
+    const body = "one\r\n.\r\ntwo";
+    await Promise.all(
+      subjects.map((subject) =>
+        send(service.port, { to: ["b@example.org"], data: plainMessage(subject, body) }),
+      ),
+    );
+    for (const subject of subjects) {
+      // oxlint-disable-next-line no-await-in-loop -- all are on their way already
+      const { content } = await arrived(subject);
+      expect(content.toString("latin1").endsWith(`\r\n\r\n${body}\r\n`)).toBe(true);
+    }
+    expect(behind.messages.filter(({ content }) => content.includes("Subject: grouped-"))).toHaveLength(60);
+  });
+
   test("addresses and headers in UTF-8 pass", async () => {
     await using service = await startService({ config: serviceConfig({ smartHostPort: postfix.port }) });
     await using talk = conversation(service.port);
