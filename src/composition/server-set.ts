@@ -6,6 +6,7 @@ import { type ServerFolders, serverFolders } from "../config/server-folders.ts";
 import type { Clock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { handOver } from "./hand-over.ts";
 import type { ServerPlan } from "./server-plan.ts";
 import { STRAY_ADVICE, strayMailroots } from "./stray-mailroots.ts";
 import { type SharedParts, VirtualServer } from "./virtual-server.ts";
@@ -96,6 +97,7 @@ export class ServerSet {
   /** Goes on with what an earlier run left unfinished. */
   async begin(plans: readonly ServerPlan[], shared: SharedParts): Promise<void> {
     for (const plan of plans) this.#entries.get(plan.settings.name)?.server?.prepare(plan, shared);
+    await handOver(this.running, this.#parts.log);
     for (const server of this.running) await server.begin();
   }
 

@@ -62,6 +62,8 @@ export class VirtualServer {
   readonly #parts: VirtualServerParts;
   readonly #store: SegmentStore;
   #recovery: Recovery | undefined;
+  /** Ids that other servers took over: they were committed here. */
+  #handedOver: ReadonlySet<string> = new Set();
   /** Of sessions, for Pickup. */
   #smtp: Pick<ServerPlan["smtp"], "defaultDomain" | "hostName" | "maxHops" | "maxMessageSize"> | undefined;
   #transport: Transport | undefined;
@@ -106,6 +108,16 @@ export class VirtualServer {
     this.#recovery = await this.#store.open();
   }
 
+  /** What an earlier run left unfinished, until it begins. */
+  get left(): Recovery {
+    return begun(this.#recovery);
+  }
+
+  leave(left: Recovery, handedOver: ReadonlySet<string>): void {
+    this.#recovery = left;
+    this.#handedOver = handedOver;
+  }
+
   prepare(plan: ServerPlan, shared: SharedParts): void {
     this.#transport = this.#createTransport(plan, shared);
     this.#smtp = plan.smtp;
@@ -119,7 +131,8 @@ export class VirtualServer {
     this.#tellForeign(recovery);
     this.transport.resume(recovery);
     this.#pickup = this.#createPickup();
-    const committed = new Set(recovery.messages.map(({ id }) => id));
+    const committed = new Set([...recovery.messages.map(({ id }) => id), ...this.#handedOver]);
+    this.#handedOver = new Set();
     // Few files were claimed by the last run, and there may be a million messages, whose ids must not be kept for this.
     await this.#pickup.start((id) => committed.has(id) || recovery.later.includes(id));
   }
@@ -132,7 +145,7 @@ export class VirtualServer {
     for (const cameBy of names) {
       const count = messages.filter(({ origin }) => origin.server === cameBy).length;
       const text = isOther(cameBy)
-        ? "messages of another virtual server are in this mailroot: they are held until that server has it again, or you release them"
+        ? "messages of another virtual server are in this mailroot: they are held until the service starts together with that server, or you release them"
         : "messages of a virtual server that there is no more are in this mailroot: they go the way of this one";
       log.warn({ server: this.name, cameBy, messages: count }, text);
     }

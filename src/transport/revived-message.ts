@@ -10,7 +10,7 @@ import type { RetryPolicy } from "./retry-policy.ts";
 export const heldForServer = (server: string): HoldReason => ({
   by: "operator",
   abandoned: true,
-  text: `came by the virtual server ${server}, which has another mailroot now: give this one back to it, or release the message to send it by the rules of the server that has it`,
+  text: `came by the virtual server ${server}, which has another mailroot now: start the service with that server running to hand it over, or release the message to send it by the rules of the server that has it`,
 });
 
 /** The clock may have been set back since: no message is younger than new, or waits longer than its interval. */

@@ -304,7 +304,7 @@ describe("a start", () => {
     expect(log).toContainEqual(expect.objectContaining({ mailroot: path.join(running.mailroot, "gone") }));
   });
 
-  test("leaves mail in a mailroot that changed hands to the virtual server that it came by", async () => {
+  test("hands mail in a mailroot that changed hands over to the virtual server that it came by, and holds it while that does not run", async () => {
     const waits = `delivery: { smartHost: "127.0.0.1:9" }`;
     const inner = (more = ""): string =>
       `{ name: inner, listen: ["127.0.0.1:0"], domains: { local: [inner.example] } ${more} }`;
@@ -320,14 +320,27 @@ describe("a start", () => {
     await running.relay.stop();
     // The first of the file has the mailroot of the service.
     const log: Line[] = [];
-    const swapped = await startAgain(fileOf(OUTER, inner()), log);
+    const swapped = await startAgain(fileOf(OUTER, inner(", autoStart: false")), log);
     expect(await listed()).toMatchObject([{ server: "outer", state: "held" }]);
     expect(JSON.stringify(await listed())).toContain("came by the virtual server inner");
     expect(log).toContainEqual(expect.objectContaining({ server: "outer", cameBy: "inner", messages: 1 }));
     await swapped.stop();
-    const back = await startAgain(fileOf(inner()));
-    await untilDropped(running.mailroot, 1);
-    await back.stop();
+    const both = await startAgain(fileOf(OUTER, inner()), log);
+    await untilDropped(path.join(running.mailroot, "inner"), 1);
+    expect(await listed()).toEqual([]);
+    expect(log).toContainEqual(
+      expect.objectContaining({
+        text: "messages of another virtual server were handed over to it",
+        messages: 1,
+      }),
+    );
+    await both.stop();
+    const again = await startAgain(fileOf(OUTER, inner()));
+    expect(await listed()).toEqual([]);
+    await again.stop();
+    expect([await dropped(running.mailroot), await dropped(path.join(running.mailroot, "inner"))]).toEqual([
+      0, 1,
+    ]);
   });
 
   test("fails when one of the addresses is taken, and holds nothing afterwards", async () => {
