@@ -1,6 +1,8 @@
 // What one binding of an old metabase becomes here, or why it cannot be taken over.
 import { DEFAULT_PRIORITY, LOWEST_PRIORITY, SCRIPT_SINK_CLASS } from "../../events/binding.ts";
+import type { EventName } from "../../events/catalog.ts";
 import { EVENT_TYPES } from "../../events/event-types.ts";
+import { ruleWarning } from "../../events/rule-check.ts";
 import type { NewBinding } from "../edit.ts";
 import { normalizeGuid } from "../values.ts";
 import { type OldBinding, valueOf } from "./old-metabase.ts";
@@ -35,7 +37,7 @@ export function mapBinding(old: OldBinding, known: KnownSinks): MappedBinding | 
       displayName: old.displayName,
       event: type.names[0] ?? type.event,
       sinkClass: isScript ? SCRIPT_SINK_CLASS : old.sinkClass,
-      rule: ruleOf(old),
+      rule: ruleOf(old, type.event, notes),
       priority: priorityOf(old, notes),
       scriptName: script?.name,
       sinkProperties: Object.fromEntries([...old.sink].filter(([name]) => !isScriptName(name))),
@@ -70,8 +72,11 @@ function scriptOf(
   return { name: scriptName, isThere };
 }
 
-function ruleOf(old: OldBinding): string | undefined {
+/** Taken as it is: the original ignored the same conditions. */
+function ruleOf(old: OldBinding, event: EventName, notes: string[]): string | undefined {
   const rule = valueOf(old.source, "Rule")?.trim() ?? "";
+  const warning = ruleWarning(event, rule);
+  if (warning !== undefined) notes.push(warning);
   return rule === "" ? undefined : rule;
 }
 

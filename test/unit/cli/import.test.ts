@@ -179,6 +179,16 @@ describe("a listing of /enum", () => {
     );
   });
 
+  test("with a rule of which nothing counts brings it back, and says so", async () => {
+    const listing = await put(
+      "enum.txt",
+      "| Source |\n Name: smtpsvc 1\n| Binding |\n Event: SMTP OnTransportSubmission/OnArrival\n Name: Dead\n SinkClass: OnArrival.AddHeader\n SourceProperties: {\n Rule = sender=*\n }\n",
+    );
+    const { out } = await run("import", listing);
+    expect(out).toContain('  binding Dead: its rule has conditions that do not count: "sender=*" (');
+    expect((await loadConfig(file)).bindings[0]?.sourceProperties?.rule).toBe("sender=*");
+  });
+
   test("with a binding of an instance that is not here says so", async () => {
     const listing = await put(
       "enum.txt",
