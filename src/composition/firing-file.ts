@@ -47,7 +47,8 @@ export async function openFiringFile(file: string, log: Logger): Promise<FiringF
 
 async function readCounts(file: string, log: Logger): Promise<Map<string, number>> {
   const { counts, problem } = await readFirings(file);
-  if (problem !== undefined) log.error({ file, error: problem }, "counts of maxFirings are lost; they begin anew");
+  if (problem !== undefined)
+    log.error({ file, error: problem }, "counts of maxFirings are lost; they begin anew");
   return new Map(counts);
 }
 
