@@ -52,16 +52,22 @@ export function printSteered(
     force: `force: ${changed} message${changed === 1 ? "" : "s"}${noMail}`,
   };
   const frozen = frozenOn(answer);
-  if (changed === 0 && frozen.length > 0)
-    throw new OnArrivalError("QUEUE_FROZEN", frozen.map((one) => whyFrozen(queue, one)).join("; "));
-  const rest = frozen.map((one) => `\n${whyFrozen(queue, one)}`).join("");
+  if (changed === 0 && frozen.length > 0) throw new OnArrivalError("QUEUE_FROZEN", whyFrozen(queue, frozen));
+  const rest = frozen.length === 0 ? "" : `\n${whyFrozen(queue, frozen)}`;
   printResult(output, json, frozen.length === 0 ? { changed } : { changed, frozen }, `${text[verb]}${rest}`);
 }
 
-const whyFrozen = (queue: string, { server, frozenBy }: FrozenOn): string =>
-  frozenBy === "operator"
-    ? `${queue} is frozen on ${server}; \`onarrival queue thaw ${queue}\` lets it go on`
-    : `${queue} is frozen on ${server}: a router has halted the next hop, and lets it go on`;
+/** One line for each who froze it. */
+function whyFrozen(queue: string, frozen: readonly FrozenOn[]): string {
+  const argument = queue.includes(" ") ? `"${queue}"` : queue;
+  const goesOn = {
+    operator: `\`onarrival queue thaw ${argument}\` lets it go on`,
+    router: "a router has halted the next hop, and lets it go on",
+  };
+  return [...Map.groupBy(frozen, ({ frozenBy }) => frozenBy)]
+    .map(([by, on]) => `${queue} is frozen on ${on.map(({ server }) => server).join(", ")}: ${goesOn[by]}`)
+    .join("\n");
+}
 
 function frozenOn(answer: unknown): readonly FrozenOn[] {
   if (typeof answer !== "object" || answer === null || !("frozen" in answer)) return [];

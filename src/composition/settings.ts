@@ -4,7 +4,13 @@ import { hostname } from "node:os";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { RemoteDomain } from "../config/domain-schema.ts";
 import type { VirtualServerSettings } from "../config/schema.ts";
-import { type HostPort, type NextHopAddress, parseHostPort, parseNextHop } from "../config/values.ts";
+import {
+  type HostPort,
+  LMTP_PORT,
+  type NextHopAddress,
+  parseHostPort,
+  parseNextHop,
+} from "../config/values.ts";
 import type { AccessTokenSettings } from "../smtp/server/access-token.ts";
 import {
   type SmtpServerSettings,
@@ -156,9 +162,6 @@ export function masqueradeOf(server: VirtualServerSettings): Masquerade | undefi
     ? undefined
     : createMasquerade({ domain, localDomains: localDomainsOf(server) });
 }
-
-/** The port by custom; RFC 2033 §5 only says that it is not 25. */
-const LMTP_PORT = 24;
 
 export const smartHostOf = ({ delivery }: VirtualServerSettings): NextHopAddress | undefined =>
   delivery.smartHost === undefined

@@ -1,6 +1,7 @@
 // Settings of the way out: where mail goes, in which form, and how each next hop is spoken to (RFC 5321 §5, RFC 3207).
 import { z } from "zod";
 import {
+  LMTP_PORT,
   parseFingerprint,
   parseNextHop,
   size,
@@ -136,7 +137,7 @@ export const deliverySchema = z
       .optional()
       .meta(
         live(
-          "Remote mail goes to this host, as HOST, HOST:PORT or [ADDRESS]:PORT; smtps:// in front means TLS from the first byte, lmtp:// LMTP (RFC 2033).",
+          "Remote mail goes to this host, as HOST, HOST:PORT or [ADDRESS]:PORT; smtps:// in front means TLS from the first byte, lmtp:// LMTP (RFC 2033) at HOST, HOST:PORT or /PATH/OF/SOCKET.",
         ),
       ),
     mx: z
@@ -154,13 +155,13 @@ export const deliverySchema = z
     lmtp: z
       .string()
       .refine(
-        (text) => parseNextHop(`lmtp://${text}`, 24) !== undefined,
+        (text) => parseNextHop(`lmtp://${text}`, LMTP_PORT) !== undefined,
         "must be HOST:PORT or /PATH/OF/SOCKET",
       )
       .optional()
       .meta(
         live(
-          "The LMTP server (RFC 2033) that takes mail of local domains, as HOST:PORT or the path of its socket.",
+          "The LMTP server (RFC 2033) that takes mail of local domains, as HOST, HOST:PORT or the path of its socket, which begins with a slash.",
           {
             defaultText: "Drop takes it",
           },
@@ -168,7 +169,11 @@ export const deliverySchema = z
       ),
     port: count(1, 65_535)
       .default(25)
-      .meta(live("Port of the next hop where the address names none.", { unit: "port" })),
+      .meta(
+        live("Port of the next hop where the address names none; with lmtp:// in front, 24 in place of 25.", {
+          unit: "port",
+        }),
+      ),
     securePort: count(1, 65_535)
       .default(465)
       .meta(live("The same for next hops with smtps:// in front.", { unit: "port" })),

@@ -28,7 +28,9 @@ export function settingWarnings({ virtualServers, bindings, placeOf }: Config): 
 }
 
 /** `hasFlagSinks`: sinks may name further domains for ETRN (GetAuxDomainInfoFlags). */
-function* etrn({ keywords, domains }: VirtualServerSettings, hasFlagSinks: boolean): Generator<Warning> {
+function* etrn(server: VirtualServerSettings, hasFlagSinks: boolean): Generator<Warning> {
+  const { keywords, domains } = server;
+  yield* dropped(server);
   const waiting = domains.remote.findIndex((domain) => domain.etrn);
   if (keywords.includes("ETRN")) {
     if (waiting < 0 && domains.etrn.length === 0 && !hasFlagSinks)
@@ -45,6 +47,19 @@ function* etrn({ keywords, domains }: VirtualServerSettings, hasFlagSinks: boole
       why: `${remedy}: mail of the domain leaves by \`onarrival queue retry\` only`,
     };
   if (domains.etrn.length > 0) yield { path: ["domains", "etrn"], why: remedy };
+}
+
+/** Where nothing leaves the machine, nothing waits to be fetched either. */
+function* dropped({ domains, delivery }: VirtualServerSettings): Generator<Warning> {
+  if (delivery.mx || delivery.directFirst || delivery.smartHost !== undefined) return;
+  const at = domains.remote.findIndex(
+    ({ etrn: waits, mx, smartHost }) => waits && !mx && smartHost === undefined,
+  );
+  if (at >= 0)
+    yield {
+      path: ["domains", "remote", at, "etrn"],
+      why: "mail of the domain goes to Drop at once, as delivery names no other way: give the domain mx or smartHost, or set delivery.mx or delivery.smartHost",
+    };
 }
 
 function* authentication(server: VirtualServerSettings): Generator<Warning> {

@@ -72,6 +72,10 @@ export type NextHopAddress = { readonly scheme: "smtp" | "smtps" | "lmtp" } & (
   | { readonly socketPath: string }
 );
 
+const SMTP_PORT = 25;
+/** By custom; RFC 2033 §5 only says that it is not 25. */
+export const LMTP_PORT = 24;
+
 /** A host with or without its port; "smtps://" and "lmtp://" may stand in front, and behind the latter a path. */
 export function parseNextHop(
   text: string,
@@ -81,7 +85,8 @@ export function parseNextHop(
   const [, named = "smtp", rest = ""] = /^(?:(smtps?|lmtp):\/\/)?(.+)$/.exec(text.trim()) ?? [];
   const scheme = named === "smtps" || named === "lmtp" ? named : "smtp";
   if (rest.startsWith("/")) return scheme === "lmtp" ? { scheme, socketPath: rest } : undefined;
-  const address = parseHostPort(rest, scheme === "smtps" ? defaultSecurePort : defaultPort);
+  const clearPort = scheme === "lmtp" && defaultPort === SMTP_PORT ? LMTP_PORT : defaultPort;
+  const address = parseHostPort(rest, scheme === "smtps" ? defaultSecurePort : clearPort);
   return address === undefined ? undefined : { scheme, ...address };
 }
 

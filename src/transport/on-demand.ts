@@ -112,7 +112,8 @@ export class OnDemand {
 
   #withReason(entry: QueueEntry): QueueEntry {
     const courier = this.#couriers.size === 0 ? undefined : this.#couriers.get(entry.queue);
-    if (courier === undefined || entry.state === "held" || this.isOpen(courier.domain)) return entry;
+    const isKept = entry.state === "held" || entry.state === "frozen";
+    if (courier === undefined || isKept || this.isOpen(courier.domain)) return entry;
     return { ...entry, state: "retry", reason: entry.reason ?? WAITS };
   }
 }

@@ -60,6 +60,7 @@ const queue = (...args: readonly string[]): Promise<Run> => run(["queue", ...arg
 const FREEZERS: ReadonlyMap<string, Freezer> = new Map([
   ["halted.example", "router"],
   ["cold.example", "operator"],
+  ["10.0.0.1:25 for cold.example", "operator"],
 ]);
 
 async function serve(entries: readonly QueueEntry[], changed = 1): Promise<string[]> {
@@ -181,10 +182,12 @@ describe("the queues themselves", () => {
       code: 1,
       out: "",
       err: expect.stringContaining(
-        "cold.example is frozen on default; `onarrival queue thaw cold.example` lets it go on",
+        "cold.example is frozen on default: `onarrival queue thaw cold.example` lets it go on",
       ),
     });
     expect((await queue("force", "cold.example", "--json")).out).toContain('"code": "QUEUE_FROZEN"');
+    const named = await queue("force", "10.0.0.1:25 for cold.example");
+    expect(named.err).toContain('`onarrival queue thaw "10.0.0.1:25 for cold.example"` lets it go on');
     expect((await queue("force", "halted.example")).err).toContain("a router has halted the next hop");
     expect(asked).toEqual([]);
   });

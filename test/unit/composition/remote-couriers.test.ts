@@ -191,6 +191,22 @@ test("LMTP goes to a socket of this machine when the settings name its path", as
   expect(remote).toEqual({ kind: "lmtp", host: "localhost", port: 0, socketPath: "/run/other" });
 });
 
+test.each([
+  ["lmtp: store.test", "smartHost: 'lmtp://store.test'", 24],
+  ["lmtp: 'store.test:24'", "smartHost: 'lmtp://store.test', port: 2003", 2003],
+  ["lmtp: store.test", "smartHost: 'lmtp://store.test:2525', port: 2003", 2525],
+])(
+  "an LMTP server that is named without a port is not asked at port 25: %s, %s",
+  async (own, others, port) => {
+    await using folder = await tempFolder();
+    const file = path.join(folder.path, "onarrival.yaml");
+    await writeFile(file, `virtualServers: [{ delivery: { ${own}, ${others} } }]\n`);
+    const { lmtp, remote } = routerSettings(await firstServer(file));
+    expect(lmtp).toEqual({ host: "store.test", port: 24 });
+    expect(remote).toEqual({ kind: "lmtp", host: "store.test", port });
+  },
+);
+
 describe("settings that cannot be meant", () => {
   test.each([
     ["pinned without fingerprints", `mx: true, destinations: [{ to: x.test, tls: pinned }]`, "fingerprints"],

@@ -20,10 +20,22 @@ const NO_TLS = "keywords: [SIZE, AUTH]";
 test.each([
   [
     "a domain that fetches its mail, without ETRN",
-    "domains: { remote: [{ name: a.example }, { name: b.example, etrn: true }] }",
+    "domains: { remote: [{ name: a.example }, { name: b.example, mx: true, etrn: true }] }",
     [
-      "1:67 domains.remote[1].etrn: keywords does not list ETRN, so the command is refused: mail of the domain leaves by `onarrival queue retry` only",
+      "1:77 domains.remote[1].etrn: keywords does not list ETRN, so the command is refused: mail of the domain leaves by `onarrival queue retry` only",
     ],
+  ],
+  [
+    "a domain whose mail has no way out to be fetched on",
+    "keywords: [ETRN]\ndomains: { remote: [{ name: a.example, smartHost: h, etrn: true }, { name: b.example, etrn: true }] }",
+    [
+      "2:93 domains.remote[1].etrn: mail of the domain goes to Drop at once, as delivery names no other way: give the domain mx or smartHost, or set delivery.mx or delivery.smartHost",
+    ],
+  ],
+  [
+    "a domain that fetches its mail on the way of all others",
+    "keywords: [ETRN]\ndelivery: { smartHost: h }\ndomains: { remote: [{ name: b.example, etrn: true }] }",
+    [],
   ],
   [
     "ETRN without domains",

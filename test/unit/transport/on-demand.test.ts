@@ -49,6 +49,21 @@ test("a server that asks and is not there gets another chance only when it asks 
   expect(house.world.to("one.asks.example")).toHaveLength(1);
 });
 
+test("a frozen queue of such a domain is shown as frozen, and neither asking nor force opens it", async () => {
+  await using house = await openHouse({ router });
+  const { admin } = house.transport;
+  await house.accept(["a@one.asks.example"]);
+  await until(() => house.queue[0]?.state === "retry");
+  admin.freeze("one.asks.example");
+  expect(house.queue[0]).toMatchObject({ state: "frozen", reason: expect.stringContaining("queue thaw") });
+  expect(admin.force("one.asks.example")).toBe(0);
+  admin.thaw("one.asks.example");
+  await house.clock.advance(HOUR);
+  expect(house.world.attempts).toEqual([]);
+  expect(admin.force("one.asks.example")).toBe(1);
+  await house.empty();
+});
+
 test("what waits on disk is asked for like the rest, and says why it waits", async () => {
   await using house = await openHouse({ router, maxInMemory: 5 });
   for (let count = 0; count < 150; count += 1) await house.accept([`a${count}@one.asks.example`]);
