@@ -18,11 +18,16 @@ interface SubEvent {
   readonly changes: readonly string[];
   /** Whether the built-in sink, which asks the directory, takes part. */
   readonly builtIn: boolean;
+  /** For a promise; absent: only the message. */
+  readonly waits?: string;
 }
 
 const BEGINS_ANEW = "what the message came to so far is forgotten, and the next try begins anew";
 
-function subEvent({ kind, reads, changes, builtIn }: SubEvent, statuses: readonly Row[] = []): Expectation {
+function subEvent(
+  { kind, reads, changes, builtIn, waits = "only this message waits" }: SubEvent,
+  statuses: readonly Row[] = [],
+): Expectation {
   return {
     kind,
     reads,
@@ -34,7 +39,7 @@ function subEvent({ kind, reads, changes, builtIn }: SubEvent, statuses: readonl
           ? "no further sink of this sub-event is called, and not the built-in one when it has not run"
           : "no further sink of this sub-event is called",
       ),
-      promise("only this message waits, at most `outbound.sinkTimeoutMs`"),
+      promise(`${waits}, at most \`outbound.sinkTimeoutMs\``),
       ...SYSTEM_FAULTS.flatMap((does): Row[] => [
         {
           does,
@@ -91,6 +96,7 @@ export const CATEGORIZE: readonly Expectation[] = [
     reads: ["requestAttribute"],
     changes: ["attributes"],
     builtIn: false,
+    waits: "the messages that come until then wait",
   }),
   subEvent(
     {

@@ -47,6 +47,27 @@ test("x-sender and x-receiver make the envelope and leave the message", async ()
   expect(text).toMatch(/^x-receiver: carol@example\.org\r$/im);
   expect(text.match(/x-sender/gi)).toHaveLength(1);
   expect(text).toContain("\r\n.leading dot\r\n.\r\nafter the lone dot\r\n");
+  expect(text).toMatch(
+    /\r\nReceived: by \S+ \(from Pickup\)\r\n\tid [0-9A-Z]{18};\r\n\t[^\r]+\r\nFrom: somebody/,
+  );
+});
+
+test("N08 a file that has come round more often than limits.maxHops goes to Badmail with the reason", async () => {
+  const rounds = Array.from(
+    { length: 31 },
+    (_, hop) => `Received: by h${hop}.example; Thu, 1 Jan 2026 00:00:00 +0000`,
+  );
+  await pickUp(
+    service,
+    "round.eml",
+    crlf(["x-sender: a@example.com", "x-receiver: b@example.com", ...rounds, "", "body"]),
+  );
+  const reason = await eventually(
+    async () => (await service.badmail()).find(({ name }) => name.endsWith(".BDR")),
+    { what: "the reason in Badmail" },
+  );
+  expect(reason.content.toString()).toMatch(/31 Received fields, limits\.maxHops is 30/);
+  expect(await service.drop()).toEqual([]);
 });
 
 test("without envelope lines the header names sender and recipients, and Bcc is removed", async () => {
