@@ -8,7 +8,7 @@ import type { MessageStates } from "./message-states.ts";
 import type { Queues } from "./parts.ts";
 import type { PendingWrites } from "./pending-writes.ts";
 import type { QueuedMessage, RecipientRecord } from "./queued-message.ts";
-import { type Route, type Router, groupByRoute, groupRecords, isUnreachable } from "./router.ts";
+import { type RouteGroup, type Router, groupByRoute, groupRecords, isUnreachable } from "./router.ts";
 import type { ChosenRoutes, RouterSinks } from "./router-sinks.ts";
 
 export const NO_DELIVERIES: readonly Delivery[] = [];
@@ -85,7 +85,7 @@ export class Deliveries {
   /** The same of a message that is in no queue yet. Undefined also when only its routing tells. */
   wouldRest(message: QueuedMessage, isTight: boolean): RestingPlace | undefined {
     if (this.#parts.routerSinks?.isEmpty === false) return undefined;
-    const [group, another] = this.#grouped(message, message.recipients, undefined).values();
+    const [group, another] = this.#grouped(message, message.recipients, undefined);
     if (group === undefined || another !== undefined || group.route.kind === "unreachable") return undefined;
     const queue = this.#parts.queues.of(group.route);
     const nextAttempt = later(dueOf(message, group.records), message.notBefore);
@@ -104,14 +104,14 @@ export class Deliveries {
   #routeBy(message: QueuedMessage, routes: ChosenRoutes | undefined, isStored: boolean): void {
     const stay = this.of(message);
     const groups = this.#grouped(message, this.#unplaced(message, message.recipients), routes);
-    if (groups.size === 0 && stay.length === 0) {
+    if (groups.length === 0 && stay.length === 0) {
       this.#parts.placed(message);
       return;
     }
     // With several next hops some may be done when the service dies: the state tells which.
-    if (groups.size > 1 && !isStored) this.#parts.states.save(message);
+    if (groups.length > 1 && !isStored) this.#parts.states.save(message);
     const added: Delivery[] = [];
-    for (const { route, records } of groups.values()) {
+    for (const { route, records } of groups) {
       const { attempts } = message;
       const queue = this.#parts.queues.of(route);
       const nextAttempt =
@@ -147,13 +147,13 @@ export class Deliveries {
   ): void {
     const again: Delivery[] = [];
     const groups = this.#grouped(message, this.#unplaced(message, pending), routes);
-    for (const { route, records } of groups.values()) {
+    for (const { route, records } of groups) {
       const queue = this.#parts.queues.of(route);
       let nextAttempt = this.#nextAttempt(queue, attempts);
       if (route.kind === "unreachable") nextAttempt = this.#refused(route.reply, records, attempts);
       // It has waited for this way: the router has found one.
       else if (isUnreachable(from.key)) nextAttempt = undefined;
-      const isOneOfSeveral = groups.size > 1 || this.of(message).length > 0;
+      const isOneOfSeveral = groups.length > 1 || this.of(message).length > 0;
       for (const record of records) record.nextAttempt = isOneOfSeveral ? nextAttempt : undefined;
       again.push({ message, records, queue, attempts, nextAttempt, state: "deferred" });
     }
@@ -185,7 +185,7 @@ export class Deliveries {
     message: QueuedMessage,
     records: readonly RecipientRecord[],
     routes: ChosenRoutes | undefined,
-  ): Map<string, { route: Route; records: RecipientRecord[] }> {
+  ): RouteGroup[] {
     if (routes === undefined) return groupByRoute(this.#router, records, message.envelope.nextHop);
     return groupRecords(records, (recipient: Recipient) => routes(recipient));
   }

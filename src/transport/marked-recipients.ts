@@ -42,6 +42,7 @@ const EXPANDED_REPLY = reply(250, "1.5", "The list was expanded");
 
 /** Gives the marked recipients their states. Undefined when there are none, as nearly always. */
 export function settleMarked({ recipients, envelope }: QueuedMessage): MarkedRecipients | undefined {
+  if (!recipients.some(hasMark)) return undefined;
   const ends = new Map<Mark, RecipientRecord[]>();
   const reports: DueReport[] = [];
   for (const record of recipients) {
@@ -54,13 +55,15 @@ export function settleMarked({ recipients, envelope }: QueuedMessage): MarkedRec
     if (alike === undefined) ends.set(mark, [record]);
     else alike.push(record);
   }
-  if (ends.size === 0) return undefined;
   for (const [{ report }, records] of ends) {
     if (report === undefined) continue;
     addReport(reports, envelope.sender, report, records.filter(isReportedByUs));
   }
   return { reports, ends: [...ends].map(([{ end: state, why }, records]) => ({ state, records, why })) };
 }
+
+const hasMark = ({ recipient: { flags } }: RecipientRecord): boolean =>
+  flags !== undefined && markOf(flags) !== undefined;
 
 /** A failure counts before everything else. */
 function markOf(flags: number): Mark | undefined {

@@ -179,26 +179,40 @@ function routeThrough(nextHop: string): Route {
   return { kind: "smart-host", key: nextHop, host, port: Number(nextHop.slice(colon + 1)) };
 }
 
+/** Recipients of one message that share a route. */
+export interface RouteGroup {
+  readonly route: Route;
+  readonly records: RecipientRecord[];
+}
+
 /** The recipients that still wait, by route. */
 export function groupByRoute(
   router: Router,
   records: readonly RecipientRecord[],
   nextHop?: string,
-): Map<string, { route: Route; records: RecipientRecord[] }> {
+): RouteGroup[] {
   return groupRecords(records, (recipient) => router.routeOf(routedAddressOf(recipient), nextHop));
 }
 
 export function groupRecords(
   records: readonly RecipientRecord[],
   routeOf: (recipient: Recipient) => Route,
-): Map<string, { route: Route; records: RecipientRecord[] }> {
-  const groups = new Map<string, { route: Route; records: RecipientRecord[] }>();
+): RouteGroup[] {
+  const groups: RouteGroup[] = [];
+  // Nearly all messages have one next hop.
+  let byKey: Map<string, RouteGroup> | undefined;
   for (const record of records) {
     if (record.state !== "pending") continue;
     const route = routeOf(record.recipient);
-    const group = groups.get(route.key);
-    if (group === undefined) groups.set(route.key, { route, records: [record] });
-    else group.records.push(record);
+    const [first] = groups;
+    const group = first?.route.key === route.key ? first : byKey?.get(route.key);
+    if (group !== undefined) {
+      group.records.push(record);
+      continue;
+    }
+    const added = { route, records: [record] };
+    groups.push(added);
+    if (groups.length > 1) (byKey ??= new Map()).set(route.key, added);
   }
   return groups;
 }

@@ -67,7 +67,9 @@ function recipientCommands(
   const places: number[] = [];
   let refused: Map<number, Reply> | undefined;
   let parameters = mailHasParameters;
-  for (const [place, recipient] of message.recipients.entries()) {
+  let place = -1;
+  for (const recipient of message.recipients) {
+    place += 1;
     const address = forwardPath(recipient.address, offered);
     if (typeof address !== "string") {
       refused ??= new Map();

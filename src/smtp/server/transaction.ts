@@ -1,7 +1,7 @@
 // One mail transaction (RFC 5321 §3.3): from MAIL to the reply to the end of data.
 import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
 import { describeError, OnArrivalError } from "../../core/errors.ts";
-import { isPositive, reply, type Reply } from "../../core/reply.ts";
+import { reply, type Reply } from "../../core/reply.ts";
 import { headerBlockLength } from "../../message/content.ts";
 import { countReceived } from "../../message/received.ts";
 import type { PropertyValue } from "../../message/properties.ts";
@@ -20,7 +20,7 @@ import { printable, type SessionParts } from "./session-parts.ts";
 import { mayWaive, type OversizeMessage, raisedLimit } from "./size-sinks.ts";
 import type { BareLineEnding } from "./stream-parser.ts";
 import type { ClientAttributes } from "./xclient.ts";
-import { type Verdict, verdict } from "./verdict.ts";
+import { durable, type Verdict, verdict } from "./verdict.ts";
 import { traceField, type TraceStart } from "./trace-field.ts";
 
 /** What the session knows of its client. */
@@ -188,16 +188,11 @@ export class Transaction {
 
   /** Hands the message over. The answer is positive only when it is durable. */
   async submit(properties: ReadonlyMap<string, PropertyValue> | undefined): Promise<Verdict> {
-    const answer = await this.#handOver(properties);
-    return { ...verdict(answer), isDurable: isPositive(answer) };
-  }
-
-  async #handOver(properties: ReadonlyMap<string, PropertyValue> | undefined): Promise<Reply> {
     const { intake, clock, logger, traceDate } = this.#parts;
     const collector = this.#collector;
     // The connection may end from here on; the message is complete and ours.
     this.#collector = undefined;
-    if (collector === undefined) return LOCAL_FAULT;
+    if (collector === undefined) return verdict(LOCAL_FAULT);
     const id = intake.nextId();
     try {
       const now = clock.now();
@@ -207,13 +202,13 @@ export class Transaction {
       );
       const content = built instanceof Promise ? await built : built;
       await intake.submit(id, this.#origin(now), this.#envelope(properties), content);
-      return reply(250, "6.0", `<${id}> Queued mail for delivery`);
+      return durable(reply(250, "6.0", `<${id}> Queued mail for delivery`));
     } catch (thrown) {
       const isStore = thrown instanceof OnArrivalError && thrown.code === "STORE_FAILED";
       const fields = { message: id, client: this.#client.address, error: describeError(thrown) };
       if (isStore) logger.error(fields, "message refused: the store failed");
       else logger.error({ ...fields, cause: thrown }, "message refused: fault while taking it");
-      return isStore ? STORE_FAILED : LOCAL_FAULT;
+      return verdict(isStore ? STORE_FAILED : LOCAL_FAULT);
     }
   }
 

@@ -21,6 +21,11 @@ export function verdict(of: Reply, effect?: () => void): Verdict {
   return { code: of.code, text: formatReply(of), effect, isError: isPermanent(of) };
 }
 
+/** The message is in the store. */
+export function durable(of: Reply): Verdict {
+  return { code: of.code, text: formatReply(of), isDurable: true, isError: false };
+}
+
 /** The reply after which the session ends. */
 export function lastVerdict(of: Reply): Verdict {
   return { code: of.code, text: formatReply(of), ends: true, isError: isPermanent(of) };

@@ -136,13 +136,14 @@ test("only recipients that wait are grouped", () => {
     record("b@one.example", "relayed"),
     record("c@two.example", "pending"),
     record("d@ONE.example", "pending"),
+    record("e@two.example", "pending"),
   ]);
-  const found = [...groups].map(([key, { records }]) => [
-    key,
+  const found = groups.map(({ route, records }) => [
+    route.key,
     records.map(({ recipient }) => recipient.address),
   ]);
   expect(found).toEqual([
     ["one.example", ["a@one.example", "d@ONE.example"]],
-    ["two.example", ["c@two.example"]],
+    ["two.example", ["c@two.example", "e@two.example"]],
   ]);
 });
