@@ -94,6 +94,15 @@ describe("the replies that sinks are told", () => {
     ]);
   });
 
+  test("a greeting that refuses us may count as a welcome; what the peer says then counts", async () => {
+    await using peer = await startPeer({ answers: { greeting: "554 5.7.1 not before noon" } });
+    const onEvent = (context: ServerResponseContext): void => void (context.judgement = "success");
+    const protocol = protocolOf({}, [{ rule: "_GREETING", onEvent }]);
+    await using destination = destinationTo(peer, { protocol });
+    expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+    expect(peer.sessions[0]?.lines.slice(0, 2)).toEqual(SENT.slice(0, 2));
+  });
+
   test.each([
     ["drops the session", (context: ServerResponseContext): void => context.dropSession()],
     [
