@@ -27,8 +27,9 @@ export interface ScriptLimits {
   readonly timeoutMs: number;
   /** Time in which the script itself runs; waiting for a capability is not counted. */
   readonly cpuMs: number;
-  /** Heap of the isolate and buffers outside of it, together. */
+  /** Heap of the isolate and buffers outside of it, together; and the buffers that may be left after a turn (absent: as many). */
   readonly memoryMb: number;
+  readonly externalMb?: number;
   /** Lines and bytes that console may write per message; more is counted and dropped. */
   readonly logLines: number;
   readonly logBytes: number;
@@ -44,9 +45,8 @@ export interface ScriptLimits {
   readonly messages: number;
   /** Bytes that streams, embedded messages and charset conversions may copy in and out. */
   readonly copiedBytes: number;
-  /** Requests to capabilities (fetch, kv, dns, files, Drop). */
+  /** Requests to capabilities (fetch, kv, dns, files, Drop), and bytes of them and their answers. */
   readonly requests: number;
-  /** Bytes of these requests and their answers. */
   readonly requestBytes: number;
   /** Messages that the script may send per message (Capabilities.send). Their bytes count within growthBytes. */
   readonly sentMessages: number;
@@ -234,7 +234,7 @@ export interface JobFrame {
   readonly headerBytes: number;
   /** Numbers that call frames gave. */
   readonly calls: readonly number[];
-  /** Measure the heap after each call: for people, it costs time. */
+  /** Measure the heap also after a short call: for people, it costs time. */
   readonly measureHeap?: boolean;
 }
 
@@ -361,7 +361,7 @@ export interface CallOutcome {
   readonly fault?: ScriptFault;
   /** Microseconds in which it ran; waiting for capabilities is not counted. */
   readonly micros: number;
-  /** Heap of the isolate after the call; measured when the job asks for it. */
+  /** Heap of the isolate after the call; measured when the call was long or the job asks for it. */
   readonly heapBytes?: number;
   /** The script looked at more than the header block: later jobs of this version are sent whole. */
   readonly readBody: boolean;

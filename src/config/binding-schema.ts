@@ -26,6 +26,14 @@ const limits = z.strictObject({
   memoryMb: count(8, 4096)
     .optional()
     .meta(live("JavaScript heap and buffers of the script, together.", { unit: "MiB", default: 64 })),
+  externalMb: count(1, 4096)
+    .optional()
+    .meta(
+      live(
+        "Of these, buffers outside of the heap (ArrayBuffer) that the script may have left after a turn. More than `memoryMb` is refused at once.",
+        { unit: "MiB", defaultText: "as `memoryMb`" },
+      ),
+    ),
   logLines: count(0, 1_000_000)
     .optional()
     .meta(

@@ -21,8 +21,8 @@ export interface ScriptRunner {
   run(request: RunRequest): Promise<RunAnswer>;
 }
 
-/** Asking for the size of the heap costs more than an idle call: done for the first of so many jobs. */
-export const HEAP_SAMPLE = 256;
+/** Asking for the size of the heap costs more than an idle call: after short calls it is done for the first of so many jobs. */
+export const HEAP_SAMPLE = 16;
 const NOTHING_SENT: readonly string[] = [];
 
 /** Without `sending` no script can send mail. */

@@ -4,7 +4,7 @@ import type { QueuedMessage } from "./queued-message.ts";
 /** What else than a corrected script helps, by the kind of the fault. */
 const OR_ELSE: Readonly<Record<string, string>> = {
   timeout: ", or raise limits.timeoutMs or limits.cpuMs of its binding,",
-  memory: ", or raise limits.memoryMb of its binding,",
+  memory: ", or raise limits.memoryMb (or externalMb) of its binding,",
   limit: ", or raise that limit of its binding,",
 };
 

@@ -27,10 +27,11 @@ const LOWEST_PRIORITY = 32_767;
 const MAX_TEXT = 4096;
 
 /** What a script may ask for itself at most; the operator's configuration is not bound by it. */
-const LIMIT_CEILINGS: ScriptLimits = {
+const LIMIT_CEILINGS: Required<ScriptLimits> = {
   timeoutMs: 60_000,
   cpuMs: 60_000,
   memoryMb: 512,
+  externalMb: 512,
   logLines: 10_000,
   logBytes: 1024 * 1024,
   hostCalls: 10_000_000,
@@ -44,8 +45,12 @@ const LIMIT_CEILINGS: ScriptLimits = {
   sentMessages: 100,
   sendHops: DEFAULT_SCRIPT_LIMITS.sendHops,
 };
-/** V8 refuses to make an isolate smaller than this. */
-const SMALLEST_HEAP_MB = 8;
+const LIMIT_FLOORS: ReadonlyMap<string, number> = new Map([
+  ["timeoutMs", 1],
+  // V8 refuses to make a smaller isolate.
+  ["memoryMb", 8],
+  ["externalMb", 1],
+]);
 
 /** Answers what is wrong with the value, or undefined. */
 type Check = (value: unknown) => string | undefined;
@@ -83,7 +88,7 @@ function checkLimits(value: unknown): string | undefined {
     if (!Object.hasOwn(LIMIT_CEILINGS, name)) return `has the unknown key "${name}"`;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an own key, as checked
     const high = LIMIT_CEILINGS[name as keyof ScriptLimits];
-    const low = name === "memoryMb" ? SMALLEST_HEAP_MB : name === "timeoutMs" ? 1 : 0;
+    const low = LIMIT_FLOORS.get(name) ?? 0;
     if (!isWithin(limit, low, high)) return `: ${name} must be a whole number from ${low} to ${high}`;
   }
   return undefined;

@@ -113,6 +113,11 @@ export class CallState {
     this.deadline = Math.min(this.#wallDeadline, now + this.#cpuLeftMs);
   }
 
+  /** Running time of the turn so far. */
+  turnMs(now: number): number {
+    return now - this.#turnStarted;
+  }
+
   endTurn(now: number): void {
     this.#cpuLeftMs -= now - this.#turnStarted;
   }

@@ -156,6 +156,25 @@ export class ScriptIsolate {
     return heap.used_heap_size + heap.externally_allocated_size;
   }
 
+  /** Buffers outside of the heap, those included that are garbage. */
+  externalBytes(): number {
+    return this.#isolate.isDisposed
+      ? Number.POSITIVE_INFINITY
+      : this.#isolate.getHeapStatisticsSync().externally_allocated_size;
+  }
+
+  /** Takes some ms. There is no call for it: but V8 looks for garbage before it refuses a buffer, and for this one is never room. */
+  collectGarbage(): void {
+    try {
+      // A context of its own: in those of the script the constructor may be another.
+      const context = this.#isolate.createContextSync();
+      context.evalSync("try { new ArrayBuffer(2 ** 32) } catch {}", { timeout: RUNTIME_TIMEOUT_MS });
+      context.release();
+    } catch {
+      // The isolate has come to its end over it; whoever asks for its memory next sees that.
+    }
+  }
+
   dispose(): void {
     if (!this.#isolate.isDisposed) this.#isolate.dispose();
   }

@@ -14,6 +14,9 @@ import { parseFault, scriptFault, traceName, withLastPlace } from "./script-faul
 import { type LoadedFor, type Room, ScriptHome } from "./script-home.ts";
 import type { WorkerSettings } from "./settings.ts";
 
+const MEGABYTE = 1024 * 1024;
+/** What V8 throws when isolated-vm refuses a buffer; a script that throws the same is taken at its word. */
+const REFUSED_BUFFER = "RangeError: Array buffer allocation failed";
 /** Answer of the glue when the script answered a promise that is still open. */
 const PENDING = 2;
 
@@ -109,15 +112,23 @@ export class LoadedScript {
       result = room.context.settle(open, state.deadline - performance.now());
     }
     room.state = undefined;
+    const tooMuch = result.kind === "answer" ? this.#tooManyBuffers(room.home, state) : undefined;
+    if (tooMuch !== undefined) return this.#outOfBuffers(room, tooMuch);
     if (isPending(result)) {
       state.endTurn(performance.now());
       return new WaitingCall(this, room, state, call);
     }
     if (result.kind !== "answer") return this.#failed(room, result, state);
+    return this.#answered(room, state, call, result.answer);
+  }
+
+  #answered(room: Room, state: CallState, call: ScriptCall, answer: string | number): CallEnd {
+    const thrown = typeof answer === "string" ? parseFault(answer, this.#name) : undefined;
+    if (thrown?.message === REFUSED_BUFFER)
+      return this.#outOfBuffers(room, refusedBuffer(thrown, this.#memoryMb));
     if (state.changedBuiltIns) state.warn(CHANGED_BUILT_INS);
     this.#leave(room, call.cacheable && state.fault === undefined && !state.changedBuiltIns);
-    if (typeof result.answer === "string") return parseFault(result.answer, this.#name);
-    return result.answer === 1 ? 1 : 0;
+    return thrown ?? (answer === 1 ? 1 : 0);
   }
 
   /** The context of a call that ended while it waited is not used again: its promises are still in it. */
@@ -174,7 +185,7 @@ export class LoadedScript {
   }
 
   #isHeapFull({ isolate }: ScriptHome): boolean {
-    return isolate.heapBytes() > this.#settings.heapRecycleShare * this.#memoryMb * 1024 * 1024;
+    return isolate.heapBytes() > this.#settings.heapRecycleShare * this.#memoryMb * MEGABYTE;
   }
 
   /** After any of these nobody knows what state the context is in (open microtasks, half-made objects): it goes. */
@@ -188,6 +199,28 @@ export class LoadedScript {
     const fault = this.#failure(home, result, state.timeoutMessage, state.lastPlace);
     home.leave(room, false);
     return fault.kind === "memory" && hadCompany ? "displaced" : fault;
+  }
+
+  /** What the script keeps outside of its heap, when that is more than it may. A short turn cannot have written much. */
+  #tooManyBuffers({ isolate }: ScriptHome, state: CallState): ScriptFault | undefined {
+    const { externalMb } = state.limits;
+    if (externalMb === undefined || externalMb >= this.#memoryMb) return undefined;
+    if (state.turnMs(performance.now()) < this.#settings.measureAfterMs) return undefined;
+    const most = externalMb * MEGABYTE;
+    if (isolate.externalBytes() <= most) return undefined;
+    isolate.collectGarbage();
+    const kept = isolate.externalBytes();
+    return kept <= most ? undefined : buffersKept(kept, externalMb);
+  }
+
+  /** The isolate goes, and its buffers with it. */
+  #outOfBuffers(room: Room, fault: ScriptFault): ScriptFault | "displaced" {
+    const { home } = room;
+    const hadCompany = home.calls > 1;
+    home.dispose();
+    this.#forget(home);
+    home.leave(room, false);
+    return hadCompany ? "displaced" : fault;
   }
 
   /** The isolate goes, too: at once when its memory is used up, else when those who wait in it have left. */
@@ -234,6 +267,19 @@ export class LoadedScript {
     return parseFault(String(result.answer), this.#name);
   }
 }
+
+const buffersKept = (bytes: number, externalMb: number): ScriptFault => ({
+  kind: "memory",
+  message: Number.isFinite(bytes)
+    ? `the script kept ${Math.ceil(bytes / MEGABYTE)} MB in buffers outside of its heap, and may keep ${externalMb} (externalMb)`
+    : `the script kept more than ${externalMb} MB in buffers outside of its heap (externalMb)`,
+});
+
+const refusedBuffer = (thrown: ScriptFault, memoryMb: number): ScriptFault => ({
+  ...thrown,
+  kind: "memory",
+  message: `the script needed more than its ${memoryMb} MB of memory: there was no room for another buffer`,
+});
 
 function describe(version: string, { entryPoint, binding, needs }: Loaded): LoadedFrame {
   return {

@@ -213,7 +213,8 @@ export class JobRun {
     const fault = state.fault ?? (typeof result === "number" ? this.#tooLarge(savedBefore, state) : result);
     if (fault === undefined) warnOfDropped(state);
     document.rollBackTo(fault === undefined ? document.saved : savedBefore);
-    const heapBytes = this.#job.measureHeap === true ? script?.heapBytes : undefined;
+    const isMeasured = this.#job.measureHeap === true || ranMs >= this.#settings.measureAfterMs;
+    const heapBytes = isMeasured ? script?.heapBytes : undefined;
     const common = {
       logs: state.logs,
       logsDropped: state.logsDropped,

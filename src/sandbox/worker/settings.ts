@@ -21,6 +21,8 @@ export interface WorkerSettings {
   readonly wholeRestBytes: number;
   /** Answers of one turn go out in one write, but none waits longer than this for the jobs behind it. 0: each at once. */
   readonly flushAfterMs: number;
+  /** Calls that ran for so long have their memory measured: it is lost in the time that they took. */
+  readonly measureAfterMs: number;
   /** Wall time for evaluating a script once, before its first message. */
   readonly loadTimeoutMs: number;
   /** One stream may hold this share of the script's memory limit when it comes from a message. */
@@ -38,6 +40,7 @@ export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
   heapRecycleShare: 0.6,
   wholeRestBytes: 1024 * 1024,
   flushAfterMs: 5,
+  measureAfterMs: 0.5,
   loadTimeoutMs: 1000,
   streamMemoryShare: 0.5,
 };
