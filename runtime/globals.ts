@@ -83,6 +83,9 @@ function define(name: string, value: unknown): void {
   Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
 }
 
+/** Not in a function: what is in one stays, and the bundle's namespace is a getter for each constant, in every context. */
+for (const [name, value] of Object.entries(constants)) define(name, value);
+
 export function installGlobals(
   console: object,
   randomUuid: () => string,
@@ -120,7 +123,6 @@ export function installGlobals(
     Object.freeze(Reflect.getPrototypeOf(prototype));
     Object.freeze(prototype);
   }
-  for (const [name, value] of Object.entries(constants)) define(name, value);
   const host = hostOfCall(currentHost);
   const values = {
     console,
