@@ -9,7 +9,7 @@ import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { RecoveredMessage, Recovery, StoreDriver } from "../store/store-driver.ts";
 import { DEFAULT_STORE_SETTINGS } from "../store/settings.ts";
-import { withoutUnfinishedCopies } from "../transport/unfinished-copies.ts";
+import { unfinishedCopies, withoutUnfinishedCopies } from "../transport/unfinished-copies.ts";
 
 /** A virtual server between its opening and its begin. */
 export interface UnbegunServer {
@@ -20,8 +20,8 @@ export interface UnbegunServer {
   >;
   /** What an earlier run left there. */
   readonly left: Recovery;
-  /** `handedOver`: ids that other servers have now. */
-  leave(left: Recovery, handedOver: ReadonlySet<string>): void;
+  /** `gone`: ids that were there and are no more. */
+  leave(left: Recovery, gone: ReadonlySet<string>): void;
 }
 
 /** They share the barriers of the stores. */
@@ -46,9 +46,12 @@ class Part {
   readonly #server: UnbegunServer;
   #messages: RecoveredMessage[];
   #later: string[];
-  readonly #handedOver = new Set<string>();
+  /** Ids that were here: other servers have them now, or they were copies that nobody stands behind. */
+  readonly #gone = new Set<string>();
   /** Ids of all that is here; made when somebody asks. */
   #known: Set<string> | undefined;
+  /** How many could not be handed over to this server. */
+  #refused = 0;
 
   constructor(server: UnbegunServer) {
     this.#server = server;
@@ -60,7 +63,7 @@ class Part {
 
   leave(): void {
     const { left } = this.#server;
-    this.#server.leave({ ...left, messages: this.#messages, later: this.#later }, this.#handedOver);
+    this.#server.leave({ ...left, messages: this.#messages, later: this.#later }, this.#gone);
   }
 
   async give(parts: ReadonlyMap<string, Part>, log: Logger): Promise<void> {
@@ -73,16 +76,23 @@ class Part {
         const owner = owners[index];
         if (owner === undefined) continue;
         owner.#enlist(message);
-        this.#handedOver.add(message.id);
+        this.#gone.add(message.id);
         counts.set(message.origin.server, (counts.get(message.origin.server) ?? 0) + 1);
       }
     };
     for (let at = 0; at < this.#messages.length; at += AT_ONCE)
       await giveSome(this.#messages.slice(at, at + AT_ONCE));
-    for (let at = 0; at < this.#later.length; at += AT_ONCE)
-      await giveSome(await store.reloadInOrder(this.#later.slice(at, at + AT_ONCE)));
-    this.#messages = this.#messages.filter(({ id }) => !this.#handedOver.has(id));
-    this.#later = this.#later.filter((id) => !this.#handedOver.has(id));
+    for (let at = 0; at < this.#later.length; at += AT_ONCE) {
+      const found = await store.reloadInOrder(this.#later.slice(at, at + AT_ONCE));
+      const copies = unfinishedCopies(found);
+      for (const id of copies) {
+        store.remove(id);
+        this.#gone.add(id);
+      }
+      await giveSome(found.filter(({ id }) => !copies.has(id)));
+    }
+    this.#messages = this.#messages.filter(({ id }) => !this.#gone.has(id));
+    this.#later = this.#later.filter((id) => !this.#gone.has(id));
     for (const [cameBy, messages] of counts)
       log.info({ server, cameBy, messages }, "messages of another virtual server were handed over to it");
   }
@@ -101,7 +111,10 @@ class Part {
       await owner.#take(message, store);
     } catch (thrown) {
       const error = describeError(thrown);
-      log.error({ server, cameBy: origin.server, message: id, error }, "message not handed over");
+      // A store that takes nothing takes none of a million.
+      if (owner.#refused === 0)
+        log.error({ server, cameBy: origin.server, message: id, error }, "message not handed over");
+      owner.#refused += 1;
       return undefined;
     }
     store.remove(id);

@@ -62,8 +62,8 @@ export class VirtualServer {
   readonly #parts: VirtualServerParts;
   readonly #store: SegmentStore;
   #recovery: Recovery | undefined;
-  /** Ids that other servers took over: they were committed here. */
-  #handedOver: ReadonlySet<string> = new Set();
+  /** Ids that were committed here, and that other servers have now. */
+  #gone: ReadonlySet<string> = new Set();
   /** Of sessions, for Pickup. */
   #smtp: Pick<ServerPlan["smtp"], "defaultDomain" | "hostName" | "maxHops" | "maxMessageSize"> | undefined;
   #transport: Transport | undefined;
@@ -113,9 +113,9 @@ export class VirtualServer {
     return begun(this.#recovery);
   }
 
-  leave(left: Recovery, handedOver: ReadonlySet<string>): void {
+  leave(left: Recovery, gone: ReadonlySet<string>): void {
     this.#recovery = left;
-    this.#handedOver = handedOver;
+    this.#gone = gone;
   }
 
   prepare(plan: ServerPlan, shared: SharedParts): void {
@@ -131,8 +131,8 @@ export class VirtualServer {
     this.#tellForeign(recovery);
     this.transport.resume(recovery);
     this.#pickup = this.#createPickup();
-    const committed = new Set([...recovery.messages.map(({ id }) => id), ...this.#handedOver]);
-    this.#handedOver = new Set();
+    const committed = new Set([...recovery.messages.map(({ id }) => id), ...this.#gone]);
+    this.#gone = new Set();
     // Few files were claimed by the last run, and there may be a million messages, whose ids must not be kept for this.
     await this.#pickup.start((id) => committed.has(id) || recovery.later.includes(id));
   }
