@@ -90,12 +90,18 @@ export class OnDemand {
         const asked = [...this.#couriers].filter(([, { domain }]) => isAsked(domain));
         const queues = asked.map(([key]) => key);
         // Counted while nothing can start: what is under way waits no more.
-        const count = admin.retryDomains(isAsked, queues) ?? 0;
+        const retried = admin.retryDomains(isAsked, queues) ?? 0;
+        // Also of messages that are under way to other next hops.
+        const count = Math.max(
+          retried,
+          queues.reduce((sum, key) => sum + admin.force(key), 0),
+        );
         const isSorting = this.#isSorting();
         if (isSorting && this.#early.size < MAX_EARLY) this.#early.add(isAsked);
         if (count === 0) return isSorting ? undefined : 0;
         for (const [, { domain }] of asked) this.open(domain);
         admin.retryDomains(isAsked, queues);
+        for (const key of queues) admin.force(key);
         return isSorting ? undefined : count;
       },
       retry: (ids) => {

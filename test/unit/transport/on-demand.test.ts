@@ -49,6 +49,22 @@ test("a server that asks and is not there gets another chance only when it asks 
   expect(house.world.to("one.asks.example")).toHaveLength(1);
 });
 
+test("what is asked for goes while other recipients of its message are under way", async () => {
+  await using house = await openHouse({ router });
+  const slow = Promise.withResolvers<void>();
+  house.world.answers.set("near.example", async (message) => {
+    await slow.promise;
+    return accepted(message);
+  });
+  await house.accept(["a@one.asks.example", "b@near.example"]);
+  await until(() => house.world.attempts.length === 1);
+  expect(house.transport.admin.retryDomains(isOne)).toBe(1);
+  await until(() => house.world.to("one.asks.example").length === 1);
+  expect(house.transport.admin.retryDomains(isOne)).toBe(0);
+  slow.resolve();
+  await house.empty();
+});
+
 test("a frozen queue of such a domain is shown as frozen, and neither asking nor force opens it", async () => {
   await using house = await openHouse({ router });
   const { admin } = house.transport;
