@@ -1,17 +1,10 @@
 // What people see and do of messages that are parked. What has to be done to a message is done when it is back in memory.
 import type { Clock } from "../core/clock.ts";
-import type { Origin } from "../core/envelope.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import { adviceFor } from "./hold-advice.ts";
 import type { ParkedMessage } from "./parked-messages.ts";
 import type { Parking } from "./parking.ts";
-import {
-  OPERATOR_HOLD,
-  SINK_QUEUES,
-  WHY_FROZEN,
-  lastReplyOf,
-  recipientsOf,
-} from "./queue-entries.ts";
+import { OPERATOR_HOLD, SINK_QUEUES, WHY_FROZEN, lastReplyOf, recipientsOf } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import type { QueueEntry } from "./queue-view.ts";
 import { type QueuedMessage, applyState, createQueuedMessage, makeDue } from "./queued-message.ts";
@@ -57,12 +50,14 @@ export class ParkedAdmin {
     const message = createQueuedMessage(id, recovered.origin, recovered.envelope, undefined);
     if (recovered.state !== undefined) applyState(message, recovered.state);
     const blockedUntil = queues.find(parked.queue)?.blockedUntil ?? 0;
-    const { state, reason } = this.#standing(parked, message.origin);
+    // What is parked as held and has no reason in the store is held for the virtual server that it came by.
+    if (isHeld(parked)) message.held ??= heldForServer(message.origin.server);
+    const { state, reason } = this.#standing(parked);
     return {
       id,
       queue: isGroupKey(parked.queue) ? SINK_QUEUES[message.stage] : parked.queue,
       state,
-      reason: message.held?.text ?? (state === "held" ? reason : (lastReplyOf(message) ?? reason)),
+      reason: message.held?.text ?? lastReplyOf(message) ?? reason,
       advice: adviceFor(message),
       sender: message.envelope.sender,
       recipients: recipientsOf(message),
@@ -73,9 +68,8 @@ export class ParkedAdmin {
     };
   }
 
-  #standing(parked: ParkedMessage, { server }: Origin): Pick<QueueEntry, "state" | "reason"> {
-    // What is parked as held and has no reason in the store is held for the virtual server that it came by.
-    if (isHeld(parked)) return { state: "held", reason: heldForServer(server).text };
+  #standing(parked: ParkedMessage): Pick<QueueEntry, "state" | "reason"> {
+    if (isHeld(parked)) return { state: "held" };
     const group = groupOf(parked.queue);
     const queue = group === undefined ? parked.queue : SINK_QUEUES[group.stage];
     const frozenBy = this.#parts.queues.frozenBy(queue);

@@ -278,6 +278,24 @@ describe("a start", () => {
     expect(told()).toEqual([etrn, expect.stringMatching(/^onarrival\.yaml:2:12 keywords\[0\]: BINARYMIME/)]);
   });
 
+  test("tells of a binding that has no script to call, and so does each reload until it is switched off", async () => {
+    const bindings = (more = ""): string => `${fileOf(INNER)}bindings:
+  - { id: "{1B3C0666-E470-11D1-AA67-00C04FA345F6}", displayName: Guard, event: OnTransportSubmission, sinkClass: CDO.SS_SMTPOnArrivalSink,
+      sinkProperties: { ScriptName: guard.ts }${more} }
+`;
+    const running = await start(bindings());
+    const told = (): unknown[] =>
+      running.log.flatMap(({ text, problem }) =>
+        text === "a binding has no script to call" ? [problem] : [],
+      );
+    const held = "guard.ts is not in the scripts folder, so all mail is held";
+    expect(told()).toEqual([held]);
+    await running.reload(bindings(", onError: badmail"));
+    expect(told()).toEqual([held, held.replace("is held", "moves to Badmail")]);
+    await running.reload(bindings(", enabled: false"));
+    expect(told()).toHaveLength(2);
+  });
+
   test("tells of a mailroot that no virtual server has", async () => {
     const running = await start(fileOf(INNER));
     const warnings = (): unknown[] =>
@@ -321,7 +339,9 @@ describe("a start", () => {
     // The first of the file has the mailroot of the service.
     const log: Line[] = [];
     const swapped = await startAgain(fileOf(OUTER, inner(", autoStart: false")), log);
-    expect(await listed()).toMatchObject([{ server: "outer", state: "held" }]);
+    expect(await listed()).toMatchObject([
+      { server: "outer", state: "held", advice: expect.stringContaining("onarrival queue release ") },
+    ]);
     expect(JSON.stringify(await listed())).toContain("came by the virtual server inner");
     expect(log).toContainEqual(expect.objectContaining({ server: "outer", cameBy: "inner", messages: 1 }));
     await swapped.stop();
