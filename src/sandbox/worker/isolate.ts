@@ -1,4 +1,4 @@
-// The only door to isolated-vm: an isolate with its contexts, and what can go wrong in it as values.
+// What the worker sees of isolated-vm: an isolate with its contexts, and what can go wrong in it as values.
 // Host functions and script calls exchange texts and numbers; no object of isolated-vm is reachable from a script.
 /* oxlint-disable typescript/no-unsafe-type-assertion -- references of isolated-vm are untyped; the runtime's build guarantees the glue */
 import ivm from "isolated-vm";

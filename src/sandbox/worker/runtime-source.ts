@@ -10,6 +10,7 @@ export interface RuntimeIsolate {
   readonly runtime: ivm.Script | undefined;
 }
 
+/** The first isolates of a process evaluate it, as the snapshot costs more than a few of them (decision 44). */
 export class RuntimeSource {
   readonly #text: string;
   #isolatesBeforeSnapshot: number;
