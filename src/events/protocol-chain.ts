@@ -21,6 +21,8 @@ export interface ProtocolBound<Context> {
 export interface VerbSinks<Context> {
   readonly before: readonly ProtocolBound<Context>[];
   readonly after: readonly ProtocolBound<Context>[];
+  /** Whether the argument of the command matters to any of them. */
+  readonly haveRules: boolean;
 }
 
 /** Verbs come from clients: of invented ones only so many are remembered. */
@@ -48,6 +50,7 @@ export class ProtocolChain<Context> {
         : {
             before: concerned.filter(({ binding }) => binding.priority < DEFAULT_PRIORITY),
             after: concerned.filter(({ binding }) => binding.priority >= DEFAULT_PRIORITY),
+            haveRules: concerned.some(({ rule }) => rule !== undefined),
           };
     if (this.#byVerb.size < MAX_KNOWN_VERBS) this.#byVerb.set(verb, sinks);
     return sinks;
@@ -63,13 +66,19 @@ export interface ProtocolRunParts {
   readonly sinkDeadlineMs: number;
 }
 
+/** What sinks change. */
+export interface Undoable {
+  /** The answer takes back what was changed since. */
+  remember(): () => void;
+}
+
 /** How a row of sinks ended: `faulted` when one failed and its binding does not say `continue`. */
 export type ProtocolOutcome = ProtocolResult | "faulted";
 
 /**
  * Calls the sinks of one side that match, in order. A promise only when a sink answered with one.
  * A sink that throws, answers nonsense or takes too long is logged; the caller decides what the peer hears (FAULTS S28).
- * `remember` answers what takes the changes of such a sink back.
+ * What such a sink has changed of `changed` does not count.
  */
 export function runProtocolSinks<Context>(
   parts: ProtocolRunParts,
@@ -77,7 +86,7 @@ export function runProtocolSinks<Context>(
   subject: Context,
   verb: string,
   argument: string,
-  remember: () => () => void,
+  changed: Undoable,
   from = 0,
 ): ProtocolOutcome | Promise<ProtocolOutcome> {
   for (let index = from; index < sinks.length; index += 1) {
@@ -85,7 +94,7 @@ export function runProtocolSinks<Context>(
     if (sink === undefined || !concerns(parts, sink, verb, argument)) continue;
     let answer: unknown;
     parts.firings?.count(sink.binding);
-    const undo = remember();
+    const undo = changed.remember();
     try {
       answer = sink.onEvent(subject, sink.context);
     } catch (thrown) {
@@ -95,7 +104,7 @@ export function runProtocolSinks<Context>(
     if (answer instanceof Promise) {
       return settle(parts, sink, verb, answer, undo).then((outcome) =>
         outcome === protocolResult.runNext
-          ? runProtocolSinks(parts, sinks, subject, verb, argument, remember, index + 1)
+          ? runProtocolSinks(parts, sinks, subject, verb, argument, changed, index + 1)
           : outcome,
       );
     }

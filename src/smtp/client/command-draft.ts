@@ -46,10 +46,10 @@ export class CommandDraft implements OutboundCommandContext {
   }
 
   /** What a sink that fails has changed does not count. A session that it dropped ends all the same. */
-  readonly remember = (): (() => void) => {
+  remember(): () => void {
     const { nativeCommand, command, blob, repeats, state } = this;
     return () => void Object.assign(this, { nativeCommand, command, blob, repeats, state });
-  };
+  }
 
   /** The next sink, or the same one again. */
   begin(): void {

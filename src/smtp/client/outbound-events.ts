@@ -200,7 +200,7 @@ export class OutboundEvents {
       const { judgement, nextState } = context;
       return () => void Object.assign(context, { judgement, nextState });
     };
-    await runProtocolSinks(this.#protocol, inOrder(sinks), context, verb, argument, remember);
+    await runProtocolSinks(this.#protocol, inOrder(sinks), context, verb, argument, { remember });
     if (drops) this.#wire.fail("a sink dropped the session");
     this.#isEnded ||= drops || context.nextState === "session-end";
     return { reply: judgeReply(reply, context.judgement), state: context.nextState };
@@ -225,7 +225,7 @@ export class OutboundEvents {
   ): ProtocolOutcome | Promise<ProtocolOutcome> {
     const { verb, argument } = draft.native;
     draft.begin();
-    return runProtocolSinks(this.#protocol, [sink], draft, verb, argument, draft.remember);
+    return runProtocolSinks(this.#protocol, [sink], draft, verb, argument, draft);
   }
 
   async #callOne(

@@ -6,6 +6,7 @@ import {
   type ProtocolRunParts,
   type VerbSinks,
   runProtocolSinks,
+  type Undoable,
 } from "../../events/protocol-chain.ts";
 import {
   type CommandStatus,
@@ -43,7 +44,7 @@ const DEFAULT_REPLIES: Readonly<Record<CommandStatus, Reply>> = {
 
 const GO_AHEAD: Readonly<Record<string, number>> = { DATA: START_INPUT.code, STARTTLS: 220 };
 
-export class CommandRun implements InboundCommandContext {
+export class CommandRun implements InboundCommandContext, Undoable {
   readonly server: ProtocolServer;
   readonly session: ProtocolSession;
   readonly message: ProtocolMessage;
@@ -110,16 +111,19 @@ export class CommandRun implements InboundCommandContext {
           sinks,
           this,
           this.verb,
-          ruleArgument(this.verb, this.argument),
-          this.#remember,
+          this.#sinks.haveRules ? ruleArgument(this.verb, this.argument) : "",
+          this,
         );
   }
 
   /** What a sink that fails has changed does not count. A session that it dropped ends all the same. */
-  readonly #remember = (): (() => void) => {
+  remember(): () => void {
     const { status, statusCode } = this;
-    const [command, native, isChanged] = [this.#command, this.#native, this.#isNativeChanged];
-    const [response, protocolError] = [this.#response, this.#protocolError];
+    const command = this.#command;
+    const native = this.#native;
+    const isChanged = this.#isNativeChanged;
+    const response = this.#response;
+    const protocolError = this.#protocolError;
     return () => {
       this.status = status;
       this.statusCode = statusCode;
@@ -129,7 +133,7 @@ export class CommandRun implements InboundCommandContext {
       this.#response = response;
       this.#protocolError = protocolError;
     };
-  };
+  }
 
   #callNative(): undefined | Promise<void> {
     const native = this.#handle(this.#command);
