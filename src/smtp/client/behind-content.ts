@@ -8,6 +8,9 @@ import { goesAsItIs } from "./preparation.ts";
 import type { SessionWatchers } from "./session-watchers.ts";
 import { TransactionPlan } from "./transaction-plan.ts";
 
+/** A peer that drops what comes behind content would keep the next message waiting for minutes. */
+const DOUBT_MS = 10_000;
+
 export class BehindContent {
   /** Its envelope is on the wire. */
   following: TransactionPlan | undefined;
@@ -70,6 +73,12 @@ export class BehindContent {
   giveBack(): void {
     const following = this.take();
     if (following !== undefined) this.#owner.onUnsent(following.job);
+  }
+
+  /** How long the reply to MAIL may take. */
+  limitMs(plan: TransactionPlan): number {
+    const { commandMs } = this.#settings.deadlines;
+    return this.isInDoubt(plan) ? Math.min(commandMs, DOUBT_MS) : commandMs;
   }
 
   /** The peer may have overlooked it because of its place. */

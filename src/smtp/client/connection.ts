@@ -189,7 +189,7 @@ export class Connection implements WireListener {
   #expect(plan: TransactionPlan): void {
     this.#plan = plan;
     this.#enter("envelope");
-    this.wire.startStage("MAIL", this.#settings.deadlines.commandMs);
+    this.wire.startStage("MAIL", this.#behind.limitMs(plan));
     this.#behind.carries(plan.pipelines && !plan.isChunk && goesAtOnce(plan.message.content));
   }
 

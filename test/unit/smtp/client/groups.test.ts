@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { ConnectionBudget } from "../../../../src/smtp/client/connection-budget.ts";
 import type { DestinationOptions } from "../../../../src/smtp/client/connection-pool.ts";
+import { DEFAULT_DEADLINES } from "../../../../src/smtp/client/destination.ts";
 import {
   codesOf,
   destinationTo,
@@ -11,6 +12,7 @@ import {
   type Peer,
   type PeerSession,
   SILENCE,
+  STALL,
   startPeer,
   unreachableOf,
 } from "./support.ts";
@@ -86,6 +88,17 @@ describe("a message that waits", () => {
     expect(await deliverAll(destination, 4)).toEqual([250, 250, 250, 250]);
     expect(contentsOf(peer)).toHaveLength(4);
     expect(chunks.filter((chunk) => chunk.includes("\r\n.\r\nMAIL"))).toHaveLength(1);
+  });
+
+  test("goes over another connection when the peer overlooks what came behind content", async () => {
+    await using peer = await startPeer({
+      answers: {
+        MAIL: (_line, session) => (session.number === 1 && mailsOf(session) > 1 ? STALL : "250 2.1.0 Ok"),
+      },
+    });
+    await using destination = overOne(peer, { deadlines: { ...DEFAULT_DEADLINES, commandMs: 100 } });
+    expect(await deliverAll(destination, 3)).toEqual([250, 250, 250]);
+    expect(contentsOf(peer)).toHaveLength(3);
   });
 
   test("has its own answers for its recipients", async () => {
