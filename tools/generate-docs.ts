@@ -282,12 +282,12 @@ const NOT_SERVED = [
   [
     "TURN",
     "RFC 821, RFC 5321 App. F.1",
-    "Deprecated: whoever names a domain in EHLO would get its mail, as nothing proves the name. The original offered it. ETRN sends the mail to where DNS or `domains.remote` says, whoever asks.",
+    "Answered 502. Deprecated: whoever names a domain in EHLO would get its mail, as nothing proves the name. The original offered it. ETRN sends the mail to where DNS or `domains.remote` says, whoever asks.",
   ],
   [
     "ATRN",
     "RFC 2645",
-    "On-demand relay for hosts without an address of their own: a service apart, on port 366, whose sessions change sides after AUTH. Such hosts are rare today. ETRN (RFC 1985) does it for those that have a name; for others `domains.remote[].smartHost` names the end of a tunnel.",
+    "Answered 502. On-demand relay for hosts without an address of their own: a service apart, on port 366, whose sessions change sides after AUTH. Such hosts are rare today. ETRN (RFC 1985) does it for those that have a name; for others `domains.remote[].smartHost` names the end of a tunnel.",
   ],
   [
     "EXPN",

@@ -52,6 +52,8 @@ const NO_VRFY = verdict(reply(252, "1.5", "Cannot VRFY user, but will take messa
 const HELP_VERBS = "EHLO HELO LHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY ETRN HELP QUIT".split(
   " ",
 );
+/** RFC 5321 §4.2.4: what is known and not served is answered 502, what is unknown 500. */
+const NEVER_SERVED: ReadonlySet<string> = new Set(["EXPN", "TURN", "ATRN"]);
 const NOT_SERVED = verdict(reply(502, "5.1", "Command not implemented"));
 const BAD_BODY = reply(501, "5.4", "Invalid arguments");
 const IN_CHUNKS = reply(503, "5.1", "This message comes by BDAT");
@@ -111,13 +113,12 @@ export class CommandHandlers {
         return this.#proxy(verb, argument);
       case "ETRN":
         return this.#etrn(argument);
-      case "EXPN":
-        return NOT_SERVED;
       case "VRFY":
         return keywords.has("VRFY") ? NO_VRFY : NOT_SERVED;
       case "HELP":
         return keywords.has("HELP") ? this.#help() : NOT_SERVED;
       default:
+        if (NEVER_SERVED.has(verb)) return NOT_SERVED;
         return isForeign(line, this.#state.client === undefined)
           ? lastVerdict(FOREIGN)
           : verdict(UNRECOGNIZED);

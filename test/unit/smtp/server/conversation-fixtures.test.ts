@@ -161,7 +161,7 @@ describe.concurrent.each([...files.keys()])("%s", (file) => {
 
 const WHOLE_MATRIX = ["MAIL", "RCPT"];
 const VERBS =
-  "EHLO HELO LHLO MAIL RCPT DATA BDAT RSET NOOP HELP VRFY EXPN ETRN AUTH STARTTLS QUIT XCLIENT XFORWARD XFOO _EOD";
+  "EHLO HELO LHLO MAIL RCPT DATA BDAT RSET NOOP HELP VRFY EXPN ETRN TURN ATRN AUTH STARTTLS QUIT XCLIENT XFORWARD XFOO _EOD";
 
 test.each(VERBS.split(" "))("%s is played with every place a sink can have", (verb) => {
   const titles = dialogues.map(({ title }) => title).filter((title) => title.startsWith(`${verb}: `));
