@@ -5,6 +5,10 @@ import { suggest } from "./suggest.ts";
 
 type Path = readonly PropertyKey[];
 
+/** Places that are named for a key that is somewhere else at home. */
+const MOST_HOMES = 3;
+const OF_A_SERVER = "virtualServers[].";
+
 /** Says where a setting stands, as "onarrival.yaml:12:5 bindings[0].sinkProperties", to begin a problem with. */
 export type PlaceOf = (path: readonly PropertyKey[]) => string;
 
@@ -81,6 +85,30 @@ function knownKeys(schema: z.core.JSONSchema.JSONSchema, path: Path): string[] {
   return Object.keys(node?.properties ?? {});
 }
 
+/** Where a key that is written in the wrong place is at home. */
+function elsewhere(key: string, schema: z.core.JSONSchema.JSONSchema): string | undefined {
+  const found = new Set(homesOf(key, schema, ""));
+  // What servers inherit is shown once.
+  const homes = [...found].filter(
+    (home) => !(home.startsWith(OF_A_SERVER) && found.has(home.slice(OF_A_SERVER.length))),
+  );
+  const depth = (home: string): number => home.split(".").length;
+  const nearest = homes.toSorted((left, right) => depth(left) - depth(right)).slice(0, MOST_HOMES);
+  return nearest.length === 0 ? undefined : nearest.join('" or "');
+}
+
+function* homesOf(key: string, node: unknown, place: string): Generator<string> {
+  if (!isSchema(node)) return;
+  const { properties = {}, items, anyOf = [] } = node;
+  const names = Object.keys(properties);
+  const near = suggest(key, names);
+  const prefix = place === "" ? "" : `${place}.`;
+  if (near !== undefined) yield prefix + near;
+  for (const name of names) yield* homesOf(key, properties[name], prefix + name);
+  yield* homesOf(key, items, `${place}[]`);
+  for (const one of anyOf) yield* homesOf(key, one, place);
+}
+
 const isSchema = (value: unknown): value is z.core.JSONSchema.JSONSchema =>
   typeof value === "object" && value !== null;
 
@@ -97,7 +125,7 @@ export function describeIssues(
       const known = knownKeys((made ??= schema()), issue.path);
       for (const key of issue.keys) {
         const path = [...issue.path, key];
-        const near = suggest(key, known);
+        const near = suggest(key, known) ?? elsewhere(key, made);
         const hint = near === undefined ? `known here: ${known.join(", ")}` : `did you mean "${near}"?`;
         lines.push(`${where(source, keyPosition(source, path))}${formatPath(path)}: unknown key (${hint})`);
       }

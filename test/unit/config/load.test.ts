@@ -182,6 +182,16 @@ describe("a wrong file", () => {
     ]);
   });
 
+  test.each([
+    ["smartHost: mail.example.com", '"delivery.smartHost" or "domains.remote[].smartHost"'],
+    ["listen: [127.0.0.1:25]", '"virtualServers[].listen" or "admin.listen"'],
+    ["maxHopps: 5", '"limits.maxHops"'],
+  ])("a key in the wrong place is told where it is at home: %s", (text, homes) => {
+    expect(problemsOf(text)).toEqual([
+      `onarrival.yaml:1:1 ${text.split(":", 1)[0]}: unknown key (did you mean ${homes}?)`,
+    ]);
+  });
+
   test("R12 all problems are told at once", () => {
     const problems = problemsOf(
       EXAMPLE.replace("32MiB", "32 parsecs")
