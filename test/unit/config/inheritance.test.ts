@@ -82,7 +82,7 @@ describe("what is wrong is told where it stands", () => {
     [
       "of a key that each server has for itself",
       'listen: ["127.0.0.1:25"]\n',
-      /^x\.yaml:1:1 listen: unknown key \(known here: .*limits.*\)$/,
+      /^x\.yaml:1:1 listen: unknown key \(did you mean "virtualServers\[\]\.listen" or "admin\.listen"\?\)$/,
     ],
     [
       "of keys that go together in the one place only",
