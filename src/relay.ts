@@ -25,6 +25,7 @@ import { ServerSet } from "./composition/server-set.ts";
 import { ServiceCapabilities } from "./composition/service-capabilities.ts";
 import { type ServiceStatus, joinDepths, serverStatus } from "./composition/service-status.ts";
 import { buildSystemChain } from "./composition/transport-chains.ts";
+import { comparisonWarnings } from "./composition/binding-check.ts";
 import { type UnservedBinding, unservedBindings, warnOfUnserved } from "./composition/unserved-bindings.ts";
 import { TransportSinks } from "./composition/transport-sinks.ts";
 import { type SharedParts, begun, makeFolder } from "./composition/virtual-server.ts";
@@ -155,7 +156,7 @@ class RunningRelay implements Relay {
     const plans = await planServers(config, shared);
     const unserved = (): UnservedBinding[] => unservedBindings(this.#configured, scripts);
     this.#scriptsChanged();
-    warnOfUnserved(unserved(), this.#log);
+    this.#warnOfBindings(config, scripts);
     scripts.onChange(() => this.#scriptsChanged());
     await this.#servers.begin(plans, shared);
     this.#control = await this.#listenForOperators(config, scripts);
@@ -197,8 +198,7 @@ class RunningRelay implements Relay {
     this.#config = config;
     this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");
     this.#warnOfSettings(config);
-    if (this.#scripts !== undefined)
-      warnOfUnserved(unservedBindings(this.#configured, this.#scripts), this.#log);
+    if (this.#scripts !== undefined) this.#warnOfBindings(config, this.#scripts);
     if (needRestart.length > 0)
       this.#log.warn({ needRestart }, "some changed settings apply at the next start");
   }
@@ -206,6 +206,12 @@ class RunningRelay implements Relay {
   #warnOfSettings(config: Config): void {
     for (const problem of settingWarnings(config))
       this.#log.warn({ problem }, "a setting has no effect, because another one stands against it");
+  }
+
+  #warnOfBindings({ placeOf }: Config, scripts: ScriptHost): void {
+    warnOfUnserved(unservedBindings(this.#configured, scripts), this.#log);
+    for (const problem of comparisonWarnings(this.#configured, scripts, placeOf))
+      this.#log.warn({ problem }, "a shadow binding has no live one to be compared with");
   }
 
   /** Throws and leaves nothing behind when one of the servers cannot take its part over. */

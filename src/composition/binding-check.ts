@@ -1,12 +1,12 @@
 // What is wrong with bindings that the service starts with all the same: for `onarrival check`, and for those who write them.
-import { existsSync } from "node:fs";
-import path from "node:path";
+import type { PlaceOf } from "../config/problems.ts";
 import type { BindingSettings, Config } from "../config/schema.ts";
 import { LOWEST_PRIORITY } from "../events/binding.ts";
 import { isExpired, isUsedUp } from "../events/firings.ts";
 import { ruleWarning } from "../events/rule-check.ts";
-import type { LiveScript } from "../sandbox/script-host.ts";
-import { type ConfiguredBinding, isScriptBinding, scriptNameOf } from "./bindings.ts";
+import type { LiveScript, ScriptHost } from "../sandbox/script-host.ts";
+import { type ConfiguredBinding, isScriptBinding, listScriptBindings, scriptNameOf } from "./bindings.ts";
+import { withoutScript } from "./unserved-bindings.ts";
 
 export interface BindingCheck {
   /** Mail does not go its way. */
@@ -22,49 +22,62 @@ export interface BindingFacts {
 }
 
 export function checkBindings(
-  { bindings, scripts: { folder } }: Pick<Config, "bindings" | "scripts">,
+  { bindings, scripts: { folder }, placeOf }: Pick<Config, "bindings" | "scripts" | "placeOf">,
   facts: BindingFacts,
 ): BindingCheck {
   const problems: string[] = [];
   const warnings: string[] = [];
-  for (const binding of bindings) {
-    warnings.push(...bindingWarnings(binding, facts));
-    const script = scriptNameOf(binding);
-    if (script !== "" && binding.enabled !== false && !existsSync(path.join(folder, script)))
+  for (const [index, binding] of bindings.entries()) {
+    const before = placesOf(index, placeOf);
+    warnings.push(...bindingWarnings(binding, facts, before));
+    const found = withoutScript(binding, folder);
+    if (found !== undefined)
       problems.push(
-        `${nameOf(binding)}: its script ${script} is not in ${folder}: ${FATES[binding.onError ?? "hold"]}`,
+        `${before("sinkProperties", "ScriptName")}${nameOf(binding)}: ${found.problem}: ${found.advice}`,
       );
   }
   return { problems, warnings };
 }
 
-const FATES = {
-  hold: "the mail that it matches is held",
-  badmail: "the mail that it matches moves to Badmail",
-  continue: "the mail that it matches passes without it",
-} as const;
+/** What a line about a key of a binding begins with: its place in the file, where there is one. */
+type Before = (...key: readonly string[]) => string;
 
-const nameOf = ({ displayName }: BindingSettings): string => `binding ${JSON.stringify(displayName)}`;
+const NOWHERE: Before = () => "";
+
+const placesOf = (index: number, placeOf: PlaceOf | undefined): Before =>
+  placeOf === undefined || index < 0 ? NOWHERE : (...key) => `${placeOf(["bindings", index, ...key])}: `;
+
+const nameOf = ({ displayName }: { readonly displayName: string }): string =>
+  `binding ${JSON.stringify(displayName)}`;
 
 /** Why it is not called, or not for all that its rule seems to say. */
-export function bindingWarnings(binding: BindingSettings, { now, firings }: BindingFacts): string[] {
+export function bindingWarnings(
+  binding: BindingSettings,
+  { now, firings }: BindingFacts,
+  before: Before = NOWHERE,
+): string[] {
   const { event, sourceProperties, expiration, maxFirings } = binding;
-  const found: (string | undefined)[] = [ruleWarning(event, sourceProperties?.rule)];
+  const lines: string[] = [];
+  const warn = (why: string, ...key: readonly string[]): void =>
+    void lines.push(`${before(...key)}${nameOf(binding)}: ${why}`);
+  const ofRule = ruleWarning(event, sourceProperties?.rule);
+  if (ofRule !== undefined) warn(ofRule, "sourceProperties", "rule");
   if (binding.enabled !== false) {
     if (expiration !== undefined && isExpired(binding, now))
-      found.push(`is not called: it expired at ${new Date(expiration).toISOString()}`);
+      warn(`is not called: it expired at ${new Date(expiration).toISOString()}`, "expiration");
     if (isUsedUp(binding, firings.get(binding.id)))
-      found.push(`is not called: its maxFirings (${maxFirings}) are used up`);
+      warn(`is not called: its maxFirings (${maxFirings}) are used up`, "maxFirings");
   }
   if (isScriptBinding(binding) && scriptNameOf(binding) === "")
-    found.push("is not called: its sink property ScriptName is not set");
-  return found.flatMap((why) => (why === undefined ? [] : [`${nameOf(binding)}: ${why}`]));
+    warn("is not called: its sink property ScriptName is not set", "sinkProperties", "ScriptName");
+  return lines;
 }
 
 /** The same of what scripts and native sinks declare of their bindings themselves, where the configuration is silent. */
 export function declaredWarnings(
   configured: readonly ConfiguredBinding[],
   scripts: ReadonlyMap<string, LiveScript>,
+  placeOf?: PlaceOf,
 ): string[] {
   const ofScripts = [...scripts.values()].flatMap(({ name, binding }) => {
     const entries = configured.filter(({ settings }) => scriptNameOf(settings) === name);
@@ -72,7 +85,8 @@ export function declaredWarnings(
     const rule = counts ? ruleWarning("OnTransportSubmission", binding.rule) : undefined;
     return rule === undefined ? [] : [`${name}: of its binding: ${rule}`];
   });
-  const ofSinks = configured.flatMap(({ settings, sink }) => {
+  const ofSinks = configured.flatMap(({ settings, sink }, index) => {
+    const before = placesOf(index, placeOf);
     const found: (string | undefined)[] = [];
     const { rule, priority } = sink?.binding ?? {};
     if (isSilent(settings, "rule")) found.push(ruleWarning(settings.event, rule));
@@ -80,7 +94,9 @@ export function declaredWarnings(
       found.push(
         `its priority is ${JSON.stringify(priority)}: priorities are whole numbers from 0 to ${LOWEST_PRIORITY}`,
       );
-    return found.flatMap((why) => (why === undefined ? [] : [`${nameOf(settings)}: of its sink: ${why}`]));
+    return found.flatMap((why) =>
+      why === undefined ? [] : [`${before("sinkClass")}${nameOf(settings)}: of its sink: ${why}`],
+    );
   });
   return [...ofScripts, ...ofSinks];
 }
@@ -91,3 +107,24 @@ const isSilent = ({ sourceProperties }: BindingSettings, key: "rule" | "priority
 /** A module of JavaScript may export anything. */
 const isPriority = (value: unknown): boolean =>
   typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= LOWEST_PRIORITY;
+
+/** Shadows that are to be compared with a live binding that is not there. */
+export function comparisonWarnings(
+  configured: readonly ConfiguredBinding[],
+  { scripts, disabled }: Pick<ScriptHost, "scripts" | "disabled">,
+  placeOf?: PlaceOf,
+): string[] {
+  const called = [...listScriptBindings(configured, scripts)].flatMap(([script, bindings]) =>
+    disabled.has(script)
+      ? []
+      : bindings.filter(({ enabled }) => enabled).map((binding) => ({ ...binding, script })),
+  );
+  const live = called.filter(({ mode }) => mode === "live");
+  const names = new Set(live.flatMap(({ displayName, script }) => [displayName, script]));
+  return called.flatMap(({ mode, compareWith, id, displayName }) => {
+    if (mode === "live" || compareWith === undefined || names.has(compareWith)) return [];
+    const index = configured.findIndex(({ settings }) => settings.id === id);
+    const why = `its compareWith, ${JSON.stringify(compareWith)}, is neither the display name nor the script of a live binding that is enabled, so it is compared with nothing`;
+    return [`${placesOf(index, placeOf)("compareWith")}${nameOf({ displayName })}: ${why}`];
+  });
+}

@@ -194,6 +194,8 @@ export interface ShownBinding {
   readonly rule?: string | undefined;
   readonly priority: number;
   readonly mode: "live" | "shadow";
+  /** Of a shadow that says so: the live binding beside which it runs. */
+  readonly compareWith?: string | undefined;
   readonly enabled: boolean;
   readonly onError: Binding["onError"];
 }
@@ -205,10 +207,7 @@ export function listScriptBindings(
 ): Map<string, ShownBinding[]> {
   const found = new Map<string, ShownBinding[]>();
   const show = (name: string, settings: BindingSettings): void => {
-    const exported = scripts.get(name)?.binding ?? {};
-    const { displayName, id, event, rule, priority, enabled, onError } = toBinding(settings, exported);
-    const mode = shadowWish(settings, exported) === undefined ? "live" : "shadow";
-    const shown = { displayName, id, event, rule, priority, mode, enabled, onError } as const;
+    const shown = shownBinding(settings, scripts.get(name)?.binding ?? {});
     found.set(name, [...(found.get(name) ?? []), shown]);
   };
   for (const { settings } of configured) {
@@ -218,6 +217,14 @@ export function listScriptBindings(
   for (const [name, script] of scripts)
     if (!found.has(name)) show(name, impliedEntry(name, script.binding.displayName));
   return found;
+}
+
+/** `exported`: what the script says of its binding. */
+export function shownBinding(settings: BindingSettings, exported: LiveScript["binding"]): ShownBinding {
+  const { displayName, id, event, rule, priority, enabled, onError } = toBinding(settings, exported);
+  const wish = shadowWish(settings, exported);
+  const mode = wish === undefined ? "live" : "shadow";
+  return { displayName, id, event, rule, priority, mode, compareWith: wish?.compareWith, enabled, onError };
 }
 
 /** "" for native sinks, which keep their order before scripts of the same priority. */

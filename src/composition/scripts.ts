@@ -5,7 +5,7 @@ import type { Config } from "../config/schema.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import { type ScriptHostOptions, createScriptHost } from "../sandbox/script-host.ts";
-import { declaredWarnings } from "./binding-check.ts";
+import { comparisonWarnings, declaredWarnings } from "./binding-check.ts";
 import { loadBindings } from "./bindings.ts";
 import { serveOwnPackage } from "./native-sinks.ts";
 import { loadSigners } from "./signing.ts";
@@ -37,7 +37,10 @@ export async function checkScripts(config: Config): Promise<CodeCheck> {
     const found = names.map((script) => ({ script, problem: host.broken.get(script) }));
     return {
       scripts: [...found, ...capabilities.missingSecrets().map(problemOf)],
-      warnings: declaredWarnings(configured, host.scripts),
+      warnings: [
+        ...declaredWarnings(configured, host.scripts, config.placeOf),
+        ...comparisonWarnings(configured, host, config.placeOf),
+      ],
     };
   } finally {
     await host.stop();

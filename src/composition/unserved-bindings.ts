@@ -1,8 +1,17 @@
 // Bindings that call no script, as the file that they name is not there or no version of it ever went live: what becomes of the
 // mail that they match, and what to do. Told in the log, by `onarrival status` and `scripts list`, and as a metric.
+import { existsSync } from "node:fs";
+import path from "node:path";
+import type { BindingSettings } from "../config/schema.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ScriptHost } from "../sandbox/script-host.ts";
-import { type ConfiguredBinding, listScriptBindings, type ShownBinding } from "./bindings.ts";
+import {
+  type ConfiguredBinding,
+  listScriptBindings,
+  scriptNameOf,
+  shownBinding,
+  type ShownBinding,
+} from "./bindings.ts";
 
 export interface UnservedBinding {
   readonly binding: string;
@@ -27,6 +36,14 @@ export function unservedBindings(
       ? []
       : bindings.filter(isCalled).map((binding) => unserved(binding, script, broken.get(script))),
   );
+}
+
+/** Before anything is compiled: a binding whose script is not in the folder. */
+export function withoutScript(settings: BindingSettings, folder: string): UnservedBinding | undefined {
+  const script = scriptNameOf(settings);
+  const binding = shownBinding(settings, {});
+  if (script === "" || !isCalled(binding) || existsSync(path.join(folder, script))) return undefined;
+  return unserved(binding, script, undefined);
 }
 
 const isCalled = ({ enabled, mode }: ShownBinding): boolean => enabled && mode === "live";

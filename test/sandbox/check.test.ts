@@ -10,6 +10,9 @@ const SCRIPTS = {
   "event.js": "export const binding = { event: 'OnArival' }; export default () => {};",
   "dead.js": "export const binding = { rule: 'sender=*', priority: 5 }; export default () => {};",
   "last.js": "export const binding = { priority: 40000 }; export default () => {};",
+  "alone.js": "export const binding = { mode: 'shadow', compareWith: 'Native' }; export default () => {};",
+  "beside.js":
+    "export const binding = { mode: 'shadow', compareWith: 'Overruled' }; export default () => {};",
   "overruled.js": "export const binding = { rule: 'sender=*' }; export default () => {};",
 };
 
@@ -30,9 +33,16 @@ bindings:
     sinkClass: CDO.SS_SMTPOnArrivalSink
     sinkProperties: { ScriptName: overruled.js }
     sourceProperties: { rule: "mail from=*" }
+  - displayName: Trial
+    event: OnArrival
+    sinkClass: CDO.SS_SMTPOnArrivalSink
+    sinkProperties: { ScriptName: overruled.js }
+    mode: shadow
+    compareWith: overuled.js
+    sourceProperties: { rule: "mail from=*" }
 `;
 
-test("check finds dead rules, unknown keys and priorities in what scripts and native sinks declare themselves", async () => {
+test("check finds dead rules, unknown keys, priorities and shadows of nothing in what scripts and native sinks declare themselves", async () => {
   await using folder = await tempFolder();
   const at = (...names: readonly string[]): string => path.join(folder.path, ...names);
   await mkdir(at("scripts"));
@@ -51,9 +61,13 @@ test("check finds dead rules, unknown keys and priorities in what scripts and na
   const brackets = "addresses stand in rules without < and >";
   const flawed = "its rule has conditions that do not count:";
   const never = "none is left, so it is never called";
+  const noLive =
+    "is neither the display name nor the script of a live binding that is enabled, so it is compared with nothing";
   expect(warnings).toEqual([
     `dead.js: of its binding: ${flawed} "sender=*" (${keywords}); ${never}`,
-    `binding "Native": of its sink: ${flawed} "rcpt to=<*@example.com>" (${brackets}); ${never}`,
-    'binding "Native": of its sink: its priority is "first": priorities are whole numbers from 0 to 32767',
+    `onarrival.yaml:5:16 bindings[0].sinkClass: binding "Native": of its sink: ${flawed} "rcpt to=<*@example.com>" (${brackets}); ${never}`,
+    'onarrival.yaml:5:16 bindings[0].sinkClass: binding "Native": of its sink: its priority is "first": priorities are whole numbers from 0 to 32767',
+    `onarrival.yaml:16:18 bindings[2].compareWith: binding "Trial": its compareWith, "overuled.js", ${noLive}`,
+    `binding "alone.js": its compareWith, "Native", ${noLive}`,
   ]);
 });

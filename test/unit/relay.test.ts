@@ -296,6 +296,26 @@ describe("a start", () => {
     expect(told()).toHaveLength(2);
   });
 
+  test("tells of a shadow that is to be compared with a live binding that is not there or switched off", async () => {
+    const script = "event: OnTransportSubmission, sinkClass: CDO.SS_SMTPOnArrivalSink";
+    const bindings = (enabled: boolean): string => `${fileOf(INNER)}bindings:
+  - { displayName: Guard, ${script}, sinkProperties: { ScriptName: guard.ts }, onError: continue, enabled: ${enabled} }
+  - { displayName: Trial, ${script}, sinkProperties: { ScriptName: trial.ts }, mode: shadow, compareWith: Guard }
+`;
+    const running = await start(bindings(true));
+    const told = (): unknown[] =>
+      running.log.flatMap(({ text, problem }) =>
+        text === "a shadow binding has no live one to be compared with" ? [problem] : [],
+      );
+    expect(told()).toEqual([]);
+    await running.reload(bindings(false));
+    expect(told()).toEqual([
+      expect.stringMatching(
+        /bindings\[1\]\.compareWith: binding "Trial": its compareWith, "Guard", is neither/,
+      ),
+    ]);
+  });
+
   test("tells of a mailroot that no virtual server has", async () => {
     const running = await start(fileOf(INNER));
     const warnings = (): unknown[] =>

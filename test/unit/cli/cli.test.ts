@@ -223,6 +223,7 @@ describe("check", () => {
 bindings:
   - { displayName: Gone, event: OnArrival, ${script}, sinkProperties: { ScriptName: gone.ts } }
   - { displayName: Off, event: OnArrival, ${script}, enabled: false, sinkProperties: { ScriptName: gone.ts } }
+  - { displayName: Beside, event: OnArrival, ${script}, mode: shadow, sinkProperties: { ScriptName: gone.ts } }
   - { displayName: Half, event: OnArrival, ${script}, sourceProperties: { rule: "frm=*;mail from=*" } }
   - { displayName: None, event: OnPreCategorize, sinkClass: ./x.ts, sourceProperties: { rule: "mail from=a*b" } }
   - { displayName: Verb, event: OnInboundCommand, sinkClass: ./x.ts, sourceProperties: { rule: "MAIL FROM=*;E H" } }
@@ -233,16 +234,16 @@ bindings:
     const { problems, warnings }: { problems: string[]; warnings: string[] } = JSON.parse(out);
     expect(code).toBe(1);
     expect(problems).toEqual([
-      `binding "Gone": its script gone.ts is not in ${path.join(path.dirname(file), "scripts")}: the mail that it matches is held`,
+      'onarrival.yaml:3:111 bindings[0].sinkProperties.ScriptName: binding "Gone": gone.ts is not in the scripts folder, so all mail is held: save a working gone.ts, or disable or remove the binding',
     ]);
     expect(warnings).toEqual([
-      'binding "Half": its rule has conditions that do not count: "frm=*" (conditions begin with EHLO, MAIL FROM or RCPT TO)',
-      'binding "Half": is not called: its sink property ScriptName is not set',
+      'onarrival.yaml:6:107 bindings[3].sourceProperties.rule: binding "Half": its rule has conditions that do not count: "frm=*" (conditions begin with EHLO, MAIL FROM or RCPT TO)',
+      'onarrival.yaml:6:5 bindings[3].sinkProperties.ScriptName: binding "Half": is not called: its sink property ScriptName is not set',
       expect.stringMatching(
-        /^binding "None": .*"mail from=a\*b" \(.*\); none is left, so it is never called$/,
+        /bindings\[4\]\.sourceProperties\.rule: binding "None": .*"mail from=a\*b" \(.*\); none is left, so it is never called$/,
       ),
-      expect.stringMatching(/^binding "Verb": .* do not count: "E H" \(it begins with no verb\)$/),
-      'binding "Store": its rule is ignored: bindings of StoreDriver have none',
+      expect.stringMatching(/ binding "Verb": .* do not count: "E H" \(it begins with no verb\)$/),
+      expect.stringMatching(/ binding "Store": its rule is ignored: bindings of StoreDriver have none$/),
     ]);
   });
 
@@ -265,8 +266,8 @@ bindings:
       0,
       [
         "onarrival.yaml:3:12 domains.etrn: keywords does not list ETRN, so the command is refused",
-        'binding "Past": is not called: it expired at 2020-02-03T00:00:00.000Z',
-        'binding "Spent": is not called: its maxFirings (2) are used up',
+        'onarrival.yaml:5:88 bindings[0].expiration: binding "Past": is not called: it expired at 2020-02-03T00:00:00.000Z',
+        'onarrival.yaml:7:135 bindings[2].maxFirings: binding "Spent": is not called: its maxFirings (2) are used up',
       ],
     ]);
   });
