@@ -3,8 +3,10 @@
 import type { DestinationSettings } from "./destination.ts";
 import { envelopeCommands } from "./envelope-commands.ts";
 import type { PeerExtensions } from "./extensions.ts";
+import { isUnknownCommand } from "./judgement.ts";
 import type { EnvelopeOwner, Job } from "./outbound-job.ts";
 import { goesAsItIs } from "./preparation.ts";
+import type { PeerReply } from "./reply-reader.ts";
 import type { SessionWatchers } from "./session-watchers.ts";
 import { TransactionPlan } from "./transaction-plan.ts";
 
@@ -14,13 +16,13 @@ const DOUBT_MS = 10_000;
 export class BehindContent {
   /** Its envelope is on the wire. */
   following: TransactionPlan | undefined;
-  /** The peer has answered an envelope that came so. */
-  isTaken = false;
+  /** The peer has answered an envelope that came so as it answers others. */
+  #isTaken = false;
   readonly #offered: PeerExtensions;
   readonly #settings: DestinationSettings;
   readonly #owner: EnvelopeOwner;
   readonly #watchers: SessionWatchers;
-  readonly #fits = (job: Job): boolean => this.#mayGo(job);
+  readonly #fits = (job: Job): boolean => (this.following = this.#planFor(job)) !== undefined;
   #isCarrier = false;
 
   constructor(
@@ -45,21 +47,18 @@ export class BehindContent {
   /** The content leaves now. Answers the commands to send behind it. */
   next(): string | undefined {
     if (!this.#isCarrier) return undefined;
-    const job = this.#owner.nextBehind(this.#fits);
-    if (job === undefined) return undefined;
+    this.#owner.nextBehind(this.#fits);
+    return this.following?.group();
+  }
+
+  /** Undefined: it has a turn of its own, also when it will be refused without asking the peer. */
+  #planFor(job: Job): TransactionPlan | undefined {
+    if (!this.#mayGo(job)) return undefined;
     const commands = envelopeCommands(job.message, this.#offered);
-    const plan =
-      "code" in commands
-        ? undefined
-        : new TransactionPlan(job, job.message, commands, this.#offered, this.#settings);
-    if (plan === undefined || plan.rcpts === 0) {
-      // It will be refused without asking the peer, when its turn comes.
-      this.#owner.onUnsent(job);
-      return undefined;
-    }
+    if ("code" in commands || commands.rcpts.length === 0) return undefined;
+    const plan = new TransactionPlan(job, job.message, commands, this.#offered, this.#settings);
     plan.isBehind = true;
-    this.following = plan;
-    return plan.group();
+    return plan;
   }
 
   /** The peer has answered the content before it. */
@@ -69,10 +68,17 @@ export class BehindContent {
     return following;
   }
 
-  /** The peer never will. */
-  giveBack(): void {
+  /** The peer never will. `isSilent`: it said nothing to the content either, and what came behind that may be why. */
+  giveBack(isSilent: boolean): void {
     const following = this.take();
-    if (following !== undefined) this.#owner.onUnsent(following.job);
+    if (following !== undefined) this.#owner.onUnsent(following.job, isSilent && !this.#isTaken);
+  }
+
+  /** Behind content it expects no command, though it offered PIPELINING. */
+  isRefusedBy(answer: PeerReply, plan: TransactionPlan): boolean {
+    if (!plan.isBehind || !plan.isUnanswered) return false;
+    this.#isTaken = !isUnknownCommand(answer);
+    return !this.#isTaken;
   }
 
   /** How long the reply to MAIL may take. */
@@ -83,7 +89,7 @@ export class BehindContent {
 
   /** The peer may have overlooked it because of its place. */
   isInDoubt(plan: TransactionPlan | undefined): boolean {
-    return plan?.isBehind === true && !this.isTaken;
+    return plan?.isBehind === true && !this.#isTaken;
   }
 
   /** What is signed, converted or watched by sinks has a turn of its own. */

@@ -161,12 +161,11 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     if (this.#waiting.length > most) this.#placeWaiting(most);
   }
 
-  nextBehind(fits: (job: Job) => boolean): Job | undefined {
+  nextBehind(fits: (job: Job) => boolean): void {
     const [job] = this.#waiting;
-    if (job === undefined || !this.#takesBehind || !fits(job)) return undefined;
-    if (this.#settings.budget?.mustYield(this, true) === true) return undefined;
-    this.#waiting.shift();
-    return job;
+    if (job === undefined || !this.#takesBehind) return;
+    if (this.#settings.budget?.mustYield(this, true) === true) return;
+    if (fits(job)) this.#waiting.shift();
   }
 
   onEnded(connection: Connection): void {

@@ -136,7 +136,7 @@ export class Connection implements WireListener {
   onLost(reason: string): void {
     const job = this.#job ?? this.#again;
     const state = this.#state;
-    this.#behind.giveBack();
+    this.#behind.giveBack(state === "end-of-data" && job !== undefined);
     this.#end();
     if (job === undefined) return;
     this.#job = undefined;
@@ -213,10 +213,7 @@ export class Connection implements WireListener {
   #onEnvelopeReply(answer: PeerReply): void {
     const plan = this.#plan;
     if (plan === undefined) return undefined;
-    // 503: behind content it expects no command yet, though it offered PIPELINING.
-    const isEarly = plan.isBehind && plan.isUnanswered && answer.code === 503;
-    if (answer.code === 421 || isEarly) return this.#onClosing(answer);
-    this.#behind.isTaken ||= plan.isBehind;
+    if (answer.code === 421 || this.#behind.isRefusedBy(answer, plan)) return this.#onClosing(answer);
     if (plan.isDataNext) return this.#onDataReply(plan, answer);
     // FAULTS N04: a 354 in the place of another reply means that one is missing.
     if (answer.code >= 300 && answer.code < 400)

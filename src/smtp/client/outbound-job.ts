@@ -26,8 +26,8 @@ export function unreachable(
 export interface EnvelopeOwner {
   /** An envelope is on the wire whose content can take the next one along, or none any more. */
   onEnvelope(isSent: boolean): void;
-  /** The next message that waits, if it `fits` behind the content of another one. */
-  nextBehind(fits: (job: Job) => boolean): Job | undefined;
+  /** Gives away the next message that waits, if it `fits` behind the content of another one. */
+  nextBehind(fits: (job: Job) => boolean): void;
   /**
    * The peer had closed a kept connection before it saw the message: not a failure, it goes over another one. `wasBehind`: it
    * did not take what came behind the content of another message.

@@ -153,9 +153,10 @@ export class WatchedTransaction {
   /** No sink has anything to say before the replies are there. */
   async #together(natives: readonly NativeCommand[]): Promise<OutboundState> {
     const lines = this.#planned.splice(0).map(({ draft }) => draft.nativeCommand);
-    const answers = await askTogether(this.#wire, natives, lines, (answer) =>
-      this.#checkStep({ reply: answer, state: "default" }),
-    );
+    const answers = await askTogether(this.#wire, natives, lines, (answer) => {
+      this.#checkStep({ reply: answer, state: "default" });
+      this.#answered ||= this.#wire.lost === undefined;
+    });
     const [mail, ...rcpts] = answers;
     const next = this.#afterMail({ reply: mail, state: "default" });
     if (mail === undefined || !isPositive(mail) || this.#wire.lost !== undefined) return next;

@@ -27,6 +27,16 @@ const deliverAll = (destination: OpenDestination, count: number): Promise<number
     ),
   ).then((codes) => codes.flat());
 
+const hasGroup = (chunk: string): boolean => chunk.includes("\r\n.\r\nMAIL");
+
+/** Keeps what the peer receives, packet by packet. */
+const recording =
+  (chunks: string[]) =>
+  (_line: string, { socket }: PeerSession): string => {
+    socket.prependListener("data", (chunk: Buffer) => chunks.push(chunk.toString("latin1")));
+    return "220 peer.example ESMTP";
+  };
+
 /** Over one connection, so that all but the first wait. */
 const overOne = (peer: Peer, options: Partial<DestinationOptions> = {}): OpenDestination =>
   destinationTo(peer, { maxConnections: 1, ...options });
@@ -76,10 +86,7 @@ describe("a message that waits", () => {
     const chunks: string[] = [];
     await using peer = await startPeer({
       answers: {
-        greeting: (_line, { socket }) => {
-          socket.prependListener("data", (chunk: Buffer) => chunks.push(chunk.toString("latin1")));
-          return "220 peer.example ESMTP";
-        },
+        greeting: recording(chunks),
         MAIL: (_line, session) =>
           session.number === 1 && mailsOf(session) > 1 ? "503 5.5.1 not now" : "250 2.1.0 Ok",
       },
@@ -87,7 +94,38 @@ describe("a message that waits", () => {
     await using destination = overOne(peer);
     expect(await deliverAll(destination, 4)).toEqual([250, 250, 250, 250]);
     expect(contentsOf(peer)).toHaveLength(4);
-    expect(chunks.filter((chunk) => chunk.includes("\r\n.\r\nMAIL"))).toHaveLength(1);
+    expect(chunks.filter(hasGroup)).toHaveLength(1);
+  });
+
+  test.each(["500 5.5.2 what?", "502 5.5.1 not here", "503 5.5.1 not now"])(
+    "is sent once more, and no other one so, when a peer that took such commands answers %s to them",
+    async (refusal) => {
+      const chunks: string[] = [];
+      await using peer = await startPeer({
+        answers: {
+          greeting: recording(chunks),
+          MAIL: (_line, { messages }) =>
+            messages.length > 1 && hasGroup(chunks.at(-1) ?? "") ? refusal : "250 2.1.0 Ok",
+        },
+      });
+      await using destination = overOne(peer);
+      expect(await deliverAll(destination, 8)).toEqual(Array.from({ length: 8 }, () => 250));
+      expect(chunks.filter(hasGroup)).toHaveLength(2);
+    },
+  );
+
+  test("is the last one so when the peer hangs up on content with commands behind it", async () => {
+    const chunks: string[] = [];
+    await using peer = await startPeer({
+      answers: {
+        greeting: recording(chunks),
+        ".": () => (hasGroup(chunks.at(-1) ?? "") ? DROP : "250 2.0.0 Ok"),
+      },
+    });
+    await using destination = overOne(peer);
+    const outcomes = await Promise.all([1, 2, 3, 4].map(() => destination.deliver(messageOf())));
+    expect(outcomes.map(({ kind }) => kind)).toEqual(["unreachable", "report", "report", "report"]);
+    expect(chunks.filter(hasGroup)).toHaveLength(1);
   });
 
   test("goes over another connection when the peer overlooks what came behind content", async () => {
@@ -126,6 +164,21 @@ describe("a message that waits", () => {
       destination.deliver(messageOf()),
     ]);
     expect(outcomes.map(codesOf)).toEqual([[250], [552], [250]]);
+  });
+
+  test("that the peer is not asked about does not wait for those behind it", async () => {
+    await using peer = await startPeer({
+      answers: { EHLO: "250-peer.example\r\n250-PIPELINING\r\n250 SIZE 1000" },
+    });
+    await using destination = overOne(peer);
+    const ended: number[] = [];
+    const deliver = async (number: number): Promise<void> => {
+      const body = "0123456789\r\n".repeat(number === 1 ? 100 : 1);
+      await destination.deliver(messageOf({ text: `Subject: ${number}\r\n\r\n${body}` }));
+      ended.push(number);
+    };
+    await Promise.all([0, 1, 2, 3, 4].map((number) => deliver(number)));
+    expect(ended).toEqual([0, 1, 2, 3, 4]);
   });
 
   test("counts for the connection: it is replaced after so many messages", async () => {

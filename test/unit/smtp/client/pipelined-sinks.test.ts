@@ -1,8 +1,16 @@
 // Messages that sinks take part in and whose MAIL and RCPT leave together all the same: each sink is called as often as without.
 import { expect, test } from "vitest";
 import type { OutboundCommandContext } from "../../../../src/events/protocol-contexts.ts";
-import { codesOf, destinationTo, messageOf, type Said, SILENCE, startPeer } from "./support.ts";
-import { linesFor, protocolOf, SENT, TWO } from "./watched.ts";
+import {
+  codesOf,
+  destinationTo,
+  messageOf,
+  type Said,
+  SILENCE,
+  startPeer,
+  unreachableOf,
+} from "./support.ts";
+import { idleSinks, linesFor, protocolOf, SENT, TWO } from "./watched.ts";
 
 const EARLY = 100;
 
@@ -80,6 +88,19 @@ test("a parameter that the next hop does not know is refused as ever, and the me
   expect([refusals, codes]).toEqual([1, [250, 250]]);
   expect(called).toEqual([SENT[1], "MAIL FROM:<alice@example.com>"]);
   expect(lines.filter((line) => line === "RSET")).toHaveLength(1);
+});
+
+test("a next hop that closes the channel behind its answer to MAIL has seen the message, which waits for its next attempt", async () => {
+  let mails = 0;
+  await using peer = await startPeer({
+    answers: {
+      MAIL: () => ((mails += 1) > 1 ? "250 2.1.0 Ok\r\n421 4.3.2 closing" : "250 2.1.0 Ok"),
+    },
+  });
+  await using destination = destinationTo(peer, { protocol: idleSinks(), maxConnections: 1 });
+  expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+  expect(unreachableOf(await destination.deliver(messageOf()))).toMatchObject({ mayDuplicate: false });
+  expect(mails).toBe(2);
 });
 
 test("a sink that fails behind others that were called ahead gives the transaction up, and nothing of its command is sent", async () => {
