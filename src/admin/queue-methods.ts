@@ -33,6 +33,14 @@ export interface FrozenOn {
   readonly frozenBy: Freezer;
 }
 
+/** What `onarrival queue retry` and `release` get. */
+export interface LetGoAnswer {
+  readonly changed: number;
+  /** Of those: how many stay all the same, as what they wait for is frozen. Absent: none. */
+  readonly keptBack?: number;
+  readonly frozen?: readonly (FrozenOn & { readonly queue: string })[];
+}
+
 /** What `onarrival queue force` gets. */
 export interface ForceAnswer {
   readonly changed: number;
@@ -56,6 +64,12 @@ export function queueMethods(servers: () => readonly ServerQueues[]): ControlMet
       const ids = wholeIds(queues, idsParam(params));
       return { changed: queues.reduce((sum, { admin }) => sum + act(admin, ids), 0) };
     };
+  const letGo =
+    (verb: "retry" | "release"): ControlMethod =>
+    (params) => {
+      const queues = chosen(params);
+      return letMessagesGo(queues, verb, wholeIds(queues, idsParam(params)));
+    };
   const steer =
     (act: (admin: QueueAdmin, queue: string) => number): ControlMethod =>
     (params) => {
@@ -65,9 +79,9 @@ export function queueMethods(servers: () => readonly ServerQueues[]): ControlMet
   return {
     "queue.list": (params) => list(chosen(params), limitParam(params)),
     "queue.show": (params) => show(chosen(params), textParam(params, "id")),
-    "queue.retry": change((admin, ids) => admin.retry(ids)),
+    "queue.retry": letGo("retry"),
     "queue.hold": change((admin, ids) => admin.hold(ids)),
-    "queue.release": change((admin, ids) => admin.release(ids)),
+    "queue.release": letGo("release"),
     "queue.remove": change((admin, ids) => admin.remove(ids)),
     "queue.summary": (params) =>
       chosen(params).flatMap(({ name, admin }) =>
@@ -86,6 +100,26 @@ async function list(servers: readonly ServerQueues[], limit: number): Promise<Sh
     for (const entry of await admin.listParked(limit - entries.length)) entries.push(shown(entry, name));
   }
   return entries;
+}
+
+function letMessagesGo(
+  servers: readonly ServerQueues[],
+  verb: "retry" | "release",
+  ids: readonly string[],
+): LetGoAnswer {
+  let changed = 0;
+  let keptBack = 0;
+  const frozen: (FrozenOn & { readonly queue: string })[] = [];
+  for (const { name, admin } of servers) {
+    const { messages, queues } = admin.keptBack(verb, ids);
+    changed += admin[verb](ids);
+    keptBack += messages;
+    for (const queue of queues) {
+      const frozenBy = admin.frozenBy(queue);
+      if (frozenBy !== undefined) frozen.push({ server: name, queue, frozenBy });
+    }
+  }
+  return keptBack === 0 ? { changed } : { changed, keptBack, frozen };
 }
 
 /** What is frozen on one virtual server may go on others. */

@@ -1,6 +1,7 @@
 // `onarrival queue summary`, `freeze`, `thaw` and `force`: the queues themselves, not the messages in them.
 import { OnArrivalError } from "../core/errors.ts";
-import type { FrozenOn, ShownQueue } from "../admin/queue-methods.ts";
+import type { ShownQueue } from "../admin/queue-methods.ts";
+import { frozenOn, whyFrozen } from "./frozen-advice.ts";
 import { type Output, formatTable, formatTime, printResult } from "./output.ts";
 
 export const STEERING = [
@@ -56,26 +57,6 @@ export function printSteered(
   const rest = frozen.length === 0 ? "" : `\n${whyFrozen(queue, frozen)}`;
   printResult(output, json, frozen.length === 0 ? { changed } : { changed, frozen }, `${text[verb]}${rest}`);
 }
-
-/** One line for each who froze it. */
-function whyFrozen(queue: string, frozen: readonly FrozenOn[]): string {
-  const argument = queue.includes(" ") ? `"${queue}"` : queue;
-  const goesOn = {
-    operator: `\`onarrival queue thaw ${argument}\` lets it go on`,
-    router: "a router has halted the next hop, and lets it go on",
-  };
-  return [...Map.groupBy(frozen, ({ frozenBy }) => frozenBy)]
-    .map(([by, on]) => `${queue} is frozen on ${on.map(({ server }) => server).join(", ")}: ${goesOn[by]}`)
-    .join("\n");
-}
-
-function frozenOn(answer: unknown): readonly FrozenOn[] {
-  if (typeof answer !== "object" || answer === null || !("frozen" in answer)) return [];
-  return Array.isArray(answer.frozen) && answer.frozen.every(isFrozenOn) ? answer.frozen : [];
-}
-
-const isFrozenOn = (value: unknown): value is FrozenOn =>
-  typeof value === "object" && value !== null && "server" in value && "frozenBy" in value;
 
 function queuesOf(answer: unknown): ShownQueue[] {
   if (Array.isArray(answer) && answer.every(isQueue)) return answer;

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import type { ShownEntry } from "../admin/queue-methods.ts";
 import { OnArrivalError } from "../core/errors.ts";
+import { whyKeptBack } from "./frozen-advice.ts";
 import { formatTable, formatTime, printable, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 import { adviceLines } from "./queue-advice.ts";
@@ -155,12 +156,28 @@ async function change(output: Output, verb: string, ids: readonly string[], opti
   const all = options.all === true;
   if (all === ids.length > 0) throw new OnArrivalError("WRONG_USE", "give message ids, or --all");
   const answer = await call(options, `queue.${verb}`, all ? { all } : { ids });
-  const changed =
-    typeof answer === "object" && answer !== null && "changed" in answer ? Number(answer.changed) : 0;
-  printResult(output, options.json, { changed }, `${verb}: ${changed} message${changed === 1 ? "" : "s"}`);
+  const changed = countIn(answer, "changed");
+  const keptBack = countIn(answer, "keptBack");
+  const text = `${verb}: ${changed} message${changed === 1 ? "" : "s"}`;
+  if (keptBack === 0) {
+    printResult(output, options.json, { changed }, text);
+  } else {
+    const why = whyKeptBack(answer);
+    // What was held is held no more, while a retry of nothing but frozen messages tries none.
+    if (verb === "retry" && keptBack >= changed) throw new OnArrivalError("QUEUE_FROZEN", why);
+    const stay = `${keptBack} of them ${keptBack === 1 ? "is" : "are"} not tried`;
+    printResult(output, options.json, answer, `${text}; ${stay}\n${why}`);
+  }
   // Ids that are not there any more: said, so that a script of the operator notices.
   if (!all && changed === 0)
     throw new OnArrivalError("MESSAGE_NOT_FOUND", `no message to ${verb} among ${ids.join(", ")}`);
+}
+
+/** Absent: 0. */
+function countIn(answer: unknown, name: "changed" | "keptBack"): number {
+  const counts: Readonly<Partial<Record<typeof name, unknown>>> =
+    typeof answer === "object" && answer !== null ? answer : {};
+  return Number(counts[name] ?? 0);
 }
 
 function isEntry(value: unknown): value is ShownEntry {

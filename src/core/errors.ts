@@ -134,7 +134,8 @@ export const ERROR_CODES = {
   },
   QUEUE_FROZEN: {
     owner: "operator",
-    meaning: "A frozen queue was to be forced: nothing of it is tried until somebody lets it go on.",
+    meaning:
+      "A frozen queue was to be forced, or messages in it to be retried: nothing of it is tried until somebody lets it go on.",
     remedy:
       "`onarrival queue thaw QUEUE` when it was frozen with `queue freeze`; what a router has halted the router lets go on.",
   },

@@ -2,11 +2,11 @@
 import type { Clock } from "../core/clock.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import { adviceFor } from "./hold-advice.ts";
-import type { ParkedMessage } from "./parked-messages.ts";
+import type { ParkedMessage, ParkedQueue } from "./parked-messages.ts";
 import type { Parking } from "./parking.ts";
 import { OPERATOR_HOLD, SINK_QUEUES, WHY_FROZEN, lastReplyOf, recipientsOf } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
-import type { QueueEntry } from "./queue-view.ts";
+import type { KeptBack, QueueEntry } from "./queue-view.ts";
 import { type QueuedMessage, applyState, createQueuedMessage, makeDue } from "./queued-message.ts";
 import { heldForServer } from "./revived-message.ts";
 import { NEVER_DUE, groupOf, isGroupKey } from "./waiting-groups.ts";
@@ -70,9 +70,7 @@ export class ParkedAdmin {
 
   #standing(parked: ParkedMessage): Pick<QueueEntry, "state" | "reason"> {
     if (isHeld(parked)) return { state: "held" };
-    const group = groupOf(parked.queue);
-    const queue = group === undefined ? parked.queue : SINK_QUEUES[group.stage];
-    const frozenBy = this.#parts.queues.frozenBy(queue);
+    const frozenBy = this.#parts.queues.frozenBy(nameOf(parked.queue));
     return frozenBy === undefined ? { state: "retry" } : { state: "frozen", reason: WHY_FROZEN[frozenBy] };
   }
 
@@ -128,6 +126,24 @@ export class ParkedAdmin {
     return this.#change(ids, () => true, this.#parts.discard);
   }
 
+  keptBack(verb: "retry" | "release", ids: readonly string[]): KeptBack {
+    const { parking, queues } = this.#parts;
+    const isFrozen = (key: string): boolean => queues.frozenBy(nameOf(key)) !== undefined;
+    if (ids.length > 0) {
+      const isMeant = verb === "retry" ? isNotOperators : isHeld;
+      const stay = this.#parked(ids).filter((parked) => isMeant(parked) && isFrozen(parked.queue));
+      return { messages: stay.length, queues: stay.map(({ queue }) => nameOf(queue)) };
+    }
+    const stay = [...parking.parked.queues()]
+      .filter(({ key }) => isFrozen(key))
+      .map((queue) => ({ name: nameOf(queue.key), count: countMeant(verb, queue) }))
+      .filter(({ count }) => count > 0);
+    return {
+      messages: stay.reduce((sum, { count }) => sum + count, 0),
+      queues: stay.map(({ name }) => name),
+    };
+  }
+
   #change(
     ids: readonly string[],
     isMeant: (parked: ParkedMessage) => boolean,
@@ -144,6 +160,18 @@ export class ParkedAdmin {
   #parked(ids: readonly string[]): ParkedMessage[] {
     return ids.flatMap((id) => this.#parts.parking.parked.find(id) ?? []);
   }
+}
+
+/** As people know the queue. */
+function nameOf(key: string): string {
+  const group = groupOf(key);
+  return group === undefined ? key : SINK_QUEUES[group.stage];
+}
+
+/** Of all that a queue has parked. */
+function countMeant(verb: "retry" | "release", { key, held, size }: ParkedQueue): number {
+  if (verb === "retry") return size - held.count;
+  return groupOf(key)?.heldBy === undefined ? held.count : size;
 }
 
 const isNotOperators = ({ held }: ParkedMessage): boolean => !held;

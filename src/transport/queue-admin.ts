@@ -5,11 +5,11 @@ import { ID_LENGTH } from "../store/message-ids.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { ParkedAdmin } from "./parked-admin.ts";
-import { OPERATOR_HOLD, entryOf } from "./queue-entries.ts";
+import { OPERATOR_HOLD, SINK_QUEUES, entryOf } from "./queue-entries.ts";
 import { QueueSteering } from "./queue-steering.ts";
 import type { QueueSet } from "./queue-set.ts";
 import { summarizeQueues } from "./queue-summaries.ts";
-import type { QueueAdmin, QueueEntry, QueueSummary } from "./queue-view.ts";
+import type { KeptBack, QueueAdmin, QueueEntry, QueueSummary } from "./queue-view.ts";
 import { type QueuedMessage, makeDue, pendingAddresses } from "./queued-message.ts";
 import { isOfNextHops } from "./waiting-groups.ts";
 
@@ -28,13 +28,14 @@ export function createQueueAdmin<Script>(
   const count = (ids: readonly string[], act: (message: QueuedMessage) => boolean): number =>
     selected(ids).filter((message) => act(message)).length;
 
+  const retry = (message: QueuedMessage): boolean => mayRetry(message) && tryNow(pipeline, waiting, message);
   const steering = new QueueSteering({
     messages: pipeline.messages,
     parking: pipeline.parking,
     parked,
     waiting,
     queues,
-    tryNow: (message) => mayRetry(message) && tryNow(pipeline, waiting, message),
+    tryNow: retry,
     isKeptBack: (message) => pipeline.deliveriesOf(message).every(({ queue }) => queue.isFrozen),
     now,
   });
@@ -47,23 +48,24 @@ export function createQueueAdmin<Script>(
     listParked: (most) => parked.list(most),
     showParked: (id) => parked.show(id),
     idsWith: (prefix, most) => idsWith(pipeline, prefix, most),
-    retry: (ids) =>
-      count(ids, (message) => mayRetry(message) && tryNow(pipeline, waiting, message)) + parked.retry(ids),
+    retry: (ids) => count(ids, retry) + parked.retry(ids),
     retryDomains: (isAsked, only = []) =>
       count(
         [],
         (message) =>
-          mayRetry(message) &&
           pendingAddresses(message).some((address) => isAsked(canonicalDomain(domainOf(address)))) &&
-          tryNow(pipeline, waiting, message),
+          retry(message),
       ) +
       parked.forceAll(
         (queue) => only.includes(queue) || (isDomain(queue) && isAsked(canonicalDomain(queue))),
       ),
     hold: (ids) => count(ids, (message) => hold(pipeline, waiting, message)) + parked.hold(ids),
     release: (ids) =>
-      count(ids, (message) => message.held !== undefined && tryNow(pipeline, waiting, message)) +
-      parked.release(ids),
+      count(ids, (message) => isHeld(message) && tryNow(pipeline, waiting, message)) + parked.release(ids),
+    keptBack: (verb, ids) => {
+      const messages = selected(ids).filter(verb === "retry" ? mayRetry : isHeld);
+      return keptBack(pipeline, waiting, messages, parked.keptBack(verb, ids));
+    },
     remove: (ids) => count(ids, (message) => remove(pipeline, message)) + parked.remove(ids),
     queues: () => summarize(pipeline, waiting, queues, now()),
     frozenBy: (name) => queues.frozenBy(queues.keyOf(name)),
@@ -108,6 +110,36 @@ function idsWith<Script>(
 const isDomain = (queue: string): boolean => !queue.includes(":");
 
 const mayRetry = ({ held }: QueuedMessage): boolean => held?.by !== "operator" && held?.abandoned !== true;
+
+const isHeld = ({ held }: QueuedMessage): boolean => held !== undefined;
+
+function keptBack<Script>(
+  pipeline: Pipeline<Script>,
+  waiting: PreSubmissionQueue,
+  messages: readonly QueuedMessage[],
+  outside: KeptBack,
+): KeptBack {
+  const frozen = messages
+    .filter((message) => !pipeline.isInHand(message))
+    .map((message) => frozenQueuesOf(pipeline, waiting, message))
+    .filter((queues) => queues.length > 0);
+  return {
+    messages: frozen.length + outside.messages,
+    queues: [...new Set([...frozen.flat(), ...outside.queues])],
+  };
+}
+
+/** All that the message waits for, if all of it is frozen. */
+function frozenQueuesOf<Script>(
+  pipeline: Pipeline<Script>,
+  waiting: PreSubmissionQueue,
+  message: QueuedMessage,
+): readonly string[] {
+  if (message.phase === "submission")
+    return waiting.has(message) && waiting.isFrozen(message) ? [SINK_QUEUES[message.stage]] : [];
+  const deliveries = pipeline.deliveriesOf(message);
+  return deliveries.every(({ queue }) => queue.isFrozen) ? deliveries.map(({ queue }) => queue.key) : [];
+}
 
 function tryNow<Script>(
   pipeline: Pipeline<Script>,

@@ -76,6 +76,13 @@ export interface QueueDepths {
 /** Whether a domain, as canonicalDomain() writes it, is one of those that are meant. */
 export type IsAsked = (domain: string) => boolean;
 
+/** Messages that people let go, and that stay as all that they wait for is frozen. */
+export interface KeptBack {
+  readonly messages: number;
+  /** The frozen queues, each once. */
+  readonly queues: readonly string[];
+}
+
 /** Each answers how many messages it changed. `ids` empty: all messages of the queue. */
 export interface QueueAdmin {
   list(): readonly QueueEntry[];
@@ -106,6 +113,8 @@ export interface QueueAdmin {
   /** Keep without attempts until released. */
   hold(ids: readonly string[]): number;
   release(ids: readonly string[]): number;
+  /** What `retry` or `release` is about to change in vain: asked before. */
+  keptBack(verb: "retry" | "release", ids: readonly string[]): KeptBack;
   /** Delete without a report: every recipient still pending is recorded as discarded by the operator. */
   remove(ids: readonly string[]): number;
 }

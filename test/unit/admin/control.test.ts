@@ -55,6 +55,7 @@ function createAdmin(asked: string[], there: readonly string[] = []): QueueAdmin
     force: () => 0,
     hold: act("hold"),
     release: act("release"),
+    keptBack: () => ({ messages: 0, queues: [] }),
     remove: act("remove"),
   };
 }
@@ -125,6 +126,23 @@ test("a queue that is frozen is not forced, those of the same name on other serv
   const frozen = [{ server: "one", frozenBy: "operator" }];
   const answer = await callControl(folder, "queue.force", { queue: "frozen.example" });
   expect(answer).toEqual({ changed: 3, frozen });
+});
+
+test("of messages that are let go it is said how many stay in frozen queues, and on which server", async () => {
+  const kept = { messages: 1, queues: ["frozen.example"] };
+  await start(
+    queueMethods(() => [
+      { name: "one", admin: { ...createAdmin([]), keptBack: () => kept } },
+      { name: "two", admin: createAdmin([]) },
+    ]),
+  );
+  const frozen = [{ server: "one", queue: "frozen.example", frozenBy: "operator" }];
+  for (const verb of ["retry", "release"])
+    expect(await callControl(folder, `queue.${verb}`, { all: true })).toEqual({
+      changed: 2,
+      keptBack: 1,
+      frozen,
+    });
 });
 
 test.each([

@@ -97,6 +97,10 @@ async function serve(entries: readonly QueueEntry[], changed = 1): Promise<strin
     force: (name: string) => act([`force ${name}`]),
     hold: act,
     release: act,
+    keptBack: (_verb: string, ids: readonly string[]) =>
+      ids.includes("cold-message")
+        ? { messages: 1, queues: ["cold.example", "halted.example"] }
+        : { messages: 0, queues: [] },
     remove: act,
   };
   const methods = queueMethods(() => [{ name: "default", admin }]);
@@ -190,6 +194,33 @@ describe("the queues themselves", () => {
     expect(named.err).toContain('`onarrival queue thaw "10.0.0.1:25 for cold.example"` lets it go on');
     expect((await queue("force", "halted.example")).err).toContain("a router has halted the next hop");
     expect(asked).toEqual([]);
+  });
+
+  test("a message in frozen queues is not said to be tried: who froze them is said, and what lets it go on", async () => {
+    await serve([]);
+    const why = [
+      "cold.example is frozen on default: `onarrival queue thaw cold.example` lets it go on",
+      "halted.example is frozen on default: a router has halted the next hop, and lets it go on",
+    ].join("\n");
+    const retried = await queue("retry", "cold-message");
+    expect(retried).toMatchObject({ code: 1, out: "", err: expect.stringContaining(`error: ${why}\n`) });
+    expect((await queue("retry", "cold-message", "--json")).out).toContain('"code": "QUEUE_FROZEN"');
+    const released = await queue("release", "cold-message");
+    expect([released.code, released.out]).toEqual([
+      0,
+      `release: 1 message; 1 of them is not tried\n${why}\n`,
+    ]);
+    expect(JSON.parse((await queue("release", "cold-message", "--json")).out)).toMatchObject({
+      changed: 1,
+      keptBack: 1,
+      frozen: [{ queue: "cold.example" }, { queue: "halted.example", frozenBy: "router" }],
+    });
+    expect((await queue("retry", "other")).out).toBe("retry: 1 message\n");
+    await server?.close();
+    await serve([], 3);
+    expect((await queue("retry", "cold-message", "other", "third")).out).toMatch(
+      /^retry: 3 messages; 1 of them is/,
+    );
   });
 
   test("no queue, and no number of messages, are refused", async () => {

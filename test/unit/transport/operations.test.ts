@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { reply } from "../../../src/core/reply.ts";
 import { messageStatus } from "../../../src/core/status.ts";
-import { type RunScripts, SinkChain } from "../../../src/events/dispatcher.ts";
+import { SinkChain } from "../../../src/events/dispatcher.ts";
+import { failingScripts, slowSink } from "./many-messages.ts";
 import {
   HOUR,
   type House,
@@ -114,16 +115,8 @@ describe("the operator", () => {
   });
 
   test("holds a message that still waits for its turn at the sinks", async () => {
-    const seen: string[] = [];
-    let go = (): void => undefined;
-    const slow = nativeSink(async (msg) => {
-      seen.push(msg.id);
-      if (seen.length === 1)
-        await new Promise<void>((resolve) => {
-          go = resolve;
-        });
-    });
-    await using house = await openHouse({ sinks: [slow], maxSubmissions: 1 });
+    const { sink, seen, go } = slowSink();
+    await using house = await openHouse({ sinks: [sink], maxSubmissions: 1 });
     const first = await house.accept(["a@far.example"]);
     const second = await house.accept(["b@far.example"]);
     expect(house.transport.admin.hold([first])).toBe(0);
@@ -217,18 +210,12 @@ describe("a queue without mail", () => {
 });
 
 describe("a message that a sink fails on", () => {
-  const scripts =
-    (fails: () => boolean): RunScripts<string> =>
-    () =>
-      Promise.resolve(
-        fails()
-          ? { called: 1, result: 0 as const, fault: { kind: "throw", message: "boom" } }
-          : { called: 1, result: 0 as const },
-      );
-
   test("is held, tells why, and is released when its script changes", async () => {
     let failing = true;
-    await using house = await openHouse({ sinks: [scriptSink("a.ts")], runScripts: scripts(() => failing) });
+    await using house = await openHouse({
+      sinks: [scriptSink("a.ts")],
+      runScripts: failingScripts(() => failing),
+    });
     const id = await house.accept(["a@far.example"]);
     await until(() => house.queue[0]?.state === "held");
     expect(house.transport.admin.show(id)).toMatchObject({
@@ -246,7 +233,7 @@ describe("a message that a sink fails on", () => {
     let calls = 0;
     await using house = await openHouse({
       sinks: [scriptSink("a.ts")],
-      runScripts: scripts(() => {
+      runScripts: failingScripts(() => {
         calls += 1;
         return true;
       }),
@@ -256,7 +243,7 @@ describe("a message that a sink fails on", () => {
     await house.clock.advance(MINUTE + 200);
     await until(() => calls === 2);
     await until(() => house.queue[0]?.state === "held");
-    await using next = await house.crash({ runScripts: scripts(() => false) });
+    await using next = await house.crash({ runScripts: failingScripts(() => false) });
     expect(next.queue[0]?.state).toBe("held");
     expect(next.transport.scriptChanged("a.ts")).toBe(1);
     await next.empty();

@@ -1,44 +1,27 @@
 // More messages than memory is meant for that sinks hold or have put off: they wait in the store, and whoever lets them go finds them.
 import { expect, test } from "vitest";
-import { type RunScripts, SinkChain } from "../../../src/events/dispatcher.ts";
+import { SinkChain } from "../../../src/events/dispatcher.ts";
+import { acceptMany, emptied, failingScripts, summaryOf } from "./many-messages.ts";
 import { HOUR, type House, MINUTE, nativeSink, openHouse, scriptSink, until } from "./transport-house.ts";
 
 const COUNT = 30;
 const IN_MEMORY = 4;
 
-async function acceptMany(house: House, count = COUNT): Promise<string[]> {
-  const ids: string[] = [];
-  for (let at = 0; at < count; at += 1) ids.push(await house.accept([`user${at}@far.example`]));
-  return ids;
-}
-
-const scripts =
-  (fails: () => boolean): RunScripts<string> =>
-  () =>
-    Promise.resolve(
-      fails()
-        ? { called: 1, result: 0 as const, fault: { kind: "throw", message: "boom" } }
-        : { called: 1, result: 0 as const },
-    );
-
 /** All wait, and not more than memory is meant for are in it. */
 const parkedBut = (house: House, count = COUNT): Promise<unknown> =>
   until(() => house.queue.length <= IN_MEMORY && house.transport.depths().messages === count, "rest");
-
-const summary = (house: House, name: string): { messages: number; held: number; retry: number } | undefined =>
-  house.transport.admin.queues().find(({ queue }) => queue === name);
 
 test("C19 what a script holds leaves memory, is counted and shown, and a changed script lets all of it go on", async () => {
   let failing = true;
   await using house = await openHouse({
     maxInMemory: IN_MEMORY,
     sinks: [scriptSink("a.ts")],
-    runScripts: scripts(() => failing),
+    runScripts: failingScripts(() => failing),
   });
-  const ids = await acceptMany(house);
+  const ids = await acceptMany(house, COUNT);
   await parkedBut(house);
   const { admin } = house.transport;
-  expect(summary(house, "pre-submission")).toMatchObject({ messages: COUNT, held: COUNT });
+  expect(summaryOf(house, "pre-submission")).toMatchObject({ messages: COUNT, held: COUNT });
   expect(house.transport.depths()).toMatchObject({
     messages: COUNT,
     kinds: { "pre-submission": COUNT },
@@ -54,10 +37,7 @@ test("C19 what a script holds leaves memory, is counted and shown, and a changed
   expect(house.transport.scriptChanged("b.ts")).toBe(0);
   failing = false;
   expect(house.transport.scriptChanged("a.ts")).toBe(COUNT);
-  await until(async () => {
-    await house.clock.advance(100);
-    return house.transport.depths().messages === 0;
-  }, "an empty store");
+  await emptied(house, 100);
   expect(new Set(house.world.sent.flatMap(({ to }) => to)).size).toBe(COUNT);
   expect(house.world.sent).toHaveLength(COUNT);
 });
@@ -67,18 +47,15 @@ test("each held message is tried again at its own time, also when it is not in m
   await using house = await openHouse({
     maxInMemory: IN_MEMORY,
     sinks: [scriptSink("a.ts")],
-    runScripts: scripts(() => failing),
+    runScripts: failingScripts(() => failing),
   });
-  await acceptMany(house);
+  await acceptMany(house, COUNT);
   await parkedBut(house);
   failing = false;
   await house.clock.advance(30_000);
   expect(house.world.sent).toEqual([]);
   await house.clock.advance(2 * MINUTE);
-  await until(async () => {
-    await house.clock.advance(100);
-    return house.transport.depths().messages === 0;
-  }, "an empty store");
+  await emptied(house, 100);
   expect(house.world.sent).toHaveLength(COUNT);
 });
 
@@ -87,17 +64,14 @@ test("C18 held messages that are not in memory are held after a crash, and relea
     throw new Error("broken");
   });
   await using house = await openHouse({ maxInMemory: IN_MEMORY, sinks: [broken] });
-  await acceptMany(house);
+  await acceptMany(house, COUNT);
   await parkedBut(house);
   await using next = await house.crash({ sinks: [] });
   await next.clock.advance(1000);
-  await until(() => summary(next, "pre-submission")?.held === COUNT, "held again");
+  await until(() => summaryOf(next, "pre-submission")?.held === COUNT, "held again");
   await parkedBut(next);
   expect(next.transport.admin.release([])).toBe(COUNT);
-  await until(async () => {
-    await next.clock.advance(100);
-    return next.transport.depths().messages === 0;
-  }, "an empty store");
+  await emptied(next, 100);
   expect(next.world.sent).toHaveLength(COUNT);
 });
 
@@ -106,7 +80,7 @@ test("what the operator holds before the sinks stays held whatever else is relea
     throw new Error("broken");
   });
   await using house = await openHouse({ maxInMemory: IN_MEMORY, sinks: [broken] });
-  const ids = await acceptMany(house);
+  const ids = await acceptMany(house, COUNT);
   await parkedBut(house);
   const { admin } = house.transport;
   const chosen = ids.slice(10, 13);
@@ -121,10 +95,7 @@ test("what the operator holds before the sinks stays held whatever else is relea
   await house.clock.advance(HOUR);
   expect(house.transport.depths().held.operator).toBe(3);
   expect(admin.release(chosen)).toBe(3);
-  await until(async () => {
-    await house.clock.advance(100);
-    return house.transport.depths().messages === 0;
-  }, "an empty store");
+  await emptied(house, 100);
   expect(house.world.sent).toHaveLength(COUNT);
 });
 

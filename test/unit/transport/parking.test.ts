@@ -1,16 +1,17 @@
 // More messages than memory is meant for: those that wait are in the store, and nobody notices but the operator of a small machine.
 import { expect, test } from "vitest";
 import { IMMPID } from "../../../src/message/properties.ts";
-import { type House, accepted, nativeSink, openHouse, unreachable, until } from "./transport-house.ts";
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-
-async function acceptMany(house: House, count: number, domain = "far.example"): Promise<string[]> {
-  const ids: string[] = [];
-  for (let at = 0; at < count; at += 1) ids.push(await house.accept([`user${at}@${domain}`]));
-  return ids;
-}
+import { acceptMany } from "./many-messages.ts";
+import {
+  HOUR,
+  type House,
+  MINUTE,
+  accepted,
+  nativeSink,
+  openHouse,
+  unreachable,
+  until,
+} from "./transport-house.ts";
 
 const sentTo = (house: House): string[] => house.world.sent.flatMap(({ to }) => to);
 

@@ -1,9 +1,8 @@
 // The queues that every message passes, frozen, thawed and forced by the operator (REFERENCE 4.2).
 import { describe, expect, test } from "vitest";
-import type { QueueSummary } from "../../../src/transport/queue-view.ts";
+import { acceptMany, emptied, failingScripts, slowSink, summaryOf } from "./many-messages.ts";
 import {
   HOUR,
-  type House,
   MINUTE,
   accepted,
   nativeSink,
@@ -15,21 +14,6 @@ import {
 
 const DAYS = 24 * HOUR;
 
-const summary = (house: House, name: string): QueueSummary | undefined =>
-  house.transport.admin.queues().find(({ queue }) => queue === name);
-
-const emptied = (house: House): Promise<unknown> =>
-  until(async () => {
-    await house.clock.advance(1000);
-    return house.transport.depths().messages === 0;
-  }, "an empty store");
-
-const acceptMany = async (house: House, count: number): Promise<string[]> => {
-  const ids: string[] = [];
-  for (let at = 0; at < count; at += 1) ids.push(await house.accept([`user${at}@far.example`]));
-  return ids;
-};
-
 describe("a frozen queue before sinks", () => {
   test("calls no sink, keeps what comes out of memory too, and lets all of it go on once when it is thawed", async () => {
     const seen: string[] = [];
@@ -40,12 +24,16 @@ describe("a frozen queue before sinks", () => {
     const { admin } = house.transport;
     expect(admin.freeze("Pre-Submission")).toBe(true);
     const ids = await acceptMany(house, 10);
-    await until(() => house.queue.length <= 4 && summary(house, "pre-submission")?.messages === 10, "rest");
+    await until(() => house.queue.length <= 4 && summaryOf(house, "pre-submission")?.messages === 10, "rest");
     await house.clock.advance(HOUR);
     expect(seen).toEqual([]);
-    expect(summary(house, "pre-submission")).toMatchObject({ frozen: true, frozenBy: "operator", retry: 10 });
+    expect(summaryOf(house, "pre-submission")).toMatchObject({
+      frozen: true,
+      frozenBy: "operator",
+      retry: 10,
+    });
     expect(admin.queues().filter(({ queue }) => queue === "pre-submission")).toHaveLength(1);
-    expect(summary(house, "failed-retry")?.messages).toBe(0);
+    expect(summaryOf(house, "failed-retry")?.messages).toBe(0);
     const frozen = {
       queue: "pre-submission",
       state: "frozen",
@@ -67,7 +55,7 @@ describe("a frozen queue before sinks", () => {
       await using before = await openHouse({ sinks });
       before.transport.admin.freeze(queue);
       const id = await before.accept(["a@far.example"]);
-      await until(() => summary(before, queue)?.messages === 1);
+      await until(() => summaryOf(before, queue)?.messages === 1);
       await using house = await before.crash({ sinks });
       house.transport.admin.freeze(queue);
       await house.clock.advance(MINUTE);
@@ -79,25 +67,12 @@ describe("a frozen queue before sinks", () => {
   );
 
   test("keeps back those that wait for their turn, and those that a changed script would let go", async () => {
-    const seen: string[] = [];
-    let go = (): void => undefined;
-    const slow = nativeSink(async (msg) => {
-      seen.push(msg.id);
-      if (seen.length === 1)
-        await new Promise<void>((resolve) => {
-          go = resolve;
-        });
-    });
+    const { sink, seen, go } = slowSink();
     let failing = true;
     await using house = await openHouse({
-      sinks: [slow, scriptSink("a.ts")],
+      sinks: [sink, scriptSink("a.ts")],
       maxSubmissions: 1,
-      runScripts: () =>
-        Promise.resolve(
-          failing
-            ? { called: 1, result: 0 as const, fault: { kind: "throw", message: "boom" } }
-            : { called: 1, result: 0 as const },
-        ),
+      runScripts: failingScripts(() => failing),
     });
     const { admin } = house.transport;
     const [first] = await acceptMany(house, 2);
@@ -137,12 +112,12 @@ test("what is frozen is not forced: it has its turn when it is thawed", async ()
   admin.freeze("far.example");
   admin.freeze("pre-submission");
   await acceptMany(house, 4);
-  await until(() => summary(house, "pre-submission")?.messages === 4, "all of them");
+  await until(() => summaryOf(house, "pre-submission")?.messages === 4, "all of them");
   const forced = ["pre-submission", "failed-retry", "far.example"];
   expect(forced.map((queue) => admin.force(queue))).toEqual([0, 0, 0]);
   expect(forced.map((queue) => admin.frozenBy(queue))).toEqual(["operator", undefined, "operator"]);
   admin.thaw("pre-submission");
-  await until(() => summary(house, "far.example")?.messages === 4, "all of them");
+  await until(() => summaryOf(house, "far.example")?.messages === 4, "all of them");
   expect(admin.force("far.example")).toBe(0);
   await house.clock.advance(MINUTE);
   expect(house.world.attempts).toEqual([]);
@@ -151,12 +126,63 @@ test("what is frozen is not forced: it has its turn when it is thawed", async ()
   expect(house.world.sent).toHaveLength(4);
 });
 
+test("a retry and a release say how much stays, as what it waits for is frozen, in memory or not", async () => {
+  await using house = await openHouse({ maxInMemory: 2 });
+  const { admin } = house.transport;
+  admin.freeze("far.example");
+  const frozen = await acceptMany(house, 6);
+  await until(() => house.queue.length <= 2 && summaryOf(house, "far.example")?.messages === 6, "rest");
+  house.world.answers.set("near.example", () => unreachable());
+  const free = await house.accept(["a@near.example"]);
+  const both = await house.accept(["a@far.example", "b@near.example"]);
+  await until(() => house.world.attempts.length > 0 && house.queue.length <= 3, "all of them at rest");
+  const kept = (messages: number): unknown => ({
+    messages,
+    queues: messages === 0 ? [] : ["far.example"],
+  });
+  expect(admin.keptBack("retry", [])).toEqual(kept(6));
+  expect(admin.keptBack("retry", frozen.slice(0, 5))).toEqual(kept(5));
+  expect(admin.keptBack("retry", [free, both])).toEqual(kept(0));
+  expect(admin.keptBack("release", [])).toEqual(kept(0));
+  const held = frozen.slice(0, 4);
+  expect(admin.hold(held)).toBe(4);
+  await until(() => admin.keptBack("release", held).messages === 4, "held ones");
+  expect([admin.keptBack("release", []), admin.keptBack("retry", [])]).toEqual([kept(4), kept(2)]);
+  expect(admin.release(held)).toBe(4);
+  await until(() => admin.keptBack("retry", []).messages === 6, "frozen as before");
+  expect(house.world.sent).toEqual([]);
+});
+
+test("mail that a script holds before frozen sinks stays there when it is retried", async () => {
+  let failing = true;
+  await using house = await openHouse({
+    maxInMemory: 2,
+    sinks: [scriptSink("a.ts")],
+    runScripts: failingScripts(() => failing),
+  });
+  const { admin } = house.transport;
+  const ids = await acceptMany(house, 6);
+  await until(() => house.queue.length <= 2 && summaryOf(house, "pre-submission")?.held === 6, "rest");
+  expect(admin.keptBack("retry", ids)).toEqual({ messages: 0, queues: [] });
+  admin.freeze("pre-submission");
+  const all = { messages: 6, queues: ["pre-submission"] };
+  for (const verb of ["retry", "release"] as const)
+    expect([admin.keptBack(verb, ids), admin.keptBack(verb, [])]).toEqual([all, all]);
+  failing = false;
+  expect(admin.retry(ids)).toBe(6);
+  await house.clock.advance(HOUR);
+  expect(house.world.sent).toEqual([]);
+  admin.thaw("pre-submission");
+  await emptied(house);
+  expect(house.world.sent).toHaveLength(6);
+});
+
 test("messages are found by the beginning of their ids, in memory or not", async () => {
   await using house = await openHouse({ maxInMemory: 2 });
   const { admin } = house.transport;
   admin.freeze("pre-submission");
   const ids = await acceptMany(house, 6);
-  await until(() => house.queue.length <= 2 && summary(house, "pre-submission")?.messages === 6, "rest");
+  await until(() => house.queue.length <= 2 && summaryOf(house, "pre-submission")?.messages === 6, "rest");
   const [first = ""] = ids;
   const common = first.slice(0, 6);
   expect(admin.idsWith(common, 10).toSorted()).toEqual(ids.toSorted());
@@ -195,7 +221,7 @@ describe("a queue that counts messages of others", () => {
     });
     await using house = await openHouse({ maxInMemory: 2, sinks: [retrying] });
     await acceptMany(house, 6);
-    await until(() => house.queue.length <= 2 && summary(house, "failed-retry")?.messages === 6, "rest");
+    await until(() => house.queue.length <= 2 && summaryOf(house, "failed-retry")?.messages === 6, "rest");
     failing = false;
     const { admin } = house.transport;
     expect([admin.force("dsn"), admin.force("failed-retry")]).toEqual([0, 6]);
@@ -211,10 +237,10 @@ describe("a queue that counts messages of others", () => {
     const ids = await acceptMany(house, 6);
     await until(() => house.queue.length <= 2 && house.transport.depths().messages === 6, "rest");
     const { admin } = house.transport;
-    const counted = (): unknown => summary(house, "deferred");
+    const counted = (): unknown => summaryOf(house, "deferred");
     expect(counted()).toMatchObject({ messages: 6, retry: 6, held: 0 });
     expect(admin.hold([ids[0] ?? ""])).toBe(1);
-    await until(() => summary(house, "deferred")?.held === 1, "the held one");
+    await until(() => summaryOf(house, "deferred")?.held === 1, "the held one");
     expect(counted()).toMatchObject({ messages: 6, retry: 5 });
     admin.freeze("far.example");
     expect([admin.force("deferred"), admin.force("far.example")]).toEqual([0, 0]);
@@ -230,11 +256,11 @@ describe("a queue that counts messages of others", () => {
     house.world.answers.set("two.example", () => unreachable());
     house.world.answers.set("busy.example", (message) => accepted(message, 450, "later"));
     for (const domain of ["one", "two", "busy"]) await house.accept([`a@${domain}.example`]);
-    await until(() => summary(house, "unreachable")?.messages === 2);
-    await until(() => summary(house, "busy.example")?.retry === 1);
+    await until(() => summaryOf(house, "unreachable")?.messages === 2);
+    await until(() => summaryOf(house, "busy.example")?.retry === 1);
     const { admin } = house.transport;
     expect(admin.force("one.example")).toBe(1);
-    await until(() => house.world.attempts.length === 4 && summary(house, "unreachable")?.messages === 2);
+    await until(() => house.world.attempts.length === 4 && summaryOf(house, "unreachable")?.messages === 2);
     house.world.answers.clear();
     expect(admin.force("unreachable")).toBe(2);
     await until(() => house.transport.depths().messages === 1, "the one that was refused");

@@ -12,6 +12,7 @@ import {
   nextHopType,
 } from "../../../src/events/router-contexts.ts";
 import { SystemChain } from "../../../src/events/system-chain.ts";
+import { summaryOf } from "./many-messages.ts";
 import { HOUR, MINUTE, openHouse, systemChain, unreachable, until } from "./transport-house.ts";
 
 /** A sink that answers for every recipient what `answer` says. */
@@ -404,11 +405,14 @@ describe("the state of a link", () => {
     admin.retry([]);
     expect(admin.thaw("far.example")).toBe(false);
     expect(house.queue[0]).toMatchObject({ state: "frozen", reason: expect.stringContaining("router") });
-    const summary = (): unknown => admin.queues().find(({ queue }) => queue === "far.example");
-    expect(summary()).toMatchObject({ messages: 1, frozen: true, frozenBy: "router" });
+    expect(summaryOf(house, "far.example")).toMatchObject({ messages: 1, frozen: true, frozenBy: "router" });
     admin.freeze("far.example");
     control?.setState("far.example", 0, linkFlag.adminHalt);
-    expect(summary()).toMatchObject({ messages: 1, frozen: true, frozenBy: "operator" });
+    expect(summaryOf(house, "far.example")).toMatchObject({
+      messages: 1,
+      frozen: true,
+      frozenBy: "operator",
+    });
     await house.clock.advance(MINUTE);
     expect(house.world.to("far.example")).toHaveLength(1);
     admin.thaw("far.example");
@@ -423,15 +427,13 @@ describe("the state of a link", () => {
     await house.accept(["a@near.example"]);
     await house.empty();
     control?.setState("Far.example", linkFlag.adminHalt);
-    const { admin } = house.transport;
-    const summary = (): unknown => admin.queues().find(({ queue }) => queue === "far.example");
-    expect(summary()).toMatchObject({ messages: 0, frozen: true, frozenBy: "router" });
+    expect(summaryOf(house, "far.example")).toMatchObject({ messages: 0, frozen: true, frozenBy: "router" });
     await house.accept(["b@far.example"]);
     await until(() => house.queue[0]?.state === "frozen");
-    expect(summary()).toMatchObject({ messages: 1, frozen: true, frozenBy: "router" });
+    expect(summaryOf(house, "far.example")).toMatchObject({ messages: 1, frozen: true, frozenBy: "router" });
     control?.setState("far.example", 0, linkFlag.adminHalt);
     await house.empty();
-    expect(summary()).toBeUndefined();
+    expect(summaryOf(house, "far.example")).toBeUndefined();
   });
 
   test("may halt the next hop on the notice that it failed", async () => {

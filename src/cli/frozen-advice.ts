@@ -1,0 +1,34 @@
+// What people are told who want mail to move that waits in a frozen queue: who has frozen it, and what lets it go on.
+import type { FrozenOn } from "../admin/queue-methods.ts";
+
+/** One line for each who froze it. */
+export function whyFrozen(queue: string, frozen: readonly FrozenOn[]): string {
+  const argument = queue.includes(" ") ? `"${queue}"` : queue;
+  const goesOn = {
+    operator: `\`onarrival queue thaw ${argument}\` lets it go on`,
+    router: "a router has halted the next hop, and lets it go on",
+  };
+  return [...Map.groupBy(frozen, ({ frozenBy }) => frozenBy)]
+    .map(([by, on]) => `${queue} is frozen on ${on.map(({ server }) => server).join(", ")}: ${goesOn[by]}`)
+    .join("\n");
+}
+
+export function frozenOn(answer: unknown): readonly FrozenOn[] {
+  if (typeof answer !== "object" || answer === null || !("frozen" in answer)) return [];
+  return Array.isArray(answer.frozen) && answer.frozen.every(isFrozenOn) ? answer.frozen : [];
+}
+
+const isFrozenOn = (value: unknown): value is FrozenOn =>
+  typeof value === "object" && value !== null && "server" in value && "frozenBy" in value;
+
+const MAX_NAMED = 5;
+
+/** Why messages stay that were let go: a line or more for each queue. */
+export function whyKeptBack(answer: unknown): string {
+  const byQueue = Map.groupBy(frozenOn(answer), (on) => ("queue" in on ? String(on.queue) : ""));
+  const lines = [...byQueue].slice(0, MAX_NAMED).map(([queue, frozen]) => whyFrozen(queue, frozen));
+  const more = byQueue.size - lines.length;
+  return [...lines, ...(more > 0 ? [`and ${more} more: \`onarrival queue summary\` names them`] : [])].join(
+    "\n",
+  );
+}
