@@ -372,7 +372,10 @@ export class WatchedTransaction {
   }
 
   #lost(reason: string): TransactionEnd {
-    if (this.#hasFinals || (this.#final !== undefined && this.#final.code >= 400)) return this.#end("lost");
+    const final = this.#final;
+    // A peer that took the whole message and hung up while sinks looked at its reply has it.
+    if (this.#hasFinals || (final !== undefined && (final.code >= 400 || this.#isWhole)))
+      return this.#end("lost");
     const { remote } = this.#wire;
     const mayDuplicate = this.#isDotPending;
     const outcome: DeliveryOutcome = {

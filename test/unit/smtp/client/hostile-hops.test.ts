@@ -24,6 +24,12 @@ function drip(_line: string, { socket }: PeerSession): typeof SILENCE {
 }
 
 describe.each(BOTH_PATHS)("a next hop, %s", (_, options) => {
+  test("that closes the channel right behind its answer to the content has the message", async () => {
+    await using peer = await startPeer({ answers: { ".": "250 2.0.0 Ok\r\n421 4.3.2 closing" } });
+    await using destination = destinationTo(peer, options());
+    expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+  });
+
   test.each(["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."])(
     "that dawdles byte by byte at %s is given up at the deadline of the stage (N01)",
     async (verb) => {
