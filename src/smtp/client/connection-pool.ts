@@ -91,6 +91,8 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
           this.#delivering -= 1;
           if (this.#standing !== undefined) this.#judge(this.#standing, job, outcome);
           resolve(outcome);
+          // Where sinks watch, the outcome may come after the end of the connection.
+          this.#settleClose();
         },
       };
       this.#place(job);

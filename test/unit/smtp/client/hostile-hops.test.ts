@@ -24,6 +24,15 @@ function drip(_line: string, { socket }: PeerSession): typeof SILENCE {
 }
 
 describe.each(BOTH_PATHS)("a next hop, %s", (_, options) => {
+  test("that hangs up while the service ends does not hold it up", async () => {
+    await using peer = await startPeer({ answers: { DATA: DROP } });
+    const destination = destinationTo(peer, options());
+    const outcome = destination.deliver(messageOf());
+    const closed = destination.close();
+    expect(unreachableOf(await outcome)).toMatchObject({ mayDuplicate: false });
+    await closed;
+  });
+
   test("that closes the channel right behind its answer to the content has the message", async () => {
     await using peer = await startPeer({ answers: { ".": "250 2.0.0 Ok\r\n421 4.3.2 closing" } });
     await using destination = destinationTo(peer, options());
