@@ -51,7 +51,8 @@ export interface SystemCall<Subject> {
 }
 
 export type SystemOutcome =
-  | { readonly kind: "passed" }
+  /** `skippedBy`: the binding whose sink wanted no other one called behind it. */
+  | { readonly kind: "passed"; readonly skippedBy?: Binding }
   | { readonly kind: "fault"; readonly binding: Binding; readonly message: string };
 
 const PASSED: SystemOutcome = { kind: "passed" };
@@ -99,9 +100,9 @@ export class SystemSinks {
       const outcome = this.#call(sink, call);
       if (outcome instanceof Promise)
         return outcome.then((settled) =>
-          settled === sinkResult.runNext ? this.run(chain, call, index + 1) : ended(settled),
+          settled === sinkResult.runNext ? this.run(chain, call, index + 1) : ended(settled, sink.binding),
         );
-      if (outcome !== sinkResult.runNext) return ended(outcome);
+      if (outcome !== sinkResult.runNext) return ended(outcome, sink.binding);
     }
     return PASSED;
   }
@@ -205,5 +206,5 @@ export class SystemSinks {
   }
 }
 
-const ended = (outcome: typeof sinkResult.skipRemaining | SystemOutcome): SystemOutcome =>
-  outcome === sinkResult.skipRemaining ? PASSED : outcome;
+const ended = (outcome: typeof sinkResult.skipRemaining | SystemOutcome, skippedBy: Binding): SystemOutcome =>
+  outcome === sinkResult.skipRemaining ? { kind: "passed", skippedBy } : outcome;

@@ -41,6 +41,8 @@ export class CategorizerRun {
   readonly #tree: ItemTree;
   /** What sinks are called about now, for the built-in one. */
   #item: Item | undefined;
+  /** Of the last sub-event: the binding of the sink that ended it. */
+  #skippedBy: Binding | undefined;
 
   constructor(parts: CategorizerRunParts) {
     this.#parts = parts;
@@ -91,15 +93,30 @@ export class CategorizerRun {
       const ended = stopped instanceof Promise ? await stopped : stopped;
       if (ended !== undefined) return ended;
     }
+    let unbuilt: Binding | undefined;
     let batch: BatchContext = { kind: "buildQueries", items, queries: [], answers: undefined };
     for (const kind of ["buildQueries", "sendQuery", "sortQueryResult"] as const) {
       batch = { ...batch, kind };
       const subject = batch;
       // oxlint-disable-next-line no-await-in-loop
       const stopped = await this.#raise(subject, () => rememberBatch(subject));
-      if (stopped !== undefined) return stopped;
+      if (kind === "buildQueries" && subject.queries.length === 0) unbuilt = this.#skippedBy;
+      if (stopped !== undefined)
+        return kind === "sortQueryResult" ? this.#unasked(unbuilt, stopped) : stopped;
     }
     return undefined;
+  }
+
+  /** A sink may leave out the queries when it answers the items later: one that did not keeps the message waiting. */
+  #unasked(unbuilt: Binding | undefined, stopped: Stop): Stop {
+    if (unbuilt === undefined || stopped.kind !== "no-directory") return stopped;
+    const { displayName } = unbuilt;
+    const text = `it was asked nothing: the sink of binding ${JSON.stringify(displayName)} answered skipRemaining in buildQueries and set no queries`;
+    this.#parts.log.error(
+      { binding: displayName, event: unbuilt.event },
+      "the sink answered skipRemaining in buildQueries and set no queries, and nobody answered for the addresses: the message waits",
+    );
+    return { kind: "no-directory", text };
   }
 
   /** Sub-events 7 to 9. */
@@ -189,6 +206,7 @@ export class CategorizerRun {
   #stop(outcome: Awaited<ReturnType<SystemSinks["run"]>>): Stop | undefined {
     const { fault } = this.#system;
     if (fault !== undefined) return { kind: "no-directory", text: fault };
+    this.#skippedBy = outcome.kind === "passed" ? outcome.skippedBy : undefined;
     if (outcome.kind === "passed") return undefined;
     // The built-in sink is bound to no metabase entry that could say what its faults mean.
     if (outcome.binding.sinkClass === "") return { kind: "no-directory", text: outcome.message };

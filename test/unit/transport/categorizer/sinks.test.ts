@@ -121,6 +121,32 @@ describe("a sink", () => {
     expect(delivered(house)).toEqual(["one@far.example"]);
   });
 
+  test("of buildQueries that takes the place of the directory's and asks nothing is named in the log and the queue", async () => {
+    const sink: OnEvent = (subject) =>
+      subject.kind === "buildQueries" ? sinkResult.skipRemaining : undefined;
+    await using house = await open(sink);
+    await house.accept(["a@corp.example"]);
+    await until(() => house.queue[0]?.state === "retry");
+    expect(house.queue[0]?.reason).toMatch(
+      /asked nothing: the sink of binding "[^"]+" answered skipRemaining in buildQueries and set no queries$/,
+    );
+    const told = house.log.filter(({ message }) => message.includes("skipRemaining in buildQueries"));
+    expect(told).toMatchObject([{ fields: { binding: expect.any(String), event: "OnCategorize" } }]);
+  });
+
+  test("that asks nothing in buildQueries and answers each address itself is not minded", async () => {
+    const sink: OnEvent = (subject) => {
+      if (subject.kind === "buildQueries") return sinkResult.skipRemaining;
+      if (subject.kind === "sortQueryResult")
+        for (const item of subject.items) item.answer = { kind: "not-mine" };
+      return undefined;
+    };
+    await using house = await open(sink);
+    await house.accept(["a@corp.example"]);
+    await house.empty();
+    expect(delivered(house)).toEqual(["a@corp.example"]);
+  });
+
   test("needs no directory: it alone makes the event raised", async () => {
     const sink: OnEvent = (subject) => {
       const item = itemOf(subject, "expandItem");
