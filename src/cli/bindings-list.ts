@@ -1,6 +1,8 @@
 // `onarrival bindings list`: the bindings of the configuration file, and whether they are called any more.
 import path from "node:path";
+import { scriptNameOf } from "../composition/bindings.ts";
 import { FIRING_FILE, readFirings } from "../composition/firing-file.ts";
+import { KeptScripts } from "../composition/kept-scripts.ts";
 import { BindingEditor } from "../config/edit.ts";
 import type { BindingSettings } from "../config/schema.ts";
 import { systemClock } from "../core/clock.ts";
@@ -15,10 +17,13 @@ export interface ListOptions {
 }
 
 interface BindingState {
+  /** As the binding says, else its script. */
   readonly enabled: boolean;
   readonly expired: boolean;
   /** All calls that maxFirings allows were made. */
   readonly usedUp: boolean;
+  /** By `onarrival scripts disable`. */
+  readonly scriptDisabled: boolean;
   /** Calls so far, of a binding with maxFirings. */
   readonly firings?: number;
 }
@@ -28,14 +33,13 @@ type ShownBinding = BindingSettings & { readonly state: BindingState };
 export async function listBindings(output: Output, file: string, options: ListOptions): Promise<void> {
   const editor = await BindingEditor.open(file);
   const bindings = editor.list();
-  const { counts, problem } = await readFirings(
-    path.join(options.mailroot ?? editor.mailroot(), FIRING_FILE),
-  );
+  const mailroot = options.mailroot ?? editor.mailroot();
+  const { counts, problem } = await readFirings(path.join(mailroot, FIRING_FILE));
+  const scripts = await KeptScripts.open(mailroot);
   const now = systemClock.now();
-  const shown = bindings.map((binding) => ({
-    ...binding,
-    state: bindingState(binding, now, counts.get(binding.id)),
-  }));
+  const shown: ShownBinding[] = [];
+  for (const binding of bindings)
+    shown.push({ ...binding, state: await stateOf(binding, scripts, now, counts.get(binding.id)) });
   const head = ["NAME", "EVENT", "SERVER", "PRIORITY", "STATE", "SINK", "RULE", "ID"];
   printResult(
     output,
@@ -46,16 +50,29 @@ export async function listBindings(output: Output, file: string, options: ListOp
   if (problem !== undefined) warn(output, [`the counts of maxFirings cannot be read: ${problem}`]);
 }
 
-function bindingState(binding: BindingSettings, now: number, fired = 0): BindingState {
-  const { enabled = true, maxFirings = -1 } = binding;
-  const state = { enabled, expired: isExpired(binding, now), usedUp: isUsedUp(binding, fired) };
+async function stateOf(
+  binding: BindingSettings,
+  scripts: KeptScripts,
+  now: number,
+  fired = 0,
+): Promise<BindingState> {
+  const { maxFirings = -1 } = binding;
+  const script = scriptNameOf(binding);
+  const kept = script === "" ? undefined : await scripts.find(script);
+  const state = {
+    enabled: binding.enabled ?? kept?.generation.binding.enabled ?? true,
+    expired: isExpired(binding, now),
+    usedUp: isUsedUp(binding, fired),
+    scriptDisabled: scripts.disabled.has(script),
+  };
   return maxFirings < 0 ? state : { ...state, firings: fired };
 }
 
-function describeState({ maxFirings, expiration = 0, state }: ShownBinding): string {
-  const { enabled, expired, usedUp, firings } = state;
+function describeState({ enabled: configured, maxFirings, expiration = 0, state }: ShownBinding): string {
+  const { enabled, expired, usedUp, scriptDisabled, firings } = state;
   const words = [
-    ...(enabled ? [] : ["disabled"]),
+    ...(enabled ? [] : [configured === false ? "disabled" : "disabled by its script"]),
+    ...(scriptDisabled ? ["script disabled"] : []),
     ...(expired ? [`expired ${formatTime(expiration)}`] : []),
     ...(usedUp ? ["used up"] : []),
   ];
@@ -64,14 +81,14 @@ function describeState({ maxFirings, expiration = 0, state }: ShownBinding): str
 }
 
 function row(binding: ShownBinding): string[] {
-  const script = binding.sinkProperties?.["ScriptName"];
+  const script = scriptNameOf(binding);
   return [
     binding.displayName,
     binding.event,
     binding.server ?? "(all)",
     String(binding.sourceProperties?.priority ?? DEFAULT_PRIORITY),
     describeState(binding),
-    typeof script === "string" ? script : binding.sinkClass,
+    script === "" ? binding.sinkClass : script,
     binding.sourceProperties?.rule ?? "",
     binding.id,
   ];

@@ -30,7 +30,10 @@ export const bindingsCommand: CommandFactory = (output) => {
   bindings.addCommand(
     withFile(new Command("list"))
       .description("list the bindings in the order of the file, and why one is not called any more")
-      .option("--mailroot <dir>", "mailroot of the service, which keeps the counts of maxFirings")
+      .option(
+        "--mailroot <dir>",
+        "mailroot of the service, which keeps the counts of maxFirings and the scripts",
+      )
       .action((options: ListOptions) => listBindings(output, fileOf(options), options)),
   );
   bindings.addCommand(addCommand(output));

@@ -1,13 +1,10 @@
 // What `onarrival scripts` shows: the scripts with the bindings that call them, from the running service or from its folders.
 import { join } from "node:path";
 import type { Config } from "../config/schema.ts";
-import { silentLogger } from "../core/logger.ts";
-import { Generations } from "../sandbox/versions/generations.ts";
 import type { ScriptHost } from "../sandbox/script-host.ts";
 import { type LiveScript, LoadedScript } from "../sandbox/versions/loaded-script.ts";
 import type { ScriptDetails, ScriptState } from "../sandbox/versions/script-control.ts";
 import { listSinkNames } from "../sandbox/versions/script-folder.ts";
-import { ScriptSwitches } from "../sandbox/versions/script-switches.ts";
 import {
   type ConfiguredBinding,
   listScriptBindings,
@@ -15,6 +12,7 @@ import {
   scriptNameOf,
   type ShownBinding,
 } from "./bindings.ts";
+import { KeptScripts } from "./kept-scripts.ts";
 import { type UnservedBinding, unservedBindings } from "./unserved-bindings.ts";
 
 interface Overview {
@@ -67,28 +65,19 @@ export function absentScripts(
 /** Without a service: what is kept of each script, and what its bindings are. */
 export async function scriptsOnDisk(config: Config): Promise<ShownDetails[]> {
   const { folder } = config.scripts;
-  const stateFolder = join(config.mailroot, "Scripts");
-  const generations = new Generations(stateFolder);
-  const switches = new ScriptSwitches(join(stateFolder, "switches.json"), silentLogger);
-  await switches.load();
+  const keptScripts = await KeptScripts.open(config.mailroot);
+  const { disabled, generations } = keptScripts;
   const scripts = new Map<string, LiveScript>();
   const states: ScriptDetails[] = [];
   for (const name of await listSinkNames(folder)) {
-    const pin = switches.pinOf(name);
-    const pinned = pin === undefined ? undefined : await generations.find(name, pin.version);
-    const generation = pinned ?? (await generations.latest(name));
-    if (generation !== undefined) scripts.set(name, new LoadedScript(generation));
+    const kept = await keptScripts.find(name);
+    if (kept !== undefined) scripts.set(name, new LoadedScript(kept.generation));
     states.push({
       name,
-      ...(generation === undefined
-        ? {}
-        : {
-            version: generation.version,
-            since: pinned === undefined ? generation.since : (pin?.since ?? 0),
-          }),
-      disabled: switches.isDisabled(name),
+      ...(kept === undefined ? {} : { version: kept.generation.version, since: kept.since }),
+      disabled: disabled.has(name),
       suspended: false,
-      pinned: pinned !== undefined,
+      pinned: kept?.pinned === true,
       calls: 0,
       faults: 0,
       source: join(folder, name),
@@ -99,5 +88,5 @@ export async function scriptsOnDisk(config: Config): Promise<ShownDetails[]> {
   const configured = await loadBindings(config.bindings, {}, config.placeOf);
   // What is wrong with a file only a service knows.
   const broken = new Map(states.filter(({ version }) => version === undefined).map(({ name }) => [name, ""]));
-  return withBindings(states, configured, { scripts, broken, disabled: switches.disabled }, false);
+  return withBindings(states, configured, { scripts, broken, disabled }, false);
 }

@@ -14,6 +14,8 @@ import { queueCommand } from "../../../src/cli/queue.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { OnArrivalError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
+import { Generations } from "../../../src/sandbox/versions/generations.ts";
+import { ScriptSwitches } from "../../../src/sandbox/versions/script-switches.ts";
 import { verifyPassword } from "../../../src/smtp/server/password-hash.ts";
 import type { Freezer, QueueEntry } from "../../../src/transport/queue-view.ts";
 
@@ -403,6 +405,53 @@ bindings:
     expect((await bindings("list", "--mailroot", folder)).out).toContain("0 of 3 calls");
     await writeFile(counted, "{");
     expect((await bindings("list")).err).toMatch(/^warning: the counts of maxFirings cannot be read: /);
+  });
+
+  test("the list tells which scripts are disabled, and which bindings their scripts switch off", async () => {
+    const script = (name: string): string =>
+      `event: OnArrival, sinkClass: CDO.SS_SMTPOnArrivalSink, sinkProperties: { ScriptName: ${name} }`;
+    await writeFile(
+      file,
+      `mailroot: ./m
+bindings:
+  - { displayName: Plain, ${script("plain.ts")} }
+  - { displayName: Asleep, ${script("asleep.ts")} }
+  - { displayName: Woken, ${script("asleep.ts")}, enabled: true }
+  - { displayName: Switched, ${script("off.ts")} }
+  - { displayName: Both, ${script("off.ts")}, enabled: false }
+  - { displayName: Absent, ${script("absent.ts")} }
+`,
+    );
+    const kept = path.join(folder, "m", "Scripts");
+    const generations = new Generations(kept);
+    const live = { since: 1, entryPoint: "default", code: "", sourceMap: "" };
+    for (const [name, version, binding] of [
+      ["plain.ts", "a0", {}],
+      ["asleep.ts", "a1", { enabled: false }],
+      ["off.ts", "a2", {}],
+    ] as const)
+      await generations.save({ ...live, name, version, binding });
+    await new ScriptSwitches(path.join(kept, "switches.json"), silentLogger).set("off.ts", {
+      disabled: true,
+    });
+    const states = (await bindings("list")).out.split("\n").map((line) => line.split(/ {2,}/)[4]);
+    expect(states.slice(1, -1)).toEqual([
+      "enabled",
+      "disabled by its script",
+      "enabled",
+      "script disabled",
+      "disabled, script disabled",
+      "enabled",
+    ]);
+    const listed: { state: unknown }[] = JSON.parse((await bindings("list", "--json")).out);
+    expect(listed.map(({ state }) => state)).toMatchObject([
+      { enabled: true, scriptDisabled: false },
+      { enabled: false, scriptDisabled: false },
+      { enabled: true },
+      { enabled: true, scriptDisabled: true },
+      { enabled: false, scriptDisabled: true },
+      { enabled: true },
+    ]);
   });
 
   test("a rule of which nothing counts is stored as the original stored it, with a warning", async () => {
