@@ -44,9 +44,11 @@ export class BehindContent {
     this.#owner.onEnvelope(isCarrier);
   }
 
-  /** The content leaves now. Answers the commands to send behind it. */
-  next(): string | undefined {
-    if (!this.#isCarrier) return undefined;
+  /** The content of this one leaves now. Answers the commands to send behind it. */
+  next({ replies }: TransactionPlan): string | undefined {
+    // LMTP servers are known to answer once where several replies are due: the one to MAIL would pass for the next of them.
+    const isAnsweredOnce = this.#settings.dialect !== "lmtp" || replies.accepted === 1;
+    if (!this.#isCarrier || !isAnsweredOnce) return undefined;
     this.#owner.nextBehind(this.#fits);
     return this.following?.group();
   }

@@ -252,7 +252,8 @@ export class Connection implements WireListener {
     return undefined;
   }
 
-  #sendContent({ message, isChunk }: TransactionPlan): void {
+  #sendContent(plan: TransactionPlan): void {
+    const { message, isChunk } = plan;
     this.#contentAfterChunk = this.wire.chunks;
     const form = startContent(this.wire, message, isChunk);
     if (!goesAtOnce(message.content)) {
@@ -260,7 +261,7 @@ export class Connection implements WireListener {
       void this.#stream(message.content, form);
       return;
     }
-    const commands = this.#isLast ? undefined : this.#behind.next();
+    const commands = this.#isLast ? undefined : this.#behind.next(plan);
     this.#enter("end-of-data");
     this.wire.startStage("end of data", this.#settings.deadlines.endOfDataMs);
     writeContent(this.wire, message.content, form, commands);

@@ -188,7 +188,15 @@ describe("a message that waits", () => {
     expect(peer.sessions.map(({ messages }) => messages.length)).toEqual([2, 2]);
   });
 
-  test("comes behind all replies of LMTP to the content before", async () => {
+  test("has its envelope behind content of LMTP that is answered once", async () => {
+    const chunks: string[] = [];
+    await using peer = await startPeer({ answers: { greeting: recording(chunks) } });
+    await using destination = overOne(peer, { dialect: "lmtp" });
+    expect(await deliverAll(destination, 3)).toEqual([250, 250, 250]);
+    expect(chunks.filter(hasGroup)).toHaveLength(2);
+  });
+
+  test("waits for all replies of LMTP to the content before", async () => {
     await using peer = await startPeer({ answers: { ".": "250 2.0.0 bob\r\n452 4.2.2 carol is full" } });
     await using destination = overOne(peer, { dialect: "lmtp" });
     const to = ["bob@example.net", "carol@example.net"];
@@ -199,6 +207,18 @@ describe("a message that waits", () => {
       [250, 452],
     ]);
     expect(peer.sessions).toHaveLength(1);
+  });
+
+  test("does not confirm a recipient of the one before when LMTP answers once for all (N04)", async () => {
+    await using peer = await startPeer({ answers: { ".": "451 4.3.0 later" } });
+    const deadlines = { ...DEFAULT_DEADLINES, endOfDataMs: 100 };
+    await using destination = overOne(peer, { dialect: "lmtp", deadlines });
+    const to = ["bob@example.net", "carol@example.net"];
+    const outcomes = await Promise.all([1, 2].map(() => destination.deliver(messageOf({ to }))));
+    expect(outcomes.map(codesOf)).toEqual([
+      [451, 451],
+      [451, 451],
+    ]);
   });
 });
 
