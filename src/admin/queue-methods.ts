@@ -33,12 +33,16 @@ export interface FrozenOn {
   readonly frozenBy: Freezer;
 }
 
+export interface FrozenQueue extends FrozenOn {
+  readonly queue: string;
+}
+
 /** What `onarrival queue retry` and `release` get. */
 export interface LetGoAnswer {
   readonly changed: number;
   /** Of those: how many stay all the same, as what they wait for is frozen. Absent: none. */
   readonly keptBack?: number;
-  readonly frozen?: readonly (FrozenOn & { readonly queue: string })[];
+  readonly frozen?: readonly FrozenQueue[];
 }
 
 /** What `onarrival queue force` gets. */
@@ -109,7 +113,7 @@ function letMessagesGo(
 ): LetGoAnswer {
   let changed = 0;
   let keptBack = 0;
-  const frozen: (FrozenOn & { readonly queue: string })[] = [];
+  const frozen: FrozenQueue[] = [];
   for (const { name, admin } of servers) {
     const { messages, queues } = admin.keptBack(verb, ids);
     changed += admin[verb](ids);

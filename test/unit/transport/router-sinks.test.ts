@@ -128,7 +128,7 @@ describe("the next hop of each recipient", () => {
     });
     await house.accept(Object.keys(answers).map((name) => `${name}@far.example`));
     await until(() => house.world.sent.length === 5 && house.queue[0]?.state === "retry");
-    expect(await house.files("Drop")).toHaveLength(1);
+    await until(async () => (await house.files("Drop")).length === 1, "the file in Drop");
     expect(house.world.sent.map(({ key, to }) => `${key} ${to[0] ?? ""}`).toSorted()).toEqual([
       "Peer.example:25 (peer) peer@far.example",
       "client.example sender@client.example",
