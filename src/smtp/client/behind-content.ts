@@ -73,24 +73,37 @@ export class BehindContent {
   /** The peer never will. `isSilent`: it said nothing to the content either, and what came behind that may be why. */
   giveBack(isSilent: boolean): void {
     const following = this.take();
-    if (following !== undefined) this.#owner.onUnsent(following.job, isSilent && !this.#isTaken);
+    if (following === undefined) return;
+    if (isSilent && !this.#isTaken) this.#owner.groups.lost();
+    this.#owner.onUnsent(following.job);
+  }
+
+  /** The connection is lost, and this transaction has no answer. */
+  sendAgain(job: Job, plan: TransactionPlan | undefined): void {
+    if (this.#isInDoubt(plan)) this.#owner.groups.lost();
+    this.#owner.onUnsent(job);
   }
 
   /** Behind content it expects no command, though it offered PIPELINING. */
   isRefusedBy(answer: PeerReply, plan: TransactionPlan): boolean {
     if (!plan.isBehind || !plan.isUnanswered) return false;
-    this.#isTaken = !isUnknownCommand(answer);
-    return !this.#isTaken;
+    if (isUnknownCommand(answer)) {
+      this.#owner.groups.refused();
+      return true;
+    }
+    if (!this.#isTaken) this.#owner.groups.taken();
+    this.#isTaken = true;
+    return false;
   }
 
   /** How long the reply to MAIL may take. */
   limitMs(plan: TransactionPlan): number {
     const { commandMs } = this.#settings.deadlines;
-    return this.isInDoubt(plan) ? Math.min(commandMs, DOUBT_MS) : commandMs;
+    return this.#isInDoubt(plan) ? Math.min(commandMs, DOUBT_MS) : commandMs;
   }
 
   /** The peer may have overlooked it because of its place. */
-  isInDoubt(plan: TransactionPlan | undefined): boolean {
+  #isInDoubt(plan: TransactionPlan | undefined): boolean {
     return plan?.isBehind === true && !this.#isTaken;
   }
 

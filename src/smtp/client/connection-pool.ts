@@ -12,6 +12,7 @@ import {
   type NextHop,
   type OutboundMessage,
 } from "./destination.ts";
+import { GroupTrust } from "./group-trust.ts";
 import { type ConnectionOwner, type Job, unreachable } from "./outbound-job.ts";
 import { type OpenSession, openSession, type RefusedSession } from "./session-opening.ts";
 import { Standing } from "./standing.ts";
@@ -55,8 +56,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   #waiting: Job[] = [];
   /** So many of the waiting messages can leave behind the content of others. */
   #envelopes = 0;
-  /** Until the peer has shown that it does not take commands behind content. */
-  #takesBehind = true;
+  readonly groups = new GroupTrust();
   #delivering = 0;
   /** Every socket until it is closed, for its deadline. */
   #wires = new Set<Wire>();
@@ -152,8 +152,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     return true;
   }
 
-  onUnsent(job: Job, wasBehind = false): void {
-    if (wasBehind) this.#takesBehind = false;
+  onUnsent(job: Job): void {
     this.#place(job);
   }
 
@@ -165,7 +164,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
 
   nextBehind(fits: (job: Job) => boolean): void {
     const [job] = this.#waiting;
-    if (job === undefined || !this.#takesBehind) return;
+    if (job === undefined || !this.groups.isGiven) return;
     if (this.#settings.budget?.mustYield(this, true) === true) return;
     if (fits(job)) this.#waiting.shift();
   }
@@ -187,7 +186,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   /** So many wait for a connection in use, though others are free: it saves both sides a packet each way, where the peer is fast. */
   get #mostBehind(): number {
     const isFast = (this.#standing?.paceMs ?? Infinity) < this.#settings.groupWithinMs;
-    return isFast && this.#takesBehind ? MOST_BEHIND * this.#envelopes : 0;
+    return isFast && this.groups.isGiven ? MOST_BEHIND * this.#envelopes : 0;
   }
 
   #placeNow(job: Job): void {

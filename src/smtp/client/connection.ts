@@ -142,7 +142,7 @@ export class Connection implements WireListener {
     this.#job = undefined;
     this.#again = undefined;
     const unseen = state === "preparing" || (state === "envelope" && this.#plan?.isUnanswered === true);
-    if (unseen && this.#started > 1) return this.#owner.onUnsent(job, this.#behind.isInDoubt(this.#plan));
+    if (unseen && this.#started > 1) return this.#behind.sendAgain(job, this.#plan);
     return this.#brokenOff(job, reply(451, "4.2", reason), state === "end-of-data");
   }
 

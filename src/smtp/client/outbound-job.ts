@@ -1,5 +1,6 @@
 // A message on its way through the connections of one destination.
 import type { Reply } from "../../core/reply.ts";
+import type { GroupTrust } from "./group-trust.ts";
 import type { DeliveryOutcome, OutboundMessage } from "./destination.ts";
 
 /** A message and who waits for its outcome. */
@@ -28,11 +29,9 @@ export interface EnvelopeOwner {
   onEnvelope(isSent: boolean): void;
   /** Gives away the next message that waits, if it `fits` behind the content of another one. */
   nextBehind(fits: (job: Job) => boolean): void;
-  /**
-   * The peer had closed a kept connection before it saw the message: not a failure, it goes over another one. `wasBehind`: it
-   * did not take what came behind the content of another message.
-   */
-  onUnsent(job: Job, wasBehind?: boolean): void;
+  /** The peer had closed a kept connection before it saw the message: not a failure, it goes over another one. */
+  onUnsent(job: Job): void;
+  readonly groups: GroupTrust;
 }
 
 export interface ConnectionOwner<Connection> extends EnvelopeOwner {

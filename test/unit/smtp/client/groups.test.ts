@@ -139,6 +139,20 @@ describe("a message that waits", () => {
     expect(contentsOf(peer)).toHaveLength(3);
   });
 
+  test("goes behind content again when a connection broke to a peer that has taken such commands", async () => {
+    const chunks: string[] = [];
+    await using peer = await startPeer({
+      answers: {
+        greeting: recording(chunks),
+        ".": (_line, { number }) => (number === 2 ? DROP : "250 2.0.0 Ok"),
+      },
+    });
+    await using destination = overOne(peer, { maxMessagesPerConnection: 2 });
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => destination.deliver(messageOf())));
+    expect(outcomes.filter(({ kind }) => kind === "unreachable")).toHaveLength(1);
+    expect(chunks.filter(hasGroup)).toHaveLength(3);
+  });
+
   test("has its own answers for its recipients", async () => {
     await using peer = await startPeer({
       answers: { RCPT: (line) => (line.includes("<nobody@") ? "550 5.1.1 unknown" : "250 2.1.5 Ok") },
