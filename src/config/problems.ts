@@ -92,10 +92,11 @@ function elsewhere(key: string, schema: z.core.JSONSchema.JSONSchema): string | 
   const homes = [...found].filter(
     (home) => !(home.startsWith(OF_A_SERVER) && found.has(home.slice(OF_A_SERVER.length))),
   );
-  const depth = (home: string): number => home.split(".").length;
-  const nearest = homes.toSorted((left, right) => depth(left) - depth(right)).slice(0, MOST_HOMES);
+  const nearest = homes.toSorted((left, right) => depthOf(left) - depthOf(right)).slice(0, MOST_HOMES);
   return nearest.length === 0 ? undefined : nearest.join('" or "');
 }
+
+const depthOf = (home: string): number => home.split(".").length;
 
 function* homesOf(key: string, node: unknown, place: string): Generator<string> {
   if (!isSchema(node)) return;
