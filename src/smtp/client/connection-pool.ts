@@ -54,7 +54,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   #live = 0;
   readonly #openings = new Set<Opening>();
   #waiting: Job[] = [];
-  /** So many of the waiting messages can leave behind the content of others. */
+  /** Those on the wire whose content can take the next one along. */
   #envelopes = 0;
   readonly groups = new GroupTrust();
   #delivering = 0;
