@@ -15,6 +15,7 @@ const DEFAULT_COMMAND_LENGTH = 4096;
 type LibraryParser = ReturnType<SMTPConnection["_createParser"]>;
 
 export interface LibraryOptions {
+  readonly hostName: string;
   readonly maxCommandLength: number;
   readonly idleTimeoutMs: number;
   /** The handshake comes before the first byte of SMTP. */
@@ -55,12 +56,13 @@ export class LibraryServer extends SMTPServer {
 
   // The library reads version 1 only. A header that is none ends the connection without a word: nobody is there to read it.
   override _handleProxy(socket: Socket, callback: ProxyCallback): void {
+    // Its own ids ask the kernel for entropy at each connection; randomUUID keeps some.
+    const id = randomUUID();
     if (!this._expectsProxyHeader(socket)) {
-      super._handleProxy(socket, callback);
+      setImmediate(() => callback(null, { id }));
       return;
     }
     readProxiedClient(socket, (error, client) => {
-      const id = randomUUID();
       if (client === undefined) {
         socket.destroy();
         callback(error);
@@ -103,6 +105,8 @@ const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d
 function libraryOptions(options: LibraryOptions): SMTPServerOptions {
   return {
     logger: false,
+    // Without a name the library asks the system for one at each connection.
+    name: options.hostName,
     maxCommandLength: options.maxCommandLength,
     secure: options.isImplicitTls,
     hideSTARTTLS: options.tls === undefined,

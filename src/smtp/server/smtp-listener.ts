@@ -216,9 +216,9 @@ class Listener implements SmtpListener {
   }
 
   async #bind({ host, port }: ListenAddress, isImplicitTls: boolean): Promise<BoundAddress> {
-    const { maxCommandLength, idleTimeoutMs } = this.#parts.settings;
+    const { hostName, maxCommandLength, idleTimeoutMs } = this.#parts.settings;
     const isProxy = (address: string): boolean => this.#parts.isProxy(address);
-    const options = { maxCommandLength, idleTimeoutMs, isImplicitTls, tls: this.#tls, isProxy };
+    const options = { hostName, maxCommandLength, idleTimeoutMs, isImplicitTls, tls: this.#tls, isProxy };
     const server = new LibraryServer(options, (wire) => this.#open(wire));
     try {
       const bound = await server.start(host, port);
