@@ -25,5 +25,14 @@ export function networkCheck(networks: readonly string[], setting: string): Netw
       );
     }
   }
-  return (address) => isIP(address) !== 0 && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+  // A session asks about its client several times.
+  let asked: string | undefined;
+  let isListed = false;
+  return (address) => {
+    if (address !== asked) {
+      asked = address;
+      isListed = isIP(address) !== 0 && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+    }
+    return isListed;
+  };
 }
