@@ -36,10 +36,9 @@ export async function listBindings(output: Output, file: string, options: ListOp
   const mailroot = options.mailroot ?? editor.mailroot();
   const { counts, problem } = await readFirings(path.join(mailroot, FIRING_FILE));
   const scripts = await KeptScripts.open(mailroot);
-  const now = systemClock.now();
   const shown: ShownBinding[] = [];
   for (const binding of bindings)
-    shown.push({ ...binding, state: await stateOf(binding, scripts, now, counts.get(binding.id)) });
+    shown.push({ ...binding, state: await stateOf(binding, scripts, counts.get(binding.id)) });
   const head = ["NAME", "EVENT", "SERVER", "PRIORITY", "STATE", "SINK", "RULE", "ID"];
   printResult(
     output,
@@ -50,18 +49,13 @@ export async function listBindings(output: Output, file: string, options: ListOp
   if (problem !== undefined) warn(output, [`the counts of maxFirings cannot be read: ${problem}`]);
 }
 
-async function stateOf(
-  binding: BindingSettings,
-  scripts: KeptScripts,
-  now: number,
-  fired = 0,
-): Promise<BindingState> {
+async function stateOf(binding: BindingSettings, scripts: KeptScripts, fired = 0): Promise<BindingState> {
   const { maxFirings = -1 } = binding;
   const script = scriptNameOf(binding);
   const kept = script === "" ? undefined : await scripts.find(script);
   const state = {
     enabled: binding.enabled ?? kept?.generation.binding.enabled ?? true,
-    expired: isExpired(binding, now),
+    expired: isExpired(binding, systemClock),
     usedUp: isUsedUp(binding, fired),
     scriptDisabled: scripts.disabled.has(script),
   };

@@ -184,7 +184,7 @@ async function edit(
 async function warningsOf(editor: BindingEditor, index: number): Promise<string[]> {
   const binding = editor.list()[index];
   const { counts } = await readFirings(path.join(editor.mailroot(), FIRING_FILE));
-  return binding === undefined ? [] : bindingWarnings(binding, { now: systemClock.now(), firings: counts });
+  return binding === undefined ? [] : bindingWarnings(binding, { clock: systemClock, firings: counts });
 }
 
 const fileOf = (options: Options): string => path.resolve(options.config ?? DEFAULT_CONFIG_FILE);

@@ -53,7 +53,7 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
     warnings.push(...(await checkDirectories(config)));
     warnings.push(...settingWarnings(config));
     const { counts } = await readFirings(path.join(config.mailroot, FIRING_FILE));
-    const bindings = checkBindings(config, { now: systemClock.now(), firings: counts });
+    const bindings = checkBindings(config, { clock: systemClock, firings: counts });
     problems.push(...bindings.problems);
     warnings.push(...bindings.warnings);
     const code = await checkScripts(config);

@@ -1,10 +1,12 @@
 // What is wrong with bindings that the service starts with all the same: for `onarrival check`, and for those who write them.
+import type { Clock } from "../core/clock.ts";
 import type { PlaceOf } from "../config/problems.ts";
 import type { BindingSettings, Config } from "../config/schema.ts";
 import { LOWEST_PRIORITY } from "../events/binding.ts";
 import { isExpired, isUsedUp } from "../events/firings.ts";
 import { ruleWarning } from "../events/rule-check.ts";
 import type { LiveScript, ScriptHost } from "../sandbox/script-host.ts";
+import { type Before, NOWHERE, nameOf, placesOf } from "./binding-places.ts";
 import { type ConfiguredBinding, isScriptBinding, listScriptBindings, scriptNameOf } from "./bindings.ts";
 import { withoutScript } from "./unserved-bindings.ts";
 
@@ -16,7 +18,7 @@ export interface BindingCheck {
 
 /** What decides whether bindings are called now. */
 export interface BindingFacts {
-  readonly now: number;
+  readonly clock: Pick<Clock, "now">;
   /** Calls of bindings with maxFirings so far, by id. */
   readonly firings: ReadonlyMap<string, number>;
 }
@@ -39,21 +41,10 @@ export function checkBindings(
   return { problems, warnings };
 }
 
-/** What a line about a key of a binding begins with: its place in the file, where there is one. */
-type Before = (...key: readonly string[]) => string;
-
-const NOWHERE: Before = () => "";
-
-const placesOf = (index: number, placeOf: PlaceOf | undefined): Before =>
-  placeOf === undefined || index < 0 ? NOWHERE : (...key) => `${placeOf(["bindings", index, ...key])}: `;
-
-const nameOf = ({ displayName }: { readonly displayName: string }): string =>
-  `binding ${JSON.stringify(displayName)}`;
-
 /** Why it is not called, or not for all that its rule seems to say. */
 export function bindingWarnings(
   binding: BindingSettings,
-  { now, firings }: BindingFacts,
+  { clock, firings }: BindingFacts,
   before: Before = NOWHERE,
 ): string[] {
   const { event, sourceProperties, expiration, maxFirings } = binding;
@@ -63,7 +54,7 @@ export function bindingWarnings(
   const ofRule = ruleWarning(event, sourceProperties?.rule);
   if (ofRule !== undefined) warn(ofRule, "sourceProperties", "rule");
   if (binding.enabled !== false) {
-    if (expiration !== undefined && isExpired(binding, now))
+    if (expiration !== undefined && isExpired(binding, clock))
       warn(`is not called: it expired at ${new Date(expiration).toISOString()}`, "expiration");
     if (isUsedUp(binding, firings.get(binding.id)))
       warn(`is not called: its maxFirings (${maxFirings}) are used up`, "maxFirings");

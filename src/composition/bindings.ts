@@ -1,6 +1,7 @@
 // Makes the chain of sinks out of the metabase and what the scripts export (DESIGN 4 and 7).
 import type { Logger } from "../core/logger.ts";
 import type { PlaceOf } from "../config/problems.ts";
+import { type Before, nameOf, placesOf } from "./binding-places.ts";
 import type { BindingSettings } from "../config/schema.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import {
@@ -66,8 +67,7 @@ export async function loadBindings(
   const loaded = await Promise.allSettled(
     bindings.map(async (settings, index) => {
       if (isScriptBinding(settings)) return { settings, sink: undefined };
-      const before = (...key: readonly string[]): string =>
-        placeOf === undefined ? "" : `${placeOf(["bindings", index, ...key])}: `;
+      const before = placesOf(index, placeOf);
       const sink = await loadSink(settings, own, before);
       checkProperties(settings, sink, before);
       return { settings, sink };
@@ -86,9 +86,6 @@ function together(failed: readonly unknown[]): unknown {
     return failed.find((thrown) => !(thrown instanceof OnArrivalError));
   return new OnArrivalError(first.code, faults.map(({ message }) => message).join("\n"), { cause: first });
 }
-
-/** What a problem with a key of the binding begins with. */
-type Before = (...key: readonly string[]) => string;
 
 async function loadSink(
   { sinkClass, event }: BindingSettings,
@@ -114,7 +111,7 @@ function checkProperties(
     const wrong = thrown instanceof SinkPropertyError ? thrown.property : undefined;
     // As the file spells it.
     const names = Object.keys(sinkProperties).filter((name) => name.toLowerCase() === wrong?.toLowerCase());
-    const message = `${before("sinkProperties", ...names.slice(0, 1))}binding ${JSON.stringify(displayName)}: ${describeError(thrown)}`;
+    const message = `${before("sinkProperties", ...names.slice(0, 1))}${nameOf({ displayName })}: ${describeError(thrown)}`;
     throw new OnArrivalError("SINK_PROPERTIES_INVALID", message, { cause: thrown });
   }
 }

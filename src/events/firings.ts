@@ -17,8 +17,9 @@ export interface FiringParts {
   readonly log: Logger;
 }
 
-export const isExpired = ({ expiration }: Pick<Binding, "expiration">, now: number): boolean =>
-  expiration !== undefined && expiration <= now;
+/** The clock is asked for bindings that can expire only. */
+export const isExpired = ({ expiration }: Pick<Binding, "expiration">, clock: Pick<Clock, "now">): boolean =>
+  expiration !== undefined && expiration <= clock.now();
 
 /** `fired`: its calls so far; absent: none was counted. */
 export const isUsedUp = ({ maxFirings }: Pick<Binding, "maxFirings">, fired = 0): boolean =>
@@ -37,7 +38,7 @@ export class FiringCounter {
   /** Why the binding may not be called now; undefined when it may. */
   refusal(binding: Binding): PassReason | undefined {
     if (!binding.enabled) return "disabled";
-    if (binding.expiration !== undefined && isExpired(binding, this.#parts.clock.now())) return "expired";
+    if (isExpired(binding, this.#parts.clock)) return "expired";
     return isUsedUp(binding, this.#fired.get(binding.id)) ? "used up" : undefined;
   }
 

@@ -3,7 +3,7 @@ import { describeError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { type Binding, DEFAULT_PRIORITY } from "./binding.ts";
-import type { FiringCounter } from "./firings.ts";
+import { type FiringCounter, isExpired } from "./firings.ts";
 import { type ProtocolResult, protocolResult } from "./protocol-contexts.ts";
 import type { SinkContext } from "./sink.ts";
 import { matchesCommand, matchesVerb, type VerbRule } from "./verb-rule.ts";
@@ -120,7 +120,7 @@ function concerns<Context>(
   verb: string,
   argument: string,
 ): boolean {
-  if (binding.expiration !== undefined && binding.expiration <= clock.now()) return false;
+  if (isExpired(binding, clock)) return false;
   if (firings !== undefined && firings.refusal(binding) !== undefined) return false;
   return rule === undefined || matchesCommand(rule, verb, argument);
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CaptureServer, startCaptureServer } from "../support/capture-server.ts";
 import { eventually } from "../support/eventually.ts";
-import { ldif, person } from "../support/ldif.ts";
+import { group, ldif, PARTNER, person } from "../support/ldif.ts";
 import { type Service, startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { ADMIN, BASE, CERTIFICATE_NAME, type Slapd, slapdMissing, startSlapd } from "../support/slapd.ts";
@@ -11,7 +11,6 @@ import { plainMessage, send } from "../support/smtp-client.ts";
 
 const authoritiesFile = fileURLToPath(new URL("../fixtures/tls/certificate.pem", import.meta.url));
 
-const member = (...names: readonly string[]): string[] => names.map((name) => `${name},${BASE}`);
 const MANY = Array.from({ length: 5000 }, (_, index) => `user${index}`);
 
 const ENTRIES = [
@@ -26,38 +25,16 @@ const ENTRIES = [
     deliverAndRedirect: "TRUE",
     delivContLength: "1",
   }),
-  ldif("cn=partner", {
-    objectClass: "contact",
-    sn: "Partner",
-    cn: "partner",
-    mail: "partner@example.com",
-    targetAddress: "SMTP:partner@far.example",
-  }),
-  ldif("cn=team", {
-    objectClass: "group",
-    cn: "team",
-    mail: "team@example.com",
-    member: member("uid=ann", "cn=inner", "cn=gone"),
-  }),
-  ldif("cn=inner", {
-    objectClass: "group",
-    cn: "inner",
-    member: member("cn=team", "uid=bob", "cn=partner", "uid=ann"),
-  }),
-  ldif("cn=board", {
-    objectClass: "group",
-    cn: "board",
-    mail: "board@example.com",
-    member: member("uid=bob"),
-    authOrig: `cn=boss,${BASE}`,
-  }),
+  PARTNER,
+  group("team", ["uid=ann", "cn=inner", "cn=gone"], { mail: "team@example.com" }),
+  group("inner", ["cn=team", "uid=bob", "cn=partner", "uid=ann"]),
+  group("board", ["uid=bob"], { mail: "board@example.com", authOrig: `cn=boss,${BASE}` }),
   ...MANY.map((uid) => person(uid)),
-  ldif("cn=all", {
-    objectClass: "group",
-    cn: "all",
-    mail: "all@example.com",
-    member: MANY.map((uid) => `uid=${uid},${BASE}`),
-  }),
+  group(
+    "all",
+    MANY.map((uid) => `uid=${uid}`),
+    { mail: "all@example.com" },
+  ),
 ].join("");
 
 const missing = slapdMissing();

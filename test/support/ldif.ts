@@ -22,3 +22,25 @@ export const person = (
     mail: `${uid}@example.com`,
     ...fields,
   });
+
+/** `members`: names below the base. */
+export const group = (
+  cn: string,
+  members: readonly string[],
+  fields: Readonly<Record<string, string | readonly string[]>> = {},
+): string =>
+  ldif(`cn=${cn}`, {
+    objectClass: "group",
+    cn,
+    member: members.map((name) => `${name},${BASE}`),
+    ...fields,
+  });
+
+/** Somebody whose mail goes elsewhere. */
+export const PARTNER = ldif("cn=partner", {
+  objectClass: "contact",
+  sn: "Partner",
+  cn: "partner",
+  mail: "partner@example.com",
+  targetAddress: "SMTP:partner@far.example",
+});

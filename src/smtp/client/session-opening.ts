@@ -130,11 +130,7 @@ function abandon(wire: Wire, why: Reply): RefusedSession {
 }
 
 async function greet(context: FlaggedContext, wire: Wire): Promise<OpenSession | RefusedSession> {
-  const { protocol } = context.settings;
-  const events =
-    protocol === undefined || !hasSinks(protocol.chains())
-      ? undefined
-      : new OutboundEvents(protocol, wire, context.settings);
+  const events = eventsOf(context, wire, undefined);
   const said = await wire.ask(undefined);
   const greeting = await judged(events, "_GREETING", said);
   if (events?.isEnded === true) return abandon(wire, ENDED_BY_SINK);
@@ -142,15 +138,24 @@ async function greet(context: FlaggedContext, wire: Wire): Promise<OpenSession |
   return isWelcome ? hello(context, wire, events) : abandon(wire, asRefusal(greeting, "greeting"));
 }
 
+/** Those of the session, begun when the first sink is bound. Undefined when none is. */
+function eventsOf(
+  { settings }: FlaggedContext,
+  wire: Wire,
+  before: OutboundEvents | undefined,
+): OutboundEvents | undefined {
+  const { protocol } = settings;
+  if (protocol === undefined || !hasSinks(protocol.chains())) return undefined;
+  return before ?? new OutboundEvents(protocol, wire, settings);
+}
+
 async function hello(
   context: FlaggedContext,
   wire: Wire,
   before: OutboundEvents | undefined,
 ): Promise<OpenSession | RefusedSession> {
-  const { protocol } = context.settings;
-  if (protocol !== undefined && hasSinks(protocol.chains())) {
-    return watchedHello(context, wire, before ?? new OutboundEvents(protocol, wire, context.settings));
-  }
+  const events = eventsOf(context, wire, before);
+  if (events !== undefined) return watchedHello(context, wire, events);
   const { heloName, deadlines, dialect } = context.settings;
   const verb = helloOf(context);
   const isPlain = verb === "HELO";

@@ -1,7 +1,7 @@
 // What an OpenLDAP server holds, as the categorizer sees it.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BASE, type Slapd, slapdMissing, startSlapd } from "../../../support/slapd.ts";
-import { ldif, person } from "../../../support/ldif.ts";
+import { group, ldif, PARTNER, person } from "../../../support/ldif.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 import { byAddress, byKey, houseOf, pagesOf } from "./ldap-house.ts";
 
@@ -61,13 +61,7 @@ const ENTRIES = [
     submissionContLength: "0",
     msExchRequireAuthToSendTo: "FALSE",
   }),
-  ldif("cn=partner", {
-    objectClass: "contact",
-    sn: "Partner",
-    cn: "partner",
-    mail: "partner@example.com",
-    targetAddress: "SMTP:partner@far.example",
-  }),
+  PARTNER,
   ldif("cn=staff", {
     objectClass: "group",
     cn: "staff",
@@ -89,12 +83,11 @@ const ENTRIES = [
     mail: "old-alias@example.com",
     rfc822MailMember: ["joe", "far@elsewhere.example", "|/usr/bin/vacation", `uid=ann, ${BASE}`],
   }),
-  ldif("cn=all", {
-    objectClass: "group",
-    cn: "all",
-    mail: "all@example.com",
-    member: Array.from({ length: LARGE }, (_, index) => `uid=user${index},${BASE}`),
-  }),
+  group(
+    "all",
+    Array.from({ length: LARGE }, (_, index) => `uid=user${index}`),
+    { mail: "all@example.com" },
+  ),
 ].join("");
 
 describe.skipIf(missing !== undefined)("the LDAP directory", () => {

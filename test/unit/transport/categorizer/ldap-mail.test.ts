@@ -1,7 +1,7 @@
 // Mail through the transport whose categorizer asks a real OpenLDAP: who gets it, who is reported, and what an outage costs.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ldif, person } from "../../../support/ldif.ts";
-import { BASE, type Slapd, slapdMissing, startSlapd } from "../../../support/slapd.ts";
+import { group, PARTNER, person } from "../../../support/ldif.ts";
+import { type Slapd, slapdMissing, startSlapd } from "../../../support/slapd.ts";
 import { until } from "../transport-house.ts";
 import { delivered, openCategorizer, reports } from "./categorizer-house.ts";
 import { houseOf } from "./ldap-house.ts";
@@ -9,24 +9,9 @@ import { houseOf } from "./ldap-house.ts";
 const ENTRIES = [
   person("ann", { mail: ["ann@example.com", "annie@example.com"] }),
   person("bob"),
-  ldif("cn=partner", {
-    objectClass: "contact",
-    sn: "Partner",
-    cn: "partner",
-    mail: "partner@example.com",
-    targetAddress: "SMTP:partner@far.example",
-  }),
-  ldif("cn=team", {
-    objectClass: "group",
-    cn: "team",
-    mail: "team@example.com",
-    member: ["uid=ann", "cn=inner", "cn=partner"].map((name) => `${name},${BASE}`),
-  }),
-  ldif("cn=inner", {
-    objectClass: "group",
-    cn: "inner",
-    member: ["cn=team", "uid=bob", "uid=ann"].map((name) => `${name},${BASE}`),
-  }),
+  PARTNER,
+  group("team", ["uid=ann", "cn=inner", "cn=partner"], { mail: "team@example.com" }),
+  group("inner", ["cn=team", "uid=bob", "uid=ann"]),
 ].join("");
 
 const missing = slapdMissing();
