@@ -124,6 +124,19 @@ export interface Measured {
   readonly complete: boolean;
 }
 
+export function summary(runs: readonly Burst[]): Measured {
+  const over = (pick: (run: Burst) => number): number => median(runs.map(pick));
+  return {
+    runs,
+    rate: over((run) => run.rate),
+    acceptRate: over((run) => run.acceptRate),
+    cpuPerThousand: over((run) => run.cpuPerThousand),
+    peakRssMb: Math.max(...runs.map((run) => run.peakRssMb)),
+    otherCpus: over((run) => run.otherCpus),
+    complete: runs.every((run) => run.complete),
+  };
+}
+
 export interface RunOptions extends Omit<BurstOptions, "count" | "limitMs"> {
   readonly seconds: number;
 }
@@ -177,17 +190,7 @@ export class Measurement {
     return run;
   }
 
-  get measured(): Measured {
-    const runs = this.#runs;
-    const over = (pick: (run: Burst) => number): number => median(runs.map(pick));
-    return {
-      runs,
-      rate: over((run) => run.rate),
-      acceptRate: over((run) => run.acceptRate),
-      cpuPerThousand: over((run) => run.cpuPerThousand),
-      peakRssMb: Math.max(...runs.map((run) => run.peakRssMb)),
-      otherCpus: over((run) => run.otherCpus),
-      complete: runs.every((run) => run.complete),
-    };
+  get runs(): readonly Burst[] {
+    return this.#runs;
   }
 }

@@ -1,7 +1,8 @@
 // The table on the screen and bench/RESULTS.md.
 import { readFileSync, writeFileSync } from "node:fs";
 import { arch, cpus, release, totalmem, type } from "node:os";
-import { median, type Measured } from "./burst.ts";
+import type { Measured } from "./burst.ts";
+import type { Ratio } from "./heat.ts";
 import type { MessageSize } from "./messages.ts";
 import type { ReloadLatency } from "./reload-latency.ts";
 import type { Scenario } from "./scenarios.ts";
@@ -12,9 +13,14 @@ export interface Row {
   readonly measured: Measured;
 }
 
+export interface RatioOfSize extends Ratio {
+  readonly size: MessageSize;
+}
+
 export interface Results {
   readonly command: string;
   readonly rows: readonly Row[];
+  readonly ratios: readonly RatioOfSize[];
   readonly reload?: ReloadLatency | undefined;
   readonly notes: readonly string[];
 }
@@ -36,40 +42,19 @@ export function rowLine(row: Row): string {
   ].join("  ");
 }
 
-interface Ratio {
-  readonly text: string;
-  readonly value: number;
-  readonly wanted: number | undefined;
-}
+const wantedText = (bound: string, value: number | undefined): string =>
+  value === undefined ? "" : ` (wanted: ${bound} ${value})`;
 
-/** Of the rounds: two runs that follow each other met the same machine. */
-function ratioOf(row: Row, other: Row): number {
-  const rates = other.measured.runs.map((run) => run.rate);
-  return median(row.measured.runs.map((run, round) => run.rate / (rates[round] ?? Number.NaN)));
-}
-
-function ratios(rows: readonly Row[]): Ratio[] {
-  const found: Ratio[] = [];
-  for (const row of rows) {
-    for (const { name, atLeast } of row.scenario.comparedWith ?? []) {
-      const other = rows.find((one) => one.scenario.name === name && one.size === row.size);
-      if (other === undefined) continue;
-      const text = `${row.scenario.name} ÷ ${name}, ${row.size}`;
-      // The wanted ratios are those of the 4 KB message.
-      found.push({
-        text,
-        value: ratioOf(row, other),
-        wanted: row.size === "4k" ? atLeast : undefined,
-      });
-    }
-  }
-  return found;
-}
-
-export function ratioLines(rows: readonly Row[]): string[] {
-  return ratios(rows).map((ratio) => {
-    const wanted = ratio.wanted === undefined ? "" : ` (wanted: at least ${ratio.wanted})`;
-    return `${ratio.text}: ${fixed(ratio.value, 2)}${wanted}`;
+export function ratioLines(ratios: readonly RatioOfSize[]): string[] {
+  return ratios.flatMap(({ scenario, comparison, size, rate, cpu }) => {
+    const text = `${scenario.name} ÷ ${comparison.name}, ${size}`;
+    const atLeast = comparison.atLeast?.[size];
+    const cpuAtMost = comparison.cpuAtMost?.[size];
+    const cpuLine = `${text}, CPU time: ${fixed(cpu, 3)}${wantedText("at most", cpuAtMost)}`;
+    return [
+      `${text}: ${fixed(rate, 2)}${wantedText("at least", atLeast)}`,
+      ...(cpuAtMost === undefined ? [] : [cpuLine]),
+    ];
   });
 }
 
@@ -122,11 +107,12 @@ export function writeResults(path: string, results: Results): void {
     "for its reply unless the scenario says pipelining. Rates are end to end: from the first connection until the sink has",
     "counted the last message; `accepted/s` is what the client saw. CPU seconds are those of the service's whole process",
     "tree, from /proc. Where the last column is above 0.2, other programs were busy and the absolute figures are too low;",
-    "the ratios still hold: all scenarios run in turns, and a ratio is the median of those of the rounds.",
+    "the ratios still hold: those that are compared run in turns, with nothing else beside them, and a ratio is the median of",
+    "those of the rounds. A scenario that is compared with several has runs beside each; its row is the median of all.",
     "",
     ...tableOf(results.rows),
     "",
-    ...ratioLines(results.rows).map((line) => `- ${line}`),
+    ...ratioLines(results.ratios).map((line) => `- ${line}`),
     ...(results.reload === undefined ? [] : [`- ${reloadLine(results.reload)}`]),
     ...results.notes.map((note) => `- ${note}`),
     "",

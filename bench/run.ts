@@ -1,10 +1,11 @@
 // `npm run bench -- [--only REGEX] [--sizes 4k,50k] [--secs 1] [--runs 7] [--conn] [--sessions 20] [--pipelining]`.
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Measurement } from "./burst.ts";
+import { summary, type Burst, type RunOptions } from "./burst.ts";
+import { heatsOf, ratiosOf, runHeat, type Heat } from "./heat.ts";
 import { MESSAGE_SIZES, type MessageSize } from "./messages.ts";
 import { measureReload } from "./reload-latency.ts";
-import { ratioLines, reloadLine, rowLine, writeResults, type Row } from "./report.ts";
+import { ratioLines, reloadLine, rowLine, writeResults, type RatioOfSize, type Row } from "./report.ts";
 import { measureScriptCalls } from "./script-call.ts";
 import { type Peer, SCENARIOS, type Scenario } from "./scenarios.ts";
 import type { Subject } from "./subject.ts";
@@ -48,47 +49,34 @@ function readChoices(): Choices {
   };
 }
 
-interface Entrant {
-  readonly scenario: Scenario;
-  readonly measurement: Measurement;
-}
-
-/**
- * All scenarios in turns, round after round: how fast the machine is changes from minute to minute, and a ratio must not be one of a
- * slow minute to a fast one.
- */
-async function measureInTurns(
-  scenarios: readonly Scenario[],
+/** Every heat of one size of message: the rows of the table, each of all runs of its scenario, and the ratios of the heats. */
+async function measure(
+  heats: readonly Heat[],
   size: MessageSize,
   choices: Choices,
   running: Set<Subject>,
   say: Say,
-): Promise<Row[]> {
-  let entrants: Entrant[] = [];
-  for (const scenario of scenarios) {
-    const measurement = await attempt(`${scenario.name}/${size}`, say, async () => {
-      const subject = await scenario.start();
-      running.add(subject);
-      return Measurement.warmUp(subject, {
-        size,
-        sessions: choices.sessions,
-        persistent: !choices.conn && scenario.oneMessagePerConnection !== true,
-        pipelining: choices.pipelining || scenario.pipelining === true,
-        seconds: choices.seconds,
-      });
-    });
-    if (measurement !== undefined) entrants.push({ scenario, measurement });
+): Promise<{ rows: Row[]; ratios: RatioOfSize[] }> {
+  const runs = new Map<Scenario, Burst[]>();
+  const ratios: RatioOfSize[] = [];
+  const optionsFor = (scenario: Scenario): RunOptions => ({
+    size,
+    sessions: choices.sessions,
+    persistent: !choices.conn && scenario.oneMessagePerConnection !== true,
+    pipelining: choices.pipelining || scenario.pipelining === true,
+    seconds: choices.seconds,
+  });
+  for (const heat of heats) {
+    console.log(`${size}: ${heat.map(({ name }) => name).join(", ")}`);
+    const results = await runHeat(heat, choices.runs, optionsFor, running, (name, work) =>
+      attempt(`${name}/${size}`, say, work),
+    );
+    for (const { scenario, runs: more } of results)
+      runs.set(scenario, [...(runs.get(scenario) ?? []), ...more]);
+    for (const ratio of ratiosOf(heat[0], results)) ratios.push({ ...ratio, size });
   }
-  for (let round = 1; round <= choices.runs; round += 1) {
-    console.log(`${size}: round ${round} of ${choices.runs}`);
-    for (const entrant of entrants) {
-      const done = await attempt(`${entrant.scenario.name}/${size}`, say, () => entrant.measurement.run());
-      if (done === undefined) entrants = entrants.filter((other) => other !== entrant);
-    }
-  }
-  for (const subject of running) await subject.stop();
-  running.clear();
-  return entrants.map(({ scenario, measurement }) => ({ scenario, size, measured: measurement.measured }));
+  const rows = [...runs].map(([scenario, all]) => ({ scenario, size, measured: summary(all) }));
+  return { rows, ratios };
 }
 
 /** Ends what we started when the run is interrupted. */
@@ -129,16 +117,18 @@ async function main(): Promise<void> {
   const running = new Set<Subject>();
   stopOnSignal(running);
   const rows: Row[] = [];
+  const ratios: RatioOfSize[] = [];
   const notes: string[] = [];
   const say: Say = (note) => {
     notes.push(note);
     console.log(note);
   };
-  const scenarios = chooseScenarios(choices.only, say);
+  const heats = heatsOf(chooseScenarios(choices.only, say));
   for (const size of choices.sizes) {
-    const measured = await measureInTurns(scenarios, size, choices, running, say);
-    for (const row of measured) console.log(rowLine(row));
-    rows.push(...measured);
+    const measured = await measure(heats, size, choices, running, say);
+    for (const row of measured.rows) console.log(rowLine(row));
+    rows.push(...measured.rows);
+    ratios.push(...measured.ratios);
   }
   const reload = choices.only.test("reload")
     ? await attempt("reload", say, () => measureReload(RELOAD_SAVES))
@@ -148,10 +138,16 @@ async function main(): Promise<void> {
     const lines = await attempt("script-call", say, () => measureScriptCalls());
     for (const line of lines ?? []) say(line);
   }
-  for (const line of ratioLines(rows)) console.log(line);
+  for (const line of ratioLines(ratios)) console.log(line);
   if (!choices.write) return;
   const command = ["npm run bench --", ...process.argv.slice(2)].join(" ");
-  writeResults(fileURLToPath(new URL("RESULTS.md", import.meta.url)), { command, rows, reload, notes });
+  writeResults(fileURLToPath(new URL("RESULTS.md", import.meta.url)), {
+    command,
+    rows,
+    ratios,
+    reload,
+    notes,
+  });
 }
 
 await main();

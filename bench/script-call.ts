@@ -1,5 +1,5 @@
-// The call of a script alone: frames to one sandbox process and back, no SMTP and no store. What others do on the machine is in
-// the rates, so CPU time is told beside them, as the median of many short rounds.
+// The call of a script alone: frames to one sandbox process and back, no SMTP and no store; beside workerd, in turns with it. What
+// others do on the machine is in the rates, so CPU time is told beside them, as the median of many short rounds.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,9 +8,11 @@ import { silentLogger } from "../src/core/logger.ts";
 import { Content } from "../src/message/content.ts";
 import { createScriptHost, type RunRequest, type ScriptHost } from "../src/sandbox/script-host.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../runtime/contract.ts";
+import { median } from "./burst.ts";
 import { buildMessage } from "./messages.ts";
 import { threadMicros, treeUse } from "./process-tree.ts";
 import { BOTH_BODIES_SCRIPT, HEADER_SCRIPT, idleScript, THREE_HEADERS_SCRIPT } from "./scripts.ts";
+import { startWorkerd, workerdMissing, type Workerd, type WorkerKind } from "./workerd.ts";
 
 const IN_FLIGHT = 20;
 const WARM_UP_CALLS = 5000;
@@ -21,12 +23,19 @@ const IDLE_SCRIPTS = 1000;
 /** Longer than a sandbox process keeps the isolate in which it looked at new scripts. */
 const SETTLE_MS = 7000;
 
-const SCRIPTS = {
-  "an empty script": "export default function onArrival() {}",
-  "header read and set": HEADER_SCRIPT,
-  "three headers read and one set": THREE_HEADERS_SCRIPT,
-  "both bodies rewritten": BOTH_BODIES_SCRIPT,
-} as const;
+interface Called {
+  readonly what: string;
+  readonly source: string;
+  /** The worker that it is compared with, and the ratio that is wanted. */
+  readonly beside?: { readonly worker: WorkerKind; readonly atLeast: number };
+}
+
+const CALLED: readonly Called[] = [
+  { what: "an empty script", source: "export default function onArrival() {}" },
+  { what: "header read and set", source: HEADER_SCRIPT, beside: { worker: "header", atLeast: 1 } },
+  { what: "three headers read and one set", source: THREE_HEADERS_SCRIPT },
+  { what: "both bodies rewritten", source: BOTH_BODIES_SCRIPT, beside: { worker: "bodies", atLeast: 2 } },
+];
 
 /** µs per message: elapsed, and of CPU. */
 interface CallCost {
@@ -36,6 +45,12 @@ interface CallCost {
   readonly inWorker: number;
   readonly relay: number;
   readonly sandbox: number;
+  readonly workerd?: {
+    readonly wall: number;
+    readonly bestWall: number;
+    /** Of our rate to that of workerd, the median of the rounds. */
+    readonly ratio: number;
+  };
 }
 
 async function withHost<T>(scripts: readonly string[], use: (host: ScriptHost) => Promise<T>): Promise<T> {
@@ -91,34 +106,61 @@ async function callMany(host: ScriptHost, request: RunRequest, messages: number)
 const sandboxMicros = (host: ScriptHost): number =>
   host.pids.reduce((sum, pid) => sum + threadMicros(pid), 0);
 
-const middle = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+interface Round {
+  readonly wall: number;
+  readonly relay: number;
+  readonly sandbox: number;
+  readonly inWorker: readonly number[];
+}
 
-async function measureCalls(host: ScriptHost, request: RunRequest): Promise<CallCost> {
+async function measureRound(host: ScriptHost, request: RunRequest): Promise<Round> {
+  const sandbox = sandboxMicros(host);
+  const relay = process.cpuUsage();
+  const started = performance.now();
+  const inWorker = await callMany(host, request, ROUND_CALLS);
+  const wall = ((performance.now() - started) * 1000) / ROUND_CALLS;
+  const { user, system } = process.cpuUsage(relay);
+  return {
+    wall,
+    relay: (user + system) / ROUND_CALLS,
+    sandbox: (sandboxMicros(host) - sandbox) / ROUND_CALLS,
+    inWorker,
+  };
+}
+
+/** µs per message, elapsed. */
+async function measureWorkerd(workerd: Workerd): Promise<number> {
+  const started = performance.now();
+  await workerd.callMany(ROUND_CALLS);
+  return ((performance.now() - started) * 1000) / ROUND_CALLS;
+}
+
+/** Rounds of ours, each followed by one of workerd where that takes part. */
+async function measureCalls(host: ScriptHost, request: RunRequest, workerd?: Workerd): Promise<CallCost> {
   await callMany(host, request, WARM_UP_CALLS);
-  const rounds: Omit<CallCost, "inWorker">[] = [];
-  const inWorker: number[] = [];
+  await workerd?.callMany(WARM_UP_CALLS);
+  const rounds: Round[] = [];
+  const theirs: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    const sandbox = sandboxMicros(host);
-    const relay = process.cpuUsage();
-    const started = performance.now();
-    inWorker.push(...(await callMany(host, request, ROUND_CALLS)));
-    const wall = ((performance.now() - started) * 1000) / ROUND_CALLS;
-    const { user, system } = process.cpuUsage(relay);
-    rounds.push({
-      wall,
-      bestWall: wall,
-      relay: (user + system) / ROUND_CALLS,
-      sandbox: (sandboxMicros(host) - sandbox) / ROUND_CALLS,
-    });
+    rounds.push(await measureRound(host, request));
+    if (workerd !== undefined) theirs.push(await measureWorkerd(workerd));
   }
   const walls = rounds.map(({ wall }) => wall);
   return {
-    wall: middle(walls),
+    wall: median(walls),
     bestWall: Math.min(...walls),
-    inWorker: middle(inWorker),
-    relay: middle(rounds.map(({ relay }) => relay)),
-    sandbox: middle(rounds.map(({ sandbox }) => sandbox)),
+    inWorker: median(rounds.flatMap(({ inWorker }) => inWorker)),
+    relay: median(rounds.map(({ relay }) => relay)),
+    sandbox: median(rounds.map(({ sandbox }) => sandbox)),
+    ...(workerd === undefined
+      ? {}
+      : {
+          workerd: {
+            wall: median(theirs),
+            bestWall: Math.min(...theirs),
+            ratio: median(walls.map((wall, round) => (theirs[round] ?? Number.NaN) / wall)),
+          },
+        }),
   };
 }
 
@@ -127,10 +169,40 @@ const measureChain = (scripts: readonly string[], content: Content): Promise<Cal
 
 const rate = (micros: number): string => (1_000_000 / micros).toFixed(0);
 
+const rates = (wall: number, bestWall: number): string =>
+  `${rate(wall)} per second and process (best round ${rate(bestWall)})`;
+
 function costLine(what: string, { wall, bestWall, inWorker, relay, sandbox }: CallCost): string {
   const cpu = `CPU per call: relay ${relay.toFixed(0)} µs, sandbox ${sandbox.toFixed(0)} µs`;
-  const rates = `${rate(wall)} per second and process (best round ${rate(bestWall)})`;
-  return `script call alone, 4k, ${what}: ${rates}; ${inWorker} µs in the worker (median); ${cpu}`;
+  return `script call alone, 4k, ${what}: ${rates(wall, bestWall)}; ${inWorker} µs in the worker (median); ${cpu}`;
+}
+
+function besideLines({ what, beside }: Called, { workerd }: CallCost): string[] {
+  if (beside === undefined || workerd === undefined) return [];
+  const wanted = `wanted: at least ${beside.atLeast}`;
+  return [
+    `workerd in turns with it, a message per HTTP request, ${beside.worker === "header" ? "one header read" : "parsed by postal-mime"}: ${rates(workerd.wall, workerd.bestWall)}`,
+    `script call ÷ workerd, 4k, ${what}: ${workerd.ratio.toFixed(2)} (${wanted})`,
+  ];
+}
+
+/** One script, beside workerd where it is compared and can be started. */
+async function measureCalled(called: Called, message: Buffer): Promise<string[]> {
+  const content = Content.fromBuffer(message);
+  const missing = called.beside === undefined ? undefined : workerdMissing();
+  const workerd =
+    called.beside === undefined || missing !== undefined
+      ? undefined
+      : await startWorkerd(called.beside.worker, message, IN_FLIGHT);
+  try {
+    const cost = await withHost([called.source], (host) =>
+      measureCalls(host, requestFor(host, content), workerd),
+    );
+    const note = missing === undefined ? [] : [`no comparison with workerd: ${missing}`];
+    return [costLine(called.what, cost), ...besideLines(called, cost), ...note];
+  } finally {
+    await workerd?.stop();
+  }
 }
 
 interface StartCost {
@@ -156,10 +228,10 @@ const emptyScript = (number: number): string => `export default function onArriv
 
 /** One line per script, one for a chain of them, one for those that are never called. */
 export async function measureScriptCalls(): Promise<string[]> {
-  const content = Content.fromBuffer(buildMessage("4k"));
+  const message = buildMessage("4k");
+  const content = Content.fromBuffer(message);
   const lines: string[] = [];
-  for (const [what, source] of Object.entries(SCRIPTS))
-    lines.push(costLine(what, await measureChain([source], content)));
+  for (const called of CALLED) lines.push(...(await measureCalled(called, message)));
   const one = await measureChain([emptyScript(0)], content);
   const many = await measureChain(
     Array.from({ length: LONG_CHAIN }, (_, index) => emptyScript(index)),
