@@ -65,8 +65,8 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   /** Only where connections are shared with other next hops. */
   readonly #standing: Standing | undefined;
   isSick = false;
-  #closing = false;
-  #onClosed: (() => void) | undefined;
+  /** Since the first close(). */
+  #closing: PromiseWithResolvers<void> | undefined;
 
   constructor(settings: DestinationSettings, logger: Logger, clock: Clock) {
     this.#settings = settings;
@@ -76,12 +76,12 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   get capacity(): number {
-    if (this.#closing) return 0;
+    if (this.#closing !== undefined) return 0;
     return Math.max(0, this.#settings.maxConnections + this.#envelopes - this.#delivering);
   }
 
   deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
-    if (this.#closing) return Promise.resolve(unreachable(CLOSING, true, ""));
+    if (this.#closing !== undefined) return Promise.resolve(unreachable(CLOSING, true, ""));
     this.#delivering += 1;
     return new Promise((resolve) => {
       const job: Job = {
@@ -100,12 +100,11 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   close(): Promise<void> {
-    this.#closing = true;
-    return new Promise((resolve) => {
-      this.#onClosed = resolve;
-      for (const connection of this.#idle.slice()) connection.quit();
-      this.#settleClose();
-    });
+    if (this.#closing !== undefined) return this.#closing.promise;
+    const closing = (this.#closing = Promise.withResolvers<void>());
+    for (const connection of this.#idle.slice()) connection.quit();
+    this.#settleClose();
+    return closing.promise;
   }
 
   onReady(connection: Connection): void {
@@ -118,7 +117,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     if (job !== undefined) {
       job.sentAt = connection.idleSince;
       connection.send(job);
-    } else if (this.#closing) connection.quit();
+    } else if (this.#closing !== undefined) connection.quit();
     else if (this.#idle.push(connection) === 1) budget?.keeps(this, true);
   }
 
@@ -328,12 +327,13 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   #settleClose(): void {
-    if (!this.#closing || this.#wires.size > 0 || this.#openings.size > 0 || this.#delivering > 0) return;
+    const closing = this.#closing;
+    if (closing === undefined || this.#wires.size > 0 || this.#openings.size > 0 || this.#delivering > 0)
+      return;
     this.#stopTick?.();
     this.#stopTick = undefined;
     this.#settings.budget?.leave(this);
-    this.#onClosed?.();
-    this.#onClosed = undefined;
+    closing.resolve();
   }
 }
 

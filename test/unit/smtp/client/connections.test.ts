@@ -157,3 +157,18 @@ test("a stalled QUIT does not keep close() waiting past its deadline", async () 
   await destination.close();
   expect(peer.sessions[0]?.lines.at(-1)).toBe("QUIT");
 });
+
+test("close() while another one waits resolves with it, and so does one that comes later", async () => {
+  await using peer = await startPeer();
+  const destination = destinationTo(peer);
+  const outcome = destination.deliver(messageOf());
+  const ended: string[] = [];
+  const close = async (which: string): Promise<void> => {
+    await destination.close();
+    ended.push(which);
+  };
+  await Promise.all([close("first"), close("second"), outcome.then(() => ended.push("message"))]);
+  expect(codesOf(await outcome)).toEqual([250]);
+  await close("late");
+  expect(ended).toEqual(["message", "first", "second", "late"]);
+});
