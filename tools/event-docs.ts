@@ -104,7 +104,9 @@ interface Interface {
 
 const DECLARATION =
   /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?export interface (\w+)(?: extends ([\w, ]+))? \{\n([\s\S]*?)\n\}/g;
-const MEMBER = /(?:\/\*\*([\s\S]*?)\*\/\s*)?^ {2}((?:readonly )?\w[^;]*);/gm;
+// Up to the semicolon behind which the next member begins, or nothing: types in braces have semicolons too.
+const MEMBER =
+  /(?:\/\*\*([\s\S]*?)\*\/\s*)?^ {2}((?:readonly )?\w[\s\S]*?);(?=\s*\n {2}[^\s}]|\s*(?![\s\S]))/gm;
 
 export function readInterfaces(source: string): Map<string, Interface> {
   const found = new Map<string, Interface>();

@@ -69,10 +69,10 @@ export function parsePickupMessage(
   const { fields, bodyStart } = splitFields(start);
   const firstOther = fields.findIndex((field) => !isEnvelopeLine(field));
   const count = firstOther < 0 ? fields.length : firstOther;
-  const lines = fields.slice(0, count);
+  if (fields.length === 0) return { kind: "refusal", reason: "the file has no header fields" };
+  const lines = fromEnvelopeLines(fields.slice(0, count));
   const rest = fields.slice(count);
-  const found = count > 0 ? fromEnvelopeLines(lines) : fromHeaders(rest, parseAddresses);
-  if (rest.length === 0) return { kind: "refusal", reason: "the file has no header fields" };
+  const found = "reason" in lines ? lines : completed(lines, rest, parseAddresses);
   if ("reason" in found) return { kind: "refusal", reason: found.reason };
   // RFC 5321 §6.3: whoever feeds Drop to Pickup sends the same message round and round.
   const hops = countReceived(start.subarray(0, bodyStart));
@@ -81,17 +81,22 @@ export function parsePickupMessage(
       kind: "refusal",
       reason: `the file has ${hops} Received fields, limits.maxHops is ${maxHops}: possible mail loop`,
     };
-  const kept = count > 0 ? rest : rest.filter((field) => nameOf(field) !== "bcc");
+  const kept = found.isFromHeader ? rest.filter((field) => nameOf(field) !== "bcc") : rest;
   const text = kept.map((field) => `${field}\r\n`).join("");
   const envelope = { sender: found.sender, recipients: found.recipients.map((address) => ({ address })) };
   return { kind: "message", envelope, header: Buffer.from(`${text}\r\n`, "latin1"), bodyStart };
 }
 
-type Addresses =
-  | { readonly sender: string; readonly recipients: readonly string[] }
-  | { readonly reason: string };
+interface Refused {
+  readonly reason: string;
+}
 
-function fromEnvelopeLines(lines: readonly string[]): Addresses {
+interface EnvelopeLines {
+  readonly sender: string | undefined;
+  readonly recipients: readonly string[];
+}
+
+function fromEnvelopeLines(lines: readonly string[]): EnvelopeLines | Refused {
   let sender: string | undefined;
   const recipients: string[] = [];
   for (const field of lines) {
@@ -105,30 +110,39 @@ function fromEnvelopeLines(lines: readonly string[]): Addresses {
     else if (sender === undefined) sender = address;
     else return { reason: "there is more than one x-sender line" };
   }
-  return checked(sender, recipients, "an x-sender line", "an x-receiver line");
+  return { sender, recipients };
 }
 
-function fromHeaders(fields: readonly string[], parseAddresses: ParseAddresses): Addresses {
+interface Addresses {
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  /** The recipients are those of the header. */
+  readonly isFromHeader: boolean;
+}
+
+/** What the lines leave open is as the header says, the sender and the recipients each for itself (REFERENCE 5.4). */
+function completed(
+  lines: EnvelopeLines,
+  fields: readonly string[],
+  parseAddresses: ParseAddresses,
+): Addresses | Refused {
   const addressesOf = (name: string): string[] =>
     fields.filter((field) => nameOf(field) === name).flatMap((field) => parseAddresses(valueOf(field)));
-  const sender = addressesOf("sender")[0] ?? addressesOf("from")[0];
-  const recipients = ["to", "cc", "bcc"].flatMap(addressesOf);
+  const isFromHeader = lines.recipients.length === 0;
+  const sender = lines.sender ?? addressesOf("sender")[0] ?? addressesOf("from")[0];
+  // `To: Nobody <>` names nobody. As the sender <> stands: a report that somebody moves in has it.
+  const recipients = isFromHeader
+    ? ["to", "cc", "bcc"].flatMap(addressesOf).filter((address) => address !== "")
+    : lines.recipients;
   const wrong = [sender ?? "", ...recipients].find((address) => address !== "" && !isMailbox(address));
   if (wrong !== undefined)
     return { reason: `the header has no usable address in ${JSON.stringify(wrong.slice(0, 100))}` };
-  return checked(sender, recipients, "a Sender or From field", "a To, Cc or Bcc field");
-}
-
-function checked(
-  sender: string | undefined,
-  recipients: readonly string[],
-  senderSource: string,
-  recipientSource: string,
-): Addresses {
-  if (sender === undefined) return { reason: `there is no sender: ${senderSource} is missing` };
+  if (sender === undefined)
+    return { reason: "there is no sender: an x-sender line, or a Sender or From field, is missing" };
   const unique = [...new Map(recipients.map((address) => [address.toLowerCase(), address])).values()];
-  if (unique.length === 0) return { reason: `there is no recipient: ${recipientSource} is missing` };
-  return { sender, recipients: unique };
+  if (unique.length === 0)
+    return { reason: "there is no recipient: an x-receiver line, or a To, Cc or Bcc field, is missing" };
+  return { sender, recipients: unique, isFromHeader };
 }
 
 const CR = 0x0d;

@@ -35,6 +35,16 @@ test("every event that is raised has a page, which says what follows each answer
   }
 });
 
+test("a page of an event shows the type of each member to its end, braces included", () => {
+  const members = [...generated].flatMap(([file, text]) =>
+    file.startsWith("docs/events/")
+      ? [...text.matchAll(/^\| `([^`]+)` \|/gm)].map(([, signature = ""]) => `${file} ${signature}`)
+      : [],
+  );
+  expect(members.filter((member) => member.includes("{")).length).toBeGreaterThan(0);
+  expect(members.filter((member) => member.split("{").length !== member.split("}").length)).toEqual([]);
+});
+
 test("every setting has a description and says when it takes effect", () => {
   const [keys = ""] = (generated.get("docs/settings.md") ?? "").split("## Settings of the original");
   const rows = keys.split("\n").filter((line) => line.startsWith("| `"));

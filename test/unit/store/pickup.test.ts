@@ -6,6 +6,7 @@ import type { Envelope, Origin } from "../../../src/core/envelope.ts";
 import { OnArrivalError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import type { LogFields } from "../../../src/core/logger.ts";
+import { parseAddressList } from "../../../src/mime/addresses.ts";
 import { createBadmail } from "../../../src/store/badmail.ts";
 import { LineEnds, parsePickupMessage } from "../../../src/store/pickup-message.ts";
 import type { PickupMessage, PickupRefusal } from "../../../src/store/pickup-message.ts";
@@ -13,7 +14,7 @@ import { createPickup } from "../../../src/store/pickup.ts";
 import type { PickupOptions } from "../../../src/store/pickup.ts";
 import { createStore, temporaryFolder } from "./store-samples.ts";
 
-const parseAddresses = (raw: string): string[] => raw.match(/[^\s<>,:;]+@[^\s<>,:;]+/g) ?? [];
+const parseAddresses = (raw: string): string[] => parseAddressList(raw).map(({ address }) => address);
 
 interface Taken {
   readonly id: string;
@@ -368,6 +369,30 @@ describe("the text of a Pickup file", () => {
     expect(parsed.kind === "message" && parsed.header.toString()).not.toMatch(/hidden|other/);
   });
 
+  test("takes from the header what the lines leave open, the sender and the recipients each for itself", () => {
+    const header = "From: f@x.example\nTo: t@x.example\nBcc: h@x.example\n\nhi";
+    expect(envelopeOf(`x-receiver: b@x.example\n${header}`)).toEqual(["f@x.example", "b@x.example"]);
+    expect(envelopeOf(`x-sender: a@x.example\n${header}`)).toEqual([
+      "a@x.example",
+      "t@x.example",
+      "h@x.example",
+    ]);
+    const parsed = parse(`x-sender: a@x.example\n${header}`);
+    expect(parsed.kind === "message" && parsed.header.toString()).toBe(
+      "From: f@x.example\r\nTo: t@x.example\r\n\r\n",
+    );
+  });
+
+  test("takes a message without header fields when the lines say from whom and to whom", () => {
+    const lines = "x-sender: a@x.example\nx-receiver: b@x.example\n";
+    const text = `${lines}\nSubject: of the body\n`;
+    const parsed = parse(text);
+    expect(envelopeOf(text)).toEqual(["a@x.example", "b@x.example"]);
+    expect(parsed.kind === "message" && parsed.header.toString()).toBe("\r\n");
+    expect(parsed.kind === "message" && text.slice(parsed.bodyStart)).toBe("Subject: of the body\n");
+    expect(envelopeOf(lines)).toEqual(["a@x.example", "b@x.example"]);
+  });
+
   test("takes the null sender, and refuses what is not one mailbox", () => {
     expect(envelopeOf("x-sender: <>\nx-receiver: b@x.example\nTo: q\n\n")).toEqual(["", "b@x.example"]);
     expect(
@@ -379,6 +404,9 @@ describe("the text of a Pickup file", () => {
     expect(envelopeOf("x-sender: a@x.example\n x-receiver: b@x.example\nTo: q\n\n")).toMatch(/x-sender/);
     expect(envelopeOf("x-sender: a@x.example\nx-sender: b@x.example\nTo: q\n\n")).toMatch(/more than one/);
     expect(envelopeOf("x-receiver: b@x.example\nTo: q\n\n")).toMatch(/no sender/);
+    expect(envelopeOf("x-sender: a@x.example\nFrom: q@x.example\n\n")).toMatch(/no recipient/);
+    expect(envelopeOf('From: MAILER-DAEMON <>\nTo: "x" <>, t@x.example\n\n')).toEqual(["", "t@x.example"]);
+    expect(envelopeOf('From: f@x.example\nTo: "x" <>\n\n')).toMatch(/no recipient/);
     expect(envelopeOf("just text")).toMatch(/no sender|no header/);
   });
 
