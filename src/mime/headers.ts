@@ -5,18 +5,45 @@ import { foldField, requireFieldName, requireFieldValue, trimBlanks, unfoldValue
 import { encodeHeaderValue } from "./header-value.ts";
 import { DEFAULT_MIME_LIMITS } from "./limits.ts";
 
-/** Text here is Latin-1: one character per byte of the block. */
-interface Field {
-  /** Lower case; "" for a line that is no field (no colon, mbox "From ", leading blanks). */
-  readonly name: string;
-  readonly label: string;
+/** A field, or a line that is none. Text here is Latin-1: one character per byte of the block. */
+class Field {
   /** The whole field with its line end. */
   raw: string;
+  /** What stands before the colon; "" for what cannot be a field (no colon, or past the limit). */
+  readonly #before: string;
   readonly valueStart: number;
   /** Place in the original block; a new field has none (-1). */
   readonly start: number;
   readonly end: number;
   edited: boolean;
+  #name: string | undefined;
+
+  constructor(raw: string, before: string, valueStart: number, start: number) {
+    this.raw = raw;
+    this.#before = before;
+    this.valueStart = valueStart;
+    this.start = start;
+    this.end = start < 0 ? -1 : start + raw.length;
+    this.edited = start < 0;
+  }
+
+  /**
+   * Lower case; "" for a line that is no field (mbox "From ", leading blanks): a name holds neither blanks nor line breaks. Made out
+   * when it is first asked for, which is never for most fields of a message.
+   */
+  get name(): string {
+    return (this.#name ??= /[\s\0]/.test(this.#before) ? "" : this.#before.toLowerCase());
+  }
+
+  /** The name as it is written; "" for a line that is no field. */
+  get label(): string {
+    return this.name === "" ? "" : this.#before;
+  }
+
+  /** `name`: in lower case and not "". In Latin-1 no letter changes the length with its case. */
+  isNamed(name: string): boolean {
+    return this.#before.length === name.length && this.name === name;
+  }
 }
 
 const CRLF = "\r\n";
@@ -63,7 +90,7 @@ export class Headers {
     const wanted = name.toLowerCase();
     const found: string[] = [];
     for (const field of this.#parsed())
-      if (field.name === wanted && wanted !== "") found.push(valueOf(field));
+      if (wanted !== "" && field.isNamed(wanted)) found.push(valueOf(field));
     return found;
   }
 
@@ -100,7 +127,7 @@ export class Headers {
       first.edited = true;
       this.#revision++;
     }
-    this.#removeFields((field) => field.name === wanted && field !== first);
+    this.#removeFields((field) => field !== first && field.isNamed(wanted));
   }
 
   add(name: string, value: string): void {
@@ -120,13 +147,13 @@ export class Headers {
 
   remove(name: string): number {
     const wanted = name.toLowerCase();
-    return this.#removeFields((field) => field.name === wanted && wanted !== "");
+    return this.#removeFields((field) => wanted !== "" && field.isNamed(wanted));
   }
 
   /** Removes those fields of the name whose value the test accepts. */
   removeValues(name: string, test: (value: string) => boolean): number {
     const wanted = name.toLowerCase();
-    return this.#removeFields((field) => field.name === wanted && wanted !== "" && test(valueOf(field)));
+    return this.#removeFields((field) => wanted !== "" && field.isNamed(wanted) && test(valueOf(field)));
   }
 
   /** Removes the fields whose name (in lower case) the test accepts. */
@@ -146,16 +173,7 @@ export class Headers {
     for (const raw of fields) {
       const ended = raw.endsWith("\n") ? raw : raw + this.#newline;
       const colon = ended.indexOf(":");
-      const label = ended.slice(0, colon).trimEnd();
-      this.#parsed().push({
-        name: label.toLowerCase(),
-        label,
-        raw: ended,
-        valueStart: colon + 1,
-        start: -1,
-        end: -1,
-        edited: true,
-      });
+      this.#parsed().push(new Field(ended, ended.slice(0, colon).trimEnd(), colon + 1, -1));
       this.#revision++;
     }
   }
@@ -209,7 +227,7 @@ export class Headers {
 
   #find(wanted: string): Field | undefined {
     if (wanted === "") return undefined;
-    for (const field of this.#parsed()) if (field.name === wanted) return field;
+    for (const field of this.#parsed()) if (field.isNamed(wanted)) return field;
     return undefined;
   }
 
@@ -220,15 +238,7 @@ export class Headers {
     if (this.#block.length === 0) this.ensureBlankLine();
     this.#parsed();
     const raw = foldField(name, encodeHeaderValue(name, trimBlanks(value)), this.#newline);
-    return {
-      name: name.toLowerCase(),
-      label: name,
-      raw,
-      valueStart: name.length + 1,
-      start: -1,
-      end: -1,
-      edited: true,
-    };
+    return new Field(raw, name, name.length + 1, -1);
   }
 
   /** Below an mbox "From " line, and never above a line of blanks and text: it would become part of the new field. */
@@ -303,18 +313,8 @@ function lastLineEnd(text: string, start: number): number {
 
 function parseField(raw: string, start: number, named: boolean): Field {
   const colon = named ? raw.indexOf(":") : -1;
-  const label = colon <= 0 ? "" : trimBlanksAtEnd(raw, colon);
-  // A name holds neither blanks nor line breaks; RFC 5322 §4.5 allows blanks before the colon.
-  const isField = label !== "" && !/[\s\0]/.test(label);
-  return {
-    name: isField ? label.toLowerCase() : "",
-    label: isField ? label : "",
-    raw,
-    valueStart: colon + 1,
-    start,
-    end: start + raw.length,
-    edited: false,
-  };
+  // RFC 5322 §4.5 allows blanks before the colon.
+  return new Field(raw, colon <= 0 ? "" : trimBlanksAtEnd(raw, colon), colon + 1, start);
 }
 
 function trimBlanksAtEnd(raw: string, colon: number): string {
