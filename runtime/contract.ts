@@ -2,6 +2,7 @@
 // Order: the relay sends `load` once per script version and `call` once per binding, then `job`s; the worker answers each `load` with
 // `loaded` and each `job` with `done` (or `waiting`), in order. While a job runs the worker may ask for content on the content channel.
 // Nothing here is trusted by the relay: every frame of a worker is validated and bounded as input from an enemy.
+import type { InitFrame, ReadyFrame, SnapshotFrame } from "./process-frames.ts";
 
 /** File descriptors of the sandbox process beside stdio. */
 export const FRAME_FD = 3;
@@ -160,11 +161,6 @@ export type BlockingAnswer =
     };
 
 // ---- relay → worker ----
-
-/** First frame of a process. Its bytes are the bundled runtime (runtime/index.ts as one classic script), UTF-8. */
-export interface InitFrame {
-  readonly type: "init";
-}
 
 /**
  * Name of the global variable that holds the exports of a bundled module. A plain script (no import, no export) is not
@@ -392,9 +388,4 @@ export interface WaitingFrame {
   }[];
 }
 
-/** Sent once when the process can take frames. */
-export interface ReadyFrame {
-  readonly type: "ready";
-}
-
-export type WorkerFrame = ReadyFrame | LoadedFrame | DoneFrame | WaitingFrame;
+export type WorkerFrame = ReadyFrame | SnapshotFrame | LoadedFrame | DoneFrame | WaitingFrame;

@@ -1,5 +1,4 @@
 // The one door of the script sandbox: which scripts are live, and running them on a message.
-import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
@@ -15,16 +14,17 @@ import type * as loaded from "./versions/loaded-script.ts";
 import { CDO_MODULE, defaultProgram, RUNTIME_ENTRY, type SandboxProgram } from "./pool/sandbox-program.ts";
 import { ScriptFolder } from "./versions/script-folder.ts";
 import { type PoolFigures, SandboxCounts } from "./pool/sandbox-counts.ts";
-import { type ActivitySettings, ScriptActivity } from "./versions/script-activity.ts";
+import { ScriptActivity } from "./versions/script-activity.ts";
 import type { ScriptBuilder } from "./versions/script-build.ts";
 import { type ControlParts, ScriptControl } from "./versions/script-control.ts";
 import { isSinkName } from "./versions/script-file.ts";
 import type { GrantsOf } from "./versions/script-needs.ts";
 import { ScriptReloader } from "./versions/script-reloader.ts";
-import { DEFAULT_RELOAD_SETTINGS, type ReloadSettings } from "./versions/script-slot.ts";
 import { ScriptSwitches } from "./versions/script-switches.ts";
 import type { Secrets } from "./capabilities/secrets.ts";
+import { DEFAULT_SANDBOX_SETTINGS, type SandboxSettings } from "./sandbox-settings.ts";
 import { ShadowPool } from "./pool/shadow-pool.ts";
+import { SnapshotUse } from "./pool/snapshot-use.ts";
 import { Strikes } from "./pool/strikes.ts";
 import { WorkerPool } from "./pool/worker-pool.ts";
 
@@ -35,70 +35,6 @@ export type RunCall = runner.RunCall;
 export type RunAnswer = runner.RunAnswer;
 export type ScriptOutcome = RunAnswer["outcomes"][number];
 export type RunFault = NonNullable<ScriptOutcome["fault"]>;
-
-export interface SandboxSettings extends ReloadSettings, ActivitySettings {
-  /** Sandbox processes. */
-  readonly processes: number;
-  /** Sandbox processes without the compiler of machine code. */
-  readonly jitless: boolean;
-  /** Command line put before that of a sandbox process. */
-  readonly wrapper: readonly string[];
-  /** Time beyond the limits of a script before its process is killed. */
-  readonly killGraceMs: number;
-  /** Time in which a process must have started. */
-  readonly startTimeoutMs: number;
-  /** Memory of one sandbox process, all isolates and buffers together (Linux). */
-  readonly processMemoryMb: number;
-  readonly windowJobs: number;
-  readonly windowMicros: number;
-  /** Jobs that wait for answers in one process, and bytes of their messages. */
-  readonly waitingJobs: number;
-  readonly waitingBytes: number;
-  readonly respawnBackoffMs: number;
-  /** Messages up to this size go whole to scripts that read the body. */
-  readonly wholeContentBytes: number;
-  /** Timeouts, memory faults and crashes in a row that suspend a version. */
-  readonly strikes: number;
-  /** How long a suspended version waits for the next probe. */
-  readonly probeMs: number;
-  /** Runs of shadow bindings at a time. */
-  readonly shadowRuns: number;
-  /** Pause between two scans of the folder, beside the notifications of the kernel. */
-  readonly rescanMs: number;
-  /** Messages of the Drop folder that a script gets at once. */
-  readonly maxDropMessages: number;
-  /** poll: the folder is on a volume that sends no notifications, and looked at every `pollMs`. */
-  readonly watch: "events" | "poll";
-  readonly pollMs: number;
-  /** Time for all samples and test cases of one script. */
-  readonly testMs: number;
-}
-
-export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
-  ...DEFAULT_RELOAD_SETTINGS,
-  processes: Math.max(2, availableParallelism()),
-  jitless: false,
-  wrapper: [],
-  killGraceMs: 500,
-  startTimeoutMs: 10_000,
-  processMemoryMb: 1024,
-  windowJobs: 32,
-  windowMicros: 20_000,
-  waitingJobs: 500,
-  waitingBytes: 256 * 1024 * 1024,
-  respawnBackoffMs: 100,
-  wholeContentBytes: 1024 * 1024,
-  strikes: 5,
-  probeMs: 60_000,
-  shadowRuns: 16,
-  rescanMs: 5000,
-  maxDropMessages: 10_000,
-  watch: "events",
-  pollMs: 1000,
-  testMs: 10_000,
-  logLines: 200,
-  logBytes: 32 * 1024,
-};
 
 export interface ScriptHostOptions {
   readonly folder: string;
@@ -170,6 +106,7 @@ class FolderScriptHost implements ScriptHost {
   #scripts: ReadonlyMap<string, LiveScript> = new Map();
   readonly counts = new SandboxCounts();
   readonly answers: PreparedAnswers;
+  readonly #snapshots: SnapshotUse;
   #shadows: ShadowPool;
   #bundled: Promise<Buffer> | undefined;
   #parts:
@@ -186,7 +123,8 @@ class FolderScriptHost implements ScriptHost {
     const { stateFolder } = options;
     const switchFile = stateFolder === undefined ? undefined : join(stateFolder, "switches.json");
     this.#switches = new ScriptSwitches(switchFile, options.log);
-    const { strikes, probeMs } = this.#settings;
+    const { strikes, probeMs, snapshot } = this.#settings;
+    this.#snapshots = new SnapshotUse(snapshot, options.log);
     this.#shadows = new ShadowPool({
       createPool: (counted, log) => this.#createPool(counted, log, "shadow"),
       secrets: options.secrets,
@@ -315,6 +253,7 @@ class FolderScriptHost implements ScriptHost {
       runtimeBundle,
       clock,
       hardening: { jitless, wrapper },
+      snapshots: this.#snapshots,
       killGraceMs,
       startTimeoutMs,
       maxRssBytes,

@@ -15,6 +15,7 @@ import type {
   ScriptFault,
   SentHead,
   SpliceHead,
+  WorkerFrame,
 } from "../../../runtime/contract.ts";
 import type { CheckedOutcome, JobPlace, JobTask, SentMessage } from "./tasks.ts";
 
@@ -47,6 +48,13 @@ const FAULT_KINDS: ReadonlySet<unknown> = new Set<ScriptFault["kind"]>([
   "invalid",
   "load",
 ]);
+const FRAME_TYPES: ReadonlySet<unknown> = new Set<WorkerFrame["type"]>([
+  "ready",
+  "snapshot",
+  "loaded",
+  "done",
+  "waiting",
+]);
 const LOG_LEVELS: ReadonlySet<unknown> = new Set<LogLine["level"]>(["debug", "info", "warn", "error"]);
 
 // oxlint-disable-next-line no-control-regex -- control characters are what must not be there
@@ -70,13 +78,12 @@ const isOptional = (value: unknown, check: (value: unknown) => boolean): boolean
   value === undefined || check(value);
 
 /** The fields of a frame and its type. */
-export function frameHead(frame: Frame): Fields & { type: "ready" | "loaded" | "done" | "waiting" } {
+export function frameHead(frame: Frame): Fields & { type: WorkerFrame["type"] } {
   const { head } = frame;
   require(isFields(head), "no object");
   const { type } = head;
-  const isKnown = type === "ready" || type === "loaded" || type === "done" || type === "waiting";
-  require(isKnown, "unknown type");
-  return head as Fields & { type: typeof type };
+  require(FRAME_TYPES.has(type), "unknown type");
+  return head as Fields & { type: WorkerFrame["type"] };
 }
 
 export function checkLoaded(head: Fields, version: string): LoadedFrame {

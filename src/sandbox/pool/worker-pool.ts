@@ -161,13 +161,24 @@ export class WorkerPool implements WorkerListener {
       { reason, scripts, unanswered: unanswered.length, waiting: waiting.length, pid: worker.pid },
       "a sandbox process ended",
     );
-    for (const { version } of worker.headVersions()) this.#probation.suspect(version);
-    if (wasAlone) this.#rest.offended(worker);
-    this.#blame(unanswered, waiting, wasAlone ? reason : undefined);
+    // Nobody did it: those in hand begin again, each alone.
+    if (worker.endedBySnapshot) for (const entry of [...unanswered, ...waiting]) this.#suspect(entry);
+    else this.#judge(worker, unanswered, waiting, wasAlone ? reason : undefined);
     const didNothing = unanswered.length + waiting.length === 0 && worker.answers === 0;
     if (!worker.isReady || didNothing) this.#startFailed(reason);
     else if (!wasAlone) this.#grow(this.#workers);
     this.#dispatch();
+  }
+
+  #judge(
+    worker: WorkerProcess,
+    unanswered: readonly Entry[],
+    waiting: readonly Entry[],
+    reason: string | undefined,
+  ): void {
+    for (const { version } of worker.headVersions()) this.#probation.suspect(version);
+    if (reason !== undefined) this.#rest.offended(worker);
+    this.#blame(unanswered, waiting, reason);
   }
 
   /** `reason`: why a process of the lane ended, where one task is at work at a time, so that it is known which one it was. */

@@ -26,6 +26,7 @@ import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-val
 import { becomeFirstVictim, rssBytes, yieldToOthers } from "./process-standing.ts";
 import type { EndKind } from "./sandbox-counts.ts";
 import { type ProcessHardening, sandboxCommand, type SandboxProgram } from "./sandbox-program.ts";
+import { SnapshotOfProcess, type SnapshotUse } from "./snapshot-use.ts";
 import {
   type Bundle,
   type InspectTask,
@@ -40,6 +41,7 @@ import { WaitingJobs } from "./waiting-jobs.ts";
 export interface WorkerOptions extends ContentSending {
   readonly program: SandboxProgram;
   readonly hardening: ProcessHardening;
+  readonly snapshots: SnapshotUse;
   readonly runtimeBundle: Buffer;
   readonly clock: Clock;
   readonly log: Logger;
@@ -88,6 +90,8 @@ export class WorkerProcess {
   #overdue = false;
   #endReason: string | undefined;
   endKind: EndKind = "exit";
+  endedBySnapshot = false;
+  readonly #snapshot: SnapshotOfProcess;
   #isGone = false;
   readonly #lastWords = new LastWords();
   #unreadable = new Map<number, string>();
@@ -97,8 +101,9 @@ export class WorkerProcess {
     this.options = options;
     this.#blocking = new BlockingRequests(options.blocking);
     this.#listener = listener;
-    this.#headSince = options.clock.now();
     const { clock, log } = options;
+    this.#headSince = clock.now();
+    this.#snapshot = new SnapshotOfProcess(options.snapshots);
     this.#outbox = new FrameOutbox(clock);
     this.#waiting = new WaitingJobs(
       { broker: options.blocking.broker, clock, log },
@@ -141,7 +146,7 @@ export class WorkerProcess {
 
   #start(): void {
     const { program, hardening, runtimeBundle } = this.options;
-    const { file, args } = sandboxCommand(program, hardening);
+    const { file, args } = sandboxCommand(program, hardening, this.#snapshot.isWanted);
     const child = spawn(file, args, {
       cwd: "/",
       env: {},
@@ -268,6 +273,7 @@ export class WorkerProcess {
       for (const frame of this.#reader.push(chunk)) {
         const head = frameHead(frame);
         if (head.type === "ready") this.#becameReady();
+        else if (head.type === "snapshot") this.#snapshot.told(head);
         else this.#answered(head, frame.bytes);
       }
     } catch (error) {
@@ -379,6 +385,8 @@ export class WorkerProcess {
     this.#isGone = true;
     this.#outbox.close();
     this.#blocking.close();
+    // Whoever killed it had another reason.
+    if (this.endKind === "exit") this.endedBySnapshot = this.#snapshot.ended(this.#endReason ?? "ended");
     const unanswered: Entry[] = [];
     for (const one of this.#expected) {
       if (one.kind !== "task") continue;

@@ -2,7 +2,7 @@
 // Host functions and script calls exchange texts and numbers; no object of isolated-vm is reachable from a script.
 /* oxlint-disable typescript/no-unsafe-type-assertion -- references of isolated-vm are untyped; the runtime's build guarantees the glue */
 import ivm from "isolated-vm";
-import type { RuntimeIsolate, RuntimeSource } from "./runtime-source.ts";
+import { CONNECT_GLOBAL, type RuntimeIsolate, type RuntimeSource } from "./runtime-source.ts";
 
 export type HostValue = string | number | boolean | undefined;
 /** Buffers cross as copies. */
@@ -30,8 +30,6 @@ type Entry = ivm.Reference<(...values: unknown[]) => string | number>;
 
 const RUNTIME_TIMEOUT_MS = 5000;
 const MAX_TIMEOUT_GRID_MS = 32;
-/** What the runtime leaves for us; it goes with the first use (runtime/index.ts). */
-const CONNECT_GLOBAL = "__onarrivalConnect";
 
 /**
  * isolated-vm wakes a thread for every limit that it was given, also long after the call has ended: one per message. Limits that

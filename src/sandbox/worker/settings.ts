@@ -3,6 +3,8 @@
 export interface WorkerSettings {
   /** Isolates kept at a time; beyond it the one longest unused is disposed. About 2 MB each. */
   readonly maxIsolates: number;
+  /** Isolates begin with a snapshot of the runtime; false: each evaluates it. */
+  readonly snapshot: boolean;
   /** Isolates of a process that evaluate the runtime; then a snapshot is made, which pays when seven more come. */
   readonly isolatesBeforeSnapshot: number;
   /** An isolate unused for so long is disposed; its script stays loaded as text. */
@@ -31,6 +33,7 @@ export interface WorkerSettings {
 
 export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
   maxIsolates: 64,
+  snapshot: true,
   isolatesBeforeSnapshot: 3,
   isolateIdleMs: 60_000,
   isolateMaxCalls: 16,

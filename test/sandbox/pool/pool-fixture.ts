@@ -1,12 +1,13 @@
 // A pool over the fake worker, with scripts whose code is a behaviour.
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../../src/core/clock.ts";
-import { silentLogger } from "../../../src/core/logger.ts";
+import { type Logger, silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { CapabilityBroker } from "../../../src/sandbox/capabilities/broker-contract.ts";
 import { CallRunner, type RunCall, type RunRequest } from "../../../src/sandbox/pool/call-runner.ts";
 import { LoadedScript } from "../../../src/sandbox/versions/loaded-script.ts";
 import type { SandboxProgram } from "../../../src/sandbox/pool/sandbox-program.ts";
+import { SnapshotUse } from "../../../src/sandbox/pool/snapshot-use.ts";
 import { Strikes } from "../../../src/sandbox/pool/strikes.ts";
 import type { JobTask } from "../../../src/sandbox/pool/tasks.ts";
 import { WorkerPool } from "../../../src/sandbox/pool/worker-pool.ts";
@@ -36,8 +37,12 @@ export function createFixture(
     maxRssMb?: number;
     waitingJobs?: number;
     broker?: CapabilityBroker;
+    snapshot?: boolean;
+    runtimeBundle?: Buffer;
+    log?: Logger;
   } = {},
 ): Fixture {
+  const { log = silentLogger } = options;
   const strikes = new Strikes(options.strikes ?? 100, options.probeMs ?? 60_000, systemClock);
   const pool = new WorkerPool({
     processes: options.processes ?? 1,
@@ -47,12 +52,13 @@ export function createFixture(
     waitingBytes: 256 * 1024 * 1024,
     respawnBackoffMs: 20,
     clock: systemClock,
-    log: silentLogger,
+    log,
     isSuspended: (version) => strikes.isSuspended(version),
     worker: {
       program: options.program ?? fakeProgram,
       hardening: { jitless: false, wrapper: [] },
-      runtimeBundle: Buffer.from("// no runtime"),
+      snapshots: new SnapshotUse(options.snapshot ?? true, log),
+      runtimeBundle: options.runtimeBundle ?? Buffer.from("// no runtime"),
       clock: systemClock,
       killGraceMs: 200,
       startTimeoutMs: 10_000,

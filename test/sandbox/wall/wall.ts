@@ -8,10 +8,10 @@ import {
   createScriptHost,
   type RunAnswer,
   type RunRequest,
-  type SandboxSettings,
   type ScriptHost,
   type ScriptOutcome,
 } from "../../../src/sandbox/script-host.ts";
+import type { SandboxSettings } from "../../../src/sandbox/sandbox-settings.ts";
 import { DEFAULT_SCRIPT_LIMITS, type ScriptLimits } from "../../../runtime/contract.ts";
 import { compiledProgram } from "../../support/compiled.ts";
 

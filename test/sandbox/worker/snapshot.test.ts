@@ -1,5 +1,6 @@
 // Isolates that begin with a snapshot of the runtime beside those that evaluate it: a script cannot tell one from the other.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { REFUSES_SNAPSHOT } from "../refuses-snapshot.ts";
 import { logged, script, WorkerUnderTest } from "./support.ts";
 
 let fromSnapshot: WorkerUnderTest;
@@ -7,7 +8,7 @@ let evaluated: WorkerUnderTest;
 beforeAll(async () => {
   [fromSnapshot, evaluated] = await Promise.all([
     WorkerUnderTest.start({ isolatesBeforeSnapshot: 0 }),
-    WorkerUnderTest.start({ isolatesBeforeSnapshot: Number.MAX_SAFE_INTEGER }),
+    WorkerUnderTest.start({ isolatesBeforeSnapshot: 0, snapshot: false }),
   ]);
 });
 afterAll(() => Promise.all([fromSnapshot.stop(), evaluated.stop()]));
@@ -80,4 +81,27 @@ test("an error of the runtime is told with the place in the script", async () =>
   );
   expect(faults[0]).toEqual(faults[1]);
   expect(faults[0]).toMatchObject({ kind: "throw", line: 3 });
+});
+
+test("one snapshot is made, and none where the operator wants none", async () => {
+  for (const worker of [fromSnapshot, evaluated])
+    // oxlint-disable-next-line no-await-in-loop -- each has made an isolate then
+    expect((await worker.run(script("return 1; // another isolate"))).outcome.verdict).toBe(1);
+  expect(fromSnapshot.snapshotFrames.map(({ step }) => step)).toEqual(["begun", "made"]);
+  expect(evaluated.snapshotFrames).toEqual([]);
+});
+
+test("where it cannot be made scripts run without it, and the relay is told once", async () => {
+  const worker = await WorkerUnderTest.start({ isolatesBeforeSnapshot: 0 }, REFUSES_SNAPSHOT);
+  try {
+    for (const verdict of [0, 1])
+      // oxlint-disable-next-line no-await-in-loop -- each in an isolate of its own
+      expect((await worker.run(script(`return ${verdict};`))).outcome).toMatchObject({ verdict });
+    expect(worker.snapshotFrames).toEqual([
+      { type: "snapshot", step: "begun" },
+      { type: "snapshot", step: "refused", reason: expect.stringContaining("refused here") },
+    ]);
+  } finally {
+    await worker.stop();
+  }
 });
