@@ -17,7 +17,7 @@ import { type ConnectionOwner, type Job, unreachable } from "./outbound-job.ts";
 import { prepare } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { OpenSession } from "./session-opening.ts";
-import { SessionWatchers } from "./session-watchers.ts";
+import type { SessionWatchers } from "./session-watchers.ts";
 import { TransactionPlan } from "./transaction-plan.ts";
 import { watchedQuit, WatchedTransaction } from "./watched-transaction.ts";
 import type { Wire, WireListener } from "./wire.ts";
@@ -71,7 +71,7 @@ export class Connection implements WireListener {
     this.#logger = logger;
     this.#clock = clock;
     this.#owner = owner;
-    this.#watchers = new SessionWatchers(session.wire, settings, session.events);
+    this.#watchers = session.watchers;
     this.#behind = new BehindContent(session.extensions, settings, owner, this.#watchers);
     this.idleSince = clock.now();
     this.wire.listener = this;

@@ -49,7 +49,7 @@ export interface OutboundProtocol extends ProtocolRunParts {
 }
 
 /** Asked for each message: written out, so that nothing is made for it. */
-export const hasSinks = ({ commands, responses }: OutboundChains): boolean =>
+const hasSinks = ({ commands, responses }: OutboundChains): boolean =>
   responses.sinks.length > 0 ||
   commands.OnMessageStart.sinks.length > 0 ||
   commands.OnPerRecipient.sinks.length > 0 ||

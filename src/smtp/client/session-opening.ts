@@ -7,17 +7,21 @@ import { authenticate } from "./authentication.ts";
 import type { DestinationSettings, NextHop } from "./destination.ts";
 import { NEEDS_TLS } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, parseExtensions, type PeerExtensions, type PeerTrust } from "./extensions.ts";
-import { hasSinks, OutboundEvents } from "./outbound-events.ts";
+import type { OutboundEvents } from "./outbound-events.ts";
 import { noMessage } from "./outbound-session.ts";
 import type { PeerReply } from "./reply-reader.ts";
-import { Wire } from "./wire.ts";
+import { SessionWatchers } from "./session-watchers.ts";
+import type { Wire } from "./wire.ts";
 
-export interface OpenSession {
-  readonly kind: "open";
+/** A host that was connected to, and who watches what is said. */
+interface Reached {
   readonly wire: Wire;
+  readonly watchers: SessionWatchers;
+}
+
+export interface OpenSession extends Reached {
+  readonly kind: "open";
   readonly extensions: PeerExtensions;
-  /** What sinks of this session share; absent while none is bound. */
-  readonly events?: OutboundEvents | undefined;
 }
 
 export interface RefusedSession {
@@ -41,6 +45,13 @@ export interface OpeningContext {
 
 const ENDED_BY_SINK = reply(451, "5.0", "A sink ended the session");
 const ENDED_AUTH = reply(454, "7.0", "A sink ended the authentication");
+
+const open = ({ wire, watchers }: Reached, extensions: PeerExtensions): OpenSession => ({
+  kind: "open",
+  wire,
+  watchers,
+  extensions,
+});
 
 const refused = (wire: Wire, why: Reply): RefusedSession => ({
   kind: "refused",
@@ -78,17 +89,16 @@ interface FlaggedContext extends OpeningContext {
   readonly flags: number;
 }
 
-/** What the peer offers, without what the flags of its domain rule out. */
+/** What the peer offers, without what the settings and the flags of its domain rule out. */
 function offeredBy(ehlo: PeerReply, wire: Wire, { settings, flags }: FlaggedContext): PeerExtensions {
   const offered = parseExtensions(ehlo, trustIn(wire, settings.dialect), settings.keywords);
-  if (flags === 0) return offered;
   const rulesOut = (flag: number): boolean => (flags & flag) !== 0;
   return {
     ...offered,
     chunking: offered.chunking && !rulesOut(domainFlag.noChunking),
     binaryMime: offered.binaryMime && !rulesOut(domainFlag.noBinaryMime),
     dsn: offered.dsn && !rulesOut(domainFlag.noDsn),
-    pipelining: offered.pipelining && !rulesOut(domainFlag.noPipelining),
+    pipelining: offered.pipelining && settings.pipelining && !rulesOut(domainFlag.noPipelining),
   };
 }
 
@@ -108,9 +118,9 @@ async function openHost(
     if (tls.mode === "opportunistic") return finish(context, clear);
     return abandon(wire, lacksTls(context, "7.10", "TLS is required and the host does not offer it"));
   }
-  const problem = await startTls(context, wire, clear.events);
-  if (clear.events?.isEnded === true) return abandon(wire, ENDED_BY_SINK);
-  if (problem === undefined) return finish(context, await hello(context, wire, clear.events));
+  const problem = await startTls(context, clear);
+  if (clear.watchers.isEnded) return abandon(wire, ENDED_BY_SINK);
+  if (problem === undefined) return finish(context, await hello(context, clear));
   if (tls.mode === "opportunistic" && tls.clearAfterFailure && !context.isGivenUp()) {
     context.logger.warn({ remote: wire.remote, problem }, "TLS failed, going on in clear");
     if (wire.lost === undefined) return finish(context, clear);
@@ -130,43 +140,28 @@ function abandon(wire: Wire, why: Reply): RefusedSession {
 }
 
 async function greet(context: FlaggedContext, wire: Wire): Promise<OpenSession | RefusedSession> {
-  const events = eventsOf(context, wire, undefined);
+  const watchers = new SessionWatchers(wire, context.settings);
   const said = await wire.ask(undefined);
-  const greeting = await judged(events, "_GREETING", said);
-  if (events?.isEnded === true) return abandon(wire, ENDED_BY_SINK);
+  const greeting = await judged(watchers, "_GREETING", said);
+  if (watchers.isEnded) return abandon(wire, ENDED_BY_SINK);
   const isWelcome = greeting === said ? said.code === 220 : isPositive(greeting);
-  return isWelcome ? hello(context, wire, events) : abandon(wire, asRefusal(greeting, "greeting"));
+  return isWelcome ? hello(context, { wire, watchers }) : abandon(wire, asRefusal(greeting, "greeting"));
 }
 
-/** Those of the session, begun when the first sink is bound. Undefined when none is. */
-function eventsOf(
-  { settings }: FlaggedContext,
-  wire: Wire,
-  before: OutboundEvents | undefined,
-): OutboundEvents | undefined {
-  const { protocol } = settings;
-  if (protocol === undefined || !hasSinks(protocol.chains())) return undefined;
-  return before ?? new OutboundEvents(protocol, wire, settings);
-}
-
-async function hello(
-  context: FlaggedContext,
-  wire: Wire,
-  before: OutboundEvents | undefined,
-): Promise<OpenSession | RefusedSession> {
-  const events = eventsOf(context, wire, before);
-  if (events !== undefined) return watchedHello(context, wire, events);
+async function hello(context: FlaggedContext, host: Reached): Promise<OpenSession | RefusedSession> {
+  const { wire, watchers } = host;
+  const events = watchers.of();
+  if (events !== undefined) return watchedHello(context, host, events);
   const { heloName, deadlines, dialect } = context.settings;
   const verb = helloOf(context);
   const isPlain = verb === "HELO";
   const ehlo = await wire.ask(`${verb} ${heloName}`, verb, deadlines.commandMs);
-  if (ehlo.code === 250)
-    return { kind: "open", wire, extensions: isPlain ? NO_EXTENSIONS : offeredBy(ehlo, wire, context) };
+  if (ehlo.code === 250) return open(host, isPlain ? NO_EXTENSIONS : offeredBy(ehlo, wire, context));
   // RFC 2033 §4.1: LMTP has neither EHLO nor HELO.
   if (dialect === "lmtp" || isPlain || !isPermanent(ehlo)) return abandon(wire, asRefusal(ehlo, verb));
   // RFC 5321 §3.2: a peer from before 1995.
   const helo = await wire.ask(`HELO ${heloName}`, "HELO", deadlines.commandMs);
-  if (helo.code === 250) return { kind: "open", wire, extensions: NO_EXTENSIONS };
+  if (helo.code === 250) return open(host, NO_EXTENSIONS);
   return abandon(wire, asRefusal(helo, "HELO"));
 }
 
@@ -183,9 +178,10 @@ function helloOf({ settings, flags }: FlaggedContext): "EHLO" | "HELO" | "LHLO" 
 /** OnSessionStart: EHLO, or what a sink says instead of it. */
 async function watchedHello(
   context: FlaggedContext,
-  wire: Wire,
+  host: Reached,
   events: OutboundEvents,
 ): Promise<OpenSession | RefusedSession> {
+  const { wire } = host;
   const { heloName, deadlines } = context.settings;
   const verb = helloOf(context);
   const ehlo = { event: "OnSessionStart", verb, line: `${verb} ${heloName}`, argument: heloName } as const;
@@ -193,41 +189,36 @@ async function watchedHello(
   const { reply: answer, failed, state } = await events.perform({ ...ehlo, ...limits }, noMessage());
   if (failed === true) return abandon(wire, reply(451, "3.0", "A sink of the outbound events failed"));
   if (state === "session-end") return abandon(wire, ENDED_BY_SINK);
-  if (answer === undefined) return { kind: "open", wire, extensions: NO_EXTENSIONS, events };
-  if (answer.code === 250) {
-    const extensions = verb === "HELO" ? NO_EXTENSIONS : offeredBy(answer, wire, context);
-    return { kind: "open", wire, extensions, events };
-  }
+  if (answer === undefined) return open(host, NO_EXTENSIONS);
+  if (answer.code === 250)
+    return open(host, verb === "HELO" ? NO_EXTENSIONS : offeredBy(answer, wire, context));
   if (verb !== "EHLO" || !isPermanent(answer)) return abandon(wire, asRefusal(answer, verb));
   // RFC 5321 §3.2, as without sinks.
   const bare = { verb: "HELO", argument: heloName, stage: "HELO", limitMs: deadlines.commandMs };
   const helo = await events.send(`HELO ${heloName}`, bare, noMessage());
   if (helo.state === "session-end") return abandon(wire, ENDED_BY_SINK);
   if (helo.reply.code !== 250) return abandon(wire, asRefusal(helo.reply, "HELO"));
-  return { kind: "open", wire, extensions: NO_EXTENSIONS, events };
+  return open(host, NO_EXTENSIONS);
 }
 
 async function startTls(
-  context: OpeningContext,
-  wire: Wire,
-  events: OutboundEvents | undefined,
+  { settings }: OpeningContext,
+  { wire, watchers }: Reached,
 ): Promise<string | undefined> {
-  const { deadlines, tls } = context.settings;
-  const answer = await judged(
-    events,
-    "STARTTLS",
-    await wire.ask("STARTTLS", "STARTTLS", deadlines.commandMs),
-  );
+  const { deadlines, tls } = settings;
+  const said = await wire.ask("STARTTLS", "STARTTLS", deadlines.commandMs);
+  const answer = await judged(watchers, "STARTTLS", said);
   if (answer.code !== 220) return `${answer.code} ${answer.text}`;
   return wire.secure(tls, deadlines.commandMs);
 }
 
 /** As sinks of OnServerResponse see it. Of AUTH they see what the peer says, and nothing of ours: it proves who we are. */
 async function judged(
-  events: OutboundEvents | undefined,
+  watchers: SessionWatchers,
   verb: "_GREETING" | "STARTTLS" | "AUTH",
   answer: PeerReply,
 ): Promise<PeerReply> {
+  const events = watchers.of();
   if (events === undefined) return answer;
   const line = verb === "_GREETING" ? "" : verb;
   return (await events.judge(answer, { line, verb, argument: "" }, noMessage())).reply;
@@ -236,13 +227,13 @@ async function judged(
 /** A line of AUTH and its reply. A challenge has no verdict: a sink that counts it as a failure ends the exchange. */
 async function askForAuth(
   { settings }: OpeningContext,
-  { wire, events }: OpenSession,
+  { wire, watchers }: Reached,
   line: string,
 ): Promise<PeerReply> {
   const answer = await wire.ask(line, "AUTH", settings.deadlines.commandMs);
-  const seen = await judged(events, "AUTH", answer);
+  const seen = await judged(watchers, "AUTH", answer);
   const isRefused = answer.code === 334 && !isPositive(seen);
-  return isRefused || events?.isEnded === true ? { ...ENDED_AUTH, lines: [] } : seen;
+  return isRefused || watchers.isEnded ? { ...ENDED_AUTH, lines: [] } : seen;
 }
 
 /** The last step: who we are, when that was asked for. */
@@ -252,7 +243,7 @@ async function finish(
 ): Promise<OpenSession | RefusedSession> {
   const { credentials } = context.settings;
   if (opening.kind === "refused") return opening;
-  const { wire, extensions, events } = opening;
+  const { wire, extensions, watchers } = opening;
   if (context.settings.requireTls === true && !extensions.requireTls) return abandon(wire, NEEDS_TLS);
   if (credentials === undefined) return opening;
   if (!wire.encrypted && !credentials.allowInClear) {
@@ -260,7 +251,7 @@ async function finish(
   }
   const ask = (line: string): Promise<PeerReply> => askForAuth(context, opening, line);
   const answer = await authenticate(ask, extensions.auth, credentials);
-  if (events?.isEnded === true) return abandon(wire, ENDED_BY_SINK);
+  if (watchers.isEnded) return abandon(wire, ENDED_BY_SINK);
   if (answer.code === 235) return opening;
   context.logger.warn(
     { remote: wire.remote, code: answer.code, text: answer.text },

@@ -1,4 +1,4 @@
-// The events of one session, made when the first sink wants to see something of it.
+// The sinks that watch one session, from its greeting on. What they share is made when the first of them wants to see something.
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import { OutboundEvents, takePart } from "./outbound-events.ts";
 import type { Wire } from "./wire.ts";
@@ -8,11 +8,9 @@ export class SessionWatchers {
   readonly #settings: DestinationSettings;
   #events: OutboundEvents | undefined;
 
-  /** `events`: those that the opening of the session has raised already. */
-  constructor(wire: Wire, settings: DestinationSettings, events: OutboundEvents | undefined) {
+  constructor(wire: Wire, settings: DestinationSettings) {
     this.#wire = wire;
     this.#settings = settings;
-    this.#events = events;
   }
 
   /** Undefined when no sink of an outbound event is bound, or none that concerns the message. */
@@ -20,5 +18,10 @@ export class SessionWatchers {
     const { protocol } = this.#settings;
     if (protocol === undefined || !takePart(protocol.chains(), message)) return undefined;
     return (this.#events ??= new OutboundEvents(protocol, this.#wire, this.#settings));
+  }
+
+  /** A sink that saw a reply wants the session to end. */
+  get isEnded(): boolean {
+    return this.#events?.isEnded === true;
   }
 }

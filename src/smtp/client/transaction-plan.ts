@@ -43,7 +43,7 @@ export class TransactionPlan {
     this.offered = offered;
     this.replies = new TransactionReplies(message.recipients.length, commands.refused);
     this.isChunk = usesChunks(message, offered, settings);
-    this.pipelines = offered.pipelining && settings.pipelining;
+    this.pipelines = offered.pipelining;
     this.#preamble =
       settings.xforward && offered.xforward.length > 0
         ? xforwardCommands(message.id, message.origin, offered.xforward)

@@ -142,8 +142,7 @@ export class WatchedTransaction {
     const { commandMs } = this.#settings.deadlines;
     const mail = mailStep(commands, this.#message, commandMs);
     const natives = [mail, ...rcptSteps(commands, this.#message, commandMs)];
-    const mayPipeline = this.#offered.pipelining && this.#settings.pipelining;
-    this.#planned = mayPipeline ? await this.#events.plan(natives, this.#view) : [];
+    this.#planned = this.#offered.pipelining ? await this.#events.plan(natives, this.#view) : [];
     const isWhole = this.#planned.length === natives.length && this.#planned.at(-1)?.paused === undefined;
     if (isWhole) return this.#together(natives);
     const step = await this.#events.perform(mail, this.#view, this.#planned.shift());
