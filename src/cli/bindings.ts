@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import path from "node:path";
 import { bindingWarnings } from "../composition/binding-check.ts";
 import { FIRING_FILE, readFirings } from "../composition/firing-file.ts";
+import { KeptScripts } from "../composition/kept-scripts.ts";
 import { BindingEditor, type Bag } from "../config/edit.ts";
 import { DEFAULT_CONFIG_FILE } from "../config/load.ts";
 import { systemClock } from "../core/clock.ts";
@@ -183,8 +184,11 @@ async function edit(
 /** As the original does, what can never be called is stored all the same (REFERENCE 5.4). */
 async function warningsOf(editor: BindingEditor, index: number): Promise<string[]> {
   const binding = editor.list()[index];
-  const { counts } = await readFirings(path.join(editor.mailroot(), FIRING_FILE));
-  return binding === undefined ? [] : bindingWarnings(binding, { clock: systemClock, firings: counts });
+  if (binding === undefined) return [];
+  const mailroot = editor.mailroot();
+  const { counts } = await readFirings(path.join(mailroot, FIRING_FILE));
+  const { disabled } = await KeptScripts.open(mailroot);
+  return bindingWarnings(binding, { clock: systemClock, firings: counts, disabledScripts: disabled });
 }
 
 const fileOf = (options: Options): string => path.resolve(options.config ?? DEFAULT_CONFIG_FILE);

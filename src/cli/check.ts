@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { checkBindings } from "../composition/binding-check.ts";
 import { checkDirectories } from "../composition/directory-check.ts";
 import { FIRING_FILE, readFirings } from "../composition/firing-file.ts";
+import { KeptScripts } from "../composition/kept-scripts.ts";
 import { STRAY_ADVICE, strayMailroots } from "../composition/stray-mailroots.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
@@ -53,7 +54,9 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
     warnings.push(...(await checkDirectories(config)));
     warnings.push(...settingWarnings(config));
     const { counts } = await readFirings(path.join(config.mailroot, FIRING_FILE));
-    const bindings = checkBindings(config, { clock: systemClock, firings: counts });
+    const { disabled } = await KeptScripts.open(config.mailroot);
+    const facts = { clock: systemClock, firings: counts, disabledScripts: disabled };
+    const bindings = checkBindings(config, facts);
     problems.push(...bindings.problems);
     warnings.push(...bindings.warnings);
     const code = await checkScripts(config);

@@ -21,6 +21,8 @@ export interface BindingFacts {
   readonly clock: Pick<Clock, "now">;
   /** Calls of bindings with maxFirings so far, by id. */
   readonly firings: ReadonlyMap<string, number>;
+  /** Names of scripts that `onarrival scripts disable` switched off. */
+  readonly disabledScripts: ReadonlySet<string>;
 }
 
 export function checkBindings(
@@ -32,7 +34,8 @@ export function checkBindings(
   for (const [index, binding] of bindings.entries()) {
     const before = placesOf(index, placeOf);
     warnings.push(...bindingWarnings(binding, facts, before));
-    const found = withoutScript(binding, folder);
+    const isSwitchedOff = facts.disabledScripts.has(scriptNameOf(binding));
+    const found = isSwitchedOff ? undefined : withoutScript(binding, folder);
     if (found !== undefined)
       problems.push(
         `${before("sinkProperties", "ScriptName")}${nameOf(binding)}: ${found.problem}: ${found.advice}`,
@@ -44,7 +47,7 @@ export function checkBindings(
 /** Why it is not called, or not for all that its rule seems to say. */
 export function bindingWarnings(
   binding: BindingSettings,
-  { clock, firings }: BindingFacts,
+  { clock, firings, disabledScripts }: BindingFacts,
   before: Before = NOWHERE,
 ): string[] {
   const { event, sourceProperties, expiration, maxFirings } = binding;
@@ -59,9 +62,28 @@ export function bindingWarnings(
     if (isUsedUp(binding, firings.get(binding.id)))
       warn(`is not called: its maxFirings (${maxFirings}) are used up`, "maxFirings");
   }
-  if (isScriptBinding(binding) && scriptNameOf(binding) === "")
+  const script = scriptNameOf(binding);
+  if (binding.enabled !== false && disabledScripts.has(script))
+    warn(`is not called: ${switchedOff(script)}`, "sinkProperties", "ScriptName");
+  if (isScriptBinding(binding) && script === "")
     warn("is not called: its sink property ScriptName is not set", "sinkProperties", "ScriptName");
   return lines;
+}
+
+const switchedOff = (script: string): string =>
+  `${script} is disabled; \`onarrival scripts enable ${script}\` switches it on`;
+
+/** The same of scripts that are bound by what they export alone. */
+export function disabledWarnings(
+  configured: readonly ConfiguredBinding[],
+  { scripts, disabled }: Pick<ScriptHost, "scripts" | "disabled">,
+): string[] {
+  const named = new Set(configured.map(({ settings }) => scriptNameOf(settings)));
+  return [...scripts.values()].flatMap(({ name, binding }) =>
+    disabled.has(name) && !named.has(name) && binding.enabled !== false
+      ? [`${name}: its binding is not called: ${switchedOff(name)}`]
+      : [],
+  );
 }
 
 /** The same of what scripts and native sinks declare of their bindings themselves, where the configuration is silent. */

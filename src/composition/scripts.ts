@@ -5,8 +5,9 @@ import type { Config } from "../config/schema.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import { type ScriptHostOptions, createScriptHost } from "../sandbox/script-host.ts";
-import { comparisonWarnings, declaredWarnings } from "./binding-check.ts";
+import { comparisonWarnings, declaredWarnings, disabledWarnings } from "./binding-check.ts";
 import { loadBindings } from "./bindings.ts";
+import { KeptScripts } from "./kept-scripts.ts";
 import { serveOwnPackage } from "./native-sinks.ts";
 import { loadSigners } from "./signing.ts";
 import { type MissingSecret, ServiceCapabilities } from "./service-capabilities.ts";
@@ -33,13 +34,16 @@ export async function checkScripts(config: Config): Promise<CodeCheck> {
   const host = createScriptHost({ ...options, ...capabilities.hostOptions, broker: undefined, watch: false });
   try {
     await host.start();
-    const names = [...new Set([...host.scripts.keys(), ...host.broken.keys()])].toSorted();
+    const { scripts } = host;
+    const { disabled } = await KeptScripts.open(config.mailroot);
+    const names = [...new Set([...scripts.keys(), ...host.broken.keys()])].toSorted();
     const found = names.map((script) => ({ script, problem: host.broken.get(script) }));
     return {
       scripts: [...found, ...capabilities.missingSecrets().map(problemOf)],
       warnings: [
-        ...declaredWarnings(configured, host.scripts, config.placeOf),
-        ...comparisonWarnings(configured, host, config.placeOf),
+        ...disabledWarnings(configured, { scripts, disabled }),
+        ...declaredWarnings(configured, scripts, config.placeOf),
+        ...comparisonWarnings(configured, { scripts, disabled }, config.placeOf),
       ],
     };
   } finally {

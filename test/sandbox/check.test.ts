@@ -3,6 +3,8 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { checkCommand } from "../../src/cli/check.ts";
 import { checkScripts } from "../../src/composition/scripts.ts";
+import { silentLogger } from "../../src/core/logger.ts";
+import { ScriptSwitches } from "../../src/sandbox/versions/script-switches.ts";
 import { runInProcess } from "../support/command.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
@@ -13,6 +15,9 @@ const SCRIPTS = {
   "alone.js": "export const binding = { mode: 'shadow', compareWith: 'Native' }; export default () => {};",
   "beside.js":
     "export const binding = { mode: 'shadow', compareWith: 'Overruled' }; export default () => {};",
+  "off.js": "export const binding = { rule: 'mail from=*' }; export default () => {};",
+  "off-beside.js":
+    "export const binding = { mode: 'shadow', compareWith: 'off.js' }; export default () => {};",
   "overruled.js": "export const binding = { rule: 'sender=*' }; export default () => {};",
 };
 
@@ -42,13 +47,15 @@ bindings:
     sourceProperties: { rule: "mail from=*" }
 `;
 
-test("check finds dead rules, unknown keys, priorities and shadows of nothing in what scripts and native sinks declare themselves", async () => {
+test("check finds disabled scripts, dead rules, unknown keys, priorities and shadows of nothing in what scripts and native sinks declare themselves", async () => {
   await using folder = await tempFolder();
   const at = (...names: readonly string[]): string => path.join(folder.path, ...names);
   await mkdir(at("scripts"));
   for (const [name, text] of Object.entries(SCRIPTS)) await writeFile(at("scripts", name), text);
   await writeFile(at("sink.mjs"), SINK);
   await writeFile(at("onarrival.yaml"), CONFIG);
+  const switches = new ScriptSwitches(at("mailroot", "Scripts", "switches.json"), silentLogger);
+  await switches.set("off.js", { disabled: true });
   const check = checkCommand(checkScripts);
   const { code, out } = await runInProcess([check], ["check", "-c", at("onarrival.yaml"), "--json"]);
   const { problems, warnings }: { problems: string[]; warnings: string[] } = JSON.parse(out);
@@ -64,10 +71,12 @@ test("check finds dead rules, unknown keys, priorities and shadows of nothing in
   const noLive =
     "is neither the display name nor the script of a live binding that is enabled, so it is compared with nothing";
   expect(warnings).toEqual([
+    "off.js: its binding is not called: off.js is disabled; `onarrival scripts enable off.js` switches it on",
     `dead.js: of its binding: ${flawed} "sender=*" (${keywords}); ${never}`,
     `onarrival.yaml:5:16 bindings[0].sinkClass: binding "Native": of its sink: ${flawed} "rcpt to=<*@example.com>" (${brackets}); ${never}`,
     'onarrival.yaml:5:16 bindings[0].sinkClass: binding "Native": of its sink: its priority is "first": priorities are whole numbers from 0 to 32767',
     `onarrival.yaml:16:18 bindings[2].compareWith: binding "Trial": its compareWith, "overuled.js", ${noLive}`,
     `binding "alone.js": its compareWith, "Native", ${noLive}`,
+    `binding "off-beside.js": its compareWith, "off.js", ${noLive}`,
   ]);
 });

@@ -305,6 +305,28 @@ bindings:
     ]);
   });
 
+  test("says which bindings are not called because their script is disabled", async () => {
+    const off =
+      "event: OnArrival, sinkClass: CDO.SS_SMTPOnArrivalSink, sinkProperties: { ScriptName: off.ts }";
+    await writeFile(
+      file,
+      `mailroot: .
+bindings:
+  - { displayName: Switched, ${off} }
+  - { displayName: Both, ${off}, enabled: false }
+`,
+    );
+    await new ScriptSwitches(path.join(folder, "Scripts", "switches.json"), silentLogger).set("off.ts", {
+      disabled: true,
+    });
+    const { code, out } = await run(["check", "-c", file]);
+    const warning =
+      'binding "Switched": is not called: off.ts is disabled; `onarrival scripts enable off.ts` switches it on';
+    expect(code).toBe(0);
+    expect(out.trimEnd().split("\n").slice(1)).toEqual([expect.stringContaining(warning)]);
+    expect((await bindings("set", "Switched", "source", "priority", "5")).err).toBe(`warning: ${warning}\n`);
+  });
+
   test("lists broken scripts, as JSON when asked", async () => {
     await writeFile(file, "");
     const { code, out } = await run(
