@@ -294,6 +294,11 @@ const NOT_SERVED = [
     "RFC 5321 §3.5.3",
     "Answered 502: lists tell their members to senders of spam. A sink of `OnInboundCommand` may answer it. VRFY is answered 252 for every name.",
   ],
+  [
+    "SEND, SOML, SAML",
+    "RFC 821, RFC 5321 App. F.6",
+    "Answered 502: they put mail on the terminal of a user who is logged in. Clients should not use them, servers need not have them; a verb that is known and not served is answered 502, not 500 (RFC 5321 §4.2.4). A sink of `OnInboundCommand` may answer them.",
+  ],
 ] as const;
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -62,6 +62,7 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
       mechanisms: server.auth.mechanisms,
       allowPlaintext: server.auth.allowPlaintext,
       maxFailures: server.auth.maxFailures,
+      maxLineLength: server.auth.maxLineLength,
       failureDelayMs: server.auth.failureDelayMs,
       lockout: server.auth.lockout,
     },

@@ -140,6 +140,14 @@ const auth = z.strictObject({
   maxFailures: count(1, 1000)
     .default(3)
     .meta(live("Failed AUTH attempts before the connection is closed.", { unit: "attempts" })),
+  maxLineLength: count(512, 65_536)
+    .default(12_288)
+    .meta(
+      live(
+        "Longest line of an AUTH dialogue, CRLF included, when it is more than limits.maxCommandLength (RFC 4954 §4): access tokens are long. It also bounds what sinks ask for.",
+        { unit: "bytes" },
+      ),
+    ),
   failureDelayMs: milliseconds()
     .default(1000)
     .meta(live("How long the reply to a failed attempt is held back.", { unit: "ms" })),

@@ -113,7 +113,8 @@ export interface InboundCommandContext extends ProtocolSubject {
   dropSession(): void;
   /**
    * Sends `reply` and waits for the next line of the client, byte for byte without its CRLF (multi-step commands as AUTH). Undefined:
-   * the client is gone, or the sink came too late. The time that the client takes counts as the sink's.
+   * the client is gone, or the sink came too late. The time that the client takes counts as the sink's. Throws RangeError for BDAT
+   * and _EOD: what comes next is the content of a chunk, or a command that was sent ahead.
    */
   nextLine(reply: string): Promise<Buffer | undefined>;
 }

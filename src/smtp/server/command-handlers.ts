@@ -53,7 +53,7 @@ const HELP_VERBS = "EHLO HELO LHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP V
   " ",
 );
 /** RFC 5321 §4.2.4: what is known and not served is answered 502, what is unknown 500. */
-const NEVER_SERVED: ReadonlySet<string> = new Set(["EXPN", "TURN", "ATRN"]);
+const NEVER_SERVED: ReadonlySet<string> = new Set(["EXPN", "TURN", "ATRN", "SEND", "SOML", "SAML"]);
 const NOT_SERVED = verdict(reply(502, "5.1", "Command not implemented"));
 const BAD_BODY = reply(501, "5.4", "Invalid arguments");
 const IN_CHUNKS = reply(503, "5.1", "This message comes by BDAT");

@@ -44,6 +44,12 @@ const DEFAULT_REPLIES: Readonly<Record<CommandStatus, Reply>> = {
 
 const GO_AHEAD: Readonly<Record<string, number>> = { DATA: START_INPUT.code, STARTTLS: 220 };
 
+/**
+ * RFC 3030 §4.2: clients send the next chunk without a look at the reply. Were its first line taken for the answer, the rest of
+ * its content would run as commands (FAULTS S06).
+ */
+const NO_LINES_BEHIND: ReadonlySet<string> = new Set(["BDAT", "_EOD"]);
+
 export class CommandRun implements InboundCommandContext, Undoable {
   readonly server: ProtocolServer;
   readonly session: ProtocolSession;
@@ -270,6 +276,7 @@ export class CommandRun implements InboundCommandContext, Undoable {
 
   /** A sink that comes too late finds its command over: the next line belongs to another one. */
   nextLine(text: string): Promise<Buffer | undefined> {
+    if (NO_LINES_BEHIND.has(this.verb)) throw new RangeError(`no line can be asked for at ${this.verb}`);
     return this.#isOver ? Promise.resolve(undefined) : this.#nextLine(text);
   }
 

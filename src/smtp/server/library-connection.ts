@@ -7,17 +7,25 @@ import { randomUUID } from "node:crypto";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { SMTPConnection, type SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
 import { readProxiedClient } from "./proxy-socket.ts";
-import { type BareLineEnding, type FramingFault, type ParserClient, StreamParser } from "./stream-parser.ts";
+import {
+  type BareLineEnding,
+  type FramingFault,
+  type LineLimits,
+  type ParserClient,
+  StreamParser,
+} from "./stream-parser.ts";
 import type { Conversation, Wire } from "./wire.ts";
-
-const DEFAULT_COMMAND_LENGTH = 4096;
 
 type LibraryParser = ReturnType<SMTPConnection["_createParser"]>;
 
+/** What may change while the server listens. */
+export interface ConnectionLimits extends LineLimits {
+  readonly idleTimeoutMs: number;
+}
+
 export interface LibraryOptions {
   readonly hostName: string;
-  readonly maxCommandLength: number;
-  readonly idleTimeoutMs: number;
+  readonly limits: ConnectionLimits;
   /** The handshake comes before the first byte of SMTP. */
   readonly isImplicitTls: boolean;
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
@@ -29,11 +37,14 @@ export interface LibraryOptions {
 export type OpenConversation = (wire: Wire) => Conversation;
 
 export class LibraryServer extends SMTPServer {
+  /** Of sessions that begin from now on. */
+  lineLimits: LineLimits;
   readonly #open: OpenConversation;
   readonly #isProxy: (address: string) => boolean;
 
   constructor(options: LibraryOptions, open: OpenConversation) {
     super(libraryOptions(options));
+    this.lineLimits = options.limits;
     this.#open = open;
     this.#isProxy = options.isProxy;
     // The library hands a plain socket on one turn later; a reset in between must not be an unhandled error.
@@ -85,6 +96,11 @@ export class LibraryServer extends SMTPServer {
     });
   }
 
+  updateLimits(limits: ConnectionLimits): void {
+    this.lineLimits = limits;
+    this.options.socketTimeout = limits.idleTimeoutMs;
+  }
+
   updateTls(tls: { readonly certificate: string; readonly key: string }): void {
     this.updateSecureContext({ cert: tls.certificate, key: tls.key });
   }
@@ -107,15 +123,15 @@ function libraryOptions(options: LibraryOptions): SMTPServerOptions {
     logger: false,
     // Without a name the library asks the system for one at each connection.
     name: options.hostName,
-    maxCommandLength: options.maxCommandLength,
     secure: options.isImplicitTls,
     hideSTARTTLS: options.tls === undefined,
-    socketTimeout: options.idleTimeoutMs,
+    socketTimeout: options.limits.idleTimeoutMs,
     ...(options.tls === undefined ? {} : { cert: options.tls.certificate, key: options.tls.key }),
   };
 }
 
 class LibraryConnection extends SMTPConnection implements ParserClient, Wire {
+  declare readonly _server: LibraryServer;
   readonly #conversation: Conversation;
   #replies = "";
 
@@ -131,10 +147,7 @@ class LibraryConnection extends SMTPConnection implements ParserClient, Wire {
 
   /** Called by the library's constructor, before the fields of this class exist, and again for the TLS session. */
   override _createParser(): LibraryParser {
-    const parser: unknown = new StreamParser(
-      this,
-      this._server.options.maxCommandLength ?? DEFAULT_COMMAND_LENGTH,
-    );
+    const parser: unknown = new StreamParser(this, this._server.lineLimits);
     // The library pipes into it, unpipes it and sets isClosed; the rest of its own parser is only used by what we replace.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its class has members by the dozen that nobody calls
     return parser as LibraryParser;

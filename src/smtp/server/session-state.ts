@@ -140,6 +140,7 @@ export class SessionState {
       reverseName: this.reverseName,
       hostName: settings.hostName,
       isExtended: this.isExtended,
+      isLmtp: settings.protocol === "lmtp",
       isSecure: this.#wire.isSecure,
       isAuthenticated: this.user !== undefined,
     });

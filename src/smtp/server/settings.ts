@@ -34,6 +34,8 @@ export interface AuthSettings {
   readonly allowPlaintext: boolean;
   /** The session ends after so many failed attempts. */
   readonly maxFailures: number;
+  /** Of AUTH and of each answer, CRLF included, when it is more than `maxCommandLength` (RFC 4954 §4). */
+  readonly maxLineLength: number;
   /** How long the reply to a failed attempt is held back. */
   readonly failureDelayMs: number;
   /** Of one address, over all its sessions. */
@@ -121,6 +123,7 @@ export const defaultSmtpServerSettings: SmtpServerSettings = {
     users: {},
     allowPlaintext: false,
     maxFailures: 3,
+    maxLineLength: 12_288,
     failureDelayMs: 1000,
     lockout: { failures: 20, minutes: 15 },
   },

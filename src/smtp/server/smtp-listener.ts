@@ -13,7 +13,7 @@ import { createCredentialCheck } from "./authentication.ts";
 import type { InboundProtocol } from "./command-run.ts";
 import { SmtpConversation } from "./conversation.ts";
 import type { Intake } from "./intake.ts";
-import { LibraryServer } from "./library-connection.ts";
+import { type ConnectionLimits, LibraryServer } from "./library-connection.ts";
 import { networkCheck } from "./networks.ts";
 import { domainFlag } from "../../events/domain-contexts.ts";
 import { createRelayRule } from "./relay-rule.ts";
@@ -209,6 +209,7 @@ class Listener implements SmtpListener {
     const parts = this.#createParts({ ...settings, listen, tls: certificates });
     return () => {
       this.#parts = parts;
+      for (const server of this.#servers) server.updateLimits(connectionLimits(settings));
       if (certificates === undefined) return;
       this.#tls = certificates;
       for (const server of this.#servers) server.updateTls(certificates);
@@ -216,9 +217,10 @@ class Listener implements SmtpListener {
   }
 
   async #bind({ host, port }: ListenAddress, isImplicitTls: boolean): Promise<BoundAddress> {
-    const { hostName, maxCommandLength, idleTimeoutMs } = this.#parts.settings;
+    const { settings } = this.#parts;
     const isProxy = (address: string): boolean => this.#parts.isProxy(address);
-    const options = { hostName, maxCommandLength, idleTimeoutMs, isImplicitTls, tls: this.#tls, isProxy };
+    const limits = connectionLimits(settings);
+    const options = { hostName: settings.hostName, limits, isImplicitTls, tls: this.#tls, isProxy };
     const server = new LibraryServer(options, (wire) => this.#open(wire));
     try {
       const bound = await server.start(host, port);
@@ -296,6 +298,16 @@ class Listener implements SmtpListener {
     });
   }
 }
+
+const connectionLimits = ({
+  maxCommandLength,
+  idleTimeoutMs,
+  auth,
+}: SmtpServerSettings): ConnectionLimits => ({
+  maxCommandLength,
+  maxAuthLineLength: auth.maxLineLength,
+  idleTimeoutMs,
+});
 
 function checkCertificate({ certificate, key }: CertificatePair): void {
   try {

@@ -1,4 +1,4 @@
-// Cuts the bytes of a client into command lines and message content. Pure framing: it knows no verb and sends nothing.
+// Cuts the bytes of a client into command lines and message content. Pure framing: it sends nothing, and of verbs knows only that lines of AUTH may be longer.
 import { EventEmitter } from "node:events";
 
 const LF = 0x0a;
@@ -7,6 +7,7 @@ const DOT = 0x2e;
 /** First byte of a TLS record: a client that speaks TLS to a plain port never sends a line end we could wait for. */
 const TLS_HANDSHAKE = 0x16;
 const CR_BYTES = Buffer.from("\r");
+const AUTH_START = "AUTH ";
 
 /** So much may wait behind a piece of content or a command that is being worked at before the socket is read no further. */
 const HIGH_WATER_BYTES = 16 * 1024;
@@ -39,6 +40,13 @@ const AFTER_CR = 2;
 const AFTER_DOT = 3;
 const AFTER_DOT_CR = 4;
 
+/** In bytes, CRLF included. */
+export interface LineLimits {
+  readonly maxCommandLength: number;
+  /** Of AUTH and of lines that are asked for, when it is more. */
+  readonly maxAuthLineLength: number;
+}
+
 type Mode = "command" | "line" | "data" | "counted";
 
 const NOTHING = Buffer.alloc(0);
@@ -50,7 +58,7 @@ const NOTHING = Buffer.alloc(0);
 export class StreamParser extends EventEmitter {
   isClosed = false;
   readonly #client: ParserClient;
-  readonly #maxCommandLength: number;
+  readonly #limits: LineLimits;
   #mode: Mode = "command";
   #chunk: Buffer = NOTHING;
   #position = 0;
@@ -66,10 +74,10 @@ export class StreamParser extends EventEmitter {
   #isDataComplete = false;
   #countedBytes = 0;
 
-  constructor(client: ParserClient, maxCommandLength: number) {
+  constructor(client: ParserClient, limits: LineLimits) {
     super();
     this.#client = client;
-    this.#maxCommandLength = maxCommandLength;
+    this.#limits = limits;
   }
 
   /** The next line is no command and is handed on as it is. */
@@ -193,7 +201,7 @@ export class StreamParser extends EventEmitter {
     if (partial === undefined && chunk[start] === TLS_HANDSHAKE) return this.#fail("not-smtp");
     const end = chunk.indexOf(LF, start);
     const length = (partial?.length ?? 0) + (end < 0 ? chunk.length : end + 1) - start;
-    if (length > this.#maxCommandLength) return this.#fail("line-too-long");
+    if (this.#isTooLong(length, partial)) return this.#fail("line-too-long");
     if (end < 0) return this.#keepStart(partial, chunk.subarray(start));
     this.#position = end + 1;
     this.#partialLine = undefined;
@@ -201,6 +209,17 @@ export class StreamParser extends EventEmitter {
     if (beforeEnd !== CR) return this.#fail("bare-line-feed");
     if (this.#mode === "line" || partial !== undefined) this.#joinedLine(partial ?? NOTHING, start, end);
     else this.#client.onCommand(chunk.toString("utf8", start, end - 1));
+  }
+
+  /** RFC 4954 §4: what proves who a client is may be longer than a command; access tokens are, and come with the command as well. */
+  #isTooLong(length: number, partial: Buffer | undefined): boolean {
+    const { maxCommandLength, maxAuthLineLength } = this.#limits;
+    if (length <= maxCommandLength) return false;
+    if (length > maxAuthLineLength) return true;
+    if (this.#mode === "line") return false;
+    const rest = this.#chunk.subarray(this.#position, this.#position + AUTH_START.length);
+    const start = Buffer.concat([partial ?? NOTHING, rest]).toString("latin1", 0, AUTH_START.length);
+    return start.toUpperCase() !== AUTH_START;
   }
 
   #keepStart(partial: Buffer | undefined, rest: Buffer): void {

@@ -7,6 +7,7 @@ export interface TracePeer {
   readonly reverseName: string | undefined;
   readonly hostName: string;
   readonly isExtended: boolean;
+  readonly isLmtp: boolean;
   readonly isSecure: boolean;
   readonly isAuthenticated: boolean;
 }
@@ -25,9 +26,9 @@ export function traceStart(peer: TracePeer): TraceStart {
   return {
     from: `Received: from ${headerWord(peer.heloDomain)} (${tcp})\r\n\tby ${peer.hostName} with `,
     // RFC 3848; HELO knows no variants of SMTP.
-    protocol: peer.isExtended ? `ESMTP${suffix}` : "SMTP",
+    protocol: peer.isExtended ? `${peer.isLmtp ? "LMTP" : "ESMTP"}${suffix}` : "SMTP",
     // RFC 6531 §4.3.
-    utf8Protocol: `UTF8SMTP${suffix}`,
+    utf8Protocol: `UTF8${peer.isLmtp ? "LMTP" : "SMTP"}${suffix}`,
   };
 }
 

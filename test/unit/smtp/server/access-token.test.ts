@@ -108,6 +108,16 @@ describe("AUTH XOAUTH2", () => {
     expect(await talk.say("RCPT TO:<x@elsewhere.org>")).toMatch(/^250/);
   });
 
+  test("a token of many claims is longer than any command, with AUTH and in the answer (RFC 4954 §4)", async () => {
+    await using run = await startListener({ settings: { auth } });
+    const long = response(token("ES256", ec.privateKey, { ...fresh, groups: "g".repeat(5000) }));
+    expect(long.length).toBeGreaterThan(defaultSmtpServerSettings.maxCommandLength);
+    expect(await (await greeted(run)).say(`AUTH XOAUTH2 ${long}`)).toMatch(/^235/);
+    const talk = await greeted(run);
+    await talk.say("AUTH XOAUTH2");
+    expect(await talk.say(long)).toMatch(/^235/);
+  });
+
   test("a wrong one is refused after the challenge that says why, and the session goes on", async () => {
     await using run = await startListener({ settings: { auth } });
     const talk = await greeted(run);

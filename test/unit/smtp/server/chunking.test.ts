@@ -187,6 +187,18 @@ describe("LMTP (RFC 2033)", () => {
     for (let count = 0; count < 3; count += 1) expect(await talk.reply()).toMatch(/^250 2\.6\.0/);
     expect(await talk.say("NOOP")).toMatch(/^250 2\.0\.0 OK/);
     expect(run.intake.messages).toHaveLength(1);
+    expect(run.intake.messages[0]?.content.header.toString()).toContain("with LMTP id m1");
+  });
+
+  test("the trace field tells of SMTPUTF8, too (RFC 6531 §4.3)", async () => {
+    await using run = await startListener({ settings: { protocol: "lmtp" } });
+    const talk = await run.open();
+    await talk.reply();
+    await talk.say("LHLO client.example.net");
+    await talk.say("MAIL FROM:<é@example.net> SMTPUTF8");
+    await talk.say("RCPT TO:<b@example.com>");
+    await talk.say("BDAT 2 LAST\r\n");
+    expect(run.intake.messages[0]?.content.header.toString()).toContain("with UTF8LMTP id m1");
   });
 
   test("an SMTP listener does not know LHLO", async () => {

@@ -38,7 +38,7 @@ function parse(chunks: readonly string[]): Ended {
       onFault: (fault) => void commands.push(fault),
       onPause: () => undefined,
     },
-    4096,
+    { maxCommandLength: 4096, maxAuthLineLength: 4096 },
   );
   for (const chunk of chunks) if (chunk !== "") parser.write(Buffer.from(chunk, "latin1"));
   return { content: content.join(""), bare, commands };

@@ -125,7 +125,7 @@ describe("AUTH", () => {
     [`AUTH PLAIN ${base64("\0__proto__\0s3cret")}`, "535"],
     ["AUTH CRAM-MD5", "504"],
     ["AUTH PLAIN a b", "501"],
-    [`AUTH PLAIN ${"A".repeat(6000)}`, "500"],
+    [`AUTH PLAIN ${"A".repeat(13_000)}`, "500"],
   ])("S17 %s is answered %s", async (line, code) => {
     await using run = await startListener({ settings: { auth: { ...auth, allowPlaintext: true } } });
     const talk = await run.open();

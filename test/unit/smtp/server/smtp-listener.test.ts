@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import type { Clock } from "../../../../src/core/clock.ts";
+import { defaultSmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
 import { startListener } from "./support.ts";
 
 test("an address in use is named in the fault, and the ones bound before are given back", async () => {
@@ -146,6 +147,20 @@ test("S02 a command that never ends is no activity", async () => {
   clock.move(20_000);
   expect(await talk.rest()).toMatch(/^451 4\.4\.2/);
   expect(await other.say("NOOP")).toMatch(/^250/);
+});
+
+test("what a line may measure and how long a client may be silent change while we listen", async () => {
+  await using run = await startListener();
+  const before = await run.open();
+  await before.greet();
+  run.listener.update({ ...defaultSmtpServerSettings, maxCommandLength: 600, idleTimeoutMs: 100 });
+  const after = await run.open();
+  await after.greet();
+  after.write(`NOOP ${"x".repeat(700)}\r\n`);
+  expect(await after.rest()).toContain("500 5.5.6 Command line too long");
+  const silent = await run.open();
+  expect(await silent.rest()).toContain("451 4.4.2 Timeout waiting for client input");
+  expect(await before.say(`NOOP ${"x".repeat(700)}`)).toMatch(/^250/);
 });
 
 test("clients that linger after their 421 do not keep others out", async () => {

@@ -17,7 +17,7 @@ interface Seen {
 }
 
 /** DATA starts content; everything else is only kept. */
-function watch(maxCommandLength = 4096): Seen {
+function watch(maxCommandLength = 4096, maxAuthLineLength = 4096): Seen {
   let content: Buffer[] = [];
   const client = {
     onCommand(line: string): void {
@@ -49,7 +49,7 @@ function watch(maxCommandLength = 4096): Seen {
     messages: [],
     faults: [],
     pauses: 0,
-    parser: new StreamParser(client, maxCommandLength),
+    parser: new StreamParser(client, { maxCommandLength, maxAuthLineLength }),
   };
   return seen;
 }
@@ -166,7 +166,7 @@ test("a message in one chunk is handed on as one slice of that chunk", () => {
       onFault: () => undefined,
       onPause: () => undefined,
     },
-    4096,
+    { maxCommandLength: 4096, maxAuthLineLength: 4096 },
   );
   const input = Buffer.from("DATA\r\nSubject: x\r\n\r\n..body\r\n.\r\n");
   parser.write(input);
@@ -181,6 +181,25 @@ describe("command lines", () => {
     expect((await feed(watch(), [`${long}\r\n`])).faults).toEqual(["line-too-long"]);
     expect((await feed(watch(), eachByte(long))).faults).toEqual(["line-too-long"]);
     expect((await feed(watch(), [`${"a".repeat(4094)}\r\n`])).faults).toEqual([]);
+  });
+
+  test.each([
+    ["AUTH with what proves the client", "Auth XOAUTH2 "],
+    ["an answer that was asked for", "ASK\r\n"],
+  ])("RFC 4954 §4: %s may be longer than a command, up to its own cap", async (_, start) => {
+    const rest = (length: number): string => `${start}${"a".repeat(length - start.length)}\r\n`;
+    for (const cut of [(text: string) => [text], eachByte]) {
+      const seen = await feed(watch(100, 300), cut(`${rest(290)}NOOP\r\n`));
+      expect(seen.faults).toEqual([]);
+      expect(seen.commands.at(-1)).toBe("NOOP");
+      expect((await feed(watch(100, 300), cut(rest(310)))).faults).toEqual(["line-too-long"]);
+    }
+  });
+
+  test("the longer cap is for AUTH alone, and never the shorter one", async () => {
+    const long = "a".repeat(200);
+    expect((await feed(watch(100, 300), [`AUTHX ${long}\r\n`])).faults).toEqual(["line-too-long"]);
+    expect((await feed(watch(300, 100), [`AUTH ${long}\r\nASK\r\n${long}\r\n`])).faults).toEqual([]);
   });
 
   test("S23 a bare line feed breaks the framing and nothing behind it runs", async () => {
