@@ -4,6 +4,7 @@ import type { Envelope, NotifyCondition, Origin, Recipient } from "../core/envel
 import { mailDate } from "../core/mail-date.ts";
 import { enhancedStatus, formatReply, type Reply } from "../core/reply.ts";
 import { Content, type FileRange, type Piece } from "../message/content.ts";
+import { mtaName } from "./mta-name.ts";
 import { explain, subjectOf, type DsnKind } from "./dsn-text.ts";
 
 export interface DsnRecipient {
@@ -194,7 +195,8 @@ function recipientLines(kind: DsnKind, one: DsnRecipient): string[] {
   lines.push(`Final-Recipient: ${type};${oneLine(recipient.address, MAX_LINE)}`, `Action: ${kind}`);
   lines.push(`Status: ${statusOf(kind, one.reply)}`);
   if (one.remoteMta !== undefined) {
-    lines.push(`Remote-MTA: dns; ${oneLine(one.remoteMta, MAX_DIAGNOSTIC)}`);
+    const name = mtaName(oneLine(one.remoteMta, MAX_DIAGNOSTIC));
+    if (name !== undefined) lines.push(`Remote-MTA: dns; ${name}`);
     lines.push(`Diagnostic-Code: smtp; ${oneLine(formatReply(one.reply), MAX_DIAGNOSTIC)}`);
   }
   if (one.lastAttempt !== undefined) lines.push(`Last-Attempt-Date: ${mailDate(one.lastAttempt)}`);

@@ -1,9 +1,10 @@
-// Step 10: local delivery. Every local recipient of a message shares one file in Drop (REFERENCE 6.4).
+// Step 10: local delivery. Recipients of a message that are delivered at a time share one file in Drop (REFERENCE 6.4).
 import { describeError } from "../core/errors.ts";
 import { reply } from "../core/reply.ts";
 import type { DeliveryOutcome, OutboundMessage, SignOutbound } from "../smtp/client/destination.ts";
 import type { Drop } from "../store/drop.ts";
 import type { Courier } from "./destination-queue.ts";
+import { DROP_NAME } from "./mta-name.ts";
 
 const DELIVERED = reply(250, "2.0", "delivered to Drop");
 
@@ -32,10 +33,11 @@ export class LocalCourier implements Courier {
         message.sender,
         message.recipients.map((recipient) => recipient.address),
         this.#sign === undefined ? message.content : await this.#sign(message),
+        message.recipients.length < message.envelope.recipients.length,
       );
       return {
         kind: "report",
-        report: { replies: message.recipients.map(() => DELIVERED), remote: "Drop", dsn: false },
+        report: { replies: message.recipients.map(() => DELIVERED), remote: DROP_NAME, dsn: false },
       };
     } catch (thrown) {
       const reason = `Drop cannot be written: ${describeError(thrown)}`;
@@ -44,7 +46,7 @@ export class LocalCourier implements Courier {
         reason,
         transient: true,
         reply: reply(451, "3.0", reason),
-        remote: "Drop",
+        remote: DROP_NAME,
         mayDuplicate: false,
       };
     } finally {

@@ -11,6 +11,7 @@ import type { Badmail } from "../store/badmail.ts";
 import { type ComposedDsn, type DsnRequest, composeDsn } from "./dsn.ts";
 import type { Masquerade } from "./masquerade.ts";
 import type { MessageSteps } from "./message-steps.ts";
+import { DROP_NAME } from "./mta-name.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 import type { ReportSinks } from "./report-sinks.ts";
 import { type DueReport, describeReply } from "./settlement.ts";
@@ -124,7 +125,7 @@ export class Reports {
       recipients: report.records.map(({ recipient, lastReply, remote }) => ({
         recipient,
         reply: lastReply ?? NO_REPLY,
-        remoteMta: remote === "" ? undefined : remote,
+        remoteMta: remote === "" || remote === DROP_NAME ? undefined : remote,
         lastAttempt: now,
         willRetryUntil: report.kind === "delayed" ? message.origin.arrivalTime + expireMs : undefined,
       })),

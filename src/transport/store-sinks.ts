@@ -6,6 +6,7 @@ import type { StoreNotice, StoreSubject, StoredMessage } from "../events/store-c
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
 import type { Courier } from "./destination-queue.ts";
+import { DROP_NAME } from "./mta-name.ts";
 import { NO_PROPERTIES, type QueuedMessage } from "./queued-message.ts";
 
 export interface StoreSinksParts {
@@ -140,5 +141,5 @@ export class SinkCourier implements Courier {
 function merged(said: readonly (Reply | undefined)[], dropped: readonly Reply[]): DeliveryOutcome {
   const rest = [...dropped];
   const replies = said.map((known) => known ?? rest.shift() ?? TAKEN);
-  return { kind: "report", report: { replies, remote: "Drop", dsn: false } };
+  return { kind: "report", report: { replies, remote: DROP_NAME, dsn: false } };
 }

@@ -108,6 +108,23 @@ test("hostile text of a peer makes no field of its own and is capped (H11)", asy
   expect(text).not.toMatch(/[^\r]\n|\r[^\n]/);
 });
 
+// RFC 3464 §2.3.5
+test.each([
+  ["mx.example.net [192.0.2.1]:25", "mx.example.net"],
+  ["192.0.2.1:2525", "[192.0.2.1]"],
+  ["2001:db8::1:25", "[IPv6:2001:db8::1]"],
+  ["/run/lmtp.sock", undefined],
+])(
+  "Q06 the next hop %s is the Remote-MTA %s, and what it said is its diagnostic code",
+  async (remoteMta, name) => {
+    const recipients = request("failed").recipients.map((one) => ({ ...one, remoteMta }));
+    const text = await textOf(request("failed", { recipients }));
+    expect(/^Remote-MTA: dns; (.*)\r$/m.exec(text)?.[1]).toBe(name);
+    expect(text).toContain("Diagnostic-Code: smtp; 550 5.1.1 No such user\r\n");
+    expect(text).toContain(`${remoteMta} said: 550 5.1.1 No such user\r\n`);
+  },
+);
+
 test("UTF-8 addresses use the forms of RFC 6533", async () => {
   const recipients = [{ recipient: { address: "jürgen@example.net" }, reply: reply(550, "1.1", "no") }];
   const dsn = composeDsn(request("failed", { recipients }));

@@ -156,9 +156,11 @@ describe("local delivery", () => {
     expect(stored).toHaveLength(1);
     const dropped = await house.read("Drop", `${id}.eml`);
     expect(dropped.match(/^x-receiver: .*$/gm)).toEqual(["x-receiver: drop@local.example"]);
-    expect(house.world.to("client.example")[0]?.text).toMatch(
-      /Final-Recipient: rfc822;full@local.example[^]*Status: 5\.2\.2/,
-    );
+    const report = house.world.to("client.example")[0]?.text;
+    expect(report).toMatch(/Final-Recipient: rfc822;full@local.example[^]*Status: 5\.2\.2/);
+    expect(report).toContain("\r\n      552 5.2.2 Mailbox full\r\n");
+    // RFC 3464 §2.3.5: no other system took part.
+    expect(report).not.toContain("Remote-MTA");
   });
 
   test("of all recipients writes no file", async () => {
@@ -186,6 +188,27 @@ describe("local delivery", () => {
     await house.clock.advance(MINUTE + 200);
     await house.empty();
     expect(await house.files("Drop")).toEqual([`${id}.eml`]);
+  });
+
+  test("Q04 that a sink puts off for one recipient leaves the file of the others as it is", async () => {
+    let calls = 0;
+    await using house = await openHouse({
+      storeSinks: [
+        local((context) => {
+          calls += 1;
+          if (calls === 1) context.refuse("box@local.example", "452 4.2.2 busy");
+        }),
+      ],
+    });
+    const id = await house.accept(["other@local.example", "box@local.example"]);
+    await until(() => house.queue[0]?.state === "retry");
+    await house.clock.advance(MINUTE + 200);
+    await house.empty();
+    const receiversOf = async (file: string): Promise<unknown> =>
+      (await house.read("Drop", file)).match(/^x-receiver: .*$/gm);
+    expect(await house.files("Drop")).toEqual([`${id}-2.eml`, `${id}.eml`]);
+    expect(await receiversOf(`${id}.eml`)).toEqual(["x-receiver: other@local.example"]);
+    expect(await receiversOf(`${id}-2.eml`)).toEqual(["x-receiver: box@local.example"]);
   });
 
   test("waits behind a sink that fails; with onError continue Drop gets it, and what the sink said does not count", async () => {
