@@ -11,7 +11,7 @@ import { type ContentForm, goesAtOnce, startContent, streamContent, writeContent
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import { envelopeCommands } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, type PeerExtensions, withoutChunks } from "./extensions.ts";
-import { isParameterError, isUnknownCommand, plain } from "./judgement.ts";
+import { isParameterError, plain } from "./judgement.ts";
 import type { OutboundEvents } from "./outbound-events.ts";
 import { type ConnectionOwner, type Job, unreachable } from "./outbound-job.ts";
 import { prepare } from "./preparation.ts";
@@ -285,7 +285,7 @@ export class Connection implements WireListener {
   }
 
   #onFinalReply(answer: PeerReply): void {
-    if (this.#plan?.isChunk === true && isUnknownCommand(answer)) return this.#withoutChunks();
+    if (this.#plan?.lacksChunks(answer) === true) return this.#withoutChunks();
     const early = this.#state === "content" || this.wire.chunks === this.#contentAfterChunk;
     if (answer.code < 400 && (early || answer.code >= 300)) {
       // A surplus reply, which would have confirmed a message that the peer has not read yet.
@@ -354,7 +354,7 @@ export class Connection implements WireListener {
     return !isLast && this.#plan?.replies.addFinal(answer) === false;
   }
 
-  /** FAULTS N05: CHUNKING was offered and BDAT is not known, so the content was read as commands. */
+  /** The content was read as commands. */
   #withoutChunks(): void {
     const job = this.#job;
     this.#job = undefined;

@@ -4,7 +4,7 @@ import { isPositive } from "../../core/reply.ts";
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import type { EnvelopeCommands } from "./envelope-commands.ts";
 import type { PeerExtensions } from "./extensions.ts";
-import { plain } from "./judgement.ts";
+import { isUnknownCommand, plain } from "./judgement.ts";
 import type { Job } from "./outbound-job.ts";
 import { usesChunks } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
@@ -70,6 +70,11 @@ export class TransactionPlan {
     this.step = step + 1;
     if (step > 0) replies.addRcpt(answer);
     else if (step === 0 && !isPositive(answer)) replies.mailRefusal = plain(answer);
+  }
+
+  /** FAULTS N05: CHUNKING was offered and BDAT is not known. Who has answered LMTP for one recipient does know it. */
+  lacksChunks(answer: PeerReply): boolean {
+    return this.isChunk && !this.replies.hasFinals && isUnknownCommand(answer);
   }
 
   /** RFC 2920 §3.1: all that may go out in one group. A chunk waits for the replies: it would bring its content along. */

@@ -225,3 +225,16 @@ describe.each(BOTH_PATHS)("content, %s", (path, options) => {
     expect(Buffer.from(peer.sessions[0]?.messages[0] ?? "", "latin1").toString()).toBe(`${text}.\r\n`);
   });
 });
+
+test("a chunk over LMTP that one recipient has is not sent again because of what is said of another (N05)", async () => {
+  await using peer = await startPeer({
+    answers: { LHLO: BINARY.EHLO, BDAT: "250 2.0.0 bob\r\n503 5.5.1 not eve" },
+  });
+  await using destination = destinationTo(peer, { dialect: "lmtp" });
+  const message = {
+    ...binaryMessage(),
+    recipients: messageOf({ to: ["bob@x.example", "eve@x.example"] }).recipients,
+  };
+  expect(codesOf(await destination.deliver(message))).toEqual([250, 503]);
+  expect(peer.sessions.map(({ chunks }) => chunks)).toEqual([[BINARY_TEXT]]);
+});
