@@ -1,15 +1,26 @@
-// Drop: local delivery, one .eml per message that begins with its envelope as x-sender and x-receiver lines.
+// Drop: local delivery, one .eml per message that begins with its envelope as x-sender and x-receiver lines. Recipients who become
+// local, or are let through, after others of the message have got their file get a further one.
 import fs from "node:fs";
 import path from "node:path";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Content } from "../message/content.ts";
 import { syncFolder } from "../message/sync-folder.ts";
 import { isInMemory } from "./content-layout.ts";
+import { PartNames } from "./drop-part-names.ts";
 import { writeAll, writeWhole } from "./durable-file.ts";
 
 export interface Drop {
-  /** The file is whole (and, with `sync`, durable) when it resolves. The same id again replaces its own file only. */
-  deliver(id: string, sender: string, recipients: readonly string[], content: Content): Promise<void>;
+  /**
+   * The file is whole (and, with `sync`, durable) when it resolves. The same id again replaces its own file only.
+   * `isPart`: the message has other recipients, who may have a file of this id; that one stays.
+   */
+  deliver(
+    id: string,
+    sender: string,
+    recipients: readonly string[],
+    content: Content,
+    isPart?: boolean,
+  ): Promise<void>;
 }
 
 export interface DropOptions {
@@ -21,21 +32,26 @@ export interface DropOptions {
 export function createDrop({ folder, sync }: DropOptions): Drop {
   fs.mkdirSync(folder, { recursive: true });
   const folderBarrier = new FolderBarrier(folder);
-  return {
-    async deliver(id, sender, recipients, content) {
-      const target = path.join(folder, `${id}.eml`);
-      const head = envelopeLines(sender, recipients);
-      const { pieces } = content;
-      try {
-        if (isInMemory(pieces)) {
-          await writeSmall(target, path.join(folder, `.${id}.tmp`), [head, ...pieces], sync);
-          if (sync) await folderBarrier.pass();
-        } else {
-          await writeWhole(target, withHead(head, content), sync);
-        }
-      } catch (error) {
-        throw new OnArrivalError("STORE_FAILED", `${target}: ${describeError(error)}`, { cause: error });
+  const partNames = new PartNames(folder);
+  const write = async (name: string, head: Buffer, content: Content): Promise<void> => {
+    const target = path.join(folder, `${name}.eml`);
+    const { pieces } = content;
+    try {
+      if (isInMemory(pieces)) {
+        await writeSmall(target, path.join(folder, `.${name}.tmp`), [head, ...pieces], sync);
+        if (sync) await folderBarrier.pass();
+      } else {
+        await writeWhole(target, withHead(head, content), sync);
       }
+    } catch (error) {
+      throw new OnArrivalError("STORE_FAILED", `${target}: ${describeError(error)}`, { cause: error });
+    }
+  };
+  return {
+    deliver(id, sender, recipients, content, isPart = false) {
+      const head = envelopeLines(sender, recipients);
+      if (!isPart) return write(id, head, content);
+      return partNames.use(id, head, (name) => write(name, head, content));
     },
   };
 }

@@ -11,8 +11,11 @@ export interface DropFolder {
   readonly maxMessages: number;
 }
 
-/** Ids of the store (src/store/message-ids.ts): they begin with the time, so their order is that of arrival. */
-const OWN_NAME = /^[0-9A-Z]{18}\.eml$/;
+/**
+ * Ids of the store (src/store/message-ids.ts): they begin with the time, so their order is that of arrival. Behind one the number of
+ * a file for further recipients (src/store/drop-part-names.ts).
+ */
+const OWN_NAME = /^[0-9A-Z]{18}(?:-\d{1,6})?\.eml$/;
 
 /** Undefined: `wanted` names another folder. */
 export async function listDropped(

@@ -26,6 +26,34 @@ describe.each([{ sync: true }, { sync: false }])("Drop with sync $sync", ({ sync
     expect((await readdir(folder.path)).sort()).toEqual(["A1.eml", "A2.eml", "A3.eml"]);
   });
 
+  test("Q04 further recipients of a message get a further file, and the same ones again the same", async () => {
+    await using folder = await temporaryFolder();
+    const drop = createDrop({ folder: folder.path, sync });
+    const parts = [["a@x.example"], ["a@x.example", "b@x.example"], ["c@x.example"], ["d@x.example"]];
+    for (const to of [...parts, ...parts]) await drop.deliver("A1", "s@x.example", to, message(1, 10), true);
+    const receivers = async (name: string): Promise<string[]> => {
+      const text = await readFile(path.join(folder.path, name), "latin1");
+      return [...text.matchAll(/^x-receiver: (.*)\r$/gm)].map(([, to = ""]) => to);
+    };
+    const names = (await readdir(folder.path)).toSorted();
+    expect(names).toEqual(["A1-2.eml", "A1-3.eml", "A1-4.eml", "A1.eml"]);
+    const [two = "", three = "", four = "", one = ""] = names;
+    expect(await Promise.all([one, two, three, four].map(receivers))).toEqual(parts);
+  });
+
+  test("Q04 recipients of a message who are delivered at one time, but apart, get a whole file each", async () => {
+    await using folder = await temporaryFolder();
+    const drop = createDrop({ folder: folder.path, sync });
+    const to = ["a@x.example", "b@x.example", "c@x.example"];
+    await Promise.all(to.map((one) => drop.deliver("A1", "s@x.example", [one], message(1, 5000), true)));
+    const names = (await readdir(folder.path)).toSorted();
+    const texts = await Promise.all(names.map((name) => readFile(path.join(folder.path, name), "latin1")));
+    const body = messageBytes(1, 5000).toString("latin1");
+    expect(texts.toSorted()).toEqual(
+      to.map((one) => `x-sender: s@x.example\r\nx-receiver: ${one}\r\n${body}`),
+    );
+  });
+
   test("streams a content that lies on disk", async () => {
     await using folder = await temporaryFolder();
     const source = path.join(folder.path, "source");
