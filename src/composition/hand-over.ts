@@ -7,6 +7,7 @@
 // As the end of any message, step 3 is durable a moment later: had the other server finished it by then, a crash would repeat it.
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { Content } from "../message/content.ts";
 import type { RecoveredMessage, Recovery, StoreDriver } from "../store/store-driver.ts";
 import { DEFAULT_STORE_SETTINGS } from "../store/settings.ts";
 import { unfinishedCopies, withoutUnfinishedCopies } from "../transport/unfinished-copies.ts";
@@ -22,6 +23,15 @@ export interface UnbegunServer {
   readonly left: Recovery;
   /** `gone`: ids that were there and are no more. */
   leave(left: Recovery, gone: ReadonlySet<string>): void;
+}
+
+/** Messages of one other server that stay here for one reason. */
+interface Stay {
+  readonly cameBy: string;
+  messages: number;
+  /** Of the first one: a store that takes nothing takes none of a million. */
+  readonly message: string;
+  readonly error: string;
 }
 
 /** They share the barriers of the stores. */
@@ -50,8 +60,8 @@ class Part {
   readonly #gone = new Set<string>();
   /** Ids of all that is here; made when somebody asks. */
   #known: Set<string> | undefined;
-  /** How many could not be handed over to this server. */
-  #refused = 0;
+  /** By their server and the reason. */
+  readonly #stays = new Map<string, Stay>();
 
   constructor(server: UnbegunServer) {
     this.#server = server;
@@ -70,7 +80,7 @@ class Part {
     const { name: server, store } = this.#server;
     const counts = new Map<string, number>();
     const giveSome = async (messages: readonly RecoveredMessage[]): Promise<void> => {
-      const owners = await Promise.all(messages.map((message) => this.#giveOne(message, parts, log)));
+      const owners = await Promise.all(messages.map((message) => this.#giveOne(message, parts)));
       // In their order: copies come behind their message.
       for (const [index, message] of messages.entries()) {
         const owner = owners[index];
@@ -95,43 +105,52 @@ class Part {
     this.#later = this.#later.filter((id) => !this.#gone.has(id));
     for (const [cameBy, messages] of counts)
       log.info({ server, cameBy, messages }, "messages of another virtual server were handed over to it");
+    for (const stay of this.#stays.values())
+      log.error({ server, ...stay }, "messages of another virtual server could not be handed over to it");
   }
 
   /** Who has it now. What cannot be handed over stays, and is held. */
-  async #giveOne(
-    message: RecoveredMessage,
-    parts: ReadonlyMap<string, Part>,
-    log: Logger,
-  ): Promise<Part | undefined> {
+  async #giveOne(message: RecoveredMessage, parts: ReadonlyMap<string, Part>): Promise<Part | undefined> {
     const { name: server, store } = this.#server;
     const { id, origin } = message;
     const owner = origin.server === server ? undefined : parts.get(origin.server);
     if (owner === undefined) return undefined;
+    // What cannot be read here is not refused there, and hides nothing that is.
+    let reason = "unreadable";
     try {
-      await owner.#take(message, store);
+      if (owner.#has(id)) {
+        await owner.#makeUpFor(message);
+      } else {
+        const content = await store.loadContent(id);
+        reason = "refused";
+        await owner.#take(message, content);
+      }
     } catch (thrown) {
-      const error = describeError(thrown);
-      // A store that takes nothing takes none of a million.
-      if (owner.#refused === 0)
-        log.error({ server, cameBy: origin.server, message: id, error }, "message not handed over");
-      owner.#refused += 1;
+      this.#keep(message, reason, describeError(thrown));
       return undefined;
     }
     store.remove(id);
     return owner;
   }
 
-  async #take(message: RecoveredMessage, from: UnbegunServer["store"]): Promise<void> {
-    const { store } = this.#server;
-    const { id, origin, envelope, state } = message;
+  #keep({ id, origin: { server: cameBy } }: RecoveredMessage, reason: string, error: string): void {
+    const key = `${reason} ${cameBy}`;
+    const stay = this.#stays.get(key) ?? { cameBy, messages: 0, message: id, error };
+    stay.messages += 1;
+    this.#stays.set(key, stay);
+  }
+
+  #has(id: string): boolean {
     this.#known ??= new Set([...this.#messages.map((one) => one.id), ...this.#later]);
-    if (this.#known.has(id)) {
-      if (state !== undefined) await this.#makeUpFor(message, state);
-      return;
-    }
-    await store.commit(id, origin, envelope, await from.loadContent(id));
+    return this.#known.has(id);
+  }
+
+  async #take({ id, origin, envelope, state }: RecoveredMessage, content: Content): Promise<void> {
+    const { store } = this.#server;
+    await store.commit(id, origin, envelope, content);
+    if (state === undefined) return;
     try {
-      if (state !== undefined) await store.saveState(id, state, undefined, true);
+      await store.saveState(id, state, undefined, true);
     } catch (thrown) {
       // Without its state it would begin anew, while the other one is held.
       store.remove(id);
@@ -140,10 +159,10 @@ class Part {
   }
 
   /** A crash came before the state was saved: what is here would begin anew, with what sinks have changed already. */
-  async #makeUpFor(message: RecoveredMessage, state: string): Promise<void> {
+  async #makeUpFor(message: RecoveredMessage): Promise<void> {
     const { store } = this.#server;
-    const { id } = message;
-    if ((await store.reload(id)).state !== undefined) return;
+    const { id, state } = message;
+    if (state === undefined || (await store.reload(id)).state !== undefined) return;
     await store.saveState(id, state, undefined, true);
     this.#messages = this.#messages.map((known) => (known.id === id ? message : known));
   }

@@ -79,6 +79,8 @@ export class IdTable {
     const found: string[] = [];
     if (prefix.length > ID_LENGTH) return found;
     const wanted = Buffer.from(prefix, "latin1");
+    // Of a character beyond latin1 only the low byte is left, which is another character.
+    if (wanted.toString("latin1") !== prefix) return found;
     for (const slot of this.slots()) {
       const start = slot * ID_LENGTH;
       if (this.#bytes.compare(wanted, 0, wanted.length, start, start + wanted.length) !== 0) continue;

@@ -1,4 +1,5 @@
 // Mail that came by another virtual server goes from the store of one into that of the other, whole, once, whenever the service dies.
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { type UnbegunServer, handOver } from "../../../src/composition/hand-over.ts";
@@ -167,8 +168,32 @@ test("what the other store does not take stays where it is, and the log says so 
   const errors: LogFields[] = [];
   await handOver([from, to], { ...silentLogger, error: (fields) => void errors.push(fields) });
   expect([from.ids[0], from.ids.length, from.gone.size]).toEqual([id, 2, 0]);
-  expect(errors).toMatchObject([{ server: "a", cameBy: "b", error: "the store is not open" }]);
+  expect(errors).toEqual([
+    { server: "a", cameBy: "b", messages: 2, message: id, error: "the store is not open" },
+  ]);
   expect(await from.textOf(id)).toBe("x");
+  await from.store.close();
+});
+
+test("what cannot be read where it lies counts apart from what the other store does not take", async () => {
+  await using folder = await tempFolder("hand-over");
+  const before = await openBoth(folder.path);
+  const [had] = before;
+  const damaged = await had.commit("b", "damaged");
+  const whole = await had.commit("b", "whole");
+  const [from, to] = await restart(folder.path, before);
+  const [segment = ""] = (await readdir(path.join(folder.path, "a"))).filter((name) => name.endsWith(".seg"));
+  const file = path.join(folder.path, "a", segment);
+  const bytes = await readFile(file, "latin1");
+  await writeFile(file, bytes.replace("damaged", "DAMAGED"), "latin1");
+  await to.store.close();
+  const errors: LogFields[] = [];
+  await handOver([from, to], { ...silentLogger, error: (fields) => void errors.push(fields) });
+  expect(errors).toMatchObject([
+    { messages: 1, message: damaged },
+    { messages: 1, message: whole, error: "the store is not open" },
+  ]);
+  expect(from.ids).toEqual([damaged, whole]);
   await from.store.close();
 });
 

@@ -34,3 +34,14 @@ test("the table grows, and keeps what it has", () => {
   expect(table.find(idOf(3))).toBe(-1);
   expect(table.find("short")).toBe(-1);
 });
+
+test("ids are found by how they begin, and by no characters that only end in the same byte", () => {
+  const table = new IdTable();
+  const ids = [7, 8, 9].map((number) => idOf(number));
+  for (const id of ids) table.add(id);
+  expect(table.idsWith("0000", 5)).toEqual(ids);
+  expect(table.idsWith("0000", 2)).toEqual(ids.slice(0, 2));
+  expect(table.idsWith(idOf(8), 5)).toEqual([idOf(8)]);
+  // U+0130 ends in the byte of "0".
+  expect(table.idsWith("000\u0130", 5)).toEqual([]);
+});
