@@ -67,6 +67,16 @@ test("Delete removes the file and those behind it move up; DeleteAll removes the
   );
 });
 
+test("a further file of a message comes before it, and is deleted as its own", async () => {
+  const further = nameOf(2).replace(".", "-2.");
+  await writeFile(path.join(drop, further), "Subject: further\r\n\r\n");
+  expect(await say(`${OPEN} console.log(d(2).Subject); d.Delete(2); console.log(d.FileName(2))`)).toEqual([
+    "further",
+    nameOf(2),
+  ]);
+  expect(await left()).toEqual([nameOf(1), nameOf(2), nameOf(3), nameOf(7)]);
+});
+
 test("a message of Drop can be changed and sent, and is bound to no file", async () => {
   expect(
     await say(
