@@ -1,4 +1,5 @@
 // Mailbox addresses of the envelope (RFC 5321 §4.1.2), as strings "local@domain" without angle brackets.
+import { domainToASCII } from "node:url";
 
 /** The domain in lower case, or "" when the address has none. The last @ counts: a quoted local part may hold others. */
 export function domainOf(address: string): string {
@@ -50,3 +51,11 @@ export function requireMailbox(address: string): void {
 /** Whether the address needs SMTPUTF8 (RFC 6531) on the wire. */
 // oxlint-disable-next-line no-control-regex -- ASCII is what is meant
 export const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
+
+/** RFC 6531 §3.2: a domain has an ASCII form (A-labels), a local part has none. */
+export function asciiAddress(address: string): string | undefined {
+  if (isAscii(address)) return address;
+  const local = localPartOf(address);
+  const domain = domainToASCII(domainOf(address));
+  return isAscii(local) && domain !== "" ? `${local}@${domain}` : undefined;
+}

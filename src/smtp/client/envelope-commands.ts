@@ -1,7 +1,6 @@
 // MAIL and RCPT of one transaction, with the parameters that the peer offers, and what is refused without asking it.
 import { isAscii as isAsciiBytes } from "node:buffer";
-import { domainToASCII } from "node:url";
-import { domainOf, isAscii, isMailbox, isNullSender, localPartOf } from "../../core/address.ts";
+import { asciiAddress, isAscii, isMailbox, isNullSender } from "../../core/address.ts";
 import type { Recipient } from "../../core/envelope.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import type { OutboundMessage } from "./destination.ts";
@@ -90,14 +89,6 @@ function forwardPath(address: string, offered: PeerExtensions): string | Reply {
   if (PLAIN_ADDRESS.test(address)) return address;
   if (!isMailbox(address)) return BAD_RECIPIENT;
   return offered.smtpUtf8 ? address : (asciiAddress(address) ?? NEEDS_UTF8);
-}
-
-/** RFC 6531 §3.2: a domain has an ASCII form (A-labels), a local part has none. */
-function asciiAddress(address: string): string | undefined {
-  if (PLAIN_ADDRESS.test(address) || isAscii(address)) return address;
-  const local = localPartOf(address);
-  const domain = domainToASCII(domainOf(address));
-  return isAscii(local) && domain !== "" ? `${local}@${domain}` : undefined;
 }
 
 function needsUtf8(message: OutboundMessage): boolean {

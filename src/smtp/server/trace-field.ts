@@ -1,4 +1,5 @@
 // The Received field in front of every message of a session (RFC 5321 §4.4).
+import { asciiAddress } from "../../core/address.ts";
 
 export interface TracePeer {
   readonly heloDomain: string;
@@ -41,10 +42,13 @@ export function traceField(
   date: string,
 ): Buffer {
   const protocol = isUtf8 ? start.utf8Protocol : start.protocol;
-  const target = recipient === undefined ? "" : `\r\n\tfor <${recipient}>`;
+  const target = recipient === undefined ? "" : `\r\n\tfor <${isUtf8 ? plainest(recipient) : recipient}>`;
   const field = `${start.from}${protocol} id ${id}${target};\r\n\t${date}\r\n`;
   return Buffer.from(field, "utf8");
 }
+
+/** RFC 6531 §3.7.3: with A-labels where they suffice, else a field of ours would keep the message from hosts without SMTPUTF8. */
+const plainest = (address: string): string => asciiAddress(address) ?? address;
 
 /** What a stranger wrote, as one word that cannot end the field or open a comment. */
 const headerWord = (text: string): string => text.replaceAll(/[^\w.:[\]-]/g, "?");

@@ -94,6 +94,22 @@ describe("a plain session", () => {
     );
   });
 
+  test("a trace field stays ASCII where its recipient can be told by A-labels, so that hosts without SMTPUTF8 take the message", async () => {
+    await using run = await startListener({ settings: { relayNetworks: ["127.0.0.1"] } });
+    const talk = await run.open();
+    await talk.greet();
+    for (const recipient of ["bob@bücher.example", "bób@bücher.example"]) {
+      await talk.say("MAIL FROM:<a@example.net> SMTPUTF8");
+      await talk.say(`RCPT TO:<${recipient}>`);
+      await talk.say("DATA");
+      await talk.say(`${MESSAGE}.`);
+    }
+    const [plain = "", utf8 = ""] = run.intake.messages.map(({ content }) => content.header.toString());
+    expect(plain).toContain("for <bob@xn--bcher-kva.example>;");
+    expect(utf8).toContain("for <bób@bücher.example>;");
+    expect(run.intake.messages[0]?.envelope.recipients[0]?.address).toBe("bob@bücher.example");
+  });
+
   test("S13 the dialogue means the same wherever its packets are cut", async () => {
     await using run = await startListener();
     const dialogue = `EHLO x\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n${MESSAGE}..\r\n.\r\nQUIT\r\n`;
