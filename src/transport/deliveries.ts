@@ -170,7 +170,10 @@ export class Deliveries {
   /** The reply of a router. With 4xx the recipients wait in its queue for their retry; with 5xx they fail at once. */
   #refused(said: Reply, records: readonly RecipientRecord[], attempts: number): number | undefined {
     if (isPermanent(said)) return undefined;
-    for (const record of records) record.lastReply = said;
+    for (const record of records) {
+      record.lastReply = said;
+      record.remote = undefined;
+    }
     return this.#parts.clock.now() + this.#parts.retryDelayMs(attempts);
   }
 

@@ -193,17 +193,20 @@ function recipientLines(kind: DsnKind, one: DsnRecipient): string[] {
   // RFC 6533 §3: an address that is not ASCII has a type of its own.
   const type = isAscii(recipient.address) ? "rfc822" : "utf-8";
   lines.push(`Final-Recipient: ${type};${oneLine(recipient.address, MAX_LINE)}`, `Action: ${kind}`);
-  lines.push(`Status: ${statusOf(kind, one.reply)}`);
-  if (one.remoteMta !== undefined) {
-    const name = mtaName(oneLine(one.remoteMta, MAX_DIAGNOSTIC));
-    if (name !== undefined) lines.push(`Remote-MTA: dns; ${name}`);
-    lines.push(`Diagnostic-Code: smtp; ${oneLine(formatReply(one.reply), MAX_DIAGNOSTIC)}`);
-  }
+  lines.push(`Status: ${statusOf(kind, one.reply)}`, ...diagnosticLines(one));
   if (one.lastAttempt !== undefined) lines.push(`Last-Attempt-Date: ${mailDate(one.lastAttempt)}`);
   if (kind === "delayed" && one.willRetryUntil !== undefined) {
     lines.push(`Will-Retry-Until: ${mailDate(one.willRetryUntil)}`);
   }
   return lines;
+}
+
+/** RFC 3464 §2.3.6: smtp is what an SMTP server said. What we say ourselves has a type of our own. */
+function diagnosticLines({ remoteMta, reply }: DsnRecipient): string[] {
+  const said = oneLine(formatReply(reply), MAX_DIAGNOSTIC);
+  if (remoteMta === undefined) return [`Diagnostic-Code: X-OnArrival; ${said}`];
+  const name = mtaName(oneLine(remoteMta, MAX_DIAGNOSTIC));
+  return [...(name === undefined ? [] : [`Remote-MTA: dns; ${name}`]), `Diagnostic-Code: smtp; ${said}`];
 }
 
 /** RFC 3464 §2.3.4: the class says what became of it, which an expired message's last 4xx reply would not. */

@@ -130,7 +130,8 @@ export class Patience {
     const expired = records.filter(({ state }) => state === "pending");
     for (const record of expired) {
       record.state = "expired";
-      record.lastReply = expiredReply(record.lastReply);
+      record.lastReply = expiredReply(record.lastReply, record.remote);
+      record.remote = undefined;
     }
     log.warn(
       { message: message.id, recipients: records.map((record) => record.recipient.address) },

@@ -25,9 +25,10 @@ export function describeReply(said: Reply): string {
   return `${said.code} ${enhancedStatus(said)} ${oneLine(said.text)}`;
 }
 
-/** RFC 3463 §3.5: X.4.7, delivery time expired. */
-export function expiredReply(last: Reply | undefined): Reply {
-  const why = last === undefined ? "" : `; last: ${describeReply(last)}`;
+/** RFC 3463 §3.5: X.4.7, delivery time expired. It is our reply: what the next hop said at last, and which, is its text. */
+export function expiredReply(last: Reply | undefined, remote = ""): Reply {
+  const where = remote === "" ? "" : ` at ${remote}`;
+  const why = last === undefined ? "" : `; last${where}: ${describeReply(last)}`;
   return reply(554, "4.7", `Delivery time expired${why}`);
 }
 

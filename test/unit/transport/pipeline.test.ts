@@ -55,6 +55,8 @@ describe("a message", () => {
     await house.empty();
     const last = house.world.to("client.example")[1];
     expect(report(last?.text ?? "", "Status")).toBe("5.4.7");
+    expect(last?.text).toMatch(/^Diagnostic-Code: X-OnArrival; 554 5\.4\.7 Delivery time expired; last at /m);
+    expect(last?.text).not.toMatch(/^Remote-MTA| said: 554/m);
     expect(report(last?.text ?? "", "Action")).toBe("failed");
     expect(house.world.to("client.example")).toHaveLength(2);
   });

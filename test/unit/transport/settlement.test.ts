@@ -88,5 +88,8 @@ test("a reply is told in one line", () => {
   expect(describeReply(expiredReply(reply(451, "4.1", "refused")))).toBe(
     "554 5.4.7 Delivery time expired; last: 451 4.4.1 refused",
   );
+  expect(describeReply(expiredReply(reply(451, "4.1", "refused"), "mx.example.net [192.0.2.1]:25"))).toBe(
+    "554 5.4.7 Delivery time expired; last at mx.example.net [192.0.2.1]:25: 451 4.4.1 refused",
+  );
   expect(describeReply(expiredReply(undefined))).toBe("554 5.4.7 Delivery time expired");
 });

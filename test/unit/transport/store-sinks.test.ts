@@ -161,6 +161,7 @@ describe("local delivery", () => {
     expect(report).toContain("\r\n      552 5.2.2 Mailbox full\r\n");
     // RFC 3464 §2.3.5: no other system took part.
     expect(report).not.toContain("Remote-MTA");
+    expect(report).toContain("\r\nDiagnostic-Code: X-OnArrival; 552 5.2.2 Mailbox full\r\n");
   });
 
   test("of all recipients writes no file", async () => {
