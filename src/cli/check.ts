@@ -63,7 +63,7 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
     scripts = code.scripts;
     warnings.push(...code.warnings);
     for (const { script, problem } of scripts)
-      if (problem !== undefined) problems.push(`${script}: ${problem}`);
+      if (problem !== undefined) problems.push(named(script, problem));
   } catch (error) {
     if (!(error instanceof OnArrivalError) || error.owner !== "operator") throw error;
     problems.push(...error.message.split("\n"));
@@ -74,3 +74,7 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
   printResult(output, options.json, { ok, config: file ?? null, problems, warnings, scripts }, text);
   if (problems.length > 0) throw new CommandFailed();
 }
+
+/** Most problems begin with a place in the script, or in a file that it imports. */
+const named = (script: string, problem: string): string =>
+  problem.startsWith(`${script}:`) ? problem : `${script}: ${problem}`;

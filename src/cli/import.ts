@@ -50,6 +50,7 @@ async function importFile(output: Output, file: string, options: Options): Promi
   const text = [
     reportText(report, path.basename(config)),
     ...(would.file === undefined ? [] : ["the file would be:", "", would.file.trimEnd()]),
+    ...(written ? [`written to ${config}; next: onarrival check --config ${config}`] : []),
   ];
   printResult(output, options.json, { written, ...report, ...would }, text.join("\n"));
 }

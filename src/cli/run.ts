@@ -90,8 +90,9 @@ async function run(parts: RunParts): Promise<void> {
     return;
   }
   let failed = false;
-  await repeatOnChange(output, options.json === true, async () => {
-    const files = new Set([script, path.resolve(message)]);
+  const named: ReadonlySet<string> = new Set([script, path.resolve(message)]);
+  await repeatOnChange(output, options.json === true, named, async () => {
+    const files = new Set(named);
     try {
       const { fault } = await runOnce(parts, files);
       failed = fault !== undefined;

@@ -6,10 +6,11 @@ import type { Output } from "./output.ts";
 const LOOK_MS = 100;
 const CLEAR_SCREEN = "\u001b[2J\u001b[3J\u001b[H";
 
-/** `step` answers the files (and folders) it depends on. */
+/** `step` answers the files (and folders) it depends on; `begun` are those that are known before the first one. */
 export async function repeatOnChange(
   output: Output,
   quiet: boolean,
+  begun: ReadonlySet<string>,
   step: () => Promise<ReadonlySet<string>>,
 ): Promise<void> {
   const end = new AbortController();
@@ -17,7 +18,7 @@ export async function repeatOnChange(
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   try {
-    let files: ReadonlySet<string> = new Set();
+    let files = begun;
     while (!end.signal.aborted) {
       // Of what is known before the step: a save while it runs must not be missed.
       const before = signatures(files);

@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from "../core/logger.ts";
 import { type ScriptHostOptions, createScriptHost } from "../sandbox/script-host.ts";
 import { comparisonWarnings, declaredWarnings, disabledWarnings } from "./binding-check.ts";
 import { loadBindings } from "./bindings.ts";
+import { idleFileWarnings } from "./idle-files.ts";
 import { KeptScripts } from "./kept-scripts.ts";
 import { serveOwnPackage } from "./native-sinks.ts";
 import { loadSigners } from "./signing.ts";
@@ -41,6 +42,7 @@ export async function checkScripts(config: Config): Promise<CodeCheck> {
     return {
       scripts: [...found, ...capabilities.missingSecrets().map(problemOf)],
       warnings: [
+        ...(await idleFileWarnings(config.scripts.folder)),
         ...disabledWarnings(configured, { scripts, disabled }),
         ...declaredWarnings(configured, scripts, config.placeOf),
         ...comparisonWarnings(configured, { scripts, disabled }, config.placeOf),

@@ -28,7 +28,8 @@ export const ERROR_CODES = {
   LISTEN_FAILED: {
     owner: "operator",
     meaning: "An address of `listen` cannot be bound: in use, not ours, or privileged.",
-    remedy: "Stop the other program, or choose another address with `listen` or `--listen`.",
+    remedy:
+      "In use: stop the other program, or choose another port. Not ours: `listen` (or `--listen`) takes an address that this machine has. Privileged: ports below 1024 need CAP_NET_BIND_SERVICE, which docs/onarrival.service gives.",
   },
   TLS_INVALID: {
     owner: "operator",

@@ -46,7 +46,10 @@ export class DiskWatch {
     try {
       const { bavail, bsize } = await statfs(folder);
       const free = bavail * bsize;
-      this.#refusal = free < minFreeBytes ? `${free} bytes are free below ${folder}` : undefined;
+      this.#refusal =
+        free < minFreeBytes
+          ? `${free} bytes are free below ${folder}, fewer than store.minFreeBytes (${minFreeBytes})`
+          : undefined;
       // A folder that was moved away would take writes for ever, and nobody would find them again.
       const segment = current();
       if (segment !== undefined && !(await isInPlace(segment.path, segment.handle))) onSegmentGone();

@@ -208,7 +208,7 @@ const place = (instance: number, name: string): string => `${name} of instance $
 function unknownLine(instance: number, names: readonly string[]): ImportLine {
   const more = names.length > MAX_NAMES ? `, and ${names.length - MAX_NAMES} more` : "";
   return {
-    what: place(instance, `${names.length} other properties`),
+    what: place(instance, names.length === 1 ? "1 other property" : `${names.length} other properties`),
     text: `they are no settings of mail: ${names.slice(0, MAX_NAMES).join(", ")}${more}`,
   };
 }

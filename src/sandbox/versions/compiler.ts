@@ -1,6 +1,6 @@
 // Bundles scripts with esbuild: TypeScript, imports of the folder, the module "cdo"; and the runtime of the isolates.
 import { readFile } from "node:fs/promises";
-import { dirname, extname, join, relative, resolve, sep } from "node:path";
+import { dirname, extname, join, resolve, sep } from "node:path";
 import {
   build,
   type BuildFailure,
@@ -12,7 +12,8 @@ import {
   version as esbuildVersion,
 } from "esbuild";
 import { EXPORTS_GLOBAL } from "../../../runtime/contract.ts";
-import { COM_ONLY_NAMES, COM_ONLY_PREFIX, habitHint, silentHabit } from "./jscript-habits.ts";
+import { describeFailure } from "./compile-failure.ts";
+import { COM_ONLY_NAMES, COM_ONLY_PREFIX, silentHabit } from "./jscript-habits.ts";
 import { contentHash, readInside } from "./script-file.ts";
 
 export interface CompiledScript {
@@ -52,7 +53,6 @@ const ENTRY_POINTS = [
 /** esbuild takes every plain script with a direct eval for CommonJS; scripts of JScript use it. */
 const COMMON_JS = /\bmodule\s*\.\s*exports\b|\bexports\s*[.[]|\brequire\s*\(/;
 const TARGET = "es2024";
-const MAX_NAMED_LINES = 5;
 const COM_ONLY = Object.fromEntries(
   Object.keys(COM_ONLY_NAMES).map((name) => [name, COM_ONLY_PREFIX + name]),
 );
@@ -90,7 +90,7 @@ export async function compileScript(source: ScriptSource): Promise<CompileAnswer
     if (errors === undefined) throw error;
     return {
       kind: "failed",
-      message: describeFailure(errors, source.folder),
+      message: describeFailure(errors, source),
       imports: failedImports(errors, source.folder),
     };
   }
@@ -209,29 +209,6 @@ function importsOf(bundled: Bundled, { folder, name, cdoModule }: ScriptSource):
 /** Files named by errors: when one of them changes, the script is worth another try. */
 function failedImports(errors: readonly Message[], folder: string): string[] {
   return errors.flatMap(({ location }) => (location === null ? [] : [resolve(folder, location.file)]));
-}
-
-function describeFailure(errors: readonly Message[], folder: string): string {
-  const first = errors[0];
-  if (first === undefined) return "does not compile";
-  const { location } = first;
-  const lines = errors.slice(1, 1 + MAX_NAMED_LINES).flatMap((error) => error.location?.line ?? []);
-  const others = lines.length === 0 ? "" : `: line ${lines.join(", ")}`;
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more${others})` : "";
-  // esbuild counts columns from 0.
-  const where =
-    location === null
-      ? ""
-      : `${relative(folder, resolve(folder, location.file))}:${location.line}:${location.column + 1}: `;
-  return `${where}${first.text}${hintFor(first)}${more}`;
-}
-
-function hintFor({ text, location }: Message): string {
-  const habit = habitHint(text, location?.lineText ?? "");
-  if (habit !== "") return habit;
-  if (/^Could not resolve "(?:node:)?[a-z_/]+"$/.test(text))
-    return "; scripts have no modules of Node, only files and packages of the script folder";
-  return "";
 }
 
 /** runtime/index.ts as one classic script. */

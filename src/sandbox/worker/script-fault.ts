@@ -7,6 +7,25 @@ const MAX_STACK_CHARS = 4000;
 
 const KINDS = ["throw", "timeout", "memory", "limit", "invalid", "load"] as const;
 
+const NOT_DEFINED = /^ReferenceError: (\w+) is not defined$/;
+const NO_TIMERS = "scripts have no timers";
+const NOT_NODE = "scripts do not run in Node: docs/scripts.md lists what there is";
+const OF_CDO = 'it is imported: import { fetch, kv, dns, secret } from "cdo"';
+const COM = 'objects are made by new ActiveXObject("CDO.Message"); docs/scripts.md lists the classes';
+/** What scripts take for granted that come from Node, a browser or the script host of Windows. */
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ...["setTimeout", "setInterval", "setImmediate"].map((name) => [name, NO_TIMERS] as const),
+  ...["process", "require", "Buffer"].map((name) => [name, NOT_NODE] as const),
+  ...["fetch", "kv", "dns", "secret"].map((name) => [name, OF_CDO] as const),
+  ...["WScript", "Server", "CreateObject", "GetObject"].map((name) => [name, COM] as const),
+]);
+
+function withAdvice(message: string): string {
+  const name = NOT_DEFINED.exec(message)?.[1];
+  const advice = name === undefined ? undefined : ADVICE.get(name);
+  return advice === undefined ? message : `${message}; ${advice}`;
+}
+
 /** `text` is what the glue wrote: kind, message and stack, apart by NUL. */
 export function parseFault(text: string, scriptName: string): ScriptFault {
   const [kindText = "", message = "", stack = ""] = text.split("\0");
@@ -29,7 +48,7 @@ export function scriptFault(
   const position = positionIn(frames, scriptName) ?? positionIn(message, scriptName);
   return {
     kind,
-    message: oneLine(message).slice(0, MAX_MESSAGE_CHARS),
+    message: withAdvice(oneLine(message).slice(0, MAX_MESSAGE_CHARS)),
     ...(frames === "" ? {} : { stack: frames }),
     ...position,
   };

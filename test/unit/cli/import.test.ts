@@ -103,7 +103,8 @@ describe("a MetaBase.xml", () => {
     expect(text).toMatch(/^# mine\nvirtualServers:\n {2}- limits: \{ maxHops: 20, .*\} # careful\n/);
     const again = await run("import", METABASE);
     expect(again.out).toContain("binding Disclaimer: a binding of that id or name is there");
-    expect(again.out).not.toContain("taken over:\n  v");
+    expect(first.out).toContain(`written to ${file}; next: onarrival check --config ${file}`);
+    expect(again.out).not.toMatch(/taken over:\n {2}v|written to/);
     expect(await readFile(file, "utf8")).toBe(text);
     await run("import", METABASE, "--overwrite");
     const { virtualServers, bindings } = await loadConfig(file);

@@ -47,6 +47,6 @@ test("too little free space is told with how much there is", async () => {
   });
   await watch.sample();
   expect(lines.map(({ fields }) => fields["refusal"])).toEqual([
-    expect.stringMatching(/^\d+ bytes are free below /),
+    expect.stringMatching(/^\d+ bytes are free below .*, fewer than store\.minFreeBytes \(\d+\)$/),
   ]);
 });

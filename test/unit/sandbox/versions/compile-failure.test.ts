@@ -1,0 +1,39 @@
+// What an author reads when a script does not compile.
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { compileScript } from "../../../../src/sandbox/versions/compiler.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
+
+const cdoModule = fileURLToPath(new URL("../../../../runtime/cdo-module.ts", import.meta.url));
+
+test.each([
+  [
+    "a name that cdo does not have, without a word of our own files",
+    'import { cdoRunNextSnk } from "cdo";\nexport default () => cdoRunNextSnk;',
+    'a.ts:1:10: "cdo" has no export cdoRunNextSnk; docs/cdo/README.md lists what it has',
+  ],
+  [
+    "a file that is not there",
+    'import { x } from "./lib/none.ts";\nexport default () => x;',
+    'a.ts:1:19: Could not resolve "./lib/none.ts"; there is no such file in the script folder',
+  ],
+  [
+    "a package that is not installed",
+    'import x from "@scope/score/lib";\nexport default () => x;',
+    'a.ts:1:15: Could not resolve "@scope/score/lib"; no such package is installed in the script folder: npm install @scope/score there',
+  ],
+  [
+    "a module of Node",
+    'import { readFileSync } from "fs";\nexport default () => readFileSync;',
+    'a.ts:1:30: Could not resolve "fs"; scripts have no modules of Node, only files and packages of the script folder',
+  ],
+  [
+    "await at the top",
+    "await 1;\nexport default () => 0;",
+    "a.ts:1:1: Top-level await is not served: await in the entry point, export default async function onArrival(msg) { … }",
+  ],
+])("%s is told with its place and what to do", async (_name, text, message) => {
+  await using folder = await tempFolder();
+  const answer = await compileScript({ folder: folder.path, name: "a.ts", text, cdoModule });
+  expect(answer).toMatchObject({ kind: "failed", message });
+});
