@@ -29,7 +29,7 @@ function wantedBy(issue: RawIssue): string {
   if (issue.code === "invalid_type") return KINDS[issue.expected] ?? issue.expected;
   if (issue.code === "invalid_value") return listed(issue.values.map((value) => JSON.stringify(value)));
   if (issue.code === "too_small") return atLeast(issue);
-  if (issue.code === "too_big") return bounded(issue.origin, `at most ${issue.maximum}`);
+  if (issue.code === "too_big") return bounded(issue.origin, "at most", issue.maximum);
   if (issue.code === "invalid_format") return `a text like ${issue.pattern ?? issue.format}`;
   // What is left is a union, and of unions only that of JSON has no words of its own.
   return "a text, a number, true or false, a list or a map of keys";
@@ -37,12 +37,13 @@ function wantedBy(issue: RawIssue): string {
 
 function atLeast({ origin, minimum, inclusive }: z.core.$ZodRawIssue<z.core.$ZodIssueTooSmall>): string {
   if (origin === "string" && minimum === 1) return "a text that is not empty";
-  return bounded(origin, `${inclusive === false ? "more than" : "at least"} ${minimum}`);
+  return bounded(origin, inclusive === false ? "more than" : "at least", minimum);
 }
 
-function bounded(origin: string, amount: string): string {
-  if (origin === "string") return `a text of ${amount} characters`;
-  return origin === "array" ? `a list of ${amount} ${amount.endsWith(" 1") ? "entry" : "entries"}` : amount;
+function bounded(origin: string, words: string, limit: number | bigint): string {
+  if (origin === "string") return `a text of ${words} ${limit} characters`;
+  if (origin === "array") return `a list of ${words} ${limit} ${Number(limit) === 1 ? "entry" : "entries"}`;
+  return `${words} ${limit}`;
 }
 
 function listed(values: readonly string[]): string {

@@ -16,52 +16,49 @@ interface SubEvent {
   readonly kind: CategorizeSubject["kind"];
   readonly reads: readonly string[];
   readonly changes: readonly string[];
-  /** Whether the built-in sink, which asks the directory, takes part. */
-  readonly builtIn: boolean;
+  /** The built-in sink, which asks the directory, takes part. */
+  readonly builtIn?: true;
   /** For a promise; absent: only the message. */
   readonly waits?: string;
+  /** Absent: statuses are not looked at behind it. */
+  readonly statuses?: readonly Row[];
 }
 
-const BEGINS_ANEW = "what the message came to so far is forgotten, and the next try begins anew";
-
-function subEvent(
-  { kind, reads, changes, builtIn, waits = "only this message waits" }: SubEvent,
-  statuses: readonly Row[] = [],
-): Expectation {
+function subEvent({ kind, reads, changes, builtIn, waits, statuses = [] }: SubEvent): Expectation {
+  const next = builtIn ? "the next sink is called, the built-in one among them" : CALLED_NEXT;
+  const notBuiltIn = builtIn ? ", and not the built-in one when it has not run" : "";
   return {
     kind,
     reads,
     changes,
     rows: [
-      ...passed(builtIn ? "the next sink is called, the built-in one among them" : CALLED_NEXT),
-      skips(
-        builtIn
-          ? "no further sink of this sub-event is called, and not the built-in one when it has not run"
-          : "no further sink of this sub-event is called",
-      ),
-      promise(`${waits}, at most \`outbound.sinkTimeoutMs\``),
-      ...SYSTEM_FAULTS.flatMap((does): Row[] => [
-        {
-          does,
-          onError: "hold",
-          next: false,
-          ending: "held",
-          text: `the message is held in the pre-categorization queue: ${BEGINS_ANEW}`,
-        },
-        { does, onError: "continue", ...PASSED_OVER },
-        {
-          does,
-          onError: "badmail",
-          next: false,
-          ending: "badmail",
-          change: "dropped",
-          text: "the message moves to Badmail as it came to the categorizer",
-        },
-      ]),
+      ...passed(next),
+      skips(`no further sink of this sub-event is called${notBuiltIn}`),
+      promise(`${waits ?? "only this message waits"}, at most \`outbound.sinkTimeoutMs\``),
+      ...FAULTS,
       ...statuses,
     ],
   };
 }
+
+const FAULTS: readonly Row[] = SYSTEM_FAULTS.flatMap((does): Row[] => [
+  {
+    does,
+    onError: "hold",
+    next: false,
+    ending: "held",
+    text: "the message is held in the pre-categorization queue: what the message came to so far is forgotten, and the next try begins anew",
+  },
+  { does, onError: "continue", ...PASSED_OVER },
+  {
+    does,
+    onError: "badmail",
+    next: false,
+    ending: "badmail",
+    change: "dropped",
+    text: "the message moves to Badmail as it came to the categorizer",
+  },
+]);
 
 const copyStatus = (
   value: 0 | 1 | 2 | 3 | 4 | 5 | 6,
@@ -88,6 +85,8 @@ const STATUSES: readonly Row[] = [
 
 const ITEM = ["item", "messages"];
 const BATCH = ["items", "queries", "answers"];
+/** What becomes of an item. `expandTo` only until its expansion is over. */
+const FATE = ["address", "deliver", "copy", "fail"];
 
 /** In their order. */
 export const CATEGORIZE: readonly Expectation[] = [
@@ -95,42 +94,25 @@ export const CATEGORIZE: readonly Expectation[] = [
     kind: "register",
     reads: ["requestAttribute"],
     changes: ["attributes"],
-    builtIn: false,
     waits: "the messages that come until then wait",
   }),
-  subEvent(
-    {
-      kind: "beginMessage",
-      reads: ["messages"],
-      changes: ["headers", "sender", "recipients"],
-      builtIn: false,
-    },
-    STATUSES,
-  ),
-  subEvent({ kind: "buildQuery", reads: ITEM, changes: ["query"], builtIn: false }),
+  subEvent({
+    kind: "beginMessage",
+    reads: ["messages"],
+    changes: ["headers", "sender", "recipients"],
+    statuses: STATUSES,
+  }),
+  subEvent({ kind: "buildQuery", reads: ITEM, changes: ["query"] }),
   subEvent({ kind: "buildQueries", reads: BATCH, changes: ["queries"], builtIn: true }),
   subEvent({ kind: "sendQuery", reads: BATCH, changes: ["answers"], builtIn: true }),
   subEvent({ kind: "sortQueryResult", reads: BATCH, changes: ["items"], builtIn: true }),
+  subEvent({ kind: "processItem", reads: ITEM, changes: [...FATE, "expandTo"], builtIn: true }),
+  subEvent({ kind: "expandItem", reads: ITEM, changes: [...FATE, "expandTo"], builtIn: true }),
+  subEvent({ kind: "completeItem", reads: ITEM, changes: FATE }),
   subEvent({
-    kind: "processItem",
-    reads: ITEM,
-    changes: ["address", "deliver", "copy", "fail", "expandTo"],
-    builtIn: true,
+    kind: "endMessage",
+    reads: ["messages", "outcome"],
+    changes: ["headers", "sender"],
+    statuses: STATUSES,
   }),
-  subEvent({
-    kind: "expandItem",
-    reads: ITEM,
-    changes: ["address", "deliver", "copy", "fail", "expandTo"],
-    builtIn: true,
-  }),
-  subEvent({
-    kind: "completeItem",
-    reads: ITEM,
-    changes: ["address", "deliver", "copy", "fail"],
-    builtIn: false,
-  }),
-  subEvent(
-    { kind: "endMessage", reads: ["messages", "outcome"], changes: ["headers", "sender"], builtIn: false },
-    STATUSES,
-  ),
 ];
