@@ -93,3 +93,25 @@ test("the operator holds, releases, tries and removes what waits for several nex
   await until(() => house.transport.depths().messages === 0, "an empty store");
   expect(house.world.sent).toHaveLength(2 * (COUNT - 1));
 });
+
+test("what waits for several frozen next hops is not tried by a retry or a release, and goes once when they are thawed", async () => {
+  await using house = await openHouse({ maxInMemory: IN_MEMORY });
+  const { admin } = house.transport;
+  for (const hop of ["one.example", "two.example"]) admin.freeze(hop);
+  const ids = await acceptMany(house);
+  await parkedBut(house);
+  const [first = "", second = ""] = ids.filter((id) => admin.show(id) === undefined);
+  admin.hold([second]);
+  await until(() => house.transport.depths().held.operator === 1, "held");
+  expect([admin.retry([first]), admin.release([second])]).toEqual([1, 1]);
+  await until(() => house.transport.depths().held.operator === 0, "released");
+  await house.clock.advance(5 * MINUTE);
+  await parkedBut(house);
+  expect(house.world.attempts).toEqual([]);
+  for (const hop of ["one.example", "two.example"]) admin.thaw(hop);
+  await until(async () => {
+    await house.clock.advance(1000);
+    return house.transport.depths().messages === 0;
+  }, "an empty store");
+  expect(house.world.sent).toHaveLength(2 * COUNT);
+});
