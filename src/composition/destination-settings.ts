@@ -1,7 +1,7 @@
 // How one next hop is spoken to: the settings of all, and over them those of the first entry that names it.
 import { readFile } from "node:fs/promises";
-import { domainToASCII } from "node:url";
 import type { DestinationEntry } from "../config/delivery-schema.ts";
+import { meansDestination } from "../config/destination-names.ts";
 import type { RemoteDomain } from "../config/domain-schema.ts";
 import type { VirtualServerSettings } from "../config/schema.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
@@ -20,16 +20,7 @@ export function entryFor(
   { delivery }: VirtualServerSettings,
   names: readonly string[],
 ): DestinationEntry | undefined {
-  const wanted = names.map((name) => canonical(name));
-  return delivery.destinations.find(({ to }) => wanted.some((name) => matches(canonical(to), name)));
-}
-
-/** A domain has two spellings: whoever writes the other one must not get round its policy. Addresses with a port have none. */
-const canonical = (name: string): string => domainToASCII(name) || name.toLowerCase();
-
-function matches(pattern: string, name: string): boolean {
-  if (pattern === "*" || pattern === name) return true;
-  return pattern.startsWith("*.") && name.endsWith(pattern.slice(1));
+  return delivery.destinations.find(({ to }) => names.some((name) => meansDestination(to, name)));
 }
 
 export function destinationSettings(

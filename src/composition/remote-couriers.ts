@@ -150,14 +150,17 @@ const remoteDomainOf = (
 ): RemoteDomain | undefined =>
   entry === undefined ? undefined : domains.remote.find(({ name }) => name === entry);
 
+/** An entry of the destinations for a domain counts for the host that its way leads to, else the TLS that it asks for would be lost. */
+const namesOf = (own: RemoteDomain | undefined): readonly string[] => (own === undefined ? [] : [own.name]);
+
 function smartHostSettings(
   server: VirtualServerSettings,
   route: SmartHostRoute,
   protocol: OutboundProtocol | undefined,
 ): DestinationSettings {
   const { host, port, isPeer } = route;
-  const entry = isPeer === true ? undefined : entryFor(server, [`${host}:${port}`, host]);
   const own = remoteDomainOf(server, route);
+  const entry = isPeer === true ? undefined : entryFor(server, [...namesOf(own), `${host}:${port}`, host]);
   const settings = {
     ...destinationSettings(server, [{ host, port }], entry, protocol, own),
     routeAddress: host,
@@ -182,9 +185,9 @@ function lmtpSettings(
   protocol: OutboundProtocol | undefined,
 ): DestinationSettings {
   const { host, port, socketPath } = route;
-  const names = socketPath === undefined ? [`${host}:${port}`, host] : [socketPath];
   const hops = [{ host, port, socketPath }];
   const own = remoteDomainOf(server, route);
+  const names = [...namesOf(own), ...(socketPath === undefined ? [`${host}:${port}`, host] : [socketPath])];
   const settings = destinationSettings(server, hops, entryFor(server, names), protocol, own);
   return { ...settings, dialect: "lmtp", routeAddress: socketPath ?? host };
 }

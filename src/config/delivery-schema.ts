@@ -62,7 +62,11 @@ const destination = z
       .string()
       .regex(/^(?:\*|(?:\*\.)?[^\s*@/]+|\/\S+)$/u, 'must be "example.com", "*.example.com", "host:25" or "*"')
       .transform((name) => name.toLowerCase())
-      .meta(live("A domain, its subdomains, the smart host or LMTP server as HOST:PORT, or all of them.")),
+      .meta(
+        live(
+          "A domain, its subdomains, the smart host or LMTP server as HOST:PORT, or all of them. A domain means its mail exchangers, or the smartHost that domains.remote gives it.",
+        ),
+      ),
     tls: z
       .enum(["none", "opportunistic", "encrypted", "required", "pinned"])
       .optional()

@@ -1,6 +1,8 @@
 // Settings that are valid and have no effect, because another one stands against them: an extension is configured whose keyword is
 // switched off, or listed without what it needs. For `onarrival check` and the log of the service.
+import { meansDestination } from "./destination-names.ts";
 import type { Config, VirtualServerSettings } from "./schema.ts";
+import { parseNextHop } from "./values.ts";
 
 interface Warning {
   /** Below the virtual server. */
@@ -10,16 +12,19 @@ interface Warning {
 
 /** One line for each, with its place in the file. */
 export function settingWarnings({ virtualServers, bindings, placeOf }: Config): string[] {
-  const flagsByServer = bindings
-    .filter(({ event, enabled }) => event === "GetAuxDomainInfoFlags" && enabled !== false)
-    .map(({ server }) => server);
+  const hasSinks = (name: string, wanted: string): boolean =>
+    bindings.some(
+      ({ event, enabled, server }) =>
+        event === wanted && enabled !== false && (server === undefined || server === name),
+    );
   const lines = virtualServers.flatMap((server, index) => {
-    const hasFlagSinks = flagsByServer.some((name) => name === undefined || name === server.name);
     const found = [
-      ...etrn(server, hasFlagSinks),
+      ...etrn(server, hasSinks(server.name, "GetAuxDomainInfoFlags")),
       ...authentication(server),
       ...tls(server),
       ...chunks(server),
+      // Routers send mail wherever they want.
+      ...(hasSinks(server.name, "OnGetMessageRouter") ? [] : unmet(server)),
     ];
     return found.map(({ path, why }) => `${placeOf(["virtualServers", index, ...path])}: ${why}`);
   });
@@ -116,4 +121,26 @@ function* chunks({ keywords, outbound, delivery }: VirtualServerSettings): Gener
   if (delivery.chunking === "always") yield { path: ["delivery", "chunking"], why };
   const at = delivery.destinations.findIndex(({ chunking }) => chunking === "always");
   if (at >= 0) yield { path: ["delivery", "destinations", at, "chunking"], why };
+}
+
+/** What an entry asks for a domain whose mail goes to the smart host of all is asked of nobody, its TLS included. */
+function* unmet({ delivery, domains }: VirtualServerSettings): Generator<Warning> {
+  if (delivery.mx || delivery.directFirst) return;
+  const ways = domains.remote.filter(({ mx, smartHost }) => mx || smartHost !== undefined);
+  const hosts = [delivery.smartHost, delivery.lmtp, ...ways.map(({ smartHost }) => smartHost)];
+  const names = [...ways.map(({ name }) => name), ...hosts.flatMap((host) => namesOf(host, delivery.port))];
+  for (const [at, { to }] of delivery.destinations.entries()) {
+    if (to === "*" || names.some((name) => meansDestination(to, name) || meansDestination(name, to)))
+      continue;
+    yield {
+      path: ["delivery", "destinations", at, "to"],
+      why: `no mail goes to ${to} itself, so the entry counts for none: name the smart host, or give the domain mx or smartHost in domains.remote`,
+    };
+  }
+}
+
+function namesOf(address: string | undefined, defaultPort: number): string[] {
+  const hop = address === undefined ? undefined : parseNextHop(address, defaultPort);
+  if (hop === undefined) return [];
+  return hop.socketPath === undefined ? [hop.host, `${hop.host}:${hop.port}`] : [hop.socketPath];
 }

@@ -53,6 +53,22 @@ describe("a remote domain", () => {
     expect([user(own), user(usual)]).toEqual(["special", "general"]);
   });
 
+  test("is asked by its own smart host for what an entry of the destinations asks of the domain", async () => {
+    await using own = await startPeer();
+    await using out = await wayOut(
+      `mx: true, destinations: [{ to: bank.test, tls: encrypted }, { to: "*.shop.test", maxConnections: 3 }]`,
+      own,
+      {},
+      {
+        domains: `remote: [{ name: bank.test, smartHost: "127.0.0.1:${own.port}" }, { name: "*.shop.test", smartHost: "127.0.0.1:${own.port}" }]`,
+      },
+    );
+    const outcome = await out.to("a@bank.test").deliver(messageOf({ to: ["a@bank.test"] }));
+    expect(unreachableOf(outcome).reply.detail).toBe("7.10");
+    expect(out.to("a@x.shop.test").capacity).toBe(3);
+    expect(said(own, "MAIL")).toEqual([]);
+  });
+
   test("is what sinks of the session are told of the route, a smart host otherwise", async () => {
     const seen: unknown[] = [];
     const protocol = protocolOf({

@@ -98,11 +98,28 @@ test.each([
   ],
   [
     "chunks for all mail, that may not go out",
-    "outbound: { keywords: [SIZE] }\ndelivery: { chunking: always, destinations: [{ to: b.example, chunking: always }] }",
+    'outbound: { keywords: [SIZE] }\ndelivery: { chunking: always, destinations: [{ to: "*", chunking: always }] }',
     [
       "2:23 delivery.chunking: outbound.keywords does not list CHUNKING, so no mail goes in chunks",
-      "2:73 delivery.destinations[0].chunking: outbound.keywords does not list CHUNKING, so no mail goes in chunks",
+      "2:67 delivery.destinations[0].chunking: outbound.keywords does not list CHUNKING, so no mail goes in chunks",
     ],
+  ],
+  [
+    "entries of the destinations for domains whose mail goes elsewhere",
+    "delivery: { smartHost: 'smtps://Hub.example', destinations: [{ to: bank.example, tls: required }, { to: hub.example }, { to: 'hub.example:465' }, { to: own.example }, { to: a.mx.example }] }\ndomains: { remote: [{ name: own.example, smartHost: other }, { name: '*.mx.example', mx: true }, { name: plain.example }] }",
+    [
+      "1:68 delivery.destinations[0].to: no mail goes to bank.example itself, so the entry counts for none: name the smart host, or give the domain mx or smartHost in domains.remote",
+    ],
+  ],
+  [
+    "entries for domains that are looked up",
+    "delivery: { mx: true, destinations: [{ to: bank.example, tls: required }] }",
+    [],
+  ],
+  [
+    "entries for domains that routers may send to",
+    "delivery: { smartHost: h, destinations: [{ to: bank.example, tls: required }] }\nbindings: [{ event: OnGetMessageRouter, sinkClass: ./router.ts }]",
+    [],
   ],
   [
     "what several virtual servers inherit, once",
