@@ -83,7 +83,8 @@ async function convert(
   if (convertBody === undefined) return NEEDS_BINARY;
   const converted = await convertBody(message.content, eightBitMime ? "8bit" : "7bit", isBinary);
   if ("code" in converted) return converted;
-  if (converted === message.content) return message;
+  // Content that needed no conversion is not BINARYMIME any more all the same: this peer would not know the word.
+  if (converted === message.content && !isBinary) return message;
   const body = eightBitMime ? "8BITMIME" : undefined;
   return { ...message, envelope: { ...message.envelope, body }, content: converted, crlfOnly: undefined };
 }

@@ -75,6 +75,29 @@ describe.each(BOTH_PATHS)("content, %s", (path, options) => {
     );
   });
 
+  test.each([
+    ["a host without BINARYMIME", "smtp", "MAIL FROM:<alice@example.com> BODY=8BITMIME"],
+    [
+      "LMTP, where sinks are shown one reply",
+      "lmtp",
+      path === "pipelined"
+        ? "MAIL FROM:<alice@example.com> BODY=BINARYMIME"
+        : "MAIL FROM:<alice@example.com> BODY=8BITMIME",
+    ],
+  ] as const)("plain text that was declared BINARYMIME is taken by %s", async (_, dialect, mail) => {
+    const answers = {
+      ...offering("PIPELINING", "8BITMIME"),
+      LHLO: BINARY.EHLO,
+      BDAT: "250 2.0.0 bob\r\n250 2.0.0 eve",
+      ...(dialect === "lmtp" ? { ".": "250 2.0.0 bob\r\n250 2.0.0 eve" } : {}),
+    };
+    await using peer = await startPeer({ answers });
+    await using destination = destinationTo(peer, { ...options(), dialect, convertBody: unlessSigned });
+    const message = messageOf({ to: ["bob@x.example", "eve@x.example"], body: "BINARYMIME" });
+    expect(codesOf(await destination.deliver(message))).toEqual([250, 250]);
+    expect(peer.sessions[0]?.lines[1]).toBe(mail);
+  });
+
   test("always: whatever has whole lines goes out by BDAT, of any size; what has not, by DATA", async () => {
     await using peer = await startPeer({ answers: BINARY });
     await using destination = destinationTo(peer, { ...options(), chunking: "always", maxConnections: 1 });
