@@ -19,7 +19,8 @@ import type { PeerReply } from "./reply-reader.ts";
 import type { OpenSession } from "./session-opening.ts";
 import type { SessionWatchers } from "./session-watchers.ts";
 import { TransactionPlan } from "./transaction-plan.ts";
-import { watchedQuit, WatchedTransaction } from "./watched-transaction.ts";
+import { watchedQuit } from "./watched-quit.ts";
+import { WatchedTransaction } from "./watched-transaction.ts";
 import type { Wire, WireListener } from "./wire.ts";
 
 /**

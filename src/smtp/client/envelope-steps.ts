@@ -1,5 +1,6 @@
-// MAIL and RCPT as the steps of a dialogue that sinks take part in.
-import type { OutboundMessage } from "./destination.ts";
+// MAIL, RCPT, and DATA or BDAT as the steps of a dialogue that sinks take part in.
+import { chunkCommand } from "./content-writer.ts";
+import type { OutboundMessage, StageDeadlines } from "./destination.ts";
 import type { EnvelopeCommands } from "./envelope-commands.ts";
 import type { NativeCommand } from "./outbound-events.ts";
 
@@ -46,3 +47,27 @@ export const rcptSteps = (
       limitMs,
     };
   });
+
+export const dataStep = ({ dataInitiationMs }: StageDeadlines): NativeCommand => ({
+  event: "OnBeforeData",
+  verb: "DATA",
+  line: "DATA",
+  argument: "",
+  stage: "DATA",
+  limitMs: dataInitiationMs,
+});
+
+/** `follow` writes the chunk. */
+export const chunkStep = (
+  message: OutboundMessage,
+  { dataBlockMs }: StageDeadlines,
+  follow: () => void,
+): NativeCommand => ({
+  event: "OnBeforeData",
+  verb: "BDAT",
+  line: chunkCommand(message),
+  argument: `${message.content.size} LAST`,
+  stage: "DATA",
+  limitMs: dataBlockMs,
+  follow,
+});

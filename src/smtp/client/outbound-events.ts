@@ -23,7 +23,7 @@ import { isConcerned } from "./concerned-sinks.ts";
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import { judgeReply, judgementOf } from "./judgement.ts";
 import { outboundSession } from "./outbound-session.ts";
-import { type Pause, type PlannedCommand, isPlain, waitsForReplies } from "./planned-commands.ts";
+import { type Pause, type PlannedCommand, isPlain, isWatched, waitsForReplies } from "./planned-commands.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { Wire } from "./wire.ts";
 
@@ -126,6 +126,11 @@ export class OutboundEvents {
       if (one.paused !== undefined) break;
     }
     return planned;
+  }
+
+  /** Whether a sink takes part in the command, or sees its reply. */
+  watches(native: NativeCommand): boolean {
+    return isWatched(this.#protocol.chains(), native);
   }
 
   async #planOne(draft: CommandDraft, { commands }: OutboundChains): Promise<PlannedCommand> {

@@ -41,6 +41,13 @@ export const waitsForReplies = (
       matchesSome(commands[event].sinksOf(verb)?.after ?? [], verb, argument),
   );
 
+/** Whether a sink takes part in the command, or sees its reply. */
+export const isWatched = (
+  { commands, responses }: OutboundChains,
+  { event, verb, argument }: NativeCommand,
+): boolean =>
+  matchesSome(commands[event].sinks, verb, argument) || matchesSome(responses.sinks, verb, argument);
+
 const matchesSome = (
   sinks: readonly Pick<ProtocolBound<unknown>, "rule">[],
   verb: string,
@@ -52,18 +59,19 @@ export function askTogether(
   wire: Wire,
   natives: readonly NativeCommand[],
   lines: readonly string[],
-  look: (answer: PeerReply) => void,
+  look: (answer: PeerReply, command: NativeCommand) => void,
 ): Promise<readonly PeerReply[]> {
   let next = 0;
   const startStage = (): void => {
     const native = natives[next];
     if (native !== undefined) wire.startStage(native.stage, native.limitMs);
-    next += 1;
   };
   startStage();
   const replies = wire.collect(lines.length, (answer) => {
+    const native = natives[next];
+    next += 1;
     startStage();
-    look(answer);
+    if (native !== undefined) look(answer, native);
   });
   if (wire.lost === undefined) wire.write(lines.map((line) => `${line}\r\n`).join(""));
   return replies;

@@ -1,16 +1,17 @@
-// One mail transaction in whose dialogue sinks take part (DESIGN 4, step 9): command by command, but for MAIL and RCPT to which sinks only append.
+// One mail transaction in whose dialogue sinks take part (DESIGN 4, step 9): command by command, but for those to which sinks only append.
 // The states are those of the original (PE_STATES): message start, per recipient, before data, session end.
 import { isPositive, reply, type Reply } from "../../core/reply.ts";
 import type { OutboundState, ProtocolMessage } from "../../events/protocol-contexts.ts";
 import { describeError } from "../../core/errors.ts";
-import { chunkCommand, type ContentForm, formOf, streamContent } from "./content-writer.ts";
+import { type ContentForm, formOf, streamContent } from "./content-writer.ts";
 import type { DeliveryOutcome, DestinationSettings, OutboundMessage } from "./destination.ts";
 import { type EnvelopeCommands, envelopeCommands } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, type PeerExtensions } from "./extensions.ts";
 import { isParameterError, isUnknownCommand, judgeRcpt, plain } from "./judgement.ts";
-import { NO_COMMANDS, mailStep, rcptSteps } from "./envelope-steps.ts";
+import { NO_COMMANDS, chunkStep, dataStep, mailStep, rcptSteps } from "./envelope-steps.ts";
 import type { NativeCommand, OutboundEvents, Step } from "./outbound-events.ts";
-import { messageView, noMessage } from "./outbound-session.ts";
+import { unreachable } from "./outbound-job.ts";
+import { messageView } from "./outbound-session.ts";
 import { type PlannedCommand, askTogether } from "./planned-commands.ts";
 import { prepare, usesChunks } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
@@ -149,19 +150,29 @@ export class WatchedTransaction {
     return this.#afterMail(step);
   }
 
-  /** No sink has anything to say before the replies are there. */
-  async #together(natives: readonly NativeCommand[]): Promise<OutboundState> {
+  /** No sink has anything to say before the replies are there. Nobody watches DATA: then it need not wait for them either. */
+  async #together(envelope: readonly NativeCommand[]): Promise<OutboundState> {
     const lines = this.#planned.splice(0).map(({ draft }) => draft.nativeCommand);
-    const answers = await askTogether(this.#wire, natives, lines, (answer) => {
-      this.#checkStep({ reply: answer, state: "default" });
+    const data = dataStep(this.#settings.deadlines);
+    const takesData = envelope.length > 1 && !this.#isChunk && !this.#events.watches(data);
+    const natives = takesData ? [...envelope, data] : envelope;
+    if (takesData) lines.push(data.line);
+    const [mail, ...answers] = await askTogether(this.#wire, natives, lines, (answer, { verb }) => {
+      this.#checkStep({ reply: answer, state: "default" }, verb === "DATA" ? 354 : 250);
       this.#answered ||= this.#wire.lost === undefined;
     });
-    const [mail, ...rcpts] = answers;
-    const next = this.#afterMail({ reply: mail, state: "default" });
-    if (mail === undefined || !isPositive(mail) || this.#wire.lost !== undefined) return next;
-    for (const [index, answer] of rcpts.entries())
-      this.#replies[this.#commands.places[index] ?? 0] = judgeRcpt(answer);
-    return "before-data";
+    const next = await this.#afterMail({ reply: mail, state: "default" });
+    const last = takesData ? answers[this.#commands.rcpts.length] : undefined;
+    if (mail === undefined || !isPositive(mail) || this.#wire.lost !== undefined) {
+      // It refused the sender and would take an empty message all the same: without the dot it gets none.
+      if (last?.code === 354) this.#wire.fail("DATA accepted after a refused MAIL");
+      return next;
+    }
+    for (const [index, place] of this.#commands.places.entries()) {
+      const answer = answers[index];
+      if (answer !== undefined) this.#replies[place] = judgeRcpt(answer);
+    }
+    return last === undefined ? "before-data" : this.#afterData({ reply: last, state: "default" });
   }
 
   #afterMail(step: Step): OutboundState | Promise<OutboundState> {
@@ -205,30 +216,29 @@ export class WatchedTransaction {
   }
 
   async #beforeData(): Promise<OutboundState> {
-    const { dataInitiationMs, dataBlockMs } = this.#settings.deadlines;
-    if (this.#acceptedPlaces().length === 0) return "default";
-    const isChunk = this.#isChunk;
-    const step = await this.#events.perform(
-      {
-        event: "OnBeforeData",
-        verb: isChunk ? "BDAT" : "DATA",
-        line: isChunk ? chunkCommand(this.#message) : "DATA",
-        argument: isChunk ? `${this.#message.content.size} LAST` : "",
-        stage: "DATA",
-        limitMs: isChunk ? dataBlockMs : dataInitiationMs,
-        ...(isChunk ? { follow: () => void this.#write(formOf(this.#message, true)) } : {}),
-      },
-      this.#view,
+    const { deadlines } = this.#settings;
+    if (!this.#hasTakers()) return "default";
+    if (!this.#isChunk) return this.#afterData(await this.#events.perform(dataStep(deadlines), this.#view));
+    const follow = (): void => void this.#write(formOf(this.#message, true));
+    return this.#afterChunk(
+      await this.#events.perform(chunkStep(this.#message, deadlines, follow), this.#view),
     );
-    if (isChunk) return this.#afterChunk(step);
-    if (step.reply?.code === 354) return this.#afterContent(await this.#sendContent());
-    this.#checkStep(step, 354);
-    return this.#after(step, "default");
+  }
+
+  async #afterData(step: Step): Promise<OutboundState> {
+    if (step.reply?.code !== 354) {
+      this.#checkStep(step, 354);
+      return this.#after(step, "default");
+    }
+    if (this.#hasTakers()) return this.#afterContent(await this.#sendContent());
+    // RFC 2920 §3.1: recipients refused, DATA accepted: a lone dot ends it.
+    await this.#wire.ask(".", "empty message", this.#settings.deadlines.endOfDataMs);
+    return "default";
   }
 
   /** FAULTS N04: the reply of another command means that one is missing. */
   #checkStep({ reply: answer, isReplaced }: Step, wanted = 250): void {
-    if (answer === undefined || this.#wire.lost !== undefined) return;
+    if (answer === undefined || answer.code === wanted || this.#wire.lost !== undefined) return;
     const { code, text } = answer;
     const isOfAnother = isReplaced !== true && code < 400 && (code >= 300 || wanted >= 300);
     if (isOfAnother) this.#wire.fail(`out of step: ${code} ${text}`);
@@ -272,6 +282,13 @@ export class WatchedTransaction {
     this.#hasFinals = true;
     for (const [order, place] of places.entries())
       this.#replies[place] = finals[order] ?? reply(451, "4.2", this.#wire.lost ?? "no reply");
+  }
+
+  /** If there are none, all have their answers, whatever becomes of the connection. */
+  #hasTakers(): boolean {
+    if (this.#acceptedPlaces().length > 0) return true;
+    this.#final ??= this.#replies.find((answer) => answer !== undefined);
+    return false;
   }
 
   #acceptedPlaces(): number[] {
@@ -375,23 +392,7 @@ export class WatchedTransaction {
     // A peer that took the whole message and hung up while sinks looked at its reply has it.
     if (this.#hasFinals || (final !== undefined && (final.code >= 400 || this.#isWhole)))
       return this.#end("lost");
-    const { remote } = this.#wire;
-    const mayDuplicate = this.#isDotPending;
-    const outcome: DeliveryOutcome = {
-      kind: "unreachable",
-      reason,
-      transient: true,
-      reply: reply(451, "4.2", reason),
-      remote,
-      mayDuplicate,
-    };
+    const outcome = unreachable(reply(451, "4.2", reason), true, this.#wire.remote, this.#isDotPending);
     return { outcome, next: this.#lacksChunks ? "without-chunks" : "lost", answered: this.#answered };
   }
-}
-
-/** OnSessionEnd: QUIT, or what a sink says instead of it. */
-export async function watchedQuit(wire: Wire, events: OutboundEvents, quitMs: number): Promise<void> {
-  const quit = { event: "OnSessionEnd", verb: "QUIT", line: "QUIT", argument: "", stage: "QUIT" } as const;
-  await events.perform({ ...quit, limitMs: quitMs }, noMessage());
-  wire.end(quitMs);
 }

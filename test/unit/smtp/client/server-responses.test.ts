@@ -126,8 +126,8 @@ describe("the replies that sinks are told", () => {
       [{ rule: "RSET", onEvent: (context) => void (context.nextState = "session-end") }],
       { answers: { MAIL: "550 5.7.1 not you" } },
     );
-    // Nobody waits for the replies to MAIL and RCPT: they are pipelined.
-    expect(lines.slice(1)).toEqual([...SENT.slice(1, 4), "RSET", "QUIT"]);
+    // Nobody waits for the replies to MAIL, RCPT and DATA: they are pipelined.
+    expect(lines.slice(1)).toEqual([...SENT.slice(1, 5), "RSET", "QUIT"]);
     expect(codes).toEqual([550, 550]);
   });
 });
