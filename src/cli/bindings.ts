@@ -1,7 +1,7 @@
 // `onarrival bindings …`: what smtpreg.vbs did (REFERENCE 5.5), on the configuration file.
 import { Command, InvalidArgumentError } from "commander";
 import path from "node:path";
-import { bindingWarnings } from "../composition/binding-check.ts";
+import { bindingWarnings, missingScript } from "../composition/binding-check.ts";
 import { FIRING_FILE, readFirings } from "../composition/firing-file.ts";
 import { KeptScripts } from "../composition/kept-scripts.ts";
 import { BindingEditor, type Bag } from "../config/edit.ts";
@@ -12,6 +12,7 @@ import { DEFAULT_PRIORITY, SCRIPT_SINK_CLASS } from "../events/binding.ts";
 import { listBindings, type ListOptions } from "./bindings-list.ts";
 import { printResult, warn, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { sinkFault } from "./sink-fault.ts";
 
 interface Options {
   readonly config?: string;
@@ -137,7 +138,11 @@ async function add(output: Output, { options, priority, ...parts }: Addition): P
     server: options.server,
     onError: policyOf(options.onError),
   });
-  const warnings = await warningsOf(editor, editor.indexOf(id));
+  const index = editor.indexOf(id);
+  const event = editor.list()[index]?.event;
+  const fault = event && (await sinkFault(parts.sinkClass, event, path.dirname(fileOf(options))));
+  if (fault !== undefined) throw fault;
+  const warnings = await warningsOf(editor, index);
   await editor.save();
   const text = [
     ["event", parts.event],
@@ -181,14 +186,15 @@ async function edit(
   warn(output, warnings);
 }
 
-/** As the original does, what can never be called is stored all the same (REFERENCE 5.4). */
+/** As the original does, what can never be called, or has no script yet, is stored all the same (REFERENCE 5.4). */
 async function warningsOf(editor: BindingEditor, index: number): Promise<string[]> {
   const binding = editor.list()[index];
   if (binding === undefined) return [];
   const mailroot = editor.mailroot();
   const { counts } = await readFirings(path.join(mailroot, FIRING_FILE));
   const { disabled } = await KeptScripts.open(mailroot);
-  return bindingWarnings(binding, { clock: systemClock, firings: counts, disabledScripts: disabled });
+  const facts = { clock: systemClock, firings: counts, disabledScripts: disabled };
+  return [...bindingWarnings(binding, facts), ...missingScript(binding, editor.scriptsFolder(), facts)];
 }
 
 const fileOf = (options: Options): string => path.resolve(options.config ?? DEFAULT_CONFIG_FILE);

@@ -1,19 +1,19 @@
 // `onarrival smtpreg …`: smtpreg.vbs with its arguments and its messages (REFERENCE 5.5), on the configuration file.
-import { existsSync } from "node:fs";
 import path from "node:path";
 import { Command } from "commander";
-import { isBuiltIn } from "../composition/native-sinks.ts";
+import { withoutScript } from "../composition/unserved-bindings.ts";
 import { type Bag, BindingEditor } from "../config/edit.ts";
 import { namedScript } from "../config/import/script-path.ts";
-import { DEFAULT_CONFIG_FILE, isModulePath } from "../config/load.ts";
+import { DEFAULT_CONFIG_FILE } from "../config/load.ts";
 import type { BindingSettings } from "../config/schema.ts";
 import { normalizeGuid } from "../config/values.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import { DEFAULT_PRIORITY, LOWEST_PRIORITY, SCRIPT_SINK_CLASS } from "../events/binding.ts";
+import { DEFAULT_PRIORITY, LOWEST_PRIORITY } from "../events/binding.ts";
 import { type EventType, findEventType } from "../events/event-types.ts";
 import { ruleWarning } from "../events/rule-check.ts";
 import { CommandFailed, EXIT, type Output, printResult, warn } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { isScriptClass, sinkFault } from "./sink-fault.ts";
 import { USAGE, enumLines } from "./smtpreg-text.ts";
 
 interface Options {
@@ -62,7 +62,8 @@ async function smtpreg(output: Output, words: readonly string[], options: Option
     printResult(output, options.json, bindings, enumLines(editor.servers(), bindings).join("\n"));
     return;
   }
-  const call = new Call(editor, path.dirname(file), args);
+  const fault = command === "/add" ? await faultOfAdd(args, path.dirname(file)) : undefined;
+  const call = new Call(editor, args, fault);
   const print = (): void => printResult(output, options.json, { said: call.said }, call.said.join("\n"));
   try {
     call.run(command);
@@ -76,6 +77,15 @@ async function smtpreg(output: Output, words: readonly string[], options: Option
   for (const note of call.notes) output.err(`note: ${note}\n`);
 }
 
+/** Of an event that nobody knows the command itself tells. */
+async function faultOfAdd(
+  [, event = "", , sinkClass = ""]: readonly string[],
+  folder: string,
+): Promise<OnArrivalError | undefined> {
+  const type = findEventType(event);
+  return type && (await sinkFault(sinkClass, type.event, folder));
+}
+
 /** One command, in the editor's memory until it is saved. */
 class Call {
   /** What the original would have printed. */
@@ -83,14 +93,14 @@ class Call {
   readonly notes: string[] = [];
   readonly warnings: string[] = [];
   readonly #editor: BindingEditor;
-  readonly #folder: string;
   readonly #args: readonly string[];
+  readonly #sinkFault: OnArrivalError | undefined;
 
-  /** Paths are relative to `folder`, that of the configuration file. */
-  constructor(editor: BindingEditor, folder: string, args: readonly string[]) {
+  /** `fault`: why the sink of `/add` cannot be loaded. */
+  constructor(editor: BindingEditor, args: readonly string[], fault: OnArrivalError | undefined) {
     this.#editor = editor;
-    this.#folder = folder;
     this.#args = args;
+    this.#sinkFault = fault;
   }
 
   run(command: string): void {
@@ -115,12 +125,14 @@ class Call {
       default:
         this.#editor.set(binding.id, "binding", "enabled", command === "/enable");
         this.said.push(`Success: Sink Binding ${command === "/enable" ? "Enabled" : "Disabled"}`);
+        this.#checkScript(binding.id);
     }
   }
 
   #add(type: EventType, server: string, guid: string | undefined, name: string): void {
     const [, , , sinkClass = "", rule = "", given] = this.#args;
-    if (!isRegistered(sinkClass, this.#folder)) this.#quit(registrationFailure(sinkClass, type));
+    if (this.#sinkFault !== undefined)
+      this.#quit(registrationFailure(sinkClass, type, this.#sinkFault.message));
     if (given === undefined) this.said.push(`Assigning priority (${DEFAULT_PRIORITY} in ${LOWEST_PRIORITY})`);
     const priority = given === undefined ? DEFAULT_PRIORITY : priorityOf(given);
     const known = guid === undefined ? undefined : this.#editor.list().find(({ id }) => id === guid);
@@ -175,6 +187,7 @@ class Call {
     }
     this.#editor.set(binding.id, bag, name, this.#propertyValue(binding, bag, name, value));
     if (bag === "source") this.#checkRule(binding.id);
+    else this.#checkScript(binding.id);
     this.said.push(`set property ${property} to ${value}`);
   }
 
@@ -191,6 +204,13 @@ class Call {
     const binding = this.#editor.list()[this.#editor.indexOf(id)];
     const warning = binding && ruleWarning(binding.event, binding.sourceProperties?.rule);
     if (warning !== undefined) this.warnings.push(warning);
+  }
+
+  /** The running service takes the binding over at once, and mail waits for a script that is not there. */
+  #checkScript(id: string): void {
+    const binding = this.#editor.list()[this.#editor.indexOf(id)];
+    const found = binding && withoutScript(binding, this.#editor.scriptsFolder());
+    if (found !== undefined) this.warnings.push(`${found.problem}: ${found.advice}`);
   }
 
   #find(type: EventType, server: string, name: string, isGuid: boolean): BindingSettings {
@@ -236,21 +256,17 @@ class Call {
   }
 }
 
-const isScriptClass = (sinkClass: string): boolean =>
-  sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
-
-const isRegistered = (sinkClass: string, folder: string): boolean =>
-  isScriptClass(sinkClass) ||
-  isBuiltIn(sinkClass) ||
-  (isModulePath(sinkClass) && existsSync(path.resolve(folder, sinkClass)));
-
-const registrationFailure = (sinkClass: string, { guid, names }: EventType): string[] => [
+const registrationFailure = (
+  sinkClass: string,
+  { event, guid, names }: EventType,
+  description: string,
+): string[] => [
   "** Registration Failed **",
   "    Err.Number (HRESULT) = 0x800401F3",
-  "    Err.Description      = it is neither a class of OnArrival nor the path of a module",
+  `    Err.Description      = ${description}`,
   `    ProgID               = ${sinkClass}`,
   `    COM Category         = ${guid}`,
-  `    Corresponding Event  = ${names.join(", ")}`,
+  `    Corresponding Event  = ${names.length === 0 ? event : names.join(", ")}`,
   "** Have you registered your sink COM class on this machine?",
 ];
 

@@ -255,6 +255,7 @@ describe("check", () => {
       `mailroot: ./m
 bindings:
   - { displayName: Gone, event: OnArrival, ${script}, sinkProperties: { ScriptName: gone.ts } }
+  - { displayName: Old, event: OnArrival, ${script}, sinkProperties: { ScriptName: old.vbs } }
   - { displayName: Off, event: OnArrival, ${script}, enabled: false, sinkProperties: { ScriptName: gone.ts } }
   - { displayName: Beside, event: OnArrival, ${script}, mode: shadow, sinkProperties: { ScriptName: gone.ts } }
   - { displayName: Half, event: OnArrival, ${script}, sourceProperties: { rule: "frm=*;mail from=*" } }
@@ -268,12 +269,13 @@ bindings:
     expect(code).toBe(1);
     expect(problems).toEqual([
       'onarrival.yaml:3:111 bindings[0].sinkProperties.ScriptName: binding "Gone": gone.ts is not in the scripts folder, so all mail is held: save a working gone.ts, or disable or remove the binding',
+      'onarrival.yaml:4:110 bindings[1].sinkProperties.ScriptName: binding "Old": old.vbs is no name of a script, so all mail is held: give the binding the ScriptName of a file that ends in .js, .mjs or .ts, or disable or remove it',
     ]);
     expect(warnings).toEqual([
-      'onarrival.yaml:6:107 bindings[3].sourceProperties.rule: binding "Half": its rule has conditions that do not count: "frm=*" (conditions begin with EHLO, MAIL FROM or RCPT TO)',
-      'onarrival.yaml:6:5 bindings[3].sinkProperties.ScriptName: binding "Half": is not called: its sink property ScriptName is not set',
+      'onarrival.yaml:7:107 bindings[4].sourceProperties.rule: binding "Half": its rule has conditions that do not count: "frm=*" (conditions begin with EHLO, MAIL FROM or RCPT TO)',
+      'onarrival.yaml:7:5 bindings[4].sinkProperties.ScriptName: binding "Half": is not called: its sink property ScriptName is not set',
       expect.stringMatching(
-        /bindings\[4\]\.sourceProperties\.rule: binding "None": .*"mail from=a\*b" \(.*\); none is left, so it is never called$/,
+        /bindings\[5\]\.sourceProperties\.rule: binding "None": .*"mail from=a\*b" \(.*\); none is left, so it is never called$/,
       ),
       expect.stringMatching(/ binding "Verb": .* do not count: "E H" \(it begins with no verb\)$/),
       expect.stringMatching(/ binding "Store": its rule is ignored: bindings of StoreDriver have none$/),
@@ -340,7 +342,7 @@ bindings:
 
 describe("bindings", () => {
   test("a binding may be added for one virtual server, which has to be there", async () => {
-    const add = ["add", "OnArrival", "One", "./sink.ts", "--server"] as const;
+    const add = ["add", "OnArrival", "One", "OnArrival.AddHeader", "--server"] as const;
     expect((await bindings(...add, "default")).code).toBe(0);
     expect((await loadConfig(file)).bindings[0]?.server).toBe("default");
     expect((await bindings(...add, "other")).err).toContain('no virtual server has the name "other"');
@@ -358,6 +360,12 @@ describe("bindings", () => {
     );
     expect(added.code).toBe(0);
     expect(added.out).toContain("priority      24575");
+    expect(added.err).toBe(
+      'warning: binding "Disclaimer": disclaimer.ts is not in the scripts folder, so mail for which MAIL FROM=* is held: save a working disclaimer.ts, or disable or remove the binding\n',
+    );
+    await mkdir(path.join(folder, "scripts"));
+    await writeFile(path.join(folder, "scripts", "disclaimer.ts"), "");
+    expect((await bindings("set", "Disclaimer", "Source", "Priority", "200")).err).toBe("");
     await bindings("set", "Disclaimer", "Source", "Priority", "300");
     await bindings("set", "Disclaimer", "sink", "Footer", "007");
     await bindings("set", "Disclaimer", "binding", "limits.timeoutMs", "250");
@@ -499,7 +507,7 @@ bindings:
   });
 
   test("what cannot be done changes nothing", async () => {
-    await bindings("add", "OnArrival", "One", "./sink.ts", "RCPT TO=*", "7");
+    await bindings("add", "OnArrival", "One", "OnArrival.AddHeader", "RCPT TO=*", "7");
     const before = await readFile(file, "utf8");
     expect(await bindings("remove", "one")).toMatchObject({
       code: 1,
@@ -509,6 +517,13 @@ bindings:
       'did you mean "OnArrival"?',
     );
     expect((await bindings("add", "OnArrival", "Two")).code).toBe(2);
+    expect(await bindings("add", "OnArrival", "Two", "./absent.ts")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("absent.ts cannot be loaded"),
+    });
+    expect((await bindings("add", "DSN", "Two", "OnArrival.AddHeader")).err).toContain(
+      "OnArrival.AddHeader is a sink of OnTransportSubmission, the binding is for DSN",
+    );
     expect((await bindings("set", "One", "source", "priority", "high")).code).toBe(1);
     expect(await readFile(file, "utf8")).toBe(before);
   });

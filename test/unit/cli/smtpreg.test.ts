@@ -45,7 +45,10 @@ describe("registration as administrators know it", () => {
       "   ComCatID  :{FF3CAA23-00B9-11D2-9DFB-00C04FA322BA}",
       "",
     ]);
-    await smtpreg("/setprop", "1", "OnArrival", "MySink", "Sink", "ScriptName", "my.js");
+    const named = await smtpreg("/setprop", "1", "OnArrival", "MySink", "Sink", "ScriptName", "my.js");
+    expect(named.err).toBe(
+      "warning: my.js is not in the scripts folder, so mail for which mail from=* is held: save a working my.js, or disable or remove the binding\n",
+    );
     const set = await smtpreg("/setprop", "1", "OnArrival", "MySink", "Source", "Priority", "300");
     expect(set.out).toContain("set property Priority to 300\n");
     expect((await bindings())[0]).toMatchObject({
@@ -100,8 +103,21 @@ describe("registration as administrators know it", () => {
     const { code, out } = await smtpreg("/add", "1", "OnArrival", "X", "Virtuoso.Sink", "mail from=*");
     expect(code).toBe(1);
     expect(out).toContain("** Registration Failed **");
-    await writeFile(path.join(folder, "sink.ts"), "");
-    expect((await smtpreg("/add", "1", "OnArrival", "X", "./sink.ts", "mail from=*")).code).toBe(0);
+    expect(out).toContain("Virtuoso.Sink is no known class and no path of a module");
+  });
+
+  test("a module is registered for the event that it is a sink of, and no other: the service would refuse the file", async () => {
+    const sink = 'export default { event: "OnTransportSubmission", onEvent() {} };\n';
+    await writeFile(path.join(folder, "sink.mjs"), sink);
+    const add = (event: string, sinkClass: string): Promise<CommandRun> =>
+      smtpreg("/add", "1", event, "X", sinkClass, "");
+    const wrong = await add("DSN", "./sink.mjs");
+    expect([wrong.code, wrong.out]).toEqual([1, expect.stringContaining("** Registration Failed **")]);
+    expect(wrong.out).toMatch(/sink\.mjs is a sink of OnTransportSubmission, the binding is for DSN\n/);
+    expect(wrong.out).toContain("    Corresponding Event  = DSN\n");
+    expect((await add("OnArrival", "./absent.mjs")).out).toMatch(/absent\.mjs cannot be loaded/);
+    expect((await add("onarrival", "./sink.mjs")).code).toBe(0);
+    expect(await bindings()).toHaveLength(1);
   });
 
   test("a VBScript path becomes the name of the script to be written, and says so", async () => {
@@ -187,13 +203,14 @@ test.each(
     [...new Set([event, guid, ...names])].map((name) => [name, event] as const),
   ),
 )("%s names the event %s in any case, for smtpreg and in the file", async (name, event) => {
-  const added = await smtpreg("/add", "1", name.toUpperCase(), "Any", "OnArrival.AddHeader", "", "9");
+  await writeFile(path.join(folder, "any.mjs"), `export default { event: "${event}", onEvent() {} };\n`);
+  const added = await smtpreg("/add", "1", name.toUpperCase(), "Any", "./any.mjs", "", "9");
   expect([added.code, added.out]).toEqual([0, expect.stringContaining("** SUCCESS **")]);
   expect((await bindings()).map((binding) => binding.event)).toEqual([event]);
   await writeFile(
     file,
     JSON.stringify({
-      bindings: [{ event: name.toLowerCase(), displayName: "Any", sinkClass: "OnArrival.AddHeader" }],
+      bindings: [{ event: name.toLowerCase(), displayName: "Any", sinkClass: "./any.mjs" }],
     }),
   );
   expect((await smtpreg("/remove", "1", name.toLowerCase(), "Any")).code).toBe(0);
