@@ -38,7 +38,7 @@ async function importFile(output: Output, file: string, options: Options): Promi
   const old = await readOld(file);
   const config = path.resolve(options.config ?? DEFAULT_CONFIG_FILE);
   const editor = await BindingEditor.open(config);
-  const scripts = path.resolve(path.dirname(config), scriptsFolderOf(editor));
+  const scripts = editor.scriptsFolder();
   const report = importMetabase(editor, old, {
     overwrite: options.overwrite === true,
     isBuiltIn,
@@ -53,11 +53,6 @@ async function importFile(output: Output, file: string, options: Options): Promi
     ...(written ? [`written to ${config}; next: onarrival check --config ${config}`] : []),
   ];
   printResult(output, options.json, { written, ...report, ...would }, text.join("\n"));
-}
-
-function scriptsFolderOf(editor: BindingEditor): string {
-  const folder = editor.setting(["scripts", "folder"]);
-  return typeof folder === "string" ? folder : "scripts";
 }
 
 async function readOld(file: string): Promise<OldMetabase> {

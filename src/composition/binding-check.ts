@@ -34,14 +34,23 @@ export function checkBindings(
   for (const [index, binding] of bindings.entries()) {
     const before = placesOf(index, placeOf);
     warnings.push(...bindingWarnings(binding, facts, before));
-    const isSwitchedOff = facts.disabledScripts.has(scriptNameOf(binding));
-    const found = isSwitchedOff ? undefined : withoutScript(binding, folder);
-    if (found !== undefined)
-      problems.push(
-        `${before("sinkProperties", "ScriptName")}${nameOf(binding)}: ${found.problem}: ${found.advice}`,
-      );
+    problems.push(...missingScript(binding, folder, facts, before));
   }
   return { problems, warnings };
+}
+
+/** That its script is not there, and what this does to mail. */
+export function missingScript(
+  binding: BindingSettings,
+  folder: string,
+  { disabledScripts }: Pick<BindingFacts, "disabledScripts">,
+  before: Before = NOWHERE,
+): string[] {
+  if (disabledScripts.has(scriptNameOf(binding))) return [];
+  const found = withoutScript(binding, folder);
+  return found === undefined
+    ? []
+    : [`${before("sinkProperties", "ScriptName")}${nameOf(binding)}: ${found.problem}: ${found.advice}`];
 }
 
 /** Why it is not called, or not for all that its rule seems to say. */

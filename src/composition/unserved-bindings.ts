@@ -5,6 +5,7 @@ import path from "node:path";
 import type { BindingSettings } from "../config/schema.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ScriptHost } from "../sandbox/script-host.ts";
+import { isSinkName } from "../sandbox/versions/script-file.ts";
 import {
   type ConfiguredBinding,
   listScriptBindings,
@@ -42,7 +43,8 @@ export function unservedBindings(
 export function withoutScript(settings: BindingSettings, folder: string): UnservedBinding | undefined {
   const script = scriptNameOf(settings);
   const binding = shownBinding(settings, {});
-  if (script === "" || !isCalled(binding) || existsSync(path.join(folder, script))) return undefined;
+  const isThere = isSinkName(script) && existsSync(path.join(folder, script));
+  if (script === "" || !isCalled(binding) || isThere) return undefined;
   return unserved(binding, script, undefined);
 }
 
@@ -54,14 +56,17 @@ function unserved(
   script: string,
   broken: string | undefined,
 ): UnservedBinding {
-  const why = broken === undefined ? "is not in the scripts folder" : "never went live";
+  const absent = isSinkName(script) ? "is not in the scripts folder" : "is no name of a script";
+  const why = broken === undefined ? absent : "never went live";
   const detail = broken === undefined || broken === "" ? "" : ` (${broken})`;
   const mail = rule === undefined ? "all mail" : `mail for which ${rule}`;
   return {
     binding: displayName,
     script,
     problem: `${script} ${why}${detail}, so ${mail} ${FATES[onError]}`,
-    advice: `save a working ${script}, or disable or remove the binding`,
+    advice: isSinkName(script)
+      ? `save a working ${script}, or disable or remove the binding`
+      : "give the binding the ScriptName of a file that ends in .js, .mjs or .ts, or disable or remove it",
   };
 }
 

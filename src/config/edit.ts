@@ -73,7 +73,15 @@ export class BindingEditor {
 
   /** Where the service keeps what it counts. */
   mailroot(): string {
-    return path.resolve(path.dirname(path.resolve(this.#file)), this.#check().mailroot);
+    return this.#besideFile(this.#check().mailroot);
+  }
+
+  scriptsFolder(): string {
+    return this.#besideFile(this.#check().scripts.folder);
+  }
+
+  #besideFile(folder: string): string {
+    return path.resolve(path.dirname(path.resolve(this.#file)), folder);
   }
 
   /** Where in `list` a binding stands. Throws BINDING_NOT_FOUND. */

@@ -14,7 +14,7 @@ export interface MessageSizeContext {
   readonly size: number;
   /**
    * Bytes that this message may have. A sink that raises it lets the message pass up to there, Infinity up to the limit of the
-   * session (`limits.sessionSize`); beyond it sinks are asked again.
+   * session (`limits.maxSessionSize`); beyond it sinks are asked again.
    */
   limit: number;
 }

@@ -12,10 +12,16 @@ const OUR_ENDINGS = /\.(?:js|mjs|ts)$/i;
 export function namedScript(given: string): NamedScript {
   const file = given.trim().split(/[\\/]/).at(-1) ?? "";
   if (file === "") return { scriptName: "", notes: [] };
+  const ending = OUR_ENDINGS.exec(file);
+  const stem = file.replace(/\.[^.]*$/, "");
+  // Windows minds no case; here a file that ends in .JS is no script.
+  const scriptName = `${stem}${ending?.[0].toLowerCase() ?? ".js"}`;
   const notes: string[] = [];
-  if (file !== given) notes.push(`${given} becomes ${file}: scripts lie in the scripts folder`);
-  if (OUR_ENDINGS.test(file)) return { scriptName: file, notes };
-  const scriptName = `${file.replace(/\.[^.]*$/, "")}.js`;
+  if (scriptName !== given)
+    notes.push(
+      `${given} becomes ${scriptName}: scripts lie in the scripts folder, and end in .js, .mjs or .ts`,
+    );
+  if (ending !== null) return { scriptName, notes };
   const language = /\.vb[se]?$/i.test(file)
     ? "VBScript does not run here"
     : "only .js, .mjs and .ts run here";

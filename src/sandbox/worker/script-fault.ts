@@ -10,13 +10,11 @@ const KINDS = ["throw", "timeout", "memory", "limit", "invalid", "load"] as cons
 const NOT_DEFINED = /^ReferenceError: (\w+) is not defined$/;
 const NO_TIMERS = "scripts have no timers";
 const NOT_NODE = "scripts do not run in Node: docs/scripts.md lists what there is";
-const OF_CDO = 'it is imported: import { fetch, kv, dns, secret } from "cdo"';
 const COM = 'objects are made by new ActiveXObject("CDO.Message"); docs/scripts.md lists the classes';
 /** What scripts take for granted that come from Node, a browser or the script host of Windows. */
 const ADVICE: ReadonlyMap<string, string> = new Map([
   ...["setTimeout", "setInterval", "setImmediate"].map((name) => [name, NO_TIMERS] as const),
   ...["process", "require", "Buffer"].map((name) => [name, NOT_NODE] as const),
-  ...["fetch", "kv", "dns", "secret"].map((name) => [name, OF_CDO] as const),
   ...["WScript", "Server", "CreateObject", "GetObject"].map((name) => [name, COM] as const),
 ]);
 

@@ -4,7 +4,6 @@ import { scriptFault } from "../../../../src/sandbox/worker/script-fault.ts";
 test.each([
   ["setTimeout", "; scripts have no timers"],
   ["Buffer", "; scripts do not run in Node: docs/scripts.md lists what there is"],
-  ["fetch", '; it is imported: import { fetch, kv, dns, secret } from "cdo"'],
   ["WScript", '; objects are made by new ActiveXObject("CDO.Message"); docs/scripts.md lists the classes'],
   ["total", ""],
   ["constructor", ""],
