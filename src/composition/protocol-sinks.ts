@@ -15,11 +15,19 @@ import {
 import { describeCategorizer } from "./server-categorizer.ts";
 import { defaultDomainOf } from "./settings.ts";
 
+/** With what changes when the file is saved. */
+interface FollowedProtocol extends Omit<InboundProtocol, "server" | "sinkDeadlineMs"> {
+  server: ProtocolServer;
+  sinkDeadlineMs: number;
+}
+
 export class ProtocolSinks {
   readonly #log: Logger;
   readonly #clock: Clock;
   /** The property bag of a virtual server outlives every reload. */
   readonly #servers = new Map<string, ProtocolServer>();
+  /** What listeners were given: they outlive every reload, too. */
+  readonly #inbound = new Map<string, FollowedProtocol>();
   #chains: ServerChains;
   #firings: FiringCounter | undefined;
 
@@ -40,7 +48,7 @@ export class ProtocolSinks {
   }
 
   inbound(server: VirtualServerSettings): InboundProtocol {
-    return {
+    const inbound: FollowedProtocol = {
       chain: () => this.#chainsOf(server).inbound,
       server: this.#serverOf(server),
       sinkDeadlineMs: server.limits.sinkTimeoutMs,
@@ -48,6 +56,16 @@ export class ProtocolSinks {
       clock: this.#clock,
       log: this.#log,
     };
+    this.#inbound.set(server.name, inbound);
+    return inbound;
+  }
+
+  /** The server has other settings: they count from the next command on. */
+  follow(server: VirtualServerSettings): void {
+    const inbound = this.#inbound.get(server.name);
+    if (inbound === undefined) return;
+    inbound.server = this.#serverOf(server);
+    inbound.sinkDeadlineMs = server.limits.sinkTimeoutMs;
   }
 
   outbound(server: VirtualServerSettings): OutboundProtocol {

@@ -64,6 +64,7 @@ export class VirtualServer {
   #recovery: Recovery | undefined;
   /** Ids that were committed here, and that other servers have now. */
   #gone: ReadonlySet<string> = new Set();
+  #protocolSinks: SharedParts["protocolSinks"] | undefined;
   /** Of sessions, for Pickup. */
   #smtp: Pick<ServerPlan["smtp"], "defaultDomain" | "hostName" | "maxHops" | "maxMessageSize"> | undefined;
   #transport: Transport | undefined;
@@ -120,6 +121,7 @@ export class VirtualServer {
 
   prepare(plan: ServerPlan, shared: SharedParts): void {
     this.#transport = this.#createTransport(plan, shared);
+    this.#protocolSinks = shared.protocolSinks;
     this.#smtp = plan.smtp;
     this.#listener = this.#createListener(plan, shared);
   }
@@ -169,10 +171,11 @@ export class VirtualServer {
   }
 
   /** Throws CONFIG_INVALID or TLS_INVALID; the answer takes the plan over. The new bindings have to be in place by then. */
-  prepareUpdate({ smtp, live }: ServerPlan): () => void {
+  prepareUpdate({ settings, smtp, live }: ServerPlan): () => void {
     const updateListener = this.listener.prepareUpdate(smtp);
     return () => {
       updateListener();
+      this.#protocolSinks?.follow(settings);
       this.#smtp = smtp;
       this.transport.reconfigure(live);
     };

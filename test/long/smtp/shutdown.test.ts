@@ -7,11 +7,16 @@ import { Talk } from "../../unit/smtp/server/support.ts";
 const SESSIONS = 100;
 const ROUNDS = 5;
 
-/** Sends one message after the other until the server has had enough. Answers the subjects that were accepted. */
-async function sendUntilTold(port: number, client: number, round: number): Promise<string[]> {
+/** A connection that the service has not yet taken from the system ends without a word. */
+async function greeted(port: number): Promise<Talk> {
   const talk = await Talk.open(port);
-  const accepted: string[] = [];
   await talk.greet();
+  return talk;
+}
+
+/** Sends one message after the other until the server has had enough. Answers the subjects that were accepted. */
+async function sendUntilTold(talk: Talk, client: number, round: number): Promise<string[]> {
+  const accepted: string[] = [];
   for (let number = 0; ; number += 1) {
     const subject = `r${round}-c${client}-n${number}`;
     const mail = await talk.say("MAIL FROM:<a@example.net>");
@@ -32,9 +37,8 @@ test("S25 a hundred clients when the service is told to end", async () => {
   await using service = await startService({ config: serviceConfig({}) });
   const accepted: string[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    const clients = Array.from({ length: SESSIONS }, (_, client) =>
-      sendUntilTold(service.port, client, round).catch(toldInBetween),
-    );
+    const talks = await Promise.all(Array.from({ length: SESSIONS }, () => greeted(service.port)));
+    const clients = talks.map((talk, client) => sendUntilTold(talk, client, round).catch(toldInBetween));
     await new Promise((resolve) => setTimeout(resolve, 1000 + round * 70));
     const started = performance.now();
     expect(await service.kill("SIGTERM")).toBe(0);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ProtocolSinks } from "../../../src/composition/protocol-sinks.ts";
-import { configSchema } from "../../../src/config/schema.ts";
+import { configSchema, type VirtualServerSettings } from "../../../src/config/schema.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { runProtocolSinks } from "../../../src/events/protocol-chain.ts";
@@ -38,6 +38,21 @@ test("each listener has the sinks of its virtual server and those of all, from t
   ]);
   sinks.use({ ...parts, configured: [configured("one", "inside")] });
   expect([names(inside), names(outside)]).toEqual([["one"], []]);
+});
+
+test("a listener that goes on has the deadline, the default domain and the bag of the settings that count now", () => {
+  const sinks = new ProtocolSinks(silentLogger, systemClock);
+  const read = (keys: object): VirtualServerSettings => {
+    const [server] = configSchema.parse({ virtualServers: [{ name: "inside", ...keys }] }).virtualServers;
+    if (server === undefined) throw new Error("there is no virtual server");
+    return server;
+  };
+  const inbound = sinks.inbound(read({ domains: { local: ["old.example"] } }));
+  inbound.server.properties.set("kept", 1);
+  expect([inbound.sinkDeadlineMs, inbound.server.defaultDomain]).toEqual([30_000, "old.example"]);
+  sinks.follow(read({ domains: { local: ["new.example"] }, limits: { sinkTimeoutMs: 500 } }));
+  expect([inbound.sinkDeadlineMs, inbound.server.defaultDomain]).toEqual([500, "new.example"]);
+  expect(inbound.server.properties.get("kept")).toBe(1);
 });
 
 test.each([
