@@ -56,8 +56,9 @@ async function importFile(output: Output, file: string, options: Options): Promi
 }
 
 async function readOld(file: string): Promise<OldMetabase> {
-  const text = decode(await readBounded(file));
+  const bytes = await readBounded(file);
   try {
+    const text = decode(bytes);
     return text.trimStart().startsWith("<") ? readMetabaseXml(text.trimStart()) : readEnumListing(text);
   } catch (thrown) {
     if (!(thrown instanceof OnArrivalError)) throw thrown;
@@ -79,10 +80,21 @@ async function readBounded(file: string): Promise<Buffer> {
   throw new OnArrivalError("IMPORT_INVALID", `${file} is no file of at most ${MAX_BYTES} bytes`);
 }
 
-/** UTF-8, or UTF-16 as Windows writes what a console printed. */
+/**
+ * UTF-8, or UTF-16 as Windows writes what a console printed, with its mark or as `cscript //U` without: the first character
+ * is ASCII. Of the code pages of a console nobody knows which it was, and a name or a rule must not change on its way.
+ */
 function decode(bytes: Buffer): string {
-  const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
-  return new TextDecoder(isUtf16 ? "utf-16le" : "utf-8").decode(bytes);
+  const isUtf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || bytes[1] === 0;
+  try {
+    return new TextDecoder(isUtf16 ? "utf-16le" : "utf-8", { fatal: true }).decode(bytes);
+  } catch (thrown) {
+    throw new OnArrivalError(
+      "IMPORT_INVALID",
+      "it is neither UTF-8 nor UTF-16: save it as UTF-8, or print the listing with cscript //U",
+      { cause: thrown },
+    );
+  }
 }
 
 function reportText(report: ImportReport, name: string): string {

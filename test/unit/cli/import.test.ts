@@ -165,6 +165,20 @@ describe("a listing of /enum", () => {
     expect((await loadConfig(file)).bindings).toEqual(before);
   });
 
+  test("keeps names that are not ASCII, in UTF-16 without a mark too; of another code page it is refused", async () => {
+    const binding = { event: "OnArrival", displayName: "Zoë", sinkClass: "OnArrival.AddHeader" };
+    await put("onarrival.yaml", JSON.stringify({ bindings: [binding] }));
+    const { out } = await run("smtpreg", "/enum");
+    await rm(file);
+    const refused = await run("import", await put("latin.txt", Buffer.from(out, "latin1")));
+    expect([refused.code, refused.err]).toEqual([
+      1,
+      expect.stringContaining("latin.txt: it is neither UTF-8"),
+    ]);
+    expect((await run("import", await put("wide.txt", Buffer.from(out, "utf16le")))).code).toBe(0);
+    expect((await loadConfig(file)).bindings[0]?.displayName).toBe("Zoë");
+  });
+
   test("with a binding of every event brings them all back", async () => {
     const all = EVENT_TYPES.map(({ event }) => ({
       event,
