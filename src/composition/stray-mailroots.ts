@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import type { Config } from "../config/schema.ts";
 import { serverFolders } from "../config/server-folders.ts";
+import { parseSegmentFileName } from "../store/record.ts";
 
 /** For people who find one. */
 export const STRAY_ADVICE =
@@ -17,8 +18,18 @@ export async function strayMailroots(config: Config): Promise<string[]> {
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => path.join(config.mailroot, name));
   const queues = new Set(config.virtualServers.map((server) => serverFolders(config, server).queue));
-  return [config.mailroot, ...folders].filter((folder) => {
-    const queue = path.join(folder, "Queue");
-    return !queues.has(queue) && existsSync(queue);
-  });
+  const strays: string[] = [];
+  for (const folder of [config.mailroot, ...folders])
+    if (!queues.has(path.join(folder, "Queue")) && (await hadMail(folder))) strays.push(folder);
+  return strays;
 }
+
+/** A virtual server that could not begin, as its address was not to be had, leaves folders with nothing in them. */
+async function hadMail(folder: string): Promise<boolean> {
+  const queue = await namesIn(path.join(folder, "Queue"));
+  if (queue.length === 0) return false;
+  const isInQueue = queue.some((name) => parseSegmentFileName(name) !== undefined);
+  return isInQueue || (await namesIn(path.join(folder, "Pickup"))).length > 0;
+}
+
+const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);

@@ -12,6 +12,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Logger } from "../../src/core/logger.ts";
 import { type Relay, startRelay } from "../../src/relay.ts";
+import { segmentFileName } from "../../src/store/record.ts";
 import { runInProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { startLdapResponder } from "../support/ldap-responder.ts";
@@ -316,14 +317,17 @@ describe("a start", () => {
     ]);
   });
 
-  test("tells of a mailroot that no virtual server has", async () => {
+  test("tells of a mailroot with mail that no virtual server has", async () => {
     const running = await start(fileOf(INNER));
     const warnings = (): unknown[] =>
       running.log.flatMap(({ text, mailroot }) =>
         text.startsWith("no virtual server has") ? [mailroot] : [],
       );
     expect(warnings()).toEqual([]);
-    await mkdir(path.join(running.mailroot, "gone", "Queue"), { recursive: true });
+    for (const name of ["gone", "never-begun"])
+      await mkdir(path.join(running.mailroot, name, "Queue"), { recursive: true });
+    const segment = segmentFileName(1, Buffer.alloc(8));
+    await writeFile(path.join(running.mailroot, "gone", "Queue", segment), "");
     await running.relay.stop();
     const file = path.join(path.dirname(running.mailroot), "onarrival.yaml");
     const config = await loadConfig(file);
@@ -340,6 +344,7 @@ describe("a start", () => {
       out: expect.stringContaining(gone) as string,
     });
     expect(log).toContainEqual(expect.objectContaining({ mailroot: path.join(running.mailroot, "gone") }));
+    expect(log.map(({ mailroot }) => mailroot)).not.toContain(path.join(running.mailroot, "never-begun"));
   });
 
   test("hands mail in a mailroot that changed hands over to the virtual server that it came by, and holds it while that does not run", async () => {
