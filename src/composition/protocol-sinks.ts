@@ -60,7 +60,7 @@ export class ProtocolSinks {
     return inbound;
   }
 
-  /** The server has other settings: they count from the next command on. */
+  /** These settings of the server count from the next command on. */
   follow(server: VirtualServerSettings): void {
     const inbound = this.#inbound.get(server.name);
     if (inbound === undefined) return;

@@ -36,6 +36,8 @@ export class TransportSinks {
   #domains: SystemChain<DomainInfoContext> | undefined;
   #tracking: SystemChain<TrackingRecord> | undefined;
   readonly #flags = new Map<string, DomainFlags>();
+  /** Of each virtual server as they are now. */
+  readonly #settings = new Map<string, VirtualServerSettings>();
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log;
@@ -52,6 +54,11 @@ export class TransportSinks {
     this.#transport = buildTransportChains(parts);
   }
 
+  /** These settings of the server count from the next call on. */
+  follow(server: VirtualServerSettings): void {
+    this.#settings.set(server.name, server);
+  }
+
   /** Of an event that gets the message itself. */
   readonly chain = (event: MailEvent): SinkChain<ScriptTarget> => there(this.#mail)[event];
 
@@ -62,8 +69,9 @@ export class TransportSinks {
   }
 
   /** What sinks say of messages above the limit. */
-  sizeSinks({ limits }: VirtualServerSettings, firings: Firings | undefined): SizeSinks {
-    return { chain: () => there(this.#size), sinks: this.#sinksWithin(limits.sinkTimeoutMs, firings) };
+  sizeSinks(server: VirtualServerSettings, firings: Firings | undefined): SizeSinks {
+    const sinks = this.#sinksWithin(server, ({ limits }) => limits.sinkTimeoutMs, firings);
+    return { chain: () => there(this.#size), sinks };
   }
 
   /** What sinks say of domains; one memory for all who ask in the name of a virtual server. */
@@ -105,12 +113,24 @@ export class TransportSinks {
     return { sinks: this.#sinksOf(server, firings), unawaited, chains: () => there(this.#transport) };
   }
 
-  #sinksOf({ outbound }: VirtualServerSettings, firings: Firings | undefined): SystemSinks {
-    return this.#sinksWithin(outbound.sinkTimeoutMs, firings);
+  #sinksOf(server: VirtualServerSettings, firings: Firings | undefined): SystemSinks {
+    return this.#sinksWithin(server, ({ outbound }) => outbound.sinkTimeoutMs, firings);
   }
 
-  #sinksWithin(sinkDeadlineMs: number, firings: Firings | undefined): SystemSinks {
-    return new SystemSinks({ firings, sinkDeadlineMs, clock: this.#clock, log: this.#log });
+  #sinksWithin(
+    server: VirtualServerSettings,
+    deadlineOf: (settings: VirtualServerSettings) => number,
+    firings: Firings | undefined,
+  ): SystemSinks {
+    const settings = this.#settings;
+    return new SystemSinks({
+      firings,
+      get sinkDeadlineMs() {
+        return deadlineOf(settings.get(server.name) ?? server);
+      },
+      clock: this.#clock,
+      log: this.#log,
+    });
   }
 }
 

@@ -64,7 +64,8 @@ export class VirtualServer {
   #recovery: Recovery | undefined;
   /** Ids that were committed here, and that other servers have now. */
   #gone: ReadonlySet<string> = new Set();
-  #protocolSinks: SharedParts["protocolSinks"] | undefined;
+  /** Who knows the settings of this server beside itself. */
+  #followers: readonly { follow(settings: ServerPlan["settings"]): void }[] = [];
   /** Of sessions, for Pickup. */
   #smtp: Pick<ServerPlan["smtp"], "defaultDomain" | "hostName" | "maxHops" | "maxMessageSize"> | undefined;
   #transport: Transport | undefined;
@@ -121,7 +122,8 @@ export class VirtualServer {
 
   prepare(plan: ServerPlan, shared: SharedParts): void {
     this.#transport = this.#createTransport(plan, shared);
-    this.#protocolSinks = shared.protocolSinks;
+    this.#followers = [shared.protocolSinks, shared.transportSinks];
+    this.#tellFollowers(plan);
     this.#smtp = plan.smtp;
     this.#listener = this.#createListener(plan, shared);
   }
@@ -175,10 +177,14 @@ export class VirtualServer {
     const updateListener = this.listener.prepareUpdate(smtp);
     return () => {
       updateListener();
-      this.#protocolSinks?.follow(settings);
+      this.#tellFollowers({ settings });
       this.#smtp = smtp;
       this.transport.reconfigure(live);
     };
+  }
+
+  #tellFollowers({ settings }: Pick<ServerPlan, "settings">): void {
+    for (const follower of this.#followers) follower.follow(settings);
   }
 
   scriptChanged(script: string): number {
