@@ -311,8 +311,11 @@ class RawHeader implements FieldSource {
 
 const rawValue = (value: FieldValue): string => (value instanceof Date ? mailDate(value) : toText(value));
 
-/** RFC 5322 date-time, in UTC. */
+/** RFC 5322 §3.3, in UTC: a year has no sign, and readers take four digits of it. */
 function mailDate(date: Date): string {
+  const year = date.getUTCFullYear();
+  if (!(year >= 0 && year <= 9999))
+    throw new CdoError("CDO_E_BAD_DATA", `a date of the year ${year} (give one of 0 to 9999)`);
   return date.toUTCString().replace("GMT", "+0000");
 }
 

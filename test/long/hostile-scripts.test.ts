@@ -1,6 +1,7 @@
-// Scripts of every kind that ends its process, each beside innocent ones on the same processes (FAULTS X04, X06, X10, X14).
+// Scripts of every kind that ends its process or its isolate, each beside innocent ones on the same processes (FAULTS X04, X06, X07, X10, X14).
 import { afterAll, beforeAll, test } from "vitest";
 import {
+  HOARDING,
   HOSTILE,
   type HostileHost,
   losesOnlyItsOwn,
@@ -13,6 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => host[Symbol.asyncDispose]());
 
-test.each(Object.keys(HOSTILE))("X04 X06 X10 X14 lose only their own message: %s", (name) =>
-  losesOnlyItsOwn(host, name),
+test.each(Object.keys({ ...HOSTILE, ...HOARDING }))(
+  "X04 X06 X07 X10 X14 lose only their own message: %s",
+  (name) => losesOnlyItsOwn(host, name),
 );

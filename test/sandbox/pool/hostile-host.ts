@@ -19,6 +19,10 @@ export const HOSTILE: Record<string, string> = {
   "loop.js": "while (true);",
   "rejection.js": LOOPING_REJECTION,
 };
+/** 1 GB in one turn, of which isolated-vm refuses what is beyond memoryMb. */
+export const HOARDING: Record<string, string> = {
+  "buffers.js": "const a = []; for (let i = 0; i < 1024; i++) a.push(new Uint8Array(1 << 20).fill(1));",
+};
 const INNOCENT = `export default function onArrival(msg) {
   msg.Fields.Item("urn:schemas:mailheader:x-seen").Value = "yes";
   msg.Fields.Update();
@@ -29,7 +33,7 @@ export interface HostileHost extends AsyncDisposable {
   run(name: string): Promise<RunAnswer>;
 }
 
-/** One with `innocent.js`, `thrower.ts` and all of HOSTILE. */
+/** One with `innocent.js`, `thrower.ts` and all of HOSTILE and HOARDING. */
 export async function startHostileHost(): Promise<HostileHost> {
   const folder = await mkdtemp(join(tmpdir(), "hostile-"));
   await writeFile(join(folder, "innocent.js"), INNOCENT);
@@ -37,7 +41,7 @@ export async function startHostileHost(): Promise<HostileHost> {
     join(folder, "thrower.ts"),
     "export default function onArrival(msg: object): void {\n  const none: any = null;\n  none.x;\n}\n",
   );
-  for (const [name, code] of Object.entries(HOSTILE))
+  for (const [name, code] of Object.entries({ ...HOSTILE, ...HOARDING }))
     await writeFile(join(folder, name), `export default function onArrival(msg) { ${code} }`);
   const host = createScriptHost({
     folder,

@@ -26,6 +26,12 @@ async function refused(code: string, error: CdoErrorName, message: string = ALTE
   expect(bytes.toString("latin1")).toBe(Buffer.from(message).toString("latin1"));
 }
 
+describe("T04 a date that no header can hold", () => {
+  test.each(["new Date(NaN)", "new Date(-8.64e15)", "new Date(8.64e15)"])("is refused: %s", (date) =>
+    refused(`msg.Fields.Item(H("date")).Value = ${date}; msg.Fields.Update()`, "CDO_E_BAD_DATA"),
+  );
+});
+
 describe("an index", () => {
   test.each<[string, CdoErrorName]>([
     ["msg.Attachments(0)", "CDO_E_NOT_FOUND"],
