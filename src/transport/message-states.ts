@@ -1,6 +1,7 @@
 // The messages of the transport and the store: saved states, and contents that are in memory or read back.
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { TurnoverMap } from "../core/turnover-map.ts";
 import type { Content } from "../message/content.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import { type QueuedMessage, formatState } from "./queued-message.ts";
@@ -14,7 +15,7 @@ export interface MessageStatesParts {
   readonly storeSinks?: Pick<StoreSinks, "isEmpty" | "tell"> | undefined;
   /** What the store is told has to be in the record of steps before: a crash in between must not leave an end unrecorded. */
   readonly whenKept?: ((go: () => void) => void) | undefined;
-  /** The store has the message as it is now. */
+  /** The store has the message as it was when it was saved, which is as it is now unless it is untold. */
   readonly saved?: ((message: QueuedMessage) => void) | undefined;
   readonly log: Logger;
 }
@@ -30,6 +31,8 @@ export class MessageStates {
   readonly #changedMeanwhile = new Set<QueuedMessage>();
   /** Edits on the way to the store. */
   readonly #savings = new Map<QueuedMessage, Promise<void>>();
+  /** The last state of each message that the store is told when the record of steps is kept. */
+  readonly #untold = new TurnoverMap<QueuedMessage, string>();
 
   constructor({ store, resident, storeSinks, whenKept, saved, log }: MessageStatesParts) {
     this.#store = store;
@@ -61,13 +64,21 @@ export class MessageStates {
       void saving.then(() => this.#savings.delete(message));
     } else {
       const state = formatState(message);
+      this.#untold.set(message, state);
       this.#whenKept(() => {
         this.#store
           .saveState(message.id, state)
           .catch((thrown: unknown) => this.#failed(message, "state of a message could not be saved", thrown));
+        // The state of a later save counts: until the store has that one, what it has is out of date.
+        if (this.#untold.get(message) === state) this.#untold.delete(message);
         this.#saved(message);
       });
     }
+  }
+
+  /** Whether the store has yet to be told the last state: what would be read back is an older one. */
+  isUntold(message: QueuedMessage): boolean {
+    return this.#untold.has(message);
   }
 
   /** As save; in the store when it resolves, before whatever is told to it afterwards. Throws STORE_FAILED. */

@@ -6,7 +6,7 @@ import type { Content } from "../message/content.ts";
 import type { RecoveredMessage } from "../store/store-driver.ts";
 import { logAttempt } from "./attempt-log.ts";
 import { Conclusions } from "./categorizer/conclusions.ts";
-import { Deliveries, NO_DELIVERIES, type RestingPlace } from "./deliveries.ts";
+import { Deliveries, NO_DELIVERIES } from "./deliveries.ts";
 import type { AttemptResult, Delivery } from "./destination-queue.ts";
 import { Endings } from "./endings.ts";
 import { settleMarked } from "./marked-recipients.ts";
@@ -311,11 +311,6 @@ export class Pipeline<Script> {
     });
   }
 
-  #restingPlace(message: QueuedMessage, isTight: boolean): RestingPlace | undefined {
-    if (message.phase === "delivery") return this.#deliveries.resting(message, isTight);
-    return this.#writes.has(message) ? undefined : this.#parts.waiting.resting(message);
-  }
-
   #createParking({ store, waiting, queues, settings, clock, log }: PipelineParts<Script>): Parking {
     return new Parking({
       store,
@@ -324,7 +319,11 @@ export class Pipeline<Script> {
       revive: (recovered, isNew) => this.#revive(recovered, isNew),
       goOn: (message) => this.#goOn(message),
       check: (message) => this.#patience.check(message),
-      resting: (message, isTight) => this.#restingPlace(message, isTight),
+      resting: (message, isTight) => {
+        if (this.#writes.has(message) || this.#states.isUntold(message)) return undefined;
+        if (message.phase === "delivery") return this.#deliveries.resting(message, isTight);
+        return waiting.resting(message);
+      },
       wouldRest: (message, isTight) => this.#deliveries.wouldRest(message, isTight),
       forget: (id) => this.forget(id),
       letGo: (message) => {

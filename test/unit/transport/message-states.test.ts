@@ -114,6 +114,32 @@ describe("edits", () => {
   });
 });
 
+test("as long as the store waits to be told a later state, the message is untold", () => {
+  const kept: (() => void)[] = [];
+  const told: string[] = [];
+  const untold: boolean[] = [];
+  const message = createQueuedMessage("ID", origin, envelope, undefined);
+  const states: MessageStates = new MessageStates({
+    store: {
+      saveState: (_id, state) => Promise.resolve(void told.push(state)),
+      loadContent: () => Promise.reject(new Error("not asked")),
+      remove: () => undefined,
+    },
+    resident: new ResidentContents(() => 0),
+    whenKept: (go) => void kept.push(go),
+    saved: () => void untold.push(states.isUntold(message)),
+    log: silentLogger,
+  });
+  expect(states.isUntold(message)).toBe(false);
+  states.save(message);
+  message.attempts = 1;
+  states.save(message);
+  expect(states.isUntold(message)).toBe(true);
+  for (const go of kept) go();
+  expect(untold).toEqual([true, false]);
+  expect(told).toHaveLength(2);
+});
+
 test("what is not reported yet is pending in the saved state", async () => {
   const saved: string[] = [];
   const driver = {

@@ -1,5 +1,7 @@
 // Messages for several next hops that wait, more than memory is meant for: none of the next hops forgets its recipients.
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { StepRecorder } from "../../../src/transport/message-steps.ts";
 import { HOUR, type House, MINUTE, accepted, openHouse, unreachable, until } from "./transport-house.ts";
 
 const COUNT = 20;
@@ -114,4 +116,34 @@ test("what waits for several frozen next hops is not tried by a retry or a relea
     return house.transport.depths().messages === 0;
   }, "an empty store");
   expect(house.world.sent).toHaveLength(2 * COUNT);
+});
+
+test("a message leaves memory only when the store knows what has become of all its recipients", async () => {
+  const kept: (() => void)[] = [];
+  const never = (): void => undefined;
+  const recorder: StepRecorder = {
+    submitted: never,
+    recipientsChanged: never,
+    postponed: never,
+    started: never,
+    attempted: never,
+    ended: never,
+    reported: never,
+    whenKept: (go) => void kept.push(go),
+  };
+  await using house = await openHouse({ maxInMemory: 0, recorder });
+  house.world.answers.set("one.example", (message) => accepted(message, 451, "later"));
+  // While the report on this one is written, the other one is put off, and saved with this one waiting.
+  house.world.answers.set("two.example", (message) => accepted(message, 550, "no"));
+  const id = await house.accept(["a@one.example", "b@two.example"]);
+  const { admin } = house.transport;
+  await until(() => house.world.to("client.example").length === 1, "the report");
+  const stateOfB = async (): Promise<string | undefined> =>
+    (admin.show(id) ?? (await admin.showParked(id)))?.recipients[1]?.state;
+  for (let go = kept.shift(); go !== undefined; go = kept.shift()) {
+    go();
+    await setImmediate();
+    expect(await stateOfB()).toBe("bounced");
+  }
+  expect(admin.show(id)).toBeUndefined();
 });

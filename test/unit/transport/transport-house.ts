@@ -13,6 +13,7 @@ import {
   type MailEvent,
 } from "../../../src/events/catalog.ts";
 import type { EffectRecorder } from "../../../src/events/effects.ts";
+import type { StepRecorder } from "../../../src/transport/message-steps.ts";
 import { type RunScripts, SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
 import {
   type BoundSink,
@@ -244,6 +245,7 @@ export interface HouseChoices {
   /** onError of the sinks of OnCategorize, OnGetMessageRouter and StoreDriver. */
   readonly onError?: OnError;
   readonly effects?: EffectRecorder<string>;
+  readonly recorder?: StepRecorder;
   readonly laterSinks?: Partial<Record<MailEvent, readonly BoundSink<string>[]>>;
   readonly runScripts?: RunScripts<string>;
   readonly router?: RouterSettings;
@@ -316,6 +318,7 @@ export class House implements AsyncDisposable {
       chain: (event) =>
         (event === "OnTransportSubmission" ? undefined : this.laterChains.get(event)) ?? this.chain,
       effects: choices.effects,
+      ...(choices.recorder && { recorder: choices.recorder }),
       live: this.live(),
       clock: this.clock,
       log: recordingLog(this.log),
