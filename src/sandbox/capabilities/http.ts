@@ -95,14 +95,14 @@ function open(hop: HttpHop, host: string, addresses: readonly LookupAddress[] | 
 }
 
 function headersOf({ url, headers, body, method }: HttpHop): OutgoingHttpHeaders {
-  const sent: Record<string, string | string[]> = { host: url.host };
-  for (const [name, value] of headers) {
-    const earlier = sent[name];
-    if (earlier === undefined) sent[name] = value;
-    else sent[name] = Array.isArray(earlier) ? [...earlier, value] : [earlier, value];
-  }
+  // Names are the script's: "constructor" and "__proto__" are names like any other.
+  const sent = new Map<string, string[]>([["host", [url.host]]]);
+  for (const [name, value] of headers) sent.set(name, [...(sent.get(name) ?? []), value]);
   const hasBody = body.length > 0 || method === "POST" || method === "PUT" || method === "PATCH";
-  return hasBody ? { ...sent, "content-length": body.length } : sent;
+  if (hasBody) sent.set("content-length", [String(body.length)]);
+  return Object.fromEntries(
+    [...sent].map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
+  );
 }
 
 /** The name is resolved once, here, and the connection gets what was checked: a second answer of the DNS changes nothing. */

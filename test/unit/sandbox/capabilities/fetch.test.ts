@@ -127,6 +127,20 @@ describe("a request", () => {
     expect(found.kind === "response" && String(found.body)).toBe("POST k 5 påse");
   });
 
+  test("M13 header fields that are named like members of objects are sent as they are", async () => {
+    const origin = await serve((request, response) => response.end(JSON.stringify(request.rawHeaders)));
+    const headers = [
+      ["constructor", "a"],
+      ["__proto__", "b"],
+    ] as const;
+    const found = await fetcherOf().fetch(get(`${origin}/`, { headers }), grant(`${origin}/`));
+    const raw: string[] = JSON.parse(found.kind === "response" ? String(found.body) : "[]");
+    for (const [name, value] of headers) {
+      expect(raw.filter((one) => one === name)).toEqual([name]);
+      expect(raw[raw.indexOf(name) + 1]).toBe(value);
+    }
+  });
+
   test.each([
     ["a header field that frames the request", { headers: [["Transfer-Encoding", "chunked"]] }],
     ["another host", { headers: [["Host", "other.example"]] }],
