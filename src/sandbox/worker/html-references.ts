@@ -107,7 +107,7 @@ function indexOfClosing(html: string, closing: RegExp, from: number): number {
 }
 
 function rewriteTag({ name, attributes }: Tag, rewrite: Rewrite, replace: Replace): void {
-  const kinds = REFERENCES[name];
+  const kinds = Object.hasOwn(REFERENCES, name) ? REFERENCES[name] : undefined;
   for (const attribute of attributes) {
     const { value, start, end } = attribute;
     if (attribute.name === "style") {

@@ -19,36 +19,38 @@ export interface Resource {
 /** The media type of a file whose extension says nothing. */
 const UNKNOWN_TYPE = "application/octet-stream";
 
-const MEDIA_TYPES: Readonly<Record<string, string>> = {
-  bmp: "image/bmp",
-  css: "text/css",
-  csv: "text/csv",
-  doc: "application/msword",
-  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-  gif: "image/gif",
-  htm: "text/html",
-  html: "text/html",
-  ico: "image/x-icon",
-  ics: "text/calendar",
-  jpeg: "image/jpeg",
-  jpg: "image/jpeg",
-  json: "application/json",
-  mp3: "audio/mpeg",
-  mp4: "video/mp4",
-  pdf: "application/pdf",
-  png: "image/png",
-  ppt: "application/vnd.ms-powerpoint",
-  pptx: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-  rtf: "application/rtf",
-  svg: "image/svg+xml",
-  txt: "text/plain",
-  vcf: "text/vcard",
-  webp: "image/webp",
-  xls: "application/vnd.ms-excel",
-  xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-  xml: "application/xml",
-  zip: "application/zip",
-};
+const MEDIA_TYPES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    bmp: "image/bmp",
+    css: "text/css",
+    csv: "text/csv",
+    doc: "application/msword",
+    docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    gif: "image/gif",
+    htm: "text/html",
+    html: "text/html",
+    ico: "image/x-icon",
+    ics: "text/calendar",
+    jpeg: "image/jpeg",
+    jpg: "image/jpeg",
+    json: "application/json",
+    mp3: "audio/mpeg",
+    mp4: "video/mp4",
+    pdf: "application/pdf",
+    png: "image/png",
+    ppt: "application/vnd.ms-powerpoint",
+    pptx: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    rtf: "application/rtf",
+    svg: "image/svg+xml",
+    txt: "text/plain",
+    vcf: "text/vcard",
+    webp: "image/webp",
+    xls: "application/vnd.ms-excel",
+    xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    xml: "application/xml",
+    zip: "application/zip",
+  }),
+);
 
 export const isHttp = (url: string): boolean => /^https?:\/\//i.test(url);
 
@@ -81,7 +83,7 @@ export function readFile(call: CallState, path: string): Resource | Failure {
 }
 
 function typeByName(name: string): string {
-  return MEDIA_TYPES[name.slice(name.lastIndexOf(".") + 1).toLowerCase()] ?? UNKNOWN_TYPE;
+  return MEDIA_TYPES.get(name.slice(name.lastIndexOf(".") + 1).toLowerCase()) ?? UNKNOWN_TYPE;
 }
 
 function fetchResource(call: CallState, url: string, credentials: string | undefined): Resource | Failure {

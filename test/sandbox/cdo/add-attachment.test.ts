@@ -31,6 +31,7 @@ beforeAll(async () => {
   await writeFile(path.join(folder, "s.ts"), SCRIPT);
   await writeFile(path.join(folder, "assets/logo.png"), PNG);
   await writeFile(path.join(folder, "assets/deep/Grüße ä.txt"), "text");
+  await writeFile(path.join(folder, "assets/logo.constructor"), PNG);
   await writeFile(path.join(folder, "secret.txt"), "secret");
   await writeFile(path.join(root, "outside.txt"), "outside");
   await symlink(path.join(root, "outside.txt"), path.join(folder, "assets/link.txt"));
@@ -85,6 +86,11 @@ async function run(
   const changed = await content.splice(outcome?.splices ?? []).toBuffer();
   return { said: outcome?.fault?.message ?? outcome?.logs[0]?.text ?? "", message: changed.toString() };
 }
+
+test("M13 an extension that is named like a member of objects says nothing of the type", async () => {
+  const { said } = await run("return msg.AddAttachment('assets/logo.constructor').ContentMediaType");
+  expect(said).toBe("application/octet-stream");
+});
 
 test("a granted file becomes an attachment with its type, its name and its bytes", async () => {
   const { said, message } = await run(

@@ -11,6 +11,7 @@ const marked = (html: string): string => rewriteHtml(html, (kind, reference) => 
 
 test.each([
   ["<img src=a.png>", '<img src="[image:a.png]">'],
+  ["<constructor name=a><img src=b>", '<constructor name=a><img src="[image:b]">'],
   ["<IMG alt='>' SRC = 'a b.png' >", `<IMG alt='>' SRC = "[image:a b.png]" >`],
   ['<img src="a?x=1&amp;y=%22">', '<img src="[image:a?x=1&amp;y=%22]">'],
   [
