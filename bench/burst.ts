@@ -142,6 +142,7 @@ export interface RunOptions extends Omit<BurstOptions, "count" | "limitMs"> {
 }
 
 const WARM_UP = 400;
+const WARM_UP_SECONDS = 3;
 const MAX_COUNT = 100_000;
 const REST_MS = 200;
 /** A subject that still uses more of a processor than this works off what it has accepted. */
@@ -163,14 +164,13 @@ async function untilQuiet({ pids }: Subject): Promise<void> {
 export class Measurement {
   readonly #subject: Subject;
   readonly #options: BurstOptions;
-  readonly #runs: Burst[] = [];
 
   private constructor(subject: Subject, options: BurstOptions) {
     this.#subject = subject;
     this.#options = options;
   }
 
-  /** Warms up until a run takes long enough to tell the rate. */
+  /** Warms up until a run takes long enough to tell the rate, and then until V8 has compiled what is used. */
   static async warmUp(subject: Subject, options: RunOptions): Promise<Measurement> {
     const limitMs = Math.max(30_000, options.seconds * 10_000);
     let count = WARM_UP;
@@ -179,18 +179,15 @@ export class Measurement {
       count = Math.min(MAX_COUNT, Math.ceil(warm.rate * 1.2));
       warm = await burst(subject, { ...options, count, limitMs });
     }
-    count = Math.max(200, Math.min(MAX_COUNT, Math.round((warm.rate * options.seconds) / 20) * 20));
-    return new Measurement(subject, { ...options, count, limitMs });
+    const countFor = (rate: number, seconds: number): number =>
+      Math.max(200, Math.min(MAX_COUNT, Math.round((rate * seconds) / 20) * 20));
+    warm = await burst(subject, { ...options, count: countFor(warm.rate, WARM_UP_SECONDS), limitMs });
+    return new Measurement(subject, { ...options, count: countFor(warm.rate, options.seconds), limitMs });
   }
 
   async run(): Promise<Burst> {
     const run = await burst(this.#subject, this.#options);
     await untilQuiet(this.#subject);
-    this.#runs.push(run);
     return run;
-  }
-
-  get runs(): readonly Burst[] {
-    return this.#runs;
   }
 }

@@ -26,10 +26,8 @@ interface Entrant {
   readonly measurement: Measurement;
 }
 
-export interface HeatRuns {
-  readonly scenario: Scenario;
-  readonly runs: readonly Burst[];
-}
+/** One run of each that takes part. */
+export type Round = ReadonlyMap<Scenario, Burst>;
 
 export interface Ratio {
   readonly scenario: Scenario;
@@ -48,7 +46,7 @@ export async function runHeat(
   optionsFor: (scenario: Scenario) => RunOptions,
   running: Set<Subject>,
   attempt: Attempt,
-): Promise<HeatRuns[]> {
+): Promise<Round[]> {
   let entrants: Entrant[] = [];
   for (const scenario of heat) {
     const measurement = await attempt(scenario.name, async () => {
@@ -58,39 +56,46 @@ export async function runHeat(
     });
     if (measurement !== undefined) entrants.push({ scenario, measurement });
   }
-  for (let round = 1; round <= rounds; round += 1) {
+  const done: Round[] = [];
+  while (done.length < rounds) {
+    const round = new Map<Scenario, Burst>();
     // Whoever comes first in one round comes last in the next.
-    for (const entrant of round % 2 === 1 ? entrants : entrants.toReversed()) {
-      const done = await attempt(entrant.scenario.name, () => entrant.measurement.run());
-      if (done === undefined) entrants = entrants.filter((other) => other !== entrant);
+    for (const { scenario, measurement } of done.length % 2 === 0 ? entrants : entrants.toReversed()) {
+      const run = await attempt(scenario.name, () => measurement.run());
+      if (run === undefined) entrants = entrants.filter((entrant) => entrant.scenario !== scenario);
+      else round.set(scenario, run);
     }
+    done.push(round);
   }
   for (const subject of running) await subject.stop();
   running.clear();
-  return entrants.map(({ scenario, measurement }) => ({ scenario, runs: measurement.runs }));
+  return done;
 }
 
 /** Two runs of a round follow each other, so they met the same machine. */
-function medianRatio(ours: readonly Burst[], theirs: readonly Burst[], of: (run: Burst) => number): number {
+function medianRatio(
+  rounds: readonly Round[],
+  [first, other]: readonly [Scenario, Scenario],
+  of: (run: Burst) => number,
+): number {
   return median(
-    ours.flatMap((run, round) => {
-      const other = theirs[round];
-      return other === undefined ? [] : [of(run) / of(other)];
+    rounds.flatMap((round) => {
+      const ours = round.get(first);
+      const theirs = round.get(other);
+      return ours === undefined || theirs === undefined ? [] : [of(ours) / of(theirs)];
     }),
   );
 }
 
-export function ratiosOf(first: Scenario, results: readonly HeatRuns[]): Ratio[] {
-  const runsOf = (wanted: string): readonly Burst[] | undefined =>
-    results.find(({ scenario }) => scenario.name === wanted)?.runs;
-  const ours = runsOf(first.name);
-  return (first.comparedWith ?? []).flatMap((comparison) => {
-    const theirs = runsOf(comparison.name);
-    if (ours === undefined || theirs === undefined) return [];
-    const ratio = {
-      rate: medianRatio(ours, theirs, (run) => run.rate),
-      cpu: medianRatio(ours, theirs, (run) => run.cpuPerThousand),
-    };
-    return [{ scenario: first, comparison, ...ratio }];
+/** Of the first of a heat to each that it is compared with. */
+export function ratiosOf(first: Scenario, rounds: readonly Round[]): Ratio[] {
+  const all = new Set(rounds.flatMap((round) => [...round.keys()]));
+  return [...all].flatMap((other) => {
+    const comparison = first.comparedWith?.find(({ name }) => name === other.name);
+    if (comparison === undefined) return [];
+    const pair = [first, other] as const;
+    const rate = medianRatio(rounds, pair, (run) => run.rate);
+    const cpu = medianRatio(rounds, pair, (run) => run.cpuPerThousand);
+    return [{ scenario: first, comparison, rate, cpu }];
   });
 }

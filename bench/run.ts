@@ -1,8 +1,8 @@
-// `npm run bench -- [--only REGEX] [--sizes 4k,50k] [--secs 1] [--runs 7] [--conn] [--sessions 20] [--pipelining]`.
+// `npm run bench -- [--only REGEX] [--sizes 4k,50k] [--secs 1] [--starts 2] [--runs 4] [--conn] [--sessions 20] [--pipelining]`.
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { summary, type Burst, type RunOptions } from "./burst.ts";
-import { heatsOf, ratiosOf, runHeat, type Heat } from "./heat.ts";
+import { heatsOf, ratiosOf, runHeat, type Heat, type Round } from "./heat.ts";
 import { MESSAGE_SIZES, type MessageSize } from "./messages.ts";
 import { measureReload } from "./reload-latency.ts";
 import { ratioLines, reloadLine, rowLine, writeResults, type RatioOfSize, type Row } from "./report.ts";
@@ -16,6 +16,9 @@ interface Choices {
   readonly only: RegExp;
   readonly sizes: readonly MessageSize[];
   readonly seconds: number;
+  /** Of every program in a heat: two processes of the same code differ by a tenth, for as long as they live. */
+  readonly starts: number;
+  /** Rounds after each start. */
   readonly runs: number;
   readonly sessions: number;
   readonly conn: boolean;
@@ -29,7 +32,8 @@ function readChoices(): Choices {
       only: { type: "string", default: "." },
       sizes: { type: "string", default: "4k,50k" },
       secs: { type: "string", default: "1" },
-      runs: { type: "string", default: "7" },
+      starts: { type: "string", default: "2" },
+      runs: { type: "string", default: "4" },
       sessions: { type: "string", default: "20" },
       conn: { type: "boolean", default: false },
       pipelining: { type: "boolean", default: false },
@@ -41,6 +45,7 @@ function readChoices(): Choices {
     only: new RegExp(values.only),
     sizes: MESSAGE_SIZES.filter((size) => wanted.includes(size)),
     seconds: Number(values.secs),
+    starts: Number(values.starts),
     runs: Number(values.runs),
     sessions: Number(values.sessions),
     conn: values.conn,
@@ -68,12 +73,16 @@ async function measure(
   });
   for (const heat of heats) {
     console.log(`${size}: ${heat.map(({ name }) => name).join(", ")}`);
-    const results = await runHeat(heat, choices.runs, optionsFor, running, (name, work) =>
-      attempt(`${name}/${size}`, say, work),
-    );
-    for (const { scenario, runs: more } of results)
-      runs.set(scenario, [...(runs.get(scenario) ?? []), ...more]);
-    for (const ratio of ratiosOf(heat[0], results)) ratios.push({ ...ratio, size });
+    const rounds: Round[] = [];
+    for (let start = 1; start <= choices.starts; start += 1) {
+      const more = await runHeat(heat, choices.runs, optionsFor, running, (name, work) =>
+        attempt(`${name}/${size}`, say, work),
+      );
+      rounds.push(...more);
+    }
+    for (const round of rounds)
+      for (const [scenario, run] of round) runs.set(scenario, [...(runs.get(scenario) ?? []), run]);
+    for (const ratio of ratiosOf(heat[0], rounds)) ratios.push({ ...ratio, size });
   }
   const rows = [...runs].map(([scenario, all]) => ({ scenario, size, measured: summary(all) }));
   return { rows, ratios };
