@@ -63,7 +63,7 @@ export function runCommand(): CommandFactory {
       )
       .option(
         "-c, --config <file>",
-        "grant what the script's binding in this configuration grants, with its settings",
+        "grant what the script's binding in this configuration grants, with its settings and those of the sandbox",
       )
       .option("--out <file>", "write the message as the script left it")
       .option("--no-color", "no colours (also: NO_COLOR in the environment, or output to a file)")

@@ -62,11 +62,11 @@ export interface TrialBench {
   close(): Promise<void>;
 }
 
-/** `script` is an absolute path. With `runsCases` it has to pass the tests beside it first, as in the service. */
+/** Throws SANDBOX_UNAVAILABLE when no sandbox process can be started. `script` is an absolute path. With `runsCases` it has to pass the tests beside it first, as in the service. */
 export async function openTrialBench(
   script: string,
   runsCases = false,
-  capabilities: TrialCapabilities["hostOptions"] = {},
+  hostOptions: TrialCapabilities["hostOptions"] = {},
 ): Promise<TrialBench> {
   const name = path.basename(script);
   const host = createScriptHost({
@@ -76,11 +76,15 @@ export async function openTrialBench(
     runsCases,
     log: silentLogger,
     clock: systemClock,
-    settings: { processes: 1 },
-    ...capabilities,
+    ...hostOptions,
+    settings: { ...hostOptions.settings, processes: 1 },
   });
   try {
     await host.start();
+    const problem = host.broken.get(name);
+    // Nothing is wrong with the script then, as far as anybody knows.
+    if (problem !== undefined && host.figures.live?.hasGivenUp === true)
+      throw new OnArrivalError("SANDBOX_UNAVAILABLE", problem);
   } catch (thrown) {
     await host.stop();
     throw thrown;

@@ -10,18 +10,17 @@ import { loadBindings } from "./bindings.ts";
 import { idleFileWarnings } from "./idle-files.ts";
 import { KeptScripts } from "./kept-scripts.ts";
 import { serveOwnPackage } from "./native-sinks.ts";
+import { sandboxSettings } from "./sandbox-settings.ts";
 import { loadSigners } from "./signing.ts";
 import { type MissingSecret, ServiceCapabilities } from "./service-capabilities.ts";
 
 export function scriptHostOptions(config: Config, log: Logger, clock: Clock): ScriptHostOptions {
-  const { workers, ...settings } = config.sandbox;
-  const { folder, secretsFile: _, ...reloading } = config.scripts;
   return {
-    folder,
+    folder: config.scripts.folder,
     stateFolder: path.join(config.mailroot, "Scripts"),
     log,
     clock,
-    settings: { processes: workers, ...settings, ...reloading },
+    settings: sandboxSettings(config),
   };
 }
 

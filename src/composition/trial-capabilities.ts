@@ -1,4 +1,4 @@
-// What a script that is only tried may do: what its binding would grant, with a key-value store that is gone afterwards.
+// What a script that is only tried may do: what its binding would grant, with a key-value store that is gone afterwards, in the sandbox as it is configured.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -7,10 +7,11 @@ import { systemClock } from "../core/clock.ts";
 import { silentLogger } from "../core/logger.ts";
 import type { Capabilities } from "../../runtime/contract.ts";
 import type { ScriptHostOptions } from "../sandbox/script-host.ts";
+import { sandboxSettings } from "./sandbox-settings.ts";
 import { ServiceCapabilities, grantsOf } from "./service-capabilities.ts";
 
 export interface TrialCapabilities extends AsyncDisposable {
-  readonly hostOptions: Pick<ScriptHostOptions, "broker" | "secrets">;
+  readonly hostOptions: Pick<ScriptHostOptions, "broker" | "secrets" | "settings">;
 }
 
 /** The store of the running service stays untouched: one that was tried on must not remember it. */
@@ -25,7 +26,7 @@ export async function openTrialCapabilities(config: Config): Promise<TrialCapabi
     );
     const { broker, secrets } = capabilities.hostOptions;
     return {
-      hostOptions: { broker, secrets },
+      hostOptions: { broker, secrets, settings: sandboxSettings(config) },
       async [Symbol.asyncDispose]() {
         await capabilities.close();
         await remove();

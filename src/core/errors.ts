@@ -98,7 +98,8 @@ export const ERROR_CODES = {
   SANDBOX_UNAVAILABLE: {
     owner: "system",
     meaning: "No sandbox process can be started.",
-    remedy: "Check process and memory limits of the machine; messages wait in the pre-submission queue.",
+    remedy:
+      "The message ends with what the process said last. What it may read lies in the installed package and the node_modules folders around it, not behind links that lead out of them. Otherwise check sandbox.wrapper, and process and memory limits of the machine. In a service messages wait in the pre-submission queue.",
   },
   STORE_FAILED: {
     owner: "system",

@@ -1,7 +1,7 @@
 // What a sandbox process writes for people before it dies: V8 says there what was wrong.
 import type { Readable } from "node:stream";
 
-const KEPT_CHARS = 2000;
+const KEPT_CHARS = 4000;
 const HINT_CHARS = 200;
 
 export class LastWords {
@@ -15,7 +15,13 @@ export class LastWords {
 
   /** " (the line that looks like the cause)", or "". */
   get hint(): string {
-    const line = this.#text.split("\n").find((text) => /fatal|error/i.test(text));
-    return line === undefined ? "" : ` (${line.trim().slice(0, HINT_CHARS)})`;
+    const lines = this.#text.split("\n");
+    const cause = lines.find((text) => /fatal|error/i.test(text));
+    if (cause === undefined) return "";
+    // What the process may not read, under the permission model of Node.
+    const denied = lines.find((text) => /^ *resource: '/.test(text));
+    return ` (${[cause, ...(denied === undefined ? [] : [denied])].map(shown).join(" ")})`;
   }
 }
+
+const shown = (line: string): string => line.trim().slice(0, HINT_CHARS);

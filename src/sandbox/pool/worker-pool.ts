@@ -7,15 +7,15 @@ import { LaneRest } from "./lane-rest.ts";
 import { Probation } from "./probation.ts";
 import type { PoolOptions } from "./pool-options.ts";
 import { type PoolFigures, poolFigures } from "./sandbox-counts.ts";
+import { StartFailures } from "./start-failures.ts";
 import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
 import { type WorkerListener, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
 
 /** Estimated work up to which tasks are packed into one process instead of spread. */
 const PACKED_MICROS = 5000;
 const SWEEP_MS = 50;
-const MAX_BACKOFF_MS = 30_000;
-/** After so many processes in a row that died at their start, waiting tasks are told that there is no sandbox. */
-const GIVE_UP_AFTER = 3;
+/** A timer that does nothing but keep the service alive. */
+const ALIVE_MS = 30_000;
 const LANE_IDLE_MS = 30_000;
 /** A process may die for other reasons than its task; twice, the second time alone, is the task's doing. */
 const DEATHS_OF_GUILTY = 2;
@@ -35,7 +35,7 @@ export class WorkerPool implements WorkerListener {
   #probation = new Probation();
   #rest: LaneRest;
   #costs = new CallCosts();
-  #startFailures = 0;
+  readonly #startFailures: StartFailures;
   #mayStart = true;
   #dismissed = new Set<WorkerProcess>();
   #stopped = false;
@@ -46,6 +46,7 @@ export class WorkerPool implements WorkerListener {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#rest = new LaneRest(options.clock);
+    this.#startFailures = new StartFailures(options.respawnBackoffMs);
     const { worker, log } = options;
     this.#workerOptions = { ...worker, log, readsBody: (version) => this.#costs.readsBody(version) };
   }
@@ -83,8 +84,7 @@ export class WorkerPool implements WorkerListener {
         deaths: alone ? 1 : 0,
       };
       if (this.#stopped) settle({ kind: "unavailable", reason: "the service is stopping" });
-      else if (this.#hasGivenUp())
-        settle({ kind: "unavailable", reason: "no sandbox process can be started" });
+      else if (this.#hasGivenUp()) settle({ kind: "unavailable", reason: this.#startFailures.description });
       else if (alone) this.#suspect(entry);
       else this.#queue.add(entry);
       this.#dispatch();
@@ -120,7 +120,7 @@ export class WorkerPool implements WorkerListener {
   }
 
   answered(worker: WorkerProcess, entry: Entry, answer: TaskAnswer): void {
-    this.#startFailures = 0;
+    this.#startFailures.end();
     if (answer.kind === "outcomes" && entry.task.kind === "job")
       this.#costs.learn(entry.task.calls, answer.outcomes);
     const isGood = this.#probation.learn(entry, answer, (version) => this.#waits.has(version));
@@ -211,16 +211,13 @@ export class WorkerPool implements WorkerListener {
   }
 
   #startFailed(reason: string): void {
-    this.#startFailures += 1;
+    const pauseMs = this.#startFailures.failed(reason);
     this.#mayStart = false;
-    const pauseMs = Math.min(this.#options.respawnBackoffMs * 2 ** (this.#startFailures - 1), MAX_BACKOFF_MS);
     this.#options.log.error({ reason, pauseMs }, "a sandbox process did not start");
-    if (this.#hasGivenUp()) this.#refuseWaiting("no sandbox process can be started");
+    if (this.#hasGivenUp()) this.#refuseWaiting(this.#startFailures.description);
     // The clock keeps no process alive, but somebody waits for an answer.
     const keepAlive =
-      this.#queue.length + this.#suspects.length > 0
-        ? setInterval(() => undefined, MAX_BACKOFF_MS)
-        : undefined;
+      this.#queue.length + this.#suspects.length > 0 ? setInterval(() => undefined, ALIVE_MS) : undefined;
     this.#options.clock.after(pauseMs, () => {
       clearInterval(keepAlive);
       this.#mayStart = true;
@@ -231,7 +228,7 @@ export class WorkerPool implements WorkerListener {
   }
 
   #hasGivenUp(): boolean {
-    return this.#startFailures >= GIVE_UP_AFTER && !this.#workers.some((worker) => worker.isReady);
+    return this.#startFailures.areTooMany && !this.#workers.some((worker) => worker.isReady);
   }
 
   #refuseWaiting(reason: string): void {

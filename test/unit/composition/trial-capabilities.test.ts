@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openTrialCapabilities, trialAllow } from "../../../src/composition/trial-capabilities.ts";
@@ -71,3 +71,51 @@ test("a configuration that does not mention the script grants nothing", async ()
     read: [],
   });
 });
+
+test.skipIf(process.platform === "win32")(
+  "what is tried runs in the sandbox of the configuration, behind its wrapper",
+  async () => {
+    await using folder = await tempFolder();
+    const wrapper = join(folder.path, "wrapper");
+    const script = join(folder.path, "quiet.js");
+    await writeFile(wrapper, `#!/bin/sh\necho "$@" >${folder.path}/command\nexec "$@"\n`, { mode: 0o755 });
+    await writeFile(script, "export default () => 0");
+    await writeFile(
+      join(folder.path, "onarrival.yaml"),
+      `sandbox: { workers: 7, jitless: true, snapshot: false, wrapper: [${wrapper}] }`,
+    );
+    const config = await loadConfig(join(folder.path, "onarrival.yaml"));
+    await using capabilities = await openTrialCapabilities(config);
+    const bench = await openTrialBench(script, false, capabilities.hostOptions);
+    const { outcome } = await bench.run({ message: Buffer.from("Subject: x\r\n\r\n") });
+    await bench.close();
+    expect(outcome.fault).toBe(undefined);
+    const command = await readFile(join(folder.path, "command"), "utf8");
+    expect(command).toContain(" --regexp-interpret-all ");
+    expect(command).toContain('{"snapshot":false}');
+  },
+);
+
+test.skipIf(process.platform === "win32")(
+  "X36 a sandbox that cannot be started is no fault of the script, and its last words are told",
+  async () => {
+    await using folder = await tempFolder();
+    const wrapper = join(folder.path, "wrapper");
+    const script = join(folder.path, "quiet.js");
+    const lastWords = [
+      "Error: Access to this API has been restricted.",
+      "    at openSync {",
+      "  resource: '/opt/linked/index.js'",
+      "}",
+    ];
+    const said = lastWords.map((line) => `echo "${line}" >&2\n`).join("");
+    await writeFile(wrapper, `#!/bin/sh\n${said}exit 1\n`, { mode: 0o755 });
+    await writeFile(script, "export default () => 0");
+    const settings = { wrapper: [wrapper], respawnBackoffMs: 1 };
+    await expect(openTrialBench(script, false, { settings })).rejects.toMatchObject({
+      code: "SANDBOX_UNAVAILABLE",
+      message:
+        "quiet.js: no sandbox process can be started: ended by exit code 1 (Error: Access to this API has been restricted. resource: '/opt/linked/index.js')",
+    });
+  },
+);
