@@ -4,6 +4,7 @@ import type { DestinationEntry } from "../config/delivery-schema.ts";
 import { meansDestination } from "../config/destination-names.ts";
 import type { RemoteDomain } from "../config/domain-schema.ts";
 import type { VirtualServerSettings } from "../config/schema.ts";
+import { OnArrivalError } from "../core/errors.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
 import {
   DEFAULT_DESTINATION_SETTINGS,
@@ -13,15 +14,46 @@ import {
   type TlsPolicy,
 } from "../smtp/client/destination.ts";
 import { createBodyConverter } from "../transport/body-converter.ts";
-import { hostNameOf } from "./settings.ts";
+import type { RemoteRoute } from "../transport/router.ts";
+import { hostNameOf, smartHostOf } from "./settings.ts";
 
-/** The entry for a next hop that goes by these names: its domain, or "host" and "host:port". */
-export function entryFor(
+export const remoteDomainOf = (
+  { domains }: VirtualServerSettings,
+  { entry }: Pick<RemoteRoute, "entry">,
+): RemoteDomain | undefined =>
+  entry === undefined ? undefined : domains.remote.find(({ name }) => name === entry);
+
+type NamedRoute = RemoteRoute extends infer Route
+  ? Route extends RemoteRoute
+    ? Omit<Route, "key">
+    : never
+  : never;
+
+/** Where `directFirst` sends what the mail exchangers do not take. */
+export function serverSmartHost(server: VirtualServerSettings): Extract<NamedRoute, { kind: "smart-host" }> {
+  const address = smartHostOf(server);
+  if (address === undefined || address.socketPath !== undefined)
+    throw new OnArrivalError("INTERNAL", "directFirst without a smart host");
+  return { kind: "smart-host", host: address.host, port: address.port };
+}
+
+/** The entry of the destinations for a route, by its domain, or by "host" and "host:port". */
+export function entryOfRoute(server: VirtualServerSettings, route: NamedRoute): DestinationEntry | undefined {
+  if (route.kind === "mx") return entryFor(server, [route.domain]);
+  if (route.kind === "smart-host" && route.isPeer === true) return undefined;
+  const { host, port } = route;
+  const hop =
+    route.kind === "lmtp" && route.socketPath !== undefined ? [route.socketPath] : [`${host}:${port}`, host];
+  const own = remoteDomainOf(server, route);
+  // An entry for a domain counts for the host that its way leads to, else the TLS that it asks for would be lost.
+  return entryFor(server, own === undefined ? hop : [own.name, ...hop]);
+}
+
+const entryFor = (
   { delivery }: VirtualServerSettings,
   names: readonly string[],
-): DestinationEntry | undefined {
-  return delivery.destinations.find(({ to }) => names.some((name) => meansDestination(to, name)));
-}
+): DestinationEntry | undefined =>
+  delivery.destinations.find(({ to }) => names.some((name) => meansDestination(to, name)));
 
 export function destinationSettings(
   server: VirtualServerSettings,

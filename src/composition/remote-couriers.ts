@@ -2,7 +2,6 @@
 import type { RemoteDomain } from "../config/domain-schema.ts";
 import type { VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
-import { OnArrivalError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { ConnectionBudget } from "../smtp/client/connection-budget.ts";
 import { createDestination } from "../smtp/client/connection-pool.ts";
@@ -21,9 +20,11 @@ import { SplittingCourier } from "../transport/splitting-courier.ts";
 import {
   credentialsOf,
   destinationSettings,
-  entryFor,
+  entryOfRoute,
   implicitTls,
   maxConnectionsTo,
+  remoteDomainOf,
+  serverSmartHost,
 } from "./destination-settings.ts";
 import { hostNameOf, masqueradeOf, smartHostOf, smartHostOfDomain } from "./settings.ts";
 
@@ -109,12 +110,13 @@ function asSeenOutside(
 
 function domainParts(
   server: VirtualServerSettings,
-  { domain }: RouteOf<"mx">,
+  route: RouteOf<"mx">,
   own: RemoteDomain | undefined,
   protocol: OutboundProtocol | undefined,
   connect: (settings: DestinationSettings) => Destination,
 ): Pick<MxCourierParts, "domain" | "maxConnections" | "connect"> {
-  const entry = entryFor(server, [domain]);
+  const { domain } = route;
+  const entry = entryOfRoute(server, route);
   const port = own?.port;
   return {
     domain,
@@ -135,32 +137,14 @@ const budgetFor = (
   budget: ConnectionBudget | undefined,
 ): ConnectionBudget | undefined => (dialect === "lmtp" ? undefined : budget);
 
-type SmartHostRoute = Pick<RouteOf<"smart-host">, "host" | "port" | "entry" | "isPeer">;
-
-function serverSmartHost(server: VirtualServerSettings): SmartHostRoute {
-  const address = smartHostOf(server);
-  if (address === undefined || address.socketPath !== undefined)
-    throw new OnArrivalError("INTERNAL", "directFirst without a smart host");
-  return address;
-}
-
-const remoteDomainOf = (
-  { domains }: VirtualServerSettings,
-  { entry }: Pick<RemoteRoute, "entry">,
-): RemoteDomain | undefined =>
-  entry === undefined ? undefined : domains.remote.find(({ name }) => name === entry);
-
-/** An entry of the destinations for a domain counts for the host that its way leads to, else the TLS that it asks for would be lost. */
-const namesOf = (own: RemoteDomain | undefined): readonly string[] => (own === undefined ? [] : [own.name]);
-
 function smartHostSettings(
   server: VirtualServerSettings,
-  route: SmartHostRoute,
+  route: Omit<RouteOf<"smart-host">, "key">,
   protocol: OutboundProtocol | undefined,
 ): DestinationSettings {
   const { host, port, isPeer } = route;
   const own = remoteDomainOf(server, route);
-  const entry = isPeer === true ? undefined : entryFor(server, [...namesOf(own), `${host}:${port}`, host]);
+  const entry = entryOfRoute(server, route);
   const settings = {
     ...destinationSettings(server, [{ host, port }], entry, protocol, own),
     routeAddress: host,
@@ -187,8 +171,7 @@ function lmtpSettings(
   const { host, port, socketPath } = route;
   const hops = [{ host, port, socketPath }];
   const own = remoteDomainOf(server, route);
-  const names = [...namesOf(own), ...(socketPath === undefined ? [`${host}:${port}`, host] : [socketPath])];
-  const settings = destinationSettings(server, hops, entryFor(server, names), protocol, own);
+  const settings = destinationSettings(server, hops, entryOfRoute(server, route), protocol, own);
   return { ...settings, dialect: "lmtp", routeAddress: socketPath ?? host };
 }
 

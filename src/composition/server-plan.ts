@@ -9,6 +9,7 @@ import { createRetryPolicy } from "../transport/retry-policy.ts";
 import type { LiveTransportSettings } from "../transport/transport.ts";
 import type { Categorizers } from "./categorizer.ts";
 import { createServerMxLookup } from "./dns.ts";
+import { waysOf } from "./next-hop-ways.ts";
 import type { Observation } from "./observation.ts";
 import type { ProtocolSinks } from "./protocol-sinks.ts";
 import { createRemoteCouriers } from "./remote-couriers.ts";
@@ -78,6 +79,7 @@ function liveSettings(
       observation.protocolLog(server),
       flagsOf,
     ),
+    wayOf: waysOf(config, server),
     signLocal: signers?.drop,
   };
 }

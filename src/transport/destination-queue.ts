@@ -173,9 +173,17 @@ export class DestinationQueue {
     return true;
   }
 
-  /** Further attempts go through another courier; it starts with unblock(). */
+  /** Further attempts go through another courier; it starts with unblock() or pump(). */
   useCourier(courier: Courier): void {
     this.#courier = courier;
+  }
+
+  /** The next hop has not answered since it was found unreachable. */
+  get isFailing(): boolean {
+    return this.#failures > 0;
+  }
+
+  forgetFailures(): void {
     this.#failures = 0;
   }
 

@@ -147,24 +147,33 @@ export class QueueSet {
   }
 
   /**
-   * New couriers for all queues: settings of next hops changed. The old ones finish what they have. `reroute` comes
-   * before anything is sent: a next hop that is named no more gets nothing more.
+   * New couriers for all queues: settings changed. The old ones finish what they have. `reroute` comes before anything
+   * is sent: a next hop that is named no more gets nothing more. Who cannot be reached, and `isSameWay`, keeps its retry
+   * time: somebody who edits the configuration ten times must not use up ten attempts of everything that waits.
    */
-  renewCouriers(courierFor: (route: Route) => Courier, reroute: () => void): void {
+  renewCouriers(
+    courierFor: (route: Route) => Courier,
+    isSameWay: (route: Route) => boolean,
+    reroute: () => void,
+  ): void {
     this.#courierFor = courierFor;
     const before = [...this.#queues.values()];
+    const resting = new Set<DestinationQueue>();
     for (const entry of before) {
       const old = entry.courier;
       entry.courier = courierFor(entry.route);
       entry.queue.useCourier(entry.courier);
+      if (entry.queue.isFailing && isSameWay(entry.route)) resting.add(entry.queue);
+      else entry.queue.forgetFailures();
       const closing = old.close().finally(() => this.#closing.delete(closing));
       this.#closing.add(closing);
     }
     reroute();
     for (const { route, queue } of before) {
       const down = this.#down.get(linkOf(route));
-      if (down === undefined) queue.unblock();
-      else queue.block(down);
+      if (down !== undefined) queue.block(down);
+      else if (resting.has(queue)) queue.pump();
+      else queue.unblock();
     }
   }
 

@@ -18,9 +18,9 @@ import { AgeingClock } from "./ageing-clock.ts";
 import { logLink } from "./attempt-log.ts";
 import { Categorizer, type LiveCategorizer } from "./categorizer/categorizer.ts";
 import { createNotifyingBadmail } from "./badmail-notice.ts";
+import { courierMaker, sameWays } from "./couriers-of-routes.ts";
 import { type Courier, DestinationQueue } from "./destination-queue.ts";
 import { Links, type LinksParts } from "./links.ts";
-import { LocalCourier } from "./local-courier.ts";
 import { MessageTypes } from "./message-types.ts";
 import { MessageSteps, type StepRecorder } from "./message-steps.ts";
 import { OnDemand } from "./on-demand.ts";
@@ -32,14 +32,13 @@ import { queueDepths } from "./queue-depths.ts";
 import type { HoldReason } from "./queued-message.ts";
 import { type FrozenQueues, QueueSet } from "./queue-set.ts";
 import type { QueueAdmin, QueueDepths } from "./queue-view.ts";
-import { RefusingCourier } from "./refusing-courier.ts";
 import { ReportSinks } from "./report-sinks.ts";
 import { Reports, type ReportSettings } from "./reports.ts";
 import { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type RemoteRoute, type Route, type RouterSettings, createRouter, linkOf } from "./router.ts";
 import { RouterSinks } from "./router-sinks.ts";
-import { SinkCourier, StoreSinks } from "./store-sinks.ts";
+import { StoreSinks } from "./store-sinks.ts";
 import { Submission } from "./submission.ts";
 import { withoutUnfinishedCopies } from "./unfinished-copies.ts";
 import type { TransportCounts } from "./transport-counts.ts";
@@ -66,6 +65,8 @@ export interface LiveTransportSettings {
   readonly router: RouterSettings;
   readonly retry: RetryPolicy;
   readonly remoteCourier: (route: RemoteRoute) => Courier;
+  /** The same text as before: nothing changed on the way to the next hop. Absent: everything may have. */
+  readonly wayOf?: ((route: RemoteRoute) => string) | undefined;
   /** Absent: only sinks of OnCategorize know who the recipients are. */
   readonly categorizer?: LiveCategorizer | undefined;
   readonly reports: ReportSettings;
@@ -173,12 +174,12 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     settings,
   });
   const reconfigure = (wanted: LiveTransportSettings): void => {
+    const isSameWay = sameWays(current, wanted);
     current = wanted;
     categorizer.use(wanted.categorizer);
-    queues.renewCouriers(courierFor(wanted), () =>
+    queues.renewCouriers(courierFor(wanted), isSameWay, () =>
       pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
     );
-    // The bindings may be others now: what a sink holds is tried with them. What ends processes waits for a change of its script.
     waiting.release(isHeldBySink);
     pipeline.parking.release(({ heldBy }) => heldBy !== "poison");
   };
@@ -191,6 +192,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   };
 }
 
+/** At a reload the bindings may be others: what a sink holds is tried with them. What ends processes waits for a change of its script. */
 const isHeldBySink = (_message: unknown, reason: HoldReason | undefined): boolean =>
   reason !== undefined && reason.by !== "operator" && reason.abandoned !== true && reason.poison !== true;
 
@@ -311,23 +313,6 @@ function createRouting(
   const chain = (): TransportChains["router"] => events.chains().router;
   return { links, routerSinks: new RouterSinks({ sinks, chain, links, types, server, log }) };
 }
-
-const courierMaker =
-  (
-    { drop, settings: { maxLocalDeliveries } }: Pick<TransportParts<unknown>, "drop" | "settings">,
-    sinks: StoreSinks | undefined,
-    demand: OnDemand,
-  ) =>
-  ({ remoteCourier, signLocal }: LiveTransportSettings) =>
-  (route: Route): Courier => {
-    if (route.kind === "local") {
-      const courier = new LocalCourier(drop, maxLocalDeliveries, signLocal);
-      return sinks === undefined ? courier : new SinkCourier(courier, sinks, maxLocalDeliveries);
-    }
-    if (route.kind === "unreachable") return new RefusingCourier(route.reply);
-    const courier = remoteCourier(route);
-    return route.onDemand === undefined ? courier : demand.courier(courier, route.onDemand, route.key);
-  };
 
 function createAdmin<Script>(
   pipeline: Pipeline<Script>,

@@ -104,6 +104,34 @@ describe("the operator", () => {
     });
   });
 
+  test("does not use up attempts by reloads: only a next hop whose way changed is tried again at once", async () => {
+    await using house = await openHouse();
+    const ways = new Map<string, string>();
+    const live = (): ReturnType<House["live"]> => {
+      const now = new Map(ways);
+      return { ...house.live(), wayOf: ({ key }) => now.get(key) ?? "as ever" };
+    };
+    house.transport.reconfigure(live());
+    house.world.answer = () => unreachable();
+    await house.accept(["a@far.example"]);
+    await house.accept(["b@near.example"]);
+    const areBoth = (): boolean => house.queue.every(({ nextAttempt }) => nextAttempt !== undefined);
+    await until(() => house.world.attempts.length === 2 && areBoth());
+    const due = house.queue.map(({ nextAttempt }) => nextAttempt);
+    for (let edits = 0; edits < 10; edits += 1) house.transport.reconfigure(live());
+    await house.clock.advance(MINUTE / 2);
+    expect(house.queue.map(({ nextAttempt }) => nextAttempt)).toEqual(due);
+    ways.set("near.example", "with other credentials");
+    house.transport.reconfigure(live());
+    await until(() => house.world.attempts.length === 3);
+    expect(house.world.attempts[2]).toBe("near.example");
+    // The couriers are new ones all the same: the other one goes on by itself, at its time.
+    house.world.answer = (message) => accepted(message);
+    await house.clock.advance(2 * MINUTE);
+    await house.empty();
+    expect(house.world.attempts.filter((key) => key === "far.example")).toHaveLength(2);
+  });
+
   test("is said to have discarded only what was still waiting", async () => {
     await using house = await openHouse();
     house.world.answers.set("far.example", () => unreachable());

@@ -1,0 +1,36 @@
+// Which courier takes the messages of a route, and whether new settings mean another way for it.
+import type { Courier } from "./destination-queue.ts";
+import { LocalCourier } from "./local-courier.ts";
+import type { OnDemand } from "./on-demand.ts";
+import { RefusingCourier } from "./refusing-courier.ts";
+import type { Route } from "./router.ts";
+import { SinkCourier, type StoreSinks } from "./store-sinks.ts";
+import type { LiveTransportSettings, TransportParts } from "./transport.ts";
+
+export const courierMaker =
+  (
+    { drop, settings: { maxLocalDeliveries } }: Pick<TransportParts<unknown>, "drop" | "settings">,
+    sinks: StoreSinks | undefined,
+    demand: OnDemand,
+  ) =>
+  ({ remoteCourier, signLocal }: LiveTransportSettings) =>
+  (route: Route): Courier => {
+    if (route.kind === "local") {
+      const courier = new LocalCourier(drop, maxLocalDeliveries, signLocal);
+      return sinks === undefined ? courier : new SinkCourier(courier, sinks, maxLocalDeliveries);
+    }
+    if (route.kind === "unreachable") return new RefusingCourier(route.reply);
+    const courier = remoteCourier(route);
+    return route.onDemand === undefined ? courier : demand.courier(courier, route.onDemand, route.key);
+  };
+
+/** What keeps mail from Drop, a full disk or a sink of StoreDriver, is in no text about ways: it is tried again. */
+export const sameWays =
+  (
+    before: Pick<LiveTransportSettings, "wayOf">,
+    now: Pick<LiveTransportSettings, "wayOf">,
+  ): ((route: Route) => boolean) =>
+  (route) => {
+    if (route.kind === "local" || route.kind === "unreachable") return false;
+    return before.wayOf !== undefined && before.wayOf(route) === now.wayOf?.(route);
+  };
