@@ -25,6 +25,11 @@ export interface Origin {
   readonly server: string;
   /** Address of the client; absent for Pickup and reports (IMMPID_MP_CONNECTION_IP_ADDRESS). */
   readonly clientAddress?: string | undefined;
+  readonly clientPort?: number | undefined;
+  /** What DNS or a proxy calls the client, where that is asked for. */
+  readonly clientName?: string | undefined;
+  /** As in our Received field: "ESMTPS" (RFC 3848). */
+  readonly protocol?: string | undefined;
   /** Argument of EHLO/HELO (IMMPID_MP_HELO_DOMAIN). */
   readonly heloDomain?: string | undefined;
   /** Our address and port that it connected to (IMMPID_MP_CONNECTION_SERVER_IP_ADDRESS, …_PORT). */

@@ -29,14 +29,25 @@ export function xforwardCommands(
 
 const NAMES = ["NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE"];
 
+/** A host that finds one value malformed drops the line: who names his address so would pass for us. */
+const HOST_NAME = /^[\w-]{1,63}(?:\.[\w-]{1,63})*$/;
+
 /** What a proxy in front of us said counts; else it is our own client. */
 function attributesOf(id: string, origin: Origin | undefined): readonly (readonly [string, string])[] {
   const told = origin?.forwarded ?? (origin === undefined ? {} : ownClient(origin));
-  return NAMES.map((name) => [name, told[name] ?? (name === "IDENT" ? id : "")] as const);
+  return NAMES.map((name) => [name, valueOf(name, told[name] ?? "", id)] as const);
 }
 
-function ownClient({ via, clientAddress = "", heloDomain = "" }: Origin): Readonly<Record<string, string>> {
+function valueOf(name: string, value: string, id: string): string {
+  if (value === "") return name === "IDENT" ? id : "";
+  if (name === "NAME") return HOST_NAME.test(value) ? value : "";
+  return name === "ADDR" && value.includes(":") ? `IPV6:${value}` : value;
+}
+
+function ownClient(origin: Origin): Readonly<Record<string, string>> {
+  const { via, clientName = "", clientAddress = "", clientPort, protocol = "", heloDomain = "" } = origin;
   if (via !== "smtp") return { SOURCE: "LOCAL" };
-  const address = clientAddress.includes(":") ? `IPV6:${clientAddress}` : clientAddress;
-  return { ADDR: address, PROTO: "ESMTP", HELO: heloDomain, SOURCE: "REMOTE" };
+  const PORT = clientPort === undefined ? "" : String(clientPort);
+  const client = { NAME: clientName, ADDR: clientAddress, PORT, PROTO: protocol, HELO: heloDomain };
+  return { ...client, SOURCE: "REMOTE" };
 }

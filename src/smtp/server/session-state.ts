@@ -43,6 +43,13 @@ export class SessionState {
     return this.#proxied?.get("ADDR") ?? this.#wire.remoteAddress;
   }
 
+  /** A proxy that names its client and no port keeps that to itself: its own port is not the client's. */
+  get remotePort(): number | undefined {
+    const named =
+      this.#proxied === undefined ? this.#wire.remotePort : Number(this.#proxied.get("PORT") ?? 0);
+    return named === 0 ? undefined : named;
+  }
+
   /** Ours, as the client reached it. */
   get localAddress(): string {
     return this.#proxied?.get("DESTADDR") ?? this.#wire.localAddress;
@@ -146,6 +153,8 @@ export class SessionState {
     });
     return {
       address,
+      port: this.remotePort,
+      name: this.reverseName,
       heloDomain,
       user: this.user,
       authMechanism: this.user === undefined ? undefined : this.#authMechanism,

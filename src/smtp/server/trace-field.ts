@@ -33,6 +33,9 @@ export function traceStart(peer: TracePeer): TraceStart {
   };
 }
 
+export const protocolOf = ({ protocol, utf8Protocol }: TraceStart, isUtf8: boolean): string =>
+  isUtf8 ? utf8Protocol : protocol;
+
 /** `recipient` is told only when it is the single one: the others are nobody's business (RFC 5321 §7.2). */
 export function traceField(
   start: TraceStart,
@@ -41,9 +44,8 @@ export function traceField(
   recipient: string | undefined,
   date: string,
 ): Buffer {
-  const protocol = isUtf8 ? start.utf8Protocol : start.protocol;
   const target = recipient === undefined ? "" : `\r\n\tfor <${isUtf8 ? plainest(recipient) : recipient}>`;
-  const field = `${start.from}${protocol} id ${id}${target};\r\n\t${date}\r\n`;
+  const field = `${start.from}${protocolOf(start, isUtf8)} id ${id}${target};\r\n\t${date}\r\n`;
   return Buffer.from(field, "utf8");
 }
 

@@ -21,11 +21,14 @@ import { mayWaive, type OversizeMessage, raisedLimit } from "./size-sinks.ts";
 import type { BareLineEnding } from "./stream-parser.ts";
 import type { ClientAttributes } from "./xclient.ts";
 import { durable, type Verdict, verdict } from "./verdict.ts";
-import { traceField, type TraceStart } from "./trace-field.ts";
+import { protocolOf, traceField, type TraceStart } from "./trace-field.ts";
 
 /** What the session knows of its client. */
 export interface ClientFacts {
   readonly address: string;
+  readonly port: number | undefined;
+  /** Of the address, when it was asked for or a proxy said it. */
+  readonly name: string | undefined;
   readonly heloDomain: string;
   readonly user: string | undefined;
   /** The mechanism of AUTH that proved it. */
@@ -213,12 +216,16 @@ export class Transaction {
   }
 
   #origin(now: number): Origin {
-    const { address, heloDomain, user, authMechanism, serverAddress, serverPort } = this.#client;
+    const { address, port, name, heloDomain, user, authMechanism, serverAddress, serverPort, trace } =
+      this.#client;
     const origin: Origin = {
       via: "smtp",
       arrivalTime: now,
       server: this.#parts.settings.name,
       clientAddress: address,
+      clientPort: port,
+      clientName: name,
+      protocol: protocolOf(trace, this.#mail.smtpUtf8),
       heloDomain,
       serverAddress,
       serverPort,

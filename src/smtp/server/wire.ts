@@ -5,6 +5,8 @@ import type { BareLineEnding, FramingFault } from "./stream-parser.ts";
 export interface Wire {
   /** Without the IPv4-mapped prefix of a dual-stack socket. */
   readonly remoteAddress: string;
+  /** 0: not known. */
+  readonly remotePort: number;
   /** Ours, as the client reached it. */
   readonly localAddress: string;
   readonly localPort: number;

@@ -58,7 +58,8 @@ function isValid(name: string, value: string): boolean {
     case "DESTPORT":
       return /^\d{1,5}$/.test(value) && Number(value) < 65_536;
     case "PROTO":
-      return /^[A-Z]{1,10}$/i.test(value);
+      // Relays tell the word of their Received field: "UTF8SMTPSA" (RFC 6531 §4.3).
+      return /^[A-Z\d]{1,64}$/i.test(value);
     case "SOURCE":
       return /^(?:LOCAL|REMOTE)$/i.test(value);
     default:

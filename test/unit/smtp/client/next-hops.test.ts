@@ -5,6 +5,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Origin } from "../../../../src/core/envelope.ts";
 import type { OutboundCredentials, TlsPolicy } from "../../../../src/smtp/client/destination.ts";
 import { TlsWishes } from "../../../../src/smtp/client/tls-wishes.ts";
 import {
@@ -323,12 +324,15 @@ describe.each(BOTH_PATHS)("XFORWARD, %s", (_, options) => {
     arrivalTime: 0,
     server: "default",
     clientAddress: "2001:db8::1",
+    clientPort: 40_025,
+    clientName: "client.example",
+    protocol: "UTF8SMTPS",
     heloDomain: "client=example",
   } as const;
   const offering = (...more: string[]): { EHLO: string } => ({
     EHLO: [
       "250-x",
-      "250-XFORWARD NAME ADDR PROTO HELO SOURCE IDENT",
+      "250-XFORWARD NAME ADDR PORT PROTO HELO SOURCE IDENT",
       ...more.map((one) => `250-${one}`),
       "250 HELP",
     ].join("\r\n"),
@@ -336,32 +340,62 @@ describe.each(BOTH_PATHS)("XFORWARD, %s", (_, options) => {
 
   async function linesOf(
     answers: NonNullable<PeerScript["answers"]>,
-    forwarded?: Record<string, string>,
+    more: Partial<Origin> = {},
     xforward = true,
   ): Promise<string[]> {
     await using peer = await startPeer({ answers });
     await using destination = destinationTo(peer, { ...options(), xforward, maxConnections: 1 });
-    const message = { ...messageOf(), origin: forwarded === undefined ? origin : { ...origin, forwarded } };
+    const message = { ...messageOf(), origin: { ...origin, ...more } };
     expect(codesOf(await destination.deliver(message))).toEqual([250]);
     return peer.sessions[0]?.lines.slice(1, -2) ?? [];
   }
 
   test("tells a listed host that offers it of our client, and nobody else", async () => {
     const line =
-      "XFORWARD NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::1 PROTO=ESMTP HELO=client+3Dexample IDENT=m1 SOURCE=REMOTE";
+      "XFORWARD NAME=client.example ADDR=IPV6:2001:db8::1 PORT=40025 PROTO=UTF8SMTPS HELO=client+3Dexample IDENT=m1 SOURCE=REMOTE";
     for (const more of [["PIPELINING"], []]) {
       expect(await linesOf(offering(...more))).toEqual([line, "MAIL FROM:<alice@example.com>"]);
-      expect(await linesOf(offering(...more), undefined, false)).toEqual(["MAIL FROM:<alice@example.com>"]);
+      expect(await linesOf(offering(...more), {}, false)).toEqual(["MAIL FROM:<alice@example.com>"]);
     }
     expect(await linesOf({})).toEqual(["MAIL FROM:<alice@example.com> SIZE=25"]);
   });
 
   test("passes on what a proxy said, in as many lines as it needs, and does not mind a refusal", async () => {
-    const forwarded = { NAME: "n".repeat(250), ADDR: "192.0.2.7", HELO: "h".repeat(250), SOURCE: "LOCAL" };
-    const lines = await linesOf({ ...offering("PIPELINING"), XFORWARD: "501 5.5.4 no" }, forwarded);
+    const forwarded = {
+      NAME: `${"n".repeat(49)}.`.repeat(4) + "n".repeat(50),
+      ADDR: "192.0.2.7",
+      HELO: "h".repeat(250),
+      SOURCE: "LOCAL",
+    };
+    const lines = await linesOf({ ...offering("PIPELINING"), XFORWARD: "501 5.5.4 no" }, { forwarded });
     expect(lines).toHaveLength(3);
-    expect(lines[0]).toMatch(/^XFORWARD NAME=n{250} ADDR=192\.0\.2\.7 PROTO=\[UNAVAILABLE\]$/);
+    expect(lines[0]).toMatch(
+      /^XFORWARD NAME=[n.]{250} ADDR=192\.0\.2\.7 PORT=\[UNAVAILABLE\] PROTO=\[UNAVAILABLE\]$/,
+    );
     expect(lines[1]).toMatch(/^XFORWARD HELO=h{250} IDENT=m1 SOURCE=LOCAL$/);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(510);
   });
+
+  test("writes the address that a proxy told as it has to be, and says of nobody what is not known", async () => {
+    const behind = await linesOf(offering(), { forwarded: { ADDR: "2001:db8::7", IDENT: "a1" } });
+    expect(behind[0]).toContain(" ADDR=IPV6:2001:db8::7 ");
+    expect(behind[0]).toContain(" IDENT=a1 SOURCE=[UNAVAILABLE]");
+    const old = await linesOf(offering(), {
+      clientName: undefined,
+      clientPort: undefined,
+      protocol: undefined,
+    });
+    expect(old[0]).toContain(
+      "NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::1 PORT=[UNAVAILABLE] PROTO=[UNAVAILABLE]",
+    );
+    expect((await linesOf(offering(), { via: "dsn" }))[0]).toMatch(/ HELO=\[UNAVAILABLE\] .*SOURCE=LOCAL$/);
+  });
+
+  test.each(["not a name", "-..", "a..b", "caf\u00e9.example", `${"n".repeat(64)}.example`])(
+    "the name %j of a client does not cost the next hop its address",
+    async (clientName) => {
+      const [line] = await linesOf(offering(), { clientName });
+      expect(line).toMatch(/^XFORWARD NAME=\[UNAVAILABLE\] ADDR=IPV6:2001:db8::1 /);
+    },
+  );
 });

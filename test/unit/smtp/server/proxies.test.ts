@@ -70,7 +70,7 @@ describe("a listener behind a balancer", () => {
     expect(await talk.say("RCPT TO:<x@elsewhere.org>")).toMatch(/^250/);
     await talk.say("DATA");
     await talk.say("Subject: x\r\n\r\n.");
-    expect(run.intake.messages[0]?.origin.clientAddress).toBe("192.0.2.7");
+    expect(run.intake.messages[0]?.origin).toMatchObject({ clientAddress: "192.0.2.7", clientPort: 12_345 });
   });
 
   test("a connection without the header is closed without a word", async () => {
@@ -105,7 +105,7 @@ describe("XCLIENT and XFORWARD", () => {
     await using run = await startListener({ settings: { ...xtrusting, relayNetworks: ["192.0.2.0/24"] } });
     const talk = await run.open();
     await talk.greet();
-    const named = "XCLIENT NAME=mail.example.org ADDR=192.0.2.7 HELO=real.example.org LOGIN=ann";
+    const named = "XCLIENT NAME=mail.example.org ADDR=192.0.2.7 PORT=40025 HELO=real.example.org LOGIN=ann";
     expect(await talk.say(named)).toMatch(/^220 /);
     expect(await talk.say("MAIL FROM:<a@example.net>")).toMatch(/^503/);
     expect(await talk.say("EHLO proxy.example.net")).toContain("Hello [192.0.2.7]");
@@ -114,6 +114,9 @@ describe("XCLIENT and XFORWARD", () => {
     const [message] = run.intake.messages;
     expect(message?.origin).toMatchObject({
       clientAddress: "192.0.2.7",
+      clientPort: 40_025,
+      clientName: "mail.example.org",
+      protocol: "ESMTPA",
       heloDomain: "real.example.org",
       user: "ann",
     });
@@ -137,6 +140,8 @@ describe("XCLIENT and XFORWARD", () => {
     await talk.toData();
     await talk.say("Subject: x\r\n\r\n.");
     expect(run.intake.messages[0]?.origin).toMatchObject({
+      clientPort: undefined,
+      clientName: undefined,
       user: "ann",
       authMechanism: undefined,
       serverAddress: "198.51.100.1",
@@ -164,13 +169,16 @@ describe("XCLIENT and XFORWARD", () => {
     const talk = await run.open();
     await talk.greet();
     expect(await talk.say("XFORWARD NAME=spike.example.org ADDR=IPV6:2001:db8::7")).toMatch(/^250/);
-    expect(await talk.say("XFORWARD IDENT=[UNAVAILABLE] SOURCE=REMOTE")).toMatch(/^250/);
+    expect(await talk.say("XFORWARD IDENT=[UNAVAILABLE] PROTO=UTF8SMTPSA SOURCE=REMOTE")).toMatch(/^250/);
     for (let round = 0; round < 2; round += 1) {
       await talk.toData();
       await talk.say("Subject: x\r\n\r\n.");
     }
     expect(run.intake.messages.map(({ origin }) => [origin.clientAddress, origin.forwarded])).toEqual([
-      ["127.0.0.1", { NAME: "spike.example.org", ADDR: "2001:db8::7", SOURCE: "REMOTE" }],
+      [
+        "127.0.0.1",
+        { NAME: "spike.example.org", ADDR: "2001:db8::7", PROTO: "UTF8SMTPSA", SOURCE: "REMOTE" },
+      ],
       ["127.0.0.1", undefined],
     ]);
   });
