@@ -5,7 +5,7 @@ import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { isMailbox } from "../core/address.ts";
 import { describeError } from "../core/errors.ts";
-import { type Source, describeIssues, describeSyntax } from "./problems.ts";
+import { type Source, describeIssues, describeLoneAliases, describeSyntax } from "./problems.ts";
 import { wording } from "./wording.ts";
 import { count, size } from "./values.ts";
 
@@ -98,11 +98,13 @@ export function parseDirectoryFile(
     for (const problem of problems) report(problem);
   };
   if (document.errors.length > 0) return tell(describeSyntax(source, document.errors));
+  const lone = describeLoneAliases(source);
+  if (lone.length > 0) return tell(lone);
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 100 }) ?? {};
   } catch (error) {
-    // A missing anchor, or more of them than anybody writes.
+    // More aliases than anybody writes.
     return tell([`${name} ${describeError(error)}`]);
   }
   const result = schema.safeParse(value, { error: wording });

@@ -10,6 +10,7 @@ import { type DirectoryFile, readDirectoryFile } from "./directory-file.ts";
 import { readPassword, readText, resolveLdap } from "./named-files.ts";
 import {
   describeIssues,
+  describeLoneAliases,
   describePlace,
   describeSyntax,
   formatPath,
@@ -105,8 +106,10 @@ function placesIn(text: string, name: string): PlaceOf {
   };
 }
 
-/** Resolving aliases may fail: a missing anchor, or a "billion laughs" that the parser refuses to expand. */
+/** Resolving aliases may fail: of a "billion laughs" the parser refuses to expand them. */
 function plainValue(source: Source): unknown {
+  const lone = describeLoneAliases(source);
+  if (lone.length > 0) throw invalid(lone);
   try {
     return source.document.toJS({ maxAliasCount: 100 });
   } catch (error) {

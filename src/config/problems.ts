@@ -1,5 +1,5 @@
 // Says what is wrong with a configuration file, one line per problem, with line and column of the key in question.
-import { isMap, isNode, isScalar, isSeq, type Document, type LineCounter } from "yaml";
+import { isMap, isNode, isScalar, isSeq, type Document, type LineCounter, visit } from "yaml";
 import type { z } from "zod";
 import { suggest } from "./suggest.ts";
 
@@ -150,4 +150,24 @@ export function describeSyntax(
     const first = (error.message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, "");
     return `${where(source, source.lines.linePos(error.pos[0]))}${lowerFirst(first)}`;
   });
+}
+
+/** Aliases that stand for nothing, which the parser finds only when it resolves them, and then without their place. */
+export function describeLoneAliases(source: Source): string[] {
+  const anchors = new Set<string>();
+  const lines: string[] = [];
+  visit(source.document, {
+    Value: (_, { anchor }) => {
+      if (anchor !== undefined) anchors.add(anchor);
+    },
+    Alias: (_, alias) => {
+      const { source: name, range } = alias;
+      if (anchors.has(name)) return;
+      const at = range ? source.lines.linePos(range[0]) : undefined;
+      lines.push(
+        `${where(source, at)}*${name}: an alias without its anchor: no &${name} stands before it (a text that begins with * stands in quotes)`,
+      );
+    },
+  });
+  return lines;
 }

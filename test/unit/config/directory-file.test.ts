@@ -59,7 +59,7 @@ test.each([
     "people.yaml:3:22 lists.staff.aliases[0]: info@corp.example is an address of aliases.info already",
   ],
   ["users: [", "people.yaml:1:"],
-  ["users: { bob: *a }", "people.yaml"],
+  ["users: { bob: *a }", "people.yaml:1:15 *a: an alias without its anchor"],
 ])("what is wrong is told where it stands: %s", (text, problem) => {
   const { file, problems } = parse(text);
   expect(file).toBeUndefined();

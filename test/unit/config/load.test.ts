@@ -292,6 +292,18 @@ describe("a wrong file", () => {
   });
 });
 
+test("each alias without an anchor before it is told with its place", () => {
+  expect(
+    problemsOf(
+      "scripts: &own { folder: a }\nmailroot: *hom\nbindings: [*own, *late]\nlog: &late { level: info }",
+    ),
+  ).toEqual([
+    "onarrival.yaml:2:11 *hom: an alias without its anchor: no &hom stands before it (a text that begins with * stands in quotes)",
+    "onarrival.yaml:3:18 *late: an alias without its anchor: no &late stands before it (a text that begins with * stands in quotes)",
+  ]);
+  expect(problemsOf("mailroot: &home ./mail\nscripts: { folder: *home }")).toEqual([]);
+});
+
 test("virtual servers may share an address of which one starts at a time, and free ports", () => {
   const shared =
     "virtualServers: [{ name: a, listen: ['[::1]:25'] }, { name: b, listen: ['[::1]:25'], autoStart: false }]";
