@@ -1,8 +1,9 @@
 // `onarrival queue summary`, `freeze`, `thaw` and `force`: the queues themselves, not the messages in them.
+import { suggest } from "../config/suggest.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import type { ShownQueue } from "../admin/queue-methods.ts";
 import { frozenOn, whyFrozen } from "./frozen-advice.ts";
-import { type Output, formatTable, formatTime, printResult } from "./output.ts";
+import { type Output, formatTable, formatTime, printResult, printable } from "./output.ts";
 
 export const STEERING = [
   ["freeze", "no attempts of a queue until it is thawed, over restarts too"],
@@ -27,36 +28,94 @@ export function printSummary(output: Output, json: boolean | undefined, answer: 
   printResult(output, json, answer, formatTable(isOfMany ? ["SERVER", ...head] : head, rows));
 }
 
-/** Whether `summary` names the queue. A smart host may be written as in the settings: [192.0.2.1]:25. */
-export function hasQueue(answer: unknown, name: string): boolean {
-  const wanted = name.toLowerCase();
-  return queuesOf(answer)
-    .map(({ queue }) => queue.toLowerCase())
-    .some((queue) => queue === wanted || queue === wanted.replace(/^\[([\d.]+)\]/, "$1"));
+/** Which queues of the summary a name means, and how the service is to be asked for them. */
+export interface MeantQueues {
+  readonly names: readonly string[];
+  /** They are called otherwise than the operator did. */
+  readonly isOther: boolean;
+  /** A queue of each name has mail, or is frozen. */
+  readonly areThere: boolean;
+  /** Where none does: names like it. */
+  readonly near: readonly string[];
 }
 
-/** What the service has done to the queue. */
+const ASKED = { isOther: false, areThere: true, near: [] } as const;
+
+/**
+ * A smart host may be written as in the settings, [192.0.2.1]:25, and means all queues of that next hop. What can only
+ * be meant to be there (`force`) may be shortened to the beginning of one name. Any next hop can be frozen before it
+ * has mail: so a name that is not there is asked for all the same, and what is like it is told.
+ */
+export function meantQueues(answer: unknown, verb: Steering, name: string): MeantQueues {
+  const wanted = name.toLowerCase().replace(/^\[([\d.]+)\]/, "$1");
+  const there = [...new Set(queuesOf(answer).map(({ queue }) => queue))];
+  const ofName = there.filter((queue) => queue.toLowerCase() === wanted);
+  if (ofName.length > 0) return { ...ASKED, names: [name] };
+  const begun = there.filter((queue) => queue.toLowerCase().startsWith(wanted));
+  const ofHop = begun.filter((queue) => queue.toLowerCase().startsWith(`${wanted} for `));
+  if (ofHop.length > 0) return { ...ASKED, names: ofHop, isOther: true };
+  if (verb === "force" && begun.length === 1) return { ...ASKED, names: begun, isOther: true };
+  return { names: [name], isOther: false, areThere: false, near: nearTo(wanted, begun, there) };
+}
+
+const MAX_NEAR = 5;
+
+function nearTo(wanted: string, begun: readonly string[], there: readonly string[]): readonly string[] {
+  const within = there.filter((queue) => queue.toLowerCase().includes(wanted));
+  const misspelt = suggest(wanted, there);
+  return [...new Set([...begun, ...within, ...(misspelt === undefined ? [] : [misspelt])])].slice(
+    0,
+    MAX_NEAR,
+  );
+}
+
+/** What the service has answered for one of the queues. */
+export interface Steered {
+  readonly queue: string;
+  readonly answer: unknown;
+}
+
 export function printSteered(
   output: Output,
   json: boolean | undefined,
   verb: Steering,
-  queue: string,
-  answer: unknown,
-  isThere: boolean,
+  steered: readonly Steered[],
+  meant: MeantQueues,
 ): void {
-  const changed =
-    typeof answer === "object" && answer !== null && "changed" in answer ? Number(answer.changed) : 0;
-  const noMail = isThere ? "" : "; no queue of this name has mail now";
-  const text = {
-    freeze: changed > 0 ? `${queue} is frozen${noMail}` : `${queue} was frozen already`,
-    thaw: changed > 0 ? `${queue} goes on` : `${queue} was not frozen by the operator`,
-    force: `force: ${changed} message${changed === 1 ? "" : "s"}${noMail}`,
+  const changed = steered.reduce((sum, { answer }) => sum + changedBy(answer), 0);
+  const frozen = steered.flatMap(({ answer }) => frozenOn(answer));
+  const why = steered.flatMap(({ queue, answer }) => {
+    const on = frozenOn(answer);
+    return on.length === 0 ? [] : [whyFrozen(queue, on)];
+  });
+  if (changed === 0 && why.length > 0) throw new OnArrivalError("QUEUE_FROZEN", why.join("\n"));
+  const value = {
+    changed,
+    ...(meant.isOther ? { queues: meant.names } : {}),
+    ...(frozen.length === 0 ? {} : { frozen }),
   };
-  const frozen = frozenOn(answer);
-  if (changed === 0 && frozen.length > 0) throw new OnArrivalError("QUEUE_FROZEN", whyFrozen(queue, frozen));
-  const rest = frozen.length === 0 ? "" : `\n${whyFrozen(queue, frozen)}`;
-  printResult(output, json, frozen.length === 0 ? { changed } : { changed, frozen }, `${text[verb]}${rest}`);
+  const lines = steered.map(({ queue, answer }) => steeredText(verb, queue, changedBy(answer), meant));
+  printResult(output, json, value, [...lines, ...why].join("\n"));
 }
+
+function steeredText(verb: Steering, queue: string, changed: number, meant: MeantQueues): string {
+  const near = meant.near.map((name) => `"${printable(name)}"`).join(", ");
+  const like = near === "" ? "" : `; did you mean ${near}?`;
+  const noMail = meant.areThere ? "" : `; no queue of this name has mail now${like}`;
+  switch (verb) {
+    case "freeze":
+      return changed > 0 ? `${queue} is frozen${noMail}` : `${queue} was frozen already`;
+    case "thaw":
+      return changed > 0 ? `${queue} goes on` : `${queue} was not frozen by the operator${like}`;
+    case "force": {
+      const where = meant.isOther ? ` of ${printable(queue)}` : "";
+      return `force: ${changed} message${changed === 1 ? "" : "s"}${where}${noMail}`;
+    }
+  }
+}
+
+const changedBy = (answer: unknown): number =>
+  typeof answer === "object" && answer !== null && "changed" in answer ? Number(answer.changed) : 0;
 
 function queuesOf(answer: unknown): ShownQueue[] {
   if (Array.isArray(answer) && answer.every(isQueue)) return answer;

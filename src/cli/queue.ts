@@ -7,7 +7,14 @@ import { formatTable, formatTime, printable, printResult, type Output } from "./
 import type { CommandFactory } from "./program.ts";
 import { adviceLines } from "./queue-advice.ts";
 import { callService, type ServicePlace, withPlace } from "./running-service.ts";
-import { STEERING, type Steering, hasQueue, printSteered, printSummary } from "./queue-steering.ts";
+import {
+  STEERING,
+  type Steered,
+  type Steering,
+  meantQueues,
+  printSteered,
+  printSummary,
+} from "./queue-steering.ts";
 
 interface Options extends ServicePlace {
   readonly server?: string;
@@ -147,9 +154,12 @@ async function show(output: Output, id: string, options: Options): Promise<void>
 
 /** Any next hop can be frozen before it has mail: so a name that is misspelt is only told. */
 async function steer(output: Output, verb: Steering, name: string, options: Options): Promise<void> {
-  const isThere = hasQueue(await call(options, "queue.summary"), name);
-  const answer = await call(options, `queue.${verb}`, { queue: name });
-  printSteered(output, options.json, verb, name, answer, isThere);
+  const meant = meantQueues(await call(options, "queue.summary"), verb, name);
+  const steered: Steered[] = [];
+  // oxlint-disable-next-line no-await-in-loop -- a few, and each is a connection
+  for (const queue of meant.names)
+    steered.push({ queue, answer: await call(options, `queue.${verb}`, { queue }) });
+  printSteered(output, options.json, verb, steered, meant);
 }
 
 async function change(output: Output, verb: string, ids: readonly string[], options: Options): Promise<void> {

@@ -174,12 +174,11 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     settings,
   });
   const reconfigure = (wanted: LiveTransportSettings): void => {
-    const isSameWay = sameWays(current, wanted);
-    current = wanted;
     categorizer.use(wanted.categorizer);
-    queues.renewCouriers(courierFor(wanted), isSameWay, () =>
+    queues.renewCouriers(courierFor(wanted), sameWays(current, wanted), () =>
       pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
     );
+    current = wanted;
     waiting.release(isHeldBySink);
     pipeline.parking.release(({ heldBy }) => heldBy !== "poison");
   };

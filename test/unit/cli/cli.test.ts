@@ -65,6 +65,8 @@ const FREEZERS: ReadonlyMap<string, Freezer> = new Map([
   ["10.0.0.1:25 for cold.example", "operator"],
 ]);
 
+const SMART_HOSTS = ["192.0.2.1:25 for *.partner.example", "192.0.2.1:25 for b.example", "192.0.2.12:25"];
+
 async function serve(entries: readonly QueueEntry[], changed = 1): Promise<string[]> {
   const asked: string[] = [];
   const act = (ids: readonly string[]): number => {
@@ -91,6 +93,15 @@ async function serve(entries: readonly QueueEntry[], changed = 1): Promise<strin
         frozen: true,
         frozenBy: "router" as const,
       },
+      ...SMART_HOSTS.map((key) => ({
+        queue: key,
+        messages: 3,
+        active: 0,
+        ready: 3,
+        retry: 0,
+        held: 0,
+        frozen: false,
+      })),
     ],
     idsWith: () => [],
     frozenBy: (name: string) => FREEZERS.get(name),
@@ -167,6 +178,7 @@ describe("the queues themselves", () => {
       { server: "default" },
       { queue: "dead.example", frozen: true },
       { queue: "halted.example", frozenBy: "router" },
+      ...SMART_HOSTS.map((key) => ({ queue: key })),
     ]);
   });
 
@@ -176,10 +188,29 @@ describe("the queues themselves", () => {
     expect((await queue("thaw", "dead.example")).out).toBe("dead.example goes on\n");
     expect((await queue("force", "dead.example")).out).toBe("force: 3 messages\n");
     expect(asked).toEqual(["freeze dead.example", "thaw dead.example", "force dead.example"]);
-    const misspelt = "; no queue of this name has mail now\n";
+    const misspelt = '; no queue of this name has mail now; did you mean "dead.example"?\n';
     expect((await queue("freeze", "daed.example")).out).toBe(`daed.example is frozen${misspelt}`);
     expect((await queue("force", "daed.example")).out).toBe(`force: 3 messages${misspelt}`);
     expect((await queue("freeze")).code).toBe(2);
+  });
+
+  test("the name of a next hop means all its queues, and force takes the beginning of one name", async () => {
+    const asked = await serve([], 3);
+    expect((await queue("force", "[192.0.2.1]:25")).out).toBe(
+      "force: 3 messages of 192.0.2.1:25 for *.partner.example\nforce: 3 messages of 192.0.2.1:25 for b.example\n",
+    );
+    expect(JSON.parse((await queue("force", "192.0.2.1:25", "--json")).out)).toEqual({
+      changed: 6,
+      queues: ["192.0.2.1:25 for *.partner.example", "192.0.2.1:25 for b.example"],
+    });
+    expect((await queue("force", "192.0.2.12")).out).toBe("force: 3 messages of 192.0.2.12:25\n");
+    asked.length = 0;
+    // Of two next hops neither is meant, and a freeze may be for one that has no mail yet.
+    expect((await queue("force", "192.0.2.")).out).toContain(
+      'did you mean "192.0.2.1:25 for *.partner.example", "192.0.2.1:25 for b.example", "192.0.2.12:25"?',
+    );
+    expect((await queue("freeze", "halted")).out).toContain('did you mean "halted.example"?');
+    expect(asked).toEqual(["force 192.0.2.", "freeze halted"]);
   });
 
   test("a frozen queue is not forced: who froze it is said, and what lets it go on", async () => {
