@@ -1,7 +1,8 @@
 // The running service, as commands reach it: by its mailroot, which the configuration file names unless the command does.
 import type { Command } from "commander";
 import { callControl } from "../admin/control-client.ts";
-import { findConfigFile, loadConfig } from "../config/load.ts";
+import { findConfigFile, likelyMailroot, loadConfig } from "../config/load.ts";
+import { OnArrivalError } from "../core/errors.ts";
 
 /** The options of withPlace. */
 export interface ServicePlace {
@@ -17,6 +18,19 @@ export const withPlace = (command: Command): Command =>
 /** The file is read only when it has to tell. */
 export const mailrootOf = async ({ config, mailroot }: ServicePlace): Promise<string> =>
   mailroot ?? (await loadConfig(findConfigFile(config))).mailroot;
+
+/** `problem`: why the file cannot be used. A service that runs goes on with what it said before. */
+export async function findMailroot(
+  place: ServicePlace,
+): Promise<{ readonly mailroot: string; readonly problem?: OnArrivalError }> {
+  try {
+    return { mailroot: await mailrootOf(place) };
+  } catch (thrown) {
+    const file = findConfigFile(place.config);
+    if (file === undefined || !(thrown instanceof OnArrivalError)) throw thrown;
+    return { mailroot: await likelyMailroot(file), problem: thrown };
+  }
+}
 
 export async function callService(
   place: ServicePlace,

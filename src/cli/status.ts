@@ -1,12 +1,13 @@
 // `onarrival status`: whether the running service does its work, and how full its queues are.
 import { Command } from "commander";
+import { callControl } from "../admin/control-client.ts";
 import type { ServerStatus, ServiceStatus } from "../composition/service-status.ts";
 import { STRAY_ADVICE } from "../composition/stray-mailroots.ts";
-import { OnArrivalError } from "../core/errors.ts";
+import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { QueueDepths } from "../transport/queue-view.ts";
 import { CommandFailed, type Output, printResult, printable } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
-import { callService, type ServicePlace, withPlace } from "./running-service.ts";
+import { type ServicePlace, findMailroot, withPlace } from "./running-service.ts";
 
 interface Options extends ServicePlace {
   readonly json?: boolean;
@@ -15,17 +16,29 @@ interface Options extends ServicePlace {
 export const statusCommand: CommandFactory = (output) =>
   withPlace(new Command("status"))
     .description(
-      "whether the running service is healthy, and how full its queues are; exit code 1 when it is not",
+      "whether the running service is healthy, and how full its queues are; exit code 1 when it is not, or the configuration file has problems",
     )
     .option("--json", "answer as JSON")
     .action((options: Options) => show(output, options));
 
 async function show(output: Output, options: Options): Promise<void> {
-  const answer = await callService(options, "status");
+  const { mailroot, problem } = await findMailroot(options);
+  const answer = await callControl(mailroot, "status").catch((thrown: unknown) => {
+    throw problem === undefined ? thrown : withBoth(problem, thrown);
+  });
   if (!isStatus(answer)) throw new OnArrivalError("INTERNAL", "the service answered no status");
-  printResult(output, options.json, answer, describe(answer));
-  if (!answer.health.healthy) throw new CommandFailed();
+  printResult(output, options.json, { ...answer, ...problemOf(problem) }, describe(answer));
+  if (problem !== undefined && options.json !== true) throw problem;
+  if (problem !== undefined || !answer.health.healthy) throw new CommandFailed();
 }
+
+const withBoth = (problem: OnArrivalError, thrown: unknown): OnArrivalError =>
+  new OnArrivalError(problem.code, `${problem.message}\n${describeError(thrown)}`, { cause: thrown });
+
+const problemOf = (problem: OnArrivalError | undefined): object =>
+  problem === undefined
+    ? {}
+    : { configuration: { code: problem.code, message: problem.message, remedy: problem.remedy } };
 
 function describe(status: ServiceStatus): string {
   const { queues, health, suspendedScripts, servers, strayMailroots, unservedBindings } = status;

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { LineCounter, parseDocument } from "yaml";
+import { isMap, LineCounter, parseDocument } from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { checkInherited, inherit, knownSchema, origin, placeIssues } from "./inheritance.ts";
 import { type DirectoryFile, readDirectoryFile } from "./directory-file.ts";
@@ -72,6 +72,16 @@ export async function readConfigFile(file: string): Promise<string> {
     });
   }
   throw new OnArrivalError("CONFIG_UNREADABLE", `${file} is larger than ${MAX_FILE_BYTES} bytes`);
+}
+
+/** The mailroot as far as it can be told of a file with problems, else the default one: what a service may run with all the same. */
+export async function likelyMailroot(file: string): Promise<string> {
+  const { dir, base } = path.parse(path.resolve(file));
+  const text = await readConfigFile(file).catch(() => "");
+  const { contents } = parseSource(text, base).document;
+  const named = isMap(contents) ? contents.get("mailroot") : undefined;
+  const isNamed = typeof named === "string" && named !== "";
+  return path.resolve(dir, isNamed ? named : configSchema.parse({}).mailroot);
 }
 
 /** Checks the text of a configuration file. Throws CONFIG_INVALID with one line per problem. */
