@@ -28,6 +28,8 @@ export class RuntimeSource {
   #isolatesBeforeSnapshot: number;
   #cachedData: ivm.ExternalCopy<ArrayBuffer> | undefined;
   #snapshot: Snapshot | undefined;
+  /** Time that making the snapshot took: of the process, not of the call that happened to come then. */
+  snapshotMs = 0;
 
   constructor(
     text: string,
@@ -59,6 +61,7 @@ export class RuntimeSource {
   /** Undefined: this platform refuses it, and will do so again. */
   #makeSnapshot(): Snapshot | undefined {
     this.#tell("begun");
+    const started = performance.now();
     try {
       const code = [{ code: this.#text, filename: RUNTIME_FILE }];
       const snapshot = ivm.Isolate.createSnapshot(code, RUNTIME_WARM_UP);
@@ -70,6 +73,8 @@ export class RuntimeSource {
       const reason = error instanceof Error ? error.message : "unknown";
       this.#tell("refused", oneLine(reason).slice(0, MAX_REASON_CHARS));
       return undefined;
+    } finally {
+      this.snapshotMs = performance.now() - started;
     }
   }
 

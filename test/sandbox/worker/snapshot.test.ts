@@ -91,6 +91,20 @@ test("one snapshot is made, and none where the operator wants none", async () =>
   expect(evaluated.snapshotFrames).toEqual([]);
 });
 
+test("the time that it takes is none of the call that came then", async () => {
+  const slowMs = 400;
+  const slow = `{ const end = Date.now() + ${slowMs}; while (Date.now() < end); }`;
+  const worker = await WorkerUnderTest.start({ isolatesBeforeSnapshot: 0 }, slow);
+  try {
+    const { outcome } = await worker.run(script("return 1;"));
+    expect(outcome.verdict).toBe(1);
+    expect(worker.snapshotFrames).toHaveLength(2);
+    expect(outcome.micros).toBeLessThan(slowMs * 1000);
+  } finally {
+    await worker.stop();
+  }
+});
+
 test("where it cannot be made scripts run without it, and the relay is told once", async () => {
   const worker = await WorkerUnderTest.start({ isolatesBeforeSnapshot: 0 }, REFUSES_SNAPSHOT);
   try {
