@@ -108,8 +108,9 @@ export class BehindContent {
   }
 
   /** What is signed, converted or watched by sinks has a turn of its own. */
-  #mayGo({ message, noChunks }: Job): boolean {
-    if (noChunks === true || !goesAsItIs(message, this.#offered, this.#settings)) return false;
+  #mayGo({ message, noChunks, noPipelining }: Job): boolean {
+    if (noChunks === true || noPipelining === true) return false;
+    if (!goesAsItIs(message, this.#offered, this.#settings)) return false;
     return this.#watchers.of(message) === undefined;
   }
 }

@@ -1,7 +1,7 @@
 // The kept connections of one destination: which message goes over which, when to open another and when to end one.
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
-import { isPermanent, reply } from "../../core/reply.ts";
+import { isPermanent, ownReply } from "../../core/reply.ts";
 import { Connection } from "./connection.ts";
 import type { BudgetUser } from "./connection-budget.ts";
 import {
@@ -28,7 +28,7 @@ export function createDestination(options: DestinationOptions, logger: Logger, c
   return new ConnectionPool({ ...DEFAULT_DESTINATION_SETTINGS, ...options }, logger, clock);
 }
 
-const CLOSING = reply(451, "3.2", "The service is shutting down");
+const CLOSING = ownReply(451, "3.2", "The service is shutting down");
 /** Deadlines and idle times are checked this often, or four times in the shortest of them. */
 const LONGEST_TICK_MS = 1_000;
 const SHORTEST_TICK_MS = 5;
@@ -341,5 +341,5 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
 function refusalOf(opening: OpenSession | RefusedSession): RefusedSession {
   if (opening.kind === "refused") return opening;
   const { lost, remote } = opening.wire;
-  return { kind: "refused", reply: reply(451, "4.2", lost ?? ""), remote };
+  return { kind: "refused", reply: ownReply(451, "4.2", lost ?? ""), remote };
 }

@@ -4,16 +4,16 @@
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import { isPositive, reply, type Reply } from "../../core/reply.ts";
+import { isPositive, ownReply, type Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
 import { BehindContent } from "./behind-content.ts";
 import { type ContentForm, goesAtOnce, startContent, streamContent, writeContent } from "./content-writer.ts";
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import { envelopeCommands } from "./envelope-commands.ts";
-import { NO_EXTENSIONS, type PeerExtensions, withoutChunks } from "./extensions.ts";
-import { isParameterError, plain } from "./judgement.ts";
+import { leftFor, NO_EXTENSIONS, type PeerExtensions } from "./extensions.ts";
+import { plain } from "./judgement.ts";
 import type { OutboundEvents } from "./outbound-events.ts";
-import { type ConnectionOwner, type Job, unreachable } from "./outbound-job.ts";
+import { type ConnectionOwner, type Job, type Lie, unreachable } from "./outbound-job.ts";
 import { prepare } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { OpenSession } from "./session-opening.ts";
@@ -82,7 +82,7 @@ export class Connection implements WireListener {
   send(job: Job): void {
     this.#started += 1;
     const events = this.#watchers.of(job.message);
-    const offered = job.noChunks === true ? withoutChunks(this.#extensions) : this.#extensions;
+    const offered = leftFor(job, this.#extensions);
     if (events === undefined) this.#prepare(job, offered);
     else void this.#sendWatched(job, events, offered);
   }
@@ -98,10 +98,10 @@ export class Connection implements WireListener {
   async #sendWatched(job: Job, events: OutboundEvents, offered: PeerExtensions): Promise<void> {
     this.#enter("watched");
     const transaction = new WatchedTransaction(this.wire, events, job.message, offered, this.#settings);
-    const { outcome, next, answered } = await transaction.run();
-    if (next === "lost" || next === "without-chunks") {
+    const { outcome, next, answered, lie } = await transaction.run();
+    if (next === "lost") {
       this.#end();
-      if (next === "without-chunks") this.#owner.onUnsent({ ...job, noChunks: true });
+      if (lie !== undefined) this.#owner.onUnsent({ ...job, ...lie });
       // A kept connection that the peer had given up: the message goes over another one.
       else if (!answered && this.#started > 1) this.#owner.onUnsent(job);
       else job.resolve(outcome);
@@ -144,7 +144,7 @@ export class Connection implements WireListener {
     this.#again = undefined;
     const unseen = state === "preparing" || (state === "envelope" && this.#plan?.isUnanswered === true);
     if (unseen && this.#started > 1) return this.#behind.sendAgain(job, this.#plan);
-    return this.#brokenOff(job, reply(451, "4.2", reason), state === "end-of-data");
+    return this.#brokenOff(job, ownReply(451, "4.2", reason), state === "end-of-data");
   }
 
   #brokenOff(job: Job, lost: Reply, mayDuplicate: boolean): void {
@@ -153,6 +153,7 @@ export class Connection implements WireListener {
       this.#logger.warn({ message: job.message.id, remote, reason: lost.text }, "no reply to end of data");
     const hasFinals = mayDuplicate && this.#plan?.replies.hasFinals === true;
     if (!hasFinals) return this.#unreachable(job, lost, mayDuplicate);
+    if (this.#plan?.mayLackChunks === true) return this.#owner.onUnsent({ ...job, noChunks: true });
     // LMTP: those that have their answer keep it.
     this.#job = job;
     return this.#reportAll(lost);
@@ -203,7 +204,11 @@ export class Connection implements WireListener {
   #unreadable(job: Job, thrown: unknown): void {
     if (this.#state !== "preparing") return;
     this.#job = undefined;
-    this.#unreachable(job, reply(451, "3.0", `the content cannot be read: ${describeError(thrown)}`), false);
+    this.#unreachable(
+      job,
+      ownReply(451, "3.0", `the content cannot be read: ${describeError(thrown)}`),
+      false,
+    );
     this.#ready();
   }
 
@@ -242,6 +247,9 @@ export class Connection implements WireListener {
       return this.wire.fail(`out of step: ${answer.code} ${answer.text}`);
     if (answer.code !== 354) return this.#refused(answer);
     if (!plan.replies.isRefused) return this.#sendContent(plan);
+    // It waits for content that it does not get.
+    if (plan.dislikesParameters)
+      return this.#without({ noPipelining: true }, "DATA accepted after a refused MAIL");
     const nobody = plan.replies.accepted === 0;
     this.#reportAll();
     // It refused the sender and would take an empty message all the same: without the dot it gets none.
@@ -286,17 +294,17 @@ export class Connection implements WireListener {
   }
 
   #onFinalReply(answer: PeerReply): void {
-    if (this.#plan?.lacksChunks(answer) === true) return this.#withoutChunks();
     const early = this.#state === "content" || this.wire.chunks === this.#contentAfterChunk;
     if (answer.code < 400 && (early || answer.code >= 300)) {
       // A surplus reply, which would have confirmed a message that the peer has not read yet.
       return this.wire.fail(`out of step: ${answer.code} ${answer.text}`);
     }
     if (!early && this.#isOneOfMany(answer)) return undefined;
+    if (this.#plan?.lacksChunks(answer) === true)
+      return this.#without({ noChunks: true }, "BDAT is not known");
     this.#reportAll(plain(answer));
-    // Refused before it was read: what is still on the way would be taken for commands.
-    if (early) return this.wire.fail("the peer refused the content before its end");
-    if (answer.code === 421) return this.wire.fail("the peer closes the channel");
+    const closing = this.#plan?.closingFor(answer, early);
+    if (closing !== undefined) return this.wire.fail(closing);
     const following = this.#behind.take();
     if (following !== undefined) return this.#goOn(following);
     return isPositive(answer) ? this.#ready() : this.#reset();
@@ -305,15 +313,9 @@ export class Connection implements WireListener {
   /** The transaction ends before the content: MAIL, all recipients, or DATA were refused. */
   #refused(data: PeerReply | undefined): void {
     const job = this.#job;
-    const refusal = this.#plan?.replies.mailRefusal;
-    // FAULTS N05: the peer offered what it does not know. Once more, with bare commands.
-    if (
-      job !== undefined &&
-      this.#plan?.commands.parameters === true &&
-      refusal !== undefined &&
-      isParameterError(refusal)
-    ) {
-      this.#logger.debug({ remote: this.wire.remote, reply: refusal }, "parameters refused, trying without");
+    if (job !== undefined && this.#plan?.dislikesParameters === true) {
+      const fields = { remote: this.wire.remote, reply: this.#plan.replies.mailRefusal };
+      this.#logger.debug(fields, "parameters refused, trying with bare commands");
       this.#again = job;
       this.#job = undefined;
       return this.#reset();
@@ -355,12 +357,12 @@ export class Connection implements WireListener {
     return !isLast && this.#plan?.replies.addFinal(answer) === false;
   }
 
-  /** The content was read as commands. */
-  #withoutChunks(): void {
+  /** FAULTS N05 */
+  #without(lie: Lie, why: string): void {
     const job = this.#job;
     this.#job = undefined;
-    this.wire.fail("BDAT was offered and is not known");
-    if (job !== undefined) this.#owner.onUnsent({ ...job, noChunks: true });
+    this.wire.fail(why);
+    if (job !== undefined) this.#owner.onUnsent({ ...job, ...lie });
   }
 
   #reportAll(rest?: Reply): void {

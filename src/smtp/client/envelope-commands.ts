@@ -2,7 +2,7 @@
 import { isAscii as isAsciiBytes } from "node:buffer";
 import { asciiAddress, isAscii, isMailbox, isNullSender } from "../../core/address.ts";
 import type { Recipient } from "../../core/envelope.ts";
-import { reply, type Reply } from "../../core/reply.ts";
+import { ownReply, type Reply } from "../../core/reply.ts";
 import type { OutboundMessage } from "./destination.ts";
 import type { PeerExtensions } from "./extensions.ts";
 
@@ -18,17 +18,21 @@ export interface EnvelopeCommands {
   readonly parameters: boolean;
 }
 
-export const BAD_SENDER = reply(553, "1.7", "The sender address cannot be sent over SMTP");
-export const BAD_RECIPIENT = reply(553, "1.3", "The recipient address cannot be sent over SMTP");
-export const NEEDS_UTF8 = reply(550, "6.7", "The message needs SMTPUTF8, which the next host does not offer");
+export const BAD_SENDER = ownReply(553, "1.7", "The sender address cannot be sent over SMTP");
+export const BAD_RECIPIENT = ownReply(553, "1.3", "The recipient address cannot be sent over SMTP");
+export const NEEDS_UTF8 = ownReply(
+  550,
+  "6.7",
+  "The message needs SMTPUTF8, which the next host does not offer",
+);
 /** RFC 8689 §4.2.1 */
-export const NEEDS_TLS = reply(
+export const NEEDS_TLS = ownReply(
   550,
   "7.30",
   "REQUIRETLS support required, and the next host has none to rely on",
 );
 export const tooLarge = (size: number, limit: number): Reply =>
-  reply(552, "3.4", `The message has ${size} bytes, the next host takes ${limit}`);
+  ownReply(552, "3.4", `The message has ${size} bytes, the next host takes ${limit}`);
 
 const NONE_REFUSED: ReadonlyMap<number, Reply> = new Map();
 // The usual address, told apart by one short expression; everything else takes the full check.

@@ -1,5 +1,6 @@
 // What the peer's EHLO reply offers (RFC 5321 §4.1.1.1).
 import { OUTBOUND_KEYWORDS, type OutboundKeyword } from "../../core/esmtp-keywords.ts";
+import type { Lie } from "./outbound-job.ts";
 import type { PeerReply } from "./reply-reader.ts";
 
 export interface PeerExtensions {
@@ -39,12 +40,16 @@ export const NO_EXTENSIONS: PeerExtensions = {
   auth: [],
 };
 
-/** The same without what only looked like chunks. */
-export const withoutChunks = (offered: PeerExtensions): PeerExtensions => ({
-  ...offered,
-  chunking: false,
-  binaryMime: false,
-});
+/** What of it is left for a message that found the peer to be lying. */
+export function leftFor({ noChunks, noPipelining }: Lie, offered: PeerExtensions): PeerExtensions {
+  if (noChunks !== true && noPipelining !== true) return offered;
+  return {
+    ...offered,
+    chunking: offered.chunking && noChunks !== true,
+    binaryMime: offered.binaryMime && noChunks !== true,
+    pipelining: offered.pipelining && noPipelining !== true,
+  };
+}
 
 export interface PeerTrust {
   /** TLS, and the host is proven to be the one meant. */

@@ -1,5 +1,5 @@
 // The class of a reply as sinks of OnServerResponse may see it otherwise than the peer (REFERENCE 3.4).
-import { reply, type Reply } from "../../core/reply.ts";
+import { ownReply, reply, type Reply } from "../../core/reply.ts";
 import type { ServerResponseContext } from "../../events/protocol-contexts.ts";
 import type { PeerReply } from "./reply-reader.ts";
 
@@ -24,7 +24,8 @@ export function judgeReply(answer: PeerReply, judgement: Judgement): PeerReply {
   return { ...answer, code: judgement === "success" ? 250 : code };
 }
 
-export const plain = ({ code, detail, text }: PeerReply): Reply => reply(code, detail, text);
+export const plain = ({ code, detail, text, own }: PeerReply): Reply =>
+  own === true ? ownReply(code, detail, text) : reply(code, detail, text);
 
 /** RFC 5321 §4.5.3.1.10: 552 for too many recipients is to be read as 452; a full mailbox (5.2.2) is not meant. */
 export function judgeRcpt(answer: PeerReply): Reply {

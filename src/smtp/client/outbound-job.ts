@@ -3,14 +3,30 @@ import type { Reply } from "../../core/reply.ts";
 import type { GroupTrust } from "./group-trust.ts";
 import type { DeliveryOutcome, OutboundMessage } from "./destination.ts";
 
+/** What a peer offered and turned out not to have: the message goes over another connection, and does without. */
+export interface Lie {
+  /** CHUNKING: it did not know BDAT. */
+  readonly noChunks?: true;
+  /** PIPELINING: it refused MAIL for its parameters and took DATA behind it. */
+  readonly noPipelining?: true;
+}
+
 /** A message and who waits for its outcome. */
-export interface Job {
+export interface Job extends Lie {
   readonly message: OutboundMessage;
   /** When a connection got it. */
   sentAt: number;
   readonly resolve: (outcome: DeliveryOutcome) => void;
-  /** A peer offered CHUNKING and did not know BDAT. */
-  readonly noChunks?: true;
+}
+
+/** How the transaction ended, and what the connection is good for afterwards. */
+export interface TransactionEnd {
+  readonly outcome: DeliveryOutcome;
+  readonly next: "ready" | "quit" | "lost";
+  /** Why it is lost. */
+  readonly lie?: Lie | undefined;
+  /** The peer answered something: the connection was alive when the transaction began. */
+  readonly answered: boolean;
 }
 
 /** No transaction took place, or it broke off. */

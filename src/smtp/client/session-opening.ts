@@ -2,11 +2,12 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import { domainFlag } from "../../events/domain-contexts.ts";
-import { isPermanent, isPositive, reply, type Reply } from "../../core/reply.ts";
+import { isPermanent, isPositive, ownReply, type Reply } from "../../core/reply.ts";
 import { authenticate } from "./authentication.ts";
 import type { DestinationSettings, NextHop } from "./destination.ts";
 import { NEEDS_TLS } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, parseExtensions, type PeerExtensions, type PeerTrust } from "./extensions.ts";
+import { plain } from "./judgement.ts";
 import type { OutboundEvents } from "./outbound-events.ts";
 import { noMessage } from "./outbound-session.ts";
 import type { PeerReply } from "./reply-reader.ts";
@@ -43,8 +44,8 @@ export interface OpeningContext {
   readonly clock: Clock;
 }
 
-const ENDED_BY_SINK = reply(451, "5.0", "A sink ended the session");
-const ENDED_AUTH = reply(454, "7.0", "A sink ended the authentication");
+const ENDED_BY_SINK = ownReply(451, "5.0", "A sink ended the session");
+const ENDED_AUTH = ownReply(454, "7.0", "A sink ended the authentication");
 
 const open = ({ wire, watchers }: Reached, extensions: PeerExtensions): OpenSession => ({
   kind: "open",
@@ -72,7 +73,7 @@ export async function openSession(given: OpeningContext): Promise<OpenSession | 
     // Any host that may take the mail later outweighs those that never will.
     if (failure === undefined || isPermanent(failure.reply)) failure = opening;
   }
-  return failure ?? { kind: "refused", reply: reply(451, "4.4", "The next hop has no host"), remote: "" };
+  return failure ?? { kind: "refused", reply: ownReply(451, "4.4", "The next hop has no host"), remote: "" };
 }
 
 /** The settings with what the flags of the domain ask for. They make TLS stricter, never looser. */
@@ -132,7 +133,7 @@ async function openHost(
 
 /** RFC 8689 §4.2.1: for mail with REQUIRETLS a host without it is no host; else what is wrong with TLS may be mended. */
 const lacksTls = ({ settings }: OpeningContext, detail: string, text: string): Reply =>
-  settings.requireTls === true ? reply(550, "7.30", text) : reply(451, detail, text);
+  settings.requireTls === true ? ownReply(550, "7.30", text) : ownReply(451, detail, text);
 
 function abandon(wire: Wire, why: Reply): RefusedSession {
   wire.fail(why.text);
@@ -187,7 +188,7 @@ async function watchedHello(
   const ehlo = { event: "OnSessionStart", verb, line: `${verb} ${heloName}`, argument: heloName } as const;
   const limits = { stage: verb, limitMs: deadlines.commandMs };
   const { reply: answer, failed, state } = await events.perform({ ...ehlo, ...limits }, noMessage());
-  if (failed === true) return abandon(wire, reply(451, "3.0", "A sink of the outbound events failed"));
+  if (failed === true) return abandon(wire, ownReply(451, "3.0", "A sink of the outbound events failed"));
   if (state === "session-end") return abandon(wire, ENDED_BY_SINK);
   if (answer === undefined) return open(host, NO_EXTENSIONS);
   if (answer.code === 250)
@@ -247,7 +248,7 @@ async function finish(
   if (context.settings.requireTls === true && !extensions.requireTls) return abandon(wire, NEEDS_TLS);
   if (credentials === undefined) return opening;
   if (!wire.encrypted && !credentials.allowInClear) {
-    return abandon(wire, reply(451, "7.11", "The password is not sent without TLS"));
+    return abandon(wire, ownReply(451, "7.11", "The password is not sent without TLS"));
   }
   const ask = (line: string): Promise<PeerReply> => askForAuth(context, opening, line);
   const answer = await authenticate(ask, extensions.auth, credentials);
@@ -258,11 +259,11 @@ async function finish(
     "authentication at the next hop failed",
   );
   // Ours to mend, so the mail waits, whatever class the reply has.
-  return abandon(wire, reply(454, "7.0", `Authentication failed: ${answer.code} ${answer.text}`));
+  return abandon(wire, ownReply(454, "7.0", `Authentication failed: ${answer.code} ${answer.text}`));
 }
 
 /** Why there is no session: a refusal as it is, anything else as a transient fault of the protocol. */
 function asRefusal(answer: PeerReply, stage: string): Reply {
-  if (answer.code >= 400) return reply(answer.code, answer.detail, answer.text);
-  return reply(451, "5.0", `Unexpected reply to ${stage}: ${answer.code} ${answer.text}`);
+  if (answer.code >= 400) return plain(answer);
+  return ownReply(451, "5.0", `Unexpected reply to ${stage}: ${answer.code} ${answer.text}`);
 }

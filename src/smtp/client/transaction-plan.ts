@@ -4,7 +4,7 @@ import { isPositive } from "../../core/reply.ts";
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import type { EnvelopeCommands } from "./envelope-commands.ts";
 import type { PeerExtensions } from "./extensions.ts";
-import { isUnknownCommand, plain } from "./judgement.ts";
+import { isParameterError, isUnknownCommand, plain } from "./judgement.ts";
 import type { Job } from "./outbound-job.ts";
 import { usesChunks } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
@@ -72,9 +72,30 @@ export class TransactionPlan {
     else if (step === 0 && !isPositive(answer)) replies.mailRefusal = plain(answer);
   }
 
-  /** FAULTS N05: CHUNKING was offered and BDAT is not known. Who has answered LMTP for one recipient does know it. */
-  lacksChunks(answer: PeerReply): boolean {
-    return this.isChunk && !this.replies.hasFinals && isUnknownCommand(answer);
+  /** FAULTS N05: CHUNKING was offered and BDAT is not known. LMTP: who answers otherwise for one recipient does know it. */
+  lacksChunks(last: PeerReply): boolean {
+    const isClosing = last.code === 421 && this.replies.hasFinals;
+    return this.isChunk && this.replies.knowsNothing && (isClosing || isUnknownCommand(last));
+  }
+
+  /** LMTP: broken off when all answers were those of a host that does not know BDAT. */
+  get mayLackChunks(): boolean {
+    return this.isChunk && this.replies.hasFinals && this.replies.knowsNothing;
+  }
+
+  /** Why the connection cannot serve another message. */
+  closingFor({ code }: PeerReply, early: boolean): string | undefined {
+    // Refused before it was read: what is still on the way would be taken for commands.
+    if (early) return "the peer refused the content before its end";
+    if (code === 421) return "the peer closes the channel";
+    // LMTP: content that was read as commands would have answers left for the next message.
+    return this.isChunk && this.replies.beganUnknown ? "BDAT may not have been known" : undefined;
+  }
+
+  /** FAULTS N05: the peer offered what it does not know. */
+  get dislikesParameters(): boolean {
+    const { mailRefusal } = this.replies;
+    return this.commands.parameters && mailRefusal !== undefined && isParameterError(mailRefusal);
   }
 
   /** RFC 2920 §3.1: all that may go out in one group. A chunk waits for the replies: it would bring its content along. */

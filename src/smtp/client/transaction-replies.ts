@@ -1,9 +1,9 @@
 // Which reply each recipient of a transaction got: its own, or the one that speaks for all (RFC 5321 §3.3, RFC 2033 §4.2).
-import { isPositive, reply, type Reply } from "../../core/reply.ts";
-import { judgeRcpt, plain } from "./judgement.ts";
+import { isPositive, ownReply, type Reply } from "../../core/reply.ts";
+import { isUnknownCommand, judgeRcpt, plain } from "./judgement.ts";
 import type { PeerReply } from "./reply-reader.ts";
 
-const NO_REPLY = reply(451, "5.0", "No reply of the next host for this recipient");
+const NO_REPLY = ownReply(451, "5.0", "No reply of the next host for this recipient");
 
 export class TransactionReplies {
   mailRefusal: Reply | undefined;
@@ -40,6 +40,17 @@ export class TransactionReplies {
 
   get hasFinals(): boolean {
     return this.#finals !== undefined;
+  }
+
+  /** LMTP: nobody's answer, so far, says that the command of the content is known. */
+  get knowsNothing(): boolean {
+    return this.#finals?.every(isUnknownCommand) ?? true;
+  }
+
+  /** LMTP: the first answer is that of a host that does not know the command. */
+  get beganUnknown(): boolean {
+    const first = this.#finals?.[0];
+    return first !== undefined && isUnknownCommand(first);
   }
 
   /** One per recipient; `rest` is for those that were accepted and have no answer of their own. */

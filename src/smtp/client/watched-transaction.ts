@@ -1,16 +1,16 @@
 // One mail transaction in whose dialogue sinks take part (DESIGN 4, step 9): command by command, but for those to which sinks only append.
 // The states are those of the original (PE_STATES): message start, per recipient, before data, session end.
-import { isPositive, reply, type Reply } from "../../core/reply.ts";
+import { isPositive, ownReply, type Reply } from "../../core/reply.ts";
 import type { OutboundState, ProtocolMessage } from "../../events/protocol-contexts.ts";
 import { describeError } from "../../core/errors.ts";
 import { type ContentForm, formOf, streamContent } from "./content-writer.ts";
-import type { DeliveryOutcome, DestinationSettings, OutboundMessage } from "./destination.ts";
+import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import { type EnvelopeCommands, envelopeCommands } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, type PeerExtensions } from "./extensions.ts";
 import { isParameterError, isUnknownCommand, judgeRcpt, plain } from "./judgement.ts";
 import { NO_COMMANDS, chunkStep, dataStep, mailStep, rcptSteps } from "./envelope-steps.ts";
 import type { NativeCommand, OutboundEvents, Step } from "./outbound-events.ts";
-import { unreachable } from "./outbound-job.ts";
+import { type Lie, type TransactionEnd, unreachable } from "./outbound-job.ts";
 import { messageView } from "./outbound-session.ts";
 import { type PlannedCommand, askTogether } from "./planned-commands.ts";
 import { prepare, usesChunks } from "./preparation.ts";
@@ -18,19 +18,11 @@ import type { PeerReply } from "./reply-reader.ts";
 import type { Wire } from "./wire.ts";
 import { xforwardCommands } from "./xforward.ts";
 
-/** How the transaction ended, and what the connection is good for afterwards. */
-export interface TransactionEnd {
-  readonly outcome: DeliveryOutcome;
-  readonly next: "ready" | "quit" | "lost" | "without-chunks";
-  /** The peer answered something: the connection was alive when the transaction began. */
-  readonly answered: boolean;
-}
-
 /** A sink that sends the dialogue back to its start for ever must not keep the message for ever. */
 const MAX_RESTARTS = 3;
 
-const SINK_FAILED = reply(451, "3.0", "A sink of the outbound events failed");
-const ENDED_BY_SINK = reply(451, "5.0", "A sink ended the session");
+const SINK_FAILED = ownReply(451, "3.0", "A sink of the outbound events failed");
+const ENDED_BY_SINK = ownReply(451, "5.0", "A sink ended the session");
 
 export class WatchedTransaction {
   readonly #wire: Wire;
@@ -43,7 +35,7 @@ export class WatchedTransaction {
   readonly #settings: DestinationSettings;
   readonly #view: ProtocolMessage;
   #isChunk = false;
-  #lacksChunks = false;
+  #lie: Lie | undefined;
   /** MAIL and RCPT whose sinks were called already, those that come next first. */
   #planned: PlannedCommand[] = [];
   #replies: (Reply | undefined)[] = [];
@@ -99,7 +91,7 @@ export class WatchedTransaction {
       if ("code" in prepared) return prepared;
       this.#message = prepared;
     } catch (error) {
-      return reply(451, "3.0", `the content cannot be read: ${describeError(error)}`);
+      return ownReply(451, "3.0", `the content cannot be read: ${describeError(error)}`);
     }
     this.#isChunk = usesChunks(this.#message, this.#offered, wanted);
     const commands = envelopeCommands(this.#message, this.#offered);
@@ -164,8 +156,7 @@ export class WatchedTransaction {
     const next = await this.#afterMail({ reply: mail, state: "default" });
     const last = takesData ? answers[this.#commands.rcpts.length] : undefined;
     if (mail === undefined || !isPositive(mail) || this.#wire.lost !== undefined) {
-      // It refused the sender and would take an empty message all the same: without the dot it gets none.
-      if (last?.code === 354) this.#wire.fail("DATA accepted after a refused MAIL");
+      if (last?.code === 354) this.#withhold(next);
       return next;
     }
     for (const [index, place] of this.#commands.places.entries()) {
@@ -173,6 +164,12 @@ export class WatchedTransaction {
       if (answer !== undefined) this.#replies[place] = judgeRcpt(answer);
     }
     return last === undefined ? "before-data" : this.#afterData({ reply: last, state: "default" });
+  }
+
+  /** The peer refused the sender and would take an empty message all the same: without the dot it gets none. */
+  #withhold(next: OutboundState): void {
+    if (next === "message-start") this.#lie = { noPipelining: true };
+    this.#wire.fail("DATA accepted after a refused MAIL");
   }
 
   #afterMail(step: Step): OutboundState | Promise<OutboundState> {
@@ -209,7 +206,7 @@ export class WatchedTransaction {
       if (step.reply !== undefined) this.#replies[place] = judgeRcpt(step.reply);
       // A sink that let a recipient out keeps it for a later attempt.
       else if (step.failed !== true)
-        this.#replies[place] = reply(451, "5.0", "A sink held the recipient back");
+        this.#replies[place] = ownReply(451, "5.0", "A sink held the recipient back");
       if (step.failed === true || step.state !== "default") return this.#after(step, "before-data");
     }
     return "before-data";
@@ -281,7 +278,7 @@ export class WatchedTransaction {
   #keepFinals(places: readonly number[], finals: readonly Reply[]): void {
     this.#hasFinals = true;
     for (const [order, place] of places.entries())
-      this.#replies[place] = finals[order] ?? reply(451, "4.2", this.#wire.lost ?? "no reply");
+      this.#replies[place] = finals[order] ?? ownReply(451, "4.2", this.#wire.lost ?? "no reply");
   }
 
   /** If there are none, all have their answers, whatever becomes of the connection. */
@@ -302,7 +299,7 @@ export class WatchedTransaction {
     const { reply: answer } = step;
     if (answer === undefined) return this.#after(step, "default");
     if (isUnknownCommand(answer)) {
-      this.#lacksChunks = true;
+      this.#lie = { noChunks: true };
       this.#wire.fail("BDAT was offered and is not known");
       return "session-end";
     }
@@ -392,7 +389,7 @@ export class WatchedTransaction {
     // A peer that took the whole message and hung up while sinks looked at its reply has it.
     if (this.#hasFinals || (final !== undefined && (final.code >= 400 || this.#isWhole)))
       return this.#end("lost");
-    const outcome = unreachable(reply(451, "4.2", reason), true, this.#wire.remote, this.#isDotPending);
-    return { outcome, next: this.#lacksChunks ? "without-chunks" : "lost", answered: this.#answered };
+    const outcome = unreachable(ownReply(451, "4.2", reason), true, this.#wire.remote, this.#isDotPending);
+    return { outcome, next: "lost", answered: this.#answered, lie: this.#lie };
   }
 }

@@ -14,8 +14,10 @@ export interface WireListener {
 }
 
 /** A lost connection answers like a peer that closes the channel (RFC 5321 §3.8); RFC 3463: 4.1 no answer, 4.2 bad connection. */
-const lostReply = (reason: string, spoken: boolean): PeerReply =>
-  peerReply(421, `4.4.${spoken ? 2 : 1} ${reason}`);
+const lostReply = (reason: string, spoken: boolean): PeerReply => ({
+  ...peerReply(421, `4.4.${spoken ? 2 : 1} ${reason}`),
+  own: true,
+});
 
 /** Read at once from a plain socket. */
 const READ_BYTES = 4096;

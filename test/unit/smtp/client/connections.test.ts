@@ -89,7 +89,7 @@ describe("connections", () => {
     await peer[Symbol.asyncDispose]();
     await using destination = destinationTo(peer);
     const outcome = unreachableOf(await destination.deliver(messageOf()));
-    expect(outcome).toMatchObject({ transient: true, reply: { code: 421, detail: "4.1" } });
+    expect(outcome).toMatchObject({ transient: true, reply: { code: 421, detail: "4.1", own: true } });
   });
 });
 

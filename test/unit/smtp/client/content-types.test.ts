@@ -249,15 +249,49 @@ describe.each(BOTH_PATHS)("content, %s", (path, options) => {
   });
 });
 
+const toTwo = (): OutboundMessage => ({
+  ...binaryMessage(),
+  recipients: messageOf({ to: ["bob@x.example", "eve@x.example"] }).recipients,
+});
+
 test("a chunk over LMTP that one recipient has is not sent again because of what is said of another (N05)", async () => {
   await using peer = await startPeer({
     answers: { LHLO: BINARY.EHLO, BDAT: "250 2.0.0 bob\r\n503 5.5.1 not eve" },
   });
   await using destination = destinationTo(peer, { dialect: "lmtp" });
-  const message = {
-    ...binaryMessage(),
-    recipients: messageOf({ to: ["bob@x.example", "eve@x.example"] }).recipients,
-  };
-  expect(codesOf(await destination.deliver(message))).toEqual([250, 503]);
+  expect(codesOf(await destination.deliver(toTwo()))).toEqual([250, 503]);
   expect(peer.sessions.map(({ chunks }) => chunks)).toEqual([[BINARY_TEXT]]);
+});
+
+test.each([500, 502, 503, 504])(
+  "a chunk over LMTP that is refused for the first recipient with %i is not sent again when another one has it (N05)",
+  async (code) => {
+    await using peer = await startPeer({
+      answers: { LHLO: BINARY.EHLO, BDAT: `${code} 5.5.1 not bob\r\n250 2.0.0 eve` },
+    });
+    await using destination = destinationTo(peer, { dialect: "lmtp", maxConnections: 1 });
+    for (let round = 0; round < 2; round += 1)
+      expect(codesOf(await destination.deliver(toTwo()))).toEqual([code, 250]);
+    // What is still on the way may be said of content that was read as commands: not to the next message.
+    expect(peer.sessions.map(({ chunks }) => chunks)).toEqual([[BINARY_TEXT], [BINARY_TEXT]]);
+  },
+);
+
+test.each([
+  ["answers each line", "500 5.5.2 What?"],
+  ["closes the channel", "421 4.7.0 Too many errors"],
+  ["hangs up", DROP],
+] as const)("LMTP that does not know BDAT and then %s gets the message by DATA (N05)", async (_, said) => {
+  await using peer = await startPeer({
+    answers: {
+      LHLO: BINARY.EHLO,
+      BDAT: "500 5.5.1 What?",
+      "*": said,
+      ".": "250 2.0.0 bob\r\n250 2.0.0 eve",
+    },
+    readsChunks: false,
+  });
+  await using destination = destinationTo(peer, { dialect: "lmtp", convertBody: unlessSigned });
+  expect(codesOf(await destination.deliver(toTwo()))).toEqual([250, 250]);
+  expect(peer.sessions.map(({ messages }) => messages.length)).toEqual([0, 1]);
 });

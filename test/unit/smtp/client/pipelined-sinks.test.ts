@@ -1,5 +1,5 @@
 // Messages that sinks take part in and whose MAIL and RCPT leave together all the same: each sink is called as often as without.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { OutboundCommandContext } from "../../../../src/events/protocol-contexts.ts";
 import {
   codesOf,
@@ -120,4 +120,37 @@ test("a sink that fails behind others that were called ahead gives the transacti
   expect(codes).toEqual(TWO.recipients.map(() => 451));
   expect(lines.slice(1)).toEqual([`${SENT[1]} XA=1`, "RSET", "QUIT"]);
   expect(called).toEqual(["MAIL -"]);
+});
+
+describe.each([
+  ["nobody watches", () => ({})],
+  [
+    "sinks only look",
+    () => ({ protocol: protocolOf({ OnMessageStart: [{ priority: EARLY, onEvent: () => undefined }] }) }),
+  ],
+])("a next hop that refuses a parameter of MAIL and takes DATA behind it, while %s (N05)", (_, options) => {
+  test.each(["250 2.1.5 Ok", "503 5.5.1 MAIL first"])(
+    "gets the message with bare commands, one by one, and no empty one (RCPT %s)",
+    async (rcpt) => {
+      await using peer = await startPeer({
+        answers: {
+          MAIL: (line) => (line.includes("SIZE") ? "555 5.5.4 SIZE?" : "250 2.1.0 Ok"),
+          RCPT: (_line, { accepted }) => (accepted.includes("MAIL") ? "250 2.1.5 Ok" : rcpt),
+          DATA: "354 go",
+        },
+      });
+      await using destination = destinationTo(peer, { ...options(), maxConnections: 1 });
+      expect(codesOf(await destination.deliver(TWO))).toEqual([250, 250]);
+      expect(peer.sessions.map(({ messages }) => messages)).toEqual([
+        [],
+        ["Subject: hello\r\n\r\nHello\r\n.\r\n"],
+      ]);
+      expect(peer.sessions[1]?.lines.slice(1, 5)).toEqual([
+        "MAIL FROM:<alice@example.com> SIZE=25",
+        "RSET",
+        "MAIL FROM:<alice@example.com>",
+        "RCPT TO:<bob@example.net>",
+      ]);
+    },
+  );
 });
