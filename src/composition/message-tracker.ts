@@ -91,6 +91,7 @@ export class MessageTracker implements StepRecorder {
         nextHop: queue.key,
         remote,
         reply: lastReply && describeReply(lastReply),
+        own: lastReply?.own,
         attempt: attempts,
         size: message.size,
         ageMs,

@@ -6,10 +6,16 @@ export interface Reply {
   /** `subject.detail` of the enhanced status code, as "1.1"; absent where RFC 2034 wants none. */
   readonly detail?: string | undefined;
   readonly text: string;
+  /** Ours, though it stands where the reply of another system would: that one could not be asked, or has not answered. */
+  readonly own?: true;
 }
 
 export function reply(code: number, detail: string | undefined, text: string): Reply {
   return { code, detail, text };
+}
+
+export function ownReply(code: number, detail: string | undefined, text: string): Reply {
+  return { code, detail, text, own: true };
 }
 
 /** `class.subject.detail`, as "5.1.1". */

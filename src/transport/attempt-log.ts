@@ -13,6 +13,7 @@ export function logAttempt(log: Logger, delivery: Delivery, now: number): void {
       recipient: record.recipient.address,
       state: record.state,
       reply: record.lastReply === undefined ? undefined : describeReply(record.lastReply),
+      own: record.lastReply?.own,
       delayMs: now - message.origin.arrivalTime,
     };
     if (record.state === "pending") log.warn(fields, "recipient deferred");

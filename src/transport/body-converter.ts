@@ -1,5 +1,5 @@
 // Conversion of content for hosts that take less than it holds, as the settings allow it (decision 0020).
-import { reply, type Reply } from "../core/reply.ts";
+import { ownReply, type Reply } from "../core/reply.ts";
 import type { Content } from "../message/content.ts";
 import { convertForTransport } from "../mime/transport-conversion.ts";
 import type { ConvertBody } from "../smtp/client/destination.ts";
@@ -12,18 +12,22 @@ export interface ConversionSettings {
 }
 
 // RFC 3463 §3.7: x.6.2 conversion required and prohibited, x.6.3 required but not supported.
-const PROHIBITED = reply(
+const PROHIBITED = ownReply(
   554,
   "6.2",
   "The next host does not take the message as it is, and converting it would break its signature",
 );
-const NEVER = reply(
+const NEVER = ownReply(
   554,
   "6.2",
   "The message is declared BINARYMIME, the next host does not take that, and nothing is converted",
 );
 const tooLarge = (size: number, limit: number): Reply =>
-  reply(554, "6.3", `The message would have to be converted, and its ${size} bytes are more than ${limit}`);
+  ownReply(
+    554,
+    "6.3",
+    `The message would have to be converted, and its ${size} bytes are more than ${limit}`,
+  );
 
 export function createBodyConverter({ policy, maxBytes }: ConversionSettings): ConvertBody {
   return async (content, target, isBinary): Promise<Content | Reply> => {
@@ -40,7 +44,11 @@ export function createBodyConverter({ policy, maxBytes }: ConversionSettings): C
       case "protected":
         return PROHIBITED;
       case "impossible":
-        return reply(554, "6.3", `The message cannot be converted for the next host: ${conversion.reason}`);
+        return ownReply(
+          554,
+          "6.3",
+          `The message cannot be converted for the next host: ${conversion.reason}`,
+        );
     }
   };
 }

@@ -5,7 +5,10 @@ export type DsnKind = "failed" | "delayed" | "delivered" | "relayed" | "expanded
 export interface ExplainedRecipient {
   readonly address: string;
   readonly said: string;
+  /** Undefined: nobody else was asked. */
   readonly remoteMta: string | undefined;
+  /** We say it ourselves, of what happened there. */
+  readonly isOwn: boolean;
   readonly until: string | undefined;
 }
 
@@ -59,8 +62,9 @@ export function explain(
     happened,
     "",
   ];
-  for (const { address, said, remoteMta, until } of recipients) {
-    lines.push(`  <${address}>`, `      ${remoteMta === undefined ? "" : `${remoteMta} said: `}${said}`);
+  for (const { address, said, remoteMta, isOwn, until } of recipients) {
+    const who = remoteMta === undefined ? "" : isOwn ? `at ${remoteMta}: ` : `${remoteMta} said: `;
+    lines.push(`  <${address}>`, `      ${who}${said}`);
     if (until !== undefined) lines.push(`      attempts go on until ${until}`);
   }
   return [...lines, "", advice];

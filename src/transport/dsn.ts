@@ -5,7 +5,7 @@ import { mailDate } from "../core/mail-date.ts";
 import { enhancedStatus, formatReply, type Reply } from "../core/reply.ts";
 import { Content, type FileRange, type Piece } from "../message/content.ts";
 import { mtaName } from "./mta-name.ts";
-import { explain, subjectOf, type DsnKind } from "./dsn-text.ts";
+import { explain, subjectOf, type DsnKind, type ExplainedRecipient } from "./dsn-text.ts";
 
 export interface DsnRecipient {
   readonly recipient: Recipient;
@@ -125,12 +125,11 @@ const textLines = (text = ""): string[] =>
 const needsUtf8 = ({ recipient }: DsnRecipient): boolean =>
   !isAscii(recipient.address) || !isAscii(recipient.originalRecipient ?? "");
 
-const toExplain = (
-  one: DsnRecipient,
-): { address: string; said: string; remoteMta: string | undefined; until: string | undefined } => ({
+const toExplain = (one: DsnRecipient): ExplainedRecipient => ({
   address: oneLine(one.recipient.address, MAX_LINE),
   said: oneLine(formatReply(one.reply), MAX_DIAGNOSTIC),
   remoteMta: one.remoteMta === undefined ? undefined : oneLine(one.remoteMta, MAX_DIAGNOSTIC),
+  isOwn: one.reply.own === true,
   until: one.willRetryUntil === undefined ? undefined : mailDate(one.willRetryUntil),
 });
 
@@ -206,7 +205,8 @@ function diagnosticLines({ remoteMta, reply }: DsnRecipient): string[] {
   const said = oneLine(formatReply(reply), MAX_DIAGNOSTIC);
   if (remoteMta === undefined) return [`Diagnostic-Code: X-OnArrival; ${said}`];
   const name = mtaName(oneLine(remoteMta, MAX_DIAGNOSTIC));
-  return [...(name === undefined ? [] : [`Remote-MTA: dns; ${name}`]), `Diagnostic-Code: smtp; ${said}`];
+  const type = reply.own === true ? "X-OnArrival" : "smtp";
+  return [...(name === undefined ? [] : [`Remote-MTA: dns; ${name}`]), `Diagnostic-Code: ${type}; ${said}`];
 }
 
 /** RFC 3464 §2.3.4: the class says what became of it, which an expired message's last 4xx reply would not. */

@@ -1,11 +1,11 @@
 // Takes mail to the hosts of a domain: looks them up when there is mail, and again when the answer has aged.
-import { type Reply, isPermanent, reply as replyOf } from "../core/reply.ts";
+import { type Reply, isPermanent, ownReply } from "../core/reply.ts";
 import type { DeliveryOutcome, Destination, NextHop, OutboundMessage } from "../smtp/client/destination.ts";
 import type { Courier } from "./destination-queue.ts";
 import type { MxLookup } from "./mx.ts";
 
 const NULL_MX = 556;
-const CLOSING = replyOf(451, "3.2", "The service is shutting down");
+const CLOSING = ownReply(451, "3.2", "The service is shutting down");
 
 export interface MxCourierParts {
   readonly domain: string;

@@ -3,7 +3,7 @@ import { Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import type { Clock } from "../core/clock.ts";
-import { reply, type Reply } from "../core/reply.ts";
+import { ownReply, type Reply } from "../core/reply.ts";
 import type { NextHop } from "../smtp/client/destination.ts";
 
 export interface MxRecord {
@@ -52,7 +52,7 @@ export interface MxLookup {
 
 const failed = (code: number, detail: string, text: string): MxAnswer => ({
   kind: "failed",
-  reply: reply(code, detail, text),
+  reply: ownReply(code, detail, text),
 });
 
 export const defaultResolver = (timeoutMs = 5_000, tries = 2): MxResolver =>

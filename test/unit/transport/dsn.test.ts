@@ -1,7 +1,7 @@
 import PostalMime from "postal-mime";
 import { expect, test } from "vitest";
 import type { Recipient } from "../../../src/core/envelope.ts";
-import { reply } from "../../../src/core/reply.ts";
+import { ownReply, reply } from "../../../src/core/reply.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { DsnKind } from "../../../src/transport/dsn-text.ts";
 import { composeDsn, reportsDue, type DsnRequest } from "../../../src/transport/dsn.ts";
@@ -106,6 +106,16 @@ test("hostile text of a peer makes no field of its own and is capped (H11)", asy
   expect(text.length).toBeLessThan(5000);
   expect(Math.max(...text.split("\r\n").map((line) => line.length))).toBeLessThan(998);
   expect(text).not.toMatch(/[^\r]\n|\r[^\n]/);
+});
+
+// RFC 3464 §2.3.6
+test("what we say of a next hop that cannot be reached is not passed off as its reply", async () => {
+  const own = ownReply(421, "4.1", "connect ECONNREFUSED");
+  const recipients = request("delayed").recipients.map((one) => ({ ...one, reply: own }));
+  const text = await textOf(request("delayed", { recipients }));
+  expect(text).toContain("at mx.example.net: 421 4.4.1 connect ECONNREFUSED\r\n");
+  expect(text).toContain("Remote-MTA: dns; mx.example.net\r\nDiagnostic-Code: X-OnArrival; 421 4.4.1 ");
+  expect(text).not.toContain(" said: ");
 });
 
 // RFC 3464 §2.3.5

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { messageStatus } from "../../../src/core/status.ts";
-import { reply } from "../../../src/core/reply.ts";
+import { ownReply, reply } from "../../../src/core/reply.ts";
+import type { DeliveryOutcome } from "../../../src/smtp/client/destination.ts";
 import { HOUR, MINUTE, accepted, openHouse, unreachable, until, nativeSink } from "./transport-house.ts";
 
 const report = (text: string, field: string): string | undefined =>
@@ -37,6 +38,27 @@ describe("a message", () => {
     expect(dsn).toMatchObject({ sender: "", to: ["sender@client.example"] });
     expect(report(dsn?.text ?? "", "Status")).toBe("5.1.1");
     expect(report(dsn?.text ?? "", "Action")).toBe("failed");
+  });
+
+  test("tells of a next hop that does not answer in our name, after a crash too", async () => {
+    await using before = await openHouse();
+    const own = ownReply(421, "4.1", "connect ECONNREFUSED");
+    before.world.answers.set("far.example", () => ({ ...unreachable(), reply: own }) as DeliveryOutcome);
+    await before.accept(["b@far.example"]);
+    await until(() => before.log.some(({ message }) => message === "recipient deferred"));
+    expect(before.log.find(({ message }) => message === "recipient deferred")?.fields).toMatchObject({
+      reply: "421 4.4.1 connect ECONNREFUSED",
+      own: true,
+    });
+    await before.clock.advance(11 * HOUR);
+    await using house = await before.crash();
+    // What it is told now comes from the store: nothing is attempted.
+    house.transport.admin.freeze("far.example");
+    await house.clock.advance(2 * HOUR);
+    await until(() => house.world.to("client.example").length === 1);
+    const notice = house.world.to("client.example")[0]?.text ?? "";
+    expect(notice).toContain("at hop.example: 421 4.4.1 connect ECONNREFUSED");
+    expect(report(notice, "Diagnostic-Code")).toBe("X-OnArrival; 421 4.4.1 connect ECONNREFUSED");
   });
 
   test("expires with 5.4.7 after two days, and its sender hears of the delay once before", async () => {
