@@ -299,9 +299,9 @@ export class Connection implements WireListener {
       // A surplus reply, which would have confirmed a message that the peer has not read yet.
       return this.wire.fail(`out of step: ${answer.code} ${answer.text}`);
     }
-    if (!early && this.#isOneOfMany(answer)) return undefined;
+    if (!early && this.#plan?.awaitsMore(answer) === true) return undefined;
     if (this.#plan?.lacksChunks(answer) === true)
-      return this.#without({ noChunks: true }, "BDAT is not known");
+      return this.#without({ noChunks: true }, "BDAT was offered and is not known");
     this.#reportAll(plain(answer));
     const closing = this.#plan?.closingFor(answer, early);
     if (closing !== undefined) return this.wire.fail(closing);
@@ -349,12 +349,6 @@ export class Connection implements WireListener {
       this.#unreachable(job, plain(answer), false);
     }
     this.wire.fail(`${answer.code} ${answer.text}`);
-  }
-
-  /** RFC 2033 §4.2: after the content, LMTP has one reply for each accepted recipient; whether more are to come. */
-  #isOneOfMany(answer: PeerReply): boolean {
-    const isLast = this.#settings.dialect !== "lmtp" || answer.code === 421;
-    return !isLast && this.#plan?.replies.addFinal(answer) === false;
   }
 
   /** FAULTS N05 */

@@ -29,6 +29,7 @@ export class TransactionPlan {
   /** All in one group, instead of a command behind the reply to the one before. */
   readonly pipelines: boolean;
   readonly #preamble: readonly string[];
+  readonly #isLmtp: boolean;
 
   constructor(
     job: Job,
@@ -44,6 +45,7 @@ export class TransactionPlan {
     this.replies = new TransactionReplies(message.recipients.length, commands.refused);
     this.isChunk = usesChunks(message, offered, settings);
     this.pipelines = offered.pipelining;
+    this.#isLmtp = settings.dialect === "lmtp";
     this.#preamble =
       settings.xforward && offered.xforward.length > 0
         ? xforwardCommands(message.id, message.origin, offered.xforward)
@@ -70,6 +72,11 @@ export class TransactionPlan {
     this.step = step + 1;
     if (step > 0) replies.addRcpt(answer);
     else if (step === 0 && !isPositive(answer)) replies.mailRefusal = plain(answer);
+  }
+
+  /** RFC 2033 §4.2: after the content, LMTP has one reply for each accepted recipient; whether more are to come. */
+  awaitsMore(final: PeerReply): boolean {
+    return this.#isLmtp && final.code !== 421 && !this.replies.addFinal(final);
   }
 
   /** FAULTS N05: CHUNKING was offered and BDAT is not known. LMTP: who answers otherwise for one recipient does know it. */
