@@ -112,6 +112,8 @@ function mailParameters(message: OutboundMessage, offered: PeerExtensions, utf8:
   else if (envelope.body === "BINARYMIME") text += " BODY=BINARYMIME";
   if (utf8) text += " SMTPUTF8";
   if (envelope.requireTls === true && offered.requireTls) text += " REQUIRETLS";
+  // RFC 4954 §5: we vouch for no submitter, and whom we authenticated at must not take us for one.
+  if (offered.isAuthenticated) text += " AUTH=<>";
   if (!offered.dsn) return text;
   if (envelope.returnContent !== undefined) text += ` RET=${envelope.returnContent}`;
   if (envelope.envelopeId !== undefined) text += ` ENVID=${xtext(envelope.envelopeId)}`;

@@ -22,6 +22,8 @@ export interface PeerExtensions {
   readonly startTls: boolean;
   /** SASL mechanisms in upper case. */
   readonly auth: readonly string[];
+  /** We have proven who we are. */
+  readonly isAuthenticated: boolean;
 }
 
 /** After HELO, or when a peer refuses the parameters of what it offered. */
@@ -38,6 +40,7 @@ export const NO_EXTENSIONS: PeerExtensions = {
   xforward: [],
   startTls: false,
   auth: [],
+  isAuthenticated: false,
 };
 
 /** What of it is left for a message that found the peer to be lying. */
@@ -84,6 +87,7 @@ export function parseExtensions(
     xforward: offered.get("XFORWARD") ?? [],
     startTls: offered.has("STARTTLS"),
     auth: offered.get("AUTH") ?? [],
+    isAuthenticated: false,
   };
 }
 

@@ -253,7 +253,7 @@ async function finish(
   const ask = (line: string): Promise<PeerReply> => askForAuth(context, opening, line);
   const answer = await authenticate(ask, extensions.auth, credentials);
   if (watchers.isEnded) return abandon(wire, ENDED_BY_SINK);
-  if (answer.code === 235) return opening;
+  if (answer.code === 235) return { ...opening, extensions: { ...extensions, isAuthenticated: true } };
   context.logger.warn(
     { remote: wire.remote, code: answer.code, text: answer.text },
     "authentication at the next hop failed",

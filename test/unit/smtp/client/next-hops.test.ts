@@ -180,6 +180,25 @@ describe("AUTH", () => {
     };
   }
 
+  test.each([
+    ["250 2.1.0 Ok", ["MAIL FROM:<alice@example.com> AUTH=<>"]],
+    ["501 5.5.4 AUTH?", ["MAIL FROM:<alice@example.com> AUTH=<>", "MAIL FROM:<alice@example.com>"]],
+  ])("vouches for no submitter at a host that knows us (RFC 4954), which says %s", async (said, mails) => {
+    const answers = {
+      EHLO: "250-x\r\n250 AUTH PLAIN",
+      AUTH: "235 2.7.0 Ok",
+      MAIL: (line: string) => (line.includes("AUTH=") ? said : "250 2.1.0 Ok"),
+    };
+    await using peer = await startPeer({ answers });
+    const tls = { ...opportunistic, mode: "none" } as const;
+    for (const credentials of [PASSWORD, undefined]) {
+      await using destination = destinationTo(peer, { credentials, tls });
+      expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+    }
+    const sent = peer.sessions.map(({ lines }) => lines.filter((line) => line.startsWith("MAIL")));
+    expect(sent).toEqual([mails, ["MAIL FROM:<alice@example.com>"]]);
+  });
+
   test("by CRAM-MD5 answers the challenge of RFC 2195 without showing the password", async () => {
     const answers = { AUTH: `334 ${Buffer.from(CHALLENGE).toString("base64")}` };
     const { lines, delivered } = await authLines("LOGIN PLAIN CRAM-MD5", PASSWORD, answers);

@@ -89,7 +89,7 @@ describe("the replies that sinks are told", () => {
       "AUTH 334 UGFzc3dvcmQ6",
       "AUTH 235",
       "XFORWARD ADDR=192.0.2.7 250",
-      "MAIL FROM:<alice@example.com> 452",
+      "MAIL FROM:<alice@example.com> AUTH=<> 452",
       "RSET 250",
     ]);
   });
