@@ -34,6 +34,17 @@ interface Stay {
   readonly error: string;
 }
 
+/** Why one message stays. */
+class Kept {
+  readonly reason: "unreadable" | "refused";
+  readonly error: string;
+
+  constructor(reason: Kept["reason"], thrown: unknown) {
+    this.reason = reason;
+    this.error = describeError(thrown);
+  }
+}
+
 /** They share the barriers of the stores. */
 const AT_ONCE = 100;
 
@@ -80,11 +91,12 @@ class Part {
     const { name: server, store } = this.#server;
     const counts = new Map<string, number>();
     const giveSome = async (messages: readonly RecoveredMessage[]): Promise<void> => {
-      const owners = await Promise.all(messages.map((message) => this.#giveOne(message, parts)));
-      // In their order: copies come behind their message.
+      const given = await Promise.all(messages.map((message) => this.#giveOne(message, parts)));
+      // In their order: copies come behind their message, and the first that stays is the one that is told.
       for (const [index, message] of messages.entries()) {
-        const owner = owners[index];
-        if (owner === undefined) continue;
+        const owner = given[index];
+        if (owner instanceof Kept) this.#keep(message, owner);
+        if (!(owner instanceof Part)) continue;
         owner.#enlist(message);
         this.#gone.add(message.id);
         counts.set(message.origin.server, (counts.get(message.origin.server) ?? 0) + 1);
@@ -109,14 +121,17 @@ class Part {
       log.error({ server, ...stay }, "messages of another virtual server could not be handed over to it");
   }
 
-  /** Who has it now. What cannot be handed over stays, and is held. */
-  async #giveOne(message: RecoveredMessage, parts: ReadonlyMap<string, Part>): Promise<Part | undefined> {
+  /** Who has it now. What cannot be handed over stays, and is held. Undefined: it is here at home. */
+  async #giveOne(
+    message: RecoveredMessage,
+    parts: ReadonlyMap<string, Part>,
+  ): Promise<Part | Kept | undefined> {
     const { name: server, store } = this.#server;
     const { id, origin } = message;
     const owner = origin.server === server ? undefined : parts.get(origin.server);
     if (owner === undefined) return undefined;
     // What cannot be read here is not refused there, and hides nothing that is.
-    let reason = "unreadable";
+    let reason: Kept["reason"] = "unreadable";
     try {
       if (owner.#has(id)) {
         await owner.#makeUpFor(message);
@@ -126,14 +141,13 @@ class Part {
         await owner.#take(message, content);
       }
     } catch (thrown) {
-      this.#keep(message, reason, describeError(thrown));
-      return undefined;
+      return new Kept(reason, thrown);
     }
     store.remove(id);
     return owner;
   }
 
-  #keep({ id, origin: { server: cameBy } }: RecoveredMessage, reason: string, error: string): void {
+  #keep({ id, origin: { server: cameBy } }: RecoveredMessage, { reason, error }: Kept): void {
     const key = `${reason} ${cameBy}`;
     const stay = this.#stays.get(key) ?? { cameBy, messages: 0, message: id, error };
     stay.messages += 1;
