@@ -78,10 +78,7 @@ export class RandomHop {
   }
 
   #hello(): string {
-    // Of LMTP a 503 to the first recipient of a chunk is one to BDAT: who would say yes to the next one gets the message twice.
-    const offered = KEYWORDS.filter(
-      (keyword) => this.#happens(0.6) && !(this.#manner.isLmtp && keyword === "CHUNKING"),
-    );
+    const offered = KEYWORDS.filter(() => this.#happens(0.6));
     return ["250-hop.example", ...offered.map((keyword) => `250-${keyword}`), "250 HELP"].join("\r\n");
   }
 
@@ -124,7 +121,8 @@ export class RandomHop {
     const due = this.#manner.isLmtp ? Math.max(1, recipients.length) : 1;
     const replies: string[] = [];
     let end: Said | undefined;
-    while (end === undefined && replies.length < due) {
+    // RFC 5321 §3.8: behind 421 nothing is promised to anybody.
+    while (end === undefined && replies.length < due && replies.at(-1)?.startsWith("421") !== true) {
       const said = this.#said(session, "250 2.0.0 Ok");
       if (typeof said === "string") replies.push(said);
       else end = said;
