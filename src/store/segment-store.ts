@@ -3,12 +3,10 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { systemClock } from "../core/clock.ts";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import type { Envelope, Origin } from "../core/envelope.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
-import { silentLogger } from "../core/logger.ts";
-import type { Logger } from "../core/logger.ts";
+import { type Logger, silentLogger } from "../core/logger.ts";
 import type { Content } from "../message/content.ts";
 import { tidySegments } from "./compaction.ts";
 import { ContentCache } from "./content-cache.ts";
@@ -16,8 +14,7 @@ import { ContentFiles } from "./content-files.ts";
 import { layOut } from "./content-layout.ts";
 import type { LaidOut } from "./content-layout.ts";
 import { DiskWatch } from "./disk-watch.ts";
-import { lockMailroot } from "./mailroot-lock.ts";
-import type { MailrootLock } from "./mailroot-lock.ts";
+import { type MailrootLock, lockMailroot } from "./mailroot-lock.ts";
 import { createMessageIds } from "./message-ids.ts";
 import { LivingMessages } from "./living-messages.ts";
 import { Entry, type Segment, dropPlaces, placeMessage, placeState } from "./message-index.ts";
@@ -30,9 +27,9 @@ import { recoverStore, reportRecovery } from "./recovery.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import type { PendingRecord, Waiter } from "./segment-writer.ts";
 import { StoreCounts, type StoreFigures } from "./store-counts.ts";
-import { DEFAULT_STORE_SETTINGS } from "./settings.ts";
-import type { StoreSettings } from "./settings.ts";
+import { DEFAULT_STORE_SETTINGS, type StoreSettings } from "./settings.ts";
 import type { RecoveredMessage, Recovery, SpoolFile, StoreDriver } from "./store-driver.ts";
+import { WriteFault } from "./write-fault.ts";
 
 export interface SegmentStoreOptions {
   /** `<mailroot>/Queue`. */
@@ -59,6 +56,7 @@ export class SegmentStore implements StoreDriver {
   /** New for every run: see record.ts for what it protects from. */
   readonly #salt = randomBytes(SALT_BYTES);
   readonly #files: ContentFiles;
+  readonly #fault: WriteFault;
   readonly #cache: ContentCache;
   readonly #disk: DiskWatch;
   readonly #segments: Segment[] = [];
@@ -76,6 +74,7 @@ export class SegmentStore implements StoreDriver {
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
     this.nextId = options.nextId ?? createMessageIds(this.#clock, options.random ?? Math.random);
+    this.#fault = new WriteFault(this.#logger, this.#clock);
     this.#files = new ContentFiles(path.join(this.#folder, "content"), this.nextId);
     this.#cache = new ContentCache(this.#settings.memoryBudget);
     this.#disk = new DiskWatch({
@@ -133,8 +132,14 @@ export class SegmentStore implements StoreDriver {
         landed: (record, segment, offset) => this.#landed(record, segment, offset),
         failed: (record) => this.#failed(record),
         segmentOpened: (segment) => this.#segments.push(segment),
-        synced: () => this.#tidySoon(),
-        writeFailed: (error) => this.#writeFailed(error),
+        synced: () => {
+          if (!this.counts.isFailing) this.#fault.worked();
+          this.#tidySoon();
+        },
+        writeFailed: (error) => {
+          this.#fault.failed(error);
+          void this.#disk.sample();
+        },
       },
     );
     for (const entry of found.lost) this.#append(recordType.end, entry, "", undefined, undefined, undefined);
@@ -353,11 +358,6 @@ export class SegmentStore implements StoreDriver {
     this.#files.release(file).catch((error: unknown) => {
       this.#logger.warn({ file, error: describeError(error) }, "content file not removed");
     });
-  }
-
-  #writeFailed(error: Error): void {
-    this.#logger.error({ code: "STORE_FAILED", error: error.message }, "the store could not write");
-    void this.#disk.sample();
   }
 
   #onSegmentGone(): void {
