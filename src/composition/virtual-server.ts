@@ -17,6 +17,7 @@ import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import { type SmtpListener, createSmtpListener } from "../smtp/server/smtp-listener.ts";
 import { createBadmail } from "../store/badmail.ts";
 import { createDrop } from "../store/drop.ts";
+import { removeLeftovers } from "../store/drop-leftovers.ts";
 import { type Pickup, createPickup } from "../store/pickup.ts";
 import { SegmentStore } from "../store/segment-store.ts";
 import type { Recovery } from "../store/store-driver.ts";
@@ -108,6 +109,7 @@ export class VirtualServer {
   async open(): Promise<void> {
     for (const folder of Object.values(this.folders)) await makeFolder(folder);
     this.#recovery = await this.#store.open();
+    await removeLeftovers(this.folders.drop, this.#parts.clock.now(), this.#parts.log);
   }
 
   /** What an earlier run left unfinished, until it begins. */
