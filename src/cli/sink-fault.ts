@@ -3,11 +3,8 @@ import path from "node:path";
 import { loadNativeSink, serveOwnPackage } from "../composition/native-sinks.ts";
 import { isModulePath } from "../config/load.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import { SCRIPT_SINK_CLASS } from "../events/binding.ts";
+import { isScriptClass } from "../events/binding.ts";
 import type { EventName } from "../events/catalog.ts";
-
-export const isScriptClass = (sinkClass: string): boolean =>
-  sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
 
 /** `folder`: that of the configuration file, from where paths begin. Scripts are compiled by those who run them. */
 export async function sinkFault(

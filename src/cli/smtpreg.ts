@@ -8,12 +8,12 @@ import { DEFAULT_CONFIG_FILE } from "../config/load.ts";
 import type { BindingSettings } from "../config/schema.ts";
 import { normalizeGuid } from "../config/values.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import { DEFAULT_PRIORITY, LOWEST_PRIORITY } from "../events/binding.ts";
+import { DEFAULT_PRIORITY, LOWEST_PRIORITY, isScriptClass } from "../events/binding.ts";
 import { type EventType, findEventType } from "../events/event-types.ts";
 import { ruleWarning } from "../events/rule-check.ts";
 import { CommandFailed, EXIT, type Output, printResult, warn } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
-import { isScriptClass, sinkFault } from "./sink-fault.ts";
+import { sinkFault } from "./sink-fault.ts";
 import { USAGE, enumLines } from "./smtpreg-text.ts";
 
 interface Options {

@@ -8,6 +8,7 @@ import {
   type Binding,
   DEFAULT_PRIORITY,
   SCRIPT_SINK_CLASS,
+  isScriptClass,
   type SinkProperties,
   createBinding,
 } from "../events/binding.ts";
@@ -116,8 +117,7 @@ function checkProperties(
   }
 }
 
-export const isScriptBinding = (settings: BindingSettings): boolean =>
-  settings.sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
+export const isScriptBinding = (settings: BindingSettings): boolean => isScriptClass(settings.sinkClass);
 
 /** Metabase entries in their order, then scripts without an entry by file name: the order of equal priorities. */
 export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {

@@ -1,7 +1,7 @@
 // The shape of onarrival.yaml, every key with its description: the file is checked with it, docs/settings.md is made from it.
 import { availableParallelism } from "node:os";
 import { z } from "zod";
-import { SCRIPT_SINK_CLASS } from "../events/binding.ts";
+import { isScriptClass } from "../events/binding.ts";
 import { EVENTS } from "../events/catalog.ts";
 import { dnsSchema } from "./authentication-schema.ts";
 import { bindingSchema } from "./binding-schema.ts";
@@ -290,7 +290,7 @@ export const configSchema = z
   })
   .superRefine((config, context) => {
     for (const [index, { mode, compareWith, sinkClass, event }] of config.bindings.entries()) {
-      const isScript = sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
+      const isScript = isScriptClass(sinkClass);
       if (isScript && !EVENTS[event].scriptable) {
         context.addIssue({
           code: "custom",

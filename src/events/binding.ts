@@ -9,6 +9,10 @@ export const DEFAULT_PRIORITY = 24_575;
 /** The sink class of the script host (REFERENCE 1.1). */
 export const SCRIPT_SINK_CLASS = "CDO.SS_SMTPOnArrivalSink";
 
+/** Names of COM classes have no case. */
+export const isScriptClass = (sinkClass: string): boolean =>
+  sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
+
 /** What happens to a message on which the sink fails (DESIGN 4). */
 export type OnError = "hold" | "continue" | "badmail";
 

@@ -1,6 +1,6 @@
 // Commands to a next hop past the sinks of their events, and replies past those of OnServerResponse (REFERENCE 3.3, 3.4).
 // Used only where sinks are bound: everybody else's mail takes the pipelined way of connection.ts.
-import { formatReply } from "../../core/reply.ts";
+import { formatReply, ownReply } from "../../core/reply.ts";
 import {
   type ProtocolBound,
   type ProtocolChain,
@@ -26,6 +26,10 @@ import { outboundSession } from "./outbound-session.ts";
 import { type Pause, type PlannedCommand, isPlain, isWatched, waitsForReplies } from "./planned-commands.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { Wire } from "./wire.ts";
+
+/** What a transaction or a session ends with when its sinks want that, or fail. */
+export const SINK_FAILED = ownReply(451, "3.0", "A sink of the outbound events failed");
+export const ENDED_BY_SINK = ownReply(451, "5.0", "A sink ended the session");
 
 export type OutboundEventName =
   | "OnSessionStart"

@@ -8,7 +8,7 @@ import type { DestinationSettings, NextHop } from "./destination.ts";
 import { NEEDS_TLS } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, parseExtensions, type PeerExtensions, type PeerTrust } from "./extensions.ts";
 import { plain } from "./judgement.ts";
-import type { OutboundEvents } from "./outbound-events.ts";
+import { ENDED_BY_SINK, type OutboundEvents, SINK_FAILED } from "./outbound-events.ts";
 import { noMessage } from "./outbound-session.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import { SessionWatchers } from "./session-watchers.ts";
@@ -44,7 +44,6 @@ export interface OpeningContext {
   readonly clock: Clock;
 }
 
-const ENDED_BY_SINK = ownReply(451, "5.0", "A sink ended the session");
 const ENDED_AUTH = ownReply(454, "7.0", "A sink ended the authentication");
 
 const open = ({ wire, watchers }: Reached, extensions: PeerExtensions): OpenSession => ({
@@ -188,7 +187,7 @@ async function watchedHello(
   const ehlo = { event: "OnSessionStart", verb, line: `${verb} ${heloName}`, argument: heloName } as const;
   const limits = { stage: verb, limitMs: deadlines.commandMs };
   const { reply: answer, failed, state } = await events.perform({ ...ehlo, ...limits }, noMessage());
-  if (failed === true) return abandon(wire, ownReply(451, "3.0", "A sink of the outbound events failed"));
+  if (failed === true) return abandon(wire, SINK_FAILED);
   if (state === "session-end") return abandon(wire, ENDED_BY_SINK);
   if (answer === undefined) return open(host, NO_EXTENSIONS);
   if (answer.code === 250)

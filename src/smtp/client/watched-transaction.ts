@@ -9,7 +9,13 @@ import { type EnvelopeCommands, envelopeCommands } from "./envelope-commands.ts"
 import { NO_EXTENSIONS, type PeerExtensions } from "./extensions.ts";
 import { isParameterError, isUnknownCommand, judgeRcpt, plain } from "./judgement.ts";
 import { NO_COMMANDS, chunkStep, dataStep, mailStep, rcptSteps } from "./envelope-steps.ts";
-import type { NativeCommand, OutboundEvents, Step } from "./outbound-events.ts";
+import {
+  ENDED_BY_SINK,
+  type NativeCommand,
+  type OutboundEvents,
+  SINK_FAILED,
+  type Step,
+} from "./outbound-events.ts";
 import { type Lie, type TransactionEnd, unreachable } from "./outbound-job.ts";
 import { messageView } from "./outbound-session.ts";
 import { type PlannedCommand, askTogether } from "./planned-commands.ts";
@@ -20,9 +26,6 @@ import { xforwardCommands } from "./xforward.ts";
 
 /** A sink that sends the dialogue back to its start for ever must not keep the message for ever. */
 const MAX_RESTARTS = 3;
-
-const SINK_FAILED = ownReply(451, "3.0", "A sink of the outbound events failed");
-const ENDED_BY_SINK = ownReply(451, "5.0", "A sink ended the session");
 
 export class WatchedTransaction {
   readonly #wire: Wire;

@@ -11,6 +11,15 @@ import { HOUR, MINUTE, accepted, openHouse, until } from "./transport-house.ts";
 const local = (deliver: (context: LocalDeliveryContext) => void | Promise<void>) => (subject: StoreSubject) =>
   subject.kind === "localDelivery" ? deliver(subject) : undefined;
 
+/** Puts the box off, the first time. */
+const busyOnce = (): ReturnType<typeof local> => {
+  let calls = 0;
+  return local((context) => {
+    calls += 1;
+    if (calls === 1) context.refuse("box@local.example", "452 4.2.2 busy");
+  });
+};
+
 test("a message is told written when it is durable, enumerated and read after a crash, and deleted at its end", async () => {
   const told: string[] = [];
   const watch = (subject: StoreSubject): void => {
@@ -174,15 +183,7 @@ describe("local delivery", () => {
   });
 
   test("that a sink puts off is tried again", async () => {
-    let calls = 0;
-    await using house = await openHouse({
-      storeSinks: [
-        local((context) => {
-          calls += 1;
-          if (calls === 1) context.refuse("box@local.example", "452 4.2.2 busy");
-        }),
-      ],
-    });
+    await using house = await openHouse({ storeSinks: [busyOnce()] });
     const id = await house.accept(["box@local.example"]);
     await until(() => house.queue[0]?.state === "retry");
     expect(house.queue[0]?.reason).toBe("452 4.2.2 busy");
@@ -192,15 +193,7 @@ describe("local delivery", () => {
   });
 
   test("Q04 that a sink puts off for one recipient leaves the file of the others as it is", async () => {
-    let calls = 0;
-    await using house = await openHouse({
-      storeSinks: [
-        local((context) => {
-          calls += 1;
-          if (calls === 1) context.refuse("box@local.example", "452 4.2.2 busy");
-        }),
-      ],
-    });
+    await using house = await openHouse({ storeSinks: [busyOnce()] });
     const id = await house.accept(["other@local.example", "box@local.example"]);
     await until(() => house.queue[0]?.state === "retry");
     await house.clock.advance(MINUTE + 200);
