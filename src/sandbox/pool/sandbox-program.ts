@@ -19,6 +19,12 @@ export const CDO_MODULE = inRoot("runtime/cdo-module.ts");
  */
 const YOUNG_GENERATION = ["--min-semi-space-size=4", "--max-semi-space-size=4", "--single-threaded-gc"];
 
+/**
+ * What V8 compiles on another thread it installs when the isolate that wants it runs; isolated-vm enters an isolate by a
+ * v8::Locker, and with that V8 forgets whatever was to be installed meanwhile (docs/decisions/0005).
+ */
+const COMPILED_IN_TURN = ["--no-concurrent-recompilation", "--no-concurrent-sparkplug"];
+
 /** Not --jitless: it takes away WebAssembly, by which Node reads our own TypeScript. Isolates of scripts never have that. */
 const INTERPRETED = ["--no-turbofan", "--no-maglev", "--no-sparkplug", "--regexp-interpret-all"];
 
@@ -63,6 +69,7 @@ function nodeArguments(program: SandboxProgram): string[] {
   return [
     "--no-node-snapshot",
     ...YOUNG_GENERATION,
+    ...COMPILED_IN_TURN,
     "--disable-warning=SecurityWarning",
     "--permission",
     "--allow-addons",

@@ -37,7 +37,7 @@ export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
   isolatesBeforeSnapshot: 3,
   isolateIdleMs: 60_000,
   isolateMaxCalls: 16,
-  isolateMaxUses: 50_000,
+  isolateMaxUses: 1_000_000,
   isolateMaxContexts: 50,
   heapSampleEvery: 200,
   heapRecycleShare: 0.6,

@@ -38,6 +38,7 @@ export function createFixture(
     waitingJobs?: number;
     broker?: CapabilityBroker;
     snapshot?: boolean;
+    wrapper?: readonly string[];
     runtimeBundle?: Buffer;
     log?: Logger;
   } = {},
@@ -56,7 +57,7 @@ export function createFixture(
     isSuspended: (version) => strikes.isSuspended(version),
     worker: {
       program: options.program ?? fakeProgram,
-      hardening: { jitless: false, wrapper: [] },
+      hardening: { jitless: false, wrapper: options.wrapper ?? [] },
       snapshots: new SnapshotUse(options.snapshot ?? true, log),
       runtimeBundle: options.runtimeBundle ?? Buffer.from("// no runtime"),
       clock: systemClock,
