@@ -142,7 +142,7 @@ export interface RunOptions extends Omit<BurstOptions, "count" | "limitMs"> {
 }
 
 const WARM_UP = 400;
-const WARM_UP_SECONDS = 3;
+const WARM_UP_SECONDS = 8;
 const MAX_COUNT = 100_000;
 const REST_MS = 200;
 /** A subject that still uses more of a processor than this works off what it has accepted. */

@@ -15,7 +15,7 @@ import { BOTH_BODIES_SCRIPT, HEADER_SCRIPT, idleScript, THREE_HEADERS_SCRIPT } f
 import { startWorkerd, workerdMissing, type Workerd, type WorkerKind } from "./workerd.ts";
 
 const IN_FLIGHT = 20;
-const WARM_UP_CALLS = 5000;
+const WARM_UP_CALLS = 20_000;
 const ROUNDS = 10;
 const ROUND_CALLS = 2000;
 const LONG_CHAIN = 6;

@@ -17,7 +17,12 @@ export const CDO_MODULE = inRoot("runtime/cdo-module.ts");
  * isolated-vm gives an isolate a young generation of about 1 MB, so a script on every message is interrupted by a collection
  * every few messages. The flags hold for all isolates of the process; the limit of a script's heap stays as it is set.
  */
-const YOUNG_GENERATION = ["--min-semi-space-size=4", "--max-semi-space-size=4", "--single-threaded-gc"];
+const YOUNG_GENERATION = [
+  "--min-semi-space-size=4",
+  "--max-semi-space-size=4",
+  "--single-threaded-gc",
+  "--no-allocation-site-pretenuring",
+];
 
 /**
  * What V8 compiles on another thread it installs when the isolate that wants it runs; isolated-vm enters an isolate by a
