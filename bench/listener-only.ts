@@ -2,6 +2,7 @@
 // Argument: how many native sinks that do nothing are bound to every command.
 import { silentLogger } from "../src/core/logger.ts";
 import { systemClock } from "../src/core/clock.ts";
+import { collectAsForMail } from "../src/core/collection-flags.ts";
 import { createBinding } from "../src/events/binding.ts";
 import { ProtocolChain } from "../src/events/protocol-chain.ts";
 import type { InboundCommandContext } from "../src/events/protocol-contexts.ts";
@@ -10,6 +11,8 @@ import type { Intake } from "../src/smtp/server/intake.ts";
 import { defaultSmtpServerSettings } from "../src/smtp/server/settings.ts";
 import { createSmtpListener } from "../src/smtp/server/smtp-listener.ts";
 import { allocPropertyIds } from "../test/support/property-ids.ts";
+
+collectAsForMail();
 
 function forgetfulIntake(): Intake {
   let next = 0;

@@ -1,20 +1,13 @@
 // argv: puts the commands together and turns what they answer into the exit code.
 import { readFileSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
 import { type CommandFactory, createProgram, runProgram } from "./cli/program.ts";
+import { collectAsForMail } from "./core/collection-flags.ts";
 
 // Files are written by this many threads; with the default of 4, Drop would make the store's barrier wait. Read by libuv
 // when the first of them is needed.
 process.env["UV_THREADPOOL_SIZE"] ??= "12";
 
-// In percent of the limit of old memory. By default V8 begins to mark old garbage as soon as all young memory might not fit in any more,
-// under load several times a second, and finds nothing: messages die young (docs/decisions/0042).
-setFlagsFromString("--incremental-marking-soft-trigger=80");
-setFlagsFromString("--incremental-marking-hard-trigger=95");
-
-// V8 puts objects that lived long when it looked, such as those of the messages that a slow start kept waiting, into old memory from then
-// on, and there everything that they ever held stays with them: some processes did so for life and lost a tenth of their rate.
-setFlagsFromString("--no-allocation-site-pretenuring");
+collectAsForMail();
 
 /** Each command's modules are loaded when it is asked for: a look at the queues needs nothing of the relay. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
