@@ -9,11 +9,14 @@ import type { SpoolFile } from "./store-driver.ts";
 export class ContentFiles {
   readonly folder: string;
   readonly #references = new Map<string, number>();
+  readonly #removals = new Set<Promise<void>>();
   readonly #nextName: () => string;
+  readonly #notRemoved: (file: string, error: unknown) => void;
 
-  constructor(folder: string, nextName: () => string) {
+  constructor(folder: string, nextName: () => string, notRemoved: (file: string, error: unknown) => void) {
     this.folder = folder;
     this.#nextName = nextName;
+    this.#notRemoved = notRemoved;
   }
 
   /** Several messages may share a file (a fork for some recipients): the last one removes it. */
@@ -22,14 +25,23 @@ export class ContentFiles {
   }
 
   /** Call only after the record that ends the reference is on disk: a crash in between must still find the file. */
-  async release(name: string): Promise<void> {
+  release(name: string): void {
     const left = (this.#references.get(name) ?? 1) - 1;
     if (left > 0) {
       this.#references.set(name, left);
       return;
     }
     this.#references.delete(name);
-    await unlink(path.join(this.folder, name)).catch(ignoreMissing);
+    const removal = unlink(path.join(this.folder, name))
+      .catch(ignoreMissing)
+      .catch((error: unknown) => this.#notRemoved(name, error))
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+
+  /** Resolves when every file released so far is removed, or will stay. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#removals);
   }
 
   isReferenced(name: string): boolean {

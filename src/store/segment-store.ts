@@ -75,7 +75,9 @@ export class SegmentStore implements StoreDriver {
     this.#logger = options.logger ?? silentLogger;
     this.nextId = options.nextId ?? createMessageIds(this.#clock, options.random ?? Math.random);
     this.#fault = new WriteFault(this.#logger, this.#clock);
-    this.#files = new ContentFiles(path.join(this.#folder, "content"), this.nextId);
+    this.#files = new ContentFiles(path.join(this.#folder, "content"), this.nextId, (file, error) =>
+      this.#logger.warn({ file, error: describeError(error) }, "content file not removed"),
+    );
     this.#cache = new ContentCache(this.#settings.memoryBudget);
     this.#disk = new DiskWatch({
       logger: this.#logger,
@@ -203,7 +205,7 @@ export class SegmentStore implements StoreDriver {
     }
     if (entry.removed) {
       // The message ended while its content was written: nothing may refer to that file.
-      if (entry.file !== undefined && entry.file !== before) this.#releaseFile(entry.file);
+      if (entry.file !== undefined && entry.file !== before) this.#files.release(entry.file);
       return;
     }
     entry.revision += 1;
@@ -255,6 +257,7 @@ export class SegmentStore implements StoreDriver {
     try {
       await this.#tidying;
       await this.#writer?.close();
+      await this.#files.settled();
     } finally {
       this.#writer = undefined;
       this.#reader.close();
@@ -342,7 +345,7 @@ export class SegmentStore implements StoreDriver {
         this.counts.commits += 1;
       } else if (record.type === recordType.state) placeState(entry, place, record.withContent);
     }
-    if (releases !== undefined) this.#releaseFile(releases);
+    if (releases !== undefined) this.#files.release(releases);
     if (entry.unlanded > 0) return;
     entry.unlandedState = undefined;
     this.#settle(entry);
@@ -352,12 +355,6 @@ export class SegmentStore implements StoreDriver {
   #failed({ entry }: PendingRecord): void {
     entry.unlanded -= 1;
     if (entry.message === undefined && !entry.removed) this.#end(entry);
-  }
-
-  #releaseFile(file: string): void {
-    this.#files.release(file).catch((error: unknown) => {
-      this.#logger.warn({ file, error: describeError(error) }, "content file not removed");
-    });
   }
 
   #onSegmentGone(): void {
