@@ -1,5 +1,11 @@
-// How V8 collects garbage in the relay, where nearly everything dies within milliseconds (docs/decisions/0042).
+// How V8 collects garbage where nearly everything dies within milliseconds (docs/decisions/0042).
 import { setFlagsFromString } from "node:v8";
+
+/**
+ * V8 puts objects of a kind that lived long when it looked, as while a slow start kept messages waiting, into old memory from then on,
+ * and there everything that they ever held stays with them: some processes did so for life and lost a tenth of their rate.
+ */
+export const NO_PRETENURING = "--no-allocation-site-pretenuring";
 
 /** For the whole process, as early as possible. */
 export function collectAsForMail(): void {
@@ -7,7 +13,5 @@ export function collectAsForMail(): void {
   // more, under load several times a second, and finds nothing.
   setFlagsFromString("--incremental-marking-soft-trigger=80");
   setFlagsFromString("--incremental-marking-hard-trigger=95");
-  // V8 puts objects of a kind that lived long when it looked, as while a slow start kept messages waiting, into old memory from then on,
-  // and there everything that they ever held stays with them: some processes did so for life and lost a tenth of their rate.
-  setFlagsFromString("--no-allocation-site-pretenuring");
+  setFlagsFromString(NO_PRETENURING);
 }

@@ -1,4 +1,4 @@
-// What a message leaves behind dies young, in every process: else collections take a tenth of the relay's time (docs/decisions/0042).
+// What a message leaves behind dies young, however the relay was started: else collections take a tenth of the relay's time (docs/decisions/0042).
 import { expect, test } from "vitest";
 import { generateLoad } from "../../bench/load-generator.ts";
 import { buildMessage, toWire } from "../../bench/messages.ts";

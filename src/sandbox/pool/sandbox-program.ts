@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { NO_PRETENURING } from "../../core/collection-flags.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const inRoot = (path: string): string => `${root}${path}`;
@@ -21,7 +22,7 @@ const YOUNG_GENERATION = [
   "--min-semi-space-size=4",
   "--max-semi-space-size=4",
   "--single-threaded-gc",
-  "--no-allocation-site-pretenuring",
+  NO_PRETENURING,
 ];
 
 /**
