@@ -12,6 +12,8 @@ export interface SandboxSettings extends ReloadSettings, ActivitySettings {
   readonly snapshot: boolean;
   /** Command line put before that of a sandbox process. */
   readonly wrapper: readonly string[];
+  /** Of a process that has become quick, below that of the service; 0: the same. */
+  readonly niceness: number;
   /** Time beyond the limits of a script before its process is killed. */
   readonly killGraceMs: number;
   /** Time in which a process must have started. */
@@ -49,6 +51,7 @@ export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
   jitless: false,
   snapshot: true,
   wrapper: [],
+  niceness: 10,
   killGraceMs: 500,
   startTimeoutMs: 10_000,
   processMemoryMb: 1024,

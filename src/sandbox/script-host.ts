@@ -241,7 +241,7 @@ class FolderScriptHost implements ScriptHost {
   }
 
   async #createPool(strikes: Strikes, log: Logger, kind: "live" | "shadow"): Promise<WorkerPool> {
-    const { jitless, wrapper, killGraceMs, startTimeoutMs, processMemoryMb, wholeContentBytes } =
+    const { jitless, wrapper, niceness, killGraceMs, startTimeoutMs, processMemoryMb, wholeContentBytes } =
       this.#settings;
     const { program = defaultProgram(), broker: full } = this.#options;
     const broker = kind === "live" ? this.answers : full && createReadingBroker(full);
@@ -257,6 +257,7 @@ class FolderScriptHost implements ScriptHost {
       killGraceMs,
       startTimeoutMs,
       maxRssBytes,
+      niceness,
       wholeContentBytes,
       blocking: {
         scriptFolder: this.#folder(),

@@ -1,9 +1,13 @@
 // How a sandbox process stands with the system: its memory, its priority, and who is ended first.
 import { readFileSync, writeFileSync } from "node:fs";
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 
 const PAGE_BYTES = 4096;
+const MAX_NICENESS = 19;
+/** A process gets a third of the time that one of 5 less gets, where both want the same processor. */
 const LANE_NICENESS = 5;
+/** Until then a process interprets and compiles, and mail would wait for it. */
+const WARM_ANSWERS = 1000;
 
 /** When memory runs out, the kernel shall take a sandbox and not the mail. */
 export function becomeFirstVictim(pid: number | undefined): void {
@@ -15,11 +19,21 @@ export function becomeFirstVictim(pid: number | undefined): void {
   }
 }
 
-/** Below ordinary work: whatever spins in it gets a third of the time that another process gets. */
-export function yieldToOthers(pid: number | undefined): void {
+/** Below ordinary work: scripts spin in it. */
+export function yieldOnLane(pid: number | undefined): void {
+  yieldToUs(pid, LANE_NICENESS);
+}
+
+/** Once it is quick, it works in the gaps that we leave: a batch of messages in it does not keep us from all others. */
+export function yieldWhenWarm(pid: number | undefined, answers: number, niceness: number): void {
+  if (answers === WARM_ANSWERS && niceness > 0) yieldToUs(pid, niceness);
+}
+
+/** For good: without rights nobody can take it back. */
+function yieldToUs(pid: number | undefined, niceness: number): void {
   if (pid === undefined) return;
   try {
-    setPriority(pid, LANE_NICENESS);
+    setPriority(pid, Math.min(getPriority() + niceness, MAX_NICENESS));
   } catch {
     // It is gone already, or the system has no priorities.
   }

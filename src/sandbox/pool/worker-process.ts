@@ -23,7 +23,7 @@ import { LastWords } from "./last-words.ts";
 import { LoadedVersions } from "./loaded-versions.ts";
 import { KnownCalls } from "./known-calls.ts";
 import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-validation.ts";
-import { becomeFirstVictim, rssBytes, yieldToOthers } from "./process-standing.ts";
+import { becomeFirstVictim, rssBytes, yieldOnLane, yieldWhenWarm } from "./process-standing.ts";
 import type { EndKind } from "./sandbox-counts.ts";
 import { type ProcessHardening, sandboxCommand, type SandboxProgram } from "./sandbox-program.ts";
 import { SnapshotOfProcess, type SnapshotUse } from "./snapshot-use.ts";
@@ -48,6 +48,7 @@ export interface WorkerOptions extends ContentSending {
   readonly killGraceMs: number;
   readonly startTimeoutMs: number;
   readonly maxRssBytes: number;
+  readonly niceness: number;
   /** Also what `allow.read` is relative to. */
   readonly blocking: BlockingParts;
 }
@@ -128,7 +129,7 @@ export class WorkerProcess {
   /** A process of the suspects' lane: one task at a time, and below ordinary work. */
   becomeLane(): void {
     this.#servesOneAtATime = true;
-    yieldToOthers(this.pid);
+    yieldOnLane(this.pid);
   }
 
   /** Tasks that it has to do something for. */
@@ -163,10 +164,8 @@ export class WorkerProcess {
       this.#gone();
     });
     // With too many open files there are no pipes at all.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a pipe is a Socket
-    const frames = child.stdio?.[FRAME_FD] as Socket | undefined;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a pipe is a Socket
-    const content = child.stdio?.[CONTENT_FD] as Socket | undefined;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- pipes are Sockets
+    const [frames, content] = [child.stdio?.[FRAME_FD], child.stdio?.[CONTENT_FD]] as (Socket | undefined)[];
     if (frames === undefined || content === undefined) return;
     this.#outbox.open(frames);
     this.#lastWords.listen(child.stderr);
@@ -309,6 +308,7 @@ export class WorkerProcess {
     this.outstanding -= 1;
     this.load -= entry.cost;
     this.answers += 1;
+    if (!this.#servesOneAtATime) yieldWhenWarm(this.pid, this.answers, this.options.niceness);
     this.#listener.answered(this, entry, answer);
   }
 

@@ -35,6 +35,7 @@ export function createFixture(
     strikes?: number;
     probeMs?: number;
     maxRssMb?: number;
+    niceness?: number;
     waitingJobs?: number;
     broker?: CapabilityBroker;
     snapshot?: boolean;
@@ -64,6 +65,7 @@ export function createFixture(
       killGraceMs: 200,
       startTimeoutMs: 10_000,
       maxRssBytes: (options.maxRssMb ?? 1024) * 1024 * 1024,
+      niceness: options.niceness ?? 10,
       wholeContentBytes: 1024 * 1024,
       blocking: { scriptFolder: "/", drop: undefined, broker: options.broker, clock: systemClock },
     },
