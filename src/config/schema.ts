@@ -89,7 +89,7 @@ const sandbox = z.strictObject({
     .default(10)
     .meta(
       restart(
-        "How far the priority of a sandbox process stands below that of the service after its first thousand messages; 0: the same priority. Each step takes a fifth of the time that it gets on a processor that both want.",
+        "How far the priority of a sandbox process stands below that of the service after its first thousand messages; 0: the same priority. With 10 it gets a tenth of a processor that others want all of, with 19 a seventieth, and the time limits of scripts are by the clock.",
         { unit: "nice" },
       ),
     ),

@@ -19,7 +19,7 @@ export function becomeFirstVictim(pid: number | undefined): void {
   }
 }
 
-/** Below ordinary work: scripts spin in it. */
+/** Scripts spin in it. No further below us: the first message of each version waits for it. */
 export function yieldOnLane(pid: number | undefined): void {
   yieldToUs(pid, LANE_NICENESS);
 }

@@ -126,7 +126,7 @@ export class WorkerProcess {
     return this.#child?.pid;
   }
 
-  /** A process of the suspects' lane: one task at a time, and below ordinary work. */
+  /** A process of the suspects' lane: one task at a time, and below us from the start. */
   becomeLane(): void {
     this.#servesOneAtATime = true;
     yieldOnLane(this.pid);
