@@ -6,9 +6,9 @@ import type { RelayFrame } from "../../../runtime/contract.ts";
 
 const JOIN_BELOW_BYTES = 256 * 1024;
 /** How long a job waits for others to leave with it. */
-const GATHER_MS = 4;
+const GATHER_MS = 2;
 /** So many jobs wait no longer: more of them would not make the write cheaper. */
-const GATHER_JOBS = 12;
+const GATHER_JOBS = 6;
 
 export class FrameOutbox {
   readonly #clock: Clock;
