@@ -58,6 +58,8 @@ const MAX_IDLE_BYTES = 1024 * 1024;
 const RETRY_AFTER_MS = 1000;
 /** A barrier so short ago means load. */
 const BUSY_WITHIN_MS = 3;
+/** A write with it comes back when its bytes are on disk. On macOS they may still be in the cache of the disk then. */
+const DURABLE_WRITES = process.platform === "linux" ? fs.constants.O_DSYNC : undefined;
 
 export class SegmentWriter {
   readonly #options: WriterOptions;
@@ -66,6 +68,8 @@ export class SegmentWriter {
   #pendingBytes = 0;
   #segment: Segment | undefined;
   #handle = -1;
+  /** The same file for batches that somebody waits for: write and barrier are one step of the thread pool, not two. */
+  #durableHandle: number | undefined;
   #nextSequence: number;
   #busy = false;
   #scheduled = false;
@@ -178,6 +182,7 @@ export class SegmentWriter {
     }
     // A plain descriptor from here on: the callback interface costs a third of the promise one per write.
     this.#handle = fs.openSync(file, "r+");
+    this.#durableHandle = openDurable(file);
     const segment = new Segment(sequence, file, salt, SEGMENT_HEADER_BYTES);
     this.#segment = segment;
     this.#owner.segmentOpened(segment);
@@ -204,24 +209,33 @@ export class SegmentWriter {
     const buffers: Buffer[] = [];
     for (const record of batch) for (const buffer of record.buffers) buffers.push(buffer);
     const handle = this.#handle;
-    writeAll(handle, buffers, segment.size, (writeError) => {
+    // A durable write makes its own bytes durable, and not those that an earlier write still owes a barrier.
+    const isOneStep = !this.#owesBarrier && batch.length > 0 && this.#wantsBarrier(batch);
+    const durableHandle = isOneStep ? this.#durableHandle : undefined;
+    const begun = performance.now();
+    writeAll(durableHandle ?? handle, buffers, segment.size, (writeError) => {
       if (writeError !== null) return this.#fail(batch, writeError);
+      if (durableHandle !== undefined) return this.#landDurable(batch, segment, begun);
       if (!this.#wantsBarrier(batch)) return this.#landUnsynced(batch, segment);
-      const begun = performance.now();
+      const barrierBegun = performance.now();
       fs.fdatasync(handle, (syncError) => {
         if (syncError !== null) return this.#fail(batch, syncError);
         this.#cancelBarrier?.();
         this.#cancelBarrier = undefined;
         this.#owesBarrier = false;
-        this.#barrierIsDue = false;
-        this.#lastBarrier = performance.now();
-        const { counts } = this.#options;
-        counts.barriers += 1;
-        counts.barrierMs += this.#lastBarrier - begun;
-        counts.isFailing = false;
-        return this.#land(batch, segment);
+        return this.#landDurable(batch, segment, barrierBegun);
       });
     });
+  }
+
+  #landDurable(batch: readonly PendingRecord[], segment: Segment, begun: number): void {
+    this.#barrierIsDue = false;
+    this.#lastBarrier = performance.now();
+    const { counts } = this.#options;
+    counts.barriers += 1;
+    counts.barrierMs += this.#lastBarrier - begun;
+    counts.isFailing = false;
+    this.#land(batch, segment);
   }
 
   /** Somebody waits for it, or it was put off for long enough. */
@@ -298,7 +312,9 @@ export class SegmentWriter {
     this.#segment.sealed = true;
     this.#segment = undefined;
     fs.close(this.#handle, () => undefined);
+    if (this.#durableHandle !== undefined) fs.close(this.#durableHandle, () => undefined);
     this.#handle = -1;
+    this.#durableHandle = undefined;
   }
 
   #settleIdle(error: Error | undefined): void {
@@ -308,5 +324,16 @@ export class SegmentWriter {
       if (error === undefined) waiter.resolve();
       else waiter.reject(error);
     }
+  }
+}
+
+/** Undefined: the barrier is a step of its own. */
+function openDurable(file: string): number | undefined {
+  if (DURABLE_WRITES === undefined) return undefined;
+  try {
+    return fs.openSync(file, fs.constants.O_RDWR | DURABLE_WRITES);
+  } catch {
+    // Too many open files: mail goes on with one descriptor.
+    return undefined;
   }
 }

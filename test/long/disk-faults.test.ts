@@ -63,30 +63,34 @@ const untilTaken = (service: Service, subject: string): Promise<unknown> =>
     intervalMs: 100,
   });
 
-test("C10 a barrier that fails is not tried again on the same file: 452, and what was accepted before and after is there", async ({
-  skip,
-}) => {
-  const through = failing(["fdatasync:error=EIO:when=4..9"]);
-  skip(through === undefined, "no strace");
-  await using service = await startService({ config: CONFIG, through: through ?? [], env: ONE_THREAD });
-  const { accepted, refused } = await offerMany(service, "eio", 30);
-  expect(refused.length).toBeGreaterThan(0);
-  for (const answer of refused) expect(answer).toMatch(/^452 4\.3\.1/);
-  expect(accepted.length).toBeGreaterThan(15);
-  await service.dropped(accepted.length);
-  expect(await subjectsIn(service)).toEqual(accepted);
-  expect(service.log.join("\n")).toContain("STORE_FAILED");
-  // Nothing that was refused comes back from the disk.
-  await service.restart("SIGKILL");
-  await offer(service.port, "last");
-  await service.dropped(accepted.length + 1);
-  expect(await subjectsIn(service)).toEqual([...accepted, "last"].toSorted());
-});
+/** The two ways in which a batch becomes durable. */
+const BARRIERS = ["fdatasync", "pwritev"] as const;
+
+test.for(BARRIERS)(
+  "C10 a barrier by %s that fails is not tried again on the same file: 452, and what was accepted before and after is there",
+  async (call, { skip }) => {
+    const through = failing([`${call}:error=EIO:when=4..9`]);
+    skip(through === undefined, "no strace");
+    await using service = await startService({ config: CONFIG, through: through ?? [], env: ONE_THREAD });
+    const { accepted, refused } = await offerMany(service, "eio", 30);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const answer of refused) expect(answer).toMatch(/^452 4\.3\.1/);
+    expect(accepted.length).toBeGreaterThan(15);
+    await service.dropped(accepted.length);
+    expect(await subjectsIn(service)).toEqual(accepted);
+    expect(service.log.join("\n")).toContain("STORE_FAILED");
+    // Nothing that was refused comes back from the disk.
+    await service.restart("SIGKILL");
+    await offer(service.port, "last");
+    await service.dropped(accepted.length + 1);
+    expect(await subjectsIn(service)).toEqual([...accepted, "last"].toSorted());
+  },
+);
 
 test("C15 a disk that takes a second for each barrier holds nobody up but those who wait for it, and they share it", async ({
   skip,
 }) => {
-  const through = failing(["fdatasync:delay_enter=1000000"]);
+  const through = failing(BARRIERS.map((call) => `${call}:delay_enter=1000000`));
   skip(through === undefined, "no strace");
   await using service = await startService({ config: CONFIG, through: through ?? [], env: ONE_THREAD });
   const bystander = await Talk.open(service.port);
