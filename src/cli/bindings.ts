@@ -8,7 +8,7 @@ import { BindingEditor, type Bag } from "../config/edit.ts";
 import { DEFAULT_CONFIG_FILE } from "../config/load.ts";
 import { systemClock } from "../core/clock.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import { DEFAULT_PRIORITY, SCRIPT_SINK_CLASS } from "../events/binding.ts";
+import { DEFAULT_PRIORITY, isScriptClass, SCRIPT_SINK_CLASS } from "../events/binding.ts";
 import { listBindings, type ListOptions } from "./bindings-list.ts";
 import { printResult, warn, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
@@ -124,7 +124,7 @@ interface Addition {
 }
 
 async function add(output: Output, { options, priority, ...parts }: Addition): Promise<void> {
-  if (parts.sinkClass === SCRIPT_SINK_CLASS && options.script === undefined) {
+  if (isScriptClass(parts.sinkClass) && options.script === undefined) {
     throw new OnArrivalError(
       "WRONG_USE",
       "a script binding needs --script FILE; a native sink needs its path as sinkClass",

@@ -1,5 +1,5 @@
 // What one binding of an old metabase becomes here, or why it cannot be taken over.
-import { DEFAULT_PRIORITY, LOWEST_PRIORITY, SCRIPT_SINK_CLASS } from "../../events/binding.ts";
+import { DEFAULT_PRIORITY, isScriptClass, LOWEST_PRIORITY, SCRIPT_SINK_CLASS } from "../../events/binding.ts";
 import type { EventName } from "../../events/catalog.ts";
 import { EVENT_TYPES } from "../../events/event-types.ts";
 import { ruleWarning } from "../../events/rule-check.ts";
@@ -24,7 +24,7 @@ export interface KnownSinks {
 export function mapBinding(old: OldBinding, known: KnownSinks): MappedBinding | string {
   const type = eventTypeOf(old.event);
   if (type === undefined) return `its event type "${old.event}" is not known`;
-  const isScript = old.sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
+  const isScript = isScriptClass(old.sinkClass);
   if (!isScript && !known.isBuiltIn(old.sinkClass))
     return `its class ${old.sinkClass} is a COM object: write it as a native sink (docs/sinks.md)`;
   const notes: string[] = [];

@@ -547,7 +547,11 @@ bindings:
     expect((await bindings("add", "OnArival", "Two", "./sink.ts")).err).toContain(
       'did you mean "OnArrival"?',
     );
-    expect((await bindings("add", "OnArrival", "Two")).code).toBe(2);
+    for (const sinkClass of [[], ["cdo.ss_smtponarrivalsink"]])
+      expect(await bindings("add", "OnArrival", "Two", ...sinkClass)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining("needs --script FILE"),
+      });
     expect(await bindings("add", "OnArrival", "Two", "./absent.ts")).toMatchObject({
       code: 1,
       err: expect.stringContaining("absent.ts cannot be loaded"),
