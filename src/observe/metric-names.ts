@@ -107,7 +107,10 @@ export const METRICS = {
     "server",
   ),
   onarrival_store_barriers_total: counter("Disk barriers", "server"),
-  onarrival_store_barrier_seconds_total: counter("Time spent waiting for them", "server"),
+  onarrival_store_barrier_seconds_total: counter(
+    "Time from the begin of a write until its barrier was through",
+    "server",
+  ),
   onarrival_store_failures_total: counter("Writes or barriers that failed", "server"),
   onarrival_store_segments: gauge("Segment files", "server"),
   onarrival_store_bytes: gauge("Bytes in segment files", "server"),

@@ -210,25 +210,25 @@ export class SegmentWriter {
     for (const record of batch) for (const buffer of record.buffers) buffers.push(buffer);
     const handle = this.#handle;
     // A durable write makes its own bytes durable, and not those that an earlier write still owes a barrier.
-    const isOneStep = !this.#owesBarrier && batch.length > 0 && this.#wantsBarrier(batch);
+    const isOneStep = !this.#owesBarrier && this.#wantsBarrier(batch);
     const durableHandle = isOneStep ? this.#durableHandle : undefined;
     const begun = performance.now();
     writeAll(durableHandle ?? handle, buffers, segment.size, (writeError) => {
       if (writeError !== null) return this.#fail(batch, writeError);
-      if (durableHandle !== undefined) return this.#landDurable(batch, segment, begun);
+      if (durableHandle !== undefined) return this.#landSynced(batch, segment, begun);
       if (!this.#wantsBarrier(batch)) return this.#landUnsynced(batch, segment);
-      const barrierBegun = performance.now();
       fs.fdatasync(handle, (syncError) => {
         if (syncError !== null) return this.#fail(batch, syncError);
-        this.#cancelBarrier?.();
-        this.#cancelBarrier = undefined;
-        this.#owesBarrier = false;
-        return this.#landDurable(batch, segment, barrierBegun);
+        return this.#landSynced(batch, segment, begun);
       });
     });
   }
 
-  #landDurable(batch: readonly PendingRecord[], segment: Segment, begun: number): void {
+  /** Everything in the segment is on disk. */
+  #landSynced(batch: readonly PendingRecord[], segment: Segment, begun: number): void {
+    this.#cancelBarrier?.();
+    this.#cancelBarrier = undefined;
+    this.#owesBarrier = false;
     this.#barrierIsDue = false;
     this.#lastBarrier = performance.now();
     const { counts } = this.#options;
