@@ -1,13 +1,9 @@
 // One measured run of load against a subject, and the median over several.
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-import type { LoadResult } from "./load-generator.ts";
+import { makeLoad } from "./generator-process.ts";
 import type { MessageSize } from "./messages.ts";
 import { machineUse, treeUse } from "./process-tree.ts";
-import { NODE, sleep, type Subject } from "./subject.ts";
+import { sleep, type Subject } from "./subject.ts";
 
-const GENERATOR = fileURLToPath(new URL("./load-generator.ts", import.meta.url));
 const SAMPLE_MS = 100;
 
 export interface BurstOptions {
@@ -34,33 +30,6 @@ export interface Burst {
   readonly otherCpus: number;
 }
 
-async function runGenerator(port: number, options: BurstOptions): Promise<LoadResult> {
-  const flags = [...(options.persistent ? [] : ["--conn"]), ...(options.pipelining ? ["--pipelining"] : [])];
-  const numbers = [
-    "--port",
-    String(port),
-    "--count",
-    String(options.count),
-    "--sessions",
-    String(options.sessions),
-  ];
-  const child = fork(GENERATOR, [...numbers, "--size", options.size, ...flags], {
-    execPath: NODE,
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-  });
-  const timer = setTimeout(() => child.kill("SIGKILL"), options.limitMs);
-  // `disconnect` comes after the last message, `exit` may come before it.
-  const ended = Promise.all([once(child, "exit"), once(child, "disconnect")]);
-  let result: LoadResult | undefined;
-  child.on("message", (message: LoadResult) => {
-    result = message;
-  });
-  await ended;
-  clearTimeout(timer);
-  if (result === undefined) throw new Error("the load generator was stopped at its time limit");
-  return result;
-}
-
 export async function burst(subject: Subject, options: BurstOptions): Promise<Burst> {
   const already = (await subject.sink?.count()) ?? 0;
   const before = treeUse(subject.pids);
@@ -74,7 +43,8 @@ export async function burst(subject: Subject, options: BurstOptions): Promise<Bu
   }, SAMPLE_MS);
   try {
     const arrival = subject.sink?.until(already + options.count, options.limitMs);
-    const load = await runGenerator(subject.port, options);
+    const { limitMs, ...order } = options;
+    const load = await makeLoad({ ...order, port: subject.port }, limitMs);
     const arrivedAt = await arrival;
     const endedAt = arrivedAt ?? load.endedAt;
     // The processors' clock ticks are 10 ms wide and lag a little.

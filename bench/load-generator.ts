@@ -1,9 +1,10 @@
 // Sends the same message over and over on parallel sessions: `node bench/load-generator.ts --port 2525 --count 10000`.
 // Each command waits for its reply, as smtp-source does; `--pipelining` sends MAIL, RCPT and DATA in one write.
+// Forked, it makes one run after the other as it is told.
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { parseArgs } from "node:util";
-import { buildMessage, toWire } from "./messages.ts";
+import { buildMessage, type MessageSize, toWire } from "./messages.ts";
 import { monotonicMs } from "./smtp-sink.ts";
 
 export interface LoadOptions {
@@ -245,6 +246,23 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   };
 }
 
+/** A run, as the parent of the process asks for it. */
+export interface LoadOrder {
+  readonly port: number;
+  readonly count: number;
+  readonly sessions: number;
+  readonly persistent: boolean;
+  readonly pipelining: boolean;
+  readonly size: MessageSize;
+}
+
+function takeOrders(): void {
+  process.on("message", ({ size, ...options }: LoadOrder) => {
+    const wire = toWire(buildMessage(size));
+    void generateLoad({ ...options, wire }).then((result) => process.send?.(result));
+  });
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -273,11 +291,10 @@ async function main(): Promise<void> {
     ...(values.from === undefined ? {} : { from: values.from }),
     ...(values.to === undefined ? {} : { to: values.to }),
   });
-  if (process.send === undefined) console.log(JSON.stringify(result));
-  else {
-    process.send(result);
-    process.disconnect?.();
-  }
+  console.log(JSON.stringify(result));
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  if (process.send === undefined) await main();
+  else takeOrders();
+}
