@@ -5,7 +5,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./postfix.ts";
-import { end, NODE, startSink, waitForGreeting, type Subject } from "./subject.ts";
+import { NODE } from "./forked-program.ts";
+import { end, startSink, waitForGreeting, type Subject } from "./subject.ts";
 
 const packageFolder = (): string => process.env["HARAKA"] ?? "";
 

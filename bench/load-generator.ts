@@ -247,19 +247,14 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
 }
 
 /** A run, as the parent of the process asks for it. */
-export interface LoadOrder {
-  readonly port: number;
-  readonly count: number;
-  readonly sessions: number;
-  readonly persistent: boolean;
-  readonly pipelining: boolean;
+export interface LoadOrder extends Omit<LoadOptions, "wire"> {
   readonly size: MessageSize;
 }
 
 function takeOrders(): void {
   process.on("message", ({ size, ...options }: LoadOrder) => {
     const wire = toWire(buildMessage(size));
-    void generateLoad({ ...options, wire }).then((result) => process.send?.(result));
+    void generateLoad({ ...options, wire }).then((load) => process.send?.({ load }));
   });
 }
 

@@ -23,7 +23,8 @@ import { startDnsServer, type Zone } from "../test/support/dns-zone.ts";
 import { generateLoad } from "./load-generator.ts";
 import { buildMessage, toWire } from "./messages.ts";
 import { treeUse } from "./process-tree.ts";
-import { MAIN, NODE, end, sleep, startSink, type Sink } from "./subject.ts";
+import { NODE } from "./forked-program.ts";
+import { MAIN, end, sleep, startSink, type Sink } from "./subject.ts";
 
 const DEAD_DOMAINS = 1000;
 const FRESH_MESSAGES = 4000;

@@ -1,11 +1,12 @@
 // What a scenario measures: something that listens for SMTP, the sink behind it, and how to end both.
-import { fork, spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ask, forkProgram, NODE } from "./forked-program.ts";
 import { treeUse } from "./process-tree.ts";
 
 const START_TIMEOUT_MS = 30_000;
@@ -13,7 +14,6 @@ const STOP_TIMEOUT_MS = 10_000;
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-export const NODE = pathOf("../node_modules/.bin/node");
 export const MAIN = pathOf("../src/main.ts");
 
 export interface Sink {
@@ -51,43 +51,8 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = "SIGTERM
   await ended;
 }
 
-interface SinkAnswer {
-  readonly port?: number;
-  readonly count?: number;
-  readonly at?: number;
-}
-
-async function ask(
-  child: ChildProcess,
-  question: object | undefined,
-  key: keyof SinkAnswer,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const finish = (): void => {
-      child.off("message", onMessage);
-      child.off("exit", onExit);
-    };
-    const onMessage = (answer: SinkAnswer): void => {
-      const value = answer[key];
-      if (value === undefined) return;
-      finish();
-      resolve(value);
-    };
-    const onExit = (): void => {
-      finish();
-      reject(new Error("the process ended"));
-    };
-    child.on("message", onMessage);
-    child.on("exit", onExit);
-    if (question !== undefined) child.send(question);
-  });
-}
-
 export async function startSink(): Promise<Sink> {
-  const child = fork(pathOf("./smtp-sink.ts"), ["--port", "0"], {
-    execPath: NODE,
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-  });
+  const child = forkProgram("smtp-sink", ["--port", "0"]);
   const port = await ask(child, undefined, "port");
   return {
     port,
@@ -110,11 +75,7 @@ export async function startSink(): Promise<Sink> {
 
 /** The listener of src/smtp/server without anything behind it; `sinks` that do nothing are bound to every command. */
 export async function startListenerOnly(sinks = 0): Promise<Subject> {
-  const program = pathOf("./listener-only.ts");
-  const child = fork(program, [String(sinks)], {
-    execPath: NODE,
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-  });
+  const child = forkProgram("listener-only", [String(sinks)]);
   const port = await ask(child, undefined, "port");
   return { port, pids: [child.pid ?? 0], stop: () => end(child) };
 }
