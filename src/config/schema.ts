@@ -44,11 +44,12 @@ const store = z.strictObject({
     .default(2000)
     .meta(restart("Between looks at the free space.", { unit: "ms" })),
   groupDelayMs: milliseconds(0)
-    .default(1)
+    .default(5)
     .meta(
-      restart("Under load, how long the disk barrier waits for further messages to share it.", {
-        unit: "ms",
-      }),
+      restart(
+        "Under load, how long a disk barrier waits at most for further messages to share it: half of what barriers take, at most this.",
+        { unit: "ms" },
+      ),
     ),
   syncIntervalMs: milliseconds(1)
     .default(200)

@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import { syncFolder } from "../message/sync-folder.ts";
 import { writeAll } from "./durable-file.ts";
+import { GroupDelay } from "./group-delay.ts";
 import { Segment } from "./message-index.ts";
 import type { Entry } from "./message-index.ts";
 import type { StoreCounts } from "./store-counts.ts";
@@ -56,8 +57,6 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 const WRITE_AFTER_MS = 5;
 const MAX_IDLE_BYTES = 1024 * 1024;
 const RETRY_AFTER_MS = 1000;
-/** A barrier so short ago means load. */
-const BUSY_WITHIN_MS = 3;
 /** A write with it comes back when its bytes are on disk. On macOS they may still be in the cache of the disk then. */
 const DURABLE_WRITES = process.platform === "linux" ? fs.constants.O_DSYNC : undefined;
 
@@ -66,6 +65,8 @@ export class SegmentWriter {
   readonly #owner: WriterOwner;
   #pending: PendingRecord[] = [];
   #pendingBytes = 0;
+  /** Pending records that somebody waits for. */
+  #pendingWaiters = 0;
   #segment: Segment | undefined;
   #handle = -1;
   /** The same file for batches that somebody waits for: write and barrier are one step of the thread pool, not two. */
@@ -76,7 +77,9 @@ export class SegmentWriter {
   /** Some records are written and not yet synchronised. */
   #owesBarrier = false;
   #barrierIsDue = false;
-  #lastBarrier = 0;
+  readonly #group: GroupDelay;
+  /** The next barrier waits for company until this is called off. */
+  #cancelGroup: (() => void) | undefined;
   #cancelWrite: (() => void) | undefined;
   #cancelBarrier: (() => void) | undefined;
   #idleWaiters: Waiter[] = [];
@@ -85,11 +88,14 @@ export class SegmentWriter {
     this.#options = options;
     this.#owner = owner;
     this.#nextSequence = options.firstSequence;
+    this.#group = new GroupDelay(options.groupDelayMs);
   }
 
   append(record: PendingRecord): void {
     this.#pending.push(record);
     this.#pendingBytes += record.bytes;
+    if (record.waiter !== undefined) this.#pendingWaiters += 1;
+    if (this.#cancelGroup !== undefined && this.#group.isComplete(this.#pendingWaiters)) this.#endGroup();
     if (record.waiter !== undefined || this.#pendingBytes > MAX_IDLE_BYTES) this.#schedule();
     else this.#cancelWrite ??= this.#options.clock.after(WRITE_AFTER_MS, this.#onWriteTimer);
   }
@@ -133,21 +139,24 @@ export class SegmentWriter {
     this.#schedule();
   };
 
-  /**
-   * After this round of socket events, so that all messages that ended in it share the barrier. Right behind another
-   * barrier a little later still: under load the messages that come meanwhile share it as well.
-   */
+  /** After this round of socket events, so that all messages that ended in it share the barrier; or when the group is complete. */
   #schedule(): void {
     if (this.#busy || this.#scheduled) return;
     this.#scheduled = true;
-    const { groupDelayMs } = this.#options;
-    if (groupDelayMs > 0 && performance.now() - this.#lastBarrier < BUSY_WITHIN_MS)
-      setTimeout(this.#onImmediate, groupDelayMs);
+    const delayMs = this.#group.delayMs(performance.now(), this.#pendingWaiters);
+    if (delayMs > 0) this.#cancelGroup = this.#options.clock.after(delayMs, this.#onImmediate);
     else setImmediate(this.#onImmediate);
+  }
+
+  #endGroup(): void {
+    this.#cancelGroup?.();
+    this.#cancelGroup = undefined;
+    setImmediate(this.#onImmediate);
   }
 
   readonly #onImmediate = (): void => {
     this.#scheduled = false;
+    this.#cancelGroup = undefined;
     const onlyBarrier = this.#pending.length === 0;
     if (this.#busy || (onlyBarrier && !this.#wantsBarrier([]))) return;
     this.#busy = true;
@@ -198,9 +207,14 @@ export class SegmentWriter {
       count += 1;
     }
     this.#pendingBytes -= bytes;
-    if (count < this.#pending.length) return this.#pending.splice(0, count);
+    if (count < this.#pending.length) {
+      const batch = this.#pending.splice(0, count);
+      this.#pendingWaiters -= waitersOf(batch);
+      return batch;
+    }
     const batch = this.#pending;
     this.#pending = [];
+    this.#pendingWaiters = 0;
     return batch;
   }
 
@@ -230,10 +244,11 @@ export class SegmentWriter {
     this.#cancelBarrier = undefined;
     this.#owesBarrier = false;
     this.#barrierIsDue = false;
-    this.#lastBarrier = performance.now();
+    const now = performance.now();
+    this.#group.barrierEnded(now, now - begun, waitersOf(batch), this.#pendingWaiters);
     const { counts } = this.#options;
     counts.barriers += 1;
-    counts.barrierMs += this.#lastBarrier - begun;
+    counts.barrierMs += now - begun;
     counts.isFailing = false;
     this.#land(batch, segment);
   }
@@ -241,7 +256,7 @@ export class SegmentWriter {
   /** Somebody waits for it, or it was put off for long enough. */
   #wantsBarrier(batch: readonly PendingRecord[]): boolean {
     if (this.#owesBarrier && (this.#barrierIsDue || this.#idleWaiters.length > 0)) return true;
-    return this.#idleWaiters.length > 0 || batch.some((record) => record.waiter !== undefined);
+    return this.#idleWaiters.length > 0 || waitersOf(batch) > 0;
   }
 
   /** States and ends outlive a killed process at once, a power failure with the next barrier. */
@@ -288,7 +303,7 @@ export class SegmentWriter {
     this.#options.counts.isFailing = true;
     this.#owner.writeFailed(error);
     // Commits try again at once with a new segment; records that nobody waits for give the disk some time.
-    if (this.#pending.some((record) => record.waiter !== undefined)) this.#schedule();
+    if (this.#pendingWaiters > 0) this.#schedule();
     else if (this.#pending.length > 0) {
       this.#cancelWrite ??= this.#options.clock.after(RETRY_AFTER_MS, this.#onWriteTimer);
     }
@@ -326,6 +341,9 @@ export class SegmentWriter {
     }
   }
 }
+
+const waitersOf = (records: readonly PendingRecord[]): number =>
+  records.reduce((count, { waiter }) => (waiter === undefined ? count : count + 1), 0);
 
 /** Undefined: the barrier is a step of its own. */
 function openDurable(file: string): number | undefined {

@@ -5,7 +5,7 @@ export interface StoreSettings {
   readonly segmentBytes: number;
   /** How long a state or an end may stay in memory when nothing commits. Milliseconds. */
   readonly syncIntervalMs: number;
-  /** Under load a barrier waits this long for further messages to share it; 0 does not wait. Milliseconds. */
+  /** Under load a barrier waits for further messages to share it: half of what barriers take, at most this; 0 does not wait. Milliseconds. */
   readonly groupDelayMs: number;
   /** Contents of fresh messages kept in memory, oldest dropped. Bytes; stores that share a memory are asked what their part is now. */
   readonly memoryBudget: () => number;
@@ -24,7 +24,7 @@ const MIB = 1024 * 1024;
 export const DEFAULT_STORE_SETTINGS: StoreSettings = {
   segmentBytes: 64 * MIB,
   syncIntervalMs: 200,
-  groupDelayMs: 1,
+  groupDelayMs: 5,
   memoryBudget: () => 64 * MIB,
   minFreeBytes: 64 * MIB,
   diskSampleMs: 2000,
