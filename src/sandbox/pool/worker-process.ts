@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
-import type { Frame } from "../../core/frames.ts";
+import { FrameReader } from "../../core/frames.ts";
 import type { Logger } from "../../core/logger.ts";
 import {
   type AbandonFrame,
@@ -16,7 +16,6 @@ import {
 import { type BlockingParts, BlockingRequests, blockingBytesOf } from "../capabilities/blocking-requests.ts";
 import { ContentChannel } from "./content-channel.ts";
 import type { Entry } from "./entry.ts";
-import { FrameInbox } from "./frame-inbox.ts";
 import { FrameOutbox } from "./frame-outbox.ts";
 import { readGrantedFile } from "../capabilities/granted-files.ts";
 import { bytesToSend, type ContentSending, jobFrame } from "./job-frame.ts";
@@ -81,10 +80,7 @@ export class WorkerProcess {
   isReady = false;
   #listener: WorkerListener;
   #child: ChildProcess | undefined;
-  readonly #inbox = new FrameInbox(
-    (frame) => this.#received(frame),
-    (error) => this.kill(describeError(error)),
-  );
+  #reader = new FrameReader();
   #expected: Expected[] = [];
   readonly #versions = new LoadedVersions();
   #servesOneAtATime = false;
@@ -164,7 +160,6 @@ export class WorkerProcess {
     });
     // "close" and not "exit": answers that the process wrote before its end are still in the pipe.
     child.on("close", (code, signal) => {
-      this.#inbox.drain();
       this.#endReason ??= `ended by ${signal ?? `exit code ${code}`}${this.#lastWords.hint}`;
       this.#gone();
     });
@@ -175,7 +170,7 @@ export class WorkerProcess {
     this.#outbox.open(frames);
     this.#lastWords.listen(child.stderr);
     frames.on("error", () => undefined);
-    frames.on("data", (chunk: Buffer) => this.#inbox.received(chunk));
+    frames.on("data", (chunk: Buffer) => this.#received(chunk));
     const contentSource = {
       contentOf: (job: number) => this.#taskOf(job)?.content,
       fileOf: (job: number, name: string) => {
@@ -271,12 +266,18 @@ export class WorkerProcess {
 
   // ---- from the process ----
 
-  #received(frame: Frame): void {
+  #received(chunk: Buffer): void {
     if (this.isEnding) return;
-    const head = frameHead(frame);
-    if (head.type === "ready") this.#becameReady();
-    else if (head.type === "snapshot") this.#snapshot.told(head);
-    else this.#answered(head, frame.bytes);
+    try {
+      for (const frame of this.#reader.push(chunk)) {
+        const head = frameHead(frame);
+        if (head.type === "ready") this.#becameReady();
+        else if (head.type === "snapshot") this.#snapshot.told(head);
+        else this.#answered(head, frame.bytes);
+      }
+    } catch (error) {
+      this.kill(describeError(error));
+    }
   }
 
   #becameReady(): void {
@@ -356,7 +357,6 @@ export class WorkerProcess {
 
   /** Called a few times a second: deadlines and memory. */
   inspect(): void {
-    this.#inbox.drain();
     if (this.isEnding) return;
     const head = this.#expected[0];
     const budgetMs = this.isReady ? head?.budgetMs : this.options.startTimeoutMs;
