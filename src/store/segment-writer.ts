@@ -144,8 +144,11 @@ export class SegmentWriter {
     if (this.#busy || this.#scheduled) return;
     this.#scheduled = true;
     const delayMs = this.#group.delayMs(performance.now(), this.#pendingWaiters);
-    if (delayMs > 0) this.#cancelGroup = this.#options.clock.after(delayMs, this.#onImmediate);
-    else setImmediate(this.#onImmediate);
+    if (delayMs > 0) {
+      // Not a timer of the clock, which keeps no process alive: there are records to write.
+      const timer = setTimeout(this.#onImmediate, delayMs);
+      this.#cancelGroup = () => clearTimeout(timer);
+    } else setImmediate(this.#onImmediate);
   }
 
   #endGroup(): void {
