@@ -19,8 +19,7 @@ export interface MultipartScan {
 const LF = 0x0a;
 const CR = 0x0d;
 const DASH = 0x2d;
-const DASHES = Buffer.from("--");
-const LINE_FEED = Buffer.from("\n");
+const LINE_START = Buffer.from("\n--");
 /** The native search takes the product of both lengths at worst: only so much of a delimiter is searched for. */
 const SEARCHED_LENGTH = 40;
 
@@ -54,9 +53,10 @@ const lineBreakBefore = (body: Buffer, lineStart: number): number => (body[lineS
  */
 export function scanMultipart(body: Buffer, boundary: Buffer, maxParts: number): MultipartScan {
   const delimiters: DelimiterLine[] = [];
-  const first = Buffer.concat([DASHES, boundary]);
+  const line = Buffer.concat([LINE_START, boundary]);
+  const first = line.subarray(1);
   // Searched with the line feed in front: dashes alone would make a body of dashes a slow search.
-  const needle = Buffer.concat([LINE_FEED, first.subarray(0, SEARCHED_LENGTH)]);
+  const needle = line.subarray(0, 1 + SEARCHED_LENGTH);
   let contentStart = 0;
   let lineStart = startsWith(body, 0, first) ? 0 : nextLine(body, 0, needle, first);
   if (lineStart < 0) return { delimiters, close: undefined, overflow: false };

@@ -101,7 +101,7 @@ export class Headers {
   count(name: string): number {
     const wanted = name.toLowerCase();
     let count = 0;
-    for (const field of this.#parsed()) if (field.name === wanted) count++;
+    for (const field of this.#parsed()) if (wanted !== "" && field.isNamed(wanted)) count++;
     return count;
   }
 

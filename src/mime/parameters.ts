@@ -32,27 +32,39 @@ function skipComment(raw: string, at: number): number {
   return raw.length;
 }
 
-/** Text up to one of the stop characters, quoted strings opened, comments dropped. */
-function readToken(raw: string, start: number, stops: string): Token {
-  const parts: string[] = [];
+const QUOTE = '"'.charCodeAt(0);
+const OPENING = "(".charCodeAt(0);
+const SEMICOLON = ";".charCodeAt(0);
+const EQUALS = "=".charCodeAt(0);
+
+/** Where the plain text from `at` on ends: at a quoted string, a comment, or what ends the token. */
+function plainEnd(raw: string, at: number, stop: number): number {
+  let position = at;
+  for (; position < raw.length; position++) {
+    const code = raw.charCodeAt(position);
+    if (code === SEMICOLON || code === stop || code === QUOTE || code === OPENING) break;
+  }
+  return position;
+}
+
+/** Text up to a semicolon, or the other character that may end it; quoted strings opened, comments dropped. */
+function readToken(raw: string, start: number, stop = SEMICOLON): Token {
+  let position = plainEnd(raw, start, stop);
+  let text = raw.slice(start, position).trim();
   let quotes = false;
-  let plainStart = start;
-  let position = start;
-  while (position < raw.length && !stops.includes(raw[position] ?? "")) {
-    const char = raw[position];
-    if (char === '"') {
+  for (;;) {
+    const code = raw.charCodeAt(position);
+    if (code === QUOTE) {
       const quoted = readQuoted(raw, position);
       quotes = true;
-      parts.push(raw.slice(plainStart, position).trim(), quoted.text);
-      plainStart = position = quoted.end;
-    } else if (char === "(") {
-      parts.push(raw.slice(plainStart, position).trim());
-      plainStart = position = skipComment(raw, position);
-    } else position++;
+      text += quoted.text;
+      position = quoted.end;
+    } else if (code === OPENING) position = skipComment(raw, position);
+    else return { text: quotes ? text : text.trim(), end: position };
+    const end = plainEnd(raw, position, stop);
+    text += raw.slice(position, end).trim();
+    position = end;
   }
-  parts.push(raw.slice(plainStart, position).trim());
-  const text = parts.join("");
-  return { text: quotes ? text : text.trim(), end: position };
 }
 
 function readQuoted(raw: string, start: number): Token {
@@ -132,7 +144,7 @@ export function parseParameters(
   const sectioned = new Map<string, Map<number, Section>>();
   let position = head.end;
   for (let count = 0; position < raw.length && count < maxParameters; count++) {
-    const name = readToken(raw, position + 1, "=;");
+    const name = readToken(raw, position + 1, EQUALS);
     position = name.end;
     if (raw[position] !== "=") continue;
     const value = readValue(raw, position + 1, defects);
@@ -147,7 +159,7 @@ export function parseParameters(
 
 /** The value before the parameters; nothing behind its first blank belongs to it. */
 function readHead(raw: string, defects: DefectLog | undefined): Token {
-  const head = readToken(raw, 0, ";");
+  const head = readToken(raw, 0);
   if (!/[ \t]/.test(head.text)) return head;
   const loose = MISSING_SEMICOLON.exec(raw);
   if (loose !== null) {
@@ -170,7 +182,7 @@ function readValue(raw: string, start: number, defects: DefectLog | undefined): 
       return { text: quoted.text, end: quoted.end - 1 };
     }
   }
-  return readToken(raw, start, ";");
+  return readToken(raw, start);
 }
 
 function followsAt(raw: string, at: number): boolean {

@@ -1,7 +1,7 @@
 // Puts new content into a part: charset, transfer encoding and the header fields that name them.
 import { encodeCharset } from "./charset.ts";
 import type { MimePart } from "./part.ts";
-import { encodeTransferEncoding, encodingForText, fitsEncoding, traitsOf } from "./transfer-encoding.ts";
+import { encodeTransferEncoding, encodingForText, fitsEncoding } from "./transfer-encoding.ts";
 
 export interface TextOptions {
   readonly charset?: string;
@@ -30,9 +30,8 @@ const endedText = (text: string): string => (text === "" || text.endsWith("\r\n"
 export function encodeTextBody(part: MimePart, text: string, options: TextOptions): void {
   const canonical = part.isRoot ? endedText(canonicalText(text)) : canonicalText(text);
   const { bytes, charset } = encodeInCharset(canonical, options.charset?.toLowerCase() ?? part.charset);
-  const traits = traitsOf(bytes);
   const wanted = options.transferEncoding?.toLowerCase() ?? part.transferEncoding;
-  const encoding = fitsEncoding(traits, wanted) ? wanted : encodingForText(bytes, traits);
+  const encoding = fitsEncoding(bytes, wanted) ? wanted : encodingForText(bytes);
   const raw = encodeTransferEncoding(bytes, encoding);
   // Text set to what it was: nothing to tell, and a signature goes on to verify.
   if (charset === part.charset && encoding === part.transferEncoding && raw.equals(part.rawBody())) return;
@@ -43,7 +42,7 @@ export function encodeTextBody(part: MimePart, text: string, options: TextOption
 
 export function encodeDecodedBody(part: MimePart, bytes: Buffer, transferEncoding: string | undefined): void {
   const wanted = transferEncoding?.toLowerCase() ?? part.transferEncoding;
-  const encoding = fitsEncoding(traitsOf(bytes), wanted) ? wanted : "base64";
+  const encoding = fitsEncoding(bytes, wanted) ? wanted : "base64";
   nameTransferEncoding(part, encoding);
   part.setRawBody(encodeTransferEncoding(bytes, encoding));
 }

@@ -101,24 +101,27 @@ export function traitsOf(bytes: Buffer): BodyTraits {
   return { highBytes, irregular };
 }
 
-/** Whether the bytes may stand in a body of this encoding as they are or encoded. */
-export function fitsEncoding(traits: BodyTraits, encoding: string): boolean {
+const isSevenBit = ({ irregular, highBytes }: BodyTraits): boolean => !irregular && highBytes === 0;
+
+/** Whether the bytes may stand in a body of this encoding as they are or encoded. They are looked at only where it matters. */
+export function fitsEncoding(bytes: Buffer, encoding: string): boolean {
   switch (encoding) {
     case "base64":
     case "quoted-printable":
     case "binary":
       return true;
     case "8bit":
-      return !traits.irregular;
+      return !traitsOf(bytes).irregular;
     case "7bit":
-      return !traits.irregular && traits.highBytes === 0;
+      return isSevenBit(traitsOf(bytes));
     default:
       return false;
   }
 }
 
 /** The encoding for text whose present one does not fit: 7bit, else quoted-printable, else (mostly non-ASCII) base64. */
-export function encodingForText(bytes: Buffer, traits: BodyTraits): string {
-  if (fitsEncoding(traits, "7bit")) return "7bit";
+export function encodingForText(bytes: Buffer): string {
+  const traits = traitsOf(bytes);
+  if (isSevenBit(traits)) return "7bit";
   return traits.highBytes * 2 > bytes.length ? "base64" : "quoted-printable";
 }
