@@ -21,16 +21,20 @@ async function offer(port: number, subject: string, body = "x"): Promise<string>
   const talk = await Talk.open(port);
   try {
     await talk.greet();
-    let answer = "";
-    for (const line of ["MAIL FROM:<a@example.net>", "RCPT TO:<b@localhost>", "DATA"]) {
-      answer = await talk.say(line);
-      if (/^[45]/.test(answer)) return answer;
-    }
-    talk.write(`Subject: ${subject}\r\n\r\n${body}\r\n`);
-    return await talk.say(".");
+    return await offerIn(talk, subject, body);
   } finally {
     talk.socket.destroy();
   }
+}
+
+async function offerIn(talk: Talk, subject: string, body = "x"): Promise<string> {
+  let answer = "";
+  for (const line of ["MAIL FROM:<a@example.net>", "RCPT TO:<b@localhost>", "DATA"]) {
+    answer = await talk.say(line);
+    if (/^[45]/.test(answer)) return answer;
+  }
+  talk.write(`Subject: ${subject}\r\n\r\n${body}\r\n`);
+  return await talk.say(".");
 }
 
 /** Offers so many messages one after the other. Answers the subjects that were accepted, and the replies of the others. */
@@ -109,6 +113,39 @@ test("C15 a disk that takes a second for each barrier holds nobody up but those 
   expect(slowest).toBeLessThan(900);
   bystander.socket.destroy();
   await service.dropped(20, 60_000);
+});
+
+/** How many of 200 messages of 20 sessions share a barrier of 60 ms. */
+async function sharedBarriers(through: readonly string[], groupDelayMs: number): Promise<number> {
+  const file = { admin: { listen: "127.0.0.1:0" }, store: { ...QUICK_LOOKS.store, groupDelayMs } };
+  await using service = await startService({ config: serviceConfig({ file }), through });
+  const barriers = await barriersOf(service);
+  await Promise.all(
+    Array.from({ length: 20 }, async (_, session) => {
+      const talk = await Talk.open(service.port);
+      await talk.greet();
+      for (let number = 0; number < 10; number += 1)
+        expect(await offerIn(talk, `shared${session}-${number}`)).toMatch(/^250/);
+      talk.socket.destroy();
+    }),
+  );
+  return 200 / ((await barriersOf(service)) - barriers);
+}
+
+async function barriersOf(service: Service): Promise<number> {
+  const line = await service.logged(/admin listener ready/);
+  const address = /"address":"([^"]+)"/.exec(line)?.[1] ?? "";
+  const text = await (await fetch(`http://${address}/metrics`)).text();
+  return Number(/^onarrival_store_barriers_total\{[^}]*\} (\d+)$/m.exec(text)?.[1]);
+}
+
+test("on a slow disk a barrier waits for company, so that more messages share it than would by themselves", async ({
+  skip,
+}) => {
+  const through = failing(BARRIERS.map((call) => `${call}:delay_enter=60000`));
+  skip(through === undefined, "no strace");
+  const byThemselves = await sharedBarriers(through ?? [], 0);
+  expect(await sharedBarriers(through ?? [], 30)).toBeGreaterThan(1.3 * byThemselves);
 });
 
 test("C12 when folders become read-only mail is refused as soon as a new segment is needed, and taken again when they may be written", async ({
