@@ -14,9 +14,13 @@ interface EncodedText {
 }
 
 const FALLBACK_CHARSET = "utf-8";
+const STRAY_LINE_BREAK = /\r(?!\n)|(?<!\r)\n/;
 
 /** RFC 2046 §4.1.1: the lines of text end with CRLF. */
-const canonicalText = (text: string): string => text.toWellFormed().replaceAll(/\r\n|\r|\n/g, "\r\n");
+function canonicalText(text: string): string {
+  const wellFormed = text.toWellFormed();
+  return STRAY_LINE_BREAK.test(wellFormed) ? wellFormed.replaceAll(/\r\n|\r|\n/g, "\r\n") : wellFormed;
+}
 
 function encodeInCharset(text: string, charset: string): EncodedText {
   const bytes = encodeCharset(text, charset);
