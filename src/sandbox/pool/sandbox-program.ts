@@ -27,7 +27,7 @@ const YOUNG_GENERATION = [
 
 /**
  * What V8 compiles on another thread it installs when the isolate that wants it runs; isolated-vm enters an isolate by a
- * v8::Locker, and with that V8 forgets whatever was to be installed meanwhile (docs/decisions/0005).
+ * v8::Locker, and with that V8 forgets whatever was to be installed meanwhile (docs/decisions/0046).
  */
 const COMPILED_IN_TURN = ["--no-concurrent-recompilation", "--no-concurrent-sparkplug"];
 

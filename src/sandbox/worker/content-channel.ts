@@ -31,7 +31,7 @@ export interface JobAsks {
   perform(request: BlockingRequest, bytes: Buffer): PerformedAnswer;
 }
 
-/** An object in the place of closures: with these, jobs outlived young collections (docs/decisions/0005). */
+/** An object in the place of closures: with these, jobs outlived young collections (docs/decisions/0046). */
 class ChannelAsks implements JobAsks {
   readonly #channel: ContentChannel;
   readonly #job: number;

@@ -1,4 +1,4 @@
-// Scripts in a chain run as machine code, though the isolate of each is empty most of the time (docs/decisions/0005).
+// Scripts in a chain run as machine code, though the isolate of each is empty most of the time (docs/decisions/0046).
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
