@@ -10,7 +10,7 @@ import { loadBindings } from "./bindings.ts";
 import { idleFileWarnings } from "./idle-files.ts";
 import { KeptScripts } from "./kept-scripts.ts";
 import { serveOwnPackage } from "./native-sinks.ts";
-import { sandboxSettings } from "./sandbox-settings.ts";
+import { scriptHostSettings } from "./script-host-settings.ts";
 import { loadSigners } from "./signing.ts";
 import { type MissingSecret, ServiceCapabilities } from "./service-capabilities.ts";
 
@@ -20,7 +20,7 @@ export function scriptHostOptions(config: Config, log: Logger, clock: Clock): Sc
     stateFolder: path.join(config.mailroot, "Scripts"),
     log,
     clock,
-    settings: sandboxSettings(config),
+    settings: scriptHostSettings(config),
   };
 }
 

@@ -7,7 +7,7 @@ import { systemClock } from "../core/clock.ts";
 import { silentLogger } from "../core/logger.ts";
 import type { Capabilities } from "../../runtime/contract.ts";
 import type { ScriptHostOptions } from "../sandbox/script-host.ts";
-import { sandboxSettings } from "./sandbox-settings.ts";
+import { scriptHostSettings } from "./script-host-settings.ts";
 import { ServiceCapabilities, grantsOf } from "./service-capabilities.ts";
 
 export interface TrialCapabilities extends AsyncDisposable {
@@ -26,7 +26,7 @@ export async function openTrialCapabilities(config: Config): Promise<TrialCapabi
     );
     const { broker, secrets } = capabilities.hostOptions;
     return {
-      hostOptions: { broker, secrets, settings: sandboxSettings(config) },
+      hostOptions: { broker, secrets, settings: scriptHostSettings(config) },
       async [Symbol.asyncDispose]() {
         await capabilities.close();
         await remove();

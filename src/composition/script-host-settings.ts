@@ -2,7 +2,7 @@
 import type { Config } from "../config/schema.ts";
 import type { ScriptHostOptions } from "../sandbox/script-host.ts";
 
-export function sandboxSettings({
+export function scriptHostSettings({
   sandbox,
   scripts,
 }: Pick<Config, "sandbox" | "scripts">): NonNullable<ScriptHostOptions["settings"]> {
