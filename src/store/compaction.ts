@@ -47,7 +47,7 @@ async function removeFinished(owner: CompactionOwner, folder: string): Promise<v
     segments.shift();
     living.segmentRemoved(first);
     reader.forget(first);
-    await unlink(first.path);
+    await unlink(first.path).catch(ignoreMissing);
     removed += 1;
   }
   if (removed > 0) await syncFolder(folder);
@@ -64,15 +64,22 @@ function isWasteful({ segments }: CompactionOwner, segmentBytes: number): boolea
   return total > 2 * segmentBytes + 2 * live;
 }
 
-async function copyForward(owner: CompactionOwner, segment: Segment): Promise<void> {
+/** What can be read of it is copied; throws the first failure when it has gone through all. */
+export async function copyForward(owner: CompactionOwner, segment: Segment): Promise<void> {
+  const failures: unknown[] = [];
   let copies: Promise<void>[] = [];
   for (const entry of owner.living.touching(segment)) {
-    copies.push(copyEntry(owner, entry));
+    copies.push(copyEntry(owner, entry).catch((error: unknown) => void failures.push(error)));
     if (copies.length < COPIES_AT_ONCE) continue;
     await Promise.all(copies);
     copies = [];
   }
   await Promise.all(copies);
+  if (failures.length > 0) throw failures[0];
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
 }
 
 async function copyEntry(owner: CompactionOwner, entry: Entry): Promise<void> {

@@ -1,5 +1,5 @@
 // The contents that are too large for a record: one file each in Queue/content, kept as long as a message refers to it.
-import { open, readdir, rename, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { Content } from "../message/content.ts";
@@ -51,7 +51,16 @@ export class ContentFiles {
   async create(): Promise<SpoolFile> {
     const name = `${this.#nextName()}.eml`;
     const file = path.join(this.folder, name);
-    return new OpenSpoolFile(await open(file, "wx", 0o600), file, () => this.isReferenced(name));
+    const handle = await this.#open(file);
+    return new OpenSpoolFile(handle, file, () => this.isReferenced(name));
+  }
+
+  /** Somebody may have removed the folder: without the one above it, too, nothing is taken. */
+  async #open(file: string): Promise<FileHandle> {
+    const handle = await open(file, "wx", 0o600).catch(ignoreMissing);
+    if (handle !== undefined) return handle;
+    await mkdir(this.folder);
+    return open(file, "wx", 0o600);
   }
 
   /** The content in a file of its own, behind its header block. */
@@ -85,7 +94,7 @@ export class ContentFiles {
   }
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): void {
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
 }
 

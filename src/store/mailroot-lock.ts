@@ -1,9 +1,12 @@
 // The lock of a mailroot: one running service per Queue folder.
+import { statSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 
 export interface MailrootLock {
+  /** The folder was removed or exchanged: takes the lock of the one that is there now, or throws as lockMailroot does. */
+  retake(): void;
   release(): void;
 }
 
@@ -14,10 +17,27 @@ export interface MailrootLock {
  */
 export function lockMailroot(folder: string): MailrootLock {
   const file = path.join(folder, "lock.db");
+  const inode = (): number | undefined => statSync(file, { throwIfNoEntry: false })?.ino;
+  let held = lockFile(folder, file);
+  let heldInode = inode();
+  return {
+    retake() {
+      if (inode() === heldInode) return;
+      const before = held;
+      held = lockFile(folder, file);
+      heldInode = inode();
+      before.close();
+    },
+    release: () => held.close(),
+  };
+}
+
+function lockFile(folder: string, file: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
     database.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
+    return database;
   } catch (error) {
     database?.close();
     const text = describeError(error);
@@ -28,6 +48,4 @@ export function lockMailroot(folder: string): MailrootLock {
     }
     throw new OnArrivalError("MAILROOT_UNUSABLE", `${file}: ${text}`, { cause: error });
   }
-  const held = database;
-  return { release: () => held.close() };
 }

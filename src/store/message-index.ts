@@ -7,6 +7,8 @@ export class Segment {
   readonly sequence: number;
   readonly path: string;
   readonly salt: Buffer;
+  /** Of the file that this run writes to: a copy of it that somebody puts in its place has another. */
+  readonly inode: number | undefined;
   /** Bytes that are written and synchronised. */
   size: number;
   /** Records that a living message still needs. */
@@ -15,11 +17,12 @@ export class Segment {
   /** No more is written to it. */
   sealed = false;
 
-  constructor(sequence: number, path: string, salt: Buffer, size: number) {
+  constructor(sequence: number, path: string, salt: Buffer, size: number, inode?: number) {
     this.sequence = sequence;
     this.path = path;
     this.salt = salt;
     this.size = size;
+    this.inode = inode;
   }
 }
 

@@ -80,7 +80,11 @@ const placesOf = ({ message, state, content }: Entry): string =>
 const nameOf = (place: Place | undefined): string =>
   place === undefined ? "" : `${place.segment.sequence}:${place.offset}`;
 
-export const storeFailed = (error: unknown): OnArrivalError =>
+const storeFailed = (error: unknown): OnArrivalError =>
   error instanceof OnArrivalError
     ? error
     : new OnArrivalError("STORE_FAILED", describeError(error), { cause: error });
+
+export function throwStoreFailed(error: unknown): never {
+  throw storeFailed(error);
+}

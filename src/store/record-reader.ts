@@ -83,6 +83,13 @@ export class RecordReader {
     }
   }
 
+  /** Whoever removes its file leaves us what is in it, unless others were read since. */
+  keepOpen(segment: Segment): void {
+    const file = this.#use(segment);
+    file.readers -= 1;
+    this.#settle(file);
+  }
+
   /** The segment is removed: an open file would keep its space. */
   forget(segment: Segment): void {
     this.forgetAhead();

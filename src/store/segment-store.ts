@@ -8,7 +8,7 @@ import type { Envelope, Origin } from "../core/envelope.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import type { Content } from "../message/content.ts";
-import { tidySegments } from "./compaction.ts";
+import { type CompactionOwner, tidySegments } from "./compaction.ts";
 import { ContentCache } from "./content-cache.ts";
 import { ContentFiles } from "./content-files.ts";
 import { layOut } from "./content-layout.ts";
@@ -18,7 +18,7 @@ import { type MailrootLock, lockMailroot } from "./mailroot-lock.ts";
 import { createMessageIds } from "./message-ids.ts";
 import { LivingMessages } from "./living-messages.ts";
 import { Entry, type Segment, dropPlaces, placeMessage, placeState } from "./message-index.ts";
-import { readBack, readContent, readInOrder, readMessage, storeFailed } from "./read-back.ts";
+import { readBack, readContent, readInOrder, readMessage, throwStoreFailed } from "./read-back.ts";
 import type { MessageJson, StateJson } from "./record-json.ts";
 import { RecordReader } from "./record-reader.ts";
 import { SALT_BYTES, encodeRecord, recordType } from "./record.ts";
@@ -29,6 +29,7 @@ import type { PendingRecord, Waiter } from "./segment-writer.ts";
 import { StoreCounts, type StoreFigures } from "./store-counts.ts";
 import { DEFAULT_STORE_SETTINGS, type StoreSettings } from "./settings.ts";
 import type { RecoveredMessage, Recovery, SpoolFile, StoreDriver } from "./store-driver.ts";
+import { VanishedSegments } from "./vanished-segments.ts";
 import { WriteFault } from "./write-fault.ts";
 
 export interface SegmentStoreOptions {
@@ -59,6 +60,7 @@ export class SegmentStore implements StoreDriver {
   readonly #fault: WriteFault;
   readonly #cache: ContentCache;
   readonly #disk: DiskWatch;
+  readonly #vanished: VanishedSegments;
   readonly #segments: Segment[] = [];
   readonly #reader = new RecordReader();
   #living = new LivingMessages();
@@ -85,16 +87,21 @@ export class SegmentStore implements StoreDriver {
       minFreeBytes: this.#settings.minFreeBytes,
       sampleMs: this.#settings.diskSampleMs,
       clock: this.#clock,
-      current: () => this.#writer?.current,
-      onSegmentGone: () => this.#onSegmentGone(),
+      lookInside: () => this.#vanished.look(),
+    });
+    this.#vanished = new VanishedSegments({
+      compaction: () => this.#compaction(),
+      logger: this.#logger,
+      folders: [this.#files.folder, path.join(this.#folder, "corrupt")],
+      relock: () => this.#lock?.retake(),
+      abandonSegment: () => this.#writer?.abandonSegment(),
     });
   }
 
   async open(): Promise<Recovery> {
     const corrupt = path.join(this.#folder, "corrupt");
     try {
-      await mkdir(this.#files.folder, { recursive: true });
-      await mkdir(corrupt, { recursive: true });
+      for (const folder of [this.#files.folder, corrupt]) await mkdir(folder, { recursive: true });
     } catch (error) {
       throw new OnArrivalError("MAILROOT_UNUSABLE", `${this.#folder}: ${describeError(error)}`, {
         cause: error,
@@ -114,10 +121,11 @@ export class SegmentStore implements StoreDriver {
     const folders = { segments: this.#folder, contents: this.#files.folder, corrupt };
     const found = await recoverStore(folders, this.#reader, this.#settings.recoverAtOnce);
     this.#segments.push(...found.segments);
+    for (const segment of found.segments) this.#reader.keepOpen(segment);
     this.#living = found.living;
     for (const file of found.files) this.#files.retain(file);
     const orphans = await this.#files.removeOrphans(found.corrupt.length > 0 ? corrupt : undefined);
-    await this.#disk.sample();
+    await this.#disk.start();
     const { segmentBytes, syncIntervalMs, groupDelayMs } = this.#settings;
     this.#writer = new SegmentWriter(
       {
@@ -133,7 +141,10 @@ export class SegmentStore implements StoreDriver {
       {
         landed: (record, segment, offset) => this.#landed(record, segment, offset),
         failed: (record) => this.#failed(record),
-        segmentOpened: (segment) => this.#segments.push(segment),
+        segmentOpened: (segment) => {
+          this.#segments.push(segment);
+          this.#reader.keepOpen(segment);
+        },
         synced: () => {
           if (!this.counts.isFailing) this.#fault.worked();
           this.#tidySoon();
@@ -153,11 +164,7 @@ export class SegmentStore implements StoreDriver {
   async createSpoolFile(): Promise<SpoolFile> {
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
-    try {
-      return await this.#files.create();
-    } catch (error) {
-      throw storeFailed(error);
-    }
+    return this.#files.create().catch(throwStoreFailed);
   }
 
   commit(id: string, origin: Origin, envelope: Envelope, content: Content): Promise<void> {
@@ -256,6 +263,7 @@ export class SegmentStore implements StoreDriver {
     this.#cancelTidy?.();
     try {
       await this.#tidying;
+      await this.#disk.stop();
       await this.#writer?.close();
       await this.#files.settled();
     } finally {
@@ -283,8 +291,7 @@ export class SegmentStore implements StoreDriver {
   }
 
   #refusal(): OnArrivalError | undefined {
-    const reason =
-      this.#writer === undefined || this.#closing ? "the store is not open" : this.#disk.refusal();
+    const reason = this.#writer === undefined || this.#closing ? "the store is not open" : this.#disk.refusal;
     return reason === undefined ? undefined : new OnArrivalError("STORE_FAILED", reason);
   }
 
@@ -296,14 +303,10 @@ export class SegmentStore implements StoreDriver {
 
   /** The content as a file of its own, header block first. */
   async #rewrite(content: Content): Promise<{ content: Content; laidOut: LaidOut }> {
-    try {
-      const written = await this.#files.rewrite(content);
-      const laidOut = layOut(written, this.#files.folder);
-      if (laidOut === undefined) throw new OnArrivalError("INTERNAL", "a content file without layout");
-      return { content: written, laidOut };
-    } catch (error) {
-      throw storeFailed(error);
-    }
+    const written = await this.#files.rewrite(content).catch(throwStoreFailed);
+    const laidOut = layOut(written, this.#files.folder);
+    if (laidOut === undefined) throw new OnArrivalError("INTERNAL", "a content file without layout");
+    return { content: written, laidOut };
   }
 
   #takeFile(entry: Entry, file: string): void {
@@ -357,11 +360,6 @@ export class SegmentStore implements StoreDriver {
     if (entry.message === undefined && !entry.removed) this.#end(entry);
   }
 
-  #onSegmentGone(): void {
-    this.#logger.error({ code: "STORE_FAILED", folder: this.#folder }, "the queue folder was removed");
-    this.#writer?.abandonSegment();
-  }
-
   #tidySoon(): void {
     if (this.#segments.length < 2 || this.#tidying !== undefined || this.#closing) return;
     this.#cancelTidy ??= this.#clock.after(TIDY_AFTER_MS, () => {
@@ -371,15 +369,8 @@ export class SegmentStore implements StoreDriver {
   }
 
   async #tidy(): Promise<void> {
-    const owner = {
-      segments: this.#segments,
-      living: this.#living,
-      reader: this.#reader,
-      copyMessage: (entry: Entry, json: MessageJson, content: Buffer) =>
-        this.#copyMessage(entry, json, content),
-    };
     try {
-      await tidySegments(owner, this.#folder, this.#settings.segmentBytes);
+      await tidySegments(this.#compaction(), this.#folder, this.#settings.segmentBytes);
     } catch (error) {
       this.#logger.error({ error: describeError(error) }, "old segments could not be tidied");
     } finally {
@@ -387,11 +378,18 @@ export class SegmentStore implements StoreDriver {
     }
   }
 
-  #copyMessage(entry: Entry, json: MessageJson, content: Buffer): Promise<void> {
-    if (this.#closing) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const waiter = { resolve, reject };
-      this.#append(recordType.message, entry, JSON.stringify(json), [content], waiter, undefined);
-    });
+  #compaction(): CompactionOwner {
+    return {
+      segments: this.#segments,
+      living: this.#living,
+      reader: this.#reader,
+      copyMessage: async (entry, json, content) => {
+        if (this.#closing) return;
+        await new Promise<void>((resolve, reject) => {
+          const waiter = { resolve, reject };
+          this.#append(recordType.message, entry, JSON.stringify(json), [content], waiter, undefined);
+        });
+      },
+    };
   }
 }

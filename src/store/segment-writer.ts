@@ -72,6 +72,7 @@ export class SegmentWriter {
   /** The same file for batches that somebody waits for: write and barrier are one step of the thread pool, not two. */
   #durableHandle: number | undefined;
   #nextSequence: number;
+  #isAbandoned = false;
   #busy = false;
   #scheduled = false;
   /** Some records are written and not yet synchronised. */
@@ -119,13 +120,10 @@ export class SegmentWriter {
     }
   }
 
-  /** The file of the current segment is gone or unsound: go on in a new one. */
+  /** The file of the current segment is gone: what is written from now on goes to a new one. */
   abandonSegment(): void {
-    if (!this.#busy) this.#sealSegment();
-  }
-
-  get current(): { readonly path: string; readonly handle: number } | undefined {
-    return this.#segment === undefined ? undefined : { path: this.#segment.path, handle: this.#handle };
+    if (this.#busy) this.#isAbandoned = true;
+    else this.#sealSegment();
   }
 
   readonly #onWriteTimer = (): void => {
@@ -166,8 +164,8 @@ export class SegmentWriter {
     this.#cancelWrite?.();
     this.#cancelWrite = undefined;
     const segment = this.#segment;
-    if (segment !== undefined && (onlyBarrier || segment.size < this.#options.segmentBytes))
-      this.#writeBatch(segment);
+    const goesOn = segment !== undefined && (onlyBarrier || segment.size < this.#options.segmentBytes);
+    if (goesOn && !this.#isAbandoned) this.#writeBatch(segment);
     else this.#openSegment().then(this.#writeFirst, this.#openFailed);
   };
 
@@ -195,7 +193,8 @@ export class SegmentWriter {
     // A plain descriptor from here on: the callback interface costs a third of the promise one per write.
     this.#handle = fs.openSync(file, "r+");
     this.#durableHandle = openDurable(file);
-    const segment = new Segment(sequence, file, salt, SEGMENT_HEADER_BYTES);
+    const { ino } = fs.fstatSync(this.#handle);
+    const segment = new Segment(sequence, file, salt, SEGMENT_HEADER_BYTES, ino);
     this.#segment = segment;
     this.#owner.segmentOpened(segment);
     return segment;
@@ -325,6 +324,7 @@ export class SegmentWriter {
   }
 
   #sealSegment(): void {
+    this.#isAbandoned = false;
     if (this.#segment === undefined) return;
     this.#owesBarrier = false;
     this.#segment.sealed = true;

@@ -17,16 +17,15 @@ test("a disk that cannot be looked at is told once, and once that it can be agai
     sampleMs: 1000,
     clock: new ManualClock(),
     logger: recordingLog(lines),
-    current: () => undefined,
-    onSegmentGone: () => undefined,
+    lookInside: () => Promise.resolve(),
   });
   await watch.sample();
   await watch.sample();
-  expect(watch.refusal()).toContain("ENOENT");
+  expect(watch.refusal).toContain("ENOENT");
   await mkdir(folder);
   await watch.sample();
   await watch.sample();
-  expect(watch.refusal()).toBeUndefined();
+  expect(watch.refusal).toBeUndefined();
   expect(lines.map(({ level, message }) => [level, message])).toEqual([
     ["error", "no mail is taken: the disk is full or cannot be looked at"],
     ["info", "mail is taken again"],
@@ -42,8 +41,7 @@ test("too little free space is told with how much there is", async () => {
     sampleMs: 1000,
     clock: new ManualClock(),
     logger: recordingLog(lines),
-    current: () => undefined,
-    onSegmentGone: () => undefined,
+    lookInside: () => Promise.resolve(),
   });
   await watch.sample();
   expect(lines.map(({ fields }) => fields["refusal"])).toEqual([

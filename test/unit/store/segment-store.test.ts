@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { cp, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Splice } from "../../../src/core/splice.ts";
@@ -140,6 +140,17 @@ describe("a large content", () => {
     again.remove(id);
     await again.close();
     expect(await readdir(path.join(folder.path, "content"))).toHaveLength(0);
+  });
+
+  test("C17 finds a new folder when that of the large contents was removed", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path, { inlineBytes: 10_000 });
+    await store.open();
+    await rm(path.join(folder.path, "content"), { recursive: true });
+    const id = store.nextId();
+    await store.commit(id, origin, envelope, message(1, 200_000));
+    expect(await (await store.loadContent(id)).toBuffer()).toEqual(messageBytes(1, 200_000));
+    await store.close();
   });
 
   test("held in memory goes to a file of its own", async () => {
@@ -307,6 +318,37 @@ describe("the store", () => {
     await mkdir(queue);
     await until(async () => (await commit()) === "taken" && (await segmentsOf(queue)).length > 0);
     await store.close();
+  });
+
+  test("C17 writes anew what it had taken before its folder was gone, and before it noticed", async () => {
+    await using folder = await temporaryFolder();
+    const queue = path.join(folder.path, "Queue");
+    const store = createStore(queue, { diskSampleMs: 300, segmentBytes: 10_000, memoryBudget: () => 0 });
+    await store.open();
+    const ids = Array.from({ length: 6 }, () => store.nextId());
+    const [ended, ...living] = ids;
+    const commit = (id: string): Promise<void> =>
+      store.commit(id, origin, envelope, message(ids.indexOf(id)));
+    for (const id of ids.slice(0, 4)) await commit(id);
+    await store.saveState(ids[1] ?? "", '{"attempts":1}', undefined, true);
+    await rm(queue, { recursive: true });
+    for (const id of ids.slice(4)) await commit(id);
+    store.remove(ended ?? "");
+    await until(() => Promise.resolve(store.figures().refusal !== undefined));
+    await mkdir(queue);
+    await until(() => Promise.resolve(store.figures().refusal === undefined));
+    await expect(createStore(queue).open()).rejects.toMatchObject({ code: "MAILROOT_LOCKED" });
+    // As a kill would leave it: nothing more is written.
+    const copy = path.join(folder.path, "copy");
+    await cp(queue, copy, { recursive: true });
+    await store.close();
+    const again = createStore(copy);
+    const { messages } = await again.open();
+    expect(messages.map(({ id }) => id).sort()).toEqual(living);
+    expect(messages.find(({ id }) => id === ids[1])?.state).toBe('{"attempts":1}');
+    for (const id of living)
+      expect(await (await again.loadContent(id)).toBuffer()).toEqual(messageBytes(ids.indexOf(id), 4096));
+    await again.close();
   });
 
   test("refuses mail before it is open and after it is closed", async () => {
