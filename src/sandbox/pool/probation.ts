@@ -7,6 +7,9 @@ import type { Entry } from "./entry.ts";
 const RETIRED_KEPT = 100;
 /** Faults that cost others their time or their process. */
 const OFFENCES: ReadonlySet<string> = new Set(["timeout", "memory"]);
+/** Work of a call, without its waiting, that others hardly notice. */
+const BRIEF_MICROS = 50_000;
+const NOBODY: readonly string[] = [];
 
 class Trial {
   /** The one message that is on its way. */
@@ -75,21 +78,28 @@ export class Probation {
     return [];
   }
 
-  /** Whether nothing of it was an offence. `mayWait`: a time-out of such a version says nothing, since it may have passed in waiting. */
-  learn(entry: Entry, answer: TaskAnswer, mayWait: (version: string) => boolean): boolean {
-    if (answer.kind !== "outcomes") return true;
-    let isGood = true;
-    for (const [index, { fault }] of answer.outcomes.entries()) {
+  /** Answers the versions that offended. `mayWait`: the time of such a version may have passed in waiting, which is no offence. */
+  learn(entry: Entry, answer: TaskAnswer, mayWait: (version: string) => boolean): readonly string[] {
+    if (answer.kind !== "outcomes") return NOBODY;
+    let offenders = NOBODY;
+    for (const [index, { fault, micros }] of answer.outcomes.entries()) {
       const version = versionsOf(entry.task)[index]?.version;
       if (version === undefined) continue;
-      if (fault === undefined || !OFFENCES.has(fault.kind) || (fault.kind === "timeout" && mayWait(version)))
-        this.prove(version);
+      const hasWaited = fault?.kind === "timeout" && micros < BRIEF_MICROS && mayWait(version);
+      if (fault === undefined || !OFFENCES.has(fault.kind) || hasWaited) this.prove(version);
       else {
         this.suspect(version);
-        isGood = false;
+        offenders = [...offenders, version];
       }
     }
-    return isGood;
+    return offenders;
+  }
+
+  /** Its first message waits. Whether that is proof enough: not of one that offended before, which may spin when it goes on. */
+  proveByWaiting(version: string): boolean {
+    if (this.#lapsed.has(version) || this.#offended.has(version)) return false;
+    this.prove(version);
+    return true;
   }
 
   prove(version: string): void {

@@ -9,6 +9,7 @@ import type { PoolOptions } from "./pool-options.ts";
 import { type PoolFigures, poolFigures } from "./sandbox-counts.ts";
 import { StartFailures } from "./start-failures.ts";
 import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
+import { WaitingVersions } from "./waiting-versions.ts";
 import { type WorkerListener, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
 
 /** Estimated work up to which tasks are packed into one process instead of spread. */
@@ -29,15 +30,15 @@ export class WorkerPool implements WorkerListener {
   #lane: WorkerProcess[] = [];
   readonly #queue = new FairQueue();
   #suspects: Entry[] = [];
-  /** Tasks of versions that are known to wait, while every process holds as many of these as it may. */
-  #parked: Entry[] = [];
-  #waits = new Set<string>();
+  readonly #waiting: WaitingVersions;
   #probation = new Probation();
   #rest: LaneRest;
   #costs = new CallCosts();
   readonly #startFailures: StartFailures;
   #mayStart = true;
   #dismissed = new Set<WorkerProcess>();
+  /** Ended because more work for an offender was ahead of others. */
+  #cleared = new Set<WorkerProcess>();
   #stopped = false;
   #cancelSweep: (() => void) | undefined;
   #cancelTrim: (() => void) | undefined;
@@ -46,6 +47,7 @@ export class WorkerPool implements WorkerListener {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#rest = new LaneRest(options.clock);
+    this.#waiting = new WaitingVersions(options);
     this.#startFailures = new StartFailures(options.respawnBackoffMs);
     const { worker, log } = options;
     this.#workerOptions = { ...worker, log, readsBody: (version) => this.#costs.readsBody(version) };
@@ -64,7 +66,7 @@ export class WorkerPool implements WorkerListener {
   }
 
   get figures(): PoolFigures {
-    const queued = this.#queue.length + this.#suspects.length + this.#parked.length;
+    const queued = this.#queue.length + this.#suspects.length + this.#waiting.parked;
     return poolFigures([...this.#workers, ...this.#lane], queued, this.#hasGivenUp());
   }
 
@@ -94,7 +96,7 @@ export class WorkerPool implements WorkerListener {
   /** The version is no longer live: no process needs to keep it. A message that still runs it loads it again. */
   retire(version: string): void {
     this.#probation.retire(version);
-    this.#waits.delete(version);
+    this.#waiting.forget(version);
     this.#costs.forget(version);
     for (const worker of [...this.#workers, ...this.#lane]) worker.unload(version);
   }
@@ -123,20 +125,21 @@ export class WorkerPool implements WorkerListener {
     this.#startFailures.end();
     if (answer.kind === "outcomes" && entry.task.kind === "job")
       this.#costs.learn(entry.task.calls, answer.outcomes);
-    const isGood = this.#probation.learn(entry, answer, (version) => this.#waits.has(version));
+    const offenders = this.#probation.learn(entry, answer, (version) => this.#waiting.has(version));
     if (this.#lane.includes(worker)) {
-      if (!isGood) this.#rest.offended(worker);
+      if (offenders.length > 0) this.#rest.offended(worker);
       this.#trimLaneLater();
+    } else if (offenders.length > 0 && worker.holdsAny(offenders)) {
+      this.#clear(worker);
     }
     entry.settle(answer);
     this.#dispatch();
   }
 
   waits(_worker: WorkerProcess, entry: Entry, version: string): void {
-    this.#waits.add(version);
-    this.#probation.prove(version);
+    this.#waiting.add(version);
     // Those that wait for the end of its trial would wait for what it waits for.
-    this.#endTrial(entry);
+    if (this.#probation.proveByWaiting(version)) this.#endTrial(entry);
     this.#dispatch();
   }
 
@@ -170,12 +173,23 @@ export class WorkerPool implements WorkerListener {
     this.#dispatch();
   }
 
+  /** A script that was good ran out of time or memory, and the process has more messages for it, with others behind them. */
+  #clear(worker: WorkerProcess): void {
+    this.#cleared.add(worker);
+    worker.kill("more messages for a script that just ran out of time or memory", "deadline");
+  }
+
   #judge(
     worker: WorkerProcess,
     unanswered: readonly Entry[],
     waiting: readonly Entry[],
     reason: string | undefined,
   ): void {
+    if (this.#cleared.delete(worker)) {
+      this.#queue.putBack(unanswered);
+      this.#runAgain(waiting);
+      return;
+    }
     for (const { version } of worker.headVersions()) this.#probation.suspect(version);
     if (reason !== undefined) this.#rest.offended(worker);
     this.#blame(unanswered, waiting, reason);
@@ -232,9 +246,13 @@ export class WorkerPool implements WorkerListener {
   }
 
   #refuseWaiting(reason: string): void {
-    const waiting = [...this.#queue.drain(), ...this.#parked, ...this.#suspects, ...this.#probation.drain()];
+    const waiting = [
+      ...this.#queue.drain(),
+      ...this.#waiting.drain(),
+      ...this.#suspects,
+      ...this.#probation.drain(),
+    ];
     for (const entry of waiting) entry.settle({ kind: "unavailable", reason });
-    this.#parked = [];
     this.#suspects = [];
   }
 
@@ -242,7 +260,7 @@ export class WorkerPool implements WorkerListener {
 
   #dispatch(): void {
     if (this.#stopped) return;
-    if (this.#parked.length > 0) this.#unpark();
+    if (this.#waiting.parked > 0) this.#queue.putBack(this.#waiting.unpark(this.#workers));
     if (this.#queue.length > 0) this.#queue.takeWhile(this.#takeInTurn);
     if (this.#suspects.length > 0) this.#dispatchSuspects();
     if (this.#cancelSweep === undefined && this.#workers.length + this.#lane.length > 0) this.#sweepLater();
@@ -262,8 +280,8 @@ export class WorkerPool implements WorkerListener {
     ) {
       // Where its first message will run.
       this.#suspect(entry);
-    } else if (this.#mayWait(entry.task) && this.#isFullOfWaiting()) {
-      this.#parked.push(entry);
+    } else if (this.#waiting.mayWait(entry.task) && this.#isFullOfWaiting()) {
+      this.#waiting.park(entry);
     } else {
       const worker = this.#workerFor(entry);
       worker?.send(entry);
@@ -276,25 +294,11 @@ export class WorkerPool implements WorkerListener {
     return this.#lane.find((worker) => worker.isReady && !worker.isEnding && worker.atWork === 0);
   }
 
-  #mayWait(task: Task): boolean {
-    return this.#waits.size > 0 && versionsOf(task).some(({ version }) => this.#waits.has(version));
-  }
-
-  #letsWait({ waitingJobs, waitingBytes }: WorkerProcess): boolean {
-    return waitingJobs < this.#options.waitingJobs && waitingBytes < this.#options.waitingBytes;
-  }
-
   #isFullOfWaiting(): boolean {
     const workers = this.#workers;
-    return workers.length >= this.#options.processes && !workers.some((worker) => this.#letsWait(worker));
-  }
-
-  /** As many as there is room for now: each that comes back to the queue may be parked again. */
-  #unpark(): void {
-    let room = 0;
-    for (const worker of this.#workers)
-      if (this.#letsWait(worker)) room += this.#options.waitingJobs - worker.waitingJobs;
-    if (room > 0) this.#queue.putBack(this.#parked.splice(0, room));
+    return (
+      workers.length >= this.#options.processes && !workers.some((worker) => this.#waiting.fitsInto(worker))
+    );
   }
 
   #dispatchSuspects(): void {
@@ -340,10 +344,10 @@ export class WorkerPool implements WorkerListener {
    */
   #workerFor(entry: Entry): WorkerProcess | undefined {
     const { processes } = this.#options;
-    const mayWait = this.#mayWait(entry.task);
+    const mayWait = this.#waiting.mayWait(entry.task);
     let best: WorkerProcess | undefined;
     for (const worker of this.#workers) {
-      if (!this.#takes(worker, entry) || (mayWait && !this.#letsWait(worker))) continue;
+      if (!this.#takes(worker, entry) || (mayWait && !this.#waiting.fitsInto(worker))) continue;
       if (worker.load + entry.cost <= PACKED_MICROS) return worker;
       if (best === undefined || worker.load < best.load) best = worker;
     }

@@ -16,6 +16,7 @@ import {
 import { type BlockingParts, BlockingRequests, blockingBytesOf } from "../capabilities/blocking-requests.ts";
 import { ContentChannel } from "./content-channel.ts";
 import type { Entry } from "./entry.ts";
+import { ExpectedAnswers } from "./expected-answers.ts";
 import { FrameOutbox } from "./frame-outbox.ts";
 import { readGrantedFile } from "../capabilities/granted-files.ts";
 import { bytesToSend, type ContentSending, jobFrame } from "./job-frame.ts";
@@ -34,7 +35,6 @@ import {
   type Task,
   type TaskAnswer,
   timeBudgetMs,
-  versionsOf,
 } from "./tasks.ts";
 import { WaitingJobs } from "./waiting-jobs.ts";
 
@@ -62,11 +62,6 @@ export interface WorkerListener {
   ended(worker: WorkerProcess, reason: string, unanswered: readonly Entry[], waiting: readonly Entry[]): void;
 }
 
-/** An answer that the process owes us, in the order of the requests. */
-type Expected =
-  | { readonly kind: "load"; readonly bundle: Bundle; readonly budgetMs: number }
-  | { readonly kind: "task"; readonly entry: Entry; readonly job: number; readonly budgetMs: number };
-
 export class WorkerProcess {
   readonly options: WorkerOptions;
   /** Sum of the estimated costs of what is outstanding. */
@@ -81,7 +76,7 @@ export class WorkerProcess {
   #listener: WorkerListener;
   #child: ChildProcess | undefined;
   #reader = new FrameReader();
-  #expected: Expected[] = [];
+  readonly #expected = new ExpectedAnswers();
   readonly #versions = new LoadedVersions();
   #servesOneAtATime = false;
   readonly #outbox: FrameOutbox;
@@ -198,16 +193,13 @@ export class WorkerProcess {
   }
 
   #taskOf(job: number): JobTask | undefined {
-    const waiting = this.#waiting.taskOf(job);
-    if (waiting !== undefined) return waiting;
-    const found = this.#expected.find((one) => one.kind === "task" && one.job === job);
-    return found?.kind === "task" && found.entry.task.kind === "job" ? found.entry.task : undefined;
+    return this.#waiting.taskOf(job) ?? this.#expected.taskOf(job);
   }
 
   // ---- to the process ----
 
   send(entry: Entry): void {
-    if (this.#expected.length === 0) this.#startHead();
+    if (this.#expected.head === undefined) this.#startHead();
     this.outstanding += 1;
     const { task } = entry;
     const job = this.#nextJob;
@@ -226,7 +218,7 @@ export class WorkerProcess {
 
   #sendTurn(entry: Entry, job: number, frame: ResumeFrame | AbandonFrame, bytes: Buffer): void {
     if (this.isEnding) return;
-    if (this.#expected.length === 0) this.#startHead();
+    if (this.#expected.head === undefined) this.#startHead();
     this.#outbox.write(frame, [bytes]);
     this.#expectTurn(entry, job);
   }
@@ -234,7 +226,7 @@ export class WorkerProcess {
   #expectTurn(entry: Entry, job: number): void {
     const budgetMs = timeBudgetMs(entry.task) + this.options.killGraceMs;
     this.load += entry.cost;
-    this.#expected.push({ kind: "task", entry, job, budgetMs });
+    this.#expected.add({ kind: "task", entry, job, budgetMs });
   }
 
   unload(version: string): void {
@@ -251,7 +243,7 @@ export class WorkerProcess {
   #ensureLoaded(bundle: Bundle, limits: ScriptLimits | undefined): void {
     if (limits === undefined || !this.#versions.load(bundle.version, limits.memoryMb)) return;
     this.#writeLoad(bundle, limits);
-    this.#expected.push({ kind: "load", bundle, budgetMs: limits.timeoutMs + this.options.killGraceMs });
+    this.#expected.add({ kind: "load", bundle, budgetMs: limits.timeoutMs + this.options.killGraceMs });
   }
 
   #writeInspection({ bundle, limits, keep }: InspectTask): void {
@@ -287,7 +279,7 @@ export class WorkerProcess {
   }
 
   #answered(head: Record<string, unknown> & { type: string }, bytes: Buffer): void {
-    const expected = this.#expected[0];
+    const expected = this.#expected.head;
     if (expected === undefined) throw new FrameViolation("answered without a question");
     if (expected.kind === "load") {
       if (head.type !== "loaded") throw new FrameViolation("skipped an answer");
@@ -350,15 +342,18 @@ export class WorkerProcess {
 
   /** The versions that the process works on now: the first suspects when it dies. */
   headVersions(): readonly Bundle[] {
-    const head = this.#expected[0];
-    if (head === undefined) return [];
-    return head.kind === "load" ? [head.bundle] : versionsOf(head.entry.task);
+    return this.#expected.headVersions();
+  }
+
+  /** Whether it has not answered a task with one of these versions. */
+  holdsAny(versions: readonly string[]): boolean {
+    return this.#expected.holdsAny(versions);
   }
 
   /** Called a few times a second: deadlines and memory. */
   inspect(): void {
     if (this.isEnding) return;
-    const head = this.#expected[0];
+    const head = this.#expected.head;
     const budgetMs = this.isReady ? head?.budgetMs : this.options.startTimeoutMs;
     if (budgetMs !== undefined && this.options.clock.now() - this.#headSince > budgetMs) {
       // Twice in a row: when the relay itself was held up, the answer may lie unread in the pipe.
@@ -388,11 +383,10 @@ export class WorkerProcess {
     // Whoever killed it had another reason.
     if (this.endKind === "exit") this.endedBySnapshot = this.#snapshot.ended(this.#endReason ?? "ended");
     const unanswered: Entry[] = [];
-    for (const one of this.#expected) {
-      if (one.kind !== "task") continue;
-      const unreadable = this.#unreadable.get(one.job);
-      if (unreadable === undefined) unanswered.push(one.entry);
-      else one.entry.settle({ kind: "unavailable", reason: unreadable });
+    for (const { entry, job } of this.#expected.tasks) {
+      const unreadable = this.#unreadable.get(job);
+      if (unreadable === undefined) unanswered.push(entry);
+      else entry.settle({ kind: "unavailable", reason: unreadable });
     }
     this.#listener.ended(this, this.#endReason ?? "ended", unanswered, this.#waiting.close());
   }

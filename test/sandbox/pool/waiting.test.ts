@@ -25,6 +25,10 @@ const SCRIPTS: Record<string, string> = {
   "spinning.js": 'export default async () => { await fetch("/now"); for (;;); }',
   "dying.js": `export default async (msg, status, { messageId }) => {
     if (messageId === "die") Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 0) }`,
+  "turning.js": `export default function onArrival(msg, status, { messageId }) {
+    if (messageId === "spin") for (;;); }`,
+  "turning-later.js": `export default async function onArrival(msg, status, { messageId }) {
+    await fetch("/now"); if (messageId === "spin") for (;;); }`,
   "defect.js": 'export default async () => { await dns.resolve("a.example") }',
 };
 
@@ -267,6 +271,26 @@ describe("a process that lies about waiting", () => {
       outcomes: [{ logs: [{ text: expect.stringContaining("no capability is served here") }] }],
     });
   });
+});
+
+describe("a script that was good and begins to spin", () => {
+  test.each(["turning.js", "turning-later.js"])(
+    "X32 holds up itself and not the others: %s",
+    async (name) => {
+      const limits = { timeoutMs: 300, cpuMs: 300 };
+      expect(faultOf(await run(name, "good", limits))).toBeUndefined();
+      const ended: string[] = [];
+      const spinning = Array.from({ length: 8 }, () =>
+        run(name, "spin", limits).then((answer) => ended.push(answer.outcomes[0]?.fault?.kind ?? "good")),
+      );
+      const innocent = run("quick.js", "beside").then((answer) => ended.push(logOf(answer) ?? ""));
+      await Promise.all([...spinning, innocent]);
+      expect(ended.filter((kind) => kind === "timeout" || kind === "suspended")).toHaveLength(8);
+      // One of them ran before it, and perhaps some beside it.
+      expect(ended.indexOf("beside")).toBeLessThan(5);
+      expect(await run("quick.js", "after").then(logOf)).toBe("after");
+    },
+  );
 });
 
 describe("how many may wait", () => {
