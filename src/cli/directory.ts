@@ -137,7 +137,7 @@ const sizeOf = (bytes: number | undefined): string | undefined =>
   bytes === undefined ? undefined : `${bytes} bytes`;
 
 const listOf = (queries: readonly DirectoryQuery[] | undefined): string | undefined =>
-  queries?.map(({ value }) => value).join("; ");
+  queries === undefined || queries.length === 0 ? undefined : queries.map(({ value }) => value).join("; ");
 
 const sendersOf = (list: SenderList | undefined): string | undefined =>
   list &&

@@ -52,7 +52,7 @@ const UNKNOWN: DirectoryAnswer = { kind: "unknown" };
 const NOT_MINE: DirectoryAnswer = { kind: "not-mine" };
 
 export class FileDirectory implements Directory {
-  readonly #entries = new Map<string, DirectoryAnswer>();
+  readonly #entries = new Map<string, DirectoryEntry>();
   readonly #lists: ReadonlySet<string>;
   readonly #domains: ReadonlySet<string>;
   readonly #aliasDomains: AliasDomains;
@@ -74,6 +74,7 @@ export class FileDirectory implements Directory {
       this.#add(address, user.aliases, this.#user(address, user));
     for (const [address, list] of Object.entries(lists))
       this.#add(address, list.aliases, this.#list(address, list));
+    for (const [name, entry] of this.#entries) this.#entries.set(name, this.#keepingCopy(entry));
   }
 
   resolve(queries: readonly DirectoryQuery[]): Promise<readonly DirectoryAnswer[]> {
@@ -85,17 +86,29 @@ export class FileDirectory implements Directory {
   }
 
   #find({ value }: DirectoryQuery): DirectoryAnswer {
-    const domain = domainOf(value);
+    const entry = this.#entryOf(value);
+    if (entry !== undefined) return { kind: "found", entry };
+    return this.#domains.has(domainOf(value)) ? UNKNOWN : NOT_MINE;
+  }
+
+  #entryOf(address: string): DirectoryEntry | undefined {
     const { alias, standsFor } = this.#aliasDomains;
-    const found =
-      this.#entries.get(keyOf(value)) ??
-      (alias.includes(domain) ? this.#entries.get(keyOf(`${localPartOf(value)}@${standsFor}`)) : undefined);
-    return found ?? (this.#domains.has(domain) ? UNKNOWN : NOT_MINE);
+    const known = this.#entries.get(keyOf(address));
+    if (known !== undefined || !alias.includes(domainOf(address))) return known;
+    return this.#entries.get(keyOf(`${localPartOf(address)}@${standsFor}`));
   }
 
   #add(address: string, aliases: readonly string[], entry: DirectoryEntry): void {
-    const answer: DirectoryAnswer = { kind: "found", entry };
-    for (const name of [address, ...aliases]) this.#entries.set(keyOf(name), answer);
+    for (const name of [address, ...aliases]) this.#entries.set(keyOf(name), entry);
+  }
+
+  /** An entry that names itself among those it forwards to, by any of its addresses, keeps a copy. */
+  #keepingCopy(entry: DirectoryEntry): DirectoryEntry {
+    const { key, forwardTo = [] } = entry;
+    const others = forwardTo.filter(({ value }) => this.#entryOf(value)?.key !== key);
+    return others.length === forwardTo.length
+      ? entry
+      : { ...entry, forwardTo: others, deliverAndForward: true };
   }
 
   #user(address: string, user: FileUser): DirectoryEntry {
@@ -147,7 +160,7 @@ export class FileDirectory implements Directory {
   }
 }
 
-/** An alias stands for others, and gets nothing itself. */
+/** An alias stands for others, and gets nothing itself unless it names itself. */
 const forward = (address: string, targets: readonly string[]): DirectoryEntry => ({
   key: keyOf(address),
   kind: "contact",

@@ -64,7 +64,7 @@ class LdapDirectory implements Directory {
     this.#kept = new KeptAnswers(settings.cache, clock);
     this.#matching = new LdapMatching(settings, domains);
     this.#ownDomain = domains[0];
-    this.#reader = new EntryReader(settings, this.#ownDomain);
+    this.#reader = new EntryReader(settings, this.#ownDomain, this.#matching);
     this.#wanted = wantedAttributes(settings, this.#matching.attributes);
     this.#base = normalizeDn(settings.base);
   }

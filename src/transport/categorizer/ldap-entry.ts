@@ -7,6 +7,7 @@ import type {
   SenderList,
 } from "../../events/directory-entries.ts";
 import { normalizeDn } from "./distinguished-name.ts";
+import type { LdapMatching } from "./ldap-matching.ts";
 import type { LdapEntry } from "./ldap-result.ts";
 import type { LdapSettings } from "./ldap-settings.ts";
 
@@ -42,20 +43,26 @@ export function wantedAttributes(settings: LdapSettings, asserted: readonly stri
 export class EntryReader {
   readonly #settings: LdapSettings;
   readonly #ownDomain: string | undefined;
+  readonly #matching: Pick<LdapMatching, "matches">;
 
-  constructor(settings: LdapSettings, ownDomain: string | undefined) {
+  constructor(
+    settings: LdapSettings,
+    ownDomain: string | undefined,
+    matching: Pick<LdapMatching, "matches">,
+  ) {
     this.#settings = settings;
     this.#ownDomain = ownDomain;
+    this.#matching = matching;
   }
 
   read(entry: LdapEntry, members: NonNullable<DirectoryEntry["members"]>): DirectoryEntry {
     const { attributes: names } = this.#settings;
     const kind = this.#kindOf(entry);
     const address = this.#externalAddress(entry) ?? this.#primaryAddress(entry);
-    const forwardTo = this.#queries(entry, names.forwardTo).filter(
-      // A mail route that names the entry itself is a delivery.
-      ({ by, value }) => by === "key" || !this.#isOwnAddress(entry, value),
-    );
+    const targets = this.#queries(entry, names.forwardTo);
+    const forwardTo = targets.filter((target) => !this.#isItself(entry, target));
+    // A mail route that names the entry itself is a delivery.
+    const keepsCopy = forwardTo.length < targets.length || flag(entry, names.deliverAndForward) === true;
     return {
       key: normalizeDn(entry.dn),
       kind,
@@ -66,10 +73,7 @@ export class EntryReader {
         owner: this.#queries(entry, names.owner)[0],
         reportTo: this.#reportTo(entry),
       }),
-      ...(forwardTo.length > 0 && {
-        forwardTo,
-        deliverAndForward: flag(entry, names.deliverAndForward) === true,
-      }),
+      ...(forwardTo.length > 0 && { forwardTo, deliverAndForward: keepsCopy }),
       limits: this.#limits(entry),
       attributes: entry.attributes,
     };
@@ -95,8 +99,9 @@ export class EntryReader {
     return candidates.find((value) => value.includes("@") && isMailbox(value));
   }
 
-  #isOwnAddress(entry: LdapEntry, address: string): boolean {
-    const wanted = address.toLowerCase();
+  #isItself(entry: LdapEntry, target: DirectoryQuery): boolean {
+    if (this.#matching.matches(target, entry)) return true;
+    const wanted = target.value.toLowerCase();
     return this.#settings.attributes.address
       .flatMap((name) => valuesOf(entry, name))
       .some((value) => withoutType(value)?.toLowerCase() === wanted);

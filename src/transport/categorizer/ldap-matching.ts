@@ -61,6 +61,12 @@ export class LdapMatching {
     return found;
   }
 
+  /** Whether what is asked for is the entry. */
+  matches(query: DirectoryQuery, entry: LdapEntry): boolean {
+    const claims = this.#claimsOfEntry(entry);
+    return this.#claimsOfQuery(query).some((claim) => claims.includes(claim));
+  }
+
   #claimsOfQuery({ by, value }: DirectoryQuery): string[] {
     if (by === "key") return [normalizeDn(value)];
     return this.#assertedOf(value).map((asserted) => claimOf(asserted));

@@ -10,6 +10,25 @@ import { type TempFolder, tempFolder } from "../../support/temp-folder.ts";
 
 const authoritiesFile = fileURLToPath(new URL("../../fixtures/tls/certificate.pem", import.meta.url));
 
+test("a forward of the file that names its own entry is shown as a copy", async () => {
+  await using own = await tempFolder();
+  const file = path.join(own.path, "onarrival.yaml");
+  const people =
+    "aliases: { info: [info, ann@far.example], self: self }\nusers: { ann: { forwardTo: [info] } }\n";
+  await writeFile(path.join(own.path, "people.yaml"), people);
+  await writeFile(file, "domains: { local: [example.com] }\ncategorizer: { file: people.yaml }\n");
+  const names = ["info@example.com", "self@example.com", "ann@example.com"];
+  const { out } = await runInProcess([directoryCommand], ["directory", "find", ...names, "-c", file]);
+  expect(out.split("\n").filter((line) => !/^ {2}(?:entry|address):/.test(line))).toEqual([
+    "info@example.com: contact",
+    "  forwards a copy to: ann@far.example",
+    "self@example.com: contact",
+    "ann@example.com: user",
+    "  forwards to: info@example.com",
+    "",
+  ]);
+});
+
 describe.skipIf(slapdMissing() !== undefined)("onarrival directory find", () => {
   const started = new AsyncDisposableStack();
   let slapd: Slapd;

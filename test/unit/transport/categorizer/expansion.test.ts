@@ -1,6 +1,7 @@
 // Lists, forwards and aliases: who gets the message in the end, what the sender hears, and that nobody is lost or served twice.
 import { describe, expect, test } from "vitest";
-import { SENDER, delivered, directoryOf, openCategorizer, reports } from "./categorizer-house.ts";
+import { FileDirectory } from "../../../../src/transport/categorizer/file-directory.ts";
+import { SENDER, content, delivered, directoryOf, openCategorizer, reports } from "./categorizer-house.ts";
 
 const STAFF = { lists: { "staff@corp.example": { members: ["ann@corp.example", "bob@far.example"] } } };
 
@@ -141,6 +142,48 @@ describe("a forward", () => {
     await house.accept(["ann@corp.example", "bob@corp.example"]);
     await house.empty();
     expect(delivered(house)).toEqual(["ann@corp.example", "ann@far.example", "bob@far.example"]);
+  });
+
+  test("that names its own entry, by whatever name, is a copy kept here, and nothing else when it names nobody else", async () => {
+    const lines = {
+      aliases: {
+        "info@corp.example": ["INFO@corp.example", "info@far.example"],
+        "only@corp.example": ["only@corp.example"],
+      },
+      users: {
+        "ann@corp.example": {
+          aliases: ["a.lee@corp.example"],
+          forwardTo: ["a.lee@corp.example", "ann@far.example"],
+        },
+        "bob@corp.example": { forwardTo: ["bob@corp.test"] },
+        "eve@corp.example": { forwardTo: ["eve@corp.test", "eve@far.example"] },
+        // Of a further name of the domain, and yet somebody else.
+        "eve@corp.test": {},
+      },
+    };
+    const further = { alias: ["corp.test"], standsFor: "corp.example" };
+    const directory = new FileDirectory(content(lines), ["corp.example", "corp.test"], further);
+    await using house = await openCategorizer(directory, { unknown: "fail" });
+    const to = [
+      "info@corp.example",
+      "only@corp.example",
+      "ann@corp.example",
+      "bob@corp.example",
+      "eve@corp.example",
+    ];
+    await house.accept(to);
+    await house.empty();
+    expect(delivered(house)).toEqual([
+      "ann@corp.example",
+      "ann@far.example",
+      "bob@corp.example",
+      "eve@corp.test",
+      "eve@far.example",
+      "info@corp.example",
+      "info@far.example",
+      "only@corp.example",
+    ]);
+    expect(reports(house)).toEqual([]);
   });
 
   test("round in a circle is reported once; a copy kept on the way ends it", async () => {

@@ -30,6 +30,16 @@ const ENTRIES = [
     mail: "home@example.com",
     mailRoutingAddress: "HOME@example.com",
   }),
+  ...["both", "myself"].map((cn) =>
+    ldif(`cn=${cn}`, {
+      objectClass: ["user", "inetLocalMailRecipient"],
+      sn: cn,
+      cn,
+      mail: [`${cn}@example.com`, `${cn}.too@example.com`],
+      altRecipient: cn === "both" ? `uid=ann,${BASE}` : `cn=Myself, ${BASE}`,
+      mailRoutingAddress: cn === "both" ? "Both.Too@example.com" : "myself@elsewhere.example",
+    }),
+  ),
   ldif("cn=Ödön\\, the first+sn=x", {
     objectClass: "inetOrgPerson",
     sn: "x",
@@ -219,6 +229,18 @@ describe.skipIf(missing !== undefined)("the LDAP directory", () => {
       deliverAndForward: false,
     });
     expect((await own.find("home@example.com")).forwardTo).toBeUndefined();
+  });
+
+  test("a forward that names its own entry beside others, by address or DN, keeps a copy", async () => {
+    await using own = house();
+    expect(await own.find("both@example.com")).toMatchObject({
+      forwardTo: [byKey(`uid=ann,${BASE}`)],
+      deliverAndForward: true,
+    });
+    expect(await own.find("myself@example.com")).toMatchObject({
+      forwardTo: [byAddress("myself@elsewhere.example")],
+      deliverAndForward: true,
+    });
   });
 
   test("names the members, the owner and the reports of groups; a member that is gone is unknown", async () => {
