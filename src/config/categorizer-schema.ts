@@ -16,7 +16,9 @@ export const categorizerSchema = z
       .min(1)
       .optional()
       .meta(
-        live("Domains whose addresses are all in the directory.", { defaultText: "those of domains.local" }),
+        live('Domains whose addresses are all in the directory; "*.example.com" means subdomains.', {
+          defaultText: "those of domains.local",
+        }),
       ),
     unknown: z
       .enum(["pass", "fail"])

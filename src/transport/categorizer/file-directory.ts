@@ -1,5 +1,6 @@
 // The directory of a file of aliases, users and lists: all in memory, read anew with the configuration.
 import { domainOf, localPartOf } from "../../core/address.ts";
+import { DomainTable } from "../../core/domain-table.ts";
 import type {
   DirectoryAnswer,
   DirectoryEntry,
@@ -54,17 +55,18 @@ const NOT_MINE: DirectoryAnswer = { kind: "not-mine" };
 export class FileDirectory implements Directory {
   readonly #entries = new Map<string, DirectoryEntry>();
   readonly #lists: ReadonlySet<string>;
-  readonly #domains: ReadonlySet<string>;
-  readonly #aliasDomains: AliasDomains;
+  readonly #domains: DomainTable<true>;
+  /** What a domain stands for. */
+  readonly #aliasDomains: DomainTable<string>;
 
-  /** `domains`: those whose addresses are all in the file, in lower case. */
+  /** `domains`: those whose addresses are all in the file. */
   constructor(
     { aliases, users, lists }: FileDirectoryContent,
     domains: readonly string[],
-    aliasDomains: AliasDomains = NO_ALIAS_DOMAINS,
+    { alias, standsFor }: AliasDomains = NO_ALIAS_DOMAINS,
   ) {
-    this.#domains = new Set(domains);
-    this.#aliasDomains = aliasDomains;
+    this.#domains = new DomainTable(domains.map((domain) => [domain, true]));
+    this.#aliasDomains = new DomainTable(alias.map((domain) => [domain, standsFor]));
     this.#lists = new Set(
       Object.entries(lists).flatMap(([address, list]) => [address, ...list.aliases].map(keyOf)),
     );
@@ -88,14 +90,16 @@ export class FileDirectory implements Directory {
   #find({ value }: DirectoryQuery): DirectoryAnswer {
     const entry = this.#entryOf(value);
     if (entry !== undefined) return { kind: "found", entry };
-    return this.#domains.has(domainOf(value)) ? UNKNOWN : NOT_MINE;
+    return this.#domains.find(domainOf(value)) === undefined ? NOT_MINE : UNKNOWN;
   }
 
   #entryOf(address: string): DirectoryEntry | undefined {
-    const { alias, standsFor } = this.#aliasDomains;
     const known = this.#entries.get(keyOf(address));
-    if (known !== undefined || !alias.includes(domainOf(address))) return known;
-    return this.#entries.get(keyOf(`${localPartOf(address)}@${standsFor}`));
+    if (known !== undefined) return known;
+    const standsFor = this.#aliasDomains.find(domainOf(address));
+    return standsFor === undefined
+      ? undefined
+      : this.#entries.get(keyOf(`${localPartOf(address)}@${standsFor}`));
   }
 
   #add(address: string, aliases: readonly string[], entry: DirectoryEntry): void {

@@ -18,7 +18,7 @@ import { Turns } from "../../core/turns.ts";
 
 export interface LdapDirectoryParts {
   readonly settings: LdapSettings;
-  /** An address in one of them that has no entry is unknown. The first one completes bare names. */
+  /** An address in one of them that has no entry is unknown. The first one that is no pattern completes bare names. */
   readonly domains: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
@@ -63,7 +63,7 @@ class LdapDirectory implements Directory {
     this.#turns = new Turns(settings.maxSearches);
     this.#kept = new KeptAnswers(settings.cache, clock);
     this.#matching = new LdapMatching(settings, domains);
-    this.#ownDomain = domains[0];
+    this.#ownDomain = domains.find((domain) => !domain.startsWith("*"));
     this.#reader = new EntryReader(settings, this.#ownDomain, this.#matching);
     this.#wanted = wantedAttributes(settings, this.#matching.attributes);
     this.#base = normalizeDn(settings.base);

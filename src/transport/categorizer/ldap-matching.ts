@@ -1,5 +1,6 @@
 // Which filter finds whom, and whom of several that were asked for an entry answers.
 import { domainOf } from "../../core/address.ts";
+import { DomainTable } from "../../core/domain-table.ts";
 import type { DirectoryQuery } from "../../events/directory-entries.ts";
 import { normalizeDn } from "./distinguished-name.ts";
 import type { LdapEntry } from "./ldap-result.ts";
@@ -13,12 +14,12 @@ interface Asserted {
 
 export class LdapMatching {
   readonly #assertions: readonly AddressAssertion[];
-  readonly #domains: ReadonlySet<string>;
+  readonly #domains: DomainTable<true>;
   readonly #asksForeign: boolean;
 
   constructor({ addresses, foreignDomains }: LdapSettings, domains: readonly string[]) {
     this.#assertions = addresses.map((text) => parseAssertion(text));
-    this.#domains = new Set(domains.map((domain) => domain.toLowerCase()));
+    this.#domains = new DomainTable(domains.map((domain) => [domain, true]));
     this.#asksForeign =
       foreignDomains === "ask" && this.#assertions.some(({ isForOwnDomains }) => !isForOwnDomains);
   }
@@ -29,7 +30,7 @@ export class LdapMatching {
   }
 
   isOwn(address: string): boolean {
-    return spellingsOf(address).some((spelling) => this.#domains.has(domainOf(spelling)));
+    return this.#domains.find(domainOf(address)) !== undefined;
   }
 
   isAsked(address: string): boolean {

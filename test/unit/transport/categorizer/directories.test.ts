@@ -30,6 +30,25 @@ test("a file knows its domains, and the further names of the first one", async (
   ).toEqual(["ann@corp.example", "ann@corp.example", "ann@corp.example", "unknown", "not-mine"]);
 });
 
+test("a file knows the subdomains that a pattern means, and names of theirs, in both spellings", async () => {
+  const lines = content({ users: { "ann@corp.example": {}, "ann@x.corp.example": {} } });
+  const directory = new FileDirectory(lines, ["corp.example", "*.corp.example", "*.bücher.example"], {
+    alias: ["*.bücher.example"],
+    standsFor: "corp.example",
+  });
+  expect(
+    await ask(
+      directory,
+      "ann@X.corp.example",
+      "bob@x.corp.example",
+      "ann@de.BÜCHER.example",
+      "bob@de.xn--bcher-kva.example",
+      "ann@bücher.example",
+      "x@notcorp.example",
+    ),
+  ).toEqual(["ann@x.corp.example", "unknown", "ann@corp.example", "unknown", "not-mine", "not-mine"]);
+});
+
 test("the first directory that has an entry answers; only those that have none are asked further", async () => {
   const asked: number[] = [];
   const second = directoryOf({

@@ -13,6 +13,7 @@ const LARGE = 5000;
 const ENTRIES = [
   person("joe", { mail: ["joe@example.com", "joseph@example.com"], displayName: "Joe Doe" }),
   person("ann"),
+  person("sub", { mail: "sub@x.corp.example" }),
   person("twin1", { mail: "twin@example.com" }),
   person("twin2", { mail: "twin@example.com" }),
   person("hans", { mail: "hans@xn--mnchen-3ya.example" }),
@@ -137,6 +138,14 @@ describe.skipIf(missing !== undefined)("the LDAP directory", () => {
     );
     const answers = await curious.ask("nobody@example.com", "joe@example.com", "joe@other.example");
     expect(answers.map(({ kind }) => kind)).toEqual(["not-mine", "found", "unknown"]);
+  });
+
+  test("knows the subdomains that a pattern means; bare names are completed by the first domain that is none", async () => {
+    await using own = house({}, { domains: ["*.corp.example", "example.com"] });
+    const answers = await own.ask("sub@x.corp.example", "nobody@x.corp.example", "nobody@corp.example");
+    expect(answers.map(({ kind }) => kind)).toEqual(["found", "unknown", "not-mine"]);
+    const [members = []] = await pagesOf(await own.find("old-alias@example.com"));
+    expect(members[0]).toEqual(byAddress("joe@example.com"));
   });
 
   test.each([
