@@ -131,7 +131,7 @@ export class ItemTree {
     for (const item of this.#items) {
       if (item.recipient === undefined || item.duplicateOf !== undefined || item.isDropped) continue;
       if (item.failed !== undefined) {
-        failed.push({ recipient: item.final, reply: item.failed, copy: item.copy });
+        failed.push({ recipient: item.reported, reply: item.failed, copy: item.copy });
         continue;
       }
       const address = item.address.toLowerCase();
@@ -142,7 +142,7 @@ export class ItemTree {
         else list.push(item.final);
       } else if (asksForExpansion(item)) {
         const kind = item.memberCopy === undefined ? "expanded" : "delivered";
-        expanded.push({ recipient: item.final, kind, copy: item.copy });
+        expanded.push({ recipient: item.reported, kind, copy: item.copy });
       }
     }
     return { recipients, failed, expanded, ...this.#endsOfRoots(addresses) };

@@ -83,6 +83,11 @@ export class Item implements CategorizerItem {
     return { ...recipient, address, originalRecipient: this.originalRecipient };
   }
 
+  /** Whom reports and records name: recipients of the message as they were accepted (RFC 3464 §2.3.2), members by their own address. */
+  get reported(): Recipient {
+    return this.level === 0 && this.recipient !== undefined ? this.recipient : this.final;
+  }
+
   /** ORCPT of what it becomes or expands to: that of the recipient as the client named it. */
   get originalRecipient(): string {
     const { recipient } = this;

@@ -100,6 +100,38 @@ test("a member who cannot take it does not keep it from the others, and the repo
   );
 });
 
+test("recipients by further names of an entry fail, and are expanded, by the names that the client used", async () => {
+  const { users, lists } = LINES;
+  const directory = directoryOf({
+    users: { ...users, "small@corp.example": { maxReceive: 1000, aliases: ["tiny@corp.example"] } },
+    lists: {
+      ...lists,
+      "team@corp.example": { members: ["ann@corp.example"], aliases: ["crew@corp.example"] },
+    },
+  });
+  await using house = await openCategorizer(directory);
+  const recipients = [
+    { address: "small@corp.example" },
+    { address: "tiny@corp.example", originalRecipient: "rfc822;wee@far.example" },
+    { address: "crew@corp.example", notify: ["SUCCESS"] as const },
+  ];
+  await house.accept(recipients, { text: BIG });
+  await house.empty();
+  const fields = reports(house).flatMap(
+    ({ text }) => text.match(/(?:Original|Final)-Recipient: .*|Action: .*/g) ?? [],
+  );
+  expect(fields).toEqual([
+    "Final-Recipient: rfc822;small@corp.example",
+    "Action: failed",
+    "Original-Recipient: rfc822;wee@far.example",
+    "Final-Recipient: rfc822;tiny@corp.example",
+    "Action: failed",
+    "Final-Recipient: rfc822;crew@corp.example",
+    "Action: expanded",
+  ]);
+  expect(delivered(house)).toEqual(["ann@corp.example"]);
+});
+
 test("what cannot be returned because its sender is null goes to Badmail", async () => {
   await using house = await openCategorizer(directoryOf(LINES), { unknown: "fail" });
   const id = await house.accept(["nobody@corp.example"], { sender: "" });
