@@ -112,7 +112,7 @@ const HEAD = ["Id", "`IMMPID.`", "Type", "Access", "Value from", "Meaning"];
 export function mailMsgPage({ page, table }: PageParts): string {
   return page(
     "MailMsg: properties, flags and statuses",
-    "What native sinks read and write of a message beside the members that [sinks.md](sinks.md#what-it-sees) names: the properties of the original by number or by name. `kept` properties are what a sink wrote: they stay with the message over restarts, until it is finished, and are there for later sinks, routers and local delivery. All others follow from the message as it is at that moment.",
+    "What native sinks read and write of a message beside the members that [sinks.md](sinks.md#what-it-sees) names: the properties of the original by number or by name. `kept` properties are what a sink wrote: they stay with the message over restarts, until it is finished, and are there for later sinks, routers and local delivery. The categorizer writes `MP_HR_CAT_STATUS`, `RP_DSN_PRE_CAT_ADDRESS` and `RP_DISPLAY_NAME` where no sink did. All others follow from the message as it is at that moment.",
     `[\`docs/sinks/authenticated-senders.ts\`](sinks/authenticated-senders.ts), under test on the running service:`,
     `\`\`\`ts\n${readFileSync("docs/sinks/authenticated-senders.ts", "utf8").trimEnd()}\n\`\`\``,
     "`get` of a property that is not there throws `MAILMSG_E_PROPNOTFOUND`, and so do obsolete ones; `find` answers undefined, `has` false. `put` throws `MAILMSG_PROPERTY_INVALID` on a value of another type and on what cannot be written. A `filetime` is a Date, a `dword` or HRESULT a whole number, a `guid` a text in braces. The changes of a sink that fails are taken back.",

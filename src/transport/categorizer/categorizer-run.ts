@@ -61,7 +61,10 @@ export class CategorizerRun {
     const began = await this.#raise({ kind: "beginMessage", messages: copies });
     const result = began ?? (await this.#categorize());
     const isDone = result.kind === "categorized";
-    if (isDone) copies.distribute(result.tree.recipients);
+    if (isDone) {
+      copies.distribute(result.tree.recipients);
+      copies.markCategorized();
+    }
     const end = { kind: "endMessage", messages: copies, outcome: isDone ? "categorized" : "failed" } as const;
     const stopped = await this.#raise(end);
     return isDone ? (stopped ?? result) : result;

@@ -1,5 +1,5 @@
 // Step 5: resolves the sender and the recipients of a message by the directory and the sinks of OnCategorize (REFERENCE 4.2.6, 4.3).
-import type { Envelope } from "../../core/envelope.ts";
+import type { Envelope, Recipient } from "../../core/envelope.ts";
 import { describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { messageStatus } from "../../core/status.ts";
@@ -158,7 +158,7 @@ function categorized(
 ): CategorizedVerdict {
   const { original } = copies;
   const isSame =
-    original.envelope === before &&
+    isSameEnvelope(original.envelope, before) &&
     original.content === content &&
     original.forks.length === 0 &&
     tree.failed.length === 0 &&
@@ -174,6 +174,25 @@ function categorized(
     senderOf: (copy) => copies.senderOf(copy),
   };
 }
+
+/** But for the properties of recipients: should the service die before it saves them, they are found once more. */
+function isSameEnvelope(after: Envelope, before: Envelope): boolean {
+  if (after === before) return true;
+  const { recipients } = before;
+  return (
+    after.sender === before.sender &&
+    after.envelopeId === before.envelopeId &&
+    after.returnContent === before.returnContent &&
+    after.recipients.length === recipients.length &&
+    after.recipients.every((recipient, index) => isSameRecipient(recipient, recipients[index]))
+  );
+}
+
+const isSameRecipient = (after: Recipient, before: Recipient | undefined): boolean =>
+  after.address === before?.address &&
+  after.notify === before.notify &&
+  after.originalRecipient === before.originalRecipient &&
+  after.flags === before.flags;
 
 /** A status of one of the copies with which the whole message waits. */
 function waiting({ all }: Copies): SubmissionVerdict | undefined {

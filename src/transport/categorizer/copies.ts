@@ -40,6 +40,12 @@ export class Copies implements CategorizerMessages {
     this.original.forks.splice(0, this.original.forks.length, ...used);
   }
 
+  /** IMMPID_MP_HR_CAT_STATUS is S_OK unless a sink has written another, whatever `mailMsg.maxProperties` says. */
+  markCategorized(): void {
+    for (const { properties } of this.all)
+      properties.takeBack([["MP_HR_CAT_STATUS", 0], ...properties.entries()]);
+  }
+
   /** The answer puts back what a sink may change of the messages. */
   remember(): () => void {
     const before = this.all.map((msg) => ({ msg, snapshot: msg.snapshot() }));

@@ -6,6 +6,9 @@ import type { CategorizerItem } from "../../events/categorize-contexts.ts";
 import type { DirectoryAnswer, DirectoryEntry, DirectoryQuery } from "../../events/directory-entries.ts";
 import type { PropertyValue } from "../../message/properties.ts";
 
+/** Of a display name: a directory may hold more than anybody needs. */
+const MAX_NAME_CHARS = 256;
+
 export class Item implements CategorizerItem {
   readonly type: CategorizerItem["type"];
   readonly parent: Item | undefined;
@@ -26,6 +29,8 @@ export class Item implements CategorizerItem {
   duplicateOf: Item | undefined;
   /** Nobody is told, and it gets nothing: an entry of a group that has no mail address. */
   isDropped = false;
+  /** The recipient of the message that it comes of. */
+  readonly #root: Item;
   #address: string;
   #properties: Map<string, PropertyValue> | undefined;
 
@@ -39,6 +44,7 @@ export class Item implements CategorizerItem {
     this.query = query;
     this.recipient = recipient;
     this.parent = parent;
+    this.#root = parent === undefined ? this : parent.#root;
     this.level = parent === undefined ? 0 : parent.level + 1;
     this.copy = parent === undefined ? "" : (parent.memberCopy ?? parent.copy);
     this.#address = query.by === "address" ? query.value : "";
@@ -79,8 +85,17 @@ export class Item implements CategorizerItem {
   /** The recipient that comes out. Who was asked for at first stays known (RFC 3461 §5.2.1). */
   get final(): Recipient {
     const { recipient, address } = this;
-    if (recipient?.address === address) return recipient;
-    return { ...recipient, address, originalRecipient: this.originalRecipient };
+    const before = this.#root.recipient?.address ?? address;
+    const displayName = this.entry?.displayName;
+    if (recipient !== undefined && address === before && displayName === undefined) return recipient;
+    // What a sink has written counts.
+    const properties = {
+      ...(address !== before && { RP_DSN_PRE_CAT_ADDRESS: typed(before) }),
+      ...(displayName !== undefined && { RP_DISPLAY_NAME: displayName.slice(0, MAX_NAME_CHARS) }),
+      ...recipient?.properties,
+    };
+    if (recipient?.address === address) return { ...recipient, properties };
+    return { ...recipient, address, originalRecipient: this.originalRecipient, properties };
   }
 
   /** Whom reports and records name: recipients of the message as they were accepted (RFC 3464 §2.3.2), members by their own address. */
@@ -90,10 +105,7 @@ export class Item implements CategorizerItem {
 
   /** ORCPT of what it becomes or expands to: that of the recipient as the client named it. */
   get originalRecipient(): string {
-    const { recipient } = this;
-    const named =
-      recipient?.address === undefined || recipient.address === "" ? this.address : recipient.address;
-    return recipient?.originalRecipient ?? `${isAscii(named) ? "rfc822" : "utf-8"};${named}`;
+    return this.recipient?.originalRecipient ?? typed(this.#root.recipient?.address ?? this.address);
   }
 
   /** The answer puts everything back that a sink may change. */
@@ -107,3 +119,6 @@ export class Item implements CategorizerItem {
     };
   }
 }
+
+/** RFC 3461 §4.2, RFC 6533 §3. */
+const typed = (address: string): string => `${isAscii(address) ? "rfc822" : "utf-8"};${address}`;

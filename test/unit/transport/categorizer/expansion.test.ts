@@ -119,7 +119,12 @@ describe("what the sender asked for (RFC 3461 §5.2.7)", () => {
     await using house = await openCategorizer(directory);
     house.world.answer = (message) => {
       expect(message.recipients).toEqual([
-        { address: "ann@far.example", notify: ["SUCCESS"], originalRecipient: "rfc822;info@corp.example" },
+        {
+          address: "ann@far.example",
+          notify: ["SUCCESS"],
+          originalRecipient: "rfc822;info@corp.example",
+          properties: { RP_DSN_PRE_CAT_ADDRESS: "rfc822;info@corp.example" },
+        },
       ]);
       return { kind: "report", report: { replies: [{ code: 250, text: "ok" }], remote: "hop", dsn: true } };
     };
