@@ -282,12 +282,15 @@ describe("the flags of a recipient", () => {
 });
 
 describe("the class and the encryption of a message", () => {
-  const report = (action: string): string =>
-    `Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n--x\r\nAction: ${action}\r\n`;
+  const report = (action: string, type = "delivery-status"): string =>
+    `Content-Type: multipart/report; report-type=${type}; boundary=x\r\n\r\n--x\r\nAction: ${action}\r\n`;
 
   test.each([
     ["a report on a failure", report("failed"), 4, 0],
     ["a report on a delivery", report("delivered"), 3, 0],
+    ["a report on a failure of SMTPUTF8 mail", report("failed", "global-delivery-status"), 4, 0],
+    ["a report on a delivery of SMTPUTF8 mail", report("delivered", "global-delivery-status"), 3, 0],
+    ["a report on something else", report("failed", "feedback-report"), undefined, 0],
     [
       "a signed S/MIME message",
       "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n\r\n",
