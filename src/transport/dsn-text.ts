@@ -43,7 +43,7 @@ const TEXTS: Record<DsnKind, KindText> = {
   expanded: {
     subject: "Expanded: your message was sent to a list",
     happened: "Your message was delivered to these lists and is on its way to their members:",
-    advice: "You will get no report about single members.",
+    advice: "You will get no report of deliveries to single members.",
   },
 };
 

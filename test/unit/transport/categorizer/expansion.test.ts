@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { FileDirectory } from "../../../../src/transport/categorizer/file-directory.ts";
 import { SENDER, content, delivered, directoryOf, openCategorizer, reports } from "./categorizer-house.ts";
+import { accepted } from "../transport-house.ts";
 
 const STAFF = { lists: { "staff@corp.example": { members: ["ann@corp.example", "bob@far.example"] } } };
 
@@ -112,6 +113,20 @@ describe("what the sender asked for (RFC 3461 §5.2.7)", () => {
     );
     expect(others).toEqual([]);
     expect(delivered(house)).toEqual(["ann@corp.example", "bob@far.example"]);
+  });
+
+  test("FAILURE goes on to the members, and the expanded report does not deny it", async () => {
+    const members = ["ann@corp.example", "bob@far.example"];
+    await using house = await openCategorizer(directoryOf({ lists: { "staff@corp.example": { members } } }));
+    house.world.answers.set("far.example", (message) => accepted(message, 550, "no such user"));
+    await house.accept([{ address: "staff@corp.example", notify: ["SUCCESS", "FAILURE"] }]);
+    await house.empty();
+    const texts = reports(house).map(({ text }) => text);
+    expect(texts).toHaveLength(2);
+    expect(texts.find((text) => text.includes("Action: failed"))).toContain("rfc822;bob@far.example");
+    expect(texts.find((text) => text.includes("Action: expanded"))).toContain(
+      "\r\nYou will get no report of deliveries to single members.\r\n",
+    );
   });
 
   test("an alias for one address hands everything on, and the first name stays known", async () => {
