@@ -107,6 +107,10 @@ export class MessageTracker implements StepRecorder {
     if (this.#isWanted) this.#write(message, "reported", [message.envelope.sender], { report: id, kind });
   }
 
+  absorbed(message: QueuedMessage, kind: DsnKind): void {
+    if (this.#isWanted) this.#write(message, "absorbed", [message.envelope.sender], { kind });
+  }
+
   whenKept(go: () => void): void {
     this.#log.whenKept(go);
   }

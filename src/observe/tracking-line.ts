@@ -17,6 +17,7 @@ export const TRACKED_STEPS = {
     meaning: "the categorizer put others in place of these recipients, which end here",
   },
   reported: { event: 1017, meaning: "a report was made; `report` is its own id" },
+  absorbed: { event: 1018, meaning: "a report was due, of this `kind`, and a sink suppressed it" },
   discarded: { event: 1039, meaning: "discarded by a sink or the operator: the end of these recipients" },
 } as const;
 

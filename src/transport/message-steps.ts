@@ -24,6 +24,8 @@ export interface StepRecorder {
   /** All at once came to the end that their records say, without an attempt. */
   ended(message: QueuedMessage, state: EndState, recipients: readonly Recipient[], why: string): void;
   reported(message: QueuedMessage, report: { readonly id: string; readonly kind: DsnKind }): void;
+  /** A report was due and sinks suppressed it. */
+  absorbed(message: QueuedMessage, kind: DsnKind): void;
   /** Calls `go` as soon as what was told so far outlives this process, in the order of the calls. */
   whenKept(go: () => void): void;
 }
@@ -108,6 +110,10 @@ export class MessageSteps {
   reported(message: QueuedMessage, report: { readonly id: string; readonly kind: DsnKind }): void {
     this.counts.reported(report.kind);
     this.#recorder?.reported(message, report);
+  }
+
+  absorbed(message: QueuedMessage, kind: DsnKind): void {
+    this.#recorder?.absorbed(message, kind);
   }
 
   whenKept(go: () => void): void {

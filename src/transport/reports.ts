@@ -134,7 +134,10 @@ export class Reports {
       id,
     };
     const dsn = await this.#compose(message, request);
-    if (dsn === undefined) return;
+    if (dsn === undefined) {
+      this.#parts.steps.absorbed(message, report.kind);
+      return;
+    }
     await this.#parts.accept(id, { via: "dsn", arrivalTime: now, server }, dsn.envelope, dsn.content);
     this.#parts.steps.reported(message, { id, kind: report.kind });
     log.info({ message: message.id, report: id, kind: report.kind, to: sender }, "report generated");

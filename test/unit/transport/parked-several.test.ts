@@ -129,6 +129,7 @@ test("a message leaves memory only when the store knows what has become of all i
     attempted: never,
     ended: never,
     reported: never,
+    absorbed: never,
     whenKept: (go) => void kept.push(go),
   };
   await using house = await openHouse({ maxInMemory: 0, recorder });

@@ -1,9 +1,15 @@
 // Step 11: sinks of the DSN event choose who is reported on and what the report says.
 import { describe, expect, test } from "vitest";
+import { MessageTracker } from "../../../src/composition/message-tracker.ts";
+import { systemClock } from "../../../src/core/clock.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { messageStatus } from "../../../src/core/status.ts";
 import type { DsnDueContext, DsnMadeContext, DsnSubject } from "../../../src/events/dsn-contexts.ts";
 import { Content } from "../../../src/message/content.ts";
-import { type House, MINUTE, accepted, openHouse } from "./transport-house.ts";
+import { RotatingLog } from "../../../src/observe/rotating-log.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+import { trackedLines } from "../../support/tracking.ts";
+import { type House, type HouseChoices, MINUTE, accepted, openHouse } from "./transport-house.ts";
 
 const due = (see: (context: DsnDueContext) => void) => (subject: DsnSubject) => {
   if (subject.kind === "due") see(subject);
@@ -12,8 +18,11 @@ const made = (see: (context: DsnMadeContext) => void) => (subject: DsnSubject) =
   if (subject.kind === "made") see(subject);
 };
 
-async function houseWith(...dsnSinks: ((subject: DsnSubject) => void | Promise<void>)[]): Promise<House> {
-  const house = await openHouse({ dsnSinks });
+async function houseWith(
+  dsnSink: (subject: DsnSubject) => void | Promise<void>,
+  more: HouseChoices = {},
+): Promise<House> {
+  const house = await openHouse({ dsnSinks: [dsnSink], ...more });
   house.world.answers.set("far.example", (message) => accepted(message, 550, "no such user"));
   return house;
 }
@@ -120,6 +129,42 @@ describe("a report that is made", () => {
     expect(reports(house)).toEqual([]);
     expect(await house.files("Badmail")).toHaveLength(files);
   });
+});
+
+test.each([
+  [
+    "before it is made",
+    due((context) => {
+      context.recipients = [];
+    }),
+  ],
+  [
+    "when it is made",
+    made(({ msg }) => {
+      msg.status = messageStatus.abortDelivery;
+    }),
+  ],
+])("the tracking log tells of a report that a sink suppressed %s", async (_name, sink) => {
+  await using folder = await tempFolder();
+  const settings = { enabled: true, folder: folder.path, maxSize: 1_000_000, keepDays: 1 };
+  const log = new RotatingLog(settings, {
+    what: "tracking",
+    prefix: "tracking",
+    extension: "jsonl",
+    droppedText: () => "",
+    flushMs: 1,
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const recorder = new MessageTracker(log, systemClock);
+  await using house = await houseWith(sink, { recorder });
+  const id = await house.accept(["a@far.example"]);
+  await house.empty();
+  await log.close();
+  const told = (await trackedLines(folder.path)).filter(({ event }) => event === 1017 || event === 1018);
+  expect(told).toMatchObject([
+    { event: 1018, step: "absorbed", id, to: ["sender@client.example"], kind: "failed" },
+  ]);
 });
 
 test("no sink is asked about a message from the null sender", async () => {
