@@ -66,7 +66,6 @@ function liveSettings(
     reports: {
       ...server.reports,
       reportingMta: hostNameOf(server),
-      expireMs: retrySettings(server).remote.expiryMs,
       masquerade: masqueradeOf(server),
     },
     remoteCourier: createRemoteCouriers(

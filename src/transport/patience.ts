@@ -28,22 +28,18 @@ export interface PatienceParts {
 const REMOTE_TIMES = { expiry: "MP_EXPIRE_NDR", delayNotice: "MP_EXPIRE_DELAY" };
 const LOCAL_TIMES = { expiry: "MP_LOCAL_EXPIRE_NDR", delayNotice: "MP_LOCAL_EXPIRE_DELAY" };
 
-function isPast({ properties }: QueuedMessage, name: string, now: number): boolean | undefined {
+function timeOf({ properties }: QueuedMessage, name: string): number | undefined {
   const time = properties.get(name);
-  return typeof time === "number" ? now >= time : undefined;
+  return typeof time === "number" ? time : undefined;
 }
 
 /** What sinks have given to a message that waits in this queue. */
-export function ownTimesOf({ properties }: QueuedMessage, queue: string): OwnTimes | undefined {
-  if (properties.size === 0) return undefined;
+export function ownTimesOf(message: QueuedMessage, queue: string): OwnTimes | undefined {
+  if (message.properties.size === 0) return undefined;
   const names = isLocalQueue(queue) ? LOCAL_TIMES : REMOTE_TIMES;
-  const expiry = properties.get(names.expiry);
-  const delayNotice = properties.get(names.delayNotice);
-  if (typeof expiry !== "number" && typeof delayNotice !== "number") return undefined;
-  return {
-    expiry: typeof expiry === "number" ? expiry : undefined,
-    delayNotice: typeof delayNotice === "number" ? delayNotice : undefined,
-  };
+  const expiry = timeOf(message, names.expiry);
+  const delayNotice = timeOf(message, names.delayNotice);
+  return expiry === undefined && delayNotice === undefined ? undefined : { expiry, delayNotice };
 }
 
 /** What waits before the sinks is none of another server's yet. */
@@ -68,15 +64,15 @@ export class Patience {
     const since = Math.max(message.origin.arrivalTime, message.notBefore ?? 0);
     // A message that sinks have not let pass yet has the patience of local ones.
     const isLocal = deliveries.of(message).every(({ queue }) => isFinalDelivery(queue.key));
-    const { isExpired, isNoticeDue } = this.#judge(message, isLocal, since, now);
-    if (isExpired) {
+    const { expiry, isNoticeDue } = this.#judge(message, isLocal, since, now);
+    if (now >= expiry) {
       this.#expireWaiting(message);
     } else if (isNoticeDue && !message.delayNoticeSent) {
       message.delayNoticeSent = true;
       listUnsubmitted(message, waiting.reasonOf(message));
       const pending = message.recipients.filter((record) => record.state === "pending");
       const reports: DueReport[] = [];
-      addReport(reports, message.envelope.sender, "delayed", pending);
+      addReport(reports, message.envelope.sender, "delayed", pending, expiry);
       endings.afterReports(message, reports, () => endings.finishOrSave(message));
     }
   }
@@ -87,13 +83,14 @@ export class Patience {
     isLocal: boolean,
     since: number,
     now: number,
-  ): { readonly isExpired: boolean; readonly isNoticeDue: boolean } {
+  ): { readonly expiry: number; readonly isNoticeDue: boolean } {
     const retry = this.#parts.retry();
     const kind = isLocal ? "local" : "remote";
-    const { expiry, delayNotice } = isLocal ? LOCAL_TIMES : REMOTE_TIMES;
+    const names = isLocal ? LOCAL_TIMES : REMOTE_TIMES;
+    const delayNotice = timeOf(message, names.delayNotice);
     return {
-      isExpired: isPast(message, expiry, now) ?? retry.isExpired(kind, since, now),
-      isNoticeDue: isPast(message, delayNotice, now) ?? retry.isDelayNoticeDue(kind, since, now),
+      expiry: timeOf(message, names.expiry) ?? retry.expiresAt(kind, since),
+      isNoticeDue: delayNotice === undefined ? retry.isDelayNoticeDue(kind, since, now) : now >= delayNotice,
     };
   }
 
@@ -103,7 +100,7 @@ export class Patience {
     return (queue, since, delayNoticeSent, ownTimes) => {
       const kind = isLocalQueue(queue) ? "local" : "remote";
       const { expiry, delayNotice } = ownTimes ?? NO_TIMES;
-      if (expiry === undefined ? retry.isExpired(kind, since, now) : now >= expiry) return true;
+      if (now >= (expiry ?? retry.expiresAt(kind, since))) return true;
       if (delayNoticeSent) return false;
       return delayNotice === undefined ? retry.isDelayNoticeDue(kind, since, now) : now >= delayNotice;
     };

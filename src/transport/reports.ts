@@ -20,8 +20,6 @@ import { type DueReport, describeReply } from "./settlement.ts";
 export interface ReportSettings {
   /** Our host name: Reporting-MTA, and the domain of postmaster. */
   readonly reportingMta: string;
-  /** How long a message may wait in all, ms. */
-  readonly expireMs: number;
   /** Gets a copy of each report of failure (SendNdrTo, REFERENCE 6.2). */
   readonly sendNdrTo?: string | undefined;
   /** Is told of what goes to Badmail (SendBadTo, REFERENCE 6.1 row 31). */
@@ -109,7 +107,7 @@ export class Reports {
 
   async #submit(message: QueuedMessage, report: DueReport, content: Content): Promise<void> {
     const { server, clock, log } = this.#parts;
-    const { sendNdrTo, masquerade, reportingMta, expireMs } = this.#parts.settings();
+    const { sendNdrTo, masquerade, reportingMta } = this.#parts.settings();
     const id = this.#parts.nextId();
     const now = clock.now();
     const { origin, envelope } = message;
@@ -127,7 +125,7 @@ export class Reports {
         reply: lastReply ?? NO_REPLY,
         remoteMta: remote === "" || remote === DROP_NAME ? undefined : remote,
         lastAttempt: now,
-        willRetryUntil: report.kind === "delayed" ? message.origin.arrivalTime + expireMs : undefined,
+        willRetryUntil: report.willRetryUntil,
       })),
       reportingMta,
       now,

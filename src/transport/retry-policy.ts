@@ -1,5 +1,5 @@
 // The retry schedule as the pipeline asks it: settings bound once. Local and held mail has its own patience (REFERENCE 6.1).
-import { type RetrySettings, isDelayNoticeDue, isExpired, retryDelayMs } from "./retry-schedule.ts";
+import { type RetrySettings, expiresAt, isDelayNoticeDue, retryDelayMs } from "./retry-schedule.ts";
 
 export type MailKind = "local" | "remote";
 
@@ -7,7 +7,7 @@ export interface RetryPolicy {
   /** Wait after so many attempts, ms. */
   delayMs(attempts: number): number;
   isDelayNoticeDue(kind: MailKind, arrivalTime: number, now: number): boolean;
-  isExpired(kind: MailKind, arrivalTime: number, now: number): boolean;
+  expiresAt(kind: MailKind, arrivalTime: number): number;
   readonly clockGraceMs: number;
 }
 
@@ -23,7 +23,7 @@ export function createRetryPolicy(
       return Math.max(1, Math.round(retryDelayMs(attempts, remote) * (1 + spread)));
     },
     isDelayNoticeDue: (kind, arrivalTime, now) => isDelayNoticeDue(arrivalTime, now, settings[kind]),
-    isExpired: (kind, arrivalTime, now) => isExpired(arrivalTime, now, settings[kind]),
+    expiresAt: (kind, arrivalTime) => expiresAt(arrivalTime, settings[kind]),
     clockGraceMs: remote.clockGraceMs,
   };
 }

@@ -10,6 +10,8 @@ import type { RecipientRecord } from "./queued-message.ts";
 export interface DueReport {
   readonly kind: DsnKind;
   readonly records: readonly RecipientRecord[];
+  /** Of a delay: until then attempts go on, ms since the epoch. */
+  readonly willRetryUntil?: number | undefined;
 }
 
 export interface Settlement {
@@ -74,10 +76,11 @@ export function addReport(
   sender: string,
   kind: DsnKind,
   records: readonly RecipientRecord[],
+  willRetryUntil?: number,
 ): void {
   const due =
     isNullSender(sender) && kind === "failed"
       ? records
       : records.filter((record) => reportsDue(sender, record.recipient, kind));
-  if (due.length > 0) reports.push({ kind, records: due });
+  if (due.length > 0) reports.push({ kind, records: due, willRetryUntil });
 }

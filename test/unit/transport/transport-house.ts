@@ -337,7 +337,7 @@ export class House implements AsyncDisposable {
   live(router: RouterSettings = this.#choices.router ?? ROUTER): Parameters<Transport["reconfigure"]>[0] {
     return {
       router,
-      reports: { reportingMta: "relay.example", expireMs: 48 * HOUR },
+      reports: { reportingMta: "relay.example" },
       categorizer: this.#choices.categorizer,
       retry: createRetryPolicy({ local: DEFAULT_RETRY_SETTINGS, remote: DEFAULT_RETRY_SETTINGS }, () => 0.5),
       remoteCourier: (route) => {
