@@ -48,6 +48,14 @@ export type AttemptResult =
     }
   | { readonly kind: "unreachable"; readonly reply: Reply; readonly remote: string };
 
+/** An attempt that did not reach the next hop. */
+export interface LinkFailure {
+  readonly reply: Reply;
+  readonly remote: string;
+  /** ms since the epoch */
+  readonly time: number;
+}
+
 export interface DestinationQueueParts {
   readonly key: string;
   readonly courier: Courier;
@@ -96,7 +104,7 @@ export class DestinationQueue {
   #courier: Courier;
   #failures = 0;
   /** Why the next hop is left alone. */
-  lastFailure: Reply | undefined;
+  lastFailure: LinkFailure | undefined;
   #blockedUntil = 0;
   #stopped = false;
   #frozen = false;
@@ -321,9 +329,10 @@ export class DestinationQueue {
       if (this.#failures > 0) this.#answersAgain();
       this.#parts.attempted(delivery, { kind: "replies", ...outcome.report });
     } else {
-      this.lastFailure = outcome.reply;
-      this.#backOff(outcome.transient);
-      this.#parts.attempted(delivery, { kind: "unreachable", reply: outcome.reply, remote: outcome.remote });
+      const { reply: said, remote, transient } = outcome;
+      this.lastFailure = { reply: said, remote, time: this.#parts.clock.now() };
+      this.#backOff(transient);
+      this.#parts.attempted(delivery, { kind: "unreachable", reply: said, remote });
     }
     this.pump();
   }

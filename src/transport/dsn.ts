@@ -13,7 +13,7 @@ export interface DsnRecipient {
   readonly reply: Reply;
   /** Host whose reply it is; absent when it is ours. */
   readonly remoteMta?: string | undefined;
-  /** ms since the epoch */
+  /** ms since the epoch; absent when none was made (RFC 3464 §2.3.7). */
   readonly lastAttempt?: number | undefined;
   /** Only of delayed ones. */
   readonly willRetryUntil?: number | undefined;

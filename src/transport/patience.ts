@@ -65,15 +65,33 @@ export class Patience {
     // A message that sinks have not let pass yet has the patience of local ones.
     const isLocal = deliveries.of(message).every(({ queue }) => isFinalDelivery(queue.key));
     const { expiry, isNoticeDue } = this.#judge(message, isLocal, since, now);
-    if (now >= expiry) {
+    const isExpired = now >= expiry;
+    if (!isExpired && (!isNoticeDue || message.delayNoticeSent)) return;
+    this.#noteFailures(message);
+    if (isExpired) {
       this.#expireWaiting(message);
-    } else if (isNoticeDue && !message.delayNoticeSent) {
+    } else {
       message.delayNoticeSent = true;
       listUnsubmitted(message, waiting.reasonOf(message));
       const pending = message.recipients.filter((record) => record.state === "pending");
       const reports: DueReport[] = [];
       addReport(reports, message.envelope.sender, "delayed", pending, expiry);
       endings.afterReports(message, reports, () => endings.finishOrSave(message));
+    }
+  }
+
+  /** A next hop that cannot be reached is tried with one message only: what came of it is why the others wait as well. */
+  #noteFailures(message: QueuedMessage): void {
+    for (const { queue, records } of this.#parts.deliveries.of(message)) {
+      const failure = queue.isFailing ? queue.lastFailure : undefined;
+      if (failure === undefined) continue;
+      for (const record of records) {
+        if ((record.lastAttempt ?? 0) >= failure.time) continue;
+        record.lastReply = failure.reply;
+        record.remote = failure.remote;
+        // An attempt from before the message arrived is none at it.
+        record.lastAttempt = failure.time < message.origin.arrivalTime ? undefined : failure.time;
+      }
     }
   }
 

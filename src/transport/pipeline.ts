@@ -283,8 +283,9 @@ export class Pipeline<Script> {
   /** An attempt is over: record it, report it, try again or end. */
   attempted(delivery: Delivery, result: AttemptResult): void {
     const { message, queue } = delivery;
-    const { pending, reports } = settle(delivery, result, isFinalDelivery(queue.key));
-    logAttempt(this.#parts.log, delivery, this.#parts.clock.now());
+    const now = this.#parts.clock.now();
+    const { pending, reports } = settle(delivery, result, isFinalDelivery(queue.key), now);
+    logAttempt(this.#parts.log, delivery, now);
     this.#endings.afterReports(message, reports, () => {
       this.#parts.steps.attempted(delivery, result);
       this.#deliveries.remove(message, [delivery]);

@@ -101,7 +101,7 @@ function whyBlocked(deliveries: readonly Delivery[], queues: Pick<QueueSet, "fro
   const frozen = deliveries.find(({ queue }) => queue.isFrozen);
   if (frozen !== undefined) return WHY_FROZEN[queues.frozenBy(frozen.queue.key) ?? "operator"];
   const blocked = deliveries.find(({ queue }) => queue.blockedUntil > 0);
-  return blocked?.queue.lastFailure && describeReply(blocked.queue.lastFailure);
+  return blocked?.queue.lastFailure && describeReply(blocked.queue.lastFailure.reply);
 }
 
 const whyDeferred = ({ notBefore }: QueuedMessage): string | undefined =>

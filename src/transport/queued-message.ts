@@ -17,6 +17,8 @@ export interface RecipientRecord {
   lastReply?: Reply | undefined;
   /** Next hop that gave it, for reports. */
   remote?: string | undefined;
+  /** When it said so, ms since the epoch; absent: no attempt was made. Saved of those that wait. */
+  lastAttempt?: number | undefined;
   /** Of one whose next hop is not that of all others: when it is due, ms since the epoch. */
   nextAttempt?: number | undefined;
   /** The report on `state` is not durable yet: after a crash the recipient is pending again. */
@@ -178,13 +180,16 @@ export function formatState(message: QueuedMessage): string {
     envelopeId: message.envelope.envelopeId,
     returnContent: message.envelope.returnContent,
     size: message.size,
-    recipients: records.map(({ recipient, state, lastReply, remote, nextAttempt, unreported }) => ({
-      ...withoutVolatileFlags(recipient),
-      state: unreported === true ? "pending" : state,
-      nextAttempt,
-      lastReply,
-      remote,
-    })),
+    recipients: records.map(
+      ({ recipient, state, lastReply, remote, lastAttempt, nextAttempt, unreported }) => ({
+        ...withoutVolatileFlags(recipient),
+        state: unreported === true ? "pending" : state,
+        nextAttempt,
+        lastReply,
+        remote,
+        lastAttempt: state === "pending" ? lastAttempt : undefined,
+      }),
+    ),
     attempts: message.attempts,
     nextAttempt: message.nextAttempt,
     held: message.held?.abandoned === true ? undefined : message.held,
@@ -205,11 +210,12 @@ export function applyState(message: QueuedMessage, json: string): void {
   if (saved.version !== 1)
     throw new OnArrivalError("STORE_CORRUPT", `${message.id}: saved state of an unknown version`);
   const records = saved.recipients.map(
-    ({ state, lastReply, remote, nextAttempt, ...recipient }): RecipientRecord => ({
+    ({ state, lastReply, remote, lastAttempt, nextAttempt, ...recipient }): RecipientRecord => ({
       recipient,
       state,
       lastReply,
       remote,
+      lastAttempt,
       nextAttempt,
     }),
   );

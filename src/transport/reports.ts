@@ -120,11 +120,11 @@ export class Reports {
         content,
       },
       copyTo: report.kind === "failed" ? sendNdrTo : undefined,
-      recipients: report.records.map(({ recipient, lastReply, remote }) => ({
+      recipients: report.records.map(({ recipient, lastReply, remote, lastAttempt }) => ({
         recipient,
         reply: lastReply ?? NO_REPLY,
         remoteMta: remote === "" || remote === DROP_NAME ? undefined : remote,
-        lastAttempt: now,
+        lastAttempt,
         willRetryUntil: report.willRetryUntil,
       })),
       reportingMta,

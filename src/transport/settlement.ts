@@ -39,6 +39,7 @@ export function settle(
   delivery: Pick<Delivery, "message" | "records">,
   result: AttemptResult,
   local: boolean,
+  now: number,
 ): Settlement {
   const pending: RecipientRecord[] = [];
   const succeeded: RecipientRecord[] = [];
@@ -51,6 +52,7 @@ export function settle(
     }
     record.lastReply = answer;
     record.remote = result.remote;
+    record.lastAttempt = now;
     if (isPositive(answer)) {
       record.state = local ? "delivered" : "relayed";
       succeeded.push(record);

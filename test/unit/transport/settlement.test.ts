@@ -18,7 +18,7 @@ function settled(
     undefined,
   );
   const delivery: Pick<Delivery, "message" | "records"> = { message, records };
-  const found = settle(delivery, result, local);
+  const found = settle(delivery, result, local, 1);
   return { ...found, states: records.map(({ state }) => state) };
 }
 
