@@ -75,10 +75,11 @@ export function queueMethods(servers: () => readonly ServerQueues[]): ControlMet
       return letMessagesGo(queues, verb, wholeIds(queues, idsParam(params)));
     };
   const steer =
-    (act: (admin: QueueAdmin, queue: string) => number): ControlMethod =>
-    (params) => {
+    (act: (admin: QueueAdmin, queue: string) => Promise<boolean>): ControlMethod =>
+    async (params) => {
       const queue = textParam(params, "queue");
-      return { changed: chosen(params).reduce((sum, { admin }) => sum + act(admin, queue), 0) };
+      const changed = await Promise.all(chosen(params).map(({ admin }) => act(admin, queue)));
+      return { changed: changed.filter(Boolean).length };
     };
   return {
     "queue.list": (params) => list(chosen(params), limitParam(params)),
@@ -91,8 +92,8 @@ export function queueMethods(servers: () => readonly ServerQueues[]): ControlMet
       chosen(params).flatMap(({ name, admin }) =>
         admin.queues().map((queue): ShownQueue => ({ ...queue, server: name })),
       ),
-    "queue.freeze": steer((admin, queue) => Number(admin.freeze(queue))),
-    "queue.thaw": steer((admin, queue) => Number(admin.thaw(queue))),
+    "queue.freeze": steer((admin, queue) => admin.freeze(queue)),
+    "queue.thaw": steer((admin, queue) => admin.thaw(queue)),
     "queue.force": (params) => force(chosen(params), textParam(params, "queue")),
   };
 }

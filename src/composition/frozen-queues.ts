@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { describeError } from "../core/errors.ts";
+import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { writeWhole } from "../store/durable-file.ts";
 import type { FrozenQueues } from "../transport/queue-set.ts";
@@ -13,24 +13,35 @@ export function openFrozenQueues(folder: string, log: Logger): FrozenQueues {
   const failed = (what: string, thrown: unknown): void =>
     log.error({ file, error: describeError(thrown) }, what);
   let writing = Promise.resolve();
+  const write = async (names: readonly string[]): Promise<void> => {
+    try {
+      await mkdir(folder, { recursive: true });
+      await writeWhole(file, [Buffer.from(`${JSON.stringify(names, undefined, 1)}\n`)], true);
+    } catch (thrown) {
+      failed("frozen queues are not kept over a restart", thrown);
+      const why = `${file} cannot be written: ${describeError(thrown)}`;
+      throw new OnArrivalError("FREEZE_NOT_KEPT", `the change lasts until the service restarts: ${why}`, {
+        cause: thrown,
+      });
+    }
+  };
   return {
-    keys: readKeys(file, (thrown) =>
+    names: readNames(file, (thrown) =>
       failed("the list of frozen queues cannot be read: none is frozen", thrown),
     ),
-    save(keys) {
-      const text = Buffer.from(`${JSON.stringify(keys, undefined, 1)}\n`);
-      writing = writing
-        .then(() => mkdir(folder, { recursive: true }))
-        .then(() => writeWhole(file, [text], true))
-        .catch((thrown: unknown) => failed("frozen queues are not kept over a restart", thrown));
+    save(names) {
+      const written = writing.then(() => write(names));
+      // What is saved next is written all the same.
+      writing = written.catch(() => undefined);
+      return written;
     },
   };
 }
 
-function readKeys(file: string, failed: (thrown: unknown) => void): readonly string[] {
+function readNames(file: string, failed: (thrown: unknown) => void): readonly string[] {
   try {
-    const keys: unknown = JSON.parse(readFileSync(file, "utf8"));
-    if (Array.isArray(keys) && keys.every((key): key is string => typeof key === "string")) return keys;
+    const names: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (Array.isArray(names) && names.every((name): name is string => typeof name === "string")) return names;
     throw new Error("it is no list of names");
   } catch (thrown) {
     const isMissing = thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";

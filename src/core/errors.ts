@@ -141,6 +141,13 @@ export const ERROR_CODES = {
     remedy:
       "`onarrival queue thaw QUEUE` when it was frozen with `queue freeze`; what a router has halted the router lets go on.",
   },
+  FREEZE_NOT_KEPT: {
+    owner: "operator",
+    meaning:
+      "What was frozen or thawed is so now, but the list of frozen queues could not be written: a restart forgets the change.",
+    remedy:
+      "Let the service write the file that the message names (free space, permissions, nothing else of this name), and give the command again.",
+  },
   MAILMSG_E_PROPNOTFOUND: {
     owner: "operator",
     meaning: "A sink read a property that the message or recipient does not have, or one that is obsolete.",

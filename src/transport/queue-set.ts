@@ -14,8 +14,9 @@ export interface QueueSetParts {
 
 /** The frozen queues as they outlive the service. */
 export interface FrozenQueues {
-  readonly keys: readonly string[];
-  save(keys: readonly string[]): void;
+  readonly names: readonly string[];
+  /** Rejects when they do not outlive it. */
+  save(names: readonly string[]): Promise<void>;
 }
 
 /** Of more next hops that are down, the oldest ones are tried again. */
@@ -40,7 +41,7 @@ export class QueueSet {
   constructor(parts: QueueSetParts) {
     this.#parts = parts;
     this.#courierFor = parts.courierFor;
-    this.#frozen = new Set(parts.frozen?.keys);
+    this.#frozen = new Set(parts.frozen?.names);
   }
 
   of(route: Route): DestinationQueue {
@@ -116,21 +117,28 @@ export class QueueSet {
     return [...this.#queues.keys(), ...this.#frozen].find((key) => key.toLowerCase() === wanted) ?? wanted;
   }
 
-  freeze(name: string): boolean {
+  /** At once; resolves when it outlives the service. */
+  async freeze(name: string): Promise<boolean> {
     const key = this.keyOf(name);
-    if (this.#frozen.has(key)) return false;
+    const isNew = !this.#frozen.has(key);
     this.#frozen.add(key);
     this.find(key)?.freeze();
-    this.#parts.frozen?.save([...this.#frozen]);
-    return true;
+    // Also when nothing changed: it may not have been written before.
+    await this.#saveFrozen();
+    return isNew;
   }
 
-  thaw(name: string): boolean {
+  /** The same. */
+  async thaw(name: string): Promise<boolean> {
     const key = this.keyOf(name);
-    if (!this.#frozen.delete(key)) return false;
-    this.#parts.frozen?.save([...this.#frozen]);
-    if (this.frozenBy(key) === undefined) this.find(key)?.thaw();
-    return true;
+    const isThawed = this.#frozen.delete(key);
+    if (isThawed && this.frozenBy(key) === undefined) this.find(key)?.thaw();
+    await this.#saveFrozen();
+    return isThawed;
+  }
+
+  async #saveFrozen(): Promise<void> {
+    await this.#parts.frozen?.save([...this.#frozen]);
   }
 
   /** Also of queues that are of no next hop: `key` is in lower case. */

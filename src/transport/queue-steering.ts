@@ -39,18 +39,19 @@ export class QueueSteering implements Pick<QueueAdmin, "freeze" | "thaw" | "forc
     this.#parts = parts;
   }
 
-  freeze(name: string): boolean {
+  async freeze(name: string): Promise<boolean> {
     const { queues } = this.#parts;
     const key = queues.keyOf(name);
     if (isPassed(key)) requireFreezable(key);
     return queues.freeze(name);
   }
 
-  thaw(name: string): boolean {
+  async thaw(name: string): Promise<boolean> {
     const { queues } = this.#parts;
     const key = queues.keyOf(name);
+    const wasFrozen = queues.isFrozen(key);
     const isThawed = queues.thaw(name);
-    if (isThawed && isPassed(key)) this.#letGo(key);
+    if (wasFrozen && isPassed(key)) this.#letGo(key);
     return isThawed;
   }
 

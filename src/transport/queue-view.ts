@@ -97,10 +97,11 @@ export interface QueueAdmin {
   frozenBy(queue: string): Freezer | undefined;
   /**
    * No attempts of the queue of a next hop, of "local", or of one before sinks, until it is thawed. false: it was so already.
-   * Throws WRONG_USE for a name under which messages of several queues are counted.
+   * It is so at once; resolves when it outlives the service. Rejects with WRONG_USE for a name under which messages of several queues
+   * are counted, with FREEZE_NOT_KEPT when it does not.
    */
-  freeze(queue: string): boolean;
-  thaw(queue: string): boolean;
+  freeze(queue: string): Promise<boolean>;
+  thaw(queue: string): Promise<boolean>;
   /** All of the queue that nobody holds, now; none of a frozen one. */
   force(queue: string): number;
   /** Try now. */

@@ -1,4 +1,6 @@
 // The queue as people see it: waiting for a next hop, held, released, removed, and still there after a restart.
+import { mkdir, rmdir } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startCaptureServer } from "../support/capture-server.ts";
 import { ask } from "../support/command.ts";
@@ -133,4 +135,27 @@ test("a held message is held after a restart too", async () => {
   await hop.listen();
   await service.restart();
   expect((await waiting(service, 1, "held"))[0]?.id).toBe(entry?.id);
+});
+
+test("what is frozen stays so over a restart, and freeze says when it could not be written", async () => {
+  await using hop = await startCaptureServer();
+  const smartHost = `127.0.0.1:${hop.port}`;
+  await using service = await startService({
+    config: serviceConfig({ delivery: { smartHost }, server: QUICK_RETRY }),
+  });
+  const list = join(service.mailroot, "Queue", "frozen.json");
+  await mkdir(list);
+  const failed = await ask(service, "queue", "freeze", smartHost);
+  expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining(`${list} cannot be written`) });
+  expect(failed.stderr).toContain("what to do: ");
+  await rmdir(list);
+  const again = await ask(service, "queue", "freeze", smartHost);
+  expect(again).toMatchObject({ code: 0, stdout: `${smartHost} was frozen already\n` });
+  await service.kill("SIGKILL");
+  await service.start();
+  await send(service.port, { data: plainMessage("frozen") });
+  await waiting(service, 1, "frozen");
+  expect(hop.messages).toEqual([]);
+  expect((await ask(service, "queue", "thaw", smartHost)).stdout).toBe(`${smartHost} goes on\n`);
+  await hop.received(1);
 });

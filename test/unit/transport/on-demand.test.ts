@@ -70,10 +70,10 @@ test("a frozen queue of such a domain is shown as frozen, and neither asking nor
   const { admin } = house.transport;
   await house.accept(["a@one.asks.example"]);
   await until(() => house.queue[0]?.state === "retry");
-  admin.freeze("one.asks.example");
+  await admin.freeze("one.asks.example");
   expect(house.queue[0]).toMatchObject({ state: "frozen", reason: expect.stringContaining("queue thaw") });
   expect(admin.force("one.asks.example")).toBe(0);
-  admin.thaw("one.asks.example");
+  await admin.thaw("one.asks.example");
   await house.clock.advance(HOUR);
   expect(house.world.attempts).toEqual([]);
   expect(admin.force("one.asks.example")).toBe(1);

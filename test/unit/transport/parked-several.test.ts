@@ -99,7 +99,7 @@ test("the operator holds, releases, tries and removes what waits for several nex
 test("what waits for several frozen next hops is not tried by a retry or a release, and goes once when they are thawed", async () => {
   await using house = await openHouse({ maxInMemory: IN_MEMORY });
   const { admin } = house.transport;
-  for (const hop of ["one.example", "two.example"]) admin.freeze(hop);
+  for (const hop of ["one.example", "two.example"]) await admin.freeze(hop);
   const ids = await acceptMany(house);
   await parkedBut(house);
   const [first = "", second = ""] = ids.filter((id) => admin.show(id) === undefined);
@@ -110,7 +110,7 @@ test("what waits for several frozen next hops is not tried by a retry or a relea
   await house.clock.advance(5 * MINUTE);
   await parkedBut(house);
   expect(house.world.attempts).toEqual([]);
-  for (const hop of ["one.example", "two.example"]) admin.thaw(hop);
+  for (const hop of ["one.example", "two.example"]) await admin.thaw(hop);
   await until(async () => {
     await house.clock.advance(1000);
     return house.transport.depths().messages === 0;

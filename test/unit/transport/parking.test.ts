@@ -145,7 +145,10 @@ test("the operator sees, holds, releases and removes parked messages as those in
 test("a frozen queue attempts nothing, takes mail, and goes on when it is thawed", async () => {
   await using house = await openHouse();
   const { admin } = house.transport;
-  expect([admin.freeze("Far.Example"), admin.freeze("far.example")]).toEqual([true, false]);
+  expect(await Promise.all([admin.freeze("Far.Example"), admin.freeze("far.example")])).toEqual([
+    true,
+    false,
+  ]);
   await acceptMany(house, 3);
   await house.accept(["b@near.example"]);
   await until(() => house.world.sent.length === 1, "the mail for another next hop");
@@ -157,7 +160,7 @@ test("a frozen queue attempts nothing, takes mail, and goes on when it is thawed
     frozen: true,
   });
   expect(admin.force("far.example")).toBe(0);
-  expect([admin.thaw("far.example"), admin.thaw("far.example")]).toEqual([true, false]);
+  expect(await Promise.all([admin.thaw("far.example"), admin.thaw("far.example")])).toEqual([true, false]);
   await house.empty();
   expect(house.world.to("far.example")).toHaveLength(3);
 });
@@ -165,7 +168,7 @@ test("a frozen queue attempts nothing, takes mail, and goes on when it is thawed
 test("what is parked in a frozen queue is shown as frozen", async () => {
   await using house = await openHouse({ maxInMemory: 4 });
   const { admin } = house.transport;
-  admin.freeze("far.example");
+  await admin.freeze("far.example");
   await acceptMany(house, 8);
   await parkedBut(house, 4, 8);
   const entries = await admin.listParked(1);
@@ -191,11 +194,11 @@ test("high priority leaves before normal before low, and low does not wait for e
   await using house = await openHouse({ sinks: [prioritize] });
   house.world.capacity = 1;
   const { admin } = house.transport;
-  admin.freeze("far.example");
+  await admin.freeze("far.example");
   for (let at = 0; at < 15; at += 1)
     for (const p of [5, 3, 1]) await house.accept([`p${p}-${at}@far.example`]);
   await until(() => house.queue.every(({ queue }) => queue === "far.example"), "all in the queue");
-  admin.thaw("far.example");
+  await admin.thaw("far.example");
   await house.empty();
   const order = sentTo(house).map((address) => address.slice(0, 2));
   expect(order.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => "p1"));

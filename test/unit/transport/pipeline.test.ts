@@ -53,7 +53,7 @@ describe("a message", () => {
     await before.clock.advance(11 * HOUR);
     await using house = await before.crash();
     // What it is told now comes from the store: nothing is attempted.
-    house.transport.admin.freeze("far.example");
+    await house.transport.admin.freeze("far.example");
     await house.clock.advance(2 * HOUR);
     await until(() => house.world.to("client.example").length === 1);
     const notice = house.world.to("client.example")[0]?.text ?? "";

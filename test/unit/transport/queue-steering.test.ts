@@ -22,7 +22,7 @@ describe("a frozen queue before sinks", () => {
       sinks: [nativeSink((msg) => void seen.push(msg.id))],
     });
     const { admin } = house.transport;
-    expect(admin.freeze("Pre-Submission")).toBe(true);
+    expect(await admin.freeze("Pre-Submission")).toBe(true);
     const ids = await acceptMany(house, 10);
     await until(() => house.queue.length <= 4 && summaryOf(house, "pre-submission")?.messages === 10, "rest");
     await house.clock.advance(HOUR);
@@ -42,7 +42,10 @@ describe("a frozen queue before sinks", () => {
     expect(house.queue[0]).toMatchObject(frozen);
     const parked = ids.find((id) => admin.show(id) === undefined) ?? "";
     expect(await admin.showParked(parked)).toMatchObject(frozen);
-    expect([admin.thaw("pre-submission"), admin.thaw("pre-submission")]).toEqual([true, false]);
+    expect(await Promise.all([admin.thaw("pre-submission"), admin.thaw("pre-submission")])).toEqual([
+      true,
+      false,
+    ]);
     await emptied(house);
     expect(seen.toSorted()).toEqual(ids.toSorted());
   });
@@ -53,13 +56,13 @@ describe("a frozen queue before sinks", () => {
       const seen: string[] = [];
       const sinks = [nativeSink((msg) => void seen.push(msg.id))];
       await using before = await openHouse({ sinks });
-      before.transport.admin.freeze(queue);
+      await before.transport.admin.freeze(queue);
       const id = await before.accept(["a@far.example"]);
       await until(() => summaryOf(before, queue)?.messages === 1);
       await using house = await before.crash({ sinks });
-      house.transport.admin.freeze(queue);
+      await house.transport.admin.freeze(queue);
       await house.clock.advance(MINUTE);
-      house.transport.admin.thaw(queue);
+      await house.transport.admin.thaw(queue);
       await emptied(house);
       expect(seen).toEqual([id]);
       expect(house.world.sent.map(({ to }) => to)).toEqual([["a@far.example"]]);
@@ -76,7 +79,7 @@ describe("a frozen queue before sinks", () => {
     });
     const { admin } = house.transport;
     const [first] = await acceptMany(house, 2);
-    admin.freeze("pre-submission");
+    await admin.freeze("pre-submission");
     go();
     await until(() => house.queue.some(({ id, state }) => id === first && state === "held"));
     failing = false;
@@ -84,14 +87,14 @@ describe("a frozen queue before sinks", () => {
     await house.clock.advance(HOUR);
     expect(seen).toEqual([first]);
     expect(house.queue.map(({ state }) => state)).toEqual(["frozen", "frozen"]);
-    admin.thaw("pre-submission");
+    await admin.thaw("pre-submission");
     await emptied(house);
     expect(seen).toHaveLength(3);
   });
 
   test("holds nobody up for ever: what waits there is returned when its time is over", async () => {
     await using house = await openHouse();
-    house.transport.admin.freeze("pre-submission");
+    await house.transport.admin.freeze("pre-submission");
     await house.accept(["a@far.example"]);
     for (let hour = 0; hour < 47; hour += 1) await house.clock.advance(HOUR);
     const isExpired = (): boolean => house.log.some(({ message }) => message === "message expired");
@@ -100,7 +103,7 @@ describe("a frozen queue before sinks", () => {
       await house.clock.advance(HOUR);
       return isExpired();
     });
-    house.transport.admin.thaw("pre-submission");
+    await house.transport.admin.thaw("pre-submission");
     await emptied(house);
     expect(house.world.sent.flatMap(({ to }) => to)).not.toContain("a@far.example");
   });
@@ -109,19 +112,19 @@ describe("a frozen queue before sinks", () => {
 test("what is frozen is not forced: it has its turn when it is thawed", async () => {
   await using house = await openHouse({ maxInMemory: 2 });
   const { admin } = house.transport;
-  admin.freeze("far.example");
-  admin.freeze("pre-submission");
+  await admin.freeze("far.example");
+  await admin.freeze("pre-submission");
   await acceptMany(house, 4);
   await until(() => summaryOf(house, "pre-submission")?.messages === 4, "all of them");
   const forced = ["pre-submission", "failed-retry", "far.example"];
   expect(forced.map((queue) => admin.force(queue))).toEqual([0, 0, 0]);
   expect(forced.map((queue) => admin.frozenBy(queue))).toEqual(["operator", undefined, "operator"]);
-  admin.thaw("pre-submission");
+  await admin.thaw("pre-submission");
   await until(() => summaryOf(house, "far.example")?.messages === 4, "all of them");
   expect(admin.force("far.example")).toBe(0);
   await house.clock.advance(MINUTE);
   expect(house.world.attempts).toEqual([]);
-  admin.thaw("far.example");
+  await admin.thaw("far.example");
   await emptied(house);
   expect(house.world.sent).toHaveLength(4);
 });
@@ -129,7 +132,7 @@ test("what is frozen is not forced: it has its turn when it is thawed", async ()
 test("a retry and a release say how much stays, as what it waits for is frozen, in memory or not", async () => {
   await using house = await openHouse({ maxInMemory: 2 });
   const { admin } = house.transport;
-  admin.freeze("far.example");
+  await admin.freeze("far.example");
   const frozen = await acceptMany(house, 6);
   await until(() => house.queue.length <= 2 && summaryOf(house, "far.example")?.messages === 6, "rest");
   house.world.answers.set("near.example", () => unreachable());
@@ -164,7 +167,7 @@ test("mail that a script holds before frozen sinks stays there when it is retrie
   const ids = await acceptMany(house, 6);
   await until(() => house.queue.length <= 2 && summaryOf(house, "pre-submission")?.held === 6, "rest");
   expect(admin.keptBack("retry", ids)).toEqual({ messages: 0, queues: [] });
-  admin.freeze("pre-submission");
+  await admin.freeze("pre-submission");
   const all = { messages: 6, queues: ["pre-submission"] };
   for (const verb of ["retry", "release"] as const)
     expect([admin.keptBack(verb, ids), admin.keptBack(verb, [])]).toEqual([all, all]);
@@ -172,7 +175,7 @@ test("mail that a script holds before frozen sinks stays there when it is retrie
   expect(admin.retry(ids)).toBe(6);
   await house.clock.advance(HOUR);
   expect(house.world.sent).toEqual([]);
-  admin.thaw("pre-submission");
+  await admin.thaw("pre-submission");
   await emptied(house);
   expect(house.world.sent).toHaveLength(6);
 });
@@ -180,7 +183,7 @@ test("mail that a script holds before frozen sinks stays there when it is retrie
 test("messages are found by the beginning of their ids, in memory or not", async () => {
   await using house = await openHouse({ maxInMemory: 2 });
   const { admin } = house.transport;
-  admin.freeze("pre-submission");
+  await admin.freeze("pre-submission");
   const ids = await acceptMany(house, 6);
   await until(() => house.queue.length <= 2 && summaryOf(house, "pre-submission")?.messages === 6, "rest");
   const [first = ""] = ids;
@@ -196,10 +199,10 @@ test("the queue of a smart host is found by the name that the settings give it",
   const remote = { kind: "smart-host", host: "192.0.2.1", port: 25 } as const;
   await using house = await openHouse({ router: { localDomains: ["local.example"], remote } });
   const { admin } = house.transport;
-  expect(admin.freeze("[192.0.2.1]:25")).toBe(true);
+  expect(await admin.freeze("[192.0.2.1]:25")).toBe(true);
   await house.accept(["a@far.example"]);
   await until(() => house.queue[0]?.state === "frozen");
-  expect(admin.thaw("192.0.2.1:25")).toBe(true);
+  expect(await admin.thaw("192.0.2.1:25")).toBe(true);
   await house.empty();
 });
 
@@ -208,9 +211,10 @@ describe("a queue that counts messages of others", () => {
     "%s cannot be frozen",
     async (queue) => {
       await using house = await openHouse();
-      expect(() => house.transport.admin.freeze(queue)).toThrow(
-        expect.objectContaining({ code: "WRONG_USE", message: expect.stringContaining("queue list") }),
-      );
+      await expect(house.transport.admin.freeze(queue)).rejects.toMatchObject({
+        code: "WRONG_USE",
+        message: expect.stringContaining("queue list"),
+      });
     },
   );
 
@@ -242,9 +246,9 @@ describe("a queue that counts messages of others", () => {
     expect(admin.hold([ids[0] ?? ""])).toBe(1);
     await until(() => summaryOf(house, "deferred")?.held === 1, "the held one");
     expect(counted()).toMatchObject({ messages: 6, retry: 5 });
-    admin.freeze("far.example");
+    await admin.freeze("far.example");
     expect([admin.force("deferred"), admin.force("far.example")]).toEqual([0, 0]);
-    admin.thaw("far.example");
+    await admin.thaw("far.example");
     expect(admin.force("deferred")).toBe(5);
     await until(() => house.world.sent.length === 5, "all but the held one");
     expect(counted()).toMatchObject({ messages: 1, held: 1 });

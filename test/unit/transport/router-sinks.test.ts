@@ -403,10 +403,10 @@ describe("the state of a link", () => {
     const { admin } = house.transport;
     admin.force("far.example");
     admin.retry([]);
-    expect(admin.thaw("far.example")).toBe(false);
+    expect(await admin.thaw("far.example")).toBe(false);
     expect(house.queue[0]).toMatchObject({ state: "frozen", reason: expect.stringContaining("router") });
     expect(summaryOf(house, "far.example")).toMatchObject({ messages: 1, frozen: true, frozenBy: "router" });
-    admin.freeze("far.example");
+    await admin.freeze("far.example");
     control?.setState("far.example", 0, linkFlag.adminHalt);
     expect(summaryOf(house, "far.example")).toMatchObject({
       messages: 1,
@@ -415,7 +415,7 @@ describe("the state of a link", () => {
     });
     await house.clock.advance(MINUTE);
     expect(house.world.to("far.example")).toHaveLength(1);
-    admin.thaw("far.example");
+    await admin.thaw("far.example");
     await house.empty();
   });
 
