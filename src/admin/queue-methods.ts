@@ -31,6 +31,8 @@ export interface ShownQueue extends QueueSummary {
 export interface FrozenOn {
   readonly server: string;
   readonly frozenBy: Freezer;
+  /** The next hop that the operator froze with all its queues. Absent: the queue itself is frozen. */
+  readonly frozenWith?: string;
 }
 
 export interface FrozenQueue extends FrozenOn {
@@ -45,9 +47,10 @@ export interface LetGoAnswer {
   readonly frozen?: readonly FrozenQueue[];
 }
 
-/** What `onarrival queue force` gets. */
-export interface ForceAnswer {
+/** What `onarrival queue force` and `thaw` get. */
+export interface SteerAnswer {
   readonly changed: number;
+  /** Where it stays frozen. */
   readonly frozen: readonly FrozenOn[];
 }
 
@@ -74,13 +77,6 @@ export function queueMethods(servers: () => readonly ServerQueues[]): ControlMet
       const queues = chosen(params);
       return letMessagesGo(queues, verb, wholeIds(queues, idsParam(params)));
     };
-  const steer =
-    (act: (admin: QueueAdmin, queue: string) => Promise<boolean>): ControlMethod =>
-    async (params) => {
-      const queue = textParam(params, "queue");
-      const changed = await Promise.all(chosen(params).map(({ admin }) => act(admin, queue)));
-      return { changed: changed.filter(Boolean).length };
-    };
   return {
     "queue.list": (params) => list(chosen(params), limitParam(params)),
     "queue.show": (params) => show(chosen(params), textParam(params, "id")),
@@ -92,8 +88,8 @@ export function queueMethods(servers: () => readonly ServerQueues[]): ControlMet
       chosen(params).flatMap(({ name, admin }) =>
         admin.queues().map((queue): ShownQueue => ({ ...queue, server: name })),
       ),
-    "queue.freeze": steer((admin, queue) => admin.freeze(queue)),
-    "queue.thaw": steer((admin, queue) => admin.thaw(queue)),
+    "queue.freeze": (params) => freeze(chosen(params), textParam(params, "queue")),
+    "queue.thaw": (params) => thaw(chosen(params), textParam(params, "queue")),
     "queue.force": (params) => force(chosen(params), textParam(params, "queue")),
   };
 }
@@ -120,21 +116,45 @@ function letMessagesGo(
     changed += admin[verb](ids);
     keptBack += messages;
     for (const queue of queues) {
-      const frozenBy = admin.frozenBy(queue);
-      if (frozenBy !== undefined) frozen.push({ server: name, queue, frozenBy });
+      const on = frozenOn(name, admin, queue);
+      if (on !== undefined) frozen.push({ ...on, queue });
     }
   }
   return keptBack === 0 ? { changed } : { changed, keptBack, frozen };
 }
 
+function frozenOn(server: string, admin: QueueAdmin, queue: string): FrozenOn | undefined {
+  const frozenBy = admin.frozenBy(queue);
+  if (frozenBy === undefined) return undefined;
+  const frozenWith = admin.frozenWith(queue);
+  return { server, frozenBy, ...(frozenWith === undefined ? {} : { frozenWith }) };
+}
+
+async function freeze(
+  servers: readonly ServerQueues[],
+  queue: string,
+): Promise<Pick<SteerAnswer, "changed">> {
+  const frozen = await Promise.all(servers.map(({ admin }) => admin.freeze(queue)));
+  return { changed: frozen.filter(Boolean).length };
+}
+
+/** What is frozen with its next hop goes on with that. */
+async function thaw(servers: readonly ServerQueues[], queue: string): Promise<SteerAnswer> {
+  const thawed = await Promise.all(servers.map(({ admin }) => admin.thaw(queue)));
+  const frozen = servers.flatMap(({ name, admin }) =>
+    admin.frozenWith(queue) === undefined ? [] : (frozenOn(name, admin, queue) ?? []),
+  );
+  return { changed: thawed.filter(Boolean).length, frozen };
+}
+
 /** What is frozen on one virtual server may go on others. */
-function force(servers: readonly ServerQueues[], queue: string): ForceAnswer {
+function force(servers: readonly ServerQueues[], queue: string): SteerAnswer {
   let changed = 0;
   const frozen: FrozenOn[] = [];
   for (const { name, admin } of servers) {
-    const frozenBy = admin.frozenBy(queue);
-    if (frozenBy === undefined) changed += admin.force(queue);
-    else frozen.push({ server: name, frozenBy });
+    const on = frozenOn(name, admin, queue);
+    if (on === undefined) changed += admin.force(queue);
+    else frozen.push(on);
   }
   return { changed, frozen };
 }

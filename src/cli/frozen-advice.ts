@@ -3,14 +3,16 @@ import type { FrozenOn } from "../admin/queue-methods.ts";
 
 /** One line for each who froze it. */
 export function whyFrozen(queue: string, frozen: readonly FrozenOn[]): string {
-  const argument = queue.includes(" ") ? `"${queue}"` : queue;
-  const goesOn = {
-    operator: `\`onarrival queue thaw ${argument}\` lets it go on`,
-    router: "a router has halted the next hop, and lets it go on",
-  };
-  return [...Map.groupBy(frozen, ({ frozenBy }) => frozenBy)]
-    .map(([by, on]) => `${queue} is frozen on ${on.map(({ server }) => server).join(", ")}: ${goesOn[by]}`)
+  return [...Map.groupBy(frozen, (on) => whatLetsGo(queue, on))]
+    .map(([what, on]) => `${queue} is frozen on ${on.map(({ server }) => server).join(", ")}: ${what}`)
     .join("\n");
+}
+
+function whatLetsGo(queue: string, { frozenBy, frozenWith }: FrozenOn): string {
+  if (frozenBy === "router") return "a router has halted the next hop, and lets it go on";
+  const frozen = frozenWith ?? queue;
+  const thaw = `\`onarrival queue thaw ${frozen.includes(" ") ? `"${frozen}"` : frozen}\``;
+  return `${thaw} lets it go on${frozenWith === undefined ? "" : " with all queues of the next hop"}`;
 }
 
 export function frozenOn(answer: unknown): readonly FrozenOn[] {

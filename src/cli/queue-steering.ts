@@ -1,6 +1,7 @@
 // `onarrival queue summary`, `freeze`, `thaw` and `force`: the queues themselves, not the messages in them.
 import { suggest } from "../config/suggest.ts";
 import { OnArrivalError } from "../core/errors.ts";
+import { comparable, isMeant } from "../transport/queue-names.ts";
 import type { ShownQueue } from "../admin/queue-methods.ts";
 import { frozenOn, whyFrozen } from "./frozen-advice.ts";
 import { type Output, formatTable, formatTime, printResult, printable } from "./output.ts";
@@ -42,18 +43,19 @@ export interface MeantQueues {
 const ASKED = { isOther: false, areThere: true, near: [] } as const;
 
 /**
- * A smart host may be written as in the settings, [192.0.2.1]:25, and means all queues of that next hop. What can only
- * be meant to be there (`force`) may be shortened to the beginning of one name. Any next hop can be frozen before it
- * has mail: so a name that is not there is asked for all the same, and what is like it is told.
+ * A smart host may be written as in the settings, [192.0.2.1]:25, and means all queues of that next hop: the service
+ * freezes and thaws them together, also those that have no mail yet. What can only be meant to be there (`force`) may
+ * be shortened to the beginning of one name. Any next hop can be frozen before it has mail: so a name that is not there
+ * is asked for all the same, and what is like it is told.
  */
 export function meantQueues(answer: unknown, verb: Steering, name: string): MeantQueues {
-  const wanted = name.toLowerCase().replace(/^\[([\d.]+)\]/, "$1");
+  const wanted = comparable(name);
   const there = [...new Set(queuesOf(answer).map(({ queue }) => queue))];
-  const ofName = there.filter((queue) => queue.toLowerCase() === wanted);
-  if (ofName.length > 0) return { ...ASKED, names: [name] };
-  const begun = there.filter((queue) => queue.toLowerCase().startsWith(wanted));
-  const ofHop = begun.filter((queue) => queue.toLowerCase().startsWith(`${wanted} for `));
-  if (ofHop.length > 0) return { ...ASKED, names: ofHop, isOther: true };
+  const meant = there.filter((queue) => isMeant(wanted, comparable(queue)));
+  const isOfHop = meant.some((queue) => comparable(queue) !== wanted);
+  if (verb === "force" && isOfHop) return { ...ASKED, names: meant, isOther: true };
+  if (meant.length > 0) return { ...ASKED, names: [name] };
+  const begun = there.filter((queue) => comparable(queue).startsWith(wanted));
   if (verb === "force" && begun.length === 1) return { ...ASKED, names: begun, isOther: true };
   return { names: [name], isOther: false, areThere: false, near: nearTo(wanted, begun, there) };
 }

@@ -137,7 +137,7 @@ export const ERROR_CODES = {
   QUEUE_FROZEN: {
     owner: "operator",
     meaning:
-      "A frozen queue was to be forced, or messages in it to be retried: nothing of it is tried until somebody lets it go on.",
+      "A frozen queue was to be forced, messages in it to be retried, or one queue to be thawed of a next hop that is frozen: nothing of it is tried until somebody lets it go on.",
     remedy:
       "`onarrival queue thaw QUEUE` when it was frozen with `queue freeze`; what a router has halted the router lets go on.",
   },

@@ -6,7 +6,7 @@ import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { ParkedAdmin } from "./parked-admin.ts";
 import { OPERATOR_HOLD, SINK_QUEUES, entryOf } from "./queue-entries.ts";
-import { QueueSteering } from "./queue-steering.ts";
+import { QueueSteering, type QueueSteeringParts } from "./queue-steering.ts";
 import type { QueueSet } from "./queue-set.ts";
 import { summarizeQueues } from "./queue-summaries.ts";
 import type { KeptBack, QueueAdmin, QueueEntry, QueueSummary } from "./queue-view.ts";
@@ -18,6 +18,7 @@ export function createQueueAdmin<Script>(
   waiting: PreSubmissionQueue,
   queues: QueueSet,
   parked: ParkedAdmin,
+  localKey: () => string,
   now: () => number,
 ): QueueAdmin {
   const selected = (ids: readonly string[]): QueuedMessage[] => {
@@ -29,16 +30,7 @@ export function createQueueAdmin<Script>(
     selected(ids).filter((message) => act(message)).length;
 
   const retry = (message: QueuedMessage): boolean => mayRetry(message) && tryNow(pipeline, waiting, message);
-  const steering = new QueueSteering({
-    messages: pipeline.messages,
-    parking: pipeline.parking,
-    parked,
-    waiting,
-    queues,
-    tryNow: retry,
-    isKeptBack: (message) => pipeline.deliveriesOf(message).every(({ queue }) => queue.isFrozen),
-    now,
-  });
+  const steering = createSteering(pipeline, { waiting, queues, parked, localKey, tryNow: retry, now });
   return {
     list: () => [...pipeline.messages.values()].map(entry),
     show(id) {
@@ -68,12 +60,24 @@ export function createQueueAdmin<Script>(
     },
     remove: (ids) => count(ids, (message) => remove(pipeline, message)) + parked.remove(ids),
     queues: () => summarize(pipeline, waiting, queues, now()),
-    frozenBy: (name) => queues.frozenBy(queues.keyOf(name)),
+    frozenBy: (name) => steering.frozenBy(name),
+    frozenWith: (name) => steering.frozenWith(name),
     freeze: (name) => steering.freeze(name),
     thaw: (name) => steering.thaw(name),
     force: (name) => steering.force(name),
   };
 }
+
+const createSteering = <Script>(
+  pipeline: Pipeline<Script>,
+  parts: Pick<QueueSteeringParts, "waiting" | "queues" | "parked" | "localKey" | "tryNow" | "now">,
+): QueueSteering =>
+  new QueueSteering({
+    ...parts,
+    messages: pipeline.messages,
+    parking: pipeline.parking,
+    isKeptBack: (message) => pipeline.deliveriesOf(message).every(({ queue }) => queue.isFrozen),
+  });
 
 function summarize<Script>(
   pipeline: Pipeline<Script>,

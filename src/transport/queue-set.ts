@@ -1,5 +1,6 @@
 // The queues of all next hops, each with the courier that takes its messages there.
 import type { Courier, DestinationQueue } from "./destination-queue.ts";
+import { comparable, isMeant } from "./queue-names.ts";
 import type { Freezer } from "./queue-view.ts";
 import { type Route, linkOf } from "./router.ts";
 
@@ -32,7 +33,7 @@ export class QueueSet {
   #courierFor: (route: Route) => Courier;
   /** Next hops that a router sink has declared down, and until when. */
   readonly #down = new Map<string, number>();
-  /** Keys of queues that the operator keeps from trying, whether they hold anything or not; those before sinks are among them. */
+  /** Comparable names that the operator keeps from trying, whether there are such queues or not; those before sinks are among them. */
   readonly #frozen: Set<string>;
   /** Next hops that a router sink has halted. */
   readonly #halted = new Set<string>();
@@ -41,7 +42,7 @@ export class QueueSet {
   constructor(parts: QueueSetParts) {
     this.#parts = parts;
     this.#courierFor = parts.courierFor;
-    this.#frozen = new Set(parts.frozen?.names);
+    this.#frozen = new Set(parts.frozen?.names.map(comparable));
   }
 
   of(route: Route): DestinationQueue {
@@ -86,24 +87,32 @@ export class QueueSet {
   }
 
   #freezerOf(route: Route): Freezer | undefined {
-    if (this.#frozen.has(route.key)) return "operator";
+    if (this.frozenAs(route.key) !== undefined) return "operator";
     return this.#halted.size > 0 && this.#halted.has(linkOf(route)) ? "router" : undefined;
+  }
+
+  /** The name that the operator froze: the queue's own, or its next hop's. */
+  frozenAs(key: string): string | undefined {
+    if (this.#frozen.size === 0) return undefined;
+    const wanted = comparable(key);
+    return this.#frozen.values().find((name) => isMeant(name, wanted));
   }
 
   /** Who keeps the queue of this key from trying. */
   frozenBy(key: string): Freezer | undefined {
     const known = this.#queues.get(key);
     if (known !== undefined) return this.#freezerOf(known.route);
-    if (this.#frozen.has(key)) return "operator";
+    if (this.frozenAs(key) !== undefined) return "operator";
     return this.#halted.has(key) ? "router" : undefined;
   }
 
-  /** What is kept from trying and has no queue: frozen queues by their keys, halted next hops by their names. */
+  /** What is kept from trying and has no queue: frozen queues and halted next hops by their names. */
   frozenWithoutQueue(): ReadonlyMap<string, Freezer> {
     const links = new Set([...this.#queues.values()].map(({ route }) => linkOf(route)));
     const found = new Map<string, Freezer>();
     for (const nextHop of this.#halted) if (!links.has(nextHop)) found.set(nextHop, "router");
-    for (const key of this.#frozen) if (!this.#queues.has(key)) found.set(key, "operator");
+    const keys = new Set(this.#frozen.size === 0 ? [] : [...this.#queues.keys()].map(comparable));
+    for (const name of this.#frozen) if (!keys.has(name)) found.set(name, "operator");
     return found;
   }
 
@@ -111,18 +120,22 @@ export class QueueSet {
     return this.#queues.get(key)?.queue;
   }
 
-  /** The key that people mean by a name, also by a smart host as the settings write it: [192.0.2.1]:25. */
+  /** The key that people mean by a name. */
   keyOf(name: string): string {
-    const wanted = name.toLowerCase().replace(/^\[([\d.]+)\]/, "$1");
-    return [...this.#queues.keys(), ...this.#frozen].find((key) => key.toLowerCase() === wanted) ?? wanted;
+    if (this.#queues.has(name)) return name;
+    const wanted = comparable(name);
+    return this.#queues.keys().find((key) => comparable(key) === wanted) ?? wanted;
   }
 
   /** At once; resolves when it outlives the service. */
   async freeze(name: string): Promise<boolean> {
-    const key = this.keyOf(name);
-    const isNew = !this.#frozen.has(key);
-    this.#frozen.add(key);
-    this.find(key)?.freeze();
+    const wanted = comparable(name);
+    const isNew = this.frozenAs(wanted) === undefined;
+    if (isNew) {
+      this.#forgetFrozen(wanted);
+      this.#frozen.add(wanted);
+      for (const queue of this.#meantBy(wanted)) queue.freeze();
+    }
     // Also when nothing changed: it may not have been written before.
     await this.#saveFrozen();
     return isNew;
@@ -130,11 +143,22 @@ export class QueueSet {
 
   /** The same. */
   async thaw(name: string): Promise<boolean> {
-    const key = this.keyOf(name);
-    const isThawed = this.#frozen.delete(key);
-    if (isThawed && this.frozenBy(key) === undefined) this.find(key)?.thaw();
+    const wanted = comparable(name);
+    const isThawed = this.#forgetFrozen(wanted);
+    for (const queue of this.#meantBy(wanted))
+      if (queue.isFrozen && this.frozenBy(queue.key) === undefined) queue.thaw();
     await this.#saveFrozen();
     return isThawed;
+  }
+
+  #meantBy(wanted: string): DestinationQueue[] {
+    return this.all().filter(({ key }) => isMeant(wanted, comparable(key)));
+  }
+
+  #forgetFrozen(wanted: string): boolean {
+    const meant = [...this.#frozen].filter((name) => isMeant(wanted, name));
+    for (const name of meant) this.#frozen.delete(name);
+    return meant.length > 0;
   }
 
   async #saveFrozen(): Promise<void> {

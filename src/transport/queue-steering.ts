@@ -1,21 +1,26 @@
 // Queues that people freeze, thaw and force: those of next hops, those before sinks, and what is counted under a name.
 import { OnArrivalError } from "../core/errors.ts";
+import { SEVERAL } from "./deliveries.ts";
 import type { ParkedAdmin } from "./parked-admin.ts";
 import type { Parking } from "./parking.ts";
 import { type PassedQueue, isPassed, isSinkQueue } from "./passed-queues.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { SINK_QUEUES } from "./queue-entries.ts";
+import { comparable } from "./queue-names.ts";
 import type { QueueSet } from "./queue-set.ts";
-import type { QueueAdmin } from "./queue-view.ts";
+import type { Freezer, QueueAdmin } from "./queue-view.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 import { isUnreachable } from "./router.ts";
 import { type WaitingGroup, isOfNextHops } from "./waiting-groups.ts";
 
-function requireFreezable(queue: PassedQueue): void {
-  if (isSinkQueue(queue)) return;
+function requireFreezable(key: string): void {
+  if (key === "")
+    throw new OnArrivalError("WRONG_USE", "no name of a queue: `onarrival queue summary` lists them");
+  if (key !== SEVERAL && (!isPassed(key) || isSinkQueue(key))) return;
+  const parts = key === SEVERAL ? "the next hops" : "those that `onarrival queue list` names";
   throw new OnArrivalError(
     "WRONG_USE",
-    `"${queue}" counts messages of several queues and cannot be frozen: freeze those that \`onarrival queue list\` names`,
+    `"${key}" counts messages of several queues and cannot be frozen: freeze ${parts}`,
   );
 }
 
@@ -24,7 +29,12 @@ export interface QueueSteeringParts {
   readonly parking: Pick<Parking, "release" | "parked">;
   readonly parked: Pick<ParkedAdmin, "force" | "retry">;
   readonly waiting: Pick<PreSubmissionQueue, "has" | "isFrozen" | "thawed">;
-  readonly queues: Pick<QueueSet, "all" | "find" | "keyOf" | "freeze" | "thaw" | "frozenBy" | "isFrozen">;
+  readonly queues: Pick<
+    QueueSet,
+    "all" | "find" | "keyOf" | "freeze" | "thaw" | "frozenAs" | "frozenBy" | "isFrozen"
+  >;
+  /** Key of the queue where mail of local domains goes. */
+  readonly localKey: () => string;
   /** false: somebody holds it, or works on it. */
   readonly tryNow: (message: QueuedMessage) => boolean;
   /** All that it waits for is frozen. */
@@ -32,32 +42,63 @@ export interface QueueSteeringParts {
   readonly now: () => number;
 }
 
-export class QueueSteering implements Pick<QueueAdmin, "freeze" | "thaw" | "force"> {
+export class QueueSteering implements Pick<
+  QueueAdmin,
+  "freeze" | "thaw" | "frozenBy" | "frozenWith" | "force"
+> {
   readonly #parts: QueueSteeringParts;
 
   constructor(parts: QueueSteeringParts) {
     this.#parts = parts;
   }
 
+  /** "local" means the queue of an LMTP server too, where that takes the mail of local domains. */
+  #keysOf(name: string): readonly string[] {
+    const key = this.#parts.queues.keyOf(name);
+    return key === "local" ? [...new Set([key, this.#parts.localKey()])] : [key];
+  }
+
   async freeze(name: string): Promise<boolean> {
-    const { queues } = this.#parts;
-    const key = queues.keyOf(name);
-    if (isPassed(key)) requireFreezable(key);
-    return queues.freeze(name);
+    const keys = this.#keysOf(name);
+    for (const key of keys) requireFreezable(key);
+    const frozen = await Promise.all(keys.map((key) => this.#parts.queues.freeze(key)));
+    return frozen.includes(true);
   }
 
   async thaw(name: string): Promise<boolean> {
+    const thawed = await Promise.all(this.#keysOf(name).map((key) => this.#thawKey(key)));
+    return thawed.includes(true);
+  }
+
+  #thawKey(key: string): Promise<boolean> {
     const { queues } = this.#parts;
-    const key = queues.keyOf(name);
     const wasFrozen = queues.isFrozen(key);
-    const isThawed = queues.thaw(name);
+    const isThawed = queues.thaw(key);
     if (wasFrozen && isPassed(key)) this.#letGo(key);
     return isThawed;
   }
 
+  frozenBy(name: string): Freezer | undefined {
+    const { queues } = this.#parts;
+    return this.#keysOf(name)
+      .map((key) => queues.frozenBy(key))
+      .find((by) => by !== undefined);
+  }
+
+  frozenWith(name: string): string | undefined {
+    const { queues } = this.#parts;
+    const as = this.#keysOf(name)
+      .map((key) => queues.frozenAs(key))
+      .find((frozen) => frozen !== undefined);
+    return as === comparable(name) ? undefined : as;
+  }
+
   force(name: string): number {
+    return this.#keysOf(name).reduce((sum, key) => sum + this.#forceKey(key), 0);
+  }
+
+  #forceKey(key: string): number {
     const { queues, parked } = this.#parts;
-    const key = queues.keyOf(name);
     if (queues.frozenBy(key) !== undefined) return 0;
     if (isPassed(key)) return this.#forcePassed(key);
     // First what is in memory: it is counted while it waits.

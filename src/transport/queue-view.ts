@@ -95,6 +95,8 @@ export interface QueueAdmin {
   queues(): readonly QueueSummary[];
   /** Undefined: the queue tries. */
   frozenBy(queue: string): Freezer | undefined;
+  /** What the operator froze, where it is not the queue by this name: its next hop with all its queues, which only go on together. */
+  frozenWith(queue: string): string | undefined;
   /**
    * No attempts of the queue of a next hop, of "local", or of one before sinks, until it is thawed. false: it was so already.
    * It is so at once; resolves when it outlives the service. Rejects with WRONG_USE for a name under which messages of several queues

@@ -105,9 +105,12 @@ export interface Router {
   routeOf(address: string, nextHop?: string): Route;
 }
 
+export const localRoute = ({ lmtp }: Pick<RouterSettings, "lmtp">): Route =>
+  lmtp === undefined ? LOCAL : lmtpRoute(lmtp);
+
 export function createRouter(settings: RouterSettings): Router {
   const { remote, domains = [] } = settings;
-  const local = settings.lmtp === undefined ? LOCAL : lmtpRoute(settings.lmtp);
+  const local = localRoute(settings);
   const ways = new DomainTable<(domain: string) => Route>([
     ...settings.localDomains.map((name) => [name, () => local] as const),
     ...domains.map((entry) => [entry.name, wayOf(entry)] as const),

@@ -36,7 +36,14 @@ import { ReportSinks } from "./report-sinks.ts";
 import { Reports, type ReportSettings } from "./reports.ts";
 import { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
-import { type RemoteRoute, type Route, type RouterSettings, createRouter, linkOf } from "./router.ts";
+import {
+  type RemoteRoute,
+  type Route,
+  type RouterSettings,
+  createRouter,
+  linkOf,
+  localRoute,
+} from "./router.ts";
 import { RouterSinks } from "./router-sinks.ts";
 import { StoreSinks } from "./store-sinks.ts";
 import { Submission } from "./submission.ts";
@@ -133,6 +140,7 @@ export interface Transport {
 export function createTransport<Script>(parts: TransportParts<Script>): Transport {
   const { settings, clock, log, live, store } = parts;
   let current = live;
+  const localKey = (): string => localRoute(current.router).key;
   const reportsNow = (): ReportSettings => current.reports;
   const steps = new MessageSteps(parts.recorder);
   const storeSinks = createStoreSinks(parts);
@@ -179,12 +187,11 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
       pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
     );
     current = wanted;
-    waiting.release(isHeldBySink);
-    pipeline.parking.release(({ heldBy }) => heldBy !== "poison");
+    releaseHeldBySinks(pipeline, waiting);
   };
   return {
     ...assemble(pipeline, queues, links, waiting, settings, clock, log),
-    admin: demand.openedBy(createAdmin(pipeline, queues, waiting, parts), pipeline.parking),
+    admin: demand.openedBy(createAdmin(pipeline, queues, waiting, parts, localKey), pipeline.parking),
     counts: steps.counts,
     badmail,
     reconfigure,
@@ -192,8 +199,13 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
 }
 
 /** At a reload the bindings may be others: what a sink holds is tried with them. What ends processes waits for a change of its script. */
-const isHeldBySink = (_message: unknown, reason: HoldReason | undefined): boolean =>
-  reason !== undefined && reason.by !== "operator" && reason.abandoned !== true && reason.poison !== true;
+function releaseHeldBySinks<Script>({ parking }: Pipeline<Script>, waiting: PreSubmissionQueue): void {
+  waiting.release((_message, reason) => reason !== undefined && isOfSink(reason));
+  parking.release(({ heldBy }) => heldBy !== "poison");
+}
+
+const isOfSink = ({ by, abandoned, poison }: HoldReason): boolean =>
+  by !== "operator" && abandoned !== true && poison !== true;
 
 const createBadmailNotices = (
   {
@@ -318,6 +330,7 @@ function createAdmin<Script>(
   queues: QueueSet,
   waiting: PreSubmissionQueue,
   { store, clock }: Pick<TransportParts<Script>, "store" | "clock">,
+  localKey: () => string,
 ): QueueAdmin {
   const parked = new ParkedAdmin({
     parking: pipeline.parking,
@@ -327,7 +340,7 @@ function createAdmin<Script>(
     save: (message) => pipeline.save(message),
     clock,
   });
-  return createQueueAdmin(pipeline, waiting, queues, parked, () => clock.now());
+  return createQueueAdmin(pipeline, waiting, queues, parked, localKey, () => clock.now());
 }
 
 function assemble<Script>(

@@ -139,7 +139,7 @@ test("a held message is held after a restart too", async () => {
 
 test("what is frozen stays so over a restart, and freeze says when it could not be written", async () => {
   await using hop = await startCaptureServer();
-  const smartHost = `127.0.0.1:${hop.port}`;
+  const smartHost = `LOCALHOST:${hop.port}`;
   await using service = await startService({
     config: serviceConfig({ delivery: { smartHost }, server: QUICK_RETRY }),
   });

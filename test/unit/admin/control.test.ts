@@ -50,6 +50,7 @@ function createAdmin(asked: string[], there: readonly string[] = []): QueueAdmin
     idsWith: (prefix, most) => there.filter((id) => id.startsWith(prefix)).slice(0, most),
     queues: () => [],
     frozenBy: (queue) => (queue === "frozen.example" ? "operator" : undefined),
+    frozenWith: () => undefined,
     freeze: () => Promise.resolve(true),
     thaw: () => Promise.resolve(true),
     force: () => 0,

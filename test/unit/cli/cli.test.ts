@@ -63,7 +63,9 @@ const FREEZERS: ReadonlyMap<string, Freezer> = new Map([
   ["halted.example", "router"],
   ["cold.example", "operator"],
   ["10.0.0.1:25 for cold.example", "operator"],
+  ["10.0.0.2:25 for cold.example", "operator"],
 ]);
+const FROZEN_WITH = new Map([["10.0.0.2:25 for cold.example", "10.0.0.2:25"]]);
 
 const SMART_HOSTS = ["192.0.2.1:25 for *.partner.example", "192.0.2.1:25 for b.example", "192.0.2.12:25"];
 
@@ -105,6 +107,7 @@ async function serve(entries: readonly QueueEntry[], changed = 1): Promise<strin
     ],
     idsWith: () => [],
     frozenBy: (name: string) => FREEZERS.get(name),
+    frozenWith: (name: string) => FROZEN_WITH.get(name),
     freeze: (name: string) => Promise.resolve(act([`freeze ${name}`]) > 0),
     thaw: (name: string) => Promise.resolve(act([`thaw ${name}`]) > 0),
     force: (name: string) => act([`force ${name}`]),
@@ -213,6 +216,13 @@ describe("the queues themselves", () => {
     expect(asked).toEqual(["force 192.0.2.", "freeze halted"]);
   });
 
+  test("freeze and thaw leave it to the service what belongs to a next hop: there may be more when mail comes", async () => {
+    const asked = await serve([]);
+    expect((await queue("freeze", "[192.0.2.1]:25")).out).toBe("[192.0.2.1]:25 is frozen\n");
+    expect((await queue("thaw", "192.0.2.1:25")).out).toBe("192.0.2.1:25 goes on\n");
+    expect(asked).toEqual(["freeze [192.0.2.1]:25", "thaw 192.0.2.1:25"]);
+  });
+
   test("a frozen queue is not forced: who froze it is said, and what lets it go on", async () => {
     const asked = await serve([], 3);
     expect(await queue("force", "cold.example")).toMatchObject({
@@ -227,6 +237,18 @@ describe("the queues themselves", () => {
     expect(named.err).toContain('`onarrival queue thaw "10.0.0.1:25 for cold.example"` lets it go on');
     expect((await queue("force", "halted.example")).err).toContain("a router has halted the next hop");
     expect(asked).toEqual([]);
+  });
+
+  test("a queue that is frozen with its next hop is not thawed alone: what lets it go on is said", async () => {
+    await serve([], 0);
+    for (const verb of ["thaw", "force"])
+      expect(await queue(verb, "10.0.0.2:25 for cold.example")).toMatchObject({
+        code: 1,
+        out: "",
+        err: expect.stringContaining(
+          "10.0.0.2:25 for cold.example is frozen on default: `onarrival queue thaw 10.0.0.2:25` lets it go on with all queues of the next hop\n",
+        ),
+      });
   });
 
   test("a message in frozen queues is not said to be tried: who froze them is said, and what lets it go on", async () => {
