@@ -37,7 +37,7 @@ async function lazyHouse(choices: HouseChoices = {}): Promise<House> {
 /** One that sends nothing to far.example, nor to Drop. */
 async function waitingHouse(onEvent?: OnEvent): Promise<House> {
   const house = await lazyHouse(onEvent && { sinks: [nativeSink(onEvent)] });
-  for (const queue of ["far.example", "local"]) house.transport.admin.freeze(queue);
+  for (const queue of ["far.example", "local"]) await house.transport.admin.freeze(queue);
   return house;
 }
 
@@ -131,7 +131,7 @@ describe("of mail behind a dead next hop, more than was tried", () => {
     house.world.answers.delete("far.example");
     house.transport.admin.force("far.example");
     await house.empty();
-    house.transport.admin.freeze("far.example");
+    await house.transport.admin.freeze("far.example");
     await house.accept(["late@far.example"]);
     await house.clock.advance(12 * HOUR);
     const [notice = ""] = await reportsOf(house, "delayed");
