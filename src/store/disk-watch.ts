@@ -41,8 +41,8 @@ export class DiskWatch {
   /** Resolves when no sample is under way. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#sampling;
     this.#cancelNext?.();
+    await this.#sampling;
   }
 
   sample(): Promise<void> {

@@ -261,11 +261,11 @@ export class SegmentStore implements StoreDriver {
   async close(): Promise<void> {
     this.#closing = true;
     this.#cancelTidy?.();
+    const lookedAt = this.#disk.stop();
     try {
       await this.#tidying;
-      await this.#disk.stop();
       await this.#writer?.close();
-      await this.#files.settled();
+      await Promise.all([lookedAt, this.#files.settled()]);
     } finally {
       this.#writer = undefined;
       this.#reader.close();
