@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../src/core/clock.ts";
 import { Content } from "../src/message/content.ts";
-import { createMessageIds } from "../src/store/message-ids.ts";
+import { createMessageIds } from "../src/core/message-ids.ts";
 import {
   SALT_BYTES,
   encodeRecord,

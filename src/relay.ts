@@ -41,7 +41,7 @@ import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
 import { ShadowRuns } from "./sandbox/shadow-runs.ts";
 import { createRunScripts } from "./sandbox/script-sink.ts";
 import { type MailrootLock, lockMailroot } from "./store/mailroot-lock.ts";
-import { createMessageIds } from "./store/message-ids.ts";
+import { createMessageIds } from "./core/message-ids.ts";
 
 export interface Relay {
   /** "host:port" of every listener. */

@@ -66,7 +66,7 @@ function whyAbsent(wanted: string, since: number | undefined, settings: Config["
   if (!settings.enabled) return `${none}: effects.enabled is false, nothing is recorded`;
   if (since === undefined) return `${none}: no records are there`;
   const oldest = new Date(since).toISOString();
-  // The id begins with the time at which the message came in (src/store/message-ids.ts).
+  // The id begins with the time at which the message came in (src/core/message-ids.ts).
   const arrived = /^[0-9A-Z]{18}$/i.test(wanted) ? parseInt(wanted.slice(0, ID_TIME_DIGITS), 36) : undefined;
   if (arrived !== undefined && arrived < since)
     return `${none}: it came in at ${new Date(arrived).toISOString()}, and older records than of ${oldest} are gone (effects.keepHours ${settings.keepHours}, effects.maxSize ${settings.maxSize})`;

@@ -1,6 +1,7 @@
 // The transport's message as native sinks receive it (REFERENCE 4.6): envelope, recipients, content, private properties.
 import { requireMailbox } from "../core/address.ts";
 import type { Envelope, Origin, Recipient } from "../core/envelope.ts";
+import { isMessageId } from "../core/message-ids.ts";
 import type { Splice } from "../core/splice.ts";
 import { type MessageStatus, messageStatus } from "../core/status.ts";
 import { Headers } from "../mime/headers.ts";
@@ -40,10 +41,11 @@ export class MailMsg {
   /** MP_STATUS_*: examined after each sink. */
   status: MessageStatus = messageStatus.success;
   readonly surroundings: MessageSurroundings;
-  /** Parts of this message that a sink sent their own way. The transport takes them. */
-  readonly forks: MailMsg[] = [];
   /** Of a fork: the position in the chain from which it goes on. */
   resumeAt = 0;
+  /** Of a fork: the message that it is a part of. */
+  #whole: MailMsg = this;
+  readonly #forks: MailMsg[] = [];
   #envelope: Envelope;
   #sender: string;
   #recipients: RecipientList;
@@ -76,6 +78,11 @@ export class MailMsg {
   /** The properties that are kept with the message, for those who carry it on. */
   get keptProperties(): ReadonlyMap<string, PropertyValue> {
     return this.#properties ?? NOTHING_KEPT;
+  }
+
+  /** Parts of the message that a sink sent their own way, also parts of parts. The transport takes them. */
+  get forks(): MailMsg[] {
+    return this.#whole.#forks;
   }
 
   /** Reverse path without angle brackets; "" is the null sender. */
@@ -159,9 +166,10 @@ export class MailMsg {
 
   /**
    * Moves the recipients that `wants` answers true for to a message of their own, which goes on from here with the
-   * remaining sinks. The original's ForkForRecipients.
+   * remaining sinks. The original's ForkForRecipients. Throws RangeError on an id that is none, or that one of them has.
    */
   forkForRecipients(id: string, wants: (recipient: Recipient) => boolean): MailMsg {
+    this.#requireNewId(id);
     const moved: Recipient[] = [];
     const left: Recipient[] = [];
     for (const recipient of this.#recipients) (wants(recipient) ? moved : left).push(recipient);
@@ -169,9 +177,17 @@ export class MailMsg {
     const fork = new MailMsg(id, this.origin, envelope, this.content, this.surroundings);
     if (this.keptProperties.size > 0) fork.properties.takeBack(this.keptProperties);
     fork.#deferredUntil = this.#deferredUntil;
+    fork.#whole = this.#whole;
     this.#recipients = new RecipientList(left, this.surroundings.limits);
     this.forks.push(fork);
     return fork;
+  }
+
+  #requireNewId(id: string): void {
+    if (!isMessageId(id))
+      throw new RangeError(`${JSON.stringify(id)} is no message id: those of nextMessageId() are`);
+    if (id === this.#whole.id || this.forks.some((fork) => fork.id === id))
+      throw new RangeError(`message id ${id} is taken: each fork has one of its own`);
   }
 
   snapshot(): MailMsgSnapshot {

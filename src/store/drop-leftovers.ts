@@ -3,7 +3,7 @@ import { opendir, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { ID_LENGTH } from "./message-ids.ts";
+import { ID_LENGTH } from "../core/message-ids.ts";
 
 /** As Drop calls what it writes: of other programs' files in the folder none is touched. */
 const OURS = new RegExp(String.raw`^\.[0-9A-Z]{${ID_LENGTH}}(?:-\d+)?(?:\.eml)?\.tmp$`);

@@ -1,5 +1,5 @@
 // Message ids in typed arrays, each with a slot number: for a million messages a tenth of what a Map of strings and objects takes.
-import { ID_LENGTH } from "./message-ids.ts";
+import { ID_LENGTH } from "../core/message-ids.ts";
 
 const NONE = -1;
 const FIRST_CAPACITY = 1024;

@@ -15,7 +15,7 @@ import { layOut } from "./content-layout.ts";
 import type { LaidOut } from "./content-layout.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { type MailrootLock, lockMailroot } from "./mailroot-lock.ts";
-import { createMessageIds } from "./message-ids.ts";
+import { createMessageIds } from "../core/message-ids.ts";
 import { LivingMessages } from "./living-messages.ts";
 import { Entry, type Segment, dropPlaces, placeMessage, placeState } from "./message-index.ts";
 import { readBack, readContent, readInOrder, readMessage, throwStoreFailed } from "./read-back.ts";

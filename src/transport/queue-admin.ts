@@ -1,7 +1,7 @@
 // The queues as people see and steer them: `onarrival queue …` (DESIGN 9).
 import { domainOf } from "../core/address.ts";
 import { canonicalDomain } from "../core/domain-table.ts";
-import { ID_LENGTH } from "../store/message-ids.ts";
+import { ID_LENGTH } from "../core/message-ids.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { ParkedAdmin } from "./parked-admin.ts";

@@ -141,7 +141,8 @@ export class SubmissionTurns<Script> {
       made.forEach((fork, index) => {
         if (outcomes[index]?.status === "fulfilled") store.remove(fork.id);
       });
-      this.#settled(message, failed(refused.reason));
+      const text = `a fork could not be stored: ${describeError(refused.reason)}`;
+      this.#settled(message, { kind: "retry", reason: { by: "sink", text } });
       return;
     }
     for (const fork of made) {

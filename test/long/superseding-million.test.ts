@@ -1,6 +1,6 @@
 // A million messages wait that may be superseded: what is kept in memory of them.
 import { expect, test } from "vitest";
-import { createMessageIds } from "../../src/store/message-ids.ts";
+import { createMessageIds } from "../../src/core/message-ids.ts";
 import { WaitingGuids } from "../../src/transport/waiting-guids.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

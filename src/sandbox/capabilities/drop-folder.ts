@@ -3,6 +3,7 @@
 import { constants } from "node:fs";
 import { open, opendir, unlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { ID_LENGTH } from "../../core/message-ids.ts";
 import { codeOf } from "./file-error.ts";
 
 export interface DropFolder {
@@ -12,10 +13,10 @@ export interface DropFolder {
 }
 
 /**
- * Ids of the store (src/store/message-ids.ts): they begin with the time, so their order is that of arrival. Behind one the number of
+ * Ids of messages begin with the time, so their order is that of arrival. Behind one the number of
  * a file for further recipients (src/store/drop-part-names.ts).
  */
-const OWN_NAME = /^[0-9A-Z]{18}(?:-\d{1,6})?\.eml$/;
+const OWN_NAME = new RegExp(String.raw`^[0-9A-Z]{${ID_LENGTH}}(?:-\d{1,6})?\.eml$`);
 
 /** Undefined: `wanted` names another folder. */
 export async function listDropped(

@@ -7,7 +7,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import type { LogFields } from "../../../src/core/logger.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
-import { createMessageIds } from "../../../src/store/message-ids.ts";
+import { createMessageIds } from "../../../src/core/message-ids.ts";
 import { SegmentStore } from "../../../src/store/segment-store.ts";
 import type { Recovery } from "../../../src/store/store-driver.ts";
 import { tempFolder } from "../../support/temp-folder.ts";

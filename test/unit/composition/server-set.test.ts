@@ -7,7 +7,7 @@ import { loadConfig } from "../../../src/config/load.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
-import { createMessageIds } from "../../../src/store/message-ids.ts";
+import { createMessageIds } from "../../../src/core/message-ids.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 /** How many of three messages of 600 KB each the first server still has in memory. */

@@ -309,7 +309,9 @@ describe("a fork", () => {
       native(
         "forks",
         (original) =>
-          void original.forkForRecipients("FORK", ({ address }) => address.endsWith("other.example")),
+          void original.forkForRecipients("FORK00000000000001", ({ address }) =>
+            address.endsWith("other.example"),
+          ),
         { priority: 1 },
       ),
       native("later", (any) => any.headers.add("X-Later", any.id)),
@@ -321,6 +323,6 @@ describe("a fork", () => {
     expect(fork?.envelope.recipients).toEqual([{ address: "c@other.example" }]);
     if (fork !== undefined) void one.dispatch(chain, fork, fork.resumeAt);
     expect(msg.headers.get("X-Later")).toBe("ID");
-    expect(fork?.headers.get("X-Later")).toBe("FORK");
+    expect(fork?.headers.get("X-Later")).toBe("FORK00000000000001");
   });
 });

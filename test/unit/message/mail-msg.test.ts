@@ -69,7 +69,7 @@ describe("MailMsg", () => {
     msg.sender = "x@example.com";
     msg.status = 3;
     msg.properties.set("lost", true);
-    msg.forkForRecipients("F", () => true);
+    msg.forkForRecipients("FORK00000000000001", () => true);
     msg.restore(snapshot);
     expect((await msg.content.toBuffer()).equals(CONTENT)).toBe(true);
     expect(msg.headers.get("subject")).toBe("hello");

@@ -325,7 +325,7 @@ describe("private properties", () => {
     msg.properties.put(range.id(1), "by number");
     msg.properties.set("spam.score", 3);
     msg.recipients.propertiesOf(0).put(range.id(0), true);
-    const fork = msg.forkForRecipients("FORK", ({ address }) => address === "b@example.com");
+    const fork = msg.forkForRecipients("FORK00000000000001", ({ address }) => address === "b@example.com");
     expect(fork.properties.get(range.id(1))).toBe("by number");
     expect(fork.properties.get("spam.score")).toBe(3);
     expect(fork.recipients.propertiesOf(0).get(range.id(0))).toBe(true);

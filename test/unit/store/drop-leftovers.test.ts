@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { removeLeftovers } from "../../../src/store/drop-leftovers.ts";
-import { createMessageIds } from "../../../src/store/message-ids.ts";
+import { createMessageIds } from "../../../src/core/message-ids.ts";
 import { temporaryFolder } from "./store-samples.ts";
 
 test("what a killed run left half written in Drop is removed: what is old, and of no other program", async () => {

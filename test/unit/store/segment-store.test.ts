@@ -3,7 +3,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Splice } from "../../../src/core/splice.ts";
 import { Content } from "../../../src/message/content.ts";
-import { createMessageIds } from "../../../src/store/message-ids.ts";
+import { createMessageIds } from "../../../src/core/message-ids.ts";
 import { createStore, envelope, message, messageBytes, origin, temporaryFolder } from "./store-samples.ts";
 
 const segmentsOf = async (folder: string): Promise<string[]> =>

@@ -262,9 +262,9 @@ describe("the status of a message", () => {
   });
 
   test("6 leaves the message alone, however long and whatever changes, until the service restarts", async () => {
-    const abandoning = nativeSink((msg) => {
+    const abandoning = nativeSink((msg, context) => {
       msg.headers.add("X-Edited", "yes");
-      msg.forkForRecipients("FORK1", ({ address }) => address.startsWith("b"));
+      msg.forkForRecipients(context.nextMessageId(), ({ address }) => address.startsWith("b"));
       msg.status = messageStatus.abandonDelivery;
     });
     await using house = await openHouse({ sinks: [abandoning] });

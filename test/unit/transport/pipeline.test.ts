@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { messageStatus } from "../../../src/core/status.ts";
 import { ownReply, reply } from "../../../src/core/reply.ts";
 import type { DeliveryOutcome } from "../../../src/smtp/client/destination.ts";
 import { HOUR, MINUTE, accepted, openHouse, unreachable, until, nativeSink } from "./transport-house.ts";
@@ -423,67 +422,5 @@ describe("edits of sinks", () => {
     await house.empty();
     expect(house.world.sent.every((sent) => sent.text.match(/X-Seen/g)?.length === 1)).toBe(true);
     expect(house.world.sent).toHaveLength(10);
-  });
-});
-
-describe("forks", () => {
-  const forkFor = (domain: string): ReturnType<typeof nativeSink> =>
-    nativeSink((msg, context) => {
-      if (!msg.recipients.items.some(({ address }) => address.endsWith(domain))) return;
-      const fork = msg.forkForRecipients(context.nextMessageId(), ({ address }) => address.endsWith(domain));
-      fork.headers.add("X-Fork", domain);
-    });
-
-  test("go their own way with the recipients they took", async () => {
-    await using house = await openHouse({ sinks: [forkFor("b.example")] });
-    await house.accept(["x@a.example", "y@b.example"]);
-    await until(() => house.world.sent.length === 2);
-    await house.empty();
-    expect(house.world.to("a.example")[0]?.text).not.toContain("X-Fork");
-    expect(house.world.to("b.example")[0]?.text).toContain("X-Fork");
-  });
-
-  test("live on when a later sink discards the rest", async () => {
-    const discard = nativeSink((msg) => {
-      if (msg.recipients.has("x@a.example")) msg.status = messageStatus.abortDelivery;
-    });
-    await using house = await openHouse({ sinks: [forkFor("b.example"), discard] });
-    await house.accept(["x@a.example", "y@b.example"]);
-    await until(() => house.world.sent.length === 1);
-    await house.empty();
-    expect(house.world.sent[0]?.to).toEqual(["y@b.example"]);
-    const discarded = house.log.find((line) => line.message === "message discarded");
-    expect(discarded?.fields["recipients"]).toEqual(["x@a.example"]);
-  });
-
-  test("that cannot be stored send the whole message back, and nobody is forgotten", async () => {
-    let full = true;
-    await using house = await openHouse({
-      sinks: [forkFor("b.example")],
-      wrapStore: (store) => ({
-        open: () => store.open(),
-        nextId: store.nextId,
-        createSpoolFile: () => store.createSpoolFile(),
-        commit: (id, origin, envelope, content) =>
-          full && id.startsWith("FORK")
-            ? Promise.reject(new Error("disk full"))
-            : store.commit(id, origin, envelope, content),
-        saveState: (id, state, content) => store.saveState(id, state, content),
-        loadContent: (id) => store.loadContent(id),
-        remove: (id) => store.remove(id),
-        reload: (of) => store.reload(of),
-        reloadInOrder: (ids) => store.reloadInOrder(ids),
-        rest: (of) => store.rest(of),
-        close: () => store.close(),
-      }),
-    });
-    await house.accept(["x@a.example", "y@b.example"]);
-    await until(() => house.queue[0]?.state === "retry");
-    expect(house.queue[0]?.recipients).toHaveLength(2);
-    full = false;
-    await house.clock.advance(2 * MINUTE);
-    await until(() => house.world.sent.length === 2);
-    await house.empty();
-    expect(house.world.sent.flatMap((sent) => sent.to).toSorted()).toEqual(["x@a.example", "y@b.example"]);
   });
 });

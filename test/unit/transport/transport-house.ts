@@ -4,6 +4,7 @@ import path from "node:path";
 import type { Envelope, Origin, Recipient } from "../../../src/core/envelope.ts";
 import type { LogFields, Logger } from "../../../src/core/logger.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
+import { createMessageIds } from "../../../src/core/message-ids.ts";
 import { reply } from "../../../src/core/reply.ts";
 import { type OnError, createBinding } from "../../../src/events/binding.ts";
 import {
@@ -145,7 +146,7 @@ export function nativeSink(
     sinkClass: "test",
     ...more,
   });
-  let forks = 0;
+  const nextId = createMessageIds(new ManualClock(), Math.random);
   return {
     kind: "native",
     binding,
@@ -155,7 +156,7 @@ export function nativeSink(
       properties: createPropertyBag({}),
       log: silentLogger,
       binding,
-      nextMessageId: () => `FORK${Math.random().toString(36).slice(2)}${(forks += 1)}`,
+      nextMessageId: () => nextId().replace(/^.{4}/, "FORK"),
       allocPropertyIds,
     },
   };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createMessageIds } from "../../../src/store/message-ids.ts";
+import { createMessageIds } from "../../../src/core/message-ids.ts";
 import { WaitingGuids } from "../../../src/transport/waiting-guids.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 

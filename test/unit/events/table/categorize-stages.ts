@@ -91,7 +91,7 @@ function createCategorizer(
       chain: () => chain,
     },
     live: { settings: DEFAULT_CATEGORIZER_SETTINGS, directory },
-    nextId: () => "COPY",
+    nextId: () => "COPY00000000000001",
     log: silentLogger,
   });
 }

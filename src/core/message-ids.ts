@@ -1,5 +1,5 @@
 // Message ids: 18 characters [0-9A-Z], sorted by time, unique across restarts.
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "./clock.ts";
 
 export const ID_LENGTH = 18;
 const BASE = 36;
@@ -8,6 +8,10 @@ const TIME_DIGITS = 9;
 const COUNTER_DIGITS = 3;
 const RUN_DIGITS = 6;
 const IDS_PER_MS = BASE ** COUNTER_DIGITS;
+const MESSAGE_ID = new RegExp(`^[0-9A-Z]{${ID_LENGTH}}$`);
+
+/** Files are named after ids: nothing else may become one. */
+export const isMessageId = (id: unknown): id is string => typeof id === "string" && MESSAGE_ID.test(id);
 
 const digits = (value: number, width: number): string =>
   value.toString(BASE).toUpperCase().padStart(width, "0");
