@@ -172,6 +172,6 @@ export function mailMsgPage({ page, table }: PageParts): string {
         return [`\`${name}\``, String(value), meaning];
       }),
     ),
-    "Looked at after each sink. Scripts may set 0 to 3.",
+    "Looked at after each sink. Scripts may set 0 to 3. A fork has a status of its own: 2 and 3 end the fork, and the rest of the message goes on; with 1 and 6 the whole message waits, and is forked anew when it meets the sink again; 4 and 5 count for the fork.",
   );
 }

@@ -52,6 +52,7 @@ export type ChainOutcome =
     };
 
 const PASSED: ChainOutcome = { kind: "passed" };
+const WAITING = [messageStatus.retry, messageStatus.abandonDelivery];
 
 /** The sinks of one event, sorted and indexed. Immutable: a message runs one set from start to end. */
 export class SinkChain<Script = unknown> {
@@ -313,7 +314,8 @@ class Walk<Script> implements ScriptRunWatch {
         before,
       );
     }
-    if (!isMessageStatus(this.#msg.status)) {
+    const { status, forks } = this.#msg;
+    if (!isMessageStatus(status) || forks.some((fork) => !isMessageStatus(fork.status))) {
       return this.#faulted(
         binding,
         { kind: "invalid", message: `the sink set a status that does not exist` },
@@ -322,7 +324,7 @@ class Walk<Script> implements ScriptRunWatch {
     }
     this.#note(before, answer ?? sinkResult.runNext);
     this.#rematch(before);
-    for (const fork of this.#msg.forks.slice(before.forks)) fork.resumeAt = this.#next;
+    for (const fork of forks.slice(before.forks)) fork.resumeAt = this.#next;
     return this.#verdict(binding, answer ?? sinkResult.runNext);
   }
 
@@ -334,7 +336,7 @@ class Walk<Script> implements ScriptRunWatch {
   }
 
   #verdict(binding: Binding, result: SinkResult): ChainOutcome | undefined {
-    const { status } = this.#msg;
+    const status = statusOf(this.#msg);
     switch (status) {
       case messageStatus.retry:
       case messageStatus.abortDelivery:
@@ -362,4 +364,11 @@ class Walk<Script> implements ScriptRunWatch {
     );
     return undefined;
   }
+}
+
+/** A fork that is to wait keeps the whole message waiting, and is made anew when the message meets the sinks again. */
+function statusOf({ status, forks }: MailMsg): MessageStatus {
+  if (forks.length === 0) return status;
+  const all = [status, ...forks.map((fork) => fork.status)];
+  return WAITING.find((waiting) => all.includes(waiting)) ?? status;
 }

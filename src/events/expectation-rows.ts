@@ -1,6 +1,8 @@
 // The rows of the table of expectations, and those that events have in common (see expectations.ts).
 import type { OnError } from "./binding.ts";
 
+type Status = 0 | 1 | 2 | 3 | 4 | 5 | 6;
+
 /** What a sink does, after it has changed something. `late`: a promise that is never kept. */
 export type Doing =
   | "nothing"
@@ -12,7 +14,8 @@ export type Doing =
   | "rejection"
   | "nonsense"
   | "late"
-  | `status ${0 | 1 | 2 | 3 | 4 | 5 | 6}`;
+  | `status ${Status}`
+  | `status ${Status} of a fork`;
 
 /** What then becomes of the message, the command, the connection or whatever the event is about. */
 export type Ending =
@@ -90,7 +93,34 @@ export const NONE_FURTHER = "no further sink is called";
 
 // ---- events that get the message itself ----
 
-const status = (value: 0 | 1 | 2 | 3 | 4 | 5 | 6): Doing => `status ${value}`;
+const status = (value: Status): Doing => `status ${value}`;
+
+const WHOLE = "the whole message has that status";
+
+const ofFork = (values: readonly Status[], row: Omit<Row, "does">): Row[] =>
+  values.map((value) => ({ ...row, does: `status ${value} of a fork` }));
+
+const FORKS: readonly Row[] = [
+  ...ofFork([0, 4, 5], {
+    next: true,
+    ending: "goes on",
+    change: "counts",
+    text: "the fork goes on, as a message of that status does",
+  }),
+  ...ofFork([1], { next: false, ending: "retried", text: WHOLE }),
+  ...ofFork([6], { next: false, ending: "left alone", text: WHOLE }),
+  ...ofFork([2], {
+    next: true,
+    ending: "deleted",
+    text: "the fork is deleted without a report; the rest goes on",
+  }),
+  ...ofFork([3], {
+    next: true,
+    ending: "badmail",
+    change: "counts",
+    text: "the fork moves to Badmail as the sinks left it; the rest goes on",
+  }),
+];
 
 /** `skipping`: what the statuses that say how far a message has come pass over. */
 export function mailEvent(queue: string, skipping: { readonly [Value in 4 | 5]?: string }): Expectation {
@@ -141,6 +171,7 @@ export function mailEvent(queue: string, skipping: { readonly [Value in 4 | 5]?:
         ending: "left alone",
         text: "the message is left alone until the service restarts",
       },
+      ...FORKS,
     ],
   };
 }

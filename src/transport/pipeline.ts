@@ -47,7 +47,7 @@ export class Pipeline<Script> {
   #retry: RetryPolicy;
 
   constructor(parts: PipelineParts<Script>) {
-    const { store, waiting, queues, reports, badmail, steps, clock, log } = parts;
+    const { waiting, queues, reports, badmail, steps, clock, log } = parts;
     const { messages } = this;
     this.#parts = parts;
     this.#retry = parts.retry;
@@ -57,9 +57,7 @@ export class Pipeline<Script> {
     this.#states = states;
     this.#writes = writes;
     this.#turns = new SubmissionTurns({
-      submission: parts.submission,
-      categorizer: parts.categorizer,
-      store,
+      ...parts,
       states,
       maxSubmissions: parts.settings.maxSubmissions,
       mayRun: (message) =>

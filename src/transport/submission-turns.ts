@@ -3,9 +3,14 @@
 import { Fifo } from "../core/fifo.ts";
 import { TurnoverMap } from "../core/turnover-map.ts";
 import { describeError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { messageStatus } from "../core/status.ts";
 import type { Content } from "../message/content.ts";
+import type { MailMsg } from "../message/mail-msg.ts";
+import type { Badmail } from "../store/badmail.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import type { MessageStates } from "./message-states.ts";
+import type { MessageSteps } from "./message-steps.ts";
 import type { QueuedMessage } from "./queued-message.ts";
 import { forkedMessage } from "./sink-view.ts";
 import type { CategorizedVerdict, Categorizer } from "./categorizer/categorizer.ts";
@@ -19,6 +24,9 @@ export interface SubmissionTurnsParts<Script> {
   readonly categorizer: Categorizer;
   readonly store: StoreDriver;
   readonly states: MessageStates;
+  readonly badmail: Badmail;
+  readonly steps: MessageSteps;
+  readonly log: Logger;
   readonly maxSubmissions: number;
   /** Whether a message that waited for its turn is still to be submitted: people may have held or removed it. */
   readonly mayRun: (message: QueuedMessage) => boolean;
@@ -130,18 +138,19 @@ export class SubmissionTurns<Script> {
   }
 
   /** All forks or none: when one cannot be stored, the sinks see the whole message again later. */
-  async #commitForks(message: QueuedMessage, { forks, conclude }: ForkedResult): Promise<void> {
+  async #commitForks(message: QueuedMessage, { forks, stopped, conclude }: ForkedResult): Promise<void> {
     const { store, states, begin } = this.#parts;
-    const made = forks
-      .filter((fork) => fork.recipients.count > 0)
-      .map((fork) => forkedMessage(fork, message));
+    const made = forks.map((fork) => forkedMessage(fork, message));
     const outcomes = await Promise.allSettled(made.map((fork) => commit(store, fork)));
-    const refused = outcomes.find((outcome) => outcome.status === "rejected");
-    if (refused !== undefined) {
+    try {
+      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+      // Last, because what is in Badmail stays there.
+      await this.#putInBadmail(message, stopped);
+    } catch (thrown) {
       made.forEach((fork, index) => {
         if (outcomes[index]?.status === "fulfilled") store.remove(fork.id);
       });
-      const text = `a fork could not be stored: ${describeError(refused.reason)}`;
+      const text = `a fork could not be stored: ${describeError(thrown)}`;
       this.#settled(message, { kind: "retry", reason: { by: "sink", text } });
       return;
     }
@@ -149,9 +158,44 @@ export class SubmissionTurns<Script> {
       states.save(fork);
       begin(fork);
     }
-    this.#settled(message, conclude());
+    const verdict = conclude();
+    for (const fork of stopped) this.#endStopped(message, fork);
+    this.#settled(message, verdict);
+  }
+
+  async #putInBadmail(message: QueuedMessage, stopped: readonly MailMsg[]): Promise<void> {
+    for (const fork of stopped) {
+      if (fork.status !== messageStatus.badMail) continue;
+      const why = { code: "BADMAIL_BY_SINK", text: whyStopped(message, fork) };
+      // oxlint-disable-next-line no-await-in-loop -- one after the other: the case is rare, the files are many
+      await this.#parts.badmail.put(fork.id, fork.envelope, fork.content, why);
+    }
+  }
+
+  /** Of a fork that never was a message of its own: its recipients end as those of the message. */
+  #endStopped(message: QueuedMessage, fork: MailMsg): void {
+    const { steps, log } = this.#parts;
+    const { id, sender, recipients, status } = fork;
+    const reason = whyStopped(message, fork);
+    const fields = {
+      message: id,
+      sender,
+      recipients: recipients.items.map(({ address }) => address),
+      reason,
+    };
+    if (status === messageStatus.badMail) log.warn(fields, "message moved to Badmail");
+    else log.info(fields, "message discarded");
+    steps.endedAll(
+      message,
+      status === messageStatus.badMail ? "badmail" : "discarded",
+      recipients.items,
+      reason,
+    );
   }
 }
+
+const whyStopped = ({ id, stage }: QueuedMessage, { status }: MailMsg): string =>
+  `a fork of ${id}, ${status === messageStatus.badMail ? "sent to Badmail" : "discarded"} by a sink of ${stage}`;
 
 async function commit(store: StoreDriver, fork: QueuedMessage): Promise<void> {
   if (fork.content !== undefined) await store.commit(fork.id, fork.origin, fork.envelope, fork.content);

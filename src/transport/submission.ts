@@ -11,7 +11,7 @@ import type { MessageSteps } from "./message-steps.ts";
 import { SINK_QUEUES } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import type { HoldReason, QueuedMessage, SubmissionStage } from "./queued-message.ts";
-import { adopt, mailMsgOf } from "./sink-view.ts";
+import { adopt, isStopped, mailMsgOf } from "./sink-view.ts";
 
 /** What happens to the message next. */
 export type SubmissionVerdict =
@@ -36,10 +36,12 @@ export type SubmissionVerdict =
   /** Nothing is done with it before the service starts again. */
   | { readonly kind: "abandoned"; readonly reason: HoldReason };
 
-/** Sinks sent recipients their own way: the forks have to be durable before the rest is concluded. */
+/** Sinks sent recipients their own way: the forks have to be durable, or stopped, before the rest is concluded. */
 export interface ForkedResult {
   readonly kind: "forked";
   readonly forks: readonly MailMsg[];
+  /** Those that sinks discard or send to Badmail. */
+  readonly stopped: readonly MailMsg[];
   readonly conclude: () => SubmissionVerdict;
 }
 
@@ -120,7 +122,7 @@ export class Submission<Script> {
       chain,
       message.resumeAt,
     );
-    if (chain.sinks.length === 0) return this.#recorded(effects, undefined, SUBMITTED);
+    if (chain.sinks.length === 0) return this.#recorded(effects, SUBMITTED);
     const msg = mailMsgOf(message, content, STATUS_AT[stage], this.#parts.surroundings);
     const outcome = this.#parts.dispatcher.dispatch(chain, msg, message.resumeAt, effects);
     const { recipients } = message.envelope;
@@ -128,10 +130,8 @@ export class Submission<Script> {
       this.#told(
         message,
         recipients,
-        msg,
         this.#recorded(
           effects,
-          msg,
           settled.kind === "fault" && this.#parts.chain(stage) !== chain
             ? { kind: "again" }
             : concludeForked(message, msg, content, settled),
@@ -141,37 +141,29 @@ export class Submission<Script> {
   }
 
   /** Sinks may have taken recipients away: each of them is told to have ended here. */
-  #told(
-    message: QueuedMessage,
-    before: readonly Recipient[],
-    msg: MailMsg,
-    result: SubmissionResult,
-  ): SubmissionResult {
+  #told(message: QueuedMessage, before: readonly Recipient[], result: SubmissionResult): SubmissionResult {
     if (result.kind !== "forked") {
-      this.#parts.steps.envelopeAfterSinks(message, before, msg.forks);
+      this.#parts.steps.envelopeAfterSinks(message, before, []);
       return result;
     }
+    const { forks, stopped } = result;
     return {
       ...result,
       conclude: () => {
         const verdict = result.conclude();
-        this.#parts.steps.envelopeAfterSinks(message, before, msg.forks);
+        this.#parts.steps.envelopeAfterSinks(message, before, [...forks, ...stopped]);
         return verdict;
       },
     };
   }
 
-  #recorded(
-    effects: EffectRun<Script> | undefined,
-    msg: MailMsg | undefined,
-    result: SubmissionResult,
-  ): SubmissionResult {
+  #recorded(effects: EffectRun<Script> | undefined, result: SubmissionResult): SubmissionResult {
     if (effects === undefined) return result;
     if (result.kind !== "forked") {
       this.#parts.effects?.end(effects, endOf(result), []);
       return result;
     }
-    const forks = (msg?.forks ?? []).map((fork) => fork.id);
+    const forks = [...result.forks, ...result.stopped].map((fork) => fork.id);
     return {
       ...result,
       conclude: () => {
@@ -211,9 +203,11 @@ function concludeForked(
     (outcome.kind === "status" &&
       (outcome.status === messageStatus.retry || outcome.status === messageStatus.abandonDelivery));
   if (msg.forks.length === 0 || repeats) return conclude(message, msg, original, outcome);
+  const parts = msg.forks.filter(({ recipients }) => recipients.count > 0);
   return {
     kind: "forked",
-    forks: msg.forks,
+    forks: parts.filter((fork) => !isStopped(fork)),
+    stopped: parts.filter(isStopped),
     conclude() {
       adopt(message, msg, original);
       return conclude(message, msg, original, outcome);

@@ -13,7 +13,7 @@ import type { PendingWrites } from "../pending-writes.ts";
 import type { QueuedMessage, RecipientRecord } from "../queued-message.ts";
 import type { Reports } from "../reports.ts";
 import { type DueReport, addReport, describeReply } from "../settlement.ts";
-import { adopt, forkedMessage } from "../sink-view.ts";
+import { adopt, forkedMessage, isStopped } from "../sink-view.ts";
 import type { CategorizedVerdict } from "./categorizer.ts";
 import type { TreeResult } from "./item-tree.ts";
 
@@ -183,9 +183,6 @@ export class Conclusions {
     return failed.map(({ record }) => record);
   }
 }
-
-const isStopped = ({ status }: MailMsg): boolean =>
-  status === messageStatus.abortDelivery || status === messageStatus.badMail;
 
 function copyOf(fork: MailMsg, { envelope }: QueuedMessage): QueuedMessage {
   const copy = forkedMessage(fork, { stage: "OnPostCategorize" });

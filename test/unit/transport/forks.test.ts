@@ -1,8 +1,21 @@
 // Forks: parts of a message that a sink sends their own way (the original's ForkForRecipients, REFERENCE 4.6).
 import { describe, expect, test } from "vitest";
-import { messageStatus } from "../../../src/core/status.ts";
+import { type MessageStatus, messageStatus } from "../../../src/core/status.ts";
+import { MAIL_EVENTS, type MailEvent } from "../../../src/events/catalog.ts";
 import { SinkChain } from "../../../src/events/dispatcher.ts";
-import { MINUTE, type OnEvent, nativeSink, openHouse, unreachable, until } from "./transport-house.ts";
+import type { BoundSink } from "../../../src/events/sink.ts";
+import type { Badmail } from "../../../src/store/badmail.ts";
+import {
+  HOUR,
+  type House,
+  type HouseChoices,
+  MINUTE,
+  type OnEvent,
+  nativeSink,
+  openHouse,
+  unreachable,
+  until,
+} from "./transport-house.ts";
 
 describe("forks", () => {
   const forkFor = (domain: string): ReturnType<typeof nativeSink> =>
@@ -117,4 +130,142 @@ test("a fork of a fork goes its own way like others", async () => {
   await house.empty();
   const sent = house.world.sent.map(({ to }) => to.join());
   expect(sent.toSorted()).toEqual(["a@far.example", "b@far.example", "c@far.example"]);
+});
+
+describe("the status of a fork", () => {
+  const TO = ["a@far.example", "b@far.example"];
+  /** Of those of `b` as long as `wanted` answers a status. */
+  const forkWith = (wanted: () => MessageStatus): BoundSink<string> =>
+    nativeSink((msg, context) => {
+      if (msg.recipients.count !== 2) return;
+      const fork = msg.forkForRecipients(context.nextMessageId(), ({ address }) => address.startsWith("b"));
+      fork.headers.add("X-Fork", "yes");
+      fork.status = wanted();
+    });
+  const boundTo = (event: MailEvent, ...sinks: BoundSink<string>[]): HouseChoices =>
+    event === "OnTransportSubmission" ? { sinks } : { laterSinks: { [event]: sinks } };
+  const sentTo = (house: House): string[] => house.world.sent.map(({ to }) => to.join()).toSorted();
+
+  describe.each(MAIL_EVENTS)("set by a sink of %s", (event) => {
+    test("2 discards it, and the rest goes on; after a crash as well", async () => {
+      const sink = forkWith(() => messageStatus.abortDelivery);
+      await using house = await openHouse(boundTo(event, sink));
+      house.world.answers.set("far.example", () => unreachable());
+      await house.accept(TO);
+      await until(() => house.queue[0]?.state === "retry");
+      expect(house.transport.counts.recipients).toMatchObject({ discarded: 1, badmail: 0 });
+      await using next = await house.crash();
+      next.world.answers.clear();
+      await next.clock.advance(HOUR);
+      await next.empty();
+      expect(sentTo(next)).toEqual(["a@far.example"]);
+      expect(await next.files("Badmail")).toEqual([]);
+    });
+
+    test("3 moves it to Badmail as the sink left it, and the rest goes on; after a crash as well", async () => {
+      const sink = forkWith(() => messageStatus.badMail);
+      await using house = await openHouse(boundTo(event, sink));
+      house.world.answers.set("far.example", () => unreachable());
+      const id = await house.accept(TO);
+      await until(() => house.queue[0]?.state === "retry");
+      expect(house.transport.counts.recipients).toMatchObject({ discarded: 0, badmail: 1 });
+      await using next = await house.crash();
+      next.world.answers.clear();
+      await next.clock.advance(HOUR);
+      await next.empty();
+      expect(sentTo(next)).toEqual(["a@far.example"]);
+      const [bad = "", parts = "", why = "", ...more] = await next.files("Badmail");
+      expect(more).toEqual([]);
+      expect(await next.read("Badmail", bad)).toContain("X-Fork: yes");
+      expect(JSON.parse(await next.read("Badmail", parts))).toMatchObject({
+        recipients: [{ address: "b@far.example" }],
+      });
+      expect(await next.read("Badmail", why)).toContain(
+        `fork of ${id}, sent to Badmail by a sink of ${event}`,
+      );
+    });
+
+    test("1 keeps the whole message waiting, which is forked anew", async () => {
+      let status: MessageStatus = messageStatus.retry;
+      await using house = await openHouse(
+        boundTo(
+          event,
+          forkWith(() => status),
+        ),
+      );
+      await house.accept(TO);
+      await until(() => house.queue[0]?.state === "retry");
+      expect(house.queue).toMatchObject([{ reason: "sink asked to retry later", recipients: { length: 2 } }]);
+      status = messageStatus.success;
+      await house.clock.advance(2 * MINUTE);
+      await house.empty();
+      expect(sentTo(house)).toEqual(TO);
+    });
+
+    test("6 keeps the whole message until the service restarts", async () => {
+      await using house = await openHouse(
+        boundTo(
+          event,
+          forkWith(() => messageStatus.abandonDelivery),
+        ),
+      );
+      await house.accept(TO);
+      await until(() => house.queue[0]?.state === "held");
+      await house.clock.advance(100 * HOUR);
+      expect(house.world.attempts).toEqual([]);
+      await using next = await house.crash({ sinks: [], laterSinks: {} });
+      await next.empty();
+      expect(sentTo(next)).toEqual([TO.join()]);
+    });
+  });
+
+  test.each([
+    ["0 goes on", messageStatus.success, ["next", "pre", "post"]],
+    ["4 passes over the remaining sinks of submission", messageStatus.submitted, ["pre", "post"]],
+    ["5 passes over everything before OnPostCategorize", messageStatus.categorized, ["post"]],
+  ])("%s", async (_title, status, expected) => {
+    const seen: string[] = [];
+    const seeing = (name: string): BoundSink<string> =>
+      nativeSink((msg) => void (msg.recipients.has("b@far.example") && seen.push(name)));
+    await using house = await openHouse({
+      sinks: [forkWith(() => status), seeing("next")],
+      laterSinks: { OnPreCategorize: [seeing("pre")], OnPostCategorize: [seeing("post")] },
+    });
+    await house.accept(TO);
+    await house.empty();
+    expect(seen).toEqual(expected);
+    expect(sentTo(house)).toEqual(TO);
+  });
+
+  test("can be set by a later sink, and one that does not exist is its fault", async () => {
+    const judging = (status: number): BoundSink<string> =>
+      nativeSink((msg) => {
+        for (const fork of msg.forks) Object.assign(fork, { status });
+      });
+    await using house = await openHouse({ sinks: [forkWith(() => messageStatus.success), judging(2)] });
+    await house.accept(TO);
+    await house.empty();
+    expect(sentTo(house)).toEqual(["a@far.example"]);
+    house.chain = new SinkChain([forkWith(() => messageStatus.success), judging(7)]);
+    await house.accept(TO);
+    await until(() => house.queue[0]?.state === "held");
+    expect(house.queue[0]?.reason).toContain("a status that does not exist");
+  });
+
+  test("3 leaves the message where it is as long as Badmail cannot be written", async () => {
+    let full = true;
+    const put: Badmail["put"] = () => (full ? Promise.reject(new Error("disk full")) : Promise.resolve());
+    const sinks = [forkWith(() => messageStatus.badMail)];
+    await using house = await openHouse({ sinks, badmail: { put } });
+    await house.accept(TO);
+    await until(() => house.queue[0]?.state === "retry");
+    expect(house.queue).toMatchObject([
+      { reason: expect.stringContaining("disk full"), recipients: { length: 2 } },
+    ]);
+    full = false;
+    await house.clock.advance(2 * MINUTE);
+    await house.empty();
+    expect(sentTo(house)).toEqual(["a@far.example"]);
+    expect(house.transport.counts.recipients).toMatchObject({ badmail: 1 });
+  });
 });

@@ -37,7 +37,13 @@ export class Act {
   }
 
   get status(): number | undefined {
-    return this.row.does.startsWith("status ") ? Number(this.row.does.slice(7)) : undefined;
+    const value = /^status (\d)/.exec(this.row.does)?.[1];
+    return value === undefined ? undefined : Number(value);
+  }
+
+  /** The status is that of a fork. */
+  get isOfFork(): boolean {
+    return this.row.does.endsWith("of a fork");
   }
 
   /** Resolves when the first sink was called. */

@@ -39,26 +39,30 @@ const MAIL_CHANGES: Readonly<Record<string, (msg: MailMsg) => void>> = {
   recipients: (msg) => void msg.recipients.add("changed@far.example"),
 };
 
-function changeMail(act: Act, msg: MailMsg, change: string): void {
+/** A fork takes all recipients with it: what becomes of it is all that is to be seen. */
+function changeMail(act: Act, msg: MailMsg, change: string, nextId = ""): void {
   MAIL_CHANGES[change]?.(msg);
-  const { status } = act;
-  if (isMessageStatus(status)) msg.status = status;
+  const { status, isOfFork } = act;
+  if (!isMessageStatus(status)) return;
+  if (isOfFork) msg.forkForRecipients(nextId, () => true).status = status;
+  else msg.status = status;
 }
 
 export const mailStage =
   (event: MailEvent): Stage =>
   async (act, change) => {
-    const first: OnEvent = (msg) => act.perform(msg, () => changeMail(act, msg, change));
+    const first: OnEvent = (msg, context) =>
+      act.perform(msg, () => changeMail(act, msg, change, context.nextMessageId()));
     const sinks = [nativeSink(first, { onError: act.onError }), nativeSink(() => act.next())];
     await using house = await openHouse(
       event === "OnTransportSubmission" ? { sinks } : { laterSinks: { [event]: sinks } },
     );
-    const id = await house.accept(["a@far.example"]);
+    await house.accept(["a@far.example"]);
     await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
-    return mailEnding(house, id);
+    return mailEnding(house);
   };
 
-async function mailEnding(house: House, id: string): Promise<Shown> {
+async function mailEnding(house: House): Promise<Shown> {
   const [waiting] = house.queue;
   if (waiting?.state === "retry") return { ending: "retried" };
   if (waiting !== undefined)
@@ -66,9 +70,10 @@ async function mailEnding(house: House, id: string): Promise<Shown> {
   const sent = house.world.to("far.example")[0];
   if (sent !== undefined)
     return { ending: "goes on", changed: /changed/i.test(`${sent.sender} ${sent.to.join()} ${sent.text}`) };
-  if ((await house.files("Badmail")).length === 0) return { ending: "deleted" };
-  const kept = (await house.read("Badmail", `${id}.BAD`)) + (await house.read("Badmail", `${id}.BDP`));
-  return { ending: "badmail", changed: /changed/i.test(kept) };
+  const bad = (await house.files("Badmail")).filter((name) => !name.endsWith(".BDR"));
+  if (bad.length === 0) return { ending: "deleted" };
+  const kept = await Promise.all(bad.map((name) => house.read("Badmail", name)));
+  return { ending: "badmail", changed: /changed/i.test(kept.join()) };
 }
 
 /** Of a sub-event of OnCategorize that is about the message as a whole. */
@@ -89,10 +94,10 @@ export const messageStage =
         [200, (subject) => (isMeant(subject) ? act.next() : undefined)],
       ],
     });
-    const id = await house.accept(["a@far.example"]);
+    await house.accept(["a@far.example"]);
     await passTime(act, house);
     await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
-    return mailEnding(house, id);
+    return mailEnding(house);
   };
 
 // ---- the store ----
