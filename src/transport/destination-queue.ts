@@ -8,7 +8,7 @@ import type { Content } from "../message/content.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
 import { Alarm } from "./alarm.ts";
 import type { ParkedQueue } from "./parked-messages.ts";
-import type { QueuedMessage, RecipientRecord } from "./queued-message.ts";
+import { type QueuedMessage, type RecipientRecord, isDeferred } from "./queued-message.ts";
 import { ReadyDeliveries } from "./ready-deliveries.ts";
 
 /** The recipients of one message that go to one next hop. */
@@ -219,9 +219,11 @@ export class DestinationQueue {
     this.#frozen = true;
   }
 
-  /** All that nobody holds, now. */
+  /** All that neither people hold nor sinks defer, now. */
   force(): number {
+    const now = this.#parts.clock.now();
     for (const delivery of this.#deferred) {
+      if (isDeferred(delivery.message, now)) continue;
       this.#deferred.delete(delivery);
       delivery.nextAttempt = undefined;
       this.#makeReady(delivery);

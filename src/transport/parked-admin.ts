@@ -7,7 +7,13 @@ import type { Parking } from "./parking.ts";
 import { OPERATOR_HOLD, SINK_QUEUES, WHY_FROZEN, lastReplyOf, recipientsOf } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import type { KeptBack, QueueEntry } from "./queue-view.ts";
-import { type QueuedMessage, applyState, createQueuedMessage, makeDue } from "./queued-message.ts";
+import {
+  type QueuedMessage,
+  applyState,
+  createQueuedMessage,
+  makeDue,
+  makeDueNow,
+} from "./queued-message.ts";
 import { heldForServer } from "./revived-message.ts";
 import { NEVER_DUE, groupOf, isGroupKey } from "./waiting-groups.ts";
 
@@ -80,22 +86,20 @@ export class ParkedAdmin {
       const waiting = this.#parked(ids).filter(({ held }) => !held);
       for (const { id, queue } of waiting) {
         queues.find(queue)?.unblock();
-        parking.wake(id, isTriedNow);
+        parking.wake(id, (message) => {
+          message.held = undefined;
+          makeDueNow(message);
+        });
       }
       return waiting.length;
     }
-    let ready = 0;
-    for (const { key, readyCount, laterCount } of parking.parked.queues()) {
-      ready += readyCount + laterCount;
-      this.force(key);
-    }
-    return ready;
+    return this.forceAll(() => true);
   }
 
-  /** All of one queue that nobody holds. */
+  /** All of one queue that neither people hold nor sinks defer. */
   force(key: string): number {
-    const { parking, queues } = this.#parts;
-    const moved = parking.parked.makeReady(key);
+    const { parking, queues, clock } = this.#parts;
+    const moved = parking.parked.makeReady(key, isGroupKey(key) ? undefined : clock.now());
     if (isGroupKey(key)) parking.pump(key);
     else queues.find(key)?.unblock();
     return moved;
@@ -117,7 +121,8 @@ export class ParkedAdmin {
 
   release(ids: readonly string[]): number {
     return this.#change(ids, isHeld, (message) => {
-      isTriedNow(message);
+      message.held = undefined;
+      makeDue(message);
       this.#parts.save(message);
     });
   }
@@ -178,8 +183,3 @@ const isNotOperators = ({ held }: ParkedMessage): boolean => !held;
 
 /** By the operator, or before the sinks by one of them. */
 const isHeld = ({ held, queue }: ParkedMessage): boolean => held || groupOf(queue)?.heldBy !== undefined;
-
-function isTriedNow(message: QueuedMessage): void {
-  message.held = undefined;
-  makeDue(message);
-}

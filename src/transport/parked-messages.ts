@@ -149,13 +149,17 @@ export class ParkedMessages {
     return slot < 0 ? undefined : this.#read(slot);
   }
 
-  /** All of the queue that nobody holds waits for its next hop only; answers how many do. */
-  makeReady(key: string): number {
+  /**
+   * All of the queue that nobody holds waits for its next hop only; answers how many do. Without those that begin to age later
+   * than `now`: they must not leave yet.
+   */
+  makeReady(key: string, now = Infinity): number {
     const queue = this.#queues.get(key);
     if (queue === undefined) return 0;
-    for (const slot of queue.laterCount === 0 ? [] : this.#ids.slots())
-      if (this.#queue[slot] === queue.index && ((this.#flags[slot] ?? 0) & (HELD | LATER)) === LATER)
-        this.#isDue(slot);
+    for (const slot of queue.laterCount === 0 ? [] : this.#ids.slots()) {
+      const isLater = ((this.#flags[slot] ?? 0) & (HELD | LATER)) === LATER;
+      if (isLater && this.#queue[slot] === queue.index && (this.#since[slot] ?? 0) <= now) this.#isDue(slot);
+    }
     return queue.readyCount;
   }
 

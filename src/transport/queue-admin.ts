@@ -9,8 +9,8 @@ import { OPERATOR_HOLD, SINK_QUEUES, entryOf } from "./queue-entries.ts";
 import { QueueSteering, type QueueSteeringParts } from "./queue-steering.ts";
 import type { QueueSet } from "./queue-set.ts";
 import { summarizeQueues } from "./queue-summaries.ts";
-import type { KeptBack, QueueAdmin, QueueEntry, QueueSummary } from "./queue-view.ts";
-import { type QueuedMessage, makeDue, pendingAddresses } from "./queued-message.ts";
+import type { IsAsked, KeptBack, QueueAdmin, QueueEntry, QueueSummary } from "./queue-view.ts";
+import { type QueuedMessage, isDeferred, makeDue, makeDueNow, pendingAddresses } from "./queued-message.ts";
 import { isOfNextHops } from "./waiting-groups.ts";
 
 export function createQueueAdmin<Script>(
@@ -29,8 +29,11 @@ export function createQueueAdmin<Script>(
   const count = (ids: readonly string[], act: (message: QueuedMessage) => boolean): number =>
     selected(ids).filter((message) => act(message)).length;
 
-  const retry = (message: QueuedMessage): boolean => mayRetry(message) && tryNow(pipeline, waiting, message);
-  const steering = createSteering(pipeline, { waiting, queues, parked, localKey, tryNow: retry, now });
+  const retry = (message: QueuedMessage): boolean =>
+    mayRetry(message) && !isDeferred(message, now()) && tryNow(pipeline, waiting, message, makeDue);
+  const retryNamed = (message: QueuedMessage): boolean =>
+    mayRetry(message) && tryNow(pipeline, waiting, message, makeDueNow);
+  const steering = createSteering(pipeline, { waiting, queues, parked, localKey, tryNow: retryNamed, now });
   return {
     list: () => [...pipeline.messages.values()].map(entry),
     show(id) {
@@ -40,20 +43,16 @@ export function createQueueAdmin<Script>(
     listParked: (most) => parked.list(most),
     showParked: (id) => parked.show(id),
     idsWith: (prefix, most) => idsWith(pipeline, prefix, most),
-    retry: (ids) => count(ids, retry) + parked.retry(ids),
+    retry: (ids) => count(ids, ids.length === 0 ? retry : retryNamed) + parked.retry(ids),
     retryDomains: (isAsked, only = []) =>
-      count(
-        [],
-        (message) =>
-          pendingAddresses(message).some((address) => isAsked(canonicalDomain(domainOf(address)))) &&
-          retry(message),
-      ) +
+      count([], (message) => isFor(message, isAsked) && retry(message)) +
       parked.forceAll(
         (queue) => only.includes(queue) || (isDomain(queue) && isAsked(canonicalDomain(queue))),
       ),
     hold: (ids) => count(ids, (message) => hold(pipeline, waiting, message)) + parked.hold(ids),
     release: (ids) =>
-      count(ids, (message) => isHeld(message) && tryNow(pipeline, waiting, message)) + parked.release(ids),
+      count(ids, (message) => isHeld(message) && tryNow(pipeline, waiting, message, makeDue)) +
+      parked.release(ids),
     keptBack: (verb, ids) => {
       const messages = selected(ids).filter(verb === "retry" ? mayRetry : isHeld);
       return keptBack(pipeline, waiting, messages, parked.keptBack(verb, ids));
@@ -113,6 +112,9 @@ function idsWith<Script>(
 /** Queues of other next hops than the mail exchangers of a domain have a host and a port in their names. */
 const isDomain = (queue: string): boolean => !queue.includes(":");
 
+const isFor = (message: QueuedMessage, isAsked: IsAsked): boolean =>
+  pendingAddresses(message).some((address) => isAsked(canonicalDomain(domainOf(address))));
+
 const mayRetry = ({ held }: QueuedMessage): boolean => held?.by !== "operator" && held?.abandoned !== true;
 
 const isHeld = ({ held }: QueuedMessage): boolean => held !== undefined;
@@ -149,11 +151,12 @@ function tryNow<Script>(
   pipeline: Pipeline<Script>,
   waiting: PreSubmissionQueue,
   message: QueuedMessage,
+  free: (message: QueuedMessage) => void,
 ): boolean {
   if (pipeline.isInHand(message)) return false;
   if (message.phase === "submission") return waiting.release((other) => other === message) > 0;
   message.held = undefined;
-  makeDue(message);
+  free(message);
   for (const delivery of pipeline.deliveriesOf(message)) delivery.queue.unblock();
   pipeline.requeue(message);
   return true;

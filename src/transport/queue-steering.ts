@@ -9,7 +9,7 @@ import { SINK_QUEUES } from "./queue-entries.ts";
 import { comparable } from "./queue-names.ts";
 import type { QueueSet } from "./queue-set.ts";
 import type { Freezer, QueueAdmin } from "./queue-view.ts";
-import type { QueuedMessage } from "./queued-message.ts";
+import { type QueuedMessage, isDeferred } from "./queued-message.ts";
 import { isUnreachable } from "./router.ts";
 import { type WaitingGroup, isOfNextHops } from "./waiting-groups.ts";
 
@@ -165,9 +165,7 @@ export class QueueSteering implements Pick<
       (queue) => isOfNextHops(queue) && queues.frozenBy(queue) === undefined,
       now,
     );
-    const forced = this.#tryEach(
-      (message) => message.phase === "delivery" && (message.notBefore ?? 0) > now && !isKeptBack(message),
-    );
+    const forced = this.#tryEach((message) => isDeferred(message, now) && !isKeptBack(message));
     // Without ids it would mean all.
     return forced + (ids.length === 0 ? 0 : parked.retry(ids));
   }

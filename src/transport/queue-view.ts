@@ -104,9 +104,9 @@ export interface QueueAdmin {
    */
   freeze(queue: string): Promise<boolean>;
   thaw(queue: string): Promise<boolean>;
-  /** All of the queue that nobody holds, now; none of a frozen one. */
+  /** All of the queue that neither people hold nor sinks defer, now; none of a frozen one. Those of "deferred" too. */
   force(queue: string): number;
-  /** Try now. */
+  /** Try now, those that are named also before the time that sinks gave them. */
   retry(ids: readonly string[]): number;
   /**
    * Try all that waits for recipients of these domains now (ETRN). `queues`: keys of those that hold nothing else. Undefined: it goes,

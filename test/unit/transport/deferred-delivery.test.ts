@@ -1,6 +1,16 @@
 // Deferred delivery time: a sink says before when a message must not leave (IMMPID_MP_DEFERRED_DELIVERY_FILETIME).
-import { expect, test } from "vitest";
-import { HOUR, type OnEvent, nativeSink, openHouse, unreachable, until } from "./transport-house.ts";
+import { describe, expect, test } from "vitest";
+import type { QueueAdmin } from "../../../src/transport/queue-view.ts";
+import { acceptMany, summaryOf } from "./many-messages.ts";
+import {
+  HOUR,
+  type OnEvent,
+  accepted,
+  nativeSink,
+  openHouse,
+  unreachable,
+  until,
+} from "./transport-house.ts";
 
 const DAYS = 24 * HOUR;
 
@@ -56,6 +66,63 @@ test("the operator may send it at once", async () => {
   expect(house.transport.admin.retry([id])).toBe(1);
   await house.empty();
   expect(house.world.sent).toHaveLength(1);
+});
+
+describe.each([
+  ["in memory", 100],
+  ["out of memory", 2],
+])("a deferred message %s does not leave before its time", (_where, maxInMemory) => {
+  const unlessSoon: OnEvent = (msg) => {
+    if (msg.headers.get("X-Soon") === undefined)
+      msg.deferredDeliveryTime = new Date(msg.arrivalTime.getTime() + 3 * HOUR);
+  };
+
+  test.each<[string, (admin: QueueAdmin) => unknown]>([
+    ["when its server gives ETRN", (admin) => admin.retryDomains((domain) => domain === "far.example")],
+    ["when its queue is forced", (admin) => admin.force("far.example")],
+    ["when all is tried", (admin) => admin.retry([])],
+  ])("%s", async (_title, ask) => {
+    await using house = await openHouse({ maxInMemory, sinks: [nativeSink(unlessSoon)] });
+    const { admin } = house.transport;
+    await acceptMany(house, 6);
+    await until(() => summaryOf(house, "deferred")?.messages === 6);
+    await house.clock.advance(HOUR);
+    expect(ask(admin)).toBe(0);
+    await house.clock.advance(HOUR);
+    expect(house.world.attempts).toEqual([]);
+    expect(summaryOf(house, "deferred")?.messages).toBe(6);
+    await house.clock.advance(2 * HOUR);
+    await until(() => house.world.sent.length === 6);
+  });
+
+  test("when it was held and is released", async () => {
+    await using house = await openHouse({ maxInMemory, sinks: [nativeSink(unlessSoon)] });
+    const { admin } = house.transport;
+    const ids = await acceptMany(house, 6);
+    await until(() => summaryOf(house, "deferred")?.messages === 6);
+    await until(() => house.queue.length <= maxInMemory);
+    expect(admin.hold(ids)).toBe(6);
+    await until(() => summaryOf(house, "deferred")?.held === 6);
+    expect(admin.release(ids)).toBe(6);
+    await until(() => summaryOf(house, "deferred")?.retry === 6);
+    await house.clock.advance(HOUR);
+    expect(house.world.attempts).toEqual([]);
+    await house.clock.advance(3 * HOUR);
+    await until(() => house.world.sent.length === 6);
+  });
+
+  test("while others of its queue do when it is forced", async () => {
+    await using house = await openHouse({ maxInMemory, sinks: [nativeSink(unlessSoon)] });
+    house.world.answers.set("far.example", (message) => accepted(message, 450, "later"));
+    await acceptMany(house, 3);
+    const soon = { text: "X-Soon: yes\r\n\r\nbody\r\n" };
+    for (const to of ["x", "y"]) await house.accept([`${to}@far.example`], soon);
+    await until(() => house.world.attempts.length === 2 && summaryOf(house, "far.example")?.retry === 5);
+    house.world.answers.clear();
+    expect(house.transport.admin.force("far.example")).toBe(2);
+    await until(() => house.world.sent.length === 2);
+    expect(summaryOf(house, "deferred")?.messages).toBe(3);
+  });
 });
 
 test("a failed sink has deferred nothing, and a date that is none is its fault", async () => {
