@@ -28,8 +28,9 @@ export function expectationTables(name: string, table: PageParts["table"]): stri
   return parts.length === 0 ? [] : [...parts, `Each row is executed by \`${TEST}\`.`];
 }
 
-function readsText({ reads, changes }: Expectation): string {
+function readsText({ reads, changes: shown, rows }: Expectation): string {
   const quoted = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(", ");
+  const changes = rows.some(({ does }) => does.startsWith("status")) ? [...shown, "status"] : shown;
   const changed = changes.length === 0 ? "and change nothing" : `and change ${quoted(changes)}`;
   return `Sinks read ${quoted(reads)} ${changed}.`;
 }

@@ -51,6 +51,9 @@ const transport = <Subject>(declaration: Omit<EventDeclaration, "rule" | "onFaul
   onFault: "binding",
 });
 
+const MAIL_CHANGES =
+  "change content, envelope and properties, defer the delivery, send recipients their own way as a fork";
+
 const toNextHop = {
   step: 9,
   sinksMay: "add, change or replace commands",
@@ -96,27 +99,27 @@ export const EVENTS = {
     alias: "OnArrival",
     step: 3,
     raised: "for every message that entered by SMTP, Pickup or as a report, once it is durable",
-    sinksMay: "change content and envelope, add recipients, set the status",
+    sinksMay: `${MAIL_CHANGES}, add recipients, set the status`,
     scriptable: true,
   }),
   OnPreCategorize: transport<MailMsg>({
     step: 4,
     raised: "when the sinks of submission are through and the unresolved recipient list is final",
-    sinksMay: "check the list, change content and envelope, set the status",
+    sinksMay: `check the list, ${MAIL_CHANGES}, set the status`,
     scriptable: false,
   }),
   OnCategorize: {
     ...system<CategorizeSubject>(
       5,
       "while sender and recipients are resolved, in ten sub-events",
-      "answer look-ups in place of the directory, change or fail addresses, expand them, send some of them a copy of its own",
+      "answer look-ups in place of the directory, change or fail addresses, expand them, send some of them a copy of its own, change the message and its copies, set their status",
     ),
     onFault: "binding",
   },
   OnPostCategorize: transport<MailMsg>({
     step: 6,
     raised: "for every message that categorization produced",
-    sinksMay: "count and limit the actual recipients, change content and envelope, set the status",
+    sinksMay: `count and limit the actual recipients, ${MAIL_CHANGES}, set the status`,
     scriptable: false,
   }),
   GetAuxDomainInfoFlags: {

@@ -4,6 +4,7 @@ import {
   CALLED_NEXT,
   type Ending,
   type Expectation,
+  MAIL_CHANGES,
   PASSED_OVER,
   type Row,
   SYSTEM_FAULTS,
@@ -85,8 +86,10 @@ const STATUSES: readonly Row[] = [
 
 const ITEM = ["item", "messages"];
 const BATCH = ["items", "queries", "answers"];
-/** What becomes of an item. `expandTo` only until its expansion is over. */
+/** What becomes of an item. */
 const FATE = ["address", "deliver", "copy", "fail"];
+/** Until its expansion is over. */
+const MEMBERS = ["expandTo", "memberCopy"];
 
 /** In their order. */
 export const CATEGORIZE: readonly Expectation[] = [
@@ -99,20 +102,20 @@ export const CATEGORIZE: readonly Expectation[] = [
   subEvent({
     kind: "beginMessage",
     reads: ["messages"],
-    changes: ["headers", "sender", "recipients"],
+    changes: [...MAIL_CHANGES, "recipients"],
     statuses: STATUSES,
   }),
-  subEvent({ kind: "buildQuery", reads: ITEM, changes: ["query"] }),
+  subEvent({ kind: "buildQuery", reads: ITEM, changes: ["query", "properties"] }),
   subEvent({ kind: "buildQueries", reads: BATCH, changes: ["queries"], builtIn: true }),
   subEvent({ kind: "sendQuery", reads: BATCH, changes: ["answers"], builtIn: true }),
   subEvent({ kind: "sortQueryResult", reads: BATCH, changes: ["items"], builtIn: true }),
-  subEvent({ kind: "processItem", reads: ITEM, changes: [...FATE, "expandTo"], builtIn: true }),
-  subEvent({ kind: "expandItem", reads: ITEM, changes: [...FATE, "expandTo"], builtIn: true }),
+  subEvent({ kind: "processItem", reads: ITEM, changes: [...FATE, ...MEMBERS, "properties"], builtIn: true }),
+  subEvent({ kind: "expandItem", reads: ITEM, changes: [...FATE, ...MEMBERS, "properties"], builtIn: true }),
   subEvent({ kind: "completeItem", reads: ITEM, changes: FATE }),
   subEvent({
     kind: "endMessage",
     reads: ["messages", "outcome"],
-    changes: ["headers", "sender"],
+    changes: MAIL_CHANGES,
     statuses: STATUSES,
   }),
 ];

@@ -122,13 +122,18 @@ const FORKS: readonly Row[] = [
   }),
 ];
 
+const MAIL_CONTENT = ["headers", "content", "properties", "deferredDeliveryTime"];
+
+/** Of a message whose recipients are another matter. */
+export const MAIL_CHANGES = [...MAIL_CONTENT, "sender"];
+
 /** `skipping`: what the statuses that say how far a message has come pass over. */
 export function mailEvent(queue: string, skipping: { readonly [Value in 4 | 5]?: string }): Expectation {
   const fault = { next: false, ending: "held" } as const;
   const held = `its changes are dropped, the message is held in the ${queue} queue`;
   return {
-    reads: ["id", "origin", "sender", "recipients", "headers", "content", "status", "properties"],
-    changes: ["headers", "sender", "recipients"],
+    reads: ["id", "origin", "arrivalTime", "sender", "recipients", "status", ...MAIL_CONTENT],
+    changes: [...MAIL_CHANGES, "recipients", "forkForRecipients"],
     rows: [
       ...passed("the status is looked at, then the next sink is called"),
       skips("no further sink of this event is called; the message goes on"),

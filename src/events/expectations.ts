@@ -136,7 +136,7 @@ const reportStatus = (value: 0 | 1 | 2 | 3 | 4 | 5 | 6, ending: Ending, text: st
 const reportMade = passedOverEvent(
   "made",
   ["original", "action", "msg"],
-  ["headers", "recipients"],
+  ["headers", "content", "recipients"],
   "the report and the end of its message wait, at most `outbound.sinkTimeoutMs`",
 );
 

@@ -24,6 +24,7 @@ import {
 } from "../../../src/events/sink.ts";
 import { SystemChain, SystemSinks } from "../../../src/events/system-chain.ts";
 import { Content } from "../../../src/message/content.ts";
+import type { PropertyValue } from "../../../src/message/properties.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../../../src/smtp/client/destination.ts";
 import { type Badmail, createBadmail } from "../../../src/store/badmail.ts";
 import { type Drop, createDrop } from "../../../src/store/drop.ts";
@@ -74,6 +75,7 @@ export interface Sent {
   readonly sender: string;
   readonly to: readonly string[];
   readonly text: string;
+  readonly properties: ReadonlyMap<string, PropertyValue>;
 }
 
 /** What tests say the world is like. Shared by the runs of the service before and after a crash. */
@@ -125,7 +127,8 @@ export class TestCourier implements Courier {
       .map(({ address }) => address);
     if (to.length === 0) return;
     const text = (await message.content.toBuffer()).toString("latin1");
-    this.#world.sent.push({ key: this.#key, id: message.id, sender: message.sender, to, text });
+    const { id, sender, properties = new Map() } = message;
+    this.#world.sent.push({ key: this.#key, id, sender, to, text, properties });
   }
 
   close(): Promise<void> {

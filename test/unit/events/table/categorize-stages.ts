@@ -30,6 +30,11 @@ const ITEM_CHANGES: Readonly<Record<string, (item: CategorizerItem) => void>> = 
   copy: (item) => (item.copy = "changed"),
   fail: (item) => item.fail("550 5.1.1 changed"),
   expandTo: (item) => item.expandTo(CHANGED),
+  memberCopy: (item) => {
+    item.expandTo(CHANGED);
+    item.memberCopy = "changed";
+  },
+  properties: (item) => void item.properties.set("changed", true),
 };
 
 function makeChange(subject: CategorizeSubject, change: string): void {
@@ -50,6 +55,8 @@ export const categorizeStage =
   (kind: CategorizeSubject["kind"]): Stage =>
   async (act, change) => {
     const attributes = new Set<string>();
+    let isKept = false;
+    const last = (item: CategorizerItem): void => void (isKept ||= item.properties.has("changed"));
     const directory: Directory = {
       resolve(queries, wanted) {
         for (const name of wanted) attributes.add(name);
@@ -58,13 +65,14 @@ export const categorizeStage =
       close: () => PEOPLE.close(),
     };
     const clock = new ManualClock();
-    const run = createCategorizer(act, kind, change, directory, clock).run(...MESSAGE);
+    const run = createCategorizer(act, kind, change, directory, clock, last).run(...MESSAGE);
     if (act.row.does === "late") {
       await act.reached;
       await clock.advance(MINUTE + 1);
     }
     const verdict = await run;
-    const changed = verdict.kind === "categorized" && (isChanged(verdict) || attributes.size > 0);
+    const changed =
+      verdict.kind === "categorized" && (isChanged(verdict, change) || attributes.size > 0 || isKept);
     return { ending: ENDINGS[verdict.kind], changed };
   };
 
@@ -74,6 +82,7 @@ function createCategorizer(
   change: string,
   directory: Directory,
   clock: ManualClock,
+  last: (item: CategorizerItem) => void,
 ): Categorizer {
   const chain = systemChain(
     "OnCategorize",
@@ -81,6 +90,7 @@ function createCategorizer(
       (subject) =>
         isMeant(subject, kind) ? act.perform(subject, () => makeChange(subject, change)) : undefined,
       (subject) => (isMeant(subject, kind) ? act.next() : undefined),
+      (subject) => (subject.kind === "completeItem" ? last(subject.item) : undefined),
     ],
     act.onError,
     100,
@@ -117,6 +127,9 @@ const ENDINGS: Readonly<Record<(SubmissionVerdict | CategorizedVerdict)["kind"],
   abandoned: "left alone",
 };
 
-const isChanged = ({ tree }: CategorizedVerdict): boolean =>
-  JSON.stringify([...tree.recipients].map(([copy, list]) => [copy, list.map(({ address }) => address)])) !==
-  JSON.stringify([["", [ADDRESS]]]);
+const isChanged = ({ tree }: CategorizedVerdict, change: string): boolean =>
+  change === "memberCopy"
+    ? tree.recipients.has("changed")
+    : JSON.stringify(
+        [...tree.recipients].map(([copy, list]) => [copy, list.map(({ address }) => address)]),
+      ) !== JSON.stringify([["", [ADDRESS]]]);

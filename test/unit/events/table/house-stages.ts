@@ -9,6 +9,7 @@ import type {
   StoreNotice,
   StoreSubject,
 } from "../../../../src/events/store-contexts.ts";
+import { Content } from "../../../../src/message/content.ts";
 import type { MailMsg } from "../../../../src/message/mail-msg.ts";
 import {
   HOUR,
@@ -33,15 +34,21 @@ async function passTime(act: Act, house: House): Promise<void> {
 
 // ---- the message itself ----
 
-const MAIL_CHANGES: Readonly<Record<string, (msg: MailMsg) => void>> = {
+const CHANGED_CONTENT = Content.fromBuffer(Buffer.from("Subject: changed\r\n\r\nbody\r\n"));
+
+const MAIL_CHANGES: Readonly<Record<string, (msg: MailMsg, nextId: string) => void>> = {
   headers: (msg) => msg.headers.add("X-Changed", "yes"),
+  content: (msg) => (msg.content = CHANGED_CONTENT),
+  properties: (msg) => msg.properties.set("changed", true),
+  deferredDeliveryTime: (msg) => (msg.deferredDeliveryTime = new Date(msg.arrivalTime.getTime() + HOUR)),
   sender: (msg) => (msg.sender = "changed@client.example"),
   recipients: (msg) => void msg.recipients.add("changed@far.example"),
+  forkForRecipients: (msg, nextId) => void msg.forkForRecipients(nextId, () => true),
 };
 
 /** A fork takes all recipients with it: what becomes of it is all that is to be seen. */
 function changeMail(act: Act, msg: MailMsg, change: string, nextId = ""): void {
-  MAIL_CHANGES[change]?.(msg);
+  MAIL_CHANGES[change]?.(msg, nextId);
   const { status, isOfFork } = act;
   if (!isMessageStatus(status)) return;
   if (isOfFork) msg.forkForRecipients(nextId, () => true).status = status;
@@ -57,19 +64,23 @@ export const mailStage =
     await using house = await openHouse(
       event === "OnTransportSubmission" ? { sinks } : { laterSinks: { [event]: sinks } },
     );
-    await house.accept(["a@far.example"]);
+    const id = await house.accept(["a@far.example"]);
     await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
-    return mailEnding(house);
+    return mailEnding(house, id);
   };
 
-async function mailEnding(house: House): Promise<Shown> {
+async function mailEnding(house: House, id: string): Promise<Shown> {
   const [waiting] = house.queue;
+  if (waiting?.reason?.startsWith("deferred by a sink") === true) return { ending: "goes on", changed: true };
   if (waiting?.state === "retry") return { ending: "retried" };
   if (waiting !== undefined)
     return { ending: waiting.advice?.includes("restarts") === true ? "left alone" : "held" };
   const sent = house.world.to("far.example")[0];
-  if (sent !== undefined)
-    return { ending: "goes on", changed: /changed/i.test(`${sent.sender} ${sent.to.join()} ${sent.text}`) };
+  if (sent !== undefined) {
+    const { sender, to, text, properties } = sent;
+    const shown = [sender, ...to, text, ...properties.keys()].join(" ");
+    return { ending: "goes on", changed: sent.id !== id || /changed/i.test(shown) };
+  }
   const bad = (await house.files("Badmail")).filter((name) => !name.endsWith(".BDR"));
   if (bad.length === 0) return { ending: "deleted" };
   const kept = await Promise.all(bad.map((name) => house.read("Badmail", name)));
@@ -94,10 +105,10 @@ export const messageStage =
         [200, (subject) => (isMeant(subject) ? act.next() : undefined)],
       ],
     });
-    await house.accept(["a@far.example"]);
+    const id = await house.accept(["a@far.example"]);
     await passTime(act, house);
     await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
-    return mailEnding(house);
+    return mailEnding(house, id);
   };
 
 // ---- the store ----
@@ -218,6 +229,7 @@ const DUE_CHANGES: Readonly<Record<string, (context: DsnDueContext) => void>> = 
 
 const MADE_CHANGES: Readonly<Record<string, (msg: MailMsg) => void>> = {
   headers: (msg) => msg.headers.add("X-Changed", "yes"),
+  content: (msg) => (msg.content = CHANGED_CONTENT),
   recipients: (msg) => void msg.recipients.add("changed@client.example"),
 };
 
