@@ -2,24 +2,20 @@
 import { basename, dirname, join } from "node:path";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
-import type { Logger } from "../../core/logger.ts";
-import type { Generation, Generations } from "./generations.ts";
+import type { Generation } from "./generations.ts";
+import { LastGood, type LastGoodParts } from "./last-good.ts";
 import { LoadedScript } from "./loaded-script.ts";
 import type { ScriptActivity } from "./script-activity.ts";
 import { type BuildAnswer, buildScript, type ScriptBuilder } from "./script-build.ts";
 import { isSinkName, readScriptFile, type ScriptFile, stemOf, testedStem } from "./script-file.ts";
 import { createSlot, isPackageFile, type ReloadSettings, type Slot, usesPackages } from "./script-slot.ts";
 import { isAsBuilt, noticeContent, noticeImports, ownFiles } from "./settling.ts";
-import type { ScriptSwitches } from "./script-switches.ts";
 
-export interface ReloaderOptions {
+export interface ReloaderOptions extends LastGoodParts {
   readonly settings: ReloadSettings;
   readonly builder: ScriptBuilder;
-  readonly generations: Generations | undefined;
-  readonly switches: ScriptSwitches;
   readonly activity: ScriptActivity;
   readonly clock: Clock;
-  readonly log: Logger;
   readonly folderExists: () => Promise<boolean>;
   readonly changed: () => void;
   readonly retired: (script: LoadedScript) => void;
@@ -36,6 +32,7 @@ const BURST_MS = 100;
 
 export class ScriptReloader {
   #options: ReloaderOptions;
+  #lastGood: LastGood;
   #slots = new Map<string, Slot>();
   #waiting: Slot[] = [];
   #active = 0;
@@ -49,6 +46,7 @@ export class ScriptReloader {
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
+    this.#lastGood = new LastGood(options);
   }
 
   get scripts(): Map<string, LoadedScript> {
@@ -76,7 +74,7 @@ export class ScriptReloader {
     this.#entries = entries;
     const kept = await this.#options.generations?.names();
     for (const name of names) {
-      const generation = kept?.has(name) === true ? await this.#lastGood(name) : undefined;
+      const generation = kept?.has(name) === true ? await this.#lastGood.find(name) : undefined;
       const slot = this.#slotOf(name);
       if (generation !== undefined) slot.live = new LoadedScript(generation);
       this.#schedule(slot, true);
@@ -139,15 +137,6 @@ export class ScriptReloader {
   /** A kept version goes live instead of what the file says; the switches hold it there. */
   goBackTo(generation: Generation): void {
     this.#goLive(this.#slotOf(generation.name), generation, "script rolled back");
-  }
-
-  async #lastGood(name: string): Promise<Generation | undefined> {
-    const { generations, switches } = this.#options;
-    const pin = switches.pinOf(name);
-    const pinned = pin === undefined ? undefined : await generations?.find(name, pin.version);
-    return pin === undefined || pinned === undefined
-      ? generations?.latest(name)
-      : { ...pinned, since: pin.since };
   }
 
   #slotOf(name: string): Slot {
@@ -231,6 +220,7 @@ export class ScriptReloader {
     slot.sources = built.sources;
     slot.imports =
       built.kind === "failed" ? [...new Set([...slot.imports, ...built.imports])] : built.imports;
+    if (slot.live === undefined) await this.#standIn(slot);
     if (built.kind === "failed") return this.#refuse(slot, built.message);
     noticeImports(slot, built.contents, builder.folder, startedAt);
     if (await this.#hasSettled(slot, hash)) return this.#accept(slot, built, clock.now() - startedAt);
@@ -239,17 +229,20 @@ export class ScriptReloader {
     slot.again = true;
   }
 
+  async #standIn(slot: Slot): Promise<void> {
+    const found = await this.#lastGood.standIn(slot.name, slot.sources);
+    if (found === "lost") {
+      slot.force = true;
+      slot.again = true;
+    } else if (found !== undefined) this.#goLive(slot, found, "script live");
+  }
+
   async #accept(
     slot: Slot,
     built: Extract<BuildAnswer, { kind: "built" | "unchanged" | "pinned" }>,
     tookMs: number,
   ): Promise<void> {
-    const { switches, log } = this.#options;
-    const pin = switches.pinOf(slot.name);
-    if (pin !== undefined && built.kind !== "pinned") {
-      await switches.set(slot.name, { disabled: switches.isDisabled(slot.name) });
-      log.info({ script: slot.name, pinned: pin.version }, "script changed: it is no longer rolled back");
-    }
+    if (built.kind !== "pinned") await this.#lastGood.endRollback(slot.name);
     if (built.kind === "built") {
       this.#goLive(
         slot,
@@ -258,25 +251,15 @@ export class ScriptReloader {
         tookMs,
       );
       if (this.#starting) this.#unsaved.push(built.generation);
-      else void this.#save(built.generation);
+      else void this.#lastGood.keep(built.generation);
     }
     this.#clearBroken(slot);
   }
 
-  async #save(generation: Generation): Promise<void> {
-    try {
-      await this.#options.generations?.save(generation);
-    } catch (error) {
-      this.#options.log.error(
-        { script: generation.name, error: describeError(error) },
-        "the version of a script could not be kept for a restart",
-      );
-    }
-  }
-
   /** One after the other: a thousand files that are synchronised at once would hold up everything else that is read. */
   async #saveUnsaved(): Promise<void> {
-    for (const generation of this.#unsaved.splice(0)) if (!this.#stopped) await this.#save(generation);
+    for (const generation of this.#unsaved.splice(0))
+      if (!this.#stopped) await this.#lastGood.keep(generation);
   }
 
   /** Whether the files are still what was built, long enough after the last new content. */

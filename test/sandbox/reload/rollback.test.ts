@@ -1,0 +1,91 @@
+// Rolled back scripts: what is live when their files change, go away and come back.
+import { readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { ScriptState } from "../../../src/sandbox/versions/script-control.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type Reloading, startReloading } from "./reload-fixture.ts";
+
+const NAMED = `import { name } from "./lib/name.ts";
+export const binding = { displayName: name };
+export default function onArrival() {}
+`;
+const naming = (name: string): string => `export const name = "${name}";\n`;
+const BROKEN = "export default function onArrival( {\n}\n";
+
+const stateOf = ({ control }: Reloading): ScriptState | undefined => control.list()[0];
+const logged = ({ lines }: Reloading, text: string): number =>
+  lines.filter(({ message }) => message === text).length;
+
+const moveAway = (reloading: Reloading): Promise<void> =>
+  rename(reloading.path("a.ts"), reloading.path("a.ts~"));
+const moveBack = (reloading: Reloading): Promise<void> =>
+  rename(reloading.path("a.ts~"), reloading.path("a.ts"));
+
+async function gone(reloading: Reloading): Promise<void> {
+  await eventually(() => !reloading.host.scripts.has("a.ts"), { what: "a.ts is removed", intervalMs: 5 });
+}
+
+/** With two versions, of which the older one is live again. */
+async function rolledBack(): Promise<{ reloading: Reloading; first: string; second: string }> {
+  const reloading = await startReloading({ "a.ts": NAMED, "lib/name.ts": naming("one") });
+  const first = reloading.version() ?? "";
+  await reloading.write("lib/name.ts", naming("two"));
+  const second = await reloading.changed(first);
+  await eventually(async () => (await reloading.control.show("a.ts")).versions.length === 2, {
+    what: "both versions are kept",
+    intervalMs: 5,
+  });
+  expect(await reloading.control.rollback("a.ts", undefined)).toBe(first);
+  return { reloading, first, second };
+}
+
+test("a rolled back script that goes away and comes back is live as it was, until it changes", async () => {
+  const { reloading, first } = await rolledBack();
+  await using _ = reloading;
+  await moveAway(reloading);
+  await gone(reloading);
+  await moveBack(reloading);
+  expect(await reloading.changed(undefined)).toBe(first);
+  expect(stateOf(reloading)).toMatchObject({ pinned: true, version: first });
+  expect(logged(reloading, "script live")).toBe(2);
+  await reloading.write("lib/name.ts", naming("three"));
+  await reloading.changed(first);
+  expect(stateOf(reloading)).toMatchObject({ pinned: false });
+});
+
+test("a rolled back script that was away while the service started is live as it was when it comes back", async () => {
+  const { reloading, first } = await rolledBack();
+  await using _ = reloading;
+  await reloading.host.stop();
+  await moveAway(reloading);
+  await reloading.start();
+  expect(reloading.version()).toBeUndefined();
+  await moveBack(reloading);
+  expect(await reloading.changed(undefined)).toBe(first);
+});
+
+test("so is one whose file was broken when it was rolled back, and still is", async () => {
+  const { reloading, second } = await rolledBack();
+  await using _ = reloading;
+  await reloading.write("a.ts", BROKEN);
+  await reloading.refused();
+  await reloading.control.rollback("a.ts", second);
+  await moveAway(reloading);
+  await gone(reloading);
+  await moveBack(reloading);
+  expect(await reloading.changed(undefined)).toBe(second);
+  expect(await reloading.refused()).toMatch(/^a\.ts:/);
+});
+
+test("one that comes back when the version it was rolled back to cannot be read is live with what its file says", async () => {
+  const { reloading, first, second } = await rolledBack();
+  await using _ = reloading;
+  await moveAway(reloading);
+  await gone(reloading);
+  const kept = join(reloading.stateFolder, "a.ts");
+  for (const file of await readdir(kept)) if (file.includes(first)) await rm(join(kept, file));
+  await moveBack(reloading);
+  expect(await reloading.changed(undefined)).toBe(second);
+  expect(stateOf(reloading)).toMatchObject({ pinned: false });
+});
