@@ -51,10 +51,12 @@ export class LastGood {
   }
 
   /** The file changed. */
-  async endRollback(name: string): Promise<void> {
+  async endRollback(name: string, live: Generation | undefined): Promise<void> {
     const { switches, log } = this.#parts;
     const pin = switches.pinOf(name);
     if (pin === undefined) return;
+    // Before the pin goes: a restart must not find that the version which was taken away is the youngest.
+    if (live !== undefined) await this.keep(live);
     await this.#unpin(name);
     log.info({ script: name, pinned: pin.version }, "script changed: it is no longer rolled back");
   }

@@ -103,9 +103,13 @@ export class ScriptControl {
   /** On again, and with what the file says. */
   async enable(name: string): Promise<void> {
     this.#require(name);
-    await this.#parts.switches.set(name, {});
+    const { switches, reloader, generations } = this.#parts;
+    const live = reloader.scripts.get(name);
+    // Where the file is broken it stays live, over a restart too.
+    if (switches.pinOf(name) !== undefined && live !== undefined) await generations?.save(live.generation);
+    await switches.set(name, {});
     this.#tell(name, "script enabled");
-    this.#parts.reloader.refresh(name);
+    reloader.refresh(name);
   }
 
   #tell(name: string, text: string): void {

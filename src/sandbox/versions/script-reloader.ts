@@ -242,7 +242,7 @@ export class ScriptReloader {
     built: Extract<BuildAnswer, { kind: "built" | "unchanged" | "pinned" }>,
     tookMs: number,
   ): Promise<void> {
-    if (built.kind !== "pinned") await this.#lastGood.endRollback(slot.name);
+    if (built.kind !== "pinned") await this.#lastGood.endRollback(slot.name, slot.live?.generation);
     if (built.kind === "built") {
       this.#goLive(
         slot,

@@ -89,3 +89,26 @@ test("one that comes back when the version it was rolled back to cannot be read 
   expect(await reloading.changed(undefined)).toBe(second);
   expect(stateOf(reloading)).toMatchObject({ pinned: false });
 });
+
+test("R02: a version that was rolled back does not return by a restart when its rollback ends with the version before it", async () => {
+  const { reloading, first } = await rolledBack();
+  await using _ = reloading;
+  await reloading.write("lib/name.ts", naming("one"));
+  await eventually(() => stateOf(reloading)?.pinned === false, { what: "the end of the rollback" });
+  await reloading.write("a.ts", BROKEN);
+  await reloading.refused();
+  expect(reloading.version()).toBe(first);
+  await reloading.restart();
+  expect(reloading.version()).toBe(first);
+});
+
+test("R02: nor when it is ended by hand while the file is broken", async () => {
+  const { reloading, first } = await rolledBack();
+  await using _ = reloading;
+  await reloading.write("a.ts", BROKEN);
+  await reloading.refused();
+  await reloading.control.enable("a.ts");
+  await reloading.restart();
+  expect(reloading.version()).toBe(first);
+  expect(stateOf(reloading)).toMatchObject({ pinned: false });
+});
