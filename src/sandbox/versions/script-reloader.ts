@@ -7,8 +7,8 @@ import { LastGood, type LastGoodParts } from "./last-good.ts";
 import { LoadedScript } from "./loaded-script.ts";
 import type { ScriptActivity } from "./script-activity.ts";
 import { type BuildAnswer, buildScript, type ScriptBuilder } from "./script-build.ts";
-import { isSinkName, readScriptFile, type ScriptFile, stemOf, testedStem } from "./script-file.ts";
-import { createSlot, isPackageFile, type ReloadSettings, type Slot, usesPackages } from "./script-slot.ts";
+import { isSinkName, readScriptFile, type ScriptFile, testedStem } from "./script-file.ts";
+import { createSlot, effectOn, isPackageFile, type ReloadSettings, type Slot } from "./script-slot.ts";
 import { isAsBuilt, noticeContent, noticeImports, ownFiles } from "./settling.ts";
 
 export interface ReloaderOptions extends LastGoodParts {
@@ -99,22 +99,21 @@ export class ScriptReloader {
     const { folder } = this.#options.builder;
     const name = basename(path);
     const isOnTop = dirname(path) === folder;
-    if (isOnTop && isSinkName(name)) {
-      this.#schedule(this.#slotOf(name), false);
-      return;
-    }
-    const stem = isOnTop ? testedStem(name) : undefined;
-    const isPackages = isPackageFile(folder, path);
-    // A file that was missing may be there now, so broken scripts get another try.
+    const isScript = isOnTop && isSinkName(name);
+    const touched = {
+      path,
+      tests: isOnTop ? testedStem(name) : undefined,
+      isPackages: isPackageFile(folder, path),
+      isKnownScript: isScript && this.#slots.has(name),
+    };
+    if (isScript) this.#schedule(this.#slotOf(name), false);
     for (const slot of this.#slots.values()) {
-      const isFine = slot.broken === undefined && slot.pendingFailure === undefined;
-      if (isFine && slot.contents.has(path)) {
-        slot.comparesImports = true;
-        this.#schedule(slot, false);
-        continue;
-      }
-      const rests = slot.imports.includes(path) || (isPackages && usesPackages(slot, folder));
-      if (slot.broken !== undefined || rests || stemOf(slot.name) === stem) this.#schedule(slot, true);
+      if (isScript && slot.name === name) continue;
+      slot.mayHaveMissed ||= slot.running;
+      const effect = effectOn(slot, touched, folder);
+      if (effect === "none") continue;
+      slot.comparesImports ||= effect === "compare";
+      this.#schedule(slot, effect === "build");
     }
   }
 
@@ -208,6 +207,7 @@ export class ScriptReloader {
 
   async #build(slot: Slot, { text, hash }: SourceFile, startedAt: number): Promise<void> {
     const { builder, clock } = this.#options;
+    slot.mayHaveMissed = false;
     const built = await buildScript(builder, slot.name, text, {
       live: slot.live?.generation,
       pinnedSources: this.#options.switches.pinOf(slot.name)?.sources,
@@ -221,7 +221,11 @@ export class ScriptReloader {
     slot.imports =
       built.kind === "failed" ? [...new Set([...slot.imports, ...built.imports])] : built.imports;
     if (slot.live === undefined) await this.#standIn(slot);
-    if (built.kind === "failed") return this.#refuse(slot, built.message);
+    if (built.kind === "failed") {
+      slot.force ||= slot.mayHaveMissed;
+      slot.again ||= slot.mayHaveMissed;
+      return this.#refuse(slot, built.message);
+    }
     noticeImports(slot, built.contents, builder.folder, startedAt);
     if (await this.#hasSettled(slot, hash)) return this.#accept(slot, built, clock.now() - startedAt);
     if (built.kind === "built") builder.pool.retire(built.generation.version);

@@ -1,7 +1,7 @@
 // What the reloader knows about one file of the script folder, and the times it waits.
 import { join, sep } from "node:path";
 import type { LoadedScript } from "./loaded-script.ts";
-import { PACKAGE_FILES } from "./script-file.ts";
+import { PACKAGE_FILES, stemOf } from "./script-file.ts";
 
 export interface ReloadSettings {
   /** A new content must stay this long before it goes live; the build takes about as long, so it costs little. */
@@ -49,6 +49,8 @@ export interface Slot {
   force: boolean;
   /** One of its imports may have changed: see whether it did. */
   comparesImports: boolean;
+  /** Another file changed while it was built: if it fails, that may have mended it. */
+  mayHaveMissed: boolean;
   cancelTimer: (() => void) | undefined;
 }
 
@@ -70,6 +72,7 @@ export function createSlot(name: string): Slot {
     again: false,
     force: false,
     comparesImports: false,
+    mayHaveMissed: false,
     cancelTimer: undefined,
   };
 }
@@ -78,7 +81,30 @@ export function createSlot(name: string): Slot {
 export const isPackageFile = (folder: string, path: string): boolean =>
   PACKAGE_FILES.some((file) => join(folder, file) === path);
 
-export function usesPackages({ imports }: Slot, folder: string): boolean {
+/** A file that may have come, changed or gone. */
+export interface TouchedFile {
+  readonly path: string;
+  /** Of a test: name of the script that it tests, without its ending. */
+  readonly tests: string | undefined;
+  readonly isPackages: boolean;
+  /** A script that was there before. */
+  readonly isKnownScript: boolean;
+}
+
+/** What a script has to do when another file was touched. */
+export function effectOn(slot: Slot, file: TouchedFile, folder: string): "none" | "compare" | "build" {
+  const isFine = slot.broken === undefined && slot.pendingFailure === undefined;
+  if (isFine && slot.contents.has(file.path)) return "compare";
+  // What was missing may be there now. Scripts are saved often: of one that was there only a failed compilation may not
+  // have said that it is imported, and all others need not be looked at in a sandbox process again.
+  const mayMend = !isFine && (!file.isKnownScript || slot.sources === "");
+  const rests = slot.imports.includes(file.path) || (file.isPackages && usesPackages(slot, folder));
+  return mayMend || rests || (file.tests !== undefined && stemOf(slot.name) === file.tests)
+    ? "build"
+    : "none";
+}
+
+function usesPackages({ imports }: Slot, folder: string): boolean {
   const packages = join(folder, "node_modules") + sep;
   return imports.some((path) => path.startsWith(packages));
 }
