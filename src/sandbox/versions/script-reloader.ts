@@ -6,6 +6,7 @@ import type { Generation } from "./generations.ts";
 import { LastGood, type LastGoodParts } from "./last-good.ts";
 import { LoadedScript } from "./loaded-script.ts";
 import type { ScriptActivity } from "./script-activity.ts";
+import { renamedTo } from "./renamed-script.ts";
 import { type BuildAnswer, buildScript, type ScriptBuilder } from "./script-build.ts";
 import { isSinkName, readScriptFile, type ScriptFile, testedStem } from "./script-file.ts";
 import { createSlot, effectOn, isPackageFile, type ReloadSettings, type Slot } from "./script-slot.ts";
@@ -248,12 +249,11 @@ export class ScriptReloader {
   ): Promise<void> {
     if (built.kind !== "pinned") await this.#lastGood.endRollback(slot.name, slot.live?.generation);
     if (built.kind === "built") {
-      this.#goLive(
-        slot,
-        built.generation,
-        slot.live === undefined ? "script live" : "script reloaded",
-        tookMs,
-      );
+      const isNew = slot.live === undefined;
+      const { folder } = this.#options.builder;
+      const replaced = isNew ? await renamedTo(slot, this.#slots.values(), folder) : undefined;
+      this.#goLive(slot, built.generation, isNew ? "script live" : "script reloaded", tookMs);
+      if (replaced !== undefined) this.#remove(replaced);
       if (this.#starting) this.#unsaved.push(built.generation);
       else void this.#lastGood.keep(built.generation);
     }
@@ -359,13 +359,20 @@ export class ScriptReloader {
   }
 
   async #removeIfGone(slot: Slot): Promise<void> {
-    const { builder, folderExists, log, retired, activity } = this.#options;
+    const { builder, folderExists } = this.#options;
     const file = await readScriptFile(builder.folder, slot.name);
     if (slot.running || this.#stopped) return;
     if (file.kind !== "absent") return this.#schedule(slot, true);
     // An unmounted or re-created folder must not switch every filter off.
     if (!(await folderExists())) return;
+    this.#remove(slot);
+  }
+
+  #remove(slot: Slot): void {
+    const { log, retired, activity } = this.#options;
+    if (this.#slots.get(slot.name) !== slot) return;
     this.#slots.delete(slot.name);
+    slot.cancelTimer?.();
     activity.forget(slot.name);
     if (slot.live !== undefined) {
       log.warn({ script: slot.name, version: slot.live.version }, "script removed");

@@ -1,7 +1,9 @@
-// Scripts that import files directly in the folder, which are scripts themselves.
+// Scripts that import files directly in the folder, which are scripts themselves; and scripts that are renamed.
+import { rename } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { OTHER, type Reloading, startReloading } from "./reload-fixture.ts";
+import { eventually } from "../../support/eventually.ts";
+import { OTHER, type Reloading, SCRIPT, startReloading } from "./reload-fixture.ts";
 
 const listing = (word: string): string =>
   `export const LIST = ["${word}"];\nexport default function onArrival() {}\n`;
@@ -51,4 +53,17 @@ test("an import that is mended while the script that fails on it is looked at gi
   await reloading.write("base.js", listing("go"));
   await reloading.changed(undefined, "user.js");
   expect(wordOf(reloading)).toBe("go");
+});
+
+test("R06: a renamed script is replaced in one step: no message meets both, and none meets neither", async () => {
+  await using reloading = await startReloading(
+    { "a.ts": SCRIPT, "twin.ts": SCRIPT },
+    { settings: { removalMs: 60_000 } },
+  );
+  const seen = new Set<string>();
+  // What runs on the messages that come after the turn in which scripts changed.
+  reloading.host.onChange(() => queueMicrotask(() => seen.add([...reloading.host.scripts.keys()].join())));
+  await rename(reloading.path("a.ts"), reloading.path("b.ts"));
+  await eventually(() => !reloading.host.scripts.has("a.ts"), { what: "a.ts is removed", intervalMs: 5 });
+  expect([...seen]).toEqual(["twin.ts,b.ts"]);
 });
