@@ -102,11 +102,13 @@ export class ScriptControl {
 
   /** On again, and with what the file says. */
   async enable(name: string): Promise<void> {
-    this.#require(name);
     const { switches, reloader, generations } = this.#parts;
+    const pin = switches.pinOf(name);
+    // A script that is away is as it was switched when it comes back.
+    if (pin === undefined && !switches.isDisabled(name)) this.#require(name);
     const live = reloader.scripts.get(name);
     // Where the file is broken it stays live, over a restart too.
-    if (switches.pinOf(name) !== undefined && live !== undefined) await generations?.save(live.generation);
+    if (pin !== undefined && live !== undefined) await generations?.save(live.generation);
     await switches.set(name, {});
     this.#tell(name, "script enabled");
     reloader.refresh(name);

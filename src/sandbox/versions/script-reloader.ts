@@ -239,7 +239,11 @@ export class ScriptReloader {
     if (found === "lost") {
       slot.force = true;
       slot.again = true;
-    } else if (found !== undefined) this.#goLive(slot, found, "script live");
+    } else if (found !== undefined) this.#goLive(slot, found, this.#arrival(slot));
+  }
+
+  #arrival({ name }: Slot): string {
+    return this.#options.switches.isDisabled(name) ? "script loaded; it is disabled" : "script live";
   }
 
   async #accept(
@@ -252,7 +256,7 @@ export class ScriptReloader {
       const isNew = slot.live === undefined;
       const { folder } = this.#options.builder;
       const replaced = isNew ? await renamedTo(slot, this.#slots.values(), folder) : undefined;
-      this.#goLive(slot, built.generation, isNew ? "script live" : "script reloaded", tookMs);
+      this.#goLive(slot, built.generation, isNew ? this.#arrival(slot) : "script reloaded", tookMs);
       if (replaced !== undefined) this.#remove(replaced);
       if (this.#starting) this.#unsaved.push(built.generation);
       else void this.#lastGood.keep(built.generation);

@@ -1,10 +1,10 @@
-// Rolled back scripts: what is live when their files change, go away and come back.
+// Rolled back and disabled scripts: what is live when their files change, go away and come back.
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { ScriptState } from "../../../src/sandbox/versions/script-control.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type Reloading, startReloading } from "./reload-fixture.ts";
+import { OTHER, type Reloading, SCRIPT, startReloading } from "./reload-fixture.ts";
 
 const NAMED = `import { name } from "./lib/name.ts";
 export const binding = { displayName: name };
@@ -111,4 +111,25 @@ test("R02: nor when it is ended by hand while the file is broken", async () => {
   await reloading.restart();
   expect(reloading.version()).toBe(first);
   expect(stateOf(reloading)).toMatchObject({ pinned: false });
+});
+
+test("a disabled script that is deleted can be enabled; one that comes back before is not said to be live", async () => {
+  await using reloading = await startReloading({ "a.ts": SCRIPT });
+  await reloading.control.disable("a.ts");
+  await reloading.remove("a.ts");
+  await gone(reloading);
+  await reloading.write("a.ts", OTHER);
+  await reloading.changed(undefined);
+  expect(stateOf(reloading)).toMatchObject({ disabled: true });
+  expect(logged(reloading, "script live")).toBe(1);
+  expect(logged(reloading, "script loaded; it is disabled")).toBe(1);
+
+  await reloading.remove("a.ts");
+  await gone(reloading);
+  await reloading.control.enable("a.ts");
+  await expect(reloading.control.enable("a.ts")).rejects.toThrow("no script a.ts");
+  await reloading.write("a.ts", SCRIPT);
+  await reloading.changed(undefined);
+  expect(stateOf(reloading)).toMatchObject({ disabled: false });
+  expect(logged(reloading, "script live")).toBe(2);
 });
