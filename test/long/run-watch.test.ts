@@ -35,6 +35,11 @@ test("each save of the script, of what it imports and of the message runs it aga
     /> 3 \| {3}msg\.Subject = mark mark[^]*\^[^]*error: a\.ts:3:\d+: Expected ";"[^]*watching/,
   );
 
+  await writeFile(file("a.ts"), SCRIPT.replace("mark.ts", "other.ts"));
+  await program.says(/error: a\.ts:1:\d+: Could not resolve "\.\/lib\/other\.ts"[^]*watching/);
+  await writeFile(file("lib/other.ts"), 'export const mark = "[three] ";\n');
+  await program.says(/\+ Subject: \[three\] other[^]*watching/);
+
   await writeFile(file("a.ts"), SCRIPT.replace("msg.DataSource.Save()", 'throw new Error("not today")'));
   await program.says(/fault +throw: a\.ts:4:\d+: .*not today[^]*> 4 \|[^]*\^[^]*watching/);
   expect(program.text).not.toContain("\u001b");

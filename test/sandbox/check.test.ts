@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { checkCommand } from "../../src/cli/check.ts";
@@ -83,4 +83,20 @@ test("check finds files that are no scripts, disabled scripts, dead rules, unkno
     `binding "alone.js": its compareWith, "Native", ${noLive}`,
     `binding "off-beside.js": its compareWith, "off.js", ${noLive}`,
   ]);
+});
+
+test("check compiles scripts whose folder is reached through a link", async () => {
+  await using folder = await tempFolder();
+  const at = (...names: readonly string[]): string => path.join(folder.path, ...names);
+  await mkdir(at("v1", "scripts", "lib"), { recursive: true });
+  await writeFile(at("v1", "onarrival.yaml"), "sandbox: { workers: 1 }\n");
+  await writeFile(at("v1", "scripts", "lib", "verdict.ts"), "export const verdict: number = 1;\n");
+  await writeFile(
+    at("v1", "scripts", "a.ts"),
+    'import { verdict } from "./lib/verdict.ts";\nexport default function onArrival() { return verdict; }\n',
+  );
+  await symlink("v1", at("current"));
+  const check = checkCommand(checkScripts);
+  const { code, out, err } = await runInProcess([check], ["check", "-c", at("current", "onarrival.yaml")]);
+  expect({ code, err }, out).toEqual({ code: 0, err: "" });
 });

@@ -1,17 +1,17 @@
 // Bundles scripts with esbuild: TypeScript, imports of the folder, the module "cdo"; and the runtime of the isolates.
-import { readFile } from "node:fs/promises";
-import { dirname, extname, join, resolve, sep } from "node:path";
+import { readFile, realpath } from "node:fs/promises";
+import { dirname, extname, join, sep } from "node:path";
 import {
   build,
   type BuildFailure,
   type BuildOptions,
   type BuildResult,
-  type Message,
   type Plugin,
   transform,
   version as esbuildVersion,
 } from "esbuild";
 import { EXPORTS_GLOBAL } from "../../../runtime/contract.ts";
+import { BundledFiles, FILE_IMPORT } from "./bundled-files.ts";
 import { describeFailure } from "./compile-failure.ts";
 import { COM_ONLY_NAMES, COM_ONLY_PREFIX, silentHabit } from "./jscript-habits.ts";
 import { contentHash, readInside } from "./script-file.ts";
@@ -23,9 +23,9 @@ export interface CompiledScript {
   readonly sourceMap: string;
   /** Hash of the script and of everything of the folder that it was bundled from. */
   readonly sources: string;
-  /** Absolute paths of the files of the folder that it was bundled from, itself not included. */
+  /** Absolute paths in the folder on whose change it may say something else, itself not included. */
   readonly imports: readonly string[];
-  /** Content hashes of these, by path. */
+  /** Content hashes of the files among these that it was bundled from, by path. */
   readonly contents: ReadonlyMap<string, string>;
 }
 
@@ -65,35 +65,47 @@ export async function toolsHash(runtimeBundle: Buffer, cdoModule: string): Promi
   return contentHash(`${esbuildVersion} ${OUTPUT_FORM}`, runtimeBundle, await readFile(cdoModule));
 }
 
+/** A script on its way through the compiler. */
+interface Compilation extends ScriptSource {
+  /** The folder without links: esbuild knows no other path of it. */
+  readonly realFolder: string;
+  readonly files: BundledFiles;
+}
+
 export async function compileScript(source: ScriptSource): Promise<CompileAnswer> {
   const text = withoutHashBang(source.text);
+  const realFolder = await realpath(source.folder);
+  const files = new BundledFiles(source.folder, realFolder);
+  const compilation = { ...source, realFolder, files };
   try {
-    const bundled = await bundle(source, text);
-    const format = bundled.metafile.inputs[source.name]?.format;
-    if (format === "cjs" && COMMON_JS.test(text))
-      return failed(
-        `${source.name}: CommonJS (module.exports, require) is not served; use export default and import`,
-        bundled,
-        source,
-      );
-    const output =
-      format === "esm" ? await bundledOutput(source, text, bundled) : await plainOutput(source, text);
-    const habit = silentHabit(source.name, text, output.code);
-    if (habit !== undefined) return failed(habit, bundled, source);
-    const version = contentHash(source.name, output.code);
-    const sources = sourcesHash(source.text, bundled.read);
-    const imports = importsOf(bundled, source);
-    return { kind: "compiled", script: { version, ...output, sources, imports, contents: bundled.read } };
+    return await compile(compilation, text);
   } catch (error) {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- esbuild throws BuildFailure; others have no errors
     const { errors } = error as Partial<BuildFailure>;
     if (errors === undefined) throw error;
-    return {
-      kind: "failed",
-      message: describeFailure(errors, source),
-      imports: failedImports(errors, source.folder),
-    };
+    // A build that fails does not say what it imports; to ask during each build would make those of large packages slow.
+    await bundle(compilation, text, [noteImports(files)]).catch(() => undefined);
+    const message = describeFailure(errors, { ...source, folder: realFolder });
+    return { kind: "failed", message, imports: files.imports };
   }
+}
+
+async function compile(compilation: Compilation, text: string): Promise<CompileAnswer> {
+  const { name, files } = compilation;
+  const failed = (message: string): CompileAnswer => ({ kind: "failed", message, imports: files.imports });
+  const bundled = await bundle(compilation, text);
+  files.noteInputs(bundled.metafile);
+  const format = bundled.metafile.inputs[name]?.format;
+  if (format === "cjs" && COMMON_JS.test(text))
+    return failed(`${name}: CommonJS (module.exports, require) is not served; use export default and import`);
+  const output =
+    format === "esm" ? await bundledOutput(compilation, text, bundled) : await plainOutput(compilation, text);
+  const habit = silentHabit(name, text, output.code);
+  if (habit !== undefined) return failed(habit);
+  const version = contentHash(name, output.code);
+  const { imports, contents } = files;
+  const sources = sourcesHash(compilation.text, contents);
+  return { kind: "compiled", script: { version, ...output, sources, imports, contents } };
 }
 
 const withoutHashBang = (text: string): string => text.replace(/^#!/, "//");
@@ -101,21 +113,14 @@ const withoutHashBang = (text: string): string => text.replace(/^#!/, "//");
 export const sourcesHash = (text: string, contents: ReadonlyMap<string, string>): string =>
   contentHash(withoutHashBang(text), ...[...contents].map(([path, hash]) => `${path} ${hash}`).toSorted());
 
-interface Bundled extends BuildResult<BuildOptions & { metafile: true; write: false }> {
-  /** Content hashes of the files of the folder, by path. */
-  readonly read: ReadonlyMap<string, string>;
-}
+type Bundled = BuildResult<BuildOptions & { metafile: true; write: false }>;
 
-function failed(message: string, bundled: Bundled, source: ScriptSource): CompileAnswer {
-  return { kind: "failed", message, imports: importsOf(bundled, source) };
-}
-
-async function bundle(source: ScriptSource, contents: string): Promise<Bundled> {
-  const read = new Map<string, string>();
-  const result = await build({
-    stdin: { contents, resolveDir: source.folder, sourcefile: source.name, loader: loaderOf(source.name) },
-    absWorkingDir: source.folder,
-    outfile: join(source.folder, "bundle.js"),
+function bundle(compilation: Compilation, contents: string, plugins: Plugin[] = []): Promise<Bundled> {
+  const { name, realFolder } = compilation;
+  return build({
+    stdin: { contents, resolveDir: realFolder, sourcefile: name, loader: loaderOf(name) },
+    absWorkingDir: realFolder,
+    outfile: join(realFolder, "bundle.js"),
     write: false,
     metafile: true,
     bundle: true,
@@ -132,14 +137,14 @@ async function bundle(source: ScriptSource, contents: string): Promise<Bundled> 
     sourcesContent: false,
     legalComments: "none",
     logLevel: "silent",
-    plugins: [folderOnly(source, read)],
+    plugins: [...plugins, folderOnly(compilation)],
   });
-  return { ...result, read };
 }
 
 /** A script may import what lies in its folder and nothing else: a bundle could carry any file of the machine out by mail. */
-function folderOnly({ folder, cdoModule, expected = [] }: ScriptSource, read: Map<string, string>): Plugin {
-  const ahead = new Map(expected.map((path) => [path, readInside(folder, path)]));
+function folderOnly({ realFolder, cdoModule, expected = [], files }: Compilation): Plugin {
+  const paths = expected.map((path) => files.realPathOf(path));
+  const ahead = new Map(paths.map((path) => [path, readInside(realFolder, path)]));
   return {
     name: "folder-only",
     setup(hooks) {
@@ -150,14 +155,24 @@ function folderOnly({ folder, cdoModule, expected = [] }: ScriptSource, read: Ma
       hooks.onLoad({ filter: /.*/, namespace: "file" }, async ({ path }) => {
         if (isOurs(path, cdoModule)) return undefined;
         // Read here, through the file that was checked: the path may name another one a moment later.
-        const file = await (ahead.get(path) ?? readInside(folder, path));
+        const file = await (ahead.get(path) ?? readInside(realFolder, path));
         if (file.kind === "refused") return { errors: [{ text: `${path} ${file.reason}` }] };
-        read.set(path, file.hash);
+        files.noteRead(path, file.hash);
         return { contents: file.bytes, loader: "default" };
       });
     },
   };
 }
+
+const noteImports = (files: BundledFiles): Plugin => ({
+  name: "note-imports",
+  setup(hooks) {
+    hooks.onResolve({ filter: FILE_IMPORT }, ({ resolveDir, path }) => {
+      files.noteImport(resolveDir, path);
+      return undefined;
+    });
+  },
+});
 
 const isOurs = (path: string, cdoModule: string): boolean => path.startsWith(dirname(cdoModule) + sep);
 
@@ -170,7 +185,7 @@ interface Output {
   readonly sourceMap: string;
 }
 
-async function bundledOutput(source: ScriptSource, text: string, bundled: Bundled): Promise<Output> {
+async function bundledOutput(source: Compilation, text: string, bundled: Bundled): Promise<Output> {
   const exported = Object.values(bundled.metafile.outputs).some((output) => output.exports.length > 0);
   // `import type … from "cdo"` makes a module of a plain script; its function is then meant to be found all the same.
   const entry = exported
@@ -199,16 +214,6 @@ async function plainOutput(source: ScriptSource, text: string): Promise<Output> 
     tsconfigRaw: {},
   });
   return { code, sourceMap: map };
-}
-
-function importsOf(bundled: Bundled, { folder, name, cdoModule }: ScriptSource): string[] {
-  const paths = Object.keys(bundled.metafile.inputs).filter((path) => path !== name);
-  return paths.map((path) => resolve(folder, path)).filter((path) => !isOurs(path, cdoModule));
-}
-
-/** Files named by errors: when one of them changes, the script is worth another try. */
-function failedImports(errors: readonly Message[], folder: string): string[] {
-  return errors.flatMap(({ location }) => (location === null ? [] : [resolve(folder, location.file)]));
 }
 
 /** runtime/index.ts as one classic script. */

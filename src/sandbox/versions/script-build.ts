@@ -25,7 +25,7 @@ export type BuildAnswer =
 interface Sources {
   /** Hash of the script and of what it imports; "" when it did not compile. */
   readonly sources: string;
-  /** Absolute paths of the files on which the answer rests, the script itself not included. */
+  /** Absolute paths on which the answer rests, the script itself not included. */
   readonly imports: readonly string[];
 }
 

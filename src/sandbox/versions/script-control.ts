@@ -62,10 +62,14 @@ export class ScriptControl {
   async show(name: string): Promise<ScriptDetails> {
     this.#require(name);
     const { folder, reloader, generations } = this.#parts;
+    const source = join(folder, name);
     return {
       ...this.#stateOf(name),
-      source: join(folder, name),
-      imports: reloader.importsOf(name).map((path) => relative(folder, path)),
+      source,
+      imports: reloader
+        .importsOf(name)
+        .filter((path) => path !== folder && path !== source)
+        .map((path) => relative(folder, path)),
       versions: (await generations?.kept(name)) ?? [],
     };
   }
