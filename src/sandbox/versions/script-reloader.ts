@@ -10,7 +10,7 @@ import { renamedTo } from "./renamed-script.ts";
 import { type BuildAnswer, buildScript, type ScriptBuilder } from "./script-build.ts";
 import { isSinkName, readScriptFile, type ScriptFile, testedStem } from "./script-file.ts";
 import { createSlot, effectOn, isPackageFile, type ReloadSettings, type Slot } from "./script-slot.ts";
-import { isAsBuilt, noticeContent, noticeImports, ownFiles } from "./settling.ts";
+import { areAsBuilt, isAsBuilt, noticeContent, noticeImports, ownFiles } from "./settling.ts";
 
 export interface ReloaderOptions extends LastGoodParts {
   readonly settings: ReloadSettings;
@@ -113,7 +113,7 @@ export class ScriptReloader {
       slot.mayHaveMissed ||= slot.running;
       const effect = effectOn(slot, touched, folder);
       if (effect === "none") continue;
-      slot.comparesImports ||= effect === "compare";
+      if (effect === "compare") slot.suspects.add(path);
       this.#schedule(slot, effect === "build");
     }
   }
@@ -190,10 +190,10 @@ export class ScriptReloader {
     const file = await readScriptFile(builder.folder, slot.name);
     slot.cancelTimer?.();
     if (file.kind !== "source") return this.#withoutSource(slot, file);
-    const { comparesImports } = slot;
+    const { suspects } = slot;
     // Before the look: what changes during it asks for another one.
-    slot.comparesImports = false;
-    if (comparesImports && !(await isAsBuilt(slot, file.hash, builder.folder))) slot.force = true;
+    slot.suspects = new Set();
+    if (!(await areAsBuilt(slot, suspects, builder.folder))) slot.force = true;
     if (file.hash === slot.hash && !slot.force) {
       if (slot.pendingFailure !== undefined) this.#reportLater(slot);
       return;

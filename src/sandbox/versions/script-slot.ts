@@ -47,8 +47,8 @@ export interface Slot {
   again: boolean;
   /** Build although the file itself is the same: one of its imports changed. */
   force: boolean;
-  /** One of its imports may have changed: see whether it did. */
-  comparesImports: boolean;
+  /** Files of `contents` that may have changed: see whether they did. */
+  suspects: Set<string>;
   /** Another file changed while it was built: if it fails, that may have mended it. */
   mayHaveMissed: boolean;
   cancelTimer: (() => void) | undefined;
@@ -71,7 +71,7 @@ export function createSlot(name: string): Slot {
     running: false,
     again: false,
     force: false,
-    comparesImports: false,
+    suspects: new Set(),
     mayHaveMissed: false,
     cancelTimer: undefined,
   };
@@ -98,13 +98,17 @@ export function effectOn(slot: Slot, file: TouchedFile, folder: string): "none" 
   // What was missing may be there now. Scripts are saved often: of one that was there only a failed compilation may not
   // have said that it is imported, and all others need not be looked at in a sandbox process again.
   const mayMend = !isFine && (!file.isKnownScript || slot.sources === "");
-  const rests = slot.imports.includes(file.path) || (file.isPackages && usesPackages(slot, folder));
+  const rests =
+    slot.imports.includes(file.path) || (file.isPackages && restsOnPackages(slot, folder, file.path));
   return mayMend || rests || (file.tests !== undefined && stemOf(slot.name) === file.tests)
     ? "build"
     : "none";
 }
 
-function usesPackages({ imports }: Slot, folder: string): boolean {
+/** Whether a change of this package file may make another script of it. */
+function restsOnPackages({ imports }: Slot, folder: string, path: string): boolean {
+  // It also maps imports of files ("imports"), and says which may be left out ("sideEffects").
+  if (path === join(folder, "package.json")) return imports.length > 0;
   const packages = join(folder, "node_modules") + sep;
-  return imports.some((path) => path.startsWith(packages));
+  return imports.some((file) => file.startsWith(packages));
 }

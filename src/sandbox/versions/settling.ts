@@ -41,13 +41,21 @@ export function noticeImports(slot: Slot, contents: FileContents, folder: string
 
 /** Whether script and imports say what was built. */
 export async function isAsBuilt(slot: Slot, hash: string, folder: string): Promise<boolean> {
-  const imports = ownFiles(slot.contents, folder).map(async ([path, expected]) => {
+  const imports = ownFiles(slot.contents, folder).map(([path]) => path);
+  const [file, areSame] = await Promise.all([
+    readScriptFile(folder, slot.name),
+    areAsBuilt(slot, imports, folder),
+  ]);
+  return areSame && file.kind === "source" && file.hash === hash;
+}
+
+/** Whether these of its imports say what was built. */
+export async function areAsBuilt(slot: Slot, paths: Iterable<string>, folder: string): Promise<boolean> {
+  const looks = [...paths].map(async (path) => {
     const file = await readInside(folder, path);
-    return file.kind === "bytes" && file.hash === expected;
+    return file.kind === "bytes" && file.hash === slot.contents.get(path);
   });
-  const file = await readScriptFile(folder, slot.name);
-  const isSame = file.kind === "source" && file.hash === hash;
-  return (await Promise.all(imports)).every(Boolean) && isSame;
+  return (await Promise.all(looks)).every(Boolean);
 }
 
 /** Without packages, which come by installations and are many. */

@@ -124,3 +124,33 @@ describe("where scans tell of changes, a script that does not compile", () => {
     expect(nameOf(reloading)).toBe("there");
   });
 });
+
+describe("packages", () => {
+  test("a changed map of imports in package.json reloads those that use it", async () => {
+    const mapTo = (file: string): string => JSON.stringify({ imports: { "#name": file } });
+    await using reloading = await startReloading(
+      {
+        "a.ts": naming("#name"),
+        "lib/one.ts": named("one"),
+        "lib/two.ts": named("two"),
+        "package.json": mapTo("./lib/one.ts"),
+      },
+      EVENTS,
+    );
+    const before = reloading.version();
+    await reloading.write("package.json", mapTo("./lib/two.ts"));
+    await reloading.changed(before);
+    expect(nameOf(reloading)).toBe("two");
+  });
+
+  test("a patched file of a package reloads those that use it", async () => {
+    await using reloading = await startReloading(
+      { "a.ts": naming("names"), "node_modules/names/index.js": named("old") },
+      POLL,
+    );
+    const before = reloading.version();
+    await reloading.write("node_modules/names/index.js", named("patched"));
+    await reloading.changed(before);
+    expect(nameOf(reloading)).toBe("patched");
+  });
+});
