@@ -67,7 +67,7 @@ const CODE = ((): string => {
   }
   add("N", ".next");
   const additions = ["0 in e", ...["then", "get", "set", "value", "toJSON"].map((name) => `"${name}" in e`)];
-  return `const ${holders.join()};return()=>{const ${values.join()};return e=>{for(const k in e)return false;return!(${additions.join("||")})&&${terms.join("&&")}}}`;
+  return `"use strict";const ${holders.join()};return()=>{const ${values.join()};return e=>{for(const k in e)return false;return!(${additions.join("||")})&&${terms.join("&&")}}}`;
 })();
 
 export function createBuiltInCheck(): BuiltInCheck {

@@ -226,6 +226,8 @@ export async function bundleRuntime(entry: string): Promise<Buffer> {
     target: TARGET,
     platform: "neutral",
     tsconfigRaw: {},
+    // A bundle is no module any more, and from sloppy functions a script that they call gets their arguments (`caller`).
+    banner: { js: '"use strict";' },
     legalComments: "none",
     logLevel: "silent",
   });

@@ -37,6 +37,9 @@ export interface StagedEnvelope {
 
 const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
+/** Beside one for each call that failed and for each line of the log: the line that was too much, and three at the end. */
+const FURTHER_REPORTS = 4;
+
 export class CallState {
   readonly limits: ScriptLimits;
   /** The arriving message. */
@@ -80,6 +83,7 @@ export class CallState {
   readonly #sizeBefore: number;
   readonly #recipientsBefore: readonly string[];
   #hostCalls = 0;
+  #reports = 0;
   #textBytes = 0;
   #copiedBytes = 0;
   #logBytes = 0;
@@ -162,6 +166,13 @@ export class CallState {
     if (this.#textBytes > 4 * this.limits.growthBytes)
       return this.exceeded("growthBytes", this.limits.growthBytes);
     return this.fault === undefined;
+  }
+
+  /** Counts a report. Each is served: it may tell that the call is over. */
+  countReport(): void {
+    this.#reports += 1;
+    const { hostCalls, logLines } = this.limits;
+    if (this.#reports > hostCalls + logLines + FURTHER_REPORTS) this.exceeded("hostCalls", hostCalls);
   }
 
   /** Counts bytes that are about to be copied beside the message. False: too many of them. */

@@ -156,7 +156,8 @@ export function createHostFunction(side: HostSide): HostFunction {
         : outsideOfCall(side, operation, a);
     const report = REPORTS.get(operation);
     const bytes = bytesOf(received);
-    if (report === undefined && !call.admit(textLength(b) + textLength(c) + bytes.length)) return false;
+    if (report !== undefined) call.countReport();
+    else if (!call.admit(textLength(b) + textLength(c) + bytes.length)) return false;
     call.changes.place = typeof place === "number" ? place : 0;
     if (call.changes.place !== 0) call.lastPlace = call.changes.place;
     try {

@@ -1,6 +1,6 @@
 // Escapes: the public attack classes of vm2 and of hosts of isolated-vm, in real sandbox processes.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chainOf, CONSTRUCTOR_CHAINS, HOST_GLOBALS, IMPORTS, STACKS } from "./escapes.ts";
+import { CALLERS, chainOf, CONSTRUCTOR_CHAINS, HOST_GLOBALS, IMPORTS, STACKS } from "./escapes.ts";
 import { Wall } from "./wall.ts";
 
 const name = (title: string): string => title.replaceAll(/\W+/g, "-");
@@ -28,6 +28,7 @@ beforeAll(async () => {
     {
       ...byName(chains),
       ...byName(STACKS),
+      ...byName(CALLERS),
       ...byName(
         Object.fromEntries(
           Object.entries(DETOURS).map(([title, body]) => [
@@ -58,6 +59,13 @@ describe("X19 a stack", () => {
   test.each(Object.keys(STACKS))("shows neither call sites nor paths: %s", async (title) => {
     const [seen] = await wall.logged(name(title));
     expect(seen).toBe("clean");
+  });
+});
+
+describe("X19 X20 the callers", () => {
+  test.each(Object.keys(CALLERS))("of a function of the script are its own: %s", async (title) => {
+    const said = await wall.logged(name(title));
+    expect(new Set(said.filter((text) => text.startsWith("callers")))).toEqual(new Set(["callers: none"]));
   });
 });
 

@@ -94,3 +94,67 @@ export const IMPORTS: readonly string[] = [
   "file:///etc/passwd",
   "data:text/javascript,export default 1",
 ];
+
+/** Goes up from a function of the script; every caller that is none of its own (those name it) is noted with its arguments. */
+const CLIMB = `const found = [];
+function climb(from) {
+  let at = from;
+  for (let level = 0; level < 20 && at; level += 1) {
+    try { at = at.caller; } catch { at = null; }
+    if (!at || at === tell || String(at).includes("climb")) continue;
+    let given = "";
+    try { given = Object.keys(at.arguments[0]).join(); } catch {}
+    found.push((at.name || "?") + "(" + given + ")");
+  }
+  return "1";
+}
+const tell = () => console.log("callers: " + (found.join(" ") || "none"));`;
+
+/** Functions of the script that the runtime calls, or something of the language for it, or for the script. */
+const CALLED: Readonly<Record<string, string>> = {
+  "the entry point": "climb(onArrival);",
+  "functions several levels below":
+    "function a() { b(climb); } function b() { c(climb); } function c() { climb(c); } a();",
+  "arguments.callee and its caller":
+    "climb(arguments.callee); (function () { climb(arguments.callee); climb(arguments.callee.caller); })();",
+  "a getter": "console.log({ get x() { return climb(Object.getOwnPropertyDescriptor(this, 'x').get); } });",
+  "setters on Object.prototype": `for (const name of ["host", "console", "entry", "current", "kind"])
+      Object.defineProperty(Object.prototype, name, { set: function f() { climb(f); }, configurable: true });
+    msg.Subject = "x"; msg.DataSource.Save();`,
+  "toString, valueOf and Symbol.toPrimitive": `for (const how of ["toString", "valueOf", Symbol.toPrimitive]) {
+      msg.Subject = { [how]: function f() { return climb(f); } };
+      try { msg.Fields.Item({ [how]: function f() { return climb(f); } }); } catch {}
+    }`,
+  "the comparator of a sort": "[2, 1].sort(function f() { return climb(f); });",
+  toJSON: `JSON.stringify({ toJSON: function f() { return climb(f); } });
+    return kv.setJson("k", { toJSON: function f() { return climb(f); } }).catch(tell);`,
+  "callbacks of the language and of the object model": `Array.from([1], function f() { climb(f); });
+    "x".replace(/x/, function f() { return climb(f); });
+    new URLSearchParams("a=1").forEach(function f() { climb(f); });`,
+  "callbacks of a promise":
+    "return Promise.resolve().then(function f() { climb(f); climb(onArrival); }).then(tell);",
+  "what goes on after await":
+    "return (async function f() { climb(f); await null; climb(f); climb(onArrival); })().then(tell);",
+  "traps of a Proxy": `const handler = Object.fromEntries(["get", "has", "ownKeys", "getPrototypeOf", "getOwnPropertyDescriptor"]
+      .map((trap) => [trap, function f(...values) { climb(f); return Reflect[trap](...values); }]));
+    console.log(new Proxy({ x: 1 }, handler));
+    try { msg.Fields.Item(new Proxy({}, handler)); } catch {}`,
+  "replaced built-ins": `const { apply } = Reflect;
+    for (const [holder, names] of [[Map.prototype, ["get", "set"]], [Array.prototype, ["push", "map", "join", "slice"]],
+      [String.prototype, ["slice", "toLowerCase", "split"]], [Reflect, ["get", "apply"]], [JSON, ["stringify", "parse"]]])
+      for (const name of names) {
+        const original = holder[name];
+        holder[name] = function f(...values) { if (found.length === 0) climb(f); return apply(original, this, values); };
+      }
+    msg.Subject = "x"; msg.Fields.Item("urn:schemas:mailheader:x-a").Value = "1"; msg.Fields.Update(); console.log({ a: [1] });`,
+  "a getter in the place of a built-in, read when the call is over": `const { at } = Array.prototype;
+    Object.defineProperty(Array.prototype, "at", { get: function f() { climb(f); tell(); return at; } });`,
+};
+
+/** Scripts that look for functions that are not theirs among their callers. Each logs "callers: none" when there was none. */
+export const CALLERS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(CALLED).map(([title, body]) => [
+    title,
+    `${CLIMB}\nfunction onArrival(msg) {\n${body}\ntell();\n}`,
+  ]),
+);

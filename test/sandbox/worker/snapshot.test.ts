@@ -49,6 +49,14 @@ test("every object that a script can reach has the same members with the same ri
   expect(new Set(found)).toEqual(new Set(wanted));
 });
 
+test("a script gets no function of the runtime as its caller", async () => {
+  const callers =
+    "console.log(String(onArrival.caller), String((function () { return arguments.callee.caller.caller; })()));";
+  for (const worker of [evaluated, fromSnapshot])
+    // oxlint-disable-next-line no-await-in-loop -- one process after the other
+    expect(await logged(worker, callers)).toEqual(["null null"]);
+});
+
 test("chance and time are of the context, not of the snapshot", async () => {
   const born = script("console.log(Math.random(), crypto.randomUUID(), Date.now());");
   const lines: string[] = [];

@@ -22,19 +22,17 @@ import {
 import { encodeFrame, FrameReader } from "../../../src/core/frames.ts";
 import type { Splice } from "../../../src/core/splice.ts";
 import { headerBlockLength } from "../../../src/message/content.ts";
+import { RUNTIME_ENTRY } from "../../../src/sandbox/pool/sandbox-program.ts";
+import { bundleRuntime } from "../../../src/sandbox/versions/compiler.ts";
 import { compiledFile } from "../../support/compiled.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const runtimeEntry = `${root}runtime/index.ts`;
 const cdoModule = `${root}runtime/cdo-module.ts`;
 
-async function bundle(options: { entry?: string; source?: string; globalName?: string }): Promise<string> {
+async function bundle(source: string): Promise<string> {
   const result = await build({
-    ...(options.entry === undefined ? {} : { entryPoints: [options.entry] }),
-    ...(options.source === undefined
-      ? {}
-      : { stdin: { contents: options.source, loader: "ts", resolveDir: `${root}scripts` } }),
-    ...(options.globalName === undefined ? {} : { globalName: options.globalName }),
+    stdin: { contents: source, loader: "ts", resolveDir: `${root}scripts` },
+    globalName: EXPORTS_GLOBAL,
     bundle: true,
     format: "iife",
     platform: "neutral",
@@ -45,12 +43,13 @@ async function bundle(options: { entry?: string; source?: string; globalName?: s
   return result.outputFiles[0]?.text ?? "";
 }
 
-let runtimeText: Promise<string> | undefined;
-const runtimeBundle = (): Promise<string> => (runtimeText ??= bundle({ entry: runtimeEntry }));
+let bundledRuntime: Promise<Buffer> | undefined;
+/** As it is shipped. */
+const runtimeBundle = (): Promise<Buffer> => (bundledRuntime ??= bundleRuntime(RUNTIME_ENTRY));
 
 /** As the compiler does it: modules are wrapped, plain scripts go as they are. */
 export async function compile(source: string): Promise<string> {
-  return /^\s*(?:import|export)\b/m.test(source) ? bundle({ source, globalName: EXPORTS_GLOBAL }) : source;
+  return /^\s*(?:import|export)\b/m.test(source) ? bundle(source) : source;
 }
 
 export interface JobOptions {
@@ -201,7 +200,7 @@ export class WorkerUnderTest {
     const ready = await Promise.race([worker.#next(), gone]);
     gone.catch(() => {});
     if (ready.head.type !== "ready") throw new Error(`unexpected ${ready.head.type}`);
-    worker.#send({ type: "init" }, Buffer.from((await runtimeBundle()) + runtimeSuffix));
+    worker.#send({ type: "init" }, Buffer.concat([await runtimeBundle(), Buffer.from(runtimeSuffix)]));
     return worker;
   }
 
