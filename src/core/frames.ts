@@ -2,6 +2,11 @@
 
 /** Anything larger is an attack or a defect: the peer is ended. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+/**
+ * The same for the JSON of what a sandbox process sends. JSON of the worst kind takes 80 ms a MiB to be parsed, and nothing else
+ * happens in the relay meanwhile.
+ */
+export const MAX_ANSWER_HEAD_BYTES = 2 * 1024 * 1024;
 const PREFIX_BYTES = 8;
 
 /** The parts of one frame, to be written in this order. */
@@ -23,10 +28,12 @@ export interface Frame {
 export class FrameReader {
   #pending: Buffer[] = [];
   #pendingBytes = 0;
-  #maxBytes: number;
+  readonly #maxBytes: number;
+  readonly #maxHeadBytes: number;
 
-  constructor(maxBytes: number = MAX_FRAME_BYTES) {
+  constructor(maxBytes: number = MAX_FRAME_BYTES, maxHeadBytes: number = maxBytes) {
     this.#maxBytes = maxBytes;
+    this.#maxHeadBytes = maxHeadBytes;
   }
 
   push(chunk: Buffer): Frame[] {
@@ -50,6 +57,7 @@ export class FrameReader {
     const jsonLength = first.readUInt32LE(4);
     if (length > this.#maxBytes || jsonLength > length - PREFIX_BYTES)
       throw new Error(`frame of ${length} bytes refused`);
+    if (jsonLength > this.#maxHeadBytes) throw new Error(`frame with ${jsonLength} bytes of JSON refused`);
     return length;
   }
 

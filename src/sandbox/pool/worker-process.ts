@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
-import { FrameReader } from "../../core/frames.ts";
+import { FrameReader, MAX_ANSWER_HEAD_BYTES, MAX_FRAME_BYTES } from "../../core/frames.ts";
 import type { Logger } from "../../core/logger.ts";
 import {
   type AbandonFrame,
@@ -75,7 +75,7 @@ export class WorkerProcess {
   isReady = false;
   #listener: WorkerListener;
   #child: ChildProcess | undefined;
-  #reader = new FrameReader();
+  readonly #reader = new FrameReader(MAX_FRAME_BYTES, MAX_ANSWER_HEAD_BYTES);
   readonly #expected = new ExpectedAnswers();
   readonly #versions = new LoadedVersions();
   #servesOneAtATime = false;

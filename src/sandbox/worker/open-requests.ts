@@ -1,9 +1,10 @@
 // The requests that one call has open, and those that the relay has not been told of yet.
-import { MAX_FRAME_BYTES } from "../../core/frames.ts";
+import { MAX_ANSWER_HEAD_BYTES, MAX_FRAME_BYTES } from "../../core/frames.ts";
 import type { CapabilityRequest } from "../../../runtime/contract.ts";
 
-/** The rest of the frame is for the heads of the requests. */
 const MAX_TURN_BYTES = MAX_FRAME_BYTES / 2;
+/** What stands around the body of a request, and around all of them. */
+const HEAD_BYTES = 100;
 
 export interface NewRequest {
   readonly request: number;
@@ -27,6 +28,7 @@ export class OpenRequests {
   readonly #open = new Map<number, { readonly kind: CapabilityRequest["kind"]; readonly place: number }>();
   #untold: NewRequest[] = [];
   #untoldBytes = 0;
+  #untoldHeadBytes = HEAD_BYTES;
 
   constructor(numbers: RequestNumbers) {
     this.#numbers = numbers;
@@ -47,17 +49,21 @@ export class OpenRequests {
     return first?.place ?? 0;
   }
 
-  /** Whether a request with so many bytes still goes into the frame of this turn. */
-  hasRoom(bytes: number): boolean {
-    return this.#untoldBytes + bytes <= MAX_TURN_BYTES;
+  /** Whether a request with so many bytes, and so many of JSON, still goes into the frame of this turn. */
+  hasRoom(jsonBytes: number, bytes: number): boolean {
+    return (
+      this.#untoldHeadBytes + HEAD_BYTES + jsonBytes <= MAX_ANSWER_HEAD_BYTES &&
+      this.#untoldBytes + bytes <= MAX_TURN_BYTES
+    );
   }
 
   /** `place`: of the script's statement that makes it. */
-  add(body: CapabilityRequest, bytes: Buffer, place: number): number {
+  add(body: CapabilityRequest, jsonBytes: number, bytes: Buffer, place: number): number {
     const request = this.#numbers.take();
     this.#open.set(request, { kind: body.kind, place });
     this.#untold.push({ request, body, bytes });
     this.#untoldBytes += bytes.length;
+    this.#untoldHeadBytes += HEAD_BYTES + jsonBytes;
     return request;
   }
 
@@ -70,6 +76,7 @@ export class OpenRequests {
     const untold = this.#untold;
     this.#untold = [];
     this.#untoldBytes = 0;
+    this.#untoldHeadBytes = HEAD_BYTES;
     return untold;
   }
 }

@@ -28,10 +28,13 @@ function openRequest(call: CallState, json: string, bytes: Buffer): HostValue {
     const how = HOW_TO_GRANT[request.kind];
     return call.fail("", `${request.kind} is not granted: it needs ${how} in the script's binding`);
   }
-  if (!call.requests.hasRoom(json.length + bytes.length))
+  const jsonBytes = Buffer.byteLength(json);
+  if (!call.requests.hasRoom(jsonBytes, bytes.length))
     return call.fail("", `${request.kind}: too many bytes in requests at once; await some of them first`);
   const over = countRequest(call, json.length + bytes.length);
-  return over === undefined ? call.requests.add(request, bytes, call.changes.place) : raise(call, over);
+  return over === undefined
+    ? call.requests.add(request, jsonBytes, bytes, call.changes.place)
+    : raise(call, over);
 }
 
 export const secretNotGranted = (name: string): string =>

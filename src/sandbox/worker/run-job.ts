@@ -1,5 +1,5 @@
 // One message through a run of scripts, in one turn or in several: each call's outcome, all or nothing, and where the run ends.
-import { MAX_FRAME_BYTES } from "../../core/frames.ts";
+import { MAX_ANSWER_HEAD_BYTES, MAX_FRAME_BYTES } from "../../core/frames.ts";
 import type { Splice } from "../../core/splice.ts";
 import type {
   CallOutcome,
@@ -8,10 +8,13 @@ import type {
   JobFrame,
   ScriptCall,
   ScriptFault,
+  SentHead,
+  SpliceHead,
   WaitingFrame,
 } from "../../../runtime/contract.ts";
+import { AnswerHead } from "./answer-head.ts";
 import { countBytes, raise } from "./asking.ts";
-import { CallState, type EnvelopeState } from "./call-state.ts";
+import { CallState, type EnvelopeState, type SentMail } from "./call-state.ts";
 import { CallAsks, type JobAsks, JobSource } from "./content-channel.ts";
 import { JobDocument } from "./job-document.ts";
 import { type CallEnd, type LoadedScript, WaitingCall } from "./loaded-script.ts";
@@ -19,9 +22,6 @@ import { RequestNumbers } from "./open-requests.ts";
 import { positionAt } from "./script-fault.ts";
 import type { ScriptStore } from "./script-store.ts";
 import type { WorkerSettings } from "./settings.ts";
-
-/** What an answer may carry beside its bytes: envelope and logs of the calls. */
-const ANSWER_RESERVE_BYTES = 4 * 1024 * 1024;
 
 /** The answer to a frame about the job: it waits, or it is done. */
 export interface JobAnswer {
@@ -49,9 +49,9 @@ export class JobRun {
   readonly #settings: WorkerSettings;
   readonly #asks: JobAsks;
   readonly #numbers = new RequestNumbers();
-  readonly #outcomes: CallOutcome[] = [];
+  readonly #head: AnswerHead;
   readonly #bytes: Buffer[] = [];
-  #room = MAX_FRAME_BYTES - ANSWER_RESERVE_BYTES;
+  #room = MAX_FRAME_BYTES - MAX_ANSWER_HEAD_BYTES;
   #envelope: EnvelopeState;
   #current: RunningCall | undefined;
 
@@ -65,6 +65,7 @@ export class JobRun {
   ) {
     this.#job = job;
     this.#calls = calls;
+    this.#head = new AnswerHead(calls.length);
     this.#scripts = scripts;
     this.#settings = settings;
     this.#asks = asks;
@@ -121,18 +122,16 @@ export class JobRun {
       const end = this.#firstTurn(current, false);
       if (end instanceof WaitingCall) return this.#suspend(current, end);
       const outcome = this.#outcomeOf(current, end);
-      this.#outcomes.push(outcome);
       if (endsRun(outcome, call)) break;
     }
-    return { head: { type: "done", job: this.#job.job, outcomes: this.#outcomes }, bytes: this.#bytes };
+    return { head: { type: "done", job: this.#job.job, outcomes: this.#head.outcomes }, bytes: this.#bytes };
   }
 
   #continue(current: RunningCall, end: Ended | WaitingCall): JobAnswer {
     this.#current = undefined;
     if (end instanceof WaitingCall) return this.#suspend(current, end);
     const outcome = this.#outcomeOf(current, end);
-    this.#outcomes.push(outcome);
-    return this.#callFrom(endsRun(outcome, current.call) ? this.#calls.length : this.#outcomes.length);
+    return this.#callFrom(endsRun(outcome, current.call) ? this.#calls.length : this.#head.outcomes.length);
   }
 
   #suspend(current: RunningCall, waiting: WaitingCall): JobAnswer {
@@ -147,7 +146,7 @@ export class JobRun {
       head: {
         type: "waiting",
         job: this.#job.job,
-        call: this.#outcomes.length,
+        call: this.#head.outcomes.length,
         requests: untold.map(({ request, body, bytes }) => ({ request, body, length: bytes.length })),
       },
       bytes: untold.map(({ bytes }) => bytes),
@@ -172,7 +171,7 @@ export class JobRun {
     const state = new CallState(call.limits, this.#document, envelope, this.#envelope, this.#numbers);
     state.allow = call.allow;
     state.secrets = call.secrets;
-    state.asks = new CallAsks(this.#asks, this.#outcomes.length);
+    state.asks = new CallAsks(this.#asks, this.#head.outcomes.length);
     state.settings = this.#settings;
     return state;
   }
@@ -213,7 +212,6 @@ export class JobRun {
     const document = this.#document;
     const fault = state.fault ?? (typeof result === "number" ? this.#tooLarge(savedBefore, state) : result);
     if (fault === undefined) warnOfDropped(state);
-    document.rollBackTo(fault === undefined ? document.saved : savedBefore);
     const isMeasured = this.#job.measureHeap === true || ranMs >= this.#settings.measureAfterMs;
     const heapBytes = isMeasured ? script?.heapBytes : undefined;
     const common = {
@@ -223,17 +221,33 @@ export class JobRun {
       readBody: this.#source.bodyWasRead,
       ...(heapBytes === undefined ? {} : { heapBytes }),
     };
-    if (fault !== undefined || typeof result !== "number")
-      return { verdict: 0, ...common, ...(fault === undefined ? {} : { fault }) };
-    this.#envelope = state.envelope;
+    const outcome = this.#head.fitted(
+      fault !== undefined || typeof result !== "number"
+        ? { verdict: 0, ...common, ...(fault === undefined ? {} : { fault }) }
+        : { verdict: result, ...this.#effects(state, savedBefore), ...common },
+    );
+    this.#head.add(outcome);
+    if (outcome.fault === undefined) this.#takeEffects(state, savedBefore);
+    document.rollBackTo(outcome.fault === undefined ? document.saved : savedBefore);
+    return outcome;
+  }
+
+  #effects(state: CallState, savedBefore: readonly Splice[]): Partial<CallOutcome> {
+    const { saved } = this.#document;
+    const isContentChanged = isChanged(saved, savedBefore);
     return {
-      verdict: result,
       ...state.committed,
-      ...takeChanges(state, isChanged(document.saved, savedBefore)),
-      ...this.#takeSplices(savedBefore),
-      ...this.#takeSent(state),
-      ...common,
+      ...takeChanges(state, isContentChanged),
+      ...(isContentChanged ? { splices: saved.map(spliceHead) } : undefined),
+      ...(state.sent.length === 0 ? undefined : { sent: state.sent.map(sentHead) }),
     };
+  }
+
+  #takeEffects(state: CallState, savedBefore: readonly Splice[]): void {
+    const { saved } = this.#document;
+    this.#envelope = state.envelope;
+    if (isChanged(saved, savedBefore)) for (const { bytes } of saved) this.#take(bytes);
+    for (const { bytes } of state.sent) this.#take(bytes);
   }
 
   #tooLarge(savedBefore: readonly Splice[], { sent }: CallState): ScriptFault | undefined {
@@ -246,28 +260,15 @@ export class JobRun {
       : { kind: "limit", message: `the changed message needs ${length} bytes in one answer` };
   }
 
-  #takeSplices(savedBefore: readonly Splice[]): Pick<CallOutcome, "splices"> {
-    const { saved } = this.#document;
-    if (!isChanged(saved, savedBefore)) return {};
-    for (const { bytes } of saved) this.#take(bytes);
-    return { splices: saved.map(({ start, end, bytes }) => ({ start, end, length: bytes.length })) };
-  }
-
-  #takeSent({ sent }: CallState): Pick<CallOutcome, "sent"> {
-    if (sent.length === 0) return {};
-    return {
-      sent: sent.map(({ bytes, ...head }) => {
-        this.#take(bytes);
-        return { ...head, length: bytes.length };
-      }),
-    };
-  }
-
   #take(bytes: Buffer): void {
     this.#bytes.push(bytes);
     this.#room -= bytes.length;
   }
 }
+
+const spliceHead = ({ start, end, bytes }: Splice): SpliceHead => ({ start, end, length: bytes.length });
+
+const sentHead = ({ bytes, ...head }: SentMail): SentHead => ({ ...head, length: bytes.length });
 
 type Ended = 0 | 1 | ScriptFault;
 

@@ -1,7 +1,7 @@
 // A sandbox process that behaves as its scripts say: honest, dead, deaf or a liar. The words are the code of the bundles.
 /* oxlint-disable typescript/no-unsafe-type-assertion -- the relay is trusted; this program is not */
 import { readSync, writeSync } from "node:fs";
-import { encodeFrame, FrameReader } from "../../../src/core/frames.ts";
+import { encodeFrame, FrameReader, MAX_ANSWER_HEAD_BYTES } from "../../../src/core/frames.ts";
 import {
   CONTENT_FD,
   FRAME_FD,
@@ -92,6 +92,12 @@ const BEHAVE: Record<string, Behave> = {
     const prefix = Buffer.alloc(8);
     prefix.writeUInt32LE(1 << 30, 0);
     write(prefix);
+    return loop();
+  },
+  // An answer, and beside it what takes long to parse.
+  "fat-head": (frame) => {
+    const more = Array.from({ length: MAX_ANSWER_HEAD_BYTES / 3 }, () => ({}));
+    send({ type: "done", job: frame.job, outcomes: [outcome], more });
     return loop();
   },
   "other-job": (frame) => {

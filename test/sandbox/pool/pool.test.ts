@@ -66,6 +66,7 @@ describe("a process that lies", () => {
   const lies = [
     "garbage",
     "giant",
+    "fat-head",
     "other-job",
     "no-outcome",
     "proto",

@@ -49,7 +49,7 @@ test("every object that a script can reach has the same members with the same ri
   expect(new Set(found)).toEqual(new Set(wanted));
 });
 
-test("a script gets no function of the runtime as its caller", async () => {
+test("X20 a script gets no function of the runtime as its caller", async () => {
   const callers =
     "console.log(String(onArrival.caller), String((function () { return arguments.callee.caller.caller; })()));";
   for (const worker of [evaluated, fromSnapshot])

@@ -19,7 +19,12 @@ import {
   type WaitingFrame,
   type WorkerFrame,
 } from "../../../runtime/contract.ts";
-import { encodeFrame, FrameReader } from "../../../src/core/frames.ts";
+import {
+  encodeFrame,
+  FrameReader,
+  MAX_ANSWER_HEAD_BYTES,
+  MAX_FRAME_BYTES,
+} from "../../../src/core/frames.ts";
 import type { Splice } from "../../../src/core/splice.ts";
 import { headerBlockLength } from "../../../src/message/content.ts";
 import { RUNTIME_ENTRY } from "../../../src/sandbox/pool/sandbox-program.ts";
@@ -179,7 +184,7 @@ export class WorkerUnderTest {
     this.exited = once(this.child, "exit");
     this.child.stderr?.on("data", (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.#frames = this.child.stdio[3] as Duplex;
-    const reader = new FrameReader();
+    const reader = new FrameReader(MAX_FRAME_BYTES, MAX_ANSWER_HEAD_BYTES);
     this.#frames.on("data", (chunk: Buffer) => {
       for (const frame of reader.push(chunk)) {
         const head = frame.head as WorkerFrame;

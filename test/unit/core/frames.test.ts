@@ -25,4 +25,8 @@ test("a frame that is larger than allowed or contradicts itself is refused befor
   liar.writeUInt32LE(20, 0);
   liar.writeUInt32LE(21, 4);
   expect(() => new FrameReader().push(liar)).toThrow("refused");
+  const fat = Buffer.alloc(8);
+  fat.writeUInt32LE(1000, 0);
+  fat.writeUInt32LE(101, 4);
+  expect(() => new FrameReader(1000, 100).push(fat)).toThrow("refused");
 });
