@@ -3,14 +3,24 @@ import type { Readable } from "node:stream";
 
 const KEPT_CHARS = 4000;
 const HINT_CHARS = 200;
+/** From one answer to the next. V8 needs some thousand for all that it has to say. */
+const MAX_BYTES = 64 * 1024;
 
 export class LastWords {
   #text = "";
+  #bytes = 0;
 
-  listen(stream: Readable | null): void {
+  listen(stream: Readable | null, tooMany: (reason: string) => void): void {
     stream?.on("data", (chunk: Buffer) => {
       if (this.#text.length < KEPT_CHARS) this.#text += chunk.toString("latin1").slice(0, KEPT_CHARS);
+      this.#bytes += chunk.length;
+      if (this.#bytes > MAX_BYTES) tooMany(`it wrote more than ${MAX_BYTES} bytes to stderr`);
     });
+  }
+
+  /** The process is alive, and may write as much again. */
+  answered(): void {
+    this.#bytes = 0;
   }
 
   /** " (the line that looks like the cause)", or "". */

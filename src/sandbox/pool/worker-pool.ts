@@ -6,6 +6,7 @@ import { FairQueue } from "./fair-queue.ts";
 import { LaneRest } from "./lane-rest.ts";
 import { Probation } from "./probation.ts";
 import type { PoolOptions } from "./pool-options.ts";
+import { ProcessWatch } from "./process-watch.ts";
 import { type PoolFigures, poolFigures } from "./sandbox-counts.ts";
 import { StartFailures } from "./start-failures.ts";
 import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
@@ -14,7 +15,6 @@ import { type WorkerListener, type WorkerOptions, WorkerProcess } from "./worker
 
 /** Estimated work up to which tasks are packed into one process instead of spread. */
 const PACKED_MICROS = 5000;
-const SWEEP_MS = 50;
 /** A timer that does nothing but keep the service alive. */
 const ALIVE_MS = 30_000;
 const LANE_IDLE_MS = 30_000;
@@ -40,7 +40,7 @@ export class WorkerPool implements WorkerListener {
   /** Ended because more work for an offender was ahead of others. */
   #cleared = new Set<WorkerProcess>();
   #stopped = false;
-  #cancelSweep: (() => void) | undefined;
+  readonly #watch: ProcessWatch;
   #cancelTrim: (() => void) | undefined;
   #onAllGone: (() => void) | undefined;
 
@@ -48,6 +48,11 @@ export class WorkerPool implements WorkerListener {
     this.#options = options;
     this.#rest = new LaneRest(options.clock);
     this.#waiting = new WaitingVersions(options);
+    this.#watch = new ProcessWatch(
+      options.clock,
+      () => [...this.#workers, ...this.#lane],
+      () => this.#queue.length + this.#suspects.length > 0,
+    );
     this.#startFailures = new StartFailures(options.respawnBackoffMs);
     const { worker, log } = options;
     this.#workerOptions = { ...worker, log, readsBody: (version) => this.#costs.readsBody(version) };
@@ -103,7 +108,7 @@ export class WorkerPool implements WorkerListener {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#cancelSweep?.();
+    this.#watch.stop();
     this.#cancelTrim?.();
     this.#rest.stop();
     this.#refuseWaiting("the service is stopping");
@@ -263,7 +268,7 @@ export class WorkerPool implements WorkerListener {
     if (this.#waiting.parked > 0) this.#queue.putBack(this.#waiting.unpark(this.#workers));
     if (this.#queue.length > 0) this.#queue.takeWhile(this.#takeInTurn);
     if (this.#suspects.length > 0) this.#dispatchSuspects();
-    if (this.#cancelSweep === undefined && this.#workers.length + this.#lane.length > 0) this.#sweepLater();
+    if (this.#workers.length + this.#lane.length > 0) this.#watch.begin();
   }
 
   /** False: there is no room for it now. */
@@ -367,21 +372,6 @@ export class WorkerPool implements WorkerListener {
     const worker = new WorkerProcess(this.#workerOptions, this);
     if (list === this.#lane) worker.becomeLane();
     list.push(worker);
-  }
-
-  // ---- watching over the processes ----
-
-  #sweepLater(): void {
-    this.#cancelSweep = this.#options.clock.after(SWEEP_MS, () => {
-      this.#cancelSweep = undefined;
-      let isBusy = this.#queue.length + this.#suspects.length > 0;
-      for (const worker of [...this.#workers, ...this.#lane]) {
-        if (worker.isReady && worker.outstanding === 0) continue;
-        worker.inspect();
-        isBusy = true;
-      }
-      if (isBusy && !this.#stopped) this.#sweepLater();
-    });
   }
 
   #trimLaneLater(): void {

@@ -163,7 +163,7 @@ export class WorkerProcess {
     const [frames, content] = [child.stdio?.[FRAME_FD], child.stdio?.[CONTENT_FD]] as (Socket | undefined)[];
     if (frames === undefined || content === undefined) return;
     this.#outbox.open(frames);
-    this.#lastWords.listen(child.stderr);
+    this.#lastWords.listen(child.stderr, (reason) => this.kill(reason));
     frames.on("error", () => undefined);
     frames.on("data", (chunk: Buffer) => this.#received(chunk));
     const contentSource = {
@@ -300,6 +300,7 @@ export class WorkerProcess {
     this.outstanding -= 1;
     this.load -= entry.cost;
     this.answers += 1;
+    this.#lastWords.answered();
     if (!this.#servesOneAtATime) yieldWhenWarm(this.pid, this.answers, this.options.niceness);
     this.#listener.answered(this, entry, answer);
   }
@@ -350,7 +351,7 @@ export class WorkerProcess {
     return this.#expected.holdsAny(versions);
   }
 
-  /** Called a few times a second: deadlines and memory. */
+  /** Called again and again: deadlines and memory. */
   inspect(): void {
     if (this.isEnding) return;
     const head = this.#expected.head;

@@ -42,6 +42,22 @@ function loop(): never {
   for (;;);
 }
 
+function sleep(): never {
+  for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}
+
+const giveAnswer = (frame: JobFrame): void => send({ type: "done", job: frame.job, outcomes: [outcome] });
+
+function complain(bytes: number): void {
+  for (let done = 0; done < bytes;) {
+    try {
+      done += writeSync(2, Buffer.alloc(Math.min(4096, bytes - done), "x"));
+    } catch {
+      // Nobody has read it yet.
+    }
+  }
+}
+
 type Behave = (frame: JobFrame, sent: Buffer) => object;
 
 const BEHAVE: Record<string, Behave> = {
@@ -62,6 +78,26 @@ const BEHAVE: Record<string, Behave> = {
   swell: () => {
     const kept: Buffer[] = [];
     for (;;) kept.push(Buffer.alloc(16 * 1024 * 1024, 1));
+  },
+  // What it does when it has answered and nobody waits for it.
+  "swell-idle": (frame) => {
+    giveAnswer(frame);
+    const kept: Buffer[] = [];
+    while (kept.length < 40) kept.push(Buffer.alloc(16 * 1024 * 1024, 1));
+    return sleep();
+  },
+  "spin-idle": (frame) => {
+    giveAnswer(frame);
+    return loop();
+  },
+  "complain-idle": (frame) => {
+    giveAnswer(frame);
+    complain(1024 * 1024);
+    return sleep();
+  },
+  complain: () => {
+    complain(40 * 1024);
+    return outcome;
   },
   timeout: () => ({ ...outcome, fault: { kind: "timeout", message: "took too long" } }),
   sizes: (frame, sent) => ({

@@ -3,7 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { Content } from "../../../src/message/content.ts";
+import { eventually } from "../../support/eventually.ts";
 import { callOf, createFixture, fakeProgram, MESSAGE, requestOf, taskOf } from "./pool-fixture.ts";
+
+function isRunning(pid: number | undefined): boolean {
+  try {
+    return process.kill(pid ?? Number.NaN, 0);
+  } catch {
+    return false;
+  }
+}
 
 const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => make(index));
@@ -91,6 +100,30 @@ describe("a process that lies", () => {
     await fixture.runner.run(requestOf([callOf("twice")]));
     const { outcomes } = await fixture.runner.run(requestOf([callOf("echo")]));
     expect(outcomes[0]?.fault).toBeUndefined();
+  });
+});
+
+describe("a process that has nothing to do", () => {
+  test.each(["swell-idle", "spin-idle", "complain-idle"])(
+    "X08 X40 is watched all the same: %s",
+    async (behaviour) => {
+      await using fixture = createFixture({ maxRssMb: 400 });
+      const { outcomes } = await fixture.runner.run(requestOf([callOf(behaviour)]));
+      expect(outcomes[0]?.fault).toBeUndefined();
+      const [pid] = fixture.pool.pids;
+      await eventually(() => !isRunning(pid), { timeoutMs: 20_000, what: "the end of the process" });
+      const next = await fixture.runner.run(requestOf([callOf("echo")]));
+      expect(next.outcomes[0]?.fault).toBeUndefined();
+    },
+  );
+
+  test("may write a little to stderr with each answer", async () => {
+    await using fixture = createFixture();
+    const complains = (): Promise<unknown> => fixture.runner.run(requestOf([callOf("complain")]));
+    for (let run = 0; run < 2; run += 1) await complains();
+    const { pids } = fixture.pool;
+    for (let run = 0; run < 3; run += 1) await complains();
+    expect(fixture.pool.pids).toEqual(pids);
   });
 });
 
