@@ -3,6 +3,7 @@ import type { Audience } from "../composition/audience.ts";
 import { type SeenCall, seenCalls } from "../composition/seen-calls.ts";
 import { sourceFrame } from "../composition/source-frame.ts";
 import { describeError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import type { EffectRun, RunEnd } from "../events/effects.ts";
 import { attachmentParts } from "../mime/bodies.ts";
 import { MimeDocument } from "../mime/document.ts";
@@ -10,7 +11,7 @@ import { decodeWords } from "../mime/encoded-words.ts";
 import { bufferSource } from "../mime/source.ts";
 import type { LiveScript, RunAnswer, RunRequest } from "../sandbox/script-host.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
-import { type Output, printable } from "./output.ts";
+import { type Output } from "./output.ts";
 import type { Paint } from "./paint.ts";
 import { describeFrame, describeReport } from "./run-report.ts";
 

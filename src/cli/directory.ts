@@ -6,6 +6,7 @@ import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import { systemClock } from "../core/clock.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import type { LogFields, Logger } from "../core/logger.ts";
+import { printable } from "../core/printable.ts";
 import type {
   DirectoryAnswer,
   DirectoryEntry,
@@ -14,7 +15,7 @@ import type {
   SenderList,
 } from "../events/directory-entries.ts";
 import type { Directory } from "../transport/categorizer/directory.ts";
-import { CommandFailed, type Output, printable, printResult } from "./output.ts";
+import { CommandFailed, type Output, printResult } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 
 interface Options {

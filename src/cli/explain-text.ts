@@ -1,4 +1,5 @@
 // The account of one message for people: every run, every binding in its order, what it did or why it was not called.
+import { printable } from "../core/printable.ts";
 import type {
   BindingLine,
   CallLine,
@@ -9,7 +10,6 @@ import type {
 } from "../observe/effect-lines.ts";
 import type { MessageEffects, RecordedRun } from "../observe/effect-search.ts";
 import { explainCategorization } from "./explain-categorization.ts";
-import { printable } from "./output.ts";
 
 const STATUSES = ["deliver", "retry later", "abort delivery", "move to Badmail"] as const;
 const ENDS: Readonly<Record<string, string>> = {

@@ -11,7 +11,8 @@ import { readMetabaseXml } from "../config/import/metabase-xml.ts";
 import type { OldMetabase } from "../config/import/old-metabase.ts";
 import { DEFAULT_CONFIG_FILE } from "../config/load.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
-import { type Output, printResult, printable } from "./output.ts";
+import { printable } from "../core/printable.ts";
+import { type Output, printResult } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 
 interface Options {

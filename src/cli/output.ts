@@ -1,6 +1,7 @@
 // How commands speak: results on stdout as text or JSON, errors on stderr in two lines, exit codes 0, 1 and 2.
 import { CommanderError } from "commander";
 import { describeError, OnArrivalError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 
 export const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
 
@@ -49,9 +50,6 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
     )
     .join("\n");
 }
-
-// oxlint-disable-next-line no-control-regex -- control characters are what is meant
-export const printable = (text: string): string => text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?");
 
 /** Says what went wrong and answers the exit code. Only faults of our own come with a stack. */
 export function reportError(output: Output, error: unknown, json = false): number {

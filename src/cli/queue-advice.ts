@@ -1,6 +1,6 @@
 // Below the list of messages: what to do about those that are held, once for all that need the same.
 import type { ShownEntry } from "../admin/queue-methods.ts";
-import { printable } from "./output.ts";
+import { printable } from "../core/printable.ts";
 
 const MAX_NAMED = 3;
 

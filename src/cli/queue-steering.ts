@@ -3,8 +3,9 @@ import { suggest } from "../config/suggest.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { comparable, isMeant } from "../transport/queue-names.ts";
 import type { ShownQueue } from "../admin/queue-methods.ts";
+import { printable } from "../core/printable.ts";
 import { frozenOn, whyFrozen } from "./frozen-advice.ts";
-import { type Output, formatTable, formatTime, printResult, printable } from "./output.ts";
+import { type Output, formatTable, formatTime, printResult } from "./output.ts";
 
 export const STEERING = [
   ["freeze", "no attempts of a queue until it is thawed, over restarts too"],

@@ -2,8 +2,9 @@
 import { Command } from "commander";
 import type { ShownEntry } from "../admin/queue-methods.ts";
 import { OnArrivalError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import { whyKeptBack } from "./frozen-advice.ts";
-import { formatTable, formatTime, printable, printResult, type Output } from "./output.ts";
+import { formatTable, formatTime, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 import { adviceLines } from "./queue-advice.ts";
 import { callService, type ServicePlace, withPlace } from "./running-service.ts";

@@ -1,6 +1,6 @@
 // What a script did to a message, in lines for people: for `onarrival run` and `onarrival dev`.
 import type { RunReport, RunSent } from "../composition/run-script.ts";
-import { printable } from "./output.ts";
+import { printable } from "../core/printable.ts";
 import type { Paint } from "./paint.ts";
 
 const VERDICTS = ["run the next sink", "skip the remaining sinks"] as const;

@@ -2,10 +2,11 @@
 import path from "node:path";
 import { Command } from "commander";
 import { OnArrivalError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import { EFFECTS_FOLDER } from "../observe/effect-log.ts";
 import { leftOutShadows, shadowLines } from "../observe/effect-search.ts";
 import { type ShadowSummary, type SideSummary, addShadow, emptySummary } from "./shadow-summary.ts";
-import { formatTable, printResult, printable, type Output } from "./output.ts";
+import { formatTable, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 import { mailrootOf } from "./running-service.ts";
 

@@ -1,7 +1,8 @@
 // Scripts as lines for people.
 import type { ShownDetails, ShownScript } from "../composition/script-overview.ts";
+import { printable } from "../core/printable.ts";
 import type { ScriptLogEntry } from "../sandbox/versions/script-activity.ts";
-import { formatTable, printable } from "./output.ts";
+import { formatTable } from "./output.ts";
 
 const timeOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 

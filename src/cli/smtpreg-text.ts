@@ -1,8 +1,8 @@
 // What smtpreg prints (REFERENCE 5.5): the usage, and the listing of /enum in the original's layout, which programs read.
 import type { BindingSettings } from "../config/schema.ts";
+import { printable } from "../core/printable.ts";
 import { DEFAULT_PRIORITY } from "../events/binding.ts";
 import { EVENT_TYPES, SMTP_SOURCE_TYPE, sourceGuid } from "../events/event-types.ts";
-import { printable } from "./output.ts";
 
 export const USAGE = `usage: onarrival smtpreg [-c FILE] [<command> <arguments>]
   Commands:

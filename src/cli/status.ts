@@ -4,8 +4,9 @@ import { callControl } from "../admin/control-client.ts";
 import type { ServerStatus, ServiceStatus } from "../composition/service-status.ts";
 import { STRAY_ADVICE } from "../composition/stray-mailroots.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import type { QueueDepths } from "../transport/queue-view.ts";
-import { CommandFailed, type Output, printResult, printable } from "./output.ts";
+import { CommandFailed, type Output, printResult } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 import { type ServicePlace, findMailroot, withPlace } from "./running-service.ts";
 

@@ -1,4 +1,5 @@
 // Log lines for people: time, level, message, then the fields as key=value.
+import { printable } from "../core/printable.ts";
 
 interface Lines {
   write(text: string): unknown;
@@ -23,7 +24,3 @@ function formatValue(value: unknown): string {
   if (typeof value === "string" && /^[\w.:@/<>+-]+$/.test(value)) return value;
   return printable(JSON.stringify(value));
 }
-
-/** Whatever a client sent must not move the cursor of the terminal that shows it. */
-// oxlint-disable-next-line no-control-regex -- control characters are what is meant
-const printable = (text: string): string => text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?");

@@ -1,5 +1,6 @@
 // What a sandbox process writes for people before it dies: V8 says there what was wrong.
 import type { Readable } from "node:stream";
+import { oneLine } from "../../core/printable.ts";
 
 const KEPT_CHARS = 4000;
 const HINT_CHARS = 200;
@@ -34,4 +35,4 @@ export class LastWords {
   }
 }
 
-const shown = (line: string): string => line.trim().slice(0, HINT_CHARS);
+const shown = (line: string): string => oneLine(line.trim()).slice(0, HINT_CHARS);

@@ -1,6 +1,7 @@
 // Whether isolates begin with a snapshot of the runtime (decision 44): as the operator wants it, until this platform turns out to
 // refuse it. What a process says of it comes from an enemy; all that it can gain is that later processes are slower.
 import type { Logger } from "../../core/logger.ts";
+import { isPrintable } from "../../core/printable.ts";
 import { FrameViolation } from "./outcome-validation.ts";
 
 const MAX_REASON_CHARS = 200;
@@ -45,7 +46,7 @@ export class SnapshotOfProcess {
     const isBeginning = step === "begun" && this.#step === "none" && this.isWanted;
     const isEnd = (step === "made" || step === "refused") && this.#step === "begun";
     if (!isBeginning && !isEnd) throw new FrameViolation("snapshot: out of order");
-    if (typeof reason !== "string" || reason.length > MAX_REASON_CHARS)
+    if (typeof reason !== "string" || reason.length > MAX_REASON_CHARS || !isPrintable(reason))
       throw new FrameViolation("snapshot: reason");
     this.#step = isBeginning ? "begun" : "over";
     if (step === "refused") this.#use.giveUp(reason);

@@ -1,5 +1,6 @@
 // What one call of a script has used up and committed: quotas, log, envelope, and the first fault, which sticks.
 import { sameMailbox } from "../../core/address.ts";
+import { oneLine } from "../../core/printable.ts";
 import type {
   Capabilities,
   JobEnvelope,
@@ -13,7 +14,6 @@ import { ChangeNotes } from "./change-notes.ts";
 import { Documents } from "./documents.ts";
 import type { JobDocument } from "./job-document.ts";
 import { OpenRequests, type RequestNumbers } from "./open-requests.ts";
-import { oneLine } from "./one-line.ts";
 import { positionAt } from "./script-fault.ts";
 import { DEFAULT_WORKER_SETTINGS, type WorkerSettings } from "./settings.ts";
 

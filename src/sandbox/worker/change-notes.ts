@@ -1,6 +1,6 @@
 // The edits of one call, for the effect log: what was changed and where in the script, once it is committed.
+import { oneLine } from "../../core/printable.ts";
 import { type ChangeNote, MAX_CHANGE_CHARS, MAX_CHANGE_NOTES } from "../../../runtime/contract.ts";
-import { oneLine } from "./one-line.ts";
 import { positionAt } from "./script-fault.ts";
 
 type Target = "content" | "envelope";

@@ -1,6 +1,7 @@
 // The operations that the runtime asks for (runtime/host.ts names the same): each takes and gives texts and numbers.
 // `false` means refused; the reason waits in the state for the operation "error".
 import { randomUUID } from "node:crypto";
+import { oneLine } from "../../core/printable.ts";
 import type { CallState } from "./call-state.ts";
 import { contentOperations } from "./content-calls.ts";
 import { dropOperations } from "./drop-calls.ts";
@@ -168,7 +169,7 @@ export function createHostFunction(side: HostSide): HostFunction {
       if (error instanceof RangeError) return call.fail("CDO_E_BAD_DATA", detail);
       call.fault ??= {
         kind: "throw",
-        message: `the message could not be processed: ${detail}`.slice(0, 1000),
+        message: oneLine(`the message could not be processed: ${detail}`).slice(0, 1000),
       };
       return call.fail("", detail);
     }

@@ -1,7 +1,7 @@
 // Where isolates get the runtime from: it is evaluated in each of their contexts, or once, in a snapshot that they begin with.
+import { oneLine } from "../../core/printable.ts";
 import ivm from "isolated-vm";
 import type { WorkerFrame } from "../../../runtime/contract.ts";
-import { oneLine } from "./one-line.ts";
 import { RUNTIME_WARM_UP } from "./runtime-warm-up.ts";
 import type { WorkerSettings } from "./settings.ts";
 

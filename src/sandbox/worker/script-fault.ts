@@ -1,6 +1,6 @@
 // What a script's failure looks like to the relay: one line, the frames of the bundle, the position.
+import { oneLine } from "../../core/printable.ts";
 import { PLACE_COLUMNS, type ScriptFault } from "../../../runtime/contract.ts";
-import { oneLine } from "./one-line.ts";
 
 const MAX_MESSAGE_CHARS = 1000;
 const MAX_STACK_CHARS = 4000;
@@ -40,7 +40,7 @@ export function scriptFault(
   const frames = stack
     .split("\n")
     .filter((line) => line.includes(`${scriptName}:`))
-    .map((line) => line.trim())
+    .map((line) => oneLine(line.trim()))
     .join("\n")
     .slice(0, MAX_STACK_CHARS);
   const position = positionIn(frames, scriptName) ?? positionIn(message, scriptName);

@@ -96,7 +96,7 @@ const BEHAVE: Record<string, Behave> = {
     return sleep();
   },
   complain: () => {
-    complain(40 * 1024);
+    complain(20 * 1024);
     return outcome;
   },
   timeout: () => ({ ...outcome, fault: { kind: "timeout", message: "took too long" } }),
@@ -109,7 +109,7 @@ const BEHAVE: Record<string, Behave> = {
     const text = readContent(frame.job, frame.contentSize - frame.headerBytes, frame.headerBytes).toString(
       "latin1",
     );
-    return { ...outcome, logs: [{ level: "info", text: `${text.length}:${text.slice(-8)}` }] };
+    return { ...outcome, logs: [{ level: "info", text: `${text.length}:${text.slice(-8).trim()}` }] };
   },
   "read-other": (frame) => {
     readContent(frame.job + 1000, 1, 0);
@@ -169,6 +169,12 @@ const BEHAVE: Record<string, Behave> = {
   crowd: () => ({
     ...outcome,
     recipients: Array.from({ length: 2000 }, (_, index) => `u${index}@b.example`),
+  }),
+  "clear-screen": () => ({ ...outcome, logs: [{ level: "info", text: "\u001b[2J" }] }),
+  "turn-round": () => ({ ...outcome, fault: { kind: "throw", message: "\u202e evil" } }),
+  "turn-round-stack": () => ({
+    ...outcome,
+    fault: { kind: "throw", message: "x", stack: "at a\nat \u202eb" },
   }),
   flood: () => ({ ...outcome, logs: Array.from({ length: 5000 }, () => ({ level: "info", text: "x" })) }),
 };

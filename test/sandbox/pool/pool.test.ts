@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { Content } from "../../../src/message/content.ts";
+import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { eventually } from "../../support/eventually.ts";
 import { callOf, createFixture, fakeProgram, MESSAGE, requestOf, taskOf } from "./pool-fixture.ts";
 
@@ -84,6 +85,9 @@ describe("a process that lies", () => {
     "growth",
     "recipients",
     "crowd",
+    "clear-screen",
+    "turn-round",
+    "turn-round-stack",
     "flood",
     "read-other",
     "read-beyond",
@@ -111,7 +115,7 @@ describe("a process that has nothing to do", () => {
       const { outcomes } = await fixture.runner.run(requestOf([callOf(behaviour)]));
       expect(outcomes[0]?.fault).toBeUndefined();
       const [pid] = fixture.pool.pids;
-      await eventually(() => !isRunning(pid), { timeoutMs: 20_000, what: "the end of the process" });
+      await eventually(() => !isRunning(pid), { timeoutMs: 55_000, what: "the end of the process" });
       const next = await fixture.runner.run(requestOf([callOf("echo")]));
       expect(next.outcomes[0]?.fault).toBeUndefined();
     },
@@ -119,7 +123,8 @@ describe("a process that has nothing to do", () => {
 
   test("may write a little to stderr with each answer", async () => {
     await using fixture = createFixture();
-    const complains = (): Promise<unknown> => fixture.runner.run(requestOf([callOf("complain")]));
+    const call = callOf("complain", { limits: { ...DEFAULT_SCRIPT_LIMITS, timeoutMs: 20_000 } });
+    const complains = (): Promise<unknown> => fixture.runner.run(requestOf([call]));
     for (let run = 0; run < 2; run += 1) await complains();
     const { pids } = fixture.pool;
     for (let run = 0; run < 3; run += 1) await complains();
@@ -145,7 +150,7 @@ describe("content", () => {
       await writeFile(path, Buffer.concat([Buffer.from("junk"), body]));
       const content = Content.fromFile(Buffer.from("A: b\r\n\r\n"), { path, offset: 4, length: body.length });
       const { outcomes } = await fixture.runner.run(requestOf([callOf("read")], { content }));
-      expect(outcomes[0]?.logs[0]?.text).toBe(`${body.length}:${body.toString("latin1").slice(-8)}`);
+      expect(outcomes[0]?.logs[0]?.text).toBe(`${body.length}:${body.toString("latin1").slice(-8).trim()}`);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -1,5 +1,6 @@
 // Entry points, verdicts and limits of scripts, in a real sandbox process.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isPrintable } from "../../../src/core/printable.ts";
 import { script, WorkerUnderTest } from "./support.ts";
 
 let worker: WorkerUnderTest;
@@ -65,6 +66,16 @@ describe("verdicts", () => {
     );
     expect(outcome.fault).toMatchObject({ kind: "throw", message: "TypeError: bad", line: 2, column: 9 });
     expect(outcome.fault?.stack).toBe("at inner (test.ts:2:9)\nat onArrival (test.ts:4:24)");
+  });
+
+  test("H08 neither a fault nor a log line turns round the text that people read it in", async () => {
+    const evil = String.raw`const f = { "\u202e\u2066g"() { console.log("\u202e log"); throw new Error("\u202e evil"); } };
+      f["\u202e\u2066g"]();`;
+    const { outcome } = await worker.run(script(evil));
+    expect(outcome.fault?.message).toBe("Error:   evil");
+    expect(outcome.logs[0]?.text).toBe("  log");
+    expect(outcome.fault?.stack).toContain("test.ts:2:");
+    expect(outcome.fault?.stack?.split("\n").every(isPrintable)).toBe(true);
   });
 });
 
