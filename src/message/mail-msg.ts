@@ -5,6 +5,7 @@ import { isMessageId } from "../core/message-ids.ts";
 import type { Splice } from "../core/splice.ts";
 import { type MessageStatus, messageStatus } from "../core/status.ts";
 import { Headers } from "../mime/headers.ts";
+import { hasUtf8Address } from "./utf8-addresses.ts";
 import type { Content } from "./content.ts";
 import { MessageProperties } from "./message-properties.ts";
 import type { PropertyValue } from "./properties.ts";
@@ -101,6 +102,7 @@ export class MailMsg {
 
   /** The envelope as it stands now. */
   get envelope(): Envelope {
+    this.#takeHeaderEdits();
     if (this.#sender === this.#envelope.sender && this.#recipients.items === this.#envelope.recipients)
       return this.#envelope;
     return { ...this.#envelope, sender: this.#sender, recipients: this.#recipients.items };
@@ -147,16 +149,24 @@ export class MailMsg {
   }
 
   get content(): Content {
-    if (this.#headers?.changed === true) {
-      this.#content = this.#content.splice(this.#headers.splices(0));
-      this.#headers = undefined;
-    }
+    this.#takeHeaderEdits();
     return this.#content;
   }
 
   set content(content: Content) {
+    // FAULTS H04: 8-bit fields that were there before stay as undeclared as they came.
+    if (
+      this.#envelope.smtpUtf8 !== true &&
+      hasUtf8Address(content.header) &&
+      !hasUtf8Address(this.#content.header)
+    )
+      this.#envelope = { ...this.#envelope, smtpUtf8: true };
     this.#content = content;
     this.#headers = undefined;
+  }
+
+  #takeHeaderEdits(): void {
+    if (this.#headers?.changed === true) this.content = this.#content.splice(this.#headers.splices(0));
   }
 
   /** Applies edits of the bytes: ascending, not overlapping. */
@@ -191,11 +201,12 @@ export class MailMsg {
   }
 
   snapshot(): MailMsgSnapshot {
+    this.#takeHeaderEdits();
     return {
       envelope: this.#envelope,
       sender: this.#sender,
       recipients: this.#recipients.items,
-      content: this.content,
+      content: this.#content,
       status: this.status,
       deferredUntil: this.#deferredUntil,
       properties: this.keptProperties.size === 0 ? NOTHING_KEPT : new Map(this.keptProperties),
@@ -204,10 +215,10 @@ export class MailMsg {
   }
 
   restore(snapshot: MailMsgSnapshot): void {
+    this.content = snapshot.content;
     this.#envelope = snapshot.envelope;
     this.#sender = snapshot.sender;
     this.#recipients = new RecipientList(snapshot.recipients, this.surroundings.limits);
-    this.content = snapshot.content;
     this.status = snapshot.status;
     this.#deferredUntil = snapshot.deferredUntil;
     this.forks.length = snapshot.forks;

@@ -83,6 +83,7 @@ const ASCII = /^[\x00-\x7f]*$/;
 const LATIN1 = /^[\x00-\xff]*$/;
 
 export const isAsciiText = (text: string): boolean => ASCII.test(text);
+export const isLatin1Text = (text: string): boolean => LATIN1.test(text);
 
 /** The bytes of the text, or undefined when the charset is unknown or lacks a character of it. */
 export function encodeCharset(text: string, label: string): Buffer | undefined {
@@ -93,7 +94,7 @@ export function encodeCharset(text: string, label: string): Buffer | undefined {
     case "ascii":
       return isAsciiText(text) ? Buffer.from(text, "latin1") : undefined;
     case "latin1":
-      return LATIN1.test(text) ? Buffer.from(text, "latin1") : undefined;
+      return isLatin1Text(text) ? Buffer.from(text, "latin1") : undefined;
     case undefined:
       return encodeOther(text, label);
     default:

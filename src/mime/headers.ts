@@ -1,6 +1,6 @@
 // A header block: raw until edited; fields that nobody touches stay byte for byte.
 import type { Splice } from "../core/splice.ts";
-import { decodeUnlabelled, isAsciiText } from "./charset.ts";
+import { decodeUnlabelled, isAsciiText, isLatin1Text } from "./charset.ts";
 import { foldField, requireFieldName, requireFieldValue, trimBlanks, unfoldValue } from "./header-field.ts";
 import { encodeHeaderValue } from "./header-value.ts";
 import { DEFAULT_MIME_LIMITS } from "./limits.ts";
@@ -50,6 +50,19 @@ const CRLF = "\r\n";
 
 const decodeText = (text: string): string =>
   isAsciiText(text) ? text : decodeUnlabelled(Buffer.from(text, "latin1"));
+
+/** A value as bytes, one per character. */
+function wireValue(name: string, value: string): string {
+  const encoded = encodeHeaderValue(name, value);
+  return isAsciiText(encoded) ? encoded : Buffer.from(encoded, "utf8").toString("latin1");
+}
+
+/** The bytes of fields. A character that is no byte would lose its high half, and the other one may be a line end. */
+function bytesOf(text: string): Buffer {
+  if (!isLatin1Text(text)) throw new RangeError("A header field holds a character that is no byte");
+  return Buffer.from(text, "latin1");
+}
+
 const valueOf = (field: Field): string => decodeText(unfoldValue(field.raw.slice(field.valueStart)));
 
 export class Headers {
@@ -123,7 +136,7 @@ export class Headers {
     // The present value may be set again even where its bytes could not be written anew.
     if (valueOf(first) !== text) {
       requireFieldValue(name, value);
-      first.raw = foldField(first.label, encodeHeaderValue(name, text), this.#newline);
+      first.raw = foldField(first.label, wireValue(name, text), this.#newline);
       first.edited = true;
       this.#revision++;
     }
@@ -196,7 +209,7 @@ export class Headers {
     let pending = "";
     const keepFrom = (start: number): void => {
       if (start > cursor || pending !== "") {
-        found.push({ start: base + cursor, end: base + start, bytes: Buffer.from(pending, "latin1") });
+        found.push({ start: base + cursor, end: base + start, bytes: bytesOf(pending) });
       }
       pending = "";
     };
@@ -222,7 +235,7 @@ export class Headers {
     if (!this.changed) return this.#block;
     let text = "";
     for (const field of this.#parsed()) text += field.raw;
-    return Buffer.from(text + this.#tail, "latin1");
+    return bytesOf(text + this.#tail);
   }
 
   #find(wanted: string): Field | undefined {
@@ -237,7 +250,7 @@ export class Headers {
     // A part of no bytes at all (RFC 2046 allows the blank line to be missing too) gets its blank line with its first field.
     if (this.#block.length === 0) this.ensureBlankLine();
     this.#parsed();
-    const raw = foldField(name, encodeHeaderValue(name, trimBlanks(value)), this.#newline);
+    const raw = foldField(name, wireValue(name, trimBlanks(value)), this.#newline);
     return new Field(raw, name, name.length + 1, -1);
   }
 

@@ -1,6 +1,7 @@
 // The way through: what goes in at one end comes out at the smart host.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CaptureServer, startCaptureServer } from "../support/capture-server.ts";
+import { eventually } from "../support/eventually.ts";
 import { type Service, startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { conversation, plainMessage, send, sendAll } from "../support/smtp-client.ts";
@@ -130,4 +131,43 @@ test("the null sender and the parameters of RFC 3461 reach a next hop that offer
   expect(message?.mailParameters).toMatch(/ENVID=QQ314159/);
   expect(message?.rcptParameters[0]).toMatch(/NOTIFY=(FAILURE,DELAY|DELAY,FAILURE)/);
   expect(message?.rcptParameters[0]).toMatch(/ORCPT=rfc822;b@example\.org/);
+});
+
+test("H04 an address in UTF-8 that a script writes goes to a host with SMTPUTF8, and comes back from one without", async () => {
+  await using hop = await startCaptureServer();
+  await using service = await startService({
+    scripts: {
+      "answer.js": 'function onArrival(msg) { msg.ReplyTo = "jürgen@example.com"; msg.DataSource.Save(); }',
+    },
+    config: serviceConfig({
+      smartHostPort: hop.port,
+      bindings: [
+        {
+          event: "OnArrival",
+          displayName: "answer",
+          sinkClass: "CDO.SS_SMTPOnArrivalSink",
+          sinkProperties: { ScriptName: "answer.js" },
+          sourceProperties: { rule: "MAIL FROM=*@localhost" },
+        },
+      ],
+    }),
+  });
+  const message = { from: "a@localhost", to: ["b@example.org"], data: plainMessage("utf8") };
+  await send(service.port, message);
+  const [report] = await eventually(
+    async () => {
+      const files = await service.drop();
+      return files.length > 0 && files;
+    },
+    { what: "the report" },
+  );
+  expect(report?.content.toString()).toContain("5.6.7");
+  expect(hop.messages).toHaveLength(0);
+  hop.script.extensions.push("SMTPUTF8");
+  await hop.stop();
+  await hop.listen();
+  await send(service.port, message);
+  const [sent] = await hop.received(1);
+  expect(sent?.mailParameters).toContain("SMTPUTF8");
+  expect(sent?.content.toString()).toContain("\r\nReply-To: jürgen@example.com\r\n");
 });

@@ -4,6 +4,7 @@ import { isAscii } from "../../core/address.ts";
 import type { Logger } from "../../core/logger.ts";
 import { Content } from "../../message/content.ts";
 import { MailMsg } from "../../message/mail-msg.ts";
+import { hasUtf8Address } from "../../message/utf8-addresses.ts";
 import { SENT_BY_HEADER } from "../../../runtime/contract.ts";
 import type { SentMessage } from "../pool/tasks.ts";
 
@@ -52,7 +53,7 @@ export function addSent(
   const origin = { via: "pickup", arrivalTime: parts.now(), server: msg.origin.server } as const;
   for (const message of messages) {
     const content = Content.fromBuffer(Buffer.concat([guard, message.bytes]));
-    const sent = new MailMsg(parts.nextId(), origin, envelopeOf(message), content);
+    const sent = new MailMsg(parts.nextId(), origin, envelopeOf(message, content), content);
     msg.forks.push(sent);
     log.info({ message: msg.id, script, sent: sent.id }, "script sent a message");
   }
@@ -61,8 +62,9 @@ export function addSent(
 /** A file name may hold anything; a header field may not. */
 const tokenOf = (name: string): string => name.replaceAll(/[^\w.-]/g, "_").slice(0, 100);
 
-function envelopeOf({ sender, recipients, notify, nextHop }: SentMessage): Envelope {
+function envelopeOf({ sender, recipients, notify, nextHop }: SentMessage, { header }: Content): Envelope {
   const conditions = notifyOf(notify);
+  const needsUtf8 = ![sender, ...recipients].every(isAscii) || hasUtf8Address(header);
   return {
     sender,
     recipients: recipients.map((address) =>
@@ -70,7 +72,7 @@ function envelopeOf({ sender, recipients, notify, nextHop }: SentMessage): Envel
     ),
     body: "8BITMIME",
     ...(nextHop === undefined ? undefined : { nextHop }),
-    ...([sender, ...recipients].every(isAscii) ? undefined : { smtpUtf8: true }),
+    ...(needsUtf8 ? { smtpUtf8: true } : undefined),
   };
 }
 

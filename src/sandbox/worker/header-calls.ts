@@ -1,27 +1,15 @@
 // Host operations on header fields: raw as on the wire, or decoded and encoded on the way.
 import { parseDate } from "../../mime/dates.ts";
 import { decodeWords, encodeText } from "../../mime/encoded-words.ts";
-import { decodeAddressList, encodeAddressList } from "../../mime/header-value.ts";
-import { formatParameters, parseParameters } from "../../mime/parameters.ts";
+import { decodeAddressList, encodeAddressList, encodeHeaderValue } from "../../mime/header-value.ts";
+import { parseParameters } from "../../mime/parameters.ts";
 import { Headers } from "../../mime/headers.ts";
-import { isAscii } from "../../core/address.ts";
 import type { CallState } from "./call-state.ts";
 import type { Operation } from "./host-calls.ts";
 import type { JobDocument } from "./job-document.ts";
 import type { HostValue } from "./isolate.ts";
 import { setContentType } from "./tree-edits.ts";
 
-const ADDRESS_HEADERS = new Set([
-  "from",
-  "to",
-  "cc",
-  "bcc",
-  "sender",
-  "reply-to",
-  "disposition-notification-to",
-  "return-receipt-to",
-]);
-const PARAMETER_HEADERS = new Set(["content-type", "content-disposition"]);
 /** Fields that describe the body: changing them changes what a signature covers. */
 const BODY_HEADERS = new Set(["content-type", "content-transfer-encoding"]);
 
@@ -109,10 +97,7 @@ export function warnOfSignature(call: CallState, document: JobDocument): void {
 /** A raw value is taken as it is, except that folding is undone and text outside ASCII is encoded as its field wants it. */
 function wireValue(field: string, value: string): string {
   const unfolded = value.includes("\n") ? value.replaceAll(/\r?\n[ \t]+/g, " ") : value;
-  if (isAscii(unfolded)) return unfolded;
-  const name = field.toLowerCase();
-  if (PARAMETER_HEADERS.has(name)) return formatParameters(parseParameters(unfolded));
-  return ADDRESS_HEADERS.has(name) ? encodeAddressList(unfolded) : encodeText(unfolded);
+  return encodeHeaderValue(field, unfolded);
 }
 
 /** Longer ones are given one by one, to those who want them. */

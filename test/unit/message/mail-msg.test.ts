@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Content } from "../../../src/message/content.ts";
 import { MailMsg } from "../../../src/message/mail-msg.ts";
+import { hasUtf8Address } from "../../../src/message/utf8-addresses.ts";
 
 const CONTENT = Buffer.from("From: a@example.com\r\nSubject: hello\r\n\r\nbody\r\n");
 
@@ -26,6 +27,27 @@ describe("MailMsg", () => {
       "From: a@example.com\r\nSubject: hello\r\nX-Relay: edge\r\n\r\nbody\r\n",
     );
     expect(msg.headers.get("x-relay")).toBe("edge");
+  });
+
+  test("H04 an address in UTF-8 that an edit brings makes the message one for SMTPUTF8, and is taken back with it", () => {
+    const msg = message("b@example.com");
+    const before = msg.snapshot();
+    msg.headers.add("X-Note", "Größe");
+    msg.headers.set("From", "Jürgen <j@example.com>");
+    expect(msg.envelope.smtpUtf8).toBeUndefined();
+    msg.headers.set("Reply-To", "jürgen@example.com");
+    expect(msg.envelope.smtpUtf8).toBe(true);
+    expect(msg.snapshot().envelope.smtpUtf8).toBe(true);
+    msg.restore(before);
+    expect(msg.envelope).toBe(before.envelope);
+  });
+
+  test("8-bit fields that came undeclared stay undeclared", () => {
+    const msg = message("b@example.com");
+    const before = Content.fromBuffer(Buffer.from("From: jürgen@example.com\r\n\r\n"));
+    const arrived = new MailMsg("ID", msg.origin, msg.envelope, before);
+    arrived.headers.add("X-Note", "1");
+    expect(arrived.envelope.smtpUtf8).toBeUndefined();
   });
 
   test("the envelope keeps its DSN parameters when addresses change", () => {
@@ -80,3 +102,10 @@ describe("MailMsg", () => {
     expect(msg.forks).toEqual([]);
   });
 });
+
+test.each([
+  [true, "To: žižka@localhost\r\n\r\n"],
+  [true, "Resent-Reply-To: x\r\nReply-To: B <b@bücher.example>\r\n\r\n"],
+  [false, "Subject: č\r\nFrom: Č <c@example.cz> (č)\r\nX-To: č@b\r\n\r\n"],
+  [false, "To: b@localhost\r\n\r\n"],
+])("SMTPUTF8 %s: %s", (needed, block) => expect(hasUtf8Address(Buffer.from(block))).toBe(needed));

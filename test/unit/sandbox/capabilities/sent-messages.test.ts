@@ -74,12 +74,22 @@ describe("submission", () => {
     notify: 14,
     bytes: Buffer.from("Subject: x\r\n\r\n"),
   };
-  const submit = async (header: string, script = "s.js"): Promise<[MailMsg, string][]> => {
+  const submit = async (
+    header: string,
+    script = "s.js",
+    bytes = message.bytes,
+  ): Promise<[MailMsg, string][]> => {
     const origin = { via: "smtp", arrivalTime: 1, server: "default", clientAddress: "192.0.2.1" } as const;
     const envelope: Envelope = { sender: "", recipients: [{ address: "x@example.com" }] };
     const msg = new MailMsg("m", origin, envelope, Content.fromBuffer(Buffer.from(header)));
     const parts = { nextId: () => "n", now: () => 2 };
-    addSent(msg, { messages: [message], script, hops: 3 }, Buffer.from(header), parts, silentLogger);
+    addSent(
+      msg,
+      { messages: [{ ...message, bytes }], script, hops: 3 },
+      Buffer.from(header),
+      parts,
+      silentLogger,
+    );
     return Promise.all(
       msg.forks.map(async (fork) => [fork, (await fork.content.toBuffer()).toString()] as [MailMsg, string]),
     );
@@ -98,6 +108,11 @@ describe("submission", () => {
       body: "8BITMIME",
     });
     expect(text).toBe("X-OnArrival-Sent-By: s.js; hops=1\r\nSubject: x\r\n\r\n");
+  });
+
+  test("needs SMTPUTF8 for an address in its header", async () => {
+    const [[sent] = []] = await submit("", "s.js", Buffer.from("Reply-To: jürgen@example.com\r\n\r\n"));
+    expect(sent?.envelope.smtpUtf8).toBe(true);
   });
 
   test("counts on from the most that the message says, and ends there", async () => {
