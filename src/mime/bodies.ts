@@ -50,8 +50,6 @@ export function attachmentParts(doc: MimeDocument): MimePart[] {
 }
 
 const isInRelated = (part: MimePart): boolean => part.parent?.mediaType === "multipart/related";
-const isEmptyLeaf = (part: MimePart): boolean =>
-  part.body.kind === "bytes" && part.body.range.start === part.body.range.end && !part.isMultipart;
 
 /** The level that competes in an alternative: the body itself, or the related multipart that it opens. */
 function alternativeLevel(body: MimePart): MimePart {
@@ -97,7 +95,7 @@ export function setHtmlBody(doc: MimeDocument, html: string, part = htmlBodyPart
   const text = part === undefined ? textBodyPart(doc) : undefined;
   if (part !== undefined) part.setText(html);
   else if (text === undefined) insertFirst(doc, createText("text/html", html));
-  else if (text.isRoot && isEmptyLeaf(text)) {
+  else if (text.isRoot && text.isEmptyLeaf) {
     text.setMediaType("text/html");
     text.setText(html, newTextOptions(text));
   } else {
@@ -111,14 +109,14 @@ export function setHtmlBody(doc: MimeDocument, html: string, part = htmlBodyPart
 
 /** A message that names no charset yet gets UTF-8 where it needs one; ASCII text needs none. */
 const newTextOptions = (part: MimePart): { charset?: string } =>
-  part.headers.has("Content-Type") && !part.contentParameters.has("charset") && isEmptyLeaf(part)
+  part.headers.has("Content-Type") && !part.contentParameters.has("charset") && part.isEmptyLeaf
     ? { charset: "utf-8" }
     : {};
 
 export function addAttachmentPart(doc: MimeDocument, part: MimePart): void {
   const { root } = doc;
   if (root.isMultipart && root.mediaType === "multipart/mixed") root.insertChild(-1, part);
-  else if (isEmptyLeaf(root) && root.mediaType === "text/plain") {
+  else if (root.isEmptyLeaf && root.mediaType === "text/plain") {
     // Nothing but headers so far: no empty text is made up before the attachment.
     root.setMediaType("multipart/mixed");
     root.insertChild(-1, part);

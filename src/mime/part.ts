@@ -17,6 +17,12 @@ const wholeOf = (source: ByteSource): ByteRange => ({ source, start: 0, end: sou
 const isContentField = (name: string): boolean => name.startsWith("content-") && name !== "content-class";
 const isMultipartType = (mediaType: string): boolean => mediaType.startsWith("multipart/");
 
+function requireMediaType(mediaType: string): string {
+  const value = mediaType.trim().toLowerCase();
+  if (/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(value)) return value;
+  throw new RangeError(`"${value.slice(0, 40)}" is no media type`);
+}
+
 export class MimePart {
   readonly context: PartContext;
   readonly depth: number;
@@ -126,6 +132,17 @@ export class MimePart {
     return this.#body.kind === "children";
   }
 
+  get isEmptyLeaf(): boolean {
+    return (
+      this.#body.kind === "bytes" && this.#body.range.start === this.#body.range.end && !this.isMultipart
+    );
+  }
+
+  /** Bytes that are no multipart's, not even one's that cannot be read. */
+  get hasOwnContent(): boolean {
+    return !isMultipartType(this.mediaType) && !this.isEmptyLeaf;
+  }
+
   get charset(): string {
     return (this.#content.type(this.headers).parameters.get("charset") ?? "").toLowerCase() || "us-ascii";
   }
@@ -195,21 +212,22 @@ export class MimePart {
   }
 
   /**
-   * Keeps the parameters. A leaf that becomes a multipart loses its content (a multipart has none of its own), a
-   * multipart that becomes a leaf loses its children and its boundary.
+   * Keeps the parameters. A multipart that becomes a leaf loses its children and its boundary. Only an empty leaf becomes
+   * a multipart, which has no content of its own: `wrapIn` keeps the content of others.
    */
   setMediaType(mediaType: string): void {
-    const value = mediaType.trim().toLowerCase();
-    if (!/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(value))
-      throw new RangeError(`"${value.slice(0, 40)}" is no media type`);
-    const wasMultipart = this.isMultipart;
+    const value = requireMediaType(mediaType);
+    const becomesMultipart = isMultipartType(value) && this.isEmptyLeaf;
+    if (value === this.mediaType && !becomesMultipart) return;
+    if (isMultipartType(value) && this.hasOwnContent)
+      throw new RangeError("A multipart has no content of its own");
     const parameters = new Map(this.contentParameters);
-    if (wasMultipart && !isMultipartType(value)) {
+    if (this.isMultipart && !isMultipartType(value)) {
       parameters.delete("boundary");
       this.setRawBody(EMPTY);
     }
     this.headers.set("Content-Type", formatParameters({ value, parameters }));
-    if (!wasMultipart && isMultipartType(value)) this.#becomeMultipart();
+    if (becomesMultipart) this.#becomeMultipart();
   }
 
   setContentParameter(name: string, value: string): void {
@@ -252,6 +270,7 @@ export class MimePart {
    * headers move down to the child, all others stay above.
    */
   wrapIn(mediaType: string): MimePart {
+    const value = requireMediaType(mediaType);
     const wrapper = new MimePart(
       this.context,
       this.depth,
@@ -265,7 +284,7 @@ export class MimePart {
       wrapper.headers.removeWhere((name) => isContentField(name) && name !== "content-type");
       this.context.root = wrapper;
     } else this.#parent?.replaceChild(this, wrapper);
-    wrapper.headers.set("Content-Type", mediaType);
+    wrapper.headers.set("Content-Type", value);
     wrapper.#becomeMultipart();
     wrapper.insertChild(-1, this);
     return wrapper;

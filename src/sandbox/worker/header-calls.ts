@@ -45,7 +45,7 @@ function writeHeader(call: CallState, handle: HostValue, name: HostValue, value:
   const field = String(name);
   const lower = field.toLowerCase();
   if (BODY_HEADERS.has(lower)) warnOfSignature(call, document);
-  if (lower === "content-type") setContentType(part, value);
+  if (lower === "content-type") setContentType(located, value);
   else part.headers.set(field, value);
   document.noteChange(field, `${part.isRoot ? "header" : "part header"} ${field}`);
   return true;

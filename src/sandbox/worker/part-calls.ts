@@ -7,7 +7,7 @@ import { decodedBytes, removeHtml, setForeignEncoded } from "./compose.ts";
 import { warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
 import type { HostValue } from "./isolate.ts";
-import { addAttachment, containerIn, createPart, removePart } from "./tree-edits.ts";
+import { addAttachment, containerIn, createPart, removePart, setMediaType } from "./tree-edits.ts";
 
 const TRANSFER_ENCODINGS = new Set([
   "7bit",
@@ -54,7 +54,7 @@ function writePart(call: CallState, handle: HostValue, property: HostValue, valu
   const refusal = refusePart(call, part, String(property), value);
   if (refusal !== undefined) return refusal;
   warnOfSignature(call, document);
-  if (property === "mediaType") part.setMediaType(value);
+  if (property === "mediaType") setMediaType(located, value.trim().toLowerCase());
   else if (property === "charset") setCharset(part, value.trim().toLowerCase());
   else setTransferEncoding(part, value.trim().toLowerCase());
   document.noteChange(String(property));

@@ -2,13 +2,12 @@
 import { isAscii } from "node:buffer";
 import { addAttachmentPart, attachmentParts } from "../../mime/bodies.ts";
 import { MimeDocument } from "../../mime/document.ts";
-import { parseParameters } from "../../mime/parameters.ts";
+import { type ParameterizedValue, parseParameters } from "../../mime/parameters.ts";
 import { MimePart } from "../../mime/part.ts";
 import { bufferSource } from "../../mime/source.ts";
 import type { LocatedPart } from "./documents.ts";
 
 const isMultipartType = (mediaType: string): boolean => mediaType.startsWith("multipart/");
-const isEmptyLeaf = (part: MimePart): boolean => !part.isMultipart && part.rawBody().length === 0;
 
 /** CDO's new part: nothing in it, of no known type. */
 export const createPart = (): MimePart => MimePart.create("application/octet-stream");
@@ -21,7 +20,7 @@ export const createPart = (): MimePart => MimePart.create("application/octet-str
 export function containerIn({ document, part }: LocatedPart): MimePart {
   if (part.isMultipart && (part.mediaType !== "multipart/alternative" || part.children.length < 2))
     return part;
-  if (isEmptyLeaf(part)) {
+  if (part.isEmptyLeaf) {
     part.setMediaType("multipart/mixed");
     return part;
   }
@@ -65,29 +64,42 @@ function emptyRoot(root: MimePart): void {
   root.setRawBody(Buffer.alloc(0));
 }
 
+/** Content of its own moves down into the first child of what becomes a multipart (REFERENCE 1.3.3). */
+export function setMediaType({ document, part }: LocatedPart, mediaType: string): MimePart {
+  if (!isMultipartType(mediaType) || !part.hasOwnContent) {
+    part.setMediaType(mediaType);
+    return part;
+  }
+  const wrapper = part.wrapIn(mediaType);
+  document.rename(part, wrapper);
+  return wrapper;
+}
+
 /**
  * A written Content-Type. A part that becomes a multipart needs a boundary, one that is a multipart must not lose or
  * change the boundary that its delimiter lines have; one that is no multipart any more has no parts.
  */
-export function setContentType(part: MimePart, raw: string): void {
+export function setContentType(located: LocatedPart, raw: string): void {
+  const { part } = located;
   const wanted = parseParameters(raw);
-  const wasMultipart = part.isMultipart;
-  if (!wasMultipart && !isMultipartType(wanted.value)) {
+  if (part.headers.get("Content-Type") === raw || keepsBytes(part, wanted)) {
     part.headers.set("Content-Type", raw);
     return;
   }
-  // Bytes that can be read as the multipart they are declared to be are one already.
-  if (!wasMultipart && wanted.parameters.has("boundary") && !isEmptyLeaf(part)) {
-    part.headers.set("Content-Type", raw);
-    return;
-  }
-  part.setMediaType(wanted.value);
+  const typed = setMediaType(located, wanted.value);
   if (!isMultipartType(wanted.value)) {
-    part.headers.set("Content-Type", raw);
+    typed.headers.set("Content-Type", raw);
     return;
   }
   for (const [name, value] of wanted.parameters)
-    if (name !== "boundary") part.setContentParameter(name, value);
+    if (name !== "boundary") typed.setContentParameter(name, value);
+}
+
+/** Whether only the label of a leaf changes: its bytes are, or may be read as, what the new one says. */
+function keepsBytes(part: MimePart, { value, parameters }: ParameterizedValue): boolean {
+  if (part.isMultipart) return false;
+  if (!isMultipartType(value)) return true;
+  return !part.isEmptyLeaf && (isMultipartType(part.mediaType) || parameters.has("boundary"));
 }
 
 /** The part as it is in `bytes`: headers, a blank line, the content. The object that named the old one names it. */

@@ -174,3 +174,47 @@ test("walking a thousand attachments by their places, and adding as many, costs 
   expect(outcome.fault).toBeUndefined();
   expect(outcome.logs.map((line) => line.text)).toEqual(["5000", "1000", "0 text/plain"]);
 });
+
+const UNREADABLE: readonly (readonly [why: string, type: string])[] = [
+  ["without a boundary", "multipart/mixed"],
+  ["without a delimiter line", 'multipart/mixed; boundary="gone"'],
+  ["with too long a boundary", `multipart/mixed; boundary=${"b".repeat(2100)}`],
+];
+const RELABELLED: readonly (readonly [what: string, code: string, isEdit: boolean])[] = [
+  ["itself", "const f = msg.Fields(TYPE); f.Value = f.Value; msg.Fields.Update()", false],
+  ["a parameter more", "const f = msg.Fields(TYPE); f.Value += '; x=y'; msg.Fields.Update()", true],
+  ["its media type", "msg.BodyPart.ContentMediaType = msg.BodyPart.ContentMediaType", false],
+  [
+    "its media type as a field",
+    "const f = msg.Fields(cdoContentMediaType); f.Value = f.Value; msg.Fields.Update()",
+    false,
+  ],
+  ["another multipart", "msg.BodyPart.ContentMediaType = 'multipart/related'", true],
+];
+test.each(
+  UNREADABLE.flatMap(([why, type]) =>
+    RELABELLED.map(([what, code, isEdit]) => [why, what, type, code, isEdit] as const),
+  ),
+)("a multipart %s keeps its bytes when its type is set to %s", async (_why, _what, type, code, isEdit) => {
+  const body = "--x\r\nContent-Type: text/plain\r\n\r\nIs this a part?\r\n--x--\r\n";
+  const message = `${HEAD}Content-Type: ${type}\r\n\r\n${body}`;
+  const { outcome, bytes } = await worker.run(
+    script(`const TYPE = "urn:schemas:mailheader:content-type"; ${code}; msg.DataSource.Save()`),
+    { message },
+  );
+  expect(outcome.fault).toBeUndefined();
+  expect(bytes.toString().slice(bytes.indexOf("\r\n\r\n") + 4)).toBe(body);
+  expect(bytes.toString() !== message).toBe(isEdit);
+});
+
+test.each([
+  ["ContentMediaType", "msg.BodyPart.ContentMediaType = 'multipart/mixed'"],
+  [
+    "content-type",
+    "const f = msg.Fields('urn:schemas:mailheader:content-type'); f.Value = 'multipart/mixed; x=y'; msg.Fields.Update()",
+  ],
+])("the content of what becomes a multipart by its %s moves down into a part", async (_what, code) => {
+  const { tree, bytes } = await treeAfter("text", `${code}; msg.BodyPart.AddBodyPart()`);
+  expect(tree).toBe("mixed(text/plain, new)");
+  expect(bytes.toString()).toContain(`\r\n${TEXT}\r\n`);
+});

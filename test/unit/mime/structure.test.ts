@@ -326,3 +326,9 @@ describe("the structure table", () => {
     expect(performance.now() - started).toBeLessThan(2000);
   });
 });
+
+test("a leaf with content becomes no multipart by its label: its bytes would be gone", () => {
+  const { root } = open("Content-Type: text/plain\r\n\r\ntext\r\n");
+  expect(() => root.setMediaType("multipart/mixed")).toThrow(RangeError);
+  expect(root.toBuffer().toString()).toBe("Content-Type: text/plain\r\n\r\ntext\r\n");
+});
