@@ -69,7 +69,7 @@ function charsetOf(label: string): string {
 }
 
 function decodeWordBytes({ isBase64, text }: EncodedWord): Buffer {
-  if (isBase64) return decodeTransferEncoding(Buffer.from(text, "latin1"), "base64");
+  if (isBase64) return decodeTransferEncoding(Buffer.from(text, "utf8"), "base64");
   return (
     decodePlainQ(text) ??
     decodeTransferEncoding(Buffer.from(text.replaceAll("_", "=20"), "utf8"), "quoted-printable")

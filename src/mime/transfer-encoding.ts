@@ -6,12 +6,15 @@ import { decodeQuotedPrintable, encodeQuotedPrintable } from "./quoted-printable
 const MAX_LINE_LENGTH = 998;
 const BASE64_LINE_LENGTH = 76;
 const EQUALS = 0x3d;
+const MINUS = 0x2d;
+const UNDERSCORE = 0x5f;
 const NO_DIGIT = 0xff;
 const BASE64_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE64_DIGIT = Uint8Array.from({ length: 256 }, (_, code) => {
   const digit = BASE64_ALPHABET.indexOf(String.fromCharCode(code));
   return digit < 0 ? NO_DIGIT : digit;
 });
+const isBase64Digit = (code: number): boolean => BASE64_DIGIT[code] !== NO_DIGIT;
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -29,8 +32,10 @@ export function decodeTransferEncoding(raw: Buffer, encoding: string): Buffer {
 function decodeBase64(raw: Buffer): Buffer {
   const padding = raw.indexOf(EQUALS);
   // Native decoding ends at the first padding: encoded pieces one after the other need the slower decoder.
-  if (padding < 0 || raw.length - padding <= 4) return Buffer.from(raw.toString("latin1"), "base64");
-  return decodeBase64Pieces(raw);
+  const inPieces = padding >= 0 && raw.subarray(padding).some(isBase64Digit);
+  // It also takes the digits of base64url, which are none here (RFC 2045 §6.8).
+  if (inPieces || raw.includes(MINUS) || raw.includes(UNDERSCORE)) return decodeBase64Pieces(raw);
+  return Buffer.from(raw.toString("latin1"), "base64");
 }
 
 /** What is no digit is skipped; a padding ends its quantum, and the next one starts afresh. */
