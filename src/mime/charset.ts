@@ -1,5 +1,5 @@
 // Bytes to text and back in the charset a part names: native for the common ones, iconv-lite and ICU for the rest.
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import iconv from "iconv-lite";
 import { decodeUtf7 } from "./utf7.ts";
 
@@ -70,6 +70,20 @@ export function decodeCharset(bytes: Buffer, label: string): string | undefined 
     default:
       return native satisfies never;
   }
+}
+
+/** Whether the bytes are read as Latin-1 for want of a better guess: what they mean nothing tells. */
+export function isGuessedLatin1(bytes: Buffer, label: string): boolean {
+  const native = nativeCharset(label);
+  if (native !== undefined) return native === "ascii" && !isUtf8(bytes);
+  return !isAscii(bytes) && decodeOther(bytes, label) === undefined;
+}
+
+/** Text that such bytes were read as, edited or not: the bytes that are read so again; undefined for any other text. */
+export function encodeGuessed(text: string, before: Buffer, label: string): Buffer | undefined {
+  if (!isLatin1Text(text) || !isGuessedLatin1(before, label)) return undefined;
+  const bytes = Buffer.from(text, "latin1");
+  return isGuessedLatin1(bytes, label) ? bytes : undefined;
 }
 
 function decodeOther(bytes: Buffer, label: string): string | undefined {

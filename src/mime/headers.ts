@@ -1,6 +1,6 @@
 // A header block: raw until edited; fields that nobody touches stay byte for byte.
 import type { Splice } from "../core/splice.ts";
-import { decodeUnlabelled, isAsciiText, isLatin1Text } from "./charset.ts";
+import { decodeUnlabelled, encodeGuessed, isAsciiText, isLatin1Text } from "./charset.ts";
 import { foldField, requireFieldName, requireFieldValue, trimBlanks, unfoldValue } from "./header-field.ts";
 import { encodeHeaderValue } from "./header-value.ts";
 import { DEFAULT_MIME_LIMITS } from "./limits.ts";
@@ -51,8 +51,13 @@ const CRLF = "\r\n";
 const decodeText = (text: string): string =>
   isAsciiText(text) ? text : decodeUnlabelled(Buffer.from(text, "latin1"));
 
-/** A value as bytes, one per character. */
-function wireValue(name: string, value: string): string {
+/** A value as bytes, one per character. `before`: the present field. */
+function wireValue(name: string, value: string, before?: Field): string {
+  // 8-bit bytes of others stay what they were, whatever they mean.
+  if (!isAsciiText(value) && before !== undefined) {
+    const bytes = Buffer.from(unfoldValue(before.raw.slice(before.valueStart)), "latin1");
+    if (encodeGuessed(value, bytes, "") !== undefined) return value;
+  }
   const encoded = encodeHeaderValue(name, value);
   return isAsciiText(encoded) ? encoded : Buffer.from(encoded, "utf8").toString("latin1");
 }
@@ -136,7 +141,7 @@ export class Headers {
     // The present value may be set again even where its bytes could not be written anew.
     if (valueOf(first) !== text) {
       requireFieldValue(name, value);
-      first.raw = foldField(first.label, wireValue(name, text), this.#newline);
+      first.raw = foldField(first.label, wireValue(name, text, first), this.#newline);
       first.edited = true;
       this.#revision++;
     }

@@ -1,5 +1,5 @@
 // Puts new content into a part: charset, transfer encoding and the header fields that name them.
-import { encodeCharset } from "./charset.ts";
+import { encodeCharset, encodeGuessed } from "./charset.ts";
 import type { MimePart } from "./part.ts";
 import { encodeTransferEncoding, encodingForText, fitsEncoding } from "./transfer-encoding.ts";
 
@@ -22,8 +22,11 @@ function canonicalText(text: string): string {
   return STRAY_LINE_BREAK.test(wellFormed) ? wellFormed.replaceAll(/\r\n|\r|\n/g, "\r\n") : wellFormed;
 }
 
-function encodeInCharset(text: string, charset: string): EncodedText {
-  const bytes = encodeCharset(text, charset);
+function encodeInCharset(part: MimePart, text: string, charset: string): EncodedText {
+  const bytes =
+    encodeCharset(text, charset) ??
+    // The bytes of others stay what they were, whatever they mean.
+    (charset === part.charset ? encodeGuessed(text, part.decodedBody(), charset) : undefined);
   if (bytes !== undefined) return { bytes, charset };
   return { bytes: Buffer.from(text, "utf8"), charset: FALLBACK_CHARSET };
 }
@@ -33,7 +36,7 @@ const endedText = (text: string): string => (text === "" || text.endsWith("\r\n"
 
 export function encodeTextBody(part: MimePart, text: string, options: TextOptions): void {
   const canonical = part.isRoot ? endedText(canonicalText(text)) : canonicalText(text);
-  const { bytes, charset } = encodeInCharset(canonical, options.charset?.toLowerCase() ?? part.charset);
+  const { bytes, charset } = encodeInCharset(part, canonical, options.charset?.toLowerCase() ?? part.charset);
   const wanted = options.transferEncoding?.toLowerCase() ?? part.transferEncoding;
   const encoding = fitsEncoding(bytes, wanted) ? wanted : encodingForText(bytes);
   const raw = encodeTransferEncoding(bytes, encoding);

@@ -1,7 +1,7 @@
 // Host operations on header fields: raw as on the wire, or decoded and encoded on the way.
 import { parseDate } from "../../mime/dates.ts";
-import { decodeWords, encodeText } from "../../mime/encoded-words.ts";
-import { decodeAddressList, encodeAddressList, encodeHeaderValue } from "../../mime/header-value.ts";
+import { decodeWords, singleLine } from "../../mime/encoded-words.ts";
+import { decodeAddressList } from "../../mime/header-value.ts";
 import { parseParameters } from "../../mime/parameters.ts";
 import { Headers } from "../../mime/headers.ts";
 import type { CallState } from "./call-state.ts";
@@ -64,7 +64,7 @@ function checkHeader(call: CallState, handle: HostValue, name: HostValue, value:
   }
   // The value that stands there may be set again, whatever it is.
   if (part.headers.get(field) === value) return true;
-  Headers.empty().set(field, wireValue(field, String(value)));
+  Headers.empty().set(field, unfolded(String(value)));
   return true;
 }
 
@@ -94,10 +94,22 @@ export function warnOfSignature(call: CallState, document: JobDocument): void {
     );
 }
 
-/** A raw value is taken as it is, except that folding is undone and text outside ASCII is encoded as its field wants it. */
-function wireValue(field: string, value: string): string {
-  const unfolded = value.includes("\n") ? value.replaceAll(/\r?\n[ \t]+/g, " ") : value;
-  return encodeHeaderValue(field, unfolded);
+/** A raw value is taken as it is, except that folding is undone. */
+const unfolded = (value: string): string =>
+  value.includes("\n") ? value.replaceAll(/\r?\n[ \t]+/g, " ") : value;
+
+/** A decoded value; where it is what the field shows, the field stays as it is written. */
+function setDecoded(
+  call: CallState,
+  part: HostValue,
+  name: HostValue,
+  value: HostValue,
+  decode: (raw: string) => string,
+): HostValue {
+  const text = String(value);
+  const raw = headersOf(call, part)?.get(String(name));
+  const isSame = raw?.includes("=?") === true && decode(raw) === text;
+  return writeHeader(call, part, name, isSame ? raw : singleLine(text));
 }
 
 /** Longer ones are given one by one, to those who want them. */
@@ -119,11 +131,9 @@ export const headerOperations: Readonly<Record<string, Operation>> = {
   header: (call, part, name) => readHeader(call, part, name, (raw) => raw),
   headerText: (call, part, name) => readHeader(call, part, name, decodeWords),
   headerAddresses: (call, part, name) => readHeader(call, part, name, decodeAddressList),
-  setHeader: (call, part, name, value) =>
-    writeHeader(call, part, name, wireValue(String(name), String(value))),
-  setHeaderText: (call, part, name, value) => writeHeader(call, part, name, encodeText(String(value))),
-  setHeaderAddresses: (call, part, name, value) =>
-    writeHeader(call, part, name, encodeAddressList(String(value))),
+  setHeader: (call, part, name, value) => writeHeader(call, part, name, unfolded(String(value))),
+  setHeaderText: (call, part, name, value) => setDecoded(call, part, name, value, decodeWords),
+  setHeaderAddresses: (call, part, name, value) => setDecoded(call, part, name, value, decodeAddressList),
   checkHeader,
   removeHeader,
   headerNames: (call, part) => {

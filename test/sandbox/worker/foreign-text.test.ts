@@ -55,3 +55,42 @@ test("H01 the first word of a disposition keeps its bytes", async () => {
     "Content-Disposition: attachmentčx; filename*=utf-8''%C4%8D.txt;\r\n x*=utf-8''%C4%8A\r\n\r\n",
   );
 });
+
+/** "Привет" in windows-1251. */
+const HELLO = "\xcf\xf0\xe8\xe2\xe5\xf2";
+const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
+
+test.each([
+  ["no charset", "Content-Type: text/html\r\nContent-Transfer-Encoding: 8bit"],
+  ["an unknown charset", "Content-Type: text/html; charset=x-unknown\r\nContent-Transfer-Encoding: 8bit"],
+  ["us-ascii", "Content-Type: text/html; charset=us-ascii\r\nContent-Transfer-Encoding: 8bit"],
+  ["no charset, encoded", "Content-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable"],
+])("the bytes of a text with %s survive its edit", async (what, type) => {
+  const hello = what.endsWith("encoded") ? "=CF=F0=E8=E2=E5=F2" : HELLO;
+  const message = bytes(`From: a@b\r\nMIME-Version: 1.0\r\n${type}\r\n\r\n<body>${hello}</body>\r\n`);
+  const after = await saved(`msg.HTMLBody = msg.HTMLBody.replace("</body>", "<p>D</p></body>")`, message);
+  expect(after.toString("latin1")).toBe(message.toString("latin1").replace("</body>", "<p>D</p></body>"));
+});
+
+test("the bytes of a text that is no 7bit, as it says, are encoded and not changed", async () => {
+  const message = bytes(`From: a@b\r\nContent-Type: text/plain\r\n\r\nsays: ${HELLO} and more\r\n`);
+  const after = await saved(`msg.TextBody += "D"`, message);
+  expect(after.toString("latin1")).toContain("\r\n\r\nsays: =CF=F0=E8=E2=E5=F2 and more\r\nD\r\n");
+  expect(after.toString("latin1")).toContain("Content-Type: text/plain\r\n");
+});
+
+test.each([
+  ["Subject", `msg.Subject = "[x] " + msg.Subject`],
+  ["X-Note", `const f = ${RAW("x-note")}; f.Value = "[x] " + f.Value; msg.Fields.Update()`],
+  ["From", `msg.From = "[x] " + msg.From`],
+])("the raw 8-bit bytes of %s survive its edit", async (name, code) => {
+  const after = await saved(code, bytes(`${name}: ${HELLO} <a@b>\r\n\r\n`));
+  expect(after.toString("latin1")).toBe(`${name}: [x] ${HELLO} <a@b>\r\n\r\n`);
+});
+
+test("a text of other characters than its bytes are read as becomes UTF-8", async () => {
+  const message = bytes(`From: a@b\r\nSubject: ${HELLO}\r\nContent-Type: text/plain\r\n\r\n${HELLO}\r\n`);
+  const after = await saved(`msg.TextBody += "€"; msg.Subject += "€"`, message);
+  expect(after.toString("latin1")).toMatch(/\r\nSubject: =\?UTF-8\?Q\?/);
+  expect(after.toString("latin1")).toContain("Content-Type: text/plain; charset=utf-8\r\n");
+});
