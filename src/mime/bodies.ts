@@ -80,6 +80,11 @@ function insertFirst(doc: MimeDocument, part: MimePart): void {
   mixed.insertChild(0, part);
 }
 
+/** `part`: the body that was there; where that is as it was, nothing is added. */
+function completeAround({ root }: MimeDocument, part: MimePart | undefined): void {
+  if (part === undefined || part.ownChange) requireMimeVersion(root);
+}
+
 /** `part`: the present text body, where the caller knows it. */
 export function setTextBody(doc: MimeDocument, text: string, part = textBodyPart(doc)): void {
   const html = part === undefined ? htmlBodyPart(doc) : undefined;
@@ -87,7 +92,7 @@ export function setTextBody(doc: MimeDocument, text: string, part = textBodyPart
   // RFC 2046 §5.1.4: the plainest form comes first.
   else if (html !== undefined) alternativeAround(html).insertChild(0, createText("text/plain", text));
   else insertFirst(doc, createText("text/plain", text));
-  requireMimeVersion(doc.root);
+  completeAround(doc, part);
 }
 
 /** `part`: the present HTML body, where the caller knows it. */
@@ -104,7 +109,7 @@ export function setHtmlBody(doc: MimeDocument, html: string, part = htmlBodyPart
     const place = alternative.children.indexOf(alternativeLevel(text)) + 1;
     alternative.insertChild(place, createText("text/html", html));
   }
-  requireMimeVersion(doc.root);
+  completeAround(doc, part);
 }
 
 /** A message that names no charset yet gets UTF-8 where it needs one; ASCII text needs none. */

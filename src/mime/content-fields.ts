@@ -4,7 +4,14 @@ import type { PartContext } from "./part-context.ts";
 import { parseParameters, type ParameterizedValue } from "./parameters.ts";
 
 const TRANSFER_ENCODING = /^\s*([^\s;(]+)/;
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
 const ABSENT: ParameterizedValue = { value: "", parameters: new Map() };
+
+export function requireMediaType(mediaType: string): string {
+  const value = mediaType.trim().toLowerCase();
+  if (MEDIA_TYPE.test(value)) return value;
+  throw new RangeError(`"${value.slice(0, 40)}" is no media type`);
+}
 
 export class ContentFields {
   readonly #context: PartContext;

@@ -1,6 +1,6 @@
 // One part of a message: its headers, its body as bytes or as children, read from the original until edited.
 import { decodeCharset } from "./charset.ts";
-import { ContentFields } from "./content-fields.ts";
+import { ContentFields, requireMediaType } from "./content-fields.ts";
 import { Headers } from "./headers.ts";
 import { formatParameters } from "./parameters.ts";
 import { indexBody, partRanges, type ByteRange, type ChildrenBody, type PartBody } from "./part-body.ts";
@@ -17,12 +17,6 @@ const wholeOf = (source: ByteSource): ByteRange => ({ source, start: 0, end: sou
 const isContentField = (name: string): boolean => name.startsWith("content-") && name !== "content-class";
 const isMultipartType = (mediaType: string): boolean => mediaType.startsWith("multipart/");
 
-function requireMediaType(mediaType: string): string {
-  const value = mediaType.trim().toLowerCase();
-  if (/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(value)) return value;
-  throw new RangeError(`"${value.slice(0, 40)}" is no media type`);
-}
-
 export class MimePart {
   readonly context: PartContext;
   readonly depth: number;
@@ -34,6 +28,7 @@ export class MimePart {
   #body: PartBody;
   #bodyChanged = false;
   readonly #content: ContentFields;
+  #textLength = -1;
   /** The revision of the headers with which the body could not be read as a multipart; -1 when none. */
   #opaqueAt = -1;
 
@@ -189,10 +184,20 @@ export class MimePart {
 
   text(): string {
     const bytes = this.decodedBody();
-    const text = decodeCharset(bytes, this.charset);
-    if (text !== undefined) return text;
-    this.context.note(`The charset "${this.charset.slice(0, 40)}" is unknown: the text was read as Latin-1`);
-    return bytes.toString("latin1");
+    let text = decodeCharset(bytes, this.charset);
+    if (text === undefined) {
+      this.context.note(
+        `The charset "${this.charset.slice(0, 40)}" is unknown: the text was read as Latin-1`,
+      );
+      text = bytes.toString("latin1");
+    }
+    this.#textLength = text.length;
+    return text;
+  }
+
+  /** Whether the text is what was read before. One of another length is not looked at. */
+  isTextRead(text: string): boolean {
+    return text.length === this.#textLength && text === this.text();
   }
 
   setText(text: string, options: TextOptions = {}): void {

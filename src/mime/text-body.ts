@@ -35,12 +35,15 @@ function encodeInCharset(part: MimePart, text: string, charset: string): Encoded
 const endedText = (text: string): string => (text === "" || text.endsWith("\r\n") ? text : `${text}\r\n`);
 
 export function encodeTextBody(part: MimePart, text: string, options: TextOptions): void {
+  // However it is encoded: nothing to tell, and a signature goes on to verify.
+  if (options.charset === undefined && options.transferEncoding === undefined && part.isTextRead(text))
+    return;
   const canonical = part.isRoot ? endedText(canonicalText(text)) : canonicalText(text);
   const { bytes, charset } = encodeInCharset(part, canonical, options.charset?.toLowerCase() ?? part.charset);
   const wanted = options.transferEncoding?.toLowerCase() ?? part.transferEncoding;
   const encoding = fitsEncoding(bytes, wanted) ? wanted : encodingForText(bytes);
   const raw = encodeTransferEncoding(bytes, encoding);
-  // Text set to what it was: nothing to tell, and a signature goes on to verify.
+  // So for a text that nobody has read.
   if (charset === part.charset && encoding === part.transferEncoding && raw.equals(part.rawBody())) return;
   if (charset !== part.charset) part.setContentParameter("charset", charset);
   nameTransferEncoding(part, encoding);

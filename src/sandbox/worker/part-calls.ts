@@ -88,6 +88,7 @@ function setCharset(part: MimePart, charset: string): void {
 }
 
 function setTransferEncoding(part: MimePart, encoding: string): void {
+  if (encoding === part.transferEncoding) return;
   if (part.isMultipart) part.headers.set("Content-Transfer-Encoding", encoding);
   else {
     const bytes = decodedBytes(part);

@@ -218,3 +218,44 @@ test.each([
   expect(tree).toBe("mixed(text/plain, new)");
   expect(bytes.toString()).toContain(`\r\n${TEXT}\r\n`);
 });
+
+const SIGNED = [
+  "From: =?iso-8859-1?Q?J=F6rg?= <j@example.com>",
+  "Subject: =?iso-8859-1?Q?Gr=FC=DFe?=",
+  'Content-Type: multipart/signed; micalg=pgp-sha256; boundary="sig"',
+  "",
+  "--sig",
+  'content-type: text/plain; CHARSET="utf-8"',
+  "content-transfer-encoding: quoted-printable",
+  "",
+  "soft =",
+  "breaks, =c3=bc",
+  "--sig",
+  'Content-Type: TEXT/HTML; charset="us-ascii"',
+  "",
+  "<p>bare</p>",
+  "--sig--",
+  "",
+].join("\n");
+const FIELD =
+  "const f = (name) => { const field = msg.Fields(name); field.Value = field.Value; msg.Fields.Update() };";
+
+test.each([
+  "f('urn:schemas:mailheader:content-type')",
+  "f('urn:schemas:httpmail:content-media-type')",
+  "f('urn:schemas:mailheader:subject')",
+  "f('urn:schemas:httpmail:subject')",
+  "msg.Subject = msg.Subject",
+  "msg.From = msg.From",
+  "msg.TextBody = msg.TextBody",
+  "msg.HTMLBody = msg.HTMLBody",
+  ...["msg.BodyPart", "msg.TextBodyPart", "msg.HTMLBodyPart"].flatMap((part) =>
+    ["ContentMediaType", "ContentTransferEncoding"].map((name) => `${part}.${name} = ${part}.${name}`),
+  ),
+])("what is set to what it was is no edit: %s", async (code) => {
+  const { outcome } = await worker.run(script(`${FIELD} ${code}; msg.DataSource.Save()`), {
+    message: SIGNED,
+  });
+  expect(outcome.fault).toBeUndefined();
+  expect(outcome.splices).toBeUndefined();
+});
