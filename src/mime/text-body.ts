@@ -41,7 +41,7 @@ export function encodeTextBody(part: MimePart, text: string, options: TextOption
   const canonical = part.isRoot ? endedText(canonicalText(text)) : canonicalText(text);
   const { bytes, charset } = encodeInCharset(part, canonical, options.charset?.toLowerCase() ?? part.charset);
   const wanted = options.transferEncoding?.toLowerCase() ?? part.transferEncoding;
-  const encoding = fitsEncoding(bytes, wanted) ? wanted : encodingForText(bytes);
+  const encoding = fittingEncoding(part, bytes, wanted, encodingForText);
   const raw = encodeTransferEncoding(bytes, encoding);
   // So for a text that nobody has read.
   if (charset === part.charset && encoding === part.transferEncoding && raw.equals(part.rawBody())) return;
@@ -52,9 +52,21 @@ export function encodeTextBody(part: MimePart, text: string, options: TextOption
 
 export function encodeDecodedBody(part: MimePart, bytes: Buffer, transferEncoding: string | undefined): void {
   const wanted = transferEncoding?.toLowerCase() ?? part.transferEncoding;
-  const encoding = fitsEncoding(bytes, wanted) ? wanted : "base64";
+  const encoding = fittingEncoding(part, bytes, wanted, () => "base64");
   nameTransferEncoding(part, encoding);
   part.setRawBody(encodeTransferEncoding(bytes, encoding));
+}
+
+function fittingEncoding(
+  part: MimePart,
+  bytes: Buffer,
+  wanted: string,
+  otherwise: (bytes: Buffer) => string,
+): string {
+  if (fitsEncoding(bytes, wanted)) return wanted;
+  // RFC 2046 §5.2.1: a message is never encoded beyond what its own parts are.
+  if (part.mediaType.startsWith("message/")) return fitsEncoding(bytes, "8bit") ? "8bit" : "binary";
+  return otherwise(bytes);
 }
 
 function nameTransferEncoding(part: MimePart, encoding: string): void {

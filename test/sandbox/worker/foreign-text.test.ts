@@ -94,3 +94,16 @@ test("a text of other characters than its bytes are read as becomes UTF-8", asyn
   expect(after.toString("latin1")).toMatch(/\r\nSubject: =\?UTF-8\?Q\?/);
   expect(after.toString("latin1")).toContain("Content-Type: text/plain; charset=utf-8\r\n");
 });
+
+test.each([
+  ["8bit", "Subject: \\u00e9\\r\\n\\r\\n"],
+  ["binary", "Subject: \\u00e9\\n\\n"],
+])("a message in a part is never encoded: %s", async (encoding, inner) => {
+  const message = bytes("MIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\nSubject: a\r\n\r\n");
+  const code = `const s = msg.BodyPart.GetDecodedContentStream(); s.Position = 0; s.SetEOS();
+    s.Write(new Uint8Array([..."${inner}"].map((character) => character.charCodeAt(0)))); s.Flush()`;
+  const after = await saved(code, message);
+  expect(after.toString("latin1")).toBe(
+    `MIME-Version: 1.0\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${JSON.parse(`"${inner}"`)}`,
+  );
+});
