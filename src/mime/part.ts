@@ -182,8 +182,8 @@ export class MimePart {
     return this.isMultipart ? raw : decodeTransferEncoding(raw, this.transferEncoding);
   }
 
-  text(): string {
-    const bytes = this.decodedBody();
+  /** `bytes`: the content, where its transfer encoding is none of MIME. */
+  text(bytes = this.decodedBody()): string {
     let text = decodeCharset(bytes, this.charset);
     if (text === undefined) {
       this.context.note(

@@ -29,6 +29,8 @@ export function decodedBytes(part: MimePart): Buffer {
   }
 }
 
+export const textOf = (part: MimePart): string => part.text(decodedBytes(part));
+
 /** Takes the bytes for the part's content in an encoding that is none of MIME. False: it is another one. */
 export function setForeignEncoded(part: MimePart, bytes: Buffer, encoding: string): boolean {
   if (encoding === "mac-binhex40") part.setRawBody(encodeBinHex(bytes, part.fileName));
@@ -46,7 +48,8 @@ export function flatten(mime: MimeDocument): Buffer {
     const lower = name.toLowerCase();
     if (lower.startsWith("content-") && lower !== "content-class") headers.remove(name);
   }
-  const text = textBodyPart(mime)?.text() ?? "";
+  const body = textBodyPart(mime);
+  const text = body === undefined ? "" : textOf(body);
   const files = attachmentParts(mime).map((part) =>
     encodeUu(decodedBytes(part), part.fileName).toString("utf8"),
   );

@@ -2,7 +2,7 @@
 // Bytes cross as copies in buffers of exactly their length: a view would take the memory around it along.
 import { decodeCharset, encodeCharset } from "../../mime/charset.ts";
 import type { CallState } from "./call-state.ts";
-import { decodedBytes, setForeignEncoded } from "./compose.ts";
+import { decodedBytes, setForeignEncoded, textOf } from "./compose.ts";
 import type { LocatedPart } from "./documents.ts";
 import { raise } from "./asking.ts";
 import { warnOfSignature } from "./header-calls.ts";
@@ -44,7 +44,7 @@ const tooLarge = (call: CallState): false =>
 
 function contentOf({ document, part }: LocatedPart, form: string): Buffer {
   if (form === "whole") return part.isRoot ? document.toBuffer() : part.toBuffer();
-  if (form === "unicode") return Buffer.from(`\ufeff${part.text()}`, "utf16le");
+  if (form === "unicode") return Buffer.from(`\ufeff${textOf(part)}`, "utf16le");
   return form === "encoded" ? part.rawBody() : decodedBytes(part);
 }
 

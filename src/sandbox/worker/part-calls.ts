@@ -3,7 +3,7 @@ import { setHtmlBody, setTextBody } from "../../mime/bodies.ts";
 import { decodeCharset } from "../../mime/charset.ts";
 import type { MimePart } from "../../mime/part.ts";
 import type { CallState } from "./call-state.ts";
-import { decodedBytes, removeHtml, setForeignEncoded } from "./compose.ts";
+import { decodedBytes, removeHtml, setForeignEncoded, textOf } from "./compose.ts";
 import { warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
 import type { HostValue } from "./isolate.ts";
@@ -81,7 +81,7 @@ const isCharset = (label: string): boolean => label !== "" && decodeCharset(NOTH
 function setCharset(part: MimePart, charset: string): void {
   if (!part.mediaType.startsWith("text/")) part.setContentParameter("charset", charset);
   else {
-    const text = part.text();
+    const text = textOf(part);
     if (text === "") part.setContentParameter("charset", charset);
     else part.setText(text, { charset });
   }
@@ -146,7 +146,10 @@ function listParts(call: CallState, handle: HostValue, kind: HostValue): readonl
 }
 
 export const partOperations: Readonly<Record<string, Operation>> = {
-  body: (call, root, kind) => bodyPart(call, root, kind)?.text(),
+  body: (call, root, kind) => {
+    const part = bodyPart(call, root, kind);
+    return part === undefined ? undefined : textOf(part);
+  },
   setBody: (call, root, kind, value) => setBody(call, root, kind, String(value)),
   bodyPart: (call, root, kind) => {
     const part = bodyPart(call, root, kind);

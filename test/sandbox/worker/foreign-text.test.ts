@@ -1,5 +1,6 @@
 // Scripts over text that is not ASCII, and not always what it says it is: nothing of it is lost, nothing of it becomes a header line.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { encodeUu } from "../../../src/sandbox/worker/uuencode.ts";
 import { script, WorkerUnderTest } from "./support.ts";
 
 let worker: WorkerUnderTest;
@@ -105,5 +106,17 @@ test.each([
   const after = await saved(code, message);
   expect(after.toString("latin1")).toBe(
     `MIME-Version: 1.0\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${JSON.parse(`"${inner}"`)}`,
+  );
+});
+
+test.each(["uuencode", "x-uuencode"])("a text in %s is read and edited as what it says", async (encoding) => {
+  const message = bytes(
+    `MIME-Version: 1.0\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${encodeUu(bytes("gr\xfcn\r\n"), "a").toString("latin1")}`,
+  );
+  const { outcome } = await worker.run(script("console.log(JSON.stringify(msg.TextBody))"), { message });
+  expect(outcome.logs[0]?.text).toBe(JSON.stringify("grün\r\n"));
+  const after = await saved("msg.TextBody += 'D'", message);
+  expect(after.toString("latin1")).toContain(
+    "Content-Transfer-Encoding: quoted-printable\r\n\r\ngr=FCn\r\nD\r\n",
   );
 });
