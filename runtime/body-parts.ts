@@ -8,6 +8,7 @@ import type { Host, PartKind } from "./host.ts";
 import { refuseWrite, toText } from "./member-names.ts";
 import { decodedStream, encodedStream, wholeStream } from "./content-streams.ts";
 import type { Stream } from "./stream.ts";
+import { cut } from "./contract.ts";
 
 function derivedFields(host: Host, part: number): ReadonlyMap<string, FieldSource> {
   return new Map<string, FieldSource>([
@@ -44,7 +45,7 @@ export function dispositionSource(host: Host, part: number): FieldSource {
 function dispositionType(value: FieldValue): string {
   const type = toText(value).trim();
   if (/^[\w-]*$/.test(type)) return type;
-  throw new CdoError("CDO_E_BAD_DATA", `content-disposition-type "${type.slice(0, 40)}"`);
+  throw new CdoError("CDO_E_BAD_DATA", `content-disposition-type "${cut(type, 40)}"`);
 }
 
 /** What a body part knows beside its handle, and what it asks of the message around it. */
@@ -184,10 +185,10 @@ export class BodyPart {
   GetFieldParameter(fieldName: unknown, parameter: unknown): string {
     const name = toText(fieldName);
     if (!name.toLowerCase().startsWith(MAIL_HEADER))
-      throw new CdoError("CDO_E_PROP_NONHEADER", name.slice(0, 200));
+      throw new CdoError("CDO_E_PROP_NONHEADER", cut(name, 200));
     const value = this.#host.headerParameter(this.#part, name.slice(MAIL_HEADER.length), toText(parameter));
     if (value === undefined)
-      throw new CdoError("CDO_E_PROP_NOT_FOUND", `${name.slice(0, 200)} ${toText(parameter).slice(0, 100)}`);
+      throw new CdoError("CDO_E_PROP_NOT_FOUND", `${cut(name, 200)} ${cut(toText(parameter), 100)}`);
     return value;
   }
 
@@ -198,7 +199,7 @@ export class BodyPart {
     if (wanted === "_stream") return this.GetStream();
     const { message } = this.#around;
     if (wanted === "imessage" && message !== undefined) return message();
-    throw new CdoError("E_NOINTERFACE", toText(name).slice(0, 100));
+    throw new CdoError("E_NOINTERFACE", cut(toText(name), 100));
   }
 
   /** The decoded content into a file below the script folder that `allow.write` grants; it replaces what is there. */
@@ -245,7 +246,7 @@ export class BodyParts extends Collection<BodyPart> {
     if (part !== undefined) return part;
     throw new CdoError(
       "CDO_E_NOT_FOUND",
-      `item ${toText(index).slice(0, 40)} of ${this.Count} (they count from 1)`,
+      `item ${cut(toText(index), 40)} of ${this.Count} (they count from 1)`,
     );
   }
 

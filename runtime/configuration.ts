@@ -4,6 +4,7 @@ import { CdoError } from "./errors.ts";
 import { FieldsBase, type FieldSource, type FieldValue } from "./fields.ts";
 import type { Host } from "./host.ts";
 import { refuseWrite, toText } from "./member-names.ts";
+import { cut } from "./contract.ts";
 
 const NAMESPACE = "http://schemas.microsoft.com/cdo/configuration/";
 const TIME_ZONE = "urn:schemas:calendar:timezoneid";
@@ -60,8 +61,7 @@ function settingOf(name: string, value: FieldValue, like: Setting): Setting {
   if (typeof like === "boolean")
     return typeof value === "string" ? /^(?:true|-?1)$/i.test(value.trim()) : Boolean(value);
   const number = value instanceof Date || toText(value).trim() === "" ? Number.NaN : Number(value);
-  if (!Number.isInteger(number))
-    throw new CdoError("CDO_E_BAD_DATA", `${name} ${toText(value).slice(0, 100)}`);
+  if (!Number.isInteger(number)) throw new CdoError("CDO_E_BAD_DATA", `${name} ${cut(toText(value), 100)}`);
   return number;
 }
 
@@ -136,14 +136,14 @@ export class Configuration {
     if (loadFrom === CDO_OUTLOOK_EXPRESS)
       throw new CdoError("CDO_E_NOT_AVAILABLE", "Configuration.Load(cdoOutlookExpress)");
     if (loadFrom !== CDO_DEFAULTS && loadFrom !== CDO_IIS)
-      throw new CdoError("CDO_E_ARGUMENT1", `Configuration.Load(${toText(loadFrom).slice(0, 40)})`);
+      throw new CdoError("CDO_E_ARGUMENT1", `Configuration.Load(${cut(toText(loadFrom), 40)})`);
     this.#fields.CancelUpdate();
     this.#fields.reset();
   }
 
   GetInterface(name: unknown): Configuration {
     if (toText(name).toLowerCase() === "iconfiguration") return this;
-    throw new CdoError("E_NOINTERFACE", toText(name).slice(0, 100));
+    throw new CdoError("E_NOINTERFACE", cut(toText(name), 100));
   }
 }
 

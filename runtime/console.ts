@@ -1,4 +1,5 @@
 // console for scripts: text goes to the service's log, formatted and bounded here, inside the isolate.
+import { cut } from "./contract.ts";
 
 /** One line never exceeds this; what a whole message may write is ScriptLimits.logLines and logBytes. */
 const MAX_LINE_CHARS = 4000;
@@ -53,18 +54,17 @@ function formatValues(values: readonly unknown[]): string {
   let line = "";
   for (const value of values) {
     line +=
-      (line === "" ? "" : " ") +
-      (typeof value === "string" ? value.slice(0, MAX_LINE_CHARS) : inspect(value, 0));
+      (line === "" ? "" : " ") + (typeof value === "string" ? cut(value, MAX_LINE_CHARS) : inspect(value, 0));
     if (line.length > MAX_LINE_CHARS) break;
   }
-  return line.slice(0, MAX_LINE_CHARS);
+  return cut(line, MAX_LINE_CHARS);
 }
 
 function inspect(value: unknown, depth: number): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, MAX_LINE_CHARS));
+  if (typeof value === "string") return JSON.stringify(cut(value, MAX_LINE_CHARS));
   if (typeof value === "function") return "[function]";
   if (typeof value !== "object" || value === null) return String(value);
-  if (value instanceof Error) return `${value.name}: ${value.message}`.slice(0, MAX_LINE_CHARS);
+  if (value instanceof Error) return cut(`${value.name}: ${value.message}`, MAX_LINE_CHARS);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
   if (depth >= MAX_DEPTH) return Array.isArray(value) ? "[…]" : "{…}";
   if (Array.isArray(value))

@@ -4,6 +4,11 @@
 // Nothing here is trusted by the relay: every frame of a worker is validated and bounded as input from an enemy.
 import type { InitFrame, ReadyFrame, SnapshotFrame } from "./process-frames.ts";
 
+/** Ends a text that was cut: the beginning of a secret that stands before it is still found and taken out (secrets.ts). */
+export const CUT_MARK = "…";
+export const cut = (text: string, maxChars: number): string =>
+  text.length > maxChars ? text.slice(0, maxChars - CUT_MARK.length) + CUT_MARK : text;
+
 /** File descriptors of the sandbox process beside stdio. */
 export const FRAME_FD = 3;
 /** The content channel: the worker writes a request and blocks until the bytes are there. */

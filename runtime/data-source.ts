@@ -4,6 +4,7 @@ import { CdoError } from "./errors.ts";
 import { type Host, PARTS_PER_MESSAGE } from "./host.ts";
 import { defineUnavailable, refuseWrite, toText } from "./member-names.ts";
 import { Stream } from "./stream.ts";
+import { cut } from "./contract.ts";
 
 /** The object as the data source needs it; the classes that have a data source give it about themselves. */
 export interface Bindable {
@@ -136,7 +137,7 @@ export class DataSource {
     const text = toText(name);
     const interfaceName = INTERFACES[text.toLowerCase()];
     if (interfaceName === undefined)
-      throw new CdoError("CDO_E_UNSUPPORTED_DATASOURCE", `DataSource.${member} "${text.slice(0, 100)}"`);
+      throw new CdoError("CDO_E_UNSUPPORTED_DATASOURCE", `DataSource.${member} "${cut(text, 100)}"`);
     if (interfaceName.endsWith("Stream")) {
       if (value instanceof Stream) return { kind: "stream", source: value };
       throw new CdoError("CDO_E_ARGUMENT1", `DataSource.${member} needs an ADODB.Stream`);

@@ -4,6 +4,7 @@ import { CdoError } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { toText } from "./member-names.ts";
 import { Message } from "./message.ts";
+import { cut } from "./contract.ts";
 
 export class DropDirectory {
   readonly #host: Host;
@@ -75,7 +76,7 @@ export class Messages extends Collection<Message> {
     if (entry !== undefined) return entry;
     throw new CdoError(
       "CDO_E_NOT_FOUND",
-      `message ${toText(index).slice(0, 40)} of ${this.Count} (they count from 1)`,
+      `message ${cut(toText(index), 40)} of ${this.Count} (they count from 1)`,
     );
   }
 

@@ -4,6 +4,7 @@ import { CdoError } from "./errors.ts";
 import type { HeaderView, Host } from "./host.ts";
 import { defineUnavailable, refuseWrite, setterOf, toText } from "./member-names.ts";
 import type { Member } from "./source-place.ts";
+import { cut } from "./contract.ts";
 
 export type FieldValue = string | number | boolean | Date | undefined;
 
@@ -24,7 +25,7 @@ function coerce(value: unknown, name: string): FieldValue {
   // An object that has a text of its own stands for that; of others nobody wants "[object Object]" in a header.
   const text = typeof value === "function" || typeof value === "symbol" ? "[object" : toText(value);
   if (typeof value !== "string" && text.startsWith("[object"))
-    throw new CdoError("CDO_E_NO_SUPPORT_FOR_OBJECTS", name.slice(0, 200));
+    throw new CdoError("CDO_E_NO_SUPPORT_FOR_OBJECTS", cut(name, 200));
   return text;
 }
 
@@ -185,7 +186,7 @@ export abstract class FieldsBase extends Collection<Field> {
     const canonical = name.startsWith("https://schemas.microsoft.com/") ? `http${name.slice(5)}` : name;
     const source = this.sourceOf(canonical);
     if (source === undefined)
-      throw new CdoError("CDO_E_INVALID_PROPERTYNAME", `${this.#label}("${name.slice(0, 200)}")`);
+      throw new CdoError("CDO_E_INVALID_PROPERTYNAME", `${this.#label}("${cut(name, 200)}")`);
     const key = canonical.toLowerCase();
     this.#fields ??= new Map();
     const field = this.#fields.get(key) ?? new Field(key, source, this);
@@ -333,7 +334,7 @@ export function dateSource(host: Host, part: number, header: string): FieldSourc
     if (value === undefined) return "";
     const date = value instanceof Date ? value : new Date(toText(value));
     if (Number.isNaN(date.getTime()))
-      throw new CdoError("CDO_E_BAD_DATA", `${header} "${toText(value).slice(0, 40)}" (give a Date)`);
+      throw new CdoError("CDO_E_BAD_DATA", `${header} "${cut(toText(value), 40)}" (give a Date)`);
     return mailDate(date);
   };
   return {
@@ -356,10 +357,7 @@ export function wordSource(
     const word = value === undefined ? "" : words[Number(value) - first];
     if (word !== undefined) return word;
     const last = first + words.length - 1;
-    throw new CdoError(
-      "CDO_E_BAD_DATA",
-      `${header} ${toText(value).slice(0, 40)} (give ${first} to ${last})`,
-    );
+    throw new CdoError("CDO_E_BAD_DATA", `${header} ${cut(toText(value), 40)} (give ${first} to ${last})`);
   };
   return {
     read: () => {

@@ -1,6 +1,7 @@
 // The resources that AddAttachment and its like name: files below the script folder, and pages of the network.
 import { CdoError } from "./errors.ts";
 import { toText } from "./member-names.ts";
+import { cut } from "./contract.ts";
 
 /** A scheme has two letters at least: `c:` is a drive. */
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
@@ -12,7 +13,7 @@ const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 export function resourceOf(url: string, member: string, userName: unknown, password: unknown): string {
   if (!/^https?:/i.test(url)) return filePath(url, member);
   if (!/^https?:\/\/[^/]/i.test(url) || url.includes("\0"))
-    throw new CdoError("CDO_E_ARGUMENT1", `${member}("${url.slice(0, 100)}")`);
+    throw new CdoError("CDO_E_ARGUMENT1", `${member}("${cut(url, 100)}")`);
   const user = toText(userName);
   return user === "" ? url : `${url}\0${user}:${toText(password)}`;
 }
@@ -20,7 +21,7 @@ export function resourceOf(url: string, member: string, userName: unknown, passw
 /** The path behind a URL or a bare path, with forward slashes. */
 export function filePath(url: string, member: string): string {
   const scheme = SCHEME.exec(url)?.[1]?.toLowerCase();
-  const shown = `${member}("${url.slice(0, 100)}")`;
+  const shown = `${member}("${cut(url, 100)}")`;
   if (scheme === undefined) {
     if (url.trim() === "") throw new CdoError("CDO_E_ARGUMENT1", `${member} needs a file`);
     return url.replaceAll("\\", "/");

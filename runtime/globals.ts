@@ -22,6 +22,7 @@ import { createTextDecoder } from "./text-decoder.ts";
 import { createUrl } from "./url.ts";
 import { URLSearchParams } from "./url-search-params.ts";
 import type { WebHost } from "./web-host.ts";
+import { cut } from "./contract.ts";
 
 /** The host of the message that is being processed; undefined while the script is being loaded. */
 export type CurrentHost = () => Host | undefined;
@@ -55,7 +56,7 @@ function createCdo(host: HostOfCall): object {
 /** JScript's constructor of COM objects. A function, so that `new` can answer with another class. */
 function createActiveXObject(host: HostOfCall): (progId: unknown) => object {
   return function ActiveXObject(progId: unknown): object {
-    const name = toText(progId).slice(0, 100);
+    const name = cut(toText(progId), 100);
     switch (name.toLowerCase()) {
       case "cdo.message":
         return new Message(host(), host().newMessage());

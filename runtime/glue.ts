@@ -12,6 +12,7 @@ import { Host, type HostFunction } from "./host.ts";
 import { Message } from "./message.ts";
 import { type FindPlace, takeStackHook } from "./source-place.ts";
 import { WebHost } from "./web-host.ts";
+import { CUT_MARK } from "./contract.ts";
 
 const MAX_MESSAGE_CHARS = 1000;
 const MAX_STACK_CHARS = 8000;
@@ -92,7 +93,8 @@ function describeFault(kind: string, thrown: unknown): string {
 }
 
 function bounded(value: unknown, length: number): string {
-  return typeof value === "string" ? apply(stringSlice, value, [0, length]) : "";
+  if (typeof value !== "string") return "";
+  return value.length > length ? apply(stringSlice, value, [0, length - 1]) + CUT_MARK : value;
 }
 
 function verdictOf(call: Call): number | string {

@@ -14,6 +14,7 @@ import { refuseWrite, setterOf, toText } from "./member-names.ts";
 import { MAIN_HEADERS } from "./read-texts.ts";
 import { type Answer, fillAnswer, type Mail, postMail, sendMail } from "./send.ts";
 import type { Stream } from "./stream.ts";
+import { cut } from "./contract.ts";
 
 /** Properties that are a header in readable form. Addresses lose a trailing comma, so `To += "," + x` is safe. */
 const HEADER_PROPERTIES: readonly (readonly [property: string, header: string, view: HeaderView])[] = [
@@ -276,7 +277,7 @@ export class Message {
     if (wanted === "ibodypart") return this.BodyPart;
     if (wanted === "idatasource") return this.DataSource;
     if (wanted === "_stream") return this.GetStream();
-    throw new CdoError("E_NOINTERFACE", toText(name).slice(0, 100));
+    throw new CdoError("E_NOINTERFACE", cut(toText(name), 100));
   }
 
   /** A copy of the whole message; Flush() on it makes the message what it holds. */

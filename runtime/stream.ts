@@ -6,6 +6,7 @@ import { filePath } from "./files.ts";
 import type { Host } from "./host.ts";
 import { refuseWrite, toText } from "./member-names.ts";
 import { byteOrderMark, encodeStreamText, TextWindow } from "./stream-text.ts";
+import { cut } from "./contract.ts";
 
 const BINARY = 1;
 const TEXT = 2;
@@ -86,7 +87,7 @@ export class Stream {
     if (this.#position !== 0)
       throw new CdoError("adErrIllegalOperation", "Stream.Charset changes at Position 0 only");
     if (!this.#host().isCharset(charset))
-      throw new CdoError("CDO_E_INVALID_CHARSET", `Stream.Charset "${charset.slice(0, 40)}"`);
+      throw new CdoError("CDO_E_INVALID_CHARSET", `Stream.Charset "${cut(charset, 40)}"`);
     this.#charset = charset;
     this.#window = undefined;
   }

@@ -3,6 +3,7 @@
 import { bytesOver } from "./bytes.ts";
 import { decodeUtf8, wholeLength } from "./utf8.ts";
 import type { WebHost } from "./web-host.ts";
+import { cut } from "./contract.ts";
 
 /** Labels that cost no question to the host. */
 const LOCAL_LABELS: Readonly<Record<string, string>> = {
@@ -44,7 +45,7 @@ abstract class Decoder {
       .toLowerCase();
     const encoding = Object.hasOwn(LOCAL_LABELS, name) ? LOCAL_LABELS[name] : web.encoding(name);
     if (encoding === undefined)
-      throw new RangeError(`TextDecoder: the encoding label ${name.slice(0, 40)} is unknown`);
+      throw new RangeError(`TextDecoder: the encoding label ${cut(name, 40)} is unknown`);
     this.#web = web;
     this.#encoding = encoding;
     this.#fatal = Boolean(options.fatal);

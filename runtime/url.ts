@@ -2,6 +2,7 @@
 // each isolate, and a second parser would be a second opinion about what a URL is.
 import { URLSearchParams } from "./url-search-params.ts";
 import type { WebHost } from "./web-host.ts";
+import { cut } from "./contract.ts";
 
 /** In the order of the host's answer. */
 const PARTS = [
@@ -67,7 +68,7 @@ abstract class WebUrl {
   #assign(part: Part, value: string): void {
     const parts = this.#web.setUrl(this.toString(), part, value);
     if (parts !== undefined) this.#parts = parts.split("\n");
-    else if (part === "href") throw new TypeError(`URL: "${value.slice(0, 200)}" is no URL`);
+    else if (part === "href") throw new TypeError(`URL: "${cut(value, 200)}" is no URL`);
   }
 }
 
@@ -78,7 +79,7 @@ export function createUrl(web: WebHost): { readonly prototype: object } {
   return class URL extends WebUrl {
     constructor(url: unknown, base?: unknown) {
       const parts = partsOf(url, base);
-      if (parts === undefined) throw new TypeError(`URL: "${toUsv(url).slice(0, 200)}" is no URL`);
+      if (parts === undefined) throw new TypeError(`URL: "${cut(toUsv(url), 200)}" is no URL`);
       super(web, parts);
     }
 

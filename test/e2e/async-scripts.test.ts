@@ -103,6 +103,38 @@ test("an async script fetches, remembers over a kill, and its secret is in no lo
   expect(service.log.join("\n")).not.toContain(SECRET);
 });
 
+test("a secret is in no log in the forms that scripts write it in, nor in part where a text was cut", async () => {
+  const secret = 'pa"ss\\word+x y ZZTOP 0123456789';
+  await using service = await startService({
+    config: serviceConfig({
+      bindings: [binding("tells.js", { fetch: ["https://granted.example/"], secrets: ["API_KEY"] })],
+    }),
+    scripts: {
+      "tells.js": `import { fetch, secret } from "cdo";
+const q = secret("API_KEY");
+export default async function onArrival() {
+  console.log({ q }, [q]);
+  console.log(String(new URLSearchParams({ q })), btoa("user:" + q));
+  console.log("c".repeat(3980) + q);
+  for (const url of ["http://host/" + "p".repeat(162) + "/" + q, "u".repeat(180) + q])
+    await fetch(url).catch(({ message }) => console.log(message));
+  throw new Error("e".repeat(975) + q);
+}
+`,
+    },
+    env: { ONARRIVAL_SECRET_API_KEY: secret },
+  });
+  await send(service.port, { data: plainMessage("told") });
+  await service.logged(/\{q: .*\[secret API_KEY\].*\}/);
+  await service.logged(/p\/\[secret API_KEY\]… is not granted/);
+  await service.logged(/u\[secret API_KEY\]….* is no absolute URL/);
+  await service.logged(/e\[secret API_KEY\]…/);
+  const told = service.log.join("\n") + (await service.command("scripts", "log", "tells.js")).stdout;
+  expect(told).toContain("q=[secret API_KEY] ");
+  for (const part of ['pa"', 'pa\\"', "pa%22", "ss%5C", "word", "ZZTOP", btoa(`user:${secret}`).slice(8, 24)])
+    expect(told).not.toContain(part);
+});
+
 test("what the configuration does not grant keeps a script from going live; granting it by SIGHUP is enough", async () => {
   await using scores = await startScores("at once");
   const secretsFile = { scripts: { secretsFile: "secrets" } };

@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
 import { Turns, unlessAborted } from "../../core/turns.ts";
+import { cut } from "../../../runtime/contract.ts";
 
 export interface DnsSettings {
   readonly timeoutMs: number;
@@ -62,9 +63,7 @@ export function createDnsLookup(settings: DnsSettings, clock: Clock, resolver?: 
     async resolve(name, type, signal) {
       const question = Object.hasOwn(QUESTIONS, type) ? QUESTIONS[type] : undefined;
       if (question === undefined)
-        return refused(
-          `the type ${type.slice(0, 20)} is not served, only ${Object.keys(QUESTIONS).join(", ")}`,
-        );
+        return refused(`the type ${cut(type, 20)} is not served, only ${Object.keys(QUESTIONS).join(", ")}`);
       if (name === "" || name.length > MAX_NAME_CHARS) return refused("the name has 1 to 253 characters");
       const timeOver = new AbortController();
       const cancel = clock.after(settings.timeoutMs, () => timeOver.abort());

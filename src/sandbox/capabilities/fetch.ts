@@ -7,6 +7,7 @@ import { type AddressRule, createAddressRule } from "./addresses.ts";
 import { type HeaderPairs, type HttpAnswer, HttpRefusal, type ResolveHost, requestOnce } from "./http.ts";
 import { Turns } from "../../core/turns.ts";
 import { checkUrl, withoutQuery } from "./urls.ts";
+import { cut } from "../../../runtime/contract.ts";
 
 export interface FetchSettings {
   readonly maxResponseBytes: number;
@@ -190,7 +191,7 @@ class BoundedFetcher implements Fetcher {
   }
 }
 
-const refused = (message: string): FetchAnswer => ({ kind: "refused", message: message.slice(0, 900) });
+const refused = (message: string): FetchAnswer => ({ kind: "refused", message: cut(message, 900) });
 
 /** The entry of the allow-list that granted the URL names this very address: hosts are compared as a whole. */
 const isAddress = ({ hostname }: URL): boolean => /^(?:\[.*\]|\d+(?:\.\d+){3})$/.test(hostname);
@@ -205,7 +206,7 @@ function normalized({ method, headers, body }: FetchRequest): Omit<FetchRequest,
 
 function requestProblem({ method, headers, body }: FetchRequest, maxHeaderBytes: number): string | undefined {
   const verb = method.toUpperCase();
-  if (!METHODS.has(verb)) return `the method ${method.slice(0, 20)} is not served`;
+  if (!METHODS.has(verb)) return `the method ${cut(method, 20)} is not served`;
   if (body.length > 0 && WITHOUT_BODY.has(verb)) return `a ${verb} request has no body`;
   if (headers.length > MAX_HEADERS) return `more than ${MAX_HEADERS} header fields`;
   let bytes = 0;
@@ -216,7 +217,7 @@ function requestProblem({ method, headers, body }: FetchRequest, maxHeaderBytes:
       validateHeaderName(name);
       validateHeaderValue(name, value);
     } catch {
-      return `the header field ${JSON.stringify(name.slice(0, 50))} holds characters that HTTP does not allow`;
+      return `the header field ${JSON.stringify(cut(name, 50))} holds characters that HTTP does not allow`;
     }
   }
   return bytes > maxHeaderBytes ? `header fields of more than ${maxHeaderBytes} bytes` : undefined;

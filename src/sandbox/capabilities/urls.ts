@@ -1,4 +1,5 @@
 // Which URLs a binding's `allow.fetch` grants: those that begin with one of its entries, after both were parsed.
+import { cut } from "../../../runtime/contract.ts";
 
 export type UrlCheck =
   | { readonly kind: "granted"; readonly url: URL }
@@ -60,4 +61,4 @@ function begins(url: URL, entry: string): boolean {
 /** For messages: a query may hold what shall not be in a log. */
 export const withoutQuery = (url: URL): string => `${url.origin}${url.pathname}`;
 
-const shown = (text: string): string => text.slice(0, 200);
+const shown = (text: string): string => cut(text, 200);

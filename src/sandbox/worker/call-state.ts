@@ -1,13 +1,14 @@
 // What one call of a script has used up and committed: quotas, log, envelope, and the first fault, which sticks.
 import { sameMailbox } from "../../core/address.ts";
 import { oneLine } from "../../core/printable.ts";
-import type {
-  Capabilities,
-  JobEnvelope,
-  LogLine,
-  ScriptFault,
-  ScriptLimits,
-  SentHead,
+import {
+  type Capabilities,
+  type JobEnvelope,
+  type LogLine,
+  type ScriptFault,
+  type ScriptLimits,
+  type SentHead,
+  cut,
 } from "../../../runtime/contract.ts";
 import type { CallAsks } from "./content-channel.ts";
 import { ChangeNotes } from "./change-notes.ts";
@@ -198,7 +199,7 @@ export class CallState {
   }
 
   fail(name: string, detail: string): false {
-    this.lastError = `${name} ${detail.slice(0, 300)}`;
+    this.lastError = `${name} ${cut(detail, 300)}`;
     return false;
   }
 
@@ -214,7 +215,7 @@ export class CallState {
 
   /** A line of ours, beside the script's allowance. */
   warn(text: string): void {
-    this.logs.push({ level: "warn", text: oneLine(text).slice(0, 1000) });
+    this.logs.push({ level: "warn", text: cut(oneLine(text), 1000) });
   }
 
   commitEnvelope(): boolean {

@@ -1,6 +1,6 @@
 // The edits of one call, for the effect log: what was changed and where in the script, once it is committed.
 import { oneLine } from "../../core/printable.ts";
-import { type ChangeNote, MAX_CHANGE_CHARS, MAX_CHANGE_NOTES } from "../../../runtime/contract.ts";
+import { type ChangeNote, MAX_CHANGE_CHARS, MAX_CHANGE_NOTES, cut } from "../../../runtime/contract.ts";
 import { positionAt } from "./script-fault.ts";
 
 type Target = "content" | "envelope";
@@ -50,6 +50,6 @@ export class ChangeNotes {
 }
 
 const noteOf = (what: string, place: number): ChangeNote => ({
-  what: oneLine(what).slice(0, MAX_CHANGE_CHARS),
+  what: cut(oneLine(what), MAX_CHANGE_CHARS),
   ...positionAt(place),
 });

@@ -2,7 +2,7 @@
 import { addAttachmentPart, addRelatedPart } from "../../mime/bodies.ts";
 import { MimePart } from "../../mime/part.ts";
 import { formatParameters } from "../../mime/parameters.ts";
-import { MAX_FILE_NAME_BYTES } from "../../../runtime/contract.ts";
+import { MAX_FILE_NAME_BYTES, cut } from "../../../runtime/contract.ts";
 import { ask, raise } from "./asking.ts";
 import type { CallState } from "./call-state.ts";
 import { decodedBytes } from "./compose.ts";
@@ -67,7 +67,7 @@ function savePart(call: CallState, handle: HostValue, name: HostValue): HostValu
 function save(call: CallState, member: string, name: string, replace: boolean, bytes: Buffer): HostValue {
   if ((call.allow.write ?? []).length === 0)
     return call.fail("CDO_E_NOT_AVAILABLE", `${member} needs allow: { write: [patterns] } of the binding`);
-  const shown = `"${name.slice(0, 100)}"`;
+  const shown = `"${cut(name, 100)}"`;
   if (Buffer.byteLength(name) > MAX_FILE_NAME_BYTES)
     return call.fail("adErrWriteFile", `${shown} is too long a name`);
   const asked = ask(call, { kind: "save", name, replace }, bytes);

@@ -14,6 +14,7 @@ import { requestOperations, secretNotGranted } from "./request-calls.ts";
 import { sendOperations } from "./send-calls.ts";
 import { WebBudget, webOperations } from "./web-calls.ts";
 import { formatRecipientList, formatSender, parseRecipientList, parseSender } from "./recipient-list.ts";
+import { cut } from "../../../runtime/contract.ts";
 
 export type Operation = (
   call: CallState,
@@ -169,7 +170,7 @@ export function createHostFunction(side: HostSide): HostFunction {
       if (error instanceof RangeError) return call.fail("CDO_E_BAD_DATA", detail);
       call.fault ??= {
         kind: "throw",
-        message: oneLine(`the message could not be processed: ${detail}`).slice(0, 1000),
+        message: cut(oneLine(`the message could not be processed: ${detail}`), 1000),
       };
       return call.fail("", detail);
     }

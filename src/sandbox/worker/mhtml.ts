@@ -13,6 +13,7 @@ import { baseOf, declaredCharset, type ReferenceKind, rewriteCss, rewriteHtml } 
 import type { HostValue } from "./isolate.ts";
 import { isHttp, readResource, type Resource } from "./resources.ts";
 import { removePart } from "./tree-edits.ts";
+import { cut } from "../../../runtime/contract.ts";
 
 /** CdoMHTMLFlags: what is not embedded. */
 const SUPPRESSED_BY: Readonly<Record<ReferenceKind, number>> = {
@@ -118,7 +119,7 @@ class Archive {
   #warn(url: string, why: string): void {
     this.#failures += 1;
     if (this.#failures <= MAX_WARNINGS)
-      this.#call.warn(`CreateMHTMLBody left ${url.slice(0, 300)} outside of the message: ${why}`);
+      this.#call.warn(`CreateMHTMLBody left ${cut(url, 300)} outside of the message: ${why}`);
   }
 }
 
@@ -148,7 +149,7 @@ function createMhtml(call: CallState, root: HostValue, source: HostValue, flags:
   if (!isPage(page))
     return call.fail(
       "CDO_E_INVALID_CONTENT_TYPE",
-      `${page.url.slice(0, 200)} is ${page.mediaType}, no text/html`,
+      `${cut(page.url, 200)} is ${page.mediaType}, no text/html`,
     );
   const archive = new Archive(call, Number(flags), String(source));
   const html = archive.page(page, 0);

@@ -8,6 +8,7 @@ import { warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
 import type { HostValue } from "./isolate.ts";
 import { addAttachment, containerIn, createPart, removePart, setMediaType } from "./tree-edits.ts";
+import { cut } from "../../../runtime/contract.ts";
 
 const TRANSFER_ENCODINGS = new Set([
   "7bit",
@@ -124,7 +125,7 @@ function addPart(call: CallState, handle: HostValue, place: HostValue, kind: Hos
   const { document, part } = located;
   const at = Number(place);
   const added = createPart();
-  const wrong = `place ${String(place).slice(0, 40)}`;
+  const wrong = `place ${cut(String(place), 40)}`;
   if (!Number.isInteger(at)) return call.fail("CDO_E_ARGUMENT1", wrong);
   warnOfSignature(call, document);
   if (kind === "attachment") {

@@ -2,7 +2,7 @@
 // the grant again; here the script hears of it at once.
 /* oxlint-disable typescript/no-unsafe-type-assertion -- the assertions name what the checks beside them have shown */
 import { capabilityRequestProblem } from "../../core/capability-request.ts";
-import type { Capabilities, CapabilityRequest } from "../../../runtime/contract.ts";
+import { type Capabilities, type CapabilityRequest, cut } from "../../../runtime/contract.ts";
 import { countRequest, raise } from "./asking.ts";
 import type { CallState } from "./call-state.ts";
 import type { Operation } from "./host-calls.ts";
@@ -38,7 +38,7 @@ function openRequest(call: CallState, json: string, bytes: Buffer): HostValue {
 }
 
 export const secretNotGranted = (name: string): string =>
-  `the secret ${name.slice(0, 100)} is not granted: it needs allow: { secrets: ["${name.slice(0, 100)}"] } in the script's binding, and a value`;
+  `the secret ${cut(name, 100)} is not granted: it needs allow: { secrets: ["${cut(name, 100)}"] } in the script's binding, and a value`;
 
 export function findSecret(
   secrets: Readonly<Record<string, string>> | undefined,

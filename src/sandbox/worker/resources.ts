@@ -1,6 +1,6 @@
 // The resources that a script names: files below the script folder (allow.read), and pages of the network (allow.fetch).
 import { parseParameters } from "../../mime/parameters.ts";
-import { FILE_ABSENT, FILE_DENIED, FILE_TOO_LARGE } from "../../../runtime/contract.ts";
+import { FILE_ABSENT, FILE_DENIED, FILE_TOO_LARGE, cut } from "../../../runtime/contract.ts";
 import { ask, countBytes, countRequest, type Failure, failure } from "./asking.ts";
 import type { CallState } from "./call-state.ts";
 
@@ -63,7 +63,7 @@ export function readResource(call: CallState, source: string): Resource | Failur
 
 /** A granted file of the script folder; refused in words that name the setting. */
 export function readFile(call: CallState, path: string): Resource | Failure {
-  const shown = `"${path.slice(0, 100)}"`;
+  const shown = `"${cut(path, 100)}"`;
   // Asked here, too: what is not granted at all costs no question to the relay.
   const isPossible = (call.allow.read ?? []).length > 0 && call.asks !== undefined;
   const over = isPossible ? countRequest(call, 0) : undefined;
@@ -87,7 +87,7 @@ function typeByName(name: string): string {
 }
 
 function fetchResource(call: CallState, url: string, credentials: string | undefined): Resource | Failure {
-  const shown = `"${url.slice(0, 100)}"`;
+  const shown = `"${cut(url, 100)}"`;
   if ((call.allow.fetch ?? []).length === 0)
     return failure(
       "CDO_E_NOT_AVAILABLE",

@@ -1,6 +1,6 @@
 // What a script's failure looks like to the relay: one line, the frames of the bundle, the position.
 import { oneLine } from "../../core/printable.ts";
-import { PLACE_COLUMNS, type ScriptFault } from "../../../runtime/contract.ts";
+import { PLACE_COLUMNS, type ScriptFault, cut } from "../../../runtime/contract.ts";
 
 const MAX_MESSAGE_CHARS = 1000;
 const MAX_STACK_CHARS = 4000;
@@ -46,7 +46,7 @@ export function scriptFault(
   const position = positionIn(frames, scriptName) ?? positionIn(message, scriptName);
   return {
     kind,
-    message: withAdvice(oneLine(message).slice(0, MAX_MESSAGE_CHARS)),
+    message: withAdvice(cut(oneLine(message), MAX_MESSAGE_CHARS)),
     ...(frames === "" ? {} : { stack: frames }),
     ...position,
   };

@@ -7,7 +7,7 @@ import { MimeDocument } from "../../mime/document.ts";
 import type { Headers } from "../../mime/headers.ts";
 import type { MimePart } from "../../mime/part.ts";
 import { bufferSource } from "../../mime/source.ts";
-import { SENT_BY_HEADER } from "../../../runtime/contract.ts";
+import { SENT_BY_HEADER, cut } from "../../../runtime/contract.ts";
 import type { CallState, SentMail } from "./call-state.ts";
 import { completeHeaders } from "./compose.ts";
 import type { Operation } from "./host-calls.ts";
@@ -36,7 +36,7 @@ function mayNotSendTo(call: CallState, nextHop: string): false | undefined {
   if (smtp.some((server) => server.toLowerCase() === nextHop)) return undefined;
   return call.fail(
     smtp.length === 0 ? "CDO_E_NOT_AVAILABLE" : "CDO_E_UNSAFE_OPERATION",
-    `sending through ${nextHop.slice(0, 100)} needs allow: { smtp: ["${nextHop.slice(0, 100)}"] } of the binding (or leave sendusing at cdoSendUsingPickup: the service routes the message)`,
+    `sending through ${cut(nextHop, 100)} needs allow: { smtp: ["${cut(nextHop, 100)}"] } of the binding (or leave sendusing at cdoSendUsingPickup: the service routes the message)`,
   );
 }
 

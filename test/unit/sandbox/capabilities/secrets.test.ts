@@ -33,6 +33,31 @@ describe("secrets", () => {
     expect(secrets.redact(text)).toBe(expected);
   });
 
+  const AWKWARD = 'pa"ss\\word+x y';
+  test.each([
+    ["as console shows it in an object", `{q: ${JSON.stringify(AWKWARD)}}`, '{q: "[secret KEY]"}'],
+    ["in a form", new URLSearchParams({ q: AWKWARD }).toString(), "q=[secret KEY]"],
+    ["in the path of a URL", new URL(`http://host/${AWKWARD}/x`).href, "http://host/[secret KEY]/x"],
+    ["as one line", "key pa ss word", "key [secret TAB]"],
+    ["as base64", `Basic ${btoa(AWKWARD)}`, /^Basic \[secret KEY\].?=*$/],
+    ["as base64 behind one byte", `Basic ${btoa(`u${AWKWARD}`)}`, /^Basic ..\[secret KEY\].?=*$/],
+    ["as base64 behind two", `Basic ${btoa(`u:${AWKWARD}:`)}`, /^Basic ...\[secret KEY\].{1,3}=*$/],
+    ["where the text was cut", 'is "http://a/pa"ss\\wo…" or', 'is "http://a/[secret KEY]…" or'],
+    ["where an encoded one was cut", "q=pa%22ss%5Cwo…", "q=[secret KEY]…"],
+    ["the longest where the text was cut", "zzzzabcd… abcd…", "[secret LONG]… [secret OTHER]…"],
+    ["not three characters of it", 'pa"…', 'pa"…'],
+  ])("are taken out in other forms and in part: %s", (_what, text, expected) => {
+    const secrets = secretsOf({
+      KEY: AWKWARD,
+      TAB: "pa\tss\r\nword",
+      OTHER: "abcd and much more",
+      LONG: "zzzzabcd-efg",
+    });
+    expect(secrets.redact(text)).toEqual(
+      typeof expected === "string" ? expected : expect.stringMatching(expected),
+    );
+  });
+
   test("that were replaced are still taken out: a script may hold the old value", () => {
     const secrets = secretsOf({ KEY: "old value" });
     secrets.replace(new Map([["KEY", "new value"]]));
