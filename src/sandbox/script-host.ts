@@ -80,7 +80,7 @@ export interface ScriptHost {
   readonly figures: { readonly live: PoolFigures | undefined; readonly shadow: PoolFigures | undefined };
   /** Serves the messages of tests, which say beforehand what is answered to them. */
   readonly answers: PreparedAnswers;
-  /** The answers of `grantsOf` changed: what could not go live may do so now. */
+  /** The answers of `grantsOf` changed: what could not go live may do so now, and what is live may have lost a grant. */
   grantsChanged(): void;
   /** Called after `scripts` or `broken` changed. The answer ends it. */
   onChange(listener: () => void): () => void;
@@ -206,7 +206,7 @@ class FolderScriptHost implements ScriptHost {
   }
 
   grantsChanged(): void {
-    for (const name of this.broken.keys()) this.#parts?.reloader.refresh(name);
+    this.#parts?.reloader.grantsChanged();
   }
 
   run(request: RunRequest): Promise<RunAnswer> {

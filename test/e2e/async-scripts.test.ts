@@ -165,6 +165,12 @@ test("what the configuration does not grant keeps a script from going live; gran
   await service.logged(/"script":"score\.js".*script live/);
   await send(service.port, { data: plainMessage("granted") });
   expect(await scoreOf(service, "granted")).toBe("7 of message 1");
+
+  await service.writeConfig(configOf({ fetch: [scores.url], secrets: ["API_KEY", "OTHER"] }));
+  await service.kill("SIGHUP");
+  await service.logged(
+    /asks for kv, which its binding .*scores.* does not grant.*its last good version stays/,
+  );
 });
 
 test("while a script waits, others run; an answer that comes too late is a fault", async () => {

@@ -11,6 +11,8 @@ export interface Generation {
   readonly since: number;
   readonly entryPoint: string;
   readonly binding: ScriptBinding;
+  /** Capabilities that it names at load (script-needs.ts); absent: none. */
+  readonly needs?: readonly string[] | undefined;
   readonly code: string;
   readonly sourceMap: string;
   /** Hash of its text and of the tools, when nothing else went into it: the same again need not be compiled. */
@@ -117,10 +119,10 @@ async function readGeneration(path: string): Promise<Generation | undefined> {
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each field is checked below
     const read = JSON.parse(await readFile(path, "utf8")) as Partial<Record<keyof Generation, unknown>>;
-    const { name, version, since, entryPoint, code, sourceMap } = read;
+    const { name, version, since, entryPoint, code, sourceMap, needs = [] } = read;
     const binding = checkBinding(read.binding);
-    if (binding.kind === "invalid" || typeof since !== "number") return undefined;
-    const texts = [name, version, entryPoint, code, sourceMap];
+    if (binding.kind === "invalid" || typeof since !== "number" || !Array.isArray(needs)) return undefined;
+    const texts: unknown[] = [name, version, entryPoint, code, sourceMap, ...needs];
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked above
     return texts.every((text) => typeof text === "string") ? (read as unknown as Generation) : undefined;
   } catch {

@@ -69,12 +69,26 @@ export async function buildScript(
   text: string,
   context: BuildContext,
 ): Promise<BuildAnswer> {
-  const { live, keepsIsolate } = context;
   const compiled = await compile(builder, name, text, context);
   if (compiled.kind === "failed") return { ...compiled, sources: "" };
-  const { script } = compiled;
+  const { imports, sources, contents, version } = compiled.script;
+  const { live, pinnedSources } = context;
+  const isPinned = sources === pinnedSources;
+  // What runs already may have lost a grant, by a reload or while the service stood still.
+  const lost = isPinned || version === live?.version ? ungranted(builder, name, live?.needs) : undefined;
+  if (lost !== undefined) return { kind: "failed", message: lost, imports, sources };
+  if (isPinned) return { kind: "pinned", imports, sources, contents };
+  return tryOut(builder, compiled.script, name, text, context);
+}
+
+async function tryOut(
+  builder: ScriptBuilder,
+  script: CompiledScript,
+  name: string,
+  text: string,
+  { live, keepsIsolate, entries }: BuildContext,
+): Promise<BuildAnswer> {
   const { imports, sources, contents, version, code, sourceMap } = script;
-  if (sources === context.pinnedSources) return { kind: "pinned", imports, sources, contents };
   const isLive = version === live?.version;
   const found = isLive
     ? { kind: "good" as const, ...live }
@@ -82,16 +96,16 @@ export async function buildScript(
   if (found.kind === "unavailable") return found;
   if (found.kind === "failed") return { ...found, imports, sources };
   const tested = builder.runsCases
-    ? await runCases(builder, { name, text, script, binding: found.binding }, context.entries)
+    ? await runCases(builder, { name, text, script, binding: found.binding }, entries)
     : NOT_TESTED;
   if (tested.kind !== "passed" && !isLive) builder.pool.retire(version);
   if (tested.kind === "unavailable") return tested;
   const files = [...imports, ...tested.files];
   if (tested.kind === "failed") return { ...tested, kind: "failed", imports: files, sources };
   if (isLive) return { kind: "unchanged", imports: files, sources, contents };
-  const { binding, entryPoint } = found;
+  const { binding, entryPoint, needs } = found;
   const compiledFrom = contents.size === 0 ? hashWithTools(builder, name, text) : undefined;
-  const made = { name, version, since: builder.clock.now(), binding, entryPoint };
+  const made = { name, version, since: builder.clock.now(), binding, entryPoint, needs };
   const generation = { ...made, code, sourceMap, compiledFrom };
   return { kind: "built", generation, imports: files, sources, contents };
 }
@@ -117,21 +131,24 @@ async function compile(
 
 const NOT_TESTED = { kind: "passed", message: "", files: [] } as const;
 
+type Found = Pick<Generation, "binding" | "entryPoint" | "needs">;
+
 type Inspection =
-  | ({ readonly kind: "good" } & Pick<Generation, "binding" | "entryPoint">)
+  | ({ readonly kind: "good" } & Found)
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "unavailable"; readonly reason: string };
 
 async function inspect(
-  { pool, grantsOf }: ScriptBuilder,
+  builder: ScriptBuilder,
   script: CompiledScript,
   name: string,
   keep: boolean,
 ): Promise<Inspection> {
+  const { pool } = builder;
   const bundle = { version: script.version, scriptName: name, code: Buffer.from(script.code) };
   const answer = await pool.run({ kind: "inspect", keep, bundle, limits: DEFAULT_SCRIPT_LIMITS });
   if (answer.kind === "unavailable") return answer;
-  const found = judge(answer, script, name, grantsOf);
+  const found = judge(builder, answer, script, name);
   if (typeof found !== "string") return { kind: "good", ...found };
   pool.retire(script.version);
   return { kind: "failed", message: found };
@@ -139,19 +156,28 @@ async function inspect(
 
 /** What the pre-flight found, or what is wrong with it. */
 function judge(
+  builder: ScriptBuilder,
   answer: TaskAnswer,
   script: CompiledScript,
   name: string,
-  grantsOf: GrantsOf | undefined,
-): Pick<Generation, "binding" | "entryPoint"> | string {
+): Found | string {
   if (answer.kind !== "inspected")
     return `${name}: ended its sandbox process while loading${answer.kind === "crash" ? ` (${answer.reason})` : ""}`;
-  const { fault, binding, entryPoint, needs = [] } = answer.loaded;
+  const { fault, binding, entryPoint, needs } = answer.loaded;
   if (fault !== undefined) return locateFault(fault, name, new SourcePositions(script.sourceMap));
   if (entryPoint === undefined)
     return `${name}: exports no entry point (export default function onArrival(msg, status) { … })`;
-  const ungranted = grantsOf === undefined ? undefined : needsProblem(name, needs, grantsOf(name));
-  if (ungranted !== undefined) return ungranted;
+  const problem = ungranted(builder, name, needs);
+  if (problem !== undefined) return problem;
   const checked = checkBinding(binding);
-  return checked.kind === "valid" ? { binding: checked.binding, entryPoint } : `${name}: ${checked.problem}`;
+  return checked.kind === "valid"
+    ? { binding: checked.binding, entryPoint, needs }
+    : `${name}: ${checked.problem}`;
 }
+
+/** What a script names at load and its bindings do not grant; undefined: nothing. */
+export const ungranted = (
+  { grantsOf }: ScriptBuilder,
+  name: string,
+  needs: readonly string[] = [],
+): string | undefined => (grantsOf === undefined ? undefined : needsProblem(name, needs, grantsOf(name)));

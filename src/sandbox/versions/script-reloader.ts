@@ -7,7 +7,7 @@ import { LastGood, type LastGoodParts } from "./last-good.ts";
 import { LoadedScript } from "./loaded-script.ts";
 import type { ScriptActivity } from "./script-activity.ts";
 import { renamedTo } from "./renamed-script.ts";
-import { type BuildAnswer, buildScript, type ScriptBuilder } from "./script-build.ts";
+import { type BuildAnswer, buildScript, type ScriptBuilder, ungranted } from "./script-build.ts";
 import { isSinkName, readScriptFile, type ScriptFile, testedStem } from "./script-file.ts";
 import { createSlot, effectOn, isPackageFile, type ReloadSettings, type Slot } from "./script-slot.ts";
 import { areAsBuilt, isAsBuilt, noticeContent, noticeImports, ownFiles } from "./settling.ts";
@@ -122,6 +122,16 @@ export class ScriptReloader {
   refresh(name: string): void {
     const slot = this.#slots.get(name);
     if (slot !== undefined) this.#schedule(slot, true);
+  }
+
+  /** What could not go live may do so now; what is live may have lost what it asks for. */
+  grantsChanged(): void {
+    const { builder } = this.#options;
+    for (const slot of this.#slots.values()) {
+      const { name, live, broken = slot.pendingFailure } = slot;
+      if (broken !== undefined || ungranted(builder, name, live?.generation.needs) !== undefined)
+        this.#schedule(slot, true);
+    }
   }
 
   /** What the file of a script compiles from now; "" when it does not compile. Undefined: there is no such script. */
