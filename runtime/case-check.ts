@@ -30,10 +30,10 @@ export function casePlan(script: unknown, test: unknown): unknown {
     samples: isObject(script) ? script["samples"] : undefined,
     hasCases: isObject(test) && Array.isArray(test["cases"]),
     cases: casesOf(test).map((one) => {
-      const { name, eml, message, envelope, properties, fetch, kv } = isObject(one) ? one : {};
+      const { name, eml, message, envelope, properties, fetch, kv, dns, secrets } = isObject(one) ? one : {};
       const unknownKeys = Object.keys(expectedOf(one)).filter((key) => !Object.hasOwn(CHECKS, key));
       const mayFault = expectedOf(one)["fault"] !== undefined;
-      return { name, eml, message, envelope, properties, fetch, kv, mayFault, unknownKeys };
+      return { name, eml, message, envelope, properties, fetch, kv, dns, secrets, mayFault, unknownKeys };
     }),
   };
 }

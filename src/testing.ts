@@ -7,6 +7,7 @@ import { type Trial, openTrialBench } from "./composition/script-trial.ts";
 import { SharedBenches } from "./composition/shared-benches.ts";
 import { OnArrivalError, describeError } from "./core/errors.ts";
 import type { FetchedRequest, PreparedAnswer, Rehearsal } from "./sandbox/capabilities/prepared-answers.ts";
+import { placeholders } from "./sandbox/capabilities/secrets.ts";
 import { MimeDocument } from "./mime/document.ts";
 import { decodeWords } from "./mime/encoded-words.ts";
 import { attachmentParts, htmlBodyPart, textBodyPart } from "./mime/bodies.ts";
@@ -34,8 +35,12 @@ export interface TestSinkOptions {
    * headers and body. What is not named is refused; nothing leaves the machine.
    */
   readonly fetch?: Readonly<Record<string, PreparedAnswer | string>>;
-  /** What the key-value store of the script holds before; given, or with `fetch`, the script has one. */
+  /** What the key-value store of the script holds before; given, or with `fetch` or `dns`, the script has one. */
   readonly kv?: Readonly<Record<string, string | Buffer>>;
+  /** What dns.resolve is answered, by type and name ("MX example.com"): the records, [] for none. What is not named is refused. */
+  readonly dns?: Readonly<Record<string, readonly unknown[]>>;
+  /** Secrets by name. Others that `allow.secrets` names are "secret-" and the name; those of a service are never used. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** false: a fresh context for each message. */
   readonly cacheable?: boolean;
 }
@@ -79,7 +84,7 @@ export interface TestSinkResult {
   readonly unchanged: boolean;
   readonly logs: readonly LogLine[];
   readonly sent: readonly TestSinkSent[];
-  /** What the script fetched, in order, when `fetch` or `kv` was given. */
+  /** What the script fetched, in order, when `fetch`, `kv` or `dns` was given. */
   readonly fetched: readonly FetchedRequest[];
   /** The key-value store behind the script, as text. */
   readonly kv: Readonly<Record<string, string>>;
@@ -93,7 +98,7 @@ export interface TestSinkResult {
  * `new URL("./tag.ts", import.meta.url)`, or a path. Rejects when the script does not compile or load.
  */
 export async function testSink(script: string | URL, options: TestSinkOptions): Promise<TestSinkResult> {
-  const { envelope = {}, properties, limits, allow, cacheable, fetch, kv } = options;
+  const { envelope = {}, properties, limits, allow, cacheable, fetch, kv, dns } = options;
   const message = await messageOf(options.eml);
   const trial = await benches.use(pathOf(script), (bench) =>
     bench.run({
@@ -106,7 +111,8 @@ export async function testSink(script: string | URL, options: TestSinkOptions): 
       properties,
       limits,
       allow,
-      prepared: fetch === undefined && kv === undefined ? undefined : { fetch, kv },
+      prepared: (fetch ?? kv ?? dns) === undefined ? undefined : { fetch, kv, dns },
+      secrets: { ...placeholders(allow?.secrets ?? []), ...options.secrets },
       cacheable,
     }),
   );

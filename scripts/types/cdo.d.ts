@@ -558,6 +558,13 @@ declare module "cdo" {
     >;
     /** @cdo extension: what the script's key-value store holds before; it is empty otherwise, and gone afterwards. */
     readonly kv?: Readonly<Record<string, string>>;
+    /**
+     * @cdo extension: what `dns.resolve` is answered, by type and name ("MX example.com"): the records, `[]` for none. What is
+     * not named is refused.
+     */
+    readonly dns?: Readonly<Record<string, readonly unknown[]>>;
+    /** @cdo extension: what `secret` answers, by name. Others that the bindings of the script grant are "secret-" and the name. */
+    readonly secrets?: Readonly<Record<string, string>>;
     /** @cdo extension: what must be true behind the script. Without it, that the script ends without a fault. */
     readonly expect?: ScriptExpectation;
   }

@@ -38,6 +38,8 @@ export interface TrialInput {
   readonly allow?: Capabilities | undefined;
   /** Answered in place of the world, and granted beside `allow`. */
   readonly prepared?: Preparation | undefined;
+  /** In place of the values of the service. */
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
   readonly cacheable?: boolean | undefined;
 }
 
@@ -119,6 +121,7 @@ async function tryOn(host: ScriptHost, file: string, input: TrialInput): Promise
           sinkProperties: { ...binding.sinkProperties, ...input.properties, ScriptName: name },
           limits: { ...DEFAULT_SCRIPT_LIMITS, ...binding.limits, ...input.limits },
           allow: { ...rehearsal?.allow, ...input.allow },
+          ...(input.secrets && { secrets: input.secrets }),
           cacheable: input.cacheable ?? true,
           continueOnFault: false,
         },

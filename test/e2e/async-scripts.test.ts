@@ -58,6 +58,13 @@ export default async function onArrival(msg) {
 }
 `;
 
+/** A test sees no secret of the service. */
+const scoreCases = (url: string): string => `export const cases = [{
+  name: "asks with the key", message: "Subject: s\\n\\n", fetch: { "${url}score?n=1": '{"score":9}' },
+  expect: { log: "asking with secret-API_KEY", fields: { "x-score": "9 of message 1" } },
+}];
+`;
+
 const binding = (script: string, allow: object | undefined): Record<string, unknown> => ({
   event: "OnArrival",
   sinkClass: "CDO.SS_SMTPOnArrivalSink",
@@ -85,7 +92,7 @@ test("an async script fetches, remembers over a kill, and its secret is in no lo
   const allow = { fetch: [scores.url], kv: true, secrets: ["API_KEY"] };
   await using service = await startService({
     config: serviceConfig({ bindings: [binding("score.js", allow)] }),
-    scripts: { "score.js": SCORE.replace("URL", scores.url) },
+    scripts: { "score.js": SCORE.replace("URL", scores.url), "score.test.js": scoreCases(scores.url) },
     env: { ONARRIVAL_SECRET_API_KEY: SECRET },
   });
   await send(service.port, { data: plainMessage("one") });

@@ -82,6 +82,32 @@ describe("testSink", () => {
     expect(without.fault?.message).toContain("allow: { kv: true }");
   });
 
+  test("answers dns with what the test has prepared, and secrets with its values or placeholders", async () => {
+    await writeFile(
+      file("looks.js"),
+      `import { dns, secret } from "cdo";
+      const key = secret("API_KEY");
+      export default async function onArrival() {
+        console.log(key, secret("OTHER"));
+        console.log(JSON.stringify(await dns.resolve("example.com", "MX")));
+      }`,
+    );
+    const answers = { "MX example.com": [{ exchange: "mx.example.com", priority: 5 }] };
+    const options = { eml: EML, allow: { secrets: ["API_KEY", "OTHER"] }, dns: answers };
+    const result = await testSink(file("looks.js"), options);
+    expect(result.fault).toBeUndefined();
+    expect(result.logs.map(({ text }) => text)).toEqual([
+      "secret-API_KEY secret-OTHER",
+      JSON.stringify(answers["MX example.com"]),
+    ]);
+    const given = await testSink(file("looks.js"), { ...options, secrets: { API_KEY: "k" } });
+    expect(given.logs[0]?.text).toBe("k secret-OTHER");
+    const unprepared = await testSink(file("looks.js"), { ...options, dns: {} });
+    expect(unprepared.fault?.message).toContain("the test has prepared no answer for MX example.com");
+    const nothing = await testSink(file("looks.js"), { eml: EML });
+    expect(nothing.fault?.message).toContain('allow: { secrets: ["API_KEY"] }');
+  });
+
   test("answers what the next sink would find", async () => {
     const result = await testSink(pathToFileURL(file("tag.ts")), { eml: EML });
     expect(result).toMatchObject({

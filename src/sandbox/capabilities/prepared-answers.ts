@@ -1,4 +1,4 @@
-// What a test has prepared for a script that fetches or keeps keys: the requests of its messages are answered from it and reach
+// What a test has prepared for a script that fetches, keeps keys or asks DNS: the requests of its messages are answered from it and reach
 // nothing else. All other messages are served as ever.
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES } from "node:http";
@@ -22,6 +22,8 @@ export interface Preparation {
   readonly fetch?: Readonly<Record<string, PreparedAnswer | string>> | undefined;
   /** What the key-value store of the script holds. */
   readonly kv?: Readonly<Record<string, string | Buffer>> | undefined;
+  /** By type and name, as "MX example.com": the records as scripts get them. */
+  readonly dns?: Readonly<Record<string, readonly unknown[]>> | undefined;
 }
 
 export interface FetchedRequest {
@@ -35,27 +37,37 @@ export interface FetchedRequest {
 export class Rehearsal {
   readonly messageId = `TEST-${randomUUID()}`;
   readonly #answers = new Map<string, PreparedAnswer>();
+  readonly #records: ReadonlyMap<string, readonly unknown[]>;
   /** What was fetched, in order. */
   readonly fetched: FetchedRequest[] = [];
   /** The store of the script, as it is now. */
   readonly kv: Map<string, Buffer>;
 
-  constructor({ fetch = {}, kv = {} }: Preparation) {
+  constructor({ fetch = {}, kv = {}, dns = {} }: Preparation) {
     for (const [key, answer] of Object.entries(fetch))
       this.#answers.set(requestKey(key), typeof answer === "string" ? { body: answer } : answer);
+    this.#records = new Map(Object.entries(dns).map(([key, records]) => [key.toLowerCase(), records]));
     this.kv = new Map(Object.entries(kv).map(([key, value]) => [key, Buffer.from(value)]));
   }
 
   /** What a binding would have to grant for it. */
   get allow(): Capabilities {
-    return { fetch: [...this.#answers.keys()].map((key) => key.replace(/^[A-Z]+ /, "")), kv: true };
+    return {
+      fetch: [...this.#answers.keys()].map((key) => key.replace(/^[A-Z]+ /, "")),
+      kv: true,
+      dns: true,
+    };
   }
 
   perform(request: CapabilityRequest, body: Buffer): PerformedRequest {
-    if (request.kind === "fetch") return this.#fetch(request, body);
-    return request.kind === "kv"
-      ? this.#keyValue(request, body)
-      : refuse("dns: a test answers fetch and kv only");
+    switch (request.kind) {
+      case "fetch":
+        return this.#fetch(request, body);
+      case "kv":
+        return this.#keyValue(request, body);
+      case "dns":
+        return this.#resolve(request);
+    }
   }
 
   #fetch(request: Extract<CapabilityRequest, { kind: "fetch" }>, body: Buffer): PerformedRequest {
@@ -81,6 +93,13 @@ export class Rehearsal {
     if (operation === "delete") this.kv.delete(key);
     const bytes = operation === "get" && before !== undefined ? before : NO_BYTES;
     return { answer: { kind: "kv", found: operation === "set" || before !== undefined }, bytes };
+  }
+
+  #resolve({ type, name }: Extract<CapabilityRequest, { kind: "dns" }>): PerformedRequest {
+    const records = this.#records.get(`${type} ${name}`.toLowerCase());
+    return records === undefined
+      ? refuse(`dns: the test has prepared no answer for ${type} ${name}`)
+      : { answer: { kind: "dns", records }, bytes: NO_BYTES };
   }
 }
 
@@ -116,7 +135,9 @@ export class PreparedAnswers implements CapabilityBroker {
     if (rehearsal !== undefined) return Promise.resolve(rehearsal.perform(request, body));
     return (
       this.#others?.perform(request, body, grant) ??
-      Promise.resolve(refuse(`${request.kind}: nothing is served without a service`))
+      Promise.resolve(
+        refuse(`${request.kind}: nothing is served without a service; a test gives ${request.kind}: { … }`),
+      )
     );
   }
 }

@@ -117,3 +117,7 @@ function base64Of(value: string): string[] {
       .slice(Math.ceil((before * 4) / 3), Math.floor(((before + bytes.length) * 4) / 3)),
   );
 }
+
+/** What tests find in place of values, which they never see. */
+export const placeholders = (names: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(names.map((name) => [name, `secret-${name}`]));

@@ -23,6 +23,8 @@ export interface RunCall {
   readonly sinkProperties: Readonly<Record<string, unknown>>;
   readonly limits: ScriptLimits;
   readonly allow: Capabilities;
+  /** Of a test: in place of the values of the service. */
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly cacheable: boolean;
   readonly continueOnFault: boolean;
 }
@@ -145,7 +147,7 @@ export class CallRunner {
 
   /** The same object for the same call, as a process is told of each object once. */
   #termsOf(call: RunCall): ScriptCall {
-    const secrets = this.#secrets?.pick(call.allow.secrets);
+    const secrets = call.secrets ?? this.#secrets?.pick(call.allow.secrets);
     const known = this.#terms.get(call);
     if (known !== undefined && areSame(known.secrets, secrets)) return known;
     const { script, sinkProperties, ...asTheyAre } = call;

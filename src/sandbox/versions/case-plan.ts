@@ -13,6 +13,8 @@ export interface PlannedCase extends Preparation {
   readonly recipients: readonly string[];
   readonly clientAddress: string;
   readonly properties?: Readonly<Record<string, unknown>>;
+  /** In place of the values of the service. */
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly mayFault: boolean;
 }
 
@@ -71,11 +73,21 @@ function checkCase(one: unknown, index: number): PlannedCase | string {
   return { title, index, ...message, ...envelope, ...given, ...prepared, mayFault: mayFault === true };
 }
 
-function checkPreparation({ fetch = {}, kv = {} }: Values): Preparation | string {
+function checkPreparation({
+  fetch = {},
+  kv = {},
+  dns = {},
+  secrets = {},
+}: Values): (Preparation & Pick<PlannedCase, "secrets">) | string {
   if (!isPrepared(kv, isText)) return "kv must be an object of texts";
-  if (isPrepared(fetch, isAnswer)) return { fetch, kv };
+  if (!isPrepared(secrets, isText)) return "secrets must be an object of texts";
+  if (!isPrepared(dns, isRecords))
+    return 'dns must be an object of lists by type and name, as "MX example.com"';
+  if (isPrepared(fetch, isAnswer)) return { fetch, kv, dns, secrets };
   return "fetch must be an object of texts or { status, headers, body } by URL";
 }
+
+const isRecords = (value: unknown): value is readonly unknown[] => Array.isArray(value);
 
 const isText = (value: unknown): value is string => typeof value === "string";
 

@@ -95,15 +95,15 @@ async function tryOut(
     : await inspect(builder, script, name, keepsIsolate);
   if (found.kind === "unavailable") return found;
   if (found.kind === "failed") return { ...found, imports, sources };
+  const { binding, entryPoint, needs } = found;
   const tested = builder.runsCases
-    ? await runCases(builder, { name, text, script, binding: found.binding }, entries)
+    ? await runCases(builder, { name, text, script, binding, needs }, entries)
     : NOT_TESTED;
   if (tested.kind !== "passed" && !isLive) builder.pool.retire(version);
   if (tested.kind === "unavailable") return tested;
   const files = [...imports, ...tested.files];
   if (tested.kind === "failed") return { ...tested, kind: "failed", imports: files, sources };
   if (isLive) return { kind: "unchanged", imports: files, sources, contents };
-  const { binding, entryPoint, needs } = found;
   const compiledFrom = contents.size === 0 ? hashWithTools(builder, name, text) : undefined;
   const made = { name, version, since: builder.clock.now(), binding, entryPoint, needs };
   const generation = { ...made, code, sourceMap, compiledFrom };

@@ -7,6 +7,8 @@ import { checkCasePlan, type PlannedCase } from "./case-plan.ts";
 import { compileScript, type CompiledScript } from "./compiler.ts";
 import type { ScriptBuilder } from "./script-build.ts";
 import type { ScriptBinding } from "./script-binding.ts";
+import { secretsFor } from "./script-needs.ts";
+import { placeholders } from "../capabilities/secrets.ts";
 import { readInside, readScriptFile, stemOf } from "./script-file.ts";
 import { locateFault, SourcePositions } from "./source-positions.ts";
 import type { Bundle, CheckedOutcome, TaskAnswer } from "../pool/tasks.ts";
@@ -21,6 +23,8 @@ export interface Candidate {
   readonly text: string;
   readonly script: CompiledScript;
   readonly binding: ScriptBinding;
+  /** Capabilities that it names at load. */
+  readonly needs?: readonly string[] | undefined;
 }
 
 const TEST_ENDINGS = [".test.ts", ".test.js", ".test.mjs"];
@@ -187,12 +191,13 @@ export default function onArrival(msg, status, event) {
   async #call(
     bundle: Bundle,
     content: Content,
-    { sender, recipients, clientAddress }: PlannedCase,
+    { sender, recipients, clientAddress, secrets }: PlannedCase,
     sinkProperties: Readonly<Record<string, unknown>>,
     label: string,
     rehearsal?: Rehearsal,
   ): Promise<{ outcome: CheckedOutcome | undefined; fault: string | undefined }> {
-    const { name, script, binding } = this.#candidate;
+    const { name, script, binding, needs = [] } = this.#candidate;
+    const granted = secretsFor(needs, this.#builder.grantsOf?.(name) ?? []);
     const call: ScriptCall = {
       version: bundle.version,
       bindingName: binding.displayName ?? name,
@@ -200,6 +205,7 @@ export default function onArrival(msg, status, event) {
       limits: { ...DEFAULT_SCRIPT_LIMITS, ...binding.limits },
       // What it sends goes nowhere, what it reads goes nowhere else.
       allow: { ...rehearsal?.allow, send: true, read: ["**"] },
+      secrets: { ...placeholders(granted), ...secrets },
       cacheable: false,
       continueOnFault: false,
     };

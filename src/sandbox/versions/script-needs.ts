@@ -33,6 +33,13 @@ function isGranted(need: string, { fetch, kv, dns, secrets }: Capabilities): boo
   }
 }
 
+/** The secrets that its bindings grant, and those that it reads at load: without a configuration nothing else is known. */
+export function secretsFor(needs: readonly string[], grants: readonly BindingGrant[]): string[] {
+  const granted = grants.flatMap(({ allow }) => allow.secrets ?? []);
+  const read = needs.filter((need) => need.startsWith(SECRET)).map((need) => need.slice(SECRET.length));
+  return [...new Set([...granted, ...read])];
+}
+
 /** What is not granted, with the setting that would; undefined: all of it is. */
 export function needsProblem(
   name: string,

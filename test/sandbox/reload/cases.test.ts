@@ -86,6 +86,49 @@ test("a case says what is fetched and what the store holds, and nothing of it le
   );
 });
 
+const LOOKING = `import { dns, secret } from "cdo";
+const key = secret("API_KEY");
+export const samples = ["samples/boss.eml"];
+export default async function onArrival(msg) {
+  console.log(key, secret("LATER"));
+  const [first] = await dns.resolve("Example.com", "mx").catch(({ message }) => [{ exchange: message }]);
+  console.log(first?.exchange ?? "none");
+}
+`;
+const LOOKED = `const message = "From: a@example.com\\nSubject: s\\n\\nbody\\n";
+export const cases = [
+  { name: "has placeholders", message, dns: { "MX example.com": [{ exchange: "mx.example.com", priority: 5 }] },
+    expect: { log: "secret-API_KEY secret-LATER" } },
+  { name: "has values", message, secrets: { API_KEY: "k" }, dns: { "MX example.com": [] }, expect: { log: "k secret-LATER" } },
+  { name: "finds the host", message, dns: { "MX example.com": [{ exchange: "mx.example.com", priority: 5 }] },
+    expect: { log: "mx.example.com" } },
+  { name: "finds none", message, dns: { "MX example.com": [] }, expect: { log: "none" } },
+  { name: "is refused what was not prepared", message, expect: { log: /has prepared no answer for MX Example\\.com/ } },
+];
+`;
+
+test("a case says what secrets are and what DNS answers; secrets that the bindings grant have a value in any case", async () => {
+  const allow = { dns: true, secrets: ["API_KEY", "LATER"] };
+  const files = { ...FILES, "a.ts": LOOKING, "a.test.ts": LOOKED };
+  await using reloading = await startReloading(files, { grantsOf: () => [{ binding: "one", allow }] });
+  expect(Object.fromEntries(reloading.host.broken)).toEqual({});
+  await reloading.write(
+    "a.test.ts",
+    LOOKED.replace('dns: { "MX example.com": [] }', 'dns: { "MX example.com": 1 }'),
+  );
+  expect(await reloading.refused()).toMatch(/dns must be an object of lists by type and name/);
+  await reloading.write("a.test.ts", LOOKED.replace('API_KEY: "k"', "API_KEY: 1"));
+  expect(await reloading.refused("a.ts", /secrets/)).toMatch(/secrets must be an object of texts/);
+
+  // Without a configuration what is read at load is known, and no more.
+  const atLoad = {
+    "a.ts": LOOKING.replace(', secret("LATER")', ""),
+    "samples/boss.eml": FILES["samples/boss.eml"],
+  };
+  await using alone = await startReloading(atLoad);
+  expect(Object.fromEntries(alone.host.broken)).toEqual({});
+});
+
 test("samples that the script names must run without a fault", async () => {
   const script = (column: string): string =>
     `export const samples = ["samples/boss.eml"];\nexport default function onArrival(msg) {\n  msg.${column}.length;\n}\n`;
