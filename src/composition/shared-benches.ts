@@ -8,8 +8,10 @@ const IDLE_MS = 750;
 
 interface Shared {
   readonly bench: Promise<TrialBench>;
-  /** Of the file when the bench was opened: one that changed since gets a new bench. */
-  readonly signature: string;
+  /** Of the script and, since it was compiled, of what it imports: when one of them changed there is a new bench. */
+  readonly signatures: Map<string, string>;
+  /** It does not compile or load, which may rest on files that are not among these, as an import that is not there. */
+  isBroken: boolean;
   users: number;
   idle: NodeJS.Timeout | undefined;
 }
@@ -38,10 +40,17 @@ export class SharedBenches {
 
   #benchOf(script: string): Shared {
     const signature = signatureOf(script);
+    if (signature === "") throw new OnArrivalError("SCRIPT_INVALID", `${script}: no such script`);
     const known = this.#open.get(script);
-    if (known?.signature === signature) return known;
+    if (known !== undefined && isCurrent(known)) return known;
     if (known !== undefined) this.#drop(script, known);
-    const shared: Shared = { bench: openTrialBench(script), signature, users: 0, idle: undefined };
+    const signatures = new Map([[script, signature]]);
+    const bench = openTrialBench(script).then((opened) => {
+      for (const file of opened.files) if (!signatures.has(file)) signatures.set(file, signatureOf(file));
+      shared.isBroken = opened.problem !== undefined;
+      return opened;
+    });
+    const shared: Shared = { bench, signatures, isBroken: false, users: 0, idle: undefined };
     this.#open.set(script, shared);
     return shared;
   }
@@ -64,8 +73,11 @@ export class SharedBenches {
   }
 }
 
-function signatureOf(script: string): string {
-  const stats = statSync(script, { throwIfNoEntry: false });
-  if (stats === undefined) throw new OnArrivalError("SCRIPT_INVALID", `${script}: no such script`);
-  return `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
+/** "" of a file that is not there. */
+function signatureOf(file: string): string {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats === undefined ? "" : `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
 }
+
+const isCurrent = ({ signatures, isBroken }: Shared): boolean =>
+  !isBroken && [...signatures].every(([file, signature]) => signatureOf(file) === signature);

@@ -180,6 +180,25 @@ describe("testSink", () => {
     await writeFile(file("edited.js"), "function onArrival(msg) { console.log('the new one') }");
     expect((await testSink(file("edited.js"), { eml: EML })).logs[0]?.text).toBe("the new one");
   });
+
+  test("a script whose import was saved anew runs with it as it is now, or says what is wrong with it", async () => {
+    await writeFile(file("word.js"), "export const word = 'old';");
+    await writeFile(
+      file("importing.js"),
+      "import { word } from './word.js'; export default function onArrival() { console.log(word) }",
+    );
+    const logged = async (): Promise<string | undefined> =>
+      (await testSink(file("importing.js"), { eml: EML })).logs[0]?.text;
+    expect(await logged()).toBe("old");
+    await writeFile(file("word.js"), "export const word = 'the new one';");
+    expect(await logged()).toBe("the new one");
+    await writeFile(file("word.js"), "export const word = ;");
+    await expect(logged()).rejects.toThrow(/word\.js:1:/);
+    await rm(file("word.js"));
+    await expect(logged()).rejects.toThrow("word.js");
+    await writeFile(file("word.js"), "export const word = 'there again';");
+    expect(await logged()).toBe("there again");
+  });
 });
 
 describe("testCases", () => {
