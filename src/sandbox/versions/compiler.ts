@@ -58,7 +58,7 @@ const COM_ONLY = Object.fromEntries(
 );
 
 /** To be raised when the same text compiles to something else. */
-const OUTPUT_FORM = 1;
+const OUTPUT_FORM = 2;
 
 /** Hash of what is in a compiled script beside its sources, and of what its pre-flight ran in. */
 export async function toolsHash(runtimeBundle: Buffer, cdoModule: string): Promise<string> {
@@ -148,7 +148,7 @@ function folderOnly({ realFolder, cdoModule, expected = [], files }: Compilation
   return {
     name: "folder-only",
     setup(hooks) {
-      hooks.onResolve({ filter: /^cdo$/ }, () => ({ path: cdoModule, sideEffects: false }));
+      hooks.onResolve({ filter: /^cdo$/ }, () => ({ path: cdoModule }));
       hooks.onResolve({ filter: /^onarrival:case-check$/ }, () => ({
         path: join(dirname(cdoModule), "case-check.ts"),
       }));
@@ -191,8 +191,16 @@ async function bundledOutput(source: Compilation, text: string, bundled: Bundled
   const entry = exported
     ? undefined
     : ENTRY_POINTS.find((name) => new RegExp(`^(?:async\\s+)?function\\s+${name}\\b`, "m").test(text));
-  return outputOf(entry === undefined ? bundled : await bundle(source, `${text}\nexport { ${entry} };`));
+  const added = [
+    ...(entry === undefined ? [] : [`export { ${entry} };`]),
+    // What is imported later is evaluated later, when nobody asks any more which capabilities it names: "cdo" comes first.
+    ...(hasDynamicImports(bundled) ? ['import "cdo";'] : []),
+  ];
+  return outputOf(added.length === 0 ? bundled : await bundle(source, [text, ...added].join("\n")));
 }
+
+const hasDynamicImports = ({ metafile }: Bundled): boolean =>
+  Object.values(metafile.inputs).some(({ imports }) => imports.some(({ kind }) => kind === "dynamic-import"));
 
 function outputOf(bundled: Bundled): Output {
   const textOf = (ending: string): string =>

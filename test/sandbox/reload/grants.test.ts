@@ -34,3 +34,29 @@ test("a live script that lost what it asks for stays live and is told of, over a
   await reloading.restart();
   expect([reloading.version(), reloading.host.broken.get("a.ts")]).toEqual([version, NOT_GRANTED]);
 });
+
+const KEEPING = `import { kv } from "cdo";
+export const keep = (value) => kv.set("kept", value);
+`;
+const CASE = `export const cases = [{ name: "keeps", message: "Subject: s\\n\\n", expect: { kv: { kept: "1" } } }];\n`;
+
+test.each([
+  ["cdo", 'const { kv } = await import("cdo"); await kv.set("kept", "1");', /asks for kv, which/],
+  [
+    "a file that does",
+    'const { keep } = await import("./lib/keep.js"); await keep("1");',
+    /asks for kv, which[^;]*;[^;]*$/,
+  ],
+])("what is imported later asks at load, too: %s", async (_what, statements, problem) => {
+  let allow: Capabilities = {};
+  const script = `export default async function onArrival() { ${statements} }\n`;
+  await using reloading = await startReloading(
+    { "a.js": script, "a.test.js": CASE, "lib/keep.js": KEEPING },
+    { grantsOf: () => [{ binding: "one", allow }] },
+  );
+  expect(reloading.host.broken.get("a.js")).toMatch(problem);
+  allow = { fetch: ["https://a.test/"], kv: true, dns: true };
+  reloading.host.grantsChanged();
+  await reloading.accepted("a.js");
+  expect([...reloading.host.scripts.keys()]).toEqual(["a.js"]);
+});
