@@ -8,22 +8,12 @@
 // is made up for; otherwise step 2 is done again under the same id.
 import { watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
-import { access, constants, lstat, mkdir, readdir, rename, unlink } from "node:fs/promises";
+import { lstat, mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
-import { hasDomain } from "../core/address.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Envelope, Origin } from "../core/envelope.ts";
-import { OnArrivalError, describeError } from "../core/errors.ts";
-import type { Logger } from "../core/logger.ts";
-import { mailDate } from "../core/mail-date.ts";
-import type { Content } from "../message/content.ts";
-import { receivedFromPickup } from "../message/received.ts";
-import type { Badmail } from "./badmail.ts";
-import { readClaimedFile } from "./pickup-file.ts";
-import type { ParseAddresses } from "./pickup-message.ts";
-import type { SpoolFile } from "./store-driver.ts";
+import { describeError } from "../core/errors.ts";
+import { type Claim, FILES_AT_ONCE, PickupClaims, type SubmissionParts } from "./pickup-claims.ts";
 
-export interface PickupOptions {
+export interface PickupOptions extends SubmissionParts {
   readonly folder: string;
   /** On the same volume, and of one service alone. Default: `Queue/pickup` beside `folder`, which the lock of the store guards. */
   readonly claimFolder?: string;
@@ -31,23 +21,8 @@ export interface PickupOptions {
   readonly pollMs?: number;
   /** A file is complete when its size and time stayed the same for so long. Default 250 ms. */
   readonly settleMs?: number;
-  /** Name of the virtual server that takes the messages. */
-  readonly server?: string;
   /** Larger files are left, as it is now. Absent: all are taken. */
   readonly maxBytes?: (() => number) | undefined;
-  /** Completes addresses without a domain. Absent: they stay as they are. */
-  readonly defaultDomain?: (() => string) | undefined;
-  /** Our name in the Received field. */
-  readonly hostName: () => string;
-  /** Received fields of a file before it counts as a loop, as it is now. */
-  readonly maxHops: () => number;
-  readonly nextId: () => string;
-  readonly createSpool: () => Promise<SpoolFile>;
-  readonly submit: (id: string, origin: Origin, envelope: Envelope, content: Content) => Promise<void>;
-  readonly parseAddresses: ParseAddresses;
-  readonly badmail: Badmail;
-  readonly logger: Logger;
-  readonly clock: Clock;
 }
 
 export interface Pickup {
@@ -61,8 +36,6 @@ export function createPickup(options: PickupOptions): Pickup {
   return new FolderPickup(options);
 }
 
-/** Submissions under way at a time: they share the barriers of the store. */
-const FILES_AT_ONCE = 16;
 const DEFAULT_POLL_MS = 1000;
 const DEFAULT_SETTLE_MS = 250;
 
@@ -74,18 +47,14 @@ interface Sighting {
 
 class FolderPickup implements Pickup {
   readonly #options: PickupOptions;
-  readonly #claimFolder: string;
+  readonly #claims: PickupClaims;
   readonly #settleMs: number;
   /** Files that are not settled yet. */
   #sightings = new Map<string, Sighting>();
   /** Names that a warning was given for. */
   #warned = new Set<string>();
-  /** Claimed and not yet submitted: again at the next round. */
-  #claimed: string[] = [];
   /** The folder could not be read last time, and that was told. */
   #isUnreadable = false;
-  /** The last submission failed because the store takes nothing now. */
-  #storeFails = false;
   #watcher: FSWatcher | undefined;
   #cancelTimer: (() => void) | undefined;
   #round: Promise<void> | undefined;
@@ -94,18 +63,13 @@ class FolderPickup implements Pickup {
   constructor(options: PickupOptions) {
     this.#options = options;
     this.#settleMs = options.settleMs ?? DEFAULT_SETTLE_MS;
-    this.#claimFolder = options.claimFolder ?? path.join(path.dirname(options.folder), "Queue", "pickup");
+    const { folder, claimFolder = path.join(path.dirname(folder), "Queue", "pickup") } = options;
+    this.#claims = new PickupClaims(claimFolder, options);
   }
 
   async start(isCommitted: (id: string) => boolean): Promise<void> {
     await mkdir(this.#options.folder, { recursive: true });
-    // Nobody else may write here: what lies in it is taken as claimed.
-    await mkdir(this.#claimFolder, { recursive: true, mode: 0o700 });
-    for (const claimed of await readdir(this.#claimFolder)) {
-      const file = path.join(this.#claimFolder, claimed);
-      if (isCommitted(idOf(claimed))) await unlink(file);
-      else this.#claimed.push(claimed);
-    }
+    await this.#claims.open(isCommitted);
     this.#watch();
     this.#runRound();
   }
@@ -170,21 +134,17 @@ class FolderPickup implements Pickup {
 
   /** Answers whether files are still changing. */
   async #takeAll(): Promise<boolean> {
-    const waiting = this.#claimed;
-    this.#claimed = [];
-    this.#storeFails = false;
-    await this.#submitAll(waiting);
-    // What is in Pickup is as safe there.
-    if (this.#storeFails) return false;
+    await this.#claims.submitAgain();
+    if (this.#claims.standsStill) return false;
     const { settled, unsettled } = await this.#look();
     for (let at = 0; at < settled.length && !this.#closed; at += FILES_AT_ONCE) {
-      const claimed: string[] = [];
+      const claims: Claim[] = [];
       for (const name of settled.slice(at, at + FILES_AT_ONCE)) {
         const claim = await this.#claim(name);
-        if (claim !== undefined) claimed.push(claim);
+        if (claim !== undefined) claims.push(claim);
       }
-      await this.#submitAll(claimed);
-      if (this.#storeFails) break;
+      await this.#claims.submit(claims);
+      if (this.#claims.standsStill) break;
     }
     return unsettled;
   }
@@ -230,82 +190,13 @@ class FolderPickup implements Pickup {
     return size > most ? `the file has ${size} bytes, limits.maxMessageSize is ${most}` : undefined;
   }
 
-  /** A read-only file is renamed like any other: so it is sent once, not again and again as KB 221432 tells. */
-  async #claim(name: string): Promise<string | undefined> {
-    const from = path.join(this.#options.folder, name);
-    const claim = `${this.#options.nextId()}~${name.slice(0, MAX_CLAIM_NAME)}`;
+  async #claim(name: string): Promise<Claim | undefined> {
     try {
-      await access(from, constants.R_OK);
-      await rename(from, path.join(this.#claimFolder, claim));
-      return claim;
+      return await this.#claims.claim(this.#options.folder, name);
     } catch (error) {
-      // ENOENT: somebody else was first.
-      if (!isMissing(error)) this.#warn(name, describeError(error));
+      this.#warn(name, describeError(error));
       return undefined;
     }
-  }
-
-  async #submitAll(claims: readonly string[]): Promise<void> {
-    await Promise.all(claims.map((claim) => this.#submit(claim)));
-  }
-
-  async #submit(claim: string): Promise<void> {
-    const { badmail, clock, createSpool, hostName, logger, maxHops, parseAddresses } = this.#options;
-    const file = path.join(this.#claimFolder, claim);
-    const id = idOf(claim);
-    const pickupFileName = claim.slice(id.length + 1);
-    try {
-      const arrivalTime = clock.now();
-      const trace = receivedFromPickup(hostName(), id, mailDate(arrivalTime));
-      const parts = { parseAddresses, maxHops: maxHops(), trace, createSpool };
-      const read = await readClaimedFile(file, parts);
-      if (read.kind === "changing") {
-        this.#claimed.push(claim);
-        return;
-      }
-      if (read.kind === "refusal") {
-        const reason = { code: "PICKUP_INVALID", text: `${pickupFileName}: ${read.reason}` };
-        logger.warn({ ...reason, message: id }, "Pickup file moved to Badmail");
-        await badmail.put(id, { sender: "", recipients: [] }, read.content, reason);
-      } else {
-        const server = this.#options.server ?? "default";
-        const origin: Origin = { via: "pickup", arrivalTime, server, pickupFileName };
-        await this.#submitRead(id, origin, read);
-      }
-      await unlink(file);
-    } catch (error) {
-      if (isMissing(error)) return;
-      // A file that cannot be read waits for the next start: more attempts would only fill the log.
-      if (error instanceof OnArrivalError && error.code === "STORE_FAILED") {
-        this.#storeFails = true;
-        this.#claimed.push(claim);
-      }
-      logger.error({ file, error: describeError(error) }, "Pickup file not submitted");
-    }
-  }
-
-  async #submitRead(
-    id: string,
-    origin: Origin,
-    read: { envelope: Envelope; content: Content; discard: () => Promise<void> },
-  ): Promise<void> {
-    try {
-      await this.#options.submit(id, origin, this.#completed(read.envelope), read.content);
-    } catch (error) {
-      await read.discard();
-      throw error;
-    }
-  }
-
-  #completed({ sender, recipients, ...more }: Envelope): Envelope {
-    const domain = this.#options.defaultDomain?.();
-    const complete = (address: string): string =>
-      domain === undefined || address === "" || hasDomain(address) ? address : `${address}@${domain}`;
-    return {
-      ...more,
-      sender: complete(sender),
-      recipients: recipients.map((recipient) => ({ ...recipient, address: complete(recipient.address) })),
-    };
   }
 
   #warn(name: string, reason: string): void {
@@ -314,11 +205,3 @@ class FolderPickup implements Pickup {
     this.#options.logger.warn({ file: path.join(this.#options.folder, name), reason }, "Pickup file left");
   }
 }
-
-/** A file name has 255 bytes; the id and its mark need some, and a character has up to four. */
-const MAX_CLAIM_NAME = 56;
-
-const idOf = (claim: string): string => claim.split("~", 1)[0] ?? "";
-
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "ENOENT";

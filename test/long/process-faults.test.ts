@@ -1,6 +1,6 @@
 // The process of the service short of descriptors, among signals, and with native sinks that throw behind its back (FAULTS C13, C20, C23).
 import { spawnSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { readdir, rename, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -72,6 +72,30 @@ test("C13 without descriptors left, sessions go on, nobody spins, and all is wel
   await service.dropped(answer.startsWith("250") ? 2 : 1, 90_000);
   expect(service.running).toBe(true);
   early.socket.destroy();
+});
+
+test("C13 what Pickup claimed without descriptors left is submitted when they are back", async ({ skip }) => {
+  skip(spawnSync("prlimit", ["--version"]).status !== 0, "no prlimit");
+  // Nor can Drop be written by then.
+  const retry = { glitchIntervalMs: 500 };
+  await using service = await startService({ config: serviceConfig({ server: { retry } }) });
+  const limit = (files: number): unknown =>
+    spawnSync("prlimit", ["--pid", `${service.pid}`, `--nofile=${files}:`]);
+  const open = new Set((await readdir(`/proc/${service.pid}/fd`)).map(Number));
+  const free = Array.from({ length: 1000 }, (_, number) => number).find((number) => !open.has(number));
+  // One is left, to look into Pickup with.
+  limit((free ?? 0) + 1);
+  for (let file = 0; file < 14; file += 1) {
+    const beside = path.join(service.folder, `${file}.eml`);
+    await writeFile(beside, "x-sender: a@example.com\r\nx-receiver: b@localhost\r\n\r\nbody\r\n");
+    await rename(beside, path.join(service.mailroot, "Pickup", `${file}.eml`));
+  }
+  await service.logged(/Pickup stands still/);
+  limit(1000);
+  await service.dropped(14, 30_000);
+  await eventually(async () => (await readdir(path.join(service.mailroot, "Queue", "pickup"))).length === 0, {
+    what: "an empty claim folder",
+  });
 });
 
 test("C20 a promise that a native sink forgot is told in the log when it fails, and ends nothing", async () => {

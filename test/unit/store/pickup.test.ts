@@ -1,75 +1,8 @@
 import { chmod, mkdir, readFile, readdir, rename, symlink, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Clock, systemClock } from "../../../src/core/clock.ts";
-import type { Envelope, Origin } from "../../../src/core/envelope.ts";
-import { OnArrivalError } from "../../../src/core/errors.ts";
-import { silentLogger } from "../../../src/core/logger.ts";
-import type { LogFields } from "../../../src/core/logger.ts";
-import { parseAddressList } from "../../../src/mime/addresses.ts";
-import { createBadmail } from "../../../src/store/badmail.ts";
-import { LineEnds, parsePickupMessage } from "../../../src/store/pickup-message.ts";
-import type { PickupMessage, PickupRefusal } from "../../../src/store/pickup-message.ts";
-import { createPickup } from "../../../src/store/pickup.ts";
-import type { PickupOptions } from "../../../src/store/pickup.ts";
-import { createStore, temporaryFolder } from "./store-samples.ts";
-
-const parseAddresses = (raw: string): string[] => parseAddressList(raw).map(({ address }) => address);
-
-interface Taken {
-  readonly id: string;
-  /** The Received field in front. */
-  readonly trace: string;
-  readonly origin: Origin;
-  readonly envelope: Envelope;
-  readonly text: string;
-}
-
-/** A Pickup on a real mailroot; what it submits is committed to the store and noted. */
-async function openPickup(
-  mailroot: string,
-  options: Partial<PickupOptions> = {},
-  isCommitted?: (id: string) => boolean,
-) {
-  const store = createStore(path.join(mailroot, "Queue"));
-  const { messages } = await store.open();
-  const known = new Set(messages.map(({ id }) => id));
-  const taken: Taken[] = [];
-  const warnings: LogFields[] = [];
-  const folder = path.join(mailroot, "Pickup");
-  await mkdir(folder, { recursive: true });
-  const pickup = createPickup({
-    folder,
-    pollMs: 20,
-    settleMs: 20,
-    hostName: () => "relay.example",
-    maxHops: () => 3,
-    nextId: store.nextId,
-    createSpool: () => store.createSpoolFile(),
-    submit: async (id, origin, envelope, content) => {
-      await store.commit(id, origin, envelope, content);
-      const [trace = "", ...rest] = (await content.toBuffer()).toString().split(/(?<=\r\n)(?![ \t])/);
-      taken.push({ id, origin, envelope, trace, text: rest.join("") });
-    },
-    parseAddresses,
-    badmail: createBadmail({ folder: path.join(mailroot, "Badmail") }),
-    logger: { ...silentLogger, warn: (fields) => void warnings.push(fields) },
-    clock: systemClock,
-    ...options,
-  });
-  await pickup.start(isCommitted ?? ((id) => known.has(id)));
-  const close = async (): Promise<void> => {
-    await pickup.close();
-    await store.close();
-  };
-  return { folder, taken, warnings, close, [Symbol.asyncDispose]: close };
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-const mail = "x-sender: alice@example.com\r\nx-receiver: bob@example.net\r\nSubject: s\r\n\r\nbody\r\n";
+import { mail, openPickup, until } from "./pickup-samples.ts";
+import { temporaryFolder } from "./store-samples.ts";
 
 describe("Pickup (REFERENCE 8.1 item 11)", () => {
   test("submits a file once and removes it", async () => {
@@ -173,35 +106,6 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect(pickup.taken[1]?.origin.pickupFileName).toBe("large.eml");
   });
 
-  test("C17 a folder that vanishes is told once, and what lies in it is taken when it is back", async () => {
-    await using folder = await temporaryFolder();
-    const lines: string[] = [];
-    const note = (_fields: LogFields, line: string): void => void lines.push(line);
-    let rounds = 0;
-    const clock: Clock = {
-      ...systemClock,
-      after: (delayMs, wake) => {
-        rounds += 1;
-        return systemClock.after(delayMs, wake);
-      },
-    };
-    await using pickup = await openPickup(folder.path, {
-      logger: { ...silentLogger, info: note, error: note },
-      clock,
-    });
-    await rename(pickup.folder, path.join(folder.path, "away"));
-    await until(() => lines.length > 0);
-    const before = rounds;
-    await until(() => rounds > before + 5);
-    await writeFile(path.join(folder.path, "away", "waits.eml"), mail);
-    await rename(path.join(folder.path, "away"), pickup.folder);
-    await until(() => pickup.taken.length > 0);
-    expect(lines).toEqual([
-      "Pickup cannot be read; its files are taken when it can",
-      "Pickup can be read again",
-    ]);
-  });
-
   test("Q01 processes a read-only file once", async () => {
     await using folder = await temporaryFolder();
     await using pickup = await openPickup(folder.path);
@@ -276,22 +180,6 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect(pickup.taken[0]?.text === wanted).toBe(true);
   });
 
-  test("C07 keeps a file while the store takes nothing, and submits it under the same id later", async () => {
-    await using folder = await temporaryFolder();
-    const ids: string[] = [];
-    await using pickup = await openPickup(folder.path, {
-      submit: (id) => {
-        ids.push(id);
-        if (ids.length > 2) return Promise.resolve();
-        return Promise.reject(new OnArrivalError("STORE_FAILED", "the disk is full"));
-      },
-    });
-    await writeFile(path.join(pickup.folder, "a.eml"), mail);
-    await until(() => ids.length === 3);
-    await until(async () => (await readdir(path.join(folder.path, "Queue", "pickup"))).length === 0);
-    expect(new Set(ids).size).toBe(1);
-  });
-
   test("Q02 takes a claimed file of the last run again only when its message was not committed", async () => {
     await using folder = await temporaryFolder();
     const claims = path.join(folder.path, "Queue", "pickup");
@@ -320,100 +208,5 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     await until(() => all().length >= names.length);
     await until(async () => (await readdir(shared)).length === 0);
     expect(all().sort()).toEqual(names.sort());
-  });
-});
-
-const parse = (text: string): PickupMessage | PickupRefusal =>
-  parsePickupMessage(Buffer.from(text), parseAddresses, 3);
-
-function convert(chunks: string[]): string {
-  const lineEnds = new LineEnds();
-  const converted = chunks.map((chunk) => lineEnds.convert(Buffer.from(chunk)).toString());
-  return [...converted, lineEnds.end().toString()].join("");
-}
-
-/** Sender and recipients, or why the file is refused. */
-function envelopeOf(text: string): string | string[] {
-  const parsed = parse(text);
-  if (parsed.kind === "refusal") return parsed.reason;
-  return [parsed.envelope.sender, ...parsed.envelope.recipients.map(({ address }) => address)];
-}
-
-describe("the text of a Pickup file", () => {
-  test("takes leading x-sender and x-receiver lines in any case, and they win over the header", () => {
-    const text =
-      "X-Receiver: <b@x.example>\nx-SENDER: a@x.example\nX-RECEIVER:c@x.example\nTo: z@x.example\nBcc: y@x.example\n\nhi";
-    const parsed = parse(text);
-    expect(envelopeOf(text)).toEqual(["a@x.example", "b@x.example", "c@x.example"]);
-    expect(parsed.kind === "message" && parsed.header.toString()).toBe(
-      "To: z@x.example\r\nBcc: y@x.example\r\n\r\n",
-    );
-  });
-
-  test("H07 leaves x-receiver lines behind another field alone", () => {
-    const text = "From: a@x.example\nTo: b@x.example\nx-receiver: c@x.example\n\n";
-    expect(envelopeOf(text)).toEqual(["a@x.example", "b@x.example"]);
-  });
-
-  test("uses Sender before From, To, Cc and Bcc, and takes the Bcc field out", () => {
-    const text =
-      "From: f@x.example\nSender: s@x.example\nTo: t@x.example,\n u@x.example\nBcc: hidden@x.example,\n other@x.example\nCc: T@x.example\n\n";
-    const parsed = parse(text);
-    expect(envelopeOf(text)).toEqual([
-      "s@x.example",
-      "T@x.example",
-      "u@x.example",
-      "hidden@x.example",
-      "other@x.example",
-    ]);
-    expect(parsed.kind === "message" && parsed.header.toString()).not.toMatch(/hidden|other/);
-  });
-
-  test("takes from the header what the lines leave open, the sender and the recipients each for itself", () => {
-    const header = "From: f@x.example\nTo: t@x.example\nBcc: h@x.example\n\nhi";
-    expect(envelopeOf(`x-receiver: b@x.example\n${header}`)).toEqual(["f@x.example", "b@x.example"]);
-    expect(envelopeOf(`x-sender: a@x.example\n${header}`)).toEqual([
-      "a@x.example",
-      "t@x.example",
-      "h@x.example",
-    ]);
-    const parsed = parse(`x-sender: a@x.example\n${header}`);
-    expect(parsed.kind === "message" && parsed.header.toString()).toBe(
-      "From: f@x.example\r\nTo: t@x.example\r\n\r\n",
-    );
-  });
-
-  test("takes a message without header fields when the lines say from whom and to whom", () => {
-    const lines = "x-sender: a@x.example\nx-receiver: b@x.example\n";
-    const text = `${lines}\nSubject: of the body\n`;
-    const parsed = parse(text);
-    expect(envelopeOf(text)).toEqual(["a@x.example", "b@x.example"]);
-    expect(parsed.kind === "message" && parsed.header.toString()).toBe("\r\n");
-    expect(parsed.kind === "message" && text.slice(parsed.bodyStart)).toBe("Subject: of the body\n");
-    expect(envelopeOf(lines)).toEqual(["a@x.example", "b@x.example"]);
-  });
-
-  test("takes the null sender, and refuses what is not one mailbox", () => {
-    expect(envelopeOf("x-sender: <>\nx-receiver: b@x.example\nTo: q\n\n")).toEqual(["", "b@x.example"]);
-    expect(
-      envelopeOf("x-sender: a@x.example\nx-receiver: b@x.example> NOTIFY=NEVER <c@d\nTo: q\n\n"),
-    ).toMatch(/x-receiver/);
-    expect(
-      envelopeOf("x-sender: a@x.example\nx-receiver: b@x.example\rRCPT TO:<z@x.example>\nTo: q\n\n"),
-    ).toMatch(/x-receiver/);
-    expect(envelopeOf("x-sender: a@x.example\n x-receiver: b@x.example\nTo: q\n\n")).toMatch(/x-sender/);
-    expect(envelopeOf("x-sender: a@x.example\nx-sender: b@x.example\nTo: q\n\n")).toMatch(/more than one/);
-    expect(envelopeOf("x-receiver: b@x.example\nTo: q\n\n")).toMatch(/no sender/);
-    expect(envelopeOf("x-sender: a@x.example\nFrom: q@x.example\n\n")).toMatch(/no recipient/);
-    expect(envelopeOf('From: MAILER-DAEMON <>\nTo: "x" <>, t@x.example\n\n')).toEqual(["", "t@x.example"]);
-    expect(envelopeOf('From: f@x.example\nTo: "x" <>\n\n')).toMatch(/no recipient/);
-    expect(envelopeOf("just text")).toMatch(/no sender|no header/);
-  });
-
-  test("has CRLF line ends afterwards, however the chunks were cut", () => {
-    expect(convert(["a\nb\r\nc\rd\n\n.\n"])).toBe("a\r\nb\r\nc\r\nd\r\n\r\n.\r\n");
-    expect(convert(["a\r", "\nb\r", "c", "\n", "\r"])).toBe("a\r\nb\r\nc\r\n\r\n");
-    expect(convert(["no end"])).toBe("no end\r\n");
-    expect(convert([""])).toBe("");
   });
 });
