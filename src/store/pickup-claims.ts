@@ -48,8 +48,7 @@ export const FILES_AT_ONCE = 16;
 const MOST_ROUNDS = 64;
 /** With these it is not the file that is at fault. */
 const OF_EVERY_FILE = new Set(["STORE_FAILED", "EMFILE", "ENFILE", "ENOMEM"]);
-/** A file name has 255 bytes; the id and its mark need some, and a character has up to four. */
-const MAX_CLAIM_NAME = 56;
+const MAX_NAME_BYTES = 255;
 
 export class PickupClaims {
   readonly #folder: string;
@@ -95,7 +94,7 @@ export class PickupClaims {
    */
   async claim(folder: string, name: string): Promise<Claim | undefined> {
     const from = path.join(folder, name);
-    const claim = newClaim(`${this.#parts.nextId()}~${name.slice(0, MAX_CLAIM_NAME)}`);
+    const claim = newClaim(cutToBytes(`${this.#parts.nextId()}~${name}`, MAX_NAME_BYTES));
     try {
       await access(from, constants.R_OK);
       await this.#moveIn(from, path.join(this.#folder, claim.name));
@@ -215,6 +214,14 @@ export class PickupClaims {
 }
 
 const newClaim = (name: string): Claim => ({ name, isTaken: false, failures: 0, pause: 0 });
+
+/** At the end of a character. */
+function cutToBytes(text: string, most: number): string {
+  const bytes = Buffer.from(text);
+  let end = Math.min(most, bytes.length);
+  while (end < bytes.length && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return bytes.toString("utf8", 0, end);
+}
 
 const idOf = (claim: string): string => claim.split("~", 1)[0] ?? "";
 

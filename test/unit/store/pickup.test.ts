@@ -21,6 +21,25 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect(pickup.taken[0]?.origin.clientAddress).toBeUndefined();
   });
 
+  test("takes files of every name that a folder can hold, and gives the script as much of it as goes behind an id", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path);
+    const names = [
+      `${"a".repeat(100)}.eml`,
+      `${"b".repeat(232)}.eml`,
+      "c".repeat(255),
+      "d\u{1f4e7}".repeat(51),
+    ];
+    for (const name of names) await writeFile(path.join(pickup.folder, name), mail);
+    await until(() => pickup.taken.length === names.length);
+    expect(pickup.taken.map(({ origin }) => origin.pickupFileName ?? "").sort()).toEqual([
+      names[0],
+      names[1],
+      "c".repeat(236),
+      `${"d\u{1f4e7}".repeat(47)}d`,
+    ]);
+  });
+
   test("puts its Received field in front, and nothing else is changed", async () => {
     await using folder = await temporaryFolder();
     await using pickup = await openPickup(folder.path);
