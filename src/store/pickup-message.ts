@@ -26,9 +26,9 @@ const LF = 0x0a;
  * Cuts the header block into fields: a field is its first line and the folded ones. Answers where the body begins.
  * A bare CR becomes a blank: some reader down the line would take it for a line end, and what follows for a field.
  */
-function splitFields(bytes: Buffer): { fields: string[]; bodyStart: number } {
+function splitFields(bytes: Buffer, from: number): { fields: string[]; bodyStart: number } {
   const fields: string[] = [];
-  let at = 0;
+  let at = from;
   while (at < bytes.length) {
     const lineFeed = bytes.indexOf(LF, at);
     const next = lineFeed < 0 ? bytes.length : lineFeed + 1;
@@ -45,6 +45,18 @@ function splitFields(bytes: Buffer): { fields: string[]; bodyStart: number } {
     at = next;
   }
   return { fields, bodyStart: at };
+}
+
+/** Byte order marks: editors and scripts of Windows write them. */
+const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+const UTF16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
+
+const startsWith = (bytes: Buffer, mark: Buffer): boolean => bytes.subarray(0, mark.length).equals(mark);
+
+function whyNoFields(bytes: Buffer, isBlankLine: boolean): string {
+  if (UTF16_MARKS.some((mark) => startsWith(bytes, mark)))
+    return "the file is UTF-16: a message is ASCII or UTF-8";
+  return isBlankLine ? "the file begins with a blank line" : "the file has no header fields";
 }
 
 const nameOf = (field: string): string => field.slice(0, field.indexOf(":")).trim().toLowerCase();
@@ -66,16 +78,17 @@ export function parsePickupMessage(
   parseAddresses: ParseAddresses,
   maxHops: number,
 ): PickupMessage | PickupRefusal {
-  const { fields, bodyStart } = splitFields(start);
+  const from = startsWith(start, UTF8_MARK) ? UTF8_MARK.length : 0;
+  const { fields, bodyStart } = splitFields(start, from);
   const firstOther = fields.findIndex((field) => !isEnvelopeLine(field));
   const count = firstOther < 0 ? fields.length : firstOther;
-  if (fields.length === 0) return { kind: "refusal", reason: "the file has no header fields" };
+  if (fields.length === 0) return { kind: "refusal", reason: whyNoFields(start, bodyStart > from) };
   const lines = fromEnvelopeLines(fields.slice(0, count));
   const rest = fields.slice(count);
   const found = "reason" in lines ? lines : completed(lines, rest, parseAddresses);
   if ("reason" in found) return { kind: "refusal", reason: found.reason };
   // RFC 5321 §6.3: whoever feeds Drop to Pickup sends the same message round and round.
-  const hops = countReceived(start.subarray(0, bodyStart));
+  const hops = countReceived(start.subarray(from, bodyStart));
   if (hops > maxHops)
     return {
       kind: "refusal",

@@ -90,6 +90,32 @@ describe("the text of a Pickup file", () => {
     expect(envelopeOf("just text")).toMatch(/no sender|no header/);
   });
 
+  test("a byte order mark of UTF-8 is not part of the first field", () => {
+    const text =
+      "\ufeffReceived: by a.example\nReceived: by b.example\nReceived: by c.example\nFrom: a@x.example\nTo: b@x.example\n\nbody\n";
+    const parsed = parse(text);
+    expect(parsed.kind === "message" && parsed.header.toString("latin1", 0, 9)).toBe("Received:");
+    expect(parsed.kind === "message" && Buffer.from(text).toString("utf8", parsed.bodyStart)).toBe("body\n");
+    expect(envelopeOf("\ufeffx-sender: a@x.example\nx-receiver: b@x.example\n\n")).toEqual([
+      "a@x.example",
+      "b@x.example",
+    ]);
+    expect(envelopeOf(`\ufeffReceived: by d.example\n${text.slice(1)}`)).toMatch(/4 Received fields/);
+  });
+
+  test("UTF-16, a blank line in front and text without fields are refused by these names", () => {
+    const text = "x-sender: a@x.example\nx-receiver: b@x.example\n\n";
+    const little = Buffer.from(`\ufeff${text}`, "utf16le");
+    for (const bytes of [little, Buffer.from(little).swap16()])
+      expect(parsePickupMessage(bytes, parseAddresses, 3)).toMatchObject({
+        reason: expect.stringMatching(/UTF-16/),
+      });
+    expect(envelopeOf(`\r\n${text}`)).toBe("the file begins with a blank line");
+    expect(envelopeOf(`\ufeff\n${text}`)).toBe("the file begins with a blank line");
+    expect(envelopeOf("just text")).toBe("the file has no header fields");
+    expect(envelopeOf("\ufeffjust text")).toBe("the file has no header fields");
+  });
+
   test("has CRLF line ends afterwards, however the chunks were cut", () => {
     expect(convert(["a\nb\r\nc\rd\n\n.\n"])).toBe("a\r\nb\r\nc\r\nd\r\n\r\n.\r\n");
     expect(convert(["a\r", "\nb\r", "c", "\n", "\r"])).toBe("a\r\nb\r\nc\r\n\r\n");
