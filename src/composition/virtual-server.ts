@@ -67,8 +67,8 @@ export class VirtualServer {
   #gone: ReadonlySet<string> = new Set();
   /** Who knows the settings of this server beside itself. */
   #followers: readonly { follow(settings: ServerPlan["settings"]): void }[] = [];
-  /** Of sessions, for Pickup. */
-  #smtp: Pick<ServerPlan["smtp"], "defaultDomain" | "hostName" | "maxHops" | "maxMessageSize"> | undefined;
+  /** What Pickup goes by. */
+  #plan: Pick<ServerPlan, "settings" | "smtp"> | undefined;
   #transport: Transport | undefined;
   #pickup: Pickup | undefined;
   #listener: SmtpListener | undefined;
@@ -126,7 +126,7 @@ export class VirtualServer {
     this.#transport = this.#createTransport(plan, shared);
     this.#followers = [shared.protocolSinks, shared.transportSinks];
     this.#tellFollowers(plan);
-    this.#smtp = plan.smtp;
+    this.#plan = plan;
     this.#listener = this.#createListener(plan, shared);
   }
 
@@ -180,7 +180,7 @@ export class VirtualServer {
     return () => {
       updateListener();
       this.#tellFollowers({ settings });
-      this.#smtp = smtp;
+      this.#plan = { settings, smtp };
       this.transport.reconfigure(live);
     };
   }
@@ -262,11 +262,12 @@ export class VirtualServer {
     return createPickup({
       folder: this.folders.pickup,
       claimFolder: claimFolder(this.folders),
+      settleMs: () => begun(this.#plan).settings.pickup.settleMs,
       server: this.name,
-      defaultDomain: () => begun(this.#smtp).defaultDomain,
-      maxBytes: () => begun(this.#smtp).maxMessageSize,
-      hostName: () => begun(this.#smtp).hostName,
-      maxHops: () => begun(this.#smtp).maxHops,
+      defaultDomain: () => begun(this.#plan).smtp.defaultDomain,
+      maxBytes: () => begun(this.#plan).smtp.maxMessageSize,
+      hostName: () => begun(this.#plan).smtp.hostName,
+      maxHops: () => begun(this.#plan).smtp.maxHops,
       parseAddresses: (raw) => parseAddressList(raw).map((mailbox) => mailbox.address),
       nextId: store.nextId,
       createSpool: () => store.createSpoolFile(),

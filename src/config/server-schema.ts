@@ -182,6 +182,17 @@ const folders = z.strictObject({
   badmail: folder("Badmail"),
 });
 
+const pickup = z.strictObject({
+  settleMs: milliseconds()
+    .default(2000)
+    .meta(
+      live(
+        "How long a file has to stay the same before it is taken out of Pickup; one that was moved in whole is not kept waiting.",
+        { unit: "ms" },
+      ),
+    ),
+});
+
 const reports = z.strictObject({
   sendNdrTo: mailbox()
     .optional()
@@ -308,6 +319,7 @@ export const virtualServerSchema = z
     delivery: deliverySchema
       .prefault({})
       .meta(live("Where remote mail goes; neither smartHost nor mx: everything goes to Drop.")),
+    pickup: pickup.prefault({}).meta(live("When files of Pickup are taken.")),
     limits: limits.prefault({}).meta(live("Bounds of what is accepted.")),
     tls: tls.optional().meta(restart("Certificate; with it STARTTLS is offered (RFC 3207 §4).")),
     auth: auth.prefault({}).meta(live("Who may authenticate (RFC 4954 §4).")),

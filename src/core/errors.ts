@@ -118,6 +118,12 @@ export const ERROR_CODES = {
     remedy:
       "The file was moved to Badmail with the reason; correct it and move it back. One that came round: end the loop first, it is mostly a program that moves files from Drop to Pickup.",
   },
+  PICKUP_CHANGED: {
+    owner: "operator",
+    meaning: "A file in Pickup was written to after it had been taken: what was there by then was sent.",
+    remedy:
+      "The whole file is in Badmail. Write files elsewhere on the same volume and move them in, or raise `pickup.settleMs` above the pauses of the program that writes.",
+  },
   CONTROL_UNREACHABLE: {
     owner: "operator",
     meaning: "No service answers on the control socket of this mailroot.",

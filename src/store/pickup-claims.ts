@@ -10,7 +10,7 @@ import { mailDate } from "../core/mail-date.ts";
 import type { Content } from "../message/content.ts";
 import { receivedFromPickup } from "../message/received.ts";
 import type { Badmail } from "./badmail.ts";
-import { type ClaimedFile, readClaimedFile } from "./pickup-file.ts";
+import { type ClaimedFile, type FileVersion, readClaimedFile, readLateContent } from "./pickup-file.ts";
 import type { ParseAddresses } from "./pickup-message.ts";
 import type { SpoolFile } from "./store-driver.ts";
 
@@ -35,8 +35,8 @@ export interface SubmissionParts {
 export interface Claim {
   /** In the claim folder: `<message id>~<name in Pickup>`. */
   readonly name: string;
-  /** It is durable, in the store or in Badmail: only its file has to go. */
-  isTaken: boolean;
+  /** What is durable of it, in the store or in Badmail: only its file has to go. */
+  taken: FileVersion | undefined;
   failures: number;
   /** Rounds before it is tried again. */
   pause: number;
@@ -128,25 +128,29 @@ export class PickupClaims {
   async #submit(claim: Claim): Promise<boolean> {
     const file = path.join(this.#folder, claim.name);
     try {
-      claim.isTaken ||= await this.#take(claim.name, file);
-      if (claim.isTaken) await unlink(file);
-      else this.#waiting.push(claim);
-      return claim.isTaken;
+      claim.taken ??= await this.#take(claim.name, file);
+      if (claim.taken === undefined) {
+        this.#waiting.push(claim);
+        return false;
+      }
+      await this.#keepLateContent(claim, file, claim.taken);
+      await unlink(file);
+      return true;
     } catch (error) {
       if (!isMissing(error) || !(await this.#isGone(file))) this.#failed(claim, file, error);
       return false;
     }
   }
 
-  /** False when the file was still being written. */
-  async #take(name: string, file: string): Promise<boolean> {
+  /** Undefined when the file was still being written. */
+  async #take(name: string, file: string): Promise<FileVersion | undefined> {
     const { badmail, clock, createSpool, hostName, logger, maxHops, parseAddresses } = this.#parts;
     const id = idOf(name);
     const pickupFileName = name.slice(id.length + 1);
     const arrivalTime = clock.now();
     const trace = receivedFromPickup(hostName(), id, mailDate(arrivalTime));
     const read = await readClaimedFile(file, { parseAddresses, maxHops: maxHops(), trace, createSpool });
-    if (read.kind === "changing") return false;
+    if (read.kind === "changing") return undefined;
     if (read.kind === "refusal") {
       const reason = { code: "PICKUP_INVALID", text: `${pickupFileName}: ${read.reason}` };
       logger.warn({ ...reason, message: id }, "Pickup file moved to Badmail");
@@ -155,7 +159,24 @@ export class PickupClaims {
       const server = this.#parts.server ?? "default";
       await this.#submitRead(id, { via: "pickup", arrivalTime, server, pickupFileName }, read);
     }
-    return true;
+    return read.version;
+  }
+
+  /** A program held the file open and wrote more to it while what was there was submitted. */
+  async #keepLateContent(claim: Claim, file: string, taken: FileVersion): Promise<void> {
+    const late = await readLateContent(file, taken);
+    if (late === undefined) return;
+    const { badmail, logger, nextId } = this.#parts;
+    const message = idOf(claim.name);
+    const pickupFileName = claim.name.slice(message.length + 1);
+    const id = nextId();
+    const text = `${pickupFileName}: the file was written to after it had been submitted as ${message}`;
+    await badmail.put(id, { sender: "", recipients: [] }, late.content, { code: "PICKUP_CHANGED", text });
+    claim.taken = late.version;
+    logger.error(
+      { code: "PICKUP_CHANGED", message, badmail: id, text },
+      "Pickup file submitted before it was whole; all of it is in Badmail",
+    );
   }
 
   async #submitRead(
@@ -197,7 +218,7 @@ export class PickupClaims {
     claim.failures += 1;
     // Further attempts would only fill the log.
     if (claim.failures > 1) return;
-    const text = claim.isTaken ? "submitted Pickup file not removed" : "Pickup file not submitted";
+    const text = claim.taken ? "submitted Pickup file not removed" : "Pickup file not submitted";
     this.#parts.logger.error({ file, error: describeError(error) }, `${text}; it is tried again`);
   }
 
@@ -213,7 +234,7 @@ export class PickupClaims {
   }
 }
 
-const newClaim = (name: string): Claim => ({ name, isTaken: false, failures: 0, pause: 0 });
+const newClaim = (name: string): Claim => ({ name, taken: undefined, failures: 0, pause: 0 });
 
 /** At the end of a character. */
 function cutToBytes(text: string, most: number): string {

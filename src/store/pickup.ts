@@ -7,11 +7,12 @@
 // At start each claimed file is looked up by its id: a message of the store that has this id came from it, so step 3
 // is made up for; otherwise step 2 is done again under the same id.
 import { watch } from "node:fs";
-import type { FSWatcher } from "node:fs";
+import type { FSWatcher, WatchEventType } from "node:fs";
 import { lstat, mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
 import { describeError } from "../core/errors.ts";
 import { type Claim, FILES_AT_ONCE, PickupClaims, type SubmissionParts } from "./pickup-claims.ts";
+import { type FileVersion, isSameVersion } from "./pickup-file.ts";
 
 export interface PickupOptions extends SubmissionParts {
   readonly folder: string;
@@ -19,8 +20,8 @@ export interface PickupOptions extends SubmissionParts {
   readonly claimFolder?: string;
   /** Default 1000 ms; changes are also watched, which some file systems do not report. */
   readonly pollMs?: number;
-  /** A file is complete when its size and time stayed the same for so long. Default 250 ms. */
-  readonly settleMs?: number;
+  /** A file is complete when its size and time stayed the same for so long, as it is now. */
+  readonly settleMs: () => number;
   /** Larger files are left, as it is now. Absent: all are taken. */
   readonly maxBytes?: (() => number) | undefined;
 }
@@ -37,18 +38,18 @@ export function createPickup(options: PickupOptions): Pickup {
 }
 
 const DEFAULT_POLL_MS = 1000;
-const DEFAULT_SETTLE_MS = 250;
+/** What nobody seems to write to is complete when it stayed the same for so long. */
+const UNTOUCHED_SETTLE_MS = 250;
 
-interface Sighting {
-  readonly size: number;
-  readonly mtimeMs: number;
+interface Sighting extends FileVersion {
   readonly since: number;
 }
 
 class FolderPickup implements Pickup {
   readonly #options: PickupOptions;
   readonly #claims: PickupClaims;
-  readonly #settleMs: number;
+  /** Names that appeared at once, and in whose files nobody wrote since: moved in, as writers should. */
+  readonly #movedIn = new Set<string>();
   /** Files that are not settled yet. */
   #sightings = new Map<string, Sighting>();
   /** Names that a warning was given for. */
@@ -62,7 +63,6 @@ class FolderPickup implements Pickup {
 
   constructor(options: PickupOptions) {
     this.#options = options;
-    this.#settleMs = options.settleMs ?? DEFAULT_SETTLE_MS;
     const { folder, claimFolder = path.join(path.dirname(folder), "Queue", "pickup") } = options;
     this.#claims = new PickupClaims(claimFolder, options);
   }
@@ -83,14 +83,25 @@ class FolderPickup implements Pickup {
 
   #watch(): void {
     try {
-      const watcher = watch(this.#options.folder, { persistent: false }, () =>
-        this.#wakeAfter(this.#settleMs),
-      );
+      const watcher = watch(this.#options.folder, { persistent: false }, (event, name) => {
+        if (name !== null) this.#note(event, name);
+        this.#wakeAfter(this.#untouchedMs);
+      });
       watcher.on("error", () => watcher.close());
       this.#watcher = watcher;
     } catch (error) {
       this.#options.logger.info({ error: describeError(error) }, "Pickup is polled, not watched");
     }
+  }
+
+  /** A name that comes or goes is "rename", a write "change". */
+  #note(event: WatchEventType, name: string): void {
+    if (event === "rename") this.#movedIn.add(name);
+    else this.#movedIn.delete(name);
+  }
+
+  get #untouchedMs(): number {
+    return Math.min(UNTOUCHED_SETTLE_MS, this.#options.settleMs());
   }
 
   #wakeAfter(delayMs: number): void {
@@ -114,6 +125,7 @@ class FolderPickup implements Pickup {
   #unreadable(error: string): void {
     if (this.#isUnreadable) return;
     this.#isUnreadable = true;
+    this.#movedIn.clear();
     this.#watcher?.close();
     const { folder, logger } = this.#options;
     logger.error({ folder, error }, "Pickup cannot be read; its files are taken when it can");
@@ -129,7 +141,7 @@ class FolderPickup implements Pickup {
 
   #roundDone(unsettled: boolean): void {
     this.#round = undefined;
-    this.#wakeAfter(unsettled ? this.#settleMs : (this.#options.pollMs ?? DEFAULT_POLL_MS));
+    this.#wakeAfter(unsettled ? this.#untouchedMs : (this.#options.pollMs ?? DEFAULT_POLL_MS));
   }
 
   /** Answers whether files are still changing. */
@@ -155,6 +167,9 @@ class FolderPickup implements Pickup {
     const seen = new Map<string, Sighting>();
     const settled: { name: string; mtimeMs: number }[] = [];
     const present = new Set<string>();
+    let unsettled = false;
+    // Others may come in while this goes on.
+    const movedIn = [...this.#movedIn];
     const items = await readdir(this.#options.folder, { withFileTypes: true });
     this.#readable();
     for (const item of items) {
@@ -165,23 +180,34 @@ class FolderPickup implements Pickup {
         this.#warn(item.name, item.isSymbolicLink() ? "a symbolic link is not followed" : "not a file");
         continue;
       }
-      const status = await lstat(path.join(this.#options.folder, item.name)).catch(() => undefined);
-      if (status === undefined) continue;
-      const { size, mtimeMs } = status;
-      const before = this.#sightings.get(item.name);
-      const same = before?.size === size && before.mtimeMs === mtimeMs;
-      const sighting = same ? before : { size, mtimeMs, since: now };
-      const isSettled = now - sighting.since >= this.#settleMs;
-      const whyLeft = this.#whyLeft(size);
+      const sighting = await this.#sight(item.name, now);
+      if (sighting === undefined) continue;
+      const isSettled = this.#isSettled(item.name, sighting, now);
+      const whyLeft = this.#whyLeft(sighting.size);
       if (!isSettled || whyLeft !== undefined) seen.set(item.name, sighting);
-      else settled.push({ name: item.name, mtimeMs });
+      else settled.push({ name: item.name, mtimeMs: sighting.mtimeMs });
       if (isSettled && whyLeft !== undefined) this.#warn(item.name, whyLeft);
+      unsettled ||= !isSettled;
     }
     this.#sightings = seen;
     this.#warned = new Set([...this.#warned].filter((name) => present.has(name)));
+    for (const name of movedIn) if (!present.has(name)) this.#movedIn.delete(name);
     settled.sort((a, b) => a.mtimeMs - b.mtimeMs);
-    const unsettled = [...seen.values()].some(({ since }) => now - since < this.#settleMs);
     return { settled: settled.map(({ name }) => name), unsettled };
+  }
+
+  async #sight(name: string, now: number): Promise<Sighting | undefined> {
+    const status = await lstat(path.join(this.#options.folder, name)).catch(() => undefined);
+    if (status === undefined) return undefined;
+    const before = this.#sightings.get(name);
+    if (before !== undefined && isSameVersion(before, status)) return before;
+    return { size: status.size, mtimeMs: status.mtimeMs, since: now };
+  }
+
+  /** The time of a file may come from the clock of another machine: what is old by it has to stay the same as well. */
+  #isSettled(name: string, { mtimeMs, since }: Sighting, now: number): boolean {
+    const settleMs = this.#movedIn.has(name) ? 0 : this.#options.settleMs();
+    return now - since >= this.#untouchedMs && now - Math.min(since, mtimeMs) >= settleMs;
   }
 
   #whyLeft(size: number): string | undefined {

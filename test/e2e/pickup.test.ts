@@ -2,7 +2,7 @@
 import { readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { eventually } from "../support/eventually.ts";
+import { eventually, sleep } from "../support/eventually.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { startService, type Service } from "../support/service.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -138,6 +138,15 @@ test("files that lie in Pickup before the start are taken", async () => {
   await service.start();
   const [file] = await service.dropped(1);
   expect(file?.content.toString("latin1")).toContain("Subject: early");
+});
+
+test("Q01 a file is not taken while its writer pauses for a second", async () => {
+  const file = join(service.mailroot, "Pickup", "slow.eml");
+  await writeFile(file, crlf(["x-sender: a@example.com", "x-receiver: b@example.com", "", "the one half"]));
+  await sleep(900);
+  await writeFile(file, "the other half\r\n", { flag: "a" });
+  const [dropped] = await service.dropped(1);
+  expect(dropped?.content.toString("latin1")).toContain("the one half\r\nthe other half\r\n");
 });
 
 test("Pickup, Drop and Badmail may lie elsewhere; a name without a domain is completed", async () => {

@@ -45,7 +45,7 @@ export async function openPickup(
   const pickup = createPickup({
     folder,
     pollMs: 20,
-    settleMs: 20,
+    settleMs: () => 20,
     hostName: () => "relay.example",
     maxHops: () => 3,
     nextId: store.nextId,

@@ -1,6 +1,8 @@
 import { chmod, mkdir, readFile, readdir, rename, symlink, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { silentLogger } from "../../../src/core/logger.ts";
+import type { LogFields } from "../../../src/core/logger.ts";
 import { mail, openPickup, until } from "./pickup-samples.ts";
 import { temporaryFolder } from "./store-samples.ts";
 
@@ -77,7 +79,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
 
   test("Q01 waits until a file that is being written has stopped growing", async () => {
     await using folder = await temporaryFolder();
-    await using pickup = await openPickup(folder.path, { settleMs: 150 });
+    await using pickup = await openPickup(folder.path, { settleMs: () => 150 });
     const file = path.join(pickup.folder, "slow.eml");
     await writeFile(file, mail);
     for (let line = 0; line < 8; line += 1) {
@@ -86,6 +88,53 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     }
     await until(() => pickup.taken.length > 0);
     expect(pickup.taken[0]?.text).toBe("Subject: s\r\n\r\nbody\r\n0\r\n1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7\r\n");
+  });
+
+  test("Q01 waits for a writer that pauses, and not for what was moved in whole", async () => {
+    await using folder = await temporaryFolder();
+    let settleMs = 60_000;
+    await using pickup = await openPickup(folder.path, { settleMs: () => settleMs });
+    await writeFile(path.join(pickup.folder, "slow.eml"), `${mail}half`);
+    await writeFile(path.join(folder.path, "whole"), mail);
+    await rename(path.join(folder.path, "whole"), path.join(pickup.folder, "whole.eml"));
+    await until(() => pickup.taken.length > 0);
+    await writeFile(path.join(pickup.folder, "slow.eml"), " and the rest\r\n", { flag: "a" });
+    settleMs = 20;
+    await until(() => pickup.taken.length > 1);
+    expect(pickup.taken.map(({ origin, text }) => [origin.pickupFileName, text])).toEqual([
+      ["whole.eml", "Subject: s\r\n\r\nbody\r\n"],
+      ["slow.eml", "Subject: s\r\n\r\nbody\r\nhalf and the rest\r\n"],
+    ]);
+  });
+
+  test("Q01 does not wait for a file that was written long ago", async () => {
+    await using folder = await temporaryFolder();
+    await mkdir(path.join(folder.path, "Pickup"));
+    const file = path.join(folder.path, "Pickup", "old.eml");
+    await writeFile(file, mail);
+    await utimes(file, new Date(Date.now() - 120_000), new Date(Date.now() - 120_000));
+    await using pickup = await openPickup(folder.path, { settleMs: () => 60_000 });
+    await until(() => pickup.taken.length > 0);
+  });
+
+  test("Q01 what a writer adds while its file is submitted is in Badmail with all of the file", async () => {
+    await using folder = await temporaryFolder();
+    const claims = path.join(folder.path, "Queue", "pickup");
+    const errors: LogFields[] = [];
+    await using pickup = await openPickup(folder.path, {
+      logger: { ...silentLogger, error: (fields) => void errors.push(fields) },
+      submit: async () => {
+        const [claim = ""] = await readdir(claims);
+        await writeFile(path.join(claims, claim), "late\r\n", { flag: "a" });
+      },
+    });
+    await writeFile(path.join(pickup.folder, "open.eml"), mail);
+    await until(() => errors.length > 0);
+    await until(async () => (await readdir(claims)).length === 0);
+    expect(errors).toMatchObject([{ code: "PICKUP_CHANGED", text: expect.stringMatching(/^open\.eml: /) }]);
+    const { badmail: id } = errors[0] ?? {};
+    const kept = path.join(folder.path, "Badmail", `${String(id)}.BAD`);
+    expect(await readFile(kept, "utf8")).toBe(`${mail}late\r\n`);
   });
 
   test("Q01 leaves empty files, links and folders alone, with one warning each", async () => {
@@ -190,7 +239,7 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
 
   test("Q01 streams a large file with LF line ends", async () => {
     await using folder = await temporaryFolder();
-    await using pickup = await openPickup(folder.path, { settleMs: 60 });
+    await using pickup = await openPickup(folder.path, { settleMs: () => 60 });
     const lines = `${"a line of text\n".repeat(300_000)}last line without end`;
     await writeFile(path.join(folder.path, "large"), `To: b@example.com\nFrom: a@example.com\n\n${lines}`);
     await rename(path.join(folder.path, "large"), path.join(pickup.folder, "large.eml"));
