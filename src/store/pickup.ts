@@ -58,6 +58,8 @@ class FolderPickup implements Pickup {
   #isUnreadable = false;
   #watcher: FSWatcher | undefined;
   #cancelTimer: (() => void) | undefined;
+  /** When the next round is. */
+  #due = Infinity;
   #round: Promise<void> | undefined;
   #closed = false;
 
@@ -104,14 +106,19 @@ class FolderPickup implements Pickup {
     return Math.min(UNTOUCHED_SETTLE_MS, this.#options.settleMs());
   }
 
+  /** A wake that comes sooner stands: where files come without end, each would put it off. */
   #wakeAfter(delayMs: number): void {
     if (this.#closed || this.#round !== undefined) return;
+    const due = this.#options.clock.now() + delayMs;
+    if (due >= this.#due) return;
+    this.#due = due;
     this.#cancelTimer?.();
     this.#cancelTimer = this.#options.clock.after(delayMs, () => this.#runRound());
   }
 
   #runRound(): void {
     if (this.#closed || this.#round !== undefined) return;
+    this.#due = Infinity;
     this.#round = this.#takeAll().then(
       (unsettled) => this.#roundDone(unsettled),
       (error: unknown) => {

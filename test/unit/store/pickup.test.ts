@@ -137,6 +137,17 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect(await readFile(kept, "utf8")).toBe(`${mail}late\r\n`);
   });
 
+  test("takes files that come one after the other without end", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path, { settleMs: () => 200 });
+    for (let number = 0; pickup.taken.length === 0 && number < 40; number += 1) {
+      await writeFile(path.join(folder.path, "whole"), mail);
+      await rename(path.join(folder.path, "whole"), path.join(pickup.folder, `${number}.eml`));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(pickup.taken.length).toBeGreaterThan(0);
+  });
+
   test("Q01 leaves empty files, links and folders alone, with one warning each", async () => {
     await using folder = await temporaryFolder();
     await using pickup = await openPickup(folder.path);
