@@ -15,11 +15,13 @@ export interface BlockWriterSettings {
 
 /** How often a full pipe is tried again when lines have to be out before going on. */
 const SYNC_ATTEMPTS = 1000;
+const LF = 0x0a;
 
 export class BlockWriter {
   readonly #fd: number;
   readonly #settings: BlockWriterSettings;
   readonly #onBroken: ((error: Error) => void) | undefined;
+  readonly #onLost: ((lines: number) => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #pending: string[] = [];
   #pendingChars = 0;
@@ -31,16 +33,26 @@ export class BlockWriter {
   #afterPending: (() => void)[] = [];
   #afterFlight: (() => void)[] = [];
 
-  /** `onBroken` hears of the first write that failed; no later line can be counted on. */
-  constructor(fd: number, settings: BlockWriterSettings, onBroken?: (error: Error) => void) {
+  /**
+   * `onBroken` hears of the first write that failed; no later line can be counted on. `onLost` hears of all lines that
+   * are not written whole.
+   */
+  constructor(
+    fd: number,
+    settings: BlockWriterSettings,
+    onBroken?: (error: Error) => void,
+    onLost?: (lines: number) => void,
+  ) {
     this.#fd = fd;
     this.#settings = settings;
     this.#onBroken = onBroken;
+    this.#onLost = onLost;
   }
 
   write(line: string): void {
     if (this.#pendingChars + line.length > this.#settings.maxPendingBytes) {
       this.#dropped += 1;
+      this.#onLost?.(1);
       return;
     }
     this.#pending.push(line);
@@ -60,21 +72,23 @@ export class BlockWriter {
   flushSync(): void {
     // What is on its way cannot be called back: its order with these lines is lost at worst, no line is.
     const block = this.#takeBlock();
-    if (block !== undefined && !this.#broken) this.#writeSync(block);
+    if (block !== undefined) this.#lose(this.#broken ? block : this.#writeSync(block));
     const calls = this.#afterPending;
     this.#afterPending = [];
     for (const go of calls) go();
   }
 
-  #writeSync(block: Buffer): void {
+  /** Answers what was not written. */
+  #writeSync(block: Buffer): Buffer {
     let written = 0;
     for (let attempt = 0; attempt < SYNC_ATTEMPTS && written < block.length; attempt += 1) {
       try {
         written += writeSync(this.#fd, block, written);
       } catch (thrown) {
-        if (!isTryAgain(thrown)) return;
+        if (!isTryAgain(thrown)) break;
       }
     }
+    return block.subarray(written);
   }
 
   /** Resolves when every line is out, the block on its way first. */
@@ -110,6 +124,7 @@ export class BlockWriter {
       // The reader of our output has gone away: mail goes on without a log.
       if (error !== null && !isTryAgain(error)) this.#break(error);
       const rest = error === null ? block.subarray(written) : block;
+      if (this.#broken) this.#lose(rest);
       if (this.#broken || rest.length === 0) return this.#landed();
       this.#inFlight = rest;
       if (error === null) this.#continue(rest);
@@ -127,6 +142,13 @@ export class BlockWriter {
   #break(error: Error): void {
     if (!this.#broken) this.#onBroken?.(error);
     this.#broken = true;
+  }
+
+  #lose(rest: Buffer): void {
+    if (this.#onLost === undefined || rest.length === 0) return;
+    let lines = 0;
+    for (const byte of rest) if (byte === LF) lines += 1;
+    this.#onLost(lines);
   }
 
   #takeBlock(): Buffer | undefined {

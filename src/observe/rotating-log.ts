@@ -1,6 +1,6 @@
 // Lines in files of one folder, a new file each day (or sooner) and when one is full, for a bounded time and size. Written in blocks;
 // a folder that is full or cannot be written costs lines and never mail.
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, fstatSync, mkdirSync, openSync, statSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../core/clock.ts";
@@ -50,13 +50,18 @@ const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 /** How soon a folder that could not be written is tried again. */
 const REOPEN_MS = 60_000;
+/** How soon it is seen that the file was removed. */
+const LOOK_MS = 1000;
 
 interface OpenFile {
   readonly name: string;
+  readonly path: string;
   readonly fd: number;
   readonly writer: BlockWriter;
   readonly until: number;
   chars: number;
+  nextLook: number;
+  linesSinceLook: number;
 }
 
 export class RotatingLog {
@@ -70,7 +75,7 @@ export class RotatingLog {
   #stillClosing = 0;
   #cancelSweep: (() => void) | undefined;
   #filesBegun = 0;
-  /** Lines that were not written because the folder could not be. */
+  /** Lines that are in no file: the folder could not be written, or the file was removed meanwhile. */
   lost = 0;
 
   constructor(settings: RotatingLogSettings, parts: RotatingLogParts) {
@@ -87,6 +92,7 @@ export class RotatingLog {
     const isElsewhere = settings.folder !== this.#settings.folder;
     this.#settings = settings;
     if (isElsewhere || !settings.enabled) this.#rotate();
+    else if (this.#file !== undefined) this.#look(this.#file, this.#parts.clock.now());
     this.#notBefore = 0;
     this.#sweep();
   }
@@ -100,6 +106,7 @@ export class RotatingLog {
     }
     file.writer.write(line);
     file.chars += line.length;
+    file.linesSinceLook += 1;
   }
 
   /** Differs from file to file: tells whether what an earlier line said is in the file that the next one goes to. */
@@ -123,12 +130,27 @@ export class RotatingLog {
   }
 
   #currentFile(now: number): OpenFile | undefined {
+    if (this.#file !== undefined && now >= this.#file.nextLook) this.#look(this.#file, now);
     const file = this.#file;
     if (file !== undefined) {
       if (now < file.until && file.chars < this.#settings.maxSize / FILES) return file;
       this.#rotate();
     }
     return this.#closed || now < this.#notBefore ? undefined : this.#open(now);
+  }
+
+  /** Leaves a file that somebody removed or renamed: what goes there is not found by its name. */
+  #look(file: OpenFile, now: number): void {
+    const lines = file.linesSinceLook;
+    file.linesSinceLook = 0;
+    file.nextLook = now + LOOK_MS;
+    const found = find(file);
+    if (found === "in place") return;
+    this.#rotate();
+    if (found === "elsewhere") return;
+    this.lost += lines;
+    const { what, log } = this.#parts;
+    log.warn({ file: file.path, lines }, `a file of ${what} was removed: further lines go to a new one`);
   }
 
   #open(now: number): OpenFile | undefined {
@@ -145,11 +167,19 @@ export class RotatingLog {
       mkdirSync(folder, { recursive: true });
       // A file of its own for each run: the last line of an earlier one may be torn.
       const name = `${prefix}-${stamp.of(now)}.${extension}`;
-      const fd = openSync(path.join(folder, name), "a", 0o640);
-      const writer = new BlockWriter(fd, settings, (error) => this.#failed(error));
-      this.#file = { name, fd, writer, until: until(now), chars: 0 };
+      const file = path.join(folder, name);
+      const fd = openSync(file, "a", 0o640);
+      const writer = new BlockWriter(
+        fd,
+        settings,
+        (error) => this.#failed(error),
+        (lines) => (this.lost += lines),
+      );
+      const head = heading?.(now) ?? "";
+      if (head !== "") writer.write(head);
+      const begun = { chars: head.length, nextLook: now + LOOK_MS, linesSinceLook: 0 };
+      this.#file = { name, path: file, fd, writer, until: until(now), ...begun };
       this.#filesBegun += 1;
-      if (heading !== undefined) this.write(heading(now), now);
       this.#sweep();
     } catch (thrown) {
       this.#failed(thrown);
@@ -217,6 +247,18 @@ export class RotatingLog {
       .filter((name) => name.startsWith(`${prefix}-`) && name.endsWith(`.${extension}`))
       .filter((name) => stamp.pattern.test(name.slice(prefix.length + 1, -extension.length - 1)))
       .toSorted();
+  }
+}
+
+function find({ path: named, fd }: OpenFile): "in place" | "elsewhere" | "removed" {
+  try {
+    const { ino, dev, nlink } = fstatSync(fd);
+    const found = statSync(named, { throwIfNoEntry: false });
+    if (found?.ino === ino && found.dev === dev) return "in place";
+    return nlink > 0 ? "elsewhere" : "removed";
+  } catch {
+    // Whether the folder can be used is seen, and told, when the next file is opened.
+    return "elsewhere";
   }
 }
 

@@ -7,11 +7,17 @@ const SETTINGS = { blockBytes: 1024, flushMs: 2, maxPendingBytes: 4096 };
 
 // Every write to /dev/full fails with ENOSPC.
 test.runIf(existsSync("/dev/full"))(
-  "C21 on a full disk the failure is told once, and what waits for the lines goes on",
+  "C21 on a full disk the failure is told once, the lines are counted, and what waits for them goes on",
   async () => {
     const fd = openSync("/dev/full", "w");
     const failures: string[] = [];
-    const writer = new BlockWriter(fd, SETTINGS, (error) => failures.push(error.message));
+    let lost = 0;
+    const writer = new BlockWriter(
+      fd,
+      SETTINGS,
+      (error) => failures.push(error.message),
+      (lines) => (lost += lines),
+    );
     let calls = 0;
     for (let line = 0; line < 3; line += 1) {
       writer.write("lost\n");
@@ -22,7 +28,10 @@ test.runIf(existsSync("/dev/full"))(
     writer.whenWritten(() => (calls += 1));
     await eventually(() => calls === 4);
     expect(failures).toEqual([expect.stringContaining("ENOSPC")]);
+    expect(lost).toBe(4);
+    writer.write("lost at the end\n");
     await writer.close();
+    expect(lost).toBe(5);
     closeSync(fd);
   },
 );

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { silentLogger } from "../../../src/core/logger.ts";
+import { type LogFields, silentLogger } from "../../../src/core/logger.ts";
 import { RotatingLog, type RotatingLogSettings } from "../../../src/observe/rotating-log.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -10,7 +11,12 @@ import { tempFolder } from "../../support/temp-folder.ts";
 const DAY = 86_400_000;
 const NOON = Date.UTC(2026, 10, 22, 12);
 
-const open = (settings: RotatingLogSettings, clock: ManualClock, errors: string[] = []): RotatingLog =>
+const open = (
+  settings: RotatingLogSettings,
+  clock: ManualClock,
+  errors: string[] = [],
+  warnings: LogFields[] = [],
+): RotatingLog =>
   new RotatingLog(settings, {
     what: "the test log",
     prefix: "test",
@@ -18,7 +24,11 @@ const open = (settings: RotatingLogSettings, clock: ManualClock, errors: string[
     heading: () => "#head\n",
     flushMs: 5,
     clock,
-    log: { ...silentLogger, error: (_fields, message) => void errors.push(message) },
+    log: {
+      ...silentLogger,
+      error: (_fields, message) => void errors.push(message),
+      warn: (fields) => void warnings.push(fields),
+    },
   });
 
 const read = async (folder: string): Promise<string[]> =>
@@ -107,3 +117,59 @@ test("C21 a folder that cannot be written holds nothing up, is told once, and is
   await log.close();
   expect(await read(folder)).toEqual(["#head\nagain\n"]);
 });
+
+test("C21 a folder that is removed is made again, and the lines that went with it are counted", async () => {
+  await using temp = await tempFolder("rotating");
+  const folder = path.join(temp.path, "log");
+  const warnings: LogFields[] = [];
+  const log = open(
+    { enabled: true, folder, maxSize: 1e6, keepDays: 36_500 },
+    new ManualClock(NOON),
+    [],
+    warnings,
+  );
+  log.write("before\n", NOON);
+  await rm(folder, { recursive: true });
+  log.write("lost\n", NOON + 999);
+  log.write("after\n", NOON + 1000);
+  await log.close();
+  expect(await read(folder)).toEqual(["#head\nafter\n"]);
+  expect(log.lost).toBe(2);
+  expect(warnings).toMatchObject([{ lines: 2 }]);
+});
+
+test("C21 a file that is renamed keeps its lines, and settings that are read again begin a new one at once", async () => {
+  await using temp = await tempFolder("rotating");
+  const settings = { enabled: true, folder: temp.path, maxSize: 1e6, keepDays: 36_500 };
+  const clock = new ManualClock(NOON);
+  const log = open(settings, clock);
+  log.write("old\n", NOON);
+  log.configure(settings);
+  log.write("still old\n", NOON + 1);
+  const [name = ""] = await readdir(temp.path);
+  await rename(path.join(temp.path, name), path.join(temp.path, "rotated"));
+  log.configure(settings);
+  log.write("new\n", NOON + 2);
+  await log.close();
+  expect((await read(temp.path)).toSorted()).toEqual(["#head\nnew\n", "#head\nold\nstill old\n"]);
+  expect(log.lost).toBe(0);
+});
+
+// Every write to /dev/full fails with ENOSPC.
+test.runIf(existsSync("/dev/full"))(
+  "C21 the lines of a block that could not be written are counted",
+  async () => {
+    await using temp = await tempFolder("rotating");
+    await symlink("/dev/full", path.join(temp.path, "test-20261122-120000000.log"));
+    const clock = new ManualClock(NOON);
+    const settings = { enabled: true, folder: temp.path, maxSize: 1e6, keepDays: 36_500 };
+    const log = open(settings, clock);
+    for (let line = 0; line < 3; line += 1) log.write("lost\n", NOON);
+    await eventually(() => log.lost > 0);
+    // Its heading as well.
+    expect(log.lost).toBe(4);
+    log.write("lost\n", NOON);
+    await log.close();
+    expect(log.lost).toBe(5);
+  },
+);
