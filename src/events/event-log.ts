@@ -33,7 +33,10 @@ export const LOGGED_EVENTS: Readonly<Record<string, { readonly id: number; reado
   "no mail is taken: the disk is full or cannot be looked at": { id: 1200, name: "diskLow" },
   "mail is taken again": { id: 1201, name: "diskFree" },
   "the store could not write": { id: 1202, name: "storeFailed" },
-  "the queue folder was removed": { id: 1203, name: "queueFolderGone" },
+  "files of the queue were removed under the running service: their messages are written anew": {
+    id: 1203,
+    name: "queueFolderGone",
+  },
   "damaged entry of the store set aside": { id: 1204, name: "storeDamaged" },
   "next hop cannot be reached": { id: 1300, name: "queueStuck" },
   "next hop answers again": { id: 1301, name: "queueMoves" },
