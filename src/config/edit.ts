@@ -1,13 +1,13 @@
 // Edits the bindings of a configuration file with its comments and order kept; nothing is written unless the result is valid.
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { isMap, isNode, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { DEFAULT_PRIORITY } from "../events/binding.ts";
 import { checkConfig, completeBindings, readConfigFile } from "./load.ts";
 import { describeSyntax } from "./problems.ts";
+import { replaceFile } from "./replace-file.ts";
 import type { BindingSettings } from "./schema.ts";
 import { normalizeGuid } from "./values.ts";
 
@@ -205,28 +205,4 @@ function bagPath(bag: Bag, key: string): string[] {
   if (bag === "binding") return key.split(".");
   // The original's bags do not regard case: Rule and Priority are its spelling.
   return ["sourceProperties", /^(?:rule|priority)$/i.test(key) ? key.toLowerCase() : key];
-}
-
-/** Whoever reads the file meanwhile sees the old text or the new one, also after a crash. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  const beside = path.join(
-    path.dirname(path.resolve(file)),
-    `.${path.basename(file)}.${randomUUID().slice(0, 8)}`,
-  );
-  try {
-    const mode = existsSync(file) ? (await stat(file)).mode & 0o777 : 0o640;
-    const handle = await open(beside, "wx", mode);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(beside, file);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw new OnArrivalError("CONFIG_UNREADABLE", `${file} cannot be written: ${describeError(error)}`, {
-      cause: error,
-    });
-  }
 }

@@ -1,7 +1,19 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BindingEditor } from "../../../src/config/edit.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 
@@ -125,4 +137,59 @@ test("a file is begun where there is none, and a broken one is refused", async (
   expect((await loadConfig(file)).bindings).toHaveLength(1);
   await writeFile(file, "bindings: [");
   await expect(BindingEditor.open(file)).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+});
+
+describe("what is not the text stays as it is", () => {
+  const NOBODY = 65_534;
+  const isRoot = process.getuid?.() === 0;
+  const removeTag = (): Promise<string> => edit((editor) => editor.remove("Tag"));
+
+  test("the mode, whatever the umask", async () => {
+    await writeFile(file, TEXT);
+    await chmod(file, 0o664);
+    const before = process.umask(0o077);
+    try {
+      await removeTag();
+    } finally {
+      process.umask(before);
+    }
+    expect((await stat(file)).mode & 0o777).toBe(0o664);
+  });
+
+  test("a link: the file that it names is written", async () => {
+    const target = path.join(folder, "etc", "relay.yaml");
+    await mkdir(path.dirname(target));
+    await writeFile(target, TEXT);
+    await symlink(target, file);
+    await removeTag();
+    expect((await lstat(file)).isSymbolicLink()).toBe(true);
+    expect(await readFile(target, "utf8")).not.toContain("Tag");
+    expect(await readdir(path.dirname(target))).toEqual(["relay.yaml"]);
+  });
+
+  test.runIf(isRoot)("owner and group, so that the service can read it still", async () => {
+    await writeFile(file, TEXT);
+    await chown(file, 0, NOBODY);
+    await chmod(file, 0o640);
+    await removeTag();
+    const { uid, gid, mode } = await stat(file);
+    expect([uid, gid, mode & 0o777]).toEqual([0, NOBODY, 0o640]);
+  });
+
+  test.runIf(isRoot)("whoever cannot keep the owner is refused, and nothing is written", async () => {
+    await writeFile(file, TEXT);
+    await chown(folder, NOBODY, NOBODY);
+    process.setegid?.(NOBODY);
+    process.seteuid?.(NOBODY);
+    try {
+      await expect(removeTag()).rejects.toThrow(
+        /its owner and group \(0:0\) would change; run the command as root or as its owner \(EPERM/,
+      );
+    } finally {
+      process.seteuid?.(0);
+      process.setegid?.(0);
+    }
+    expect(await readFile(file, "utf8")).toBe(TEXT);
+    expect(await readdir(folder)).toEqual(["onarrival.yaml"]);
+  });
 });
