@@ -130,7 +130,7 @@ async function add(output: Output, { options, priority, ...parts }: Addition): P
       "a script binding needs --script FILE; a native sink needs its path as sinkClass",
     );
   }
-  const editor = await BindingEditor.open(fileOf(options));
+  await using editor = await BindingEditor.lock(fileOf(options));
   const id = editor.add({
     ...parts,
     priority,
@@ -162,7 +162,7 @@ async function add(output: Output, { options, priority, ...parts }: Addition): P
 }
 
 async function remove(output: Output, options: Options, name: string): Promise<void> {
-  const editor = await BindingEditor.open(fileOf(options));
+  await using editor = await BindingEditor.lock(fileOf(options));
   editor.remove(name);
   await editor.save();
   const said = `removed ${name}`;
@@ -176,7 +176,7 @@ async function edit(
   said: string,
   change: (editor: BindingEditor) => void,
 ): Promise<void> {
-  const editor = await BindingEditor.open(fileOf(options));
+  await using editor = await BindingEditor.lock(fileOf(options));
   // By its place: the change may give it another name.
   const index = editor.indexOf(name);
   change(editor);

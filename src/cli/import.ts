@@ -38,16 +38,17 @@ export const importCommand: CommandFactory = (output) =>
 async function importFile(output: Output, file: string, options: Options): Promise<void> {
   const old = await readOld(file);
   const config = path.resolve(options.config ?? DEFAULT_CONFIG_FILE);
-  const editor = await BindingEditor.open(config);
+  const isDry = options.dryRun === true;
+  await using editor = await (isDry ? BindingEditor.open(config) : BindingEditor.lock(config));
   const scripts = editor.scriptsFolder();
   const report = importMetabase(editor, old, {
     overwrite: options.overwrite === true,
     isBuiltIn,
     hasScript: (name) => existsSync(path.join(scripts, name)),
   });
-  const written = options.dryRun !== true && report.taken.length > 0;
+  const written = !isDry && report.taken.length > 0;
   if (written) await editor.save();
-  const would = options.dryRun === true ? { file: editor.text() } : {};
+  const would = isDry ? { file: editor.text() } : {};
   const text = [
     reportText(report, path.basename(config)),
     ...(would.file === undefined ? [] : ["the file would be:", "", would.file.trimEnd()]),

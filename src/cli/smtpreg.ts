@@ -56,13 +56,14 @@ async function smtpreg(output: Output, words: readonly string[], options: Option
     return;
   }
   const file = path.resolve(options.config ?? DEFAULT_CONFIG_FILE);
-  const editor = await BindingEditor.open(file);
   if (command === "/enum") {
-    const bindings = editor.list();
-    printResult(output, options.json, bindings, enumLines(editor.servers(), bindings).join("\n"));
+    const known = await BindingEditor.open(file);
+    const bindings = known.list();
+    printResult(output, options.json, bindings, enumLines(known.servers(), bindings).join("\n"));
     return;
   }
   const fault = command === "/add" ? await faultOfAdd(args, path.dirname(file)) : undefined;
+  await using editor = await BindingEditor.lock(file);
   const call = new Call(editor, args, fault);
   const print = (): void => printResult(output, options.json, { said: call.said }, call.said.join("\n"));
   try {

@@ -5,9 +5,10 @@ import path from "node:path";
 import { isMap, isNode, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { DEFAULT_PRIORITY } from "../events/binding.ts";
+import { lockFile } from "./file-lock.ts";
 import { checkConfig, completeBindings, readConfigFile } from "./load.ts";
 import { describeSyntax } from "./problems.ts";
-import { replaceFile } from "./replace-file.ts";
+import { placeOfFile, replaceFile } from "./replace-file.ts";
 import type { BindingSettings } from "./schema.ts";
 import { normalizeGuid } from "./values.ts";
 
@@ -34,11 +35,12 @@ export interface NewBinding {
 export type Bag = "source" | "sink" | "binding";
 
 /** A configuration file opened for editing. `save` checks and writes all changes at once. */
-export class BindingEditor {
+export class BindingEditor implements AsyncDisposable {
   readonly #file: string;
   #document: Document;
   /** The text as read: `save` refuses when somebody else has written meanwhile. */
   readonly #original: string | undefined;
+  #lock: AsyncDisposable | undefined;
 
   private constructor(file: string, document: Document, original: string | undefined) {
     this.#file = file;
@@ -59,6 +61,27 @@ export class BindingEditor {
       throw new OnArrivalError("CONFIG_INVALID", `${path.basename(file)} must hold keys and values`);
     }
     return new BindingEditor(file, document, text);
+  }
+
+  /** As `open`, for changes: until it is disposed of, other commands wait with theirs. */
+  static async lock(file: string): Promise<BindingEditor> {
+    const lock = await lockFile(await placeOfFile(file)).catch((cause: unknown) => {
+      throw new OnArrivalError("CONFIG_UNREADABLE", `${file} cannot be written: ${describeError(cause)}`, {
+        cause,
+      });
+    });
+    try {
+      const editor = await BindingEditor.open(file);
+      editor.#lock = lock;
+      return editor;
+    } catch (thrown) {
+      await lock[Symbol.asyncDispose]();
+      throw thrown;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lock?.[Symbol.asyncDispose]();
   }
 
   /** The bindings as the service would load them. */

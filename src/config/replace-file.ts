@@ -8,7 +8,7 @@ import { OnArrivalError, describeError } from "../core/errors.ts";
 const MODE_OF_NEW = 0o640;
 
 /** Where the file itself is: a link to it stays a link. */
-const placeOfFile = async (file: string): Promise<string> =>
+export const placeOfFile = async (file: string): Promise<string> =>
   existsSync(file) ? realpath(file) : path.resolve(file);
 
 /** Whoever reads the file meanwhile sees the old text or the new one, also after a crash. */

@@ -9,6 +9,7 @@ import {
   rm,
   stat,
   symlink,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -190,6 +191,36 @@ describe("what is not the text stays as it is", () => {
       process.setegid?.(0);
     }
     expect(await readFile(file, "utf8")).toBe(TEXT);
+    expect(await readdir(folder)).toEqual(["onarrival.yaml"]);
+  });
+});
+
+describe("commands that edit the file at the same time", () => {
+  const add = async (displayName: string): Promise<void> => {
+    await using editor = await BindingEditor.lock(file);
+    editor.add({
+      event: "OnArrival",
+      displayName,
+      sinkClass: "CDO.SS_SMTPOnArrivalSink",
+      scriptName: "a.ts",
+    });
+    await editor.save();
+  };
+
+  test("wait for one another, and no binding is lost", async () => {
+    await writeFile(file, TEXT);
+    const names = ["A", "B", "C", "D"];
+    await Promise.all(names.map((name) => add(name)));
+    const { bindings } = await loadConfig(file);
+    expect(bindings.map(({ displayName }) => displayName).sort()).toEqual([...names, "Disclaimer", "Tag"]);
+    expect(await readdir(folder)).toEqual(["onarrival.yaml"]);
+  });
+
+  test("one that was killed is not waited for", async () => {
+    const lock = path.join(folder, ".onarrival.yaml.lock");
+    await writeFile(lock, "");
+    await utimes(lock, new Date(), new Date(Date.now() - 60_000));
+    await add("A");
     expect(await readdir(folder)).toEqual(["onarrival.yaml"]);
   });
 });
