@@ -8,7 +8,12 @@ import { type ControlServer, startControlServer } from "./admin/control-server.t
 import { type Audience, watchedRecorder, watchedRunner } from "./composition/audience.ts";
 import { authenticateSinks } from "./composition/authentication.ts";
 import { comparisonWarnings } from "./composition/binding-check.ts";
-import { type ConfiguredBinding, loadBindings, scriptsBoundAnew } from "./composition/bindings.ts";
+import {
+  type ConfiguredBinding,
+  bindingsOf,
+  loadBindings,
+  scriptsBoundAnew,
+} from "./composition/bindings.ts";
 import { Categorizers } from "./composition/categorizer.ts";
 import { EffectWriter } from "./composition/effect-recorder.ts";
 import { FIRING_FILE, type FiringFile, openFiringFile } from "./composition/firing-file.ts";
@@ -74,7 +79,7 @@ export async function startRelay(
 interface PreparedServers {
   readonly plans: readonly ServerPlan[];
   readonly updateServers: () => void;
-  /** Names of those whose mailroots would be others. */
+  /** Names of those whose mailroots would be others, or which need what another one still has. */
   readonly moved: readonly string[];
   /** Absent: none may come or go. */
   readonly admitAdded: (() => Promise<void>) | undefined;
@@ -130,11 +135,7 @@ class RunningRelay implements Relay {
     await makeFolder(config.mailroot);
     this.#lock = lockMailroot(config.mailroot);
     await this.#servers.open(config);
-    this.#configured = await loadBindings(
-      config.bindings,
-      await authenticateSinks(config, this.#clock),
-      config.placeOf,
-    );
+    this.#configured = await this.#loadBindings(config);
     const capabilities = await ServiceCapabilities.open(config, this.#log, this.#clock);
     this.#capabilities = capabilities;
     const scripts = createScriptHost({
@@ -173,14 +174,13 @@ class RunningRelay implements Relay {
 
   async #reload(config: Config): Promise<void> {
     // Everything that can be wrong is tried before anything is changed.
-    const configured = await loadBindings(
-      config.bindings,
-      await authenticateSinks(config, this.#clock),
-      config.placeOf,
-    );
+    const loaded = await this.#loadBindings(config);
     const placeCapabilities = await this.#capabilities?.prepare(config);
     const shared = begun(this.#shared);
     const { plans, updateServers, moved, admitAdded } = await this.#prepareServers(config, shared);
+    // A server that stays for now is not left without its own bindings.
+    const staying = moved.length === 0 ? [] : this.#servers.leaving(plans);
+    const configured = [...loaded, ...bindingsOf(this.#configured, staying)];
     const boundAnew = scriptsBoundAnew(this.#configured, configured);
     this.#configured = configured;
     placeCapabilities?.();
@@ -192,8 +192,7 @@ class RunningRelay implements Relay {
     this.#effects?.configure(config.effects);
     this.#observation?.configure(config);
     await admitAdded?.();
-    if (moved.length === 0) await this.#servers.remove(plans, shared);
-    await this.#servers.lookForStrays(config);
+    if (moved.length === 0) await this.#servers.remove(plans, config, shared);
     const needRestart = changedAtRestart(this.#config, config, this.#servers.names);
     this.#config = config;
     this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");
@@ -201,6 +200,10 @@ class RunningRelay implements Relay {
     if (this.#scripts !== undefined) this.#warnOfBindings(config, this.#scripts);
     if (needRestart.length > 0)
       this.#log.warn({ needRestart }, "some changed settings apply at the next start");
+  }
+
+  async #loadBindings(config: Config): Promise<ConfiguredBinding[]> {
+    return loadBindings(config.bindings, await authenticateSinks(config, this.#clock), config.placeOf);
   }
 
   #warnOfSettings(config: Config): void {
@@ -221,7 +224,7 @@ class RunningRelay implements Relay {
     try {
       const plans = await this.#plan(config, shared);
       const updateServers = this.#servers.prepareUpdate(plans);
-      // A mailroot that goes from one server to another cannot change hands while mail is under way.
+      // What goes from one server to another, a mailroot or an address, cannot change hands while mail is under way.
       const moved = this.#servers.moved(plans);
       const admitAdded = moved.length > 0 ? undefined : await this.#servers.add(plans, config, shared);
       return { plans, updateServers, moved, admitAdded };

@@ -164,6 +164,13 @@ export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
   );
 }
 
+/** Those that belong to one of these virtual servers and to no other. */
+export const bindingsOf = (
+  configured: readonly ConfiguredBinding[],
+  servers: readonly string[],
+): ConfiguredBinding[] =>
+  configured.filter(({ settings: { server } }) => server !== undefined && servers.includes(server));
+
 /** Scripts whose bindings are not those of before: what they held may be tried again. */
 export function scriptsBoundAnew(
   before: readonly ConfiguredBinding[],

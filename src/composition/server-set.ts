@@ -3,6 +3,7 @@
 import type { ServerState } from "../admin/health.ts";
 import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import { type ServerFolders, serverFolders } from "../config/server-folders.ts";
+import { type HostPort, parseHostPort } from "../config/values.ts";
 import type { Clock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -78,7 +79,7 @@ export class ServerSet {
       const entry = this.#enter(settings.name, serverFolders(config, settings));
       if (settings.autoStart) entry.server = await this.#open(settings, config);
     }
-    await this.lookForStrays(config);
+    await this.#lookForStrays(config);
   }
 
   /** Mailroots that none of them has. */
@@ -87,7 +88,7 @@ export class ServerSet {
   }
 
   /** With each configuration there may be others. */
-  async lookForStrays(config: Config): Promise<void> {
+  async #lookForStrays(config: Config): Promise<void> {
     const known = new Set(this.#strays);
     this.#strays = await strayMailroots(config);
     for (const mailroot of this.#strays)
@@ -122,11 +123,20 @@ export class ServerSet {
     };
   }
 
-  /** Names of those that run and whose folders would be others. */
+  /** Names of those that run and whose folders would be others, and of added ones that need a folder or an address which one that runs gives up. */
   moved(plans: readonly ServerPlan[]): readonly string[] {
-    return plans.flatMap(({ settings: { name }, folders }) => {
-      const server = this.#entries.get(name)?.server;
-      return server === undefined || isSame(server.folders, folders) ? [] : [name];
+    return plans.filter((plan) => this.#isMoved(plan, plans)).map(({ settings }) => settings.name);
+  }
+
+  #isMoved({ settings, folders }: ServerPlan, plans: readonly ServerPlan[]): boolean {
+    const entry = this.#entries.get(settings.name);
+    if (entry !== undefined) return entry.server !== undefined && !isSame(entry.server.folders, folders);
+    if (!settings.autoStart) return false;
+    return this.running.some((server) => {
+      if (shareFolder(server.folders, folders)) return true;
+      // Where both are to have the address the file is wrong, today and after the next start.
+      const next = plans.find((plan) => plan.settings.name === server.name)?.settings.listen ?? [];
+      return shareAddress(server.addresses, settings.listen) && !shareAddress(next, settings.listen);
     });
   }
 
@@ -154,17 +164,22 @@ export class ServerSet {
     };
   }
 
-  /** Ends those that the configuration has no more. What waits in their mailroots stays there. */
-  async remove(plans: readonly ServerPlan[], shared: SharedParts): Promise<void> {
+  /** Names of those that the configuration has no more. */
+  leaving(plans: readonly ServerPlan[]): readonly string[] {
     const names = new Set(plans.map(({ settings }) => settings.name));
-    const gone = [...this.#entries.keys()].filter((name) => !names.has(name));
-    for (const name of gone) {
+    return this.names.filter((name) => !names.has(name));
+  }
+
+  /** Ends those that leave. What waits in their mailroots stays there. */
+  async remove(plans: readonly ServerPlan[], config: Config, shared: SharedParts): Promise<void> {
+    for (const name of this.leaving(plans)) {
       const waiting = this.#entries.get(name)?.server?.transport.depths().messages ?? 0;
       await this.stop(name, shared);
       const { mailroot } = this.#entry(name).folders;
       this.#entries.delete(name);
       this.#parts.log.info({ server: name, mailroot, waiting }, "virtual server removed; its mailroot stays");
     }
+    await this.#lookForStrays(config);
   }
 
   /** Does nothing when it runs already. */
@@ -320,6 +335,22 @@ async function listenPaused(server: VirtualServer, plan: ServerPlan, shared: Sha
 
 const isSame = (one: ServerFolders, other: ServerFolders): boolean =>
   JSON.stringify(one) === JSON.stringify(other);
+
+function shareFolder(one: ServerFolders, other: ServerFolders): boolean {
+  const { mailroot: _, ...taken } = one;
+  const { mailroot: __, ...wanted } = other;
+  return Object.values(wanted).some((folder) => Object.values(taken).includes(folder));
+}
+
+const ANY_HOST = new Set(["0.0.0.0", "::"]);
+
+const shareAddress = (taken: readonly string[], wanted: readonly string[]): boolean =>
+  wanted.some((address) => taken.some((other) => meet(parseHostPort(address), parseHostPort(other))));
+
+const meet = (one: HostPort | undefined, other: HostPort | undefined): boolean =>
+  one !== undefined &&
+  one.port === other?.port &&
+  (one.host === other.host || ANY_HOST.has(one.host) || ANY_HOST.has(other.host));
 
 function stateOf({ server, change }: Entry): ServerState {
   if (change !== undefined) return change;

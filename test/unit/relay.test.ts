@@ -40,6 +40,7 @@ interface Running {
 
 const INNER = '{ name: inner, listen: ["127.0.0.1:0"], domains: { local: [inner.example] } }';
 const OUTER = '{ name: outer, listen: ["127.0.0.1:0"], domains: { local: [outer.example] } }';
+const STAMP = `export default { event: "OnTransportSubmission", onEvent(msg) { msg.sender = "stamped@x.example"; } };\n`;
 const fileOf = (...servers: readonly string[]): string => `virtualServers: [${servers.join(", ")}]\n`;
 
 async function start(text: string): Promise<Running> {
@@ -76,6 +77,11 @@ async function portOf(running: Running, name: string): Promise<number> {
 const dropped = async (mailroot: string): Promise<number> =>
   (await readdir(path.join(mailroot, "Drop"))).filter((name) => name.endsWith(".eml")).length;
 
+async function droppedText(mailroot: string): Promise<string> {
+  const [name = ""] = await readdir(path.join(mailroot, "Drop"));
+  return readFile(path.join(mailroot, "Drop", name), "latin1");
+}
+
 const untilDropped = (mailroot: string, count: number): Promise<true> =>
   eventually(async () => (await dropped(mailroot)) === count, { what: `${count} messages in ${mailroot}` });
 
@@ -85,6 +91,17 @@ async function putInto(pickup: string, to: string): Promise<void> {
     path.join(pickup, "one.eml"),
     `x-sender: a@x.example\r\nx-receiver: ${to}\r\n${plainMessage("picked")}`,
   );
+}
+
+/** Of another program. */
+async function takenPort(): Promise<number> {
+  const taken = createServer();
+  await new Promise<void>((resolve) => {
+    taken.listen(0, "127.0.0.1", resolve);
+  });
+  onTestFinished(() => void taken.close());
+  const address = taken.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 describe("an operator", () => {
@@ -176,18 +193,12 @@ describe("a reload", () => {
     const running = await start(fileOf(INNER));
     const mailroot = path.join(running.mailroot, "outer");
     const sink = path.join(path.dirname(running.mailroot), "stamp.mjs");
-    await writeFile(
-      sink,
-      `export default { event: "OnTransportSubmission", onEvent(msg) { msg.sender = "stamped@x.example"; } };\n`,
-    );
+    await writeFile(sink, STAMP);
     await putInto(path.join(mailroot, "Pickup"), "a@outer.example");
     const binding = "bindings: [{ event: OnTransportSubmission, sinkClass: ./stamp.mjs, server: outer }]\n";
     await running.reload(fileOf(INNER, OUTER) + binding);
     await untilDropped(mailroot, 1);
-    const [name = ""] = await readdir(path.join(mailroot, "Drop"));
-    expect(await readFile(path.join(mailroot, "Drop", name), "latin1")).toContain(
-      "x-sender: stamped@x.example",
-    );
+    expect(await droppedText(mailroot)).toContain("x-sender: stamped@x.example");
     await send(await portOf(running, "outer"), { to: "b@outer.example", data: plainMessage("x") });
     await untilDropped(mailroot, 2);
     const port = await portOf(running, "outer");
@@ -203,13 +214,7 @@ describe("a reload", () => {
   });
 
   test("changes nothing when an added virtual server cannot have its address", async () => {
-    const taken = createServer();
-    await new Promise<void>((resolve) => {
-      taken.listen(0, "127.0.0.1", resolve);
-    });
-    onTestFinished(() => void taken.close());
-    const address = taken.address();
-    const port = typeof address === "object" ? address?.port : undefined;
+    const port = await takenPort();
     const running = await start(fileOf(INNER));
     const changed = fileOf(
       INNER.replace("inner.example", "new.example"),
@@ -220,6 +225,9 @@ describe("a reload", () => {
     expect(statesOf(await running.server("list"))).toEqual(["inner running"]);
     await send(await portOf(running, "inner"), { to: "a@inner.example", data: plainMessage("x") });
     await untilDropped(running.mailroot, 1);
+    const everywhere = `{ name: all, listen: ["0.0.0.0:${await portOf(running, "inner")}"] }`;
+    const fixed = INNER.replace(":0", `:${await portOf(running, "inner")}`);
+    await expect(running.reload(fileOf(fixed, everywhere))).rejects.toMatchObject({ code: "LISTEN_FAILED" });
     // Their mailroots are free again.
     await running.reload(fileOf(INNER, OUTER));
     expect(statesOf(await running.server("list"))).toEqual(["inner running", "outer running"]);
@@ -235,6 +243,37 @@ describe("a reload", () => {
     });
     await send(await portOf(running, "inner"), { to: "a@new.example", data: plainMessage("x") });
     await untilDropped(running.mailroot, 1);
+  });
+
+  test("leaves a virtual server whose name is changed as it is, takes all else over and says so", async () => {
+    const bindingOf = (server: string): string =>
+      `bindings: [{ event: OnTransportSubmission, sinkClass: ./stamp.mjs, server: ${server} }]\n`;
+    const running = await start(fileOf(INNER, OUTER));
+    await writeFile(path.join(path.dirname(running.mailroot), "stamp.mjs"), STAMP);
+    await running.reload(fileOf(INNER, OUTER) + bindingOf("outer"));
+    const port = await portOf(running, "outer");
+    for (const [index, host] of ["127.0.0.1", "0.0.0.0"].entries()) {
+      const renamed = OUTER.replace("outer,", `out${index},`).replace("127.0.0.1:0", `${host}:${port}`);
+      await running.reload(
+        fileOf(INNER.replace("inner.example", `new${index}.example`), renamed) + bindingOf(`out${index}`),
+      );
+      expect(statesOf(await running.server("list"))).toEqual(["inner running", "outer running"]);
+      expect(running.log.at(-1)).toMatchObject({
+        text: "some changed settings apply at the next start",
+        needRestart: ["virtualServers"],
+      });
+      await send(await portOf(running, "inner"), { to: `a@new${index}.example`, data: plainMessage("x") });
+      await untilDropped(running.mailroot, index + 1);
+    }
+    await send(port, { to: "a@outer.example", data: plainMessage("x") });
+    const outer = path.join(running.mailroot, "outer");
+    await untilDropped(outer, 1);
+    expect(await droppedText(outer)).toContain("x-sender: stamped@x.example");
+    // The first one has the mailroot of the service: its new name needs it too.
+    await running.reload(fileOf(INNER.replace("inner,", "in,"), OUTER));
+    expect(statesOf(await running.server("list"))).toEqual(["inner running", "outer running"]);
+    expect(await readdir(running.mailroot)).not.toContain("out0");
+    expect(running.log.some(({ text }) => text.startsWith("no virtual server has"))).toBe(false);
   });
 });
 
@@ -256,7 +295,7 @@ describe("a reload that is refused", () => {
     };
     await sendOne();
     expect(ldap.connections).toBe(1);
-    const taken = `{ name: late, listen: ["127.0.0.1:${await portOf(running, "inner")}"] }`;
+    const taken = `{ name: late, listen: ["127.0.0.1:${await takenPort()}"] }`;
     await expect(running.reload(fileOf(inner(categorizer(6)), taken))).rejects.toMatchObject({
       code: "LISTEN_FAILED",
     });
