@@ -1,7 +1,8 @@
 // A private key that signs for a domain: checked when it is read, so that a bad one is told at once and not message by message.
-import { type KeyObject, createHash, createPrivateKey, sign } from "node:crypto";
+import { type KeyObject, createHash, sign } from "node:crypto";
 import { promisify } from "node:util";
 import { OnArrivalError, describeError } from "../core/errors.ts";
+import { parsePrivateKey } from "../core/private-key.ts";
 
 export const SIGNING_ALGORITHMS = ["rsa-sha256", "ed25519-sha256"] as const;
 export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
@@ -23,9 +24,9 @@ export function createSigningKey(pem: string, name: string, wanted?: SigningAlgo
     new OnArrivalError("SIGNING_KEY_UNUSABLE", `${name}: ${why}`, { cause });
   let key: KeyObject;
   try {
-    key = createPrivateKey(pem);
+    key = parsePrivateKey(pem);
   } catch (thrown) {
-    throw unusable(`no private key in PEM (${describeError(thrown)})`, thrown);
+    throw unusable(describeError(thrown), thrown);
   }
   const algorithm = algorithmOf(key);
   if (algorithm === undefined) throw unusable(`a key of type ${key.asymmetricKeyType ?? "?"} signs no mail`);

@@ -5,6 +5,7 @@ import { checkBindings } from "../composition/binding-check.ts";
 import { checkDirectories } from "../composition/directory-check.ts";
 import { FIRING_FILE, readFirings } from "../composition/firing-file.ts";
 import { KeptScripts } from "../composition/kept-scripts.ts";
+import { checkServerFiles } from "../composition/server-file-check.ts";
 import { STRAY_ADVICE, strayMailroots } from "../composition/stray-mailroots.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
@@ -50,6 +51,7 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
   let scripts: readonly ScriptCheck[] = [];
   try {
     const config = await loadConfig(file);
+    problems.push(...(await checkServerFiles(config)));
     for (const mailroot of await strayMailroots(config)) warnings.push(`${mailroot}: ${STRAY_ADVICE}`);
     warnings.push(...(await checkDirectories(config)));
     warnings.push(...settingWarnings(config));

@@ -11,7 +11,6 @@ import { idleFileWarnings } from "./idle-files.ts";
 import { KeptScripts } from "./kept-scripts.ts";
 import { serveOwnPackage } from "./native-sinks.ts";
 import { scriptHostSettings } from "./script-host-settings.ts";
-import { loadSigners } from "./signing.ts";
 import { type MissingSecret, ServiceCapabilities } from "./service-capabilities.ts";
 
 export function scriptHostOptions(config: Config, log: Logger, clock: Clock): ScriptHostOptions {
@@ -24,11 +23,10 @@ export function scriptHostOptions(config: Config, log: Logger, clock: Clock): Sc
   };
 }
 
-/** Loads the native sinks and the keys that sign, compiles and pre-flights every script of the folder. */
+/** Loads the native sinks, compiles and pre-flights every script of the folder. */
 export async function checkScripts(config: Config): Promise<CodeCheck> {
   serveOwnPackage();
   const configured = await loadBindings(config.bindings, {}, config.placeOf);
-  await loadSigners(config, systemClock, silentLogger);
   const { stateFolder: _, ...options } = scriptHostOptions(config, silentLogger, systemClock);
   const capabilities = await ServiceCapabilities.open(config, silentLogger, systemClock);
   const host = createScriptHost({ ...options, ...capabilities.hostOptions, broker: undefined, watch: false });

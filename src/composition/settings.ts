@@ -1,7 +1,6 @@
 // From the checked configuration to the settings of each room.
-import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { OnArrivalError, describeError } from "../core/errors.ts";
+import { OnArrivalError } from "../core/errors.ts";
 import type { RemoteDomain } from "../config/domain-schema.ts";
 import type { VirtualServerSettings } from "../config/schema.ts";
 import {
@@ -11,15 +10,12 @@ import {
   parseHostPort,
   parseNextHop,
 } from "../config/values.ts";
-import type { AccessTokenSettings } from "../smtp/server/access-token.ts";
-import {
-  type SmtpServerSettings,
-  type TlsSettings,
-  defaultSmtpServerSettings,
-} from "../smtp/server/settings.ts";
+import { type SmtpServerSettings, defaultSmtpServerSettings } from "../smtp/server/settings.ts";
 import { type Masquerade, createMasquerade } from "../transport/masquerade.ts";
 import type { MailKind } from "../transport/retry-policy.ts";
 import type { RetrySettings } from "../transport/retry-schedule.ts";
+import { readAccessTokens, readCertificate } from "./server-files.ts";
+import type { ServerPlace } from "./server-places.ts";
 import type { LmtpHop, RemoteDelivery, RouterSettings } from "../transport/router.ts";
 
 export const hostNameOf = (server: VirtualServerSettings): string => server.hostName ?? hostname();
@@ -42,8 +38,12 @@ const addressOf = (text: string): HostPort => {
   return address;
 };
 
-export async function smtpServerSettings(server: VirtualServerSettings): Promise<SmtpServerSettings> {
-  const implicit = server.tls?.implicit ?? [];
+export async function smtpServerSettings(
+  server: VirtualServerSettings,
+  placeOf: ServerPlace,
+): Promise<SmtpServerSettings> {
+  const { tls, auth } = server;
+  const implicit = tls?.implicit ?? [];
   return {
     ...defaultSmtpServerSettings,
     ...server.limits,
@@ -52,19 +52,22 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
     listen: server.listen
       .filter((address) => !implicit.includes(address))
       .map((address) => addressOf(address)),
-    tls: server.tls === undefined ? undefined : await tlsSettings(server.tls),
+    tls: tls && {
+      ...(await readCertificate(tls, placeOf)),
+      implicit: implicit.map((address) => addressOf(address)),
+      required: tls.required,
+    },
     auth: {
       ...defaultSmtpServerSettings.auth,
-      users: Object.fromEntries(server.auth.users.map((user) => [user.name, user.passwordHash])),
-      accessTokens:
-        server.auth.accessTokens === undefined ? undefined : await accessTokens(server.auth.accessTokens),
-      anonymous: server.auth.anonymous,
-      mechanisms: server.auth.mechanisms,
-      allowPlaintext: server.auth.allowPlaintext,
-      maxFailures: server.auth.maxFailures,
-      maxLineLength: server.auth.maxLineLength,
-      failureDelayMs: server.auth.failureDelayMs,
-      lockout: server.auth.lockout,
+      users: Object.fromEntries(auth.users.map((user) => [user.name, user.passwordHash])),
+      accessTokens: auth.accessTokens && (await readAccessTokens(auth.accessTokens, placeOf)),
+      anonymous: auth.anonymous,
+      mechanisms: auth.mechanisms,
+      allowPlaintext: auth.allowPlaintext,
+      maxFailures: auth.maxFailures,
+      maxLineLength: auth.maxLineLength,
+      failureDelayMs: auth.failureDelayMs,
+      lockout: auth.lockout,
     },
     protocol: server.protocol,
     keywords: server.keywords,
@@ -83,40 +86,6 @@ export async function smtpServerSettings(server: VirtualServerSettings): Promise
     reverseLookup: server.reverseLookup,
     bareLineEndings: server.bareLineEndings,
   };
-}
-
-type AccessTokens = NonNullable<VirtualServerSettings["auth"]["accessTokens"]>;
-
-async function accessTokens({ keysFile, ...tokens }: AccessTokens): Promise<AccessTokenSettings> {
-  try {
-    return { ...tokens, keys: await readFile(keysFile, "utf8") };
-  } catch (thrown) {
-    throw new OnArrivalError(
-      "CONFIG_INVALID",
-      `auth.accessTokens.keysFile ${keysFile}: ${describeError(thrown)}`,
-      {
-        cause: thrown,
-      },
-    );
-  }
-}
-
-async function tlsSettings(tls: NonNullable<VirtualServerSettings["tls"]>): Promise<TlsSettings> {
-  const [certificate, key] = await Promise.all([readPem(tls.certificate), readPem(tls.key)]);
-  return {
-    certificate,
-    key,
-    implicit: tls.implicit.map((address) => addressOf(address)),
-    required: tls.required,
-  };
-}
-
-async function readPem(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (thrown) {
-    throw new OnArrivalError("TLS_INVALID", `${file}: ${describeError(thrown)}`, { cause: thrown });
-  }
 }
 
 export function routerSettings(server: VirtualServerSettings): RouterSettings {

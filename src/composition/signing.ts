@@ -15,6 +15,7 @@ import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { SignOutbound } from "../smtp/client/destination.ts";
 import { networkCheck } from "../smtp/server/networks.ts";
+import { type ServerPlace, placesOfServer } from "./server-places.ts";
 
 const DAY_MS = 86_400_000;
 const MAX_KEY_BYTES = 64 * 1024;
@@ -31,7 +32,8 @@ export async function loadSigners(config: Config, clock: Clock, log: Logger): Pr
   const servers = new Map<string, ServerSigning>();
   for (const server of config.virtualServers) {
     // oxlint-disable-next-line no-await-in-loop -- a handful of files at start
-    if (server.signing.length > 0) servers.set(server.name, await serverSigning(server));
+    if (server.signing.length > 0)
+      servers.set(server.name, await serverSigning(server, placesOfServer(config, server)));
   }
   if (servers.size === 0) return undefined;
   const sign: SignContent = createSigner(servers, clock, log);
@@ -42,12 +44,29 @@ export async function loadSigners(config: Config, clock: Clock, log: Logger): Pr
   };
 }
 
-async function serverSigning({ signing, relay }: VirtualServerSettings): Promise<ServerSigning> {
+async function serverSigning(
+  { signing, relay }: VirtualServerSettings,
+  placeOf: ServerPlace,
+): Promise<ServerSigning> {
   return {
-    entries: await Promise.all(signing.map(loadEntry)),
+    entries: await Promise.all(
+      signing.map((entry, index) => loadSigningEntry(entry, () => placeOf("signing", index, "keyFile"))),
+    ),
     // A list of those who may not relay says of nobody that he is one of us.
     isOurClient: relay.mode === "only" ? networkCheck(relay.networks, "relay.networks") : () => false,
   };
+}
+
+/** `place` says where the key is named. Throws SIGNING_KEY_UNUSABLE. */
+export async function loadSigningEntry(
+  entry: SigningEntrySettings,
+  place: () => string,
+): Promise<SigningEntry> {
+  try {
+    return await loadEntry(entry);
+  } catch (cause) {
+    throw new OnArrivalError("SIGNING_KEY_UNUSABLE", `${place()}: ${describeError(cause)}`, { cause });
+  }
 }
 
 async function loadEntry(entry: SigningEntrySettings): Promise<SigningEntry> {

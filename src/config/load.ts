@@ -7,7 +7,7 @@ import { isMap, LineCounter, parseDocument } from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { checkInherited, inherit, knownSchema, origin, placeIssues } from "./inheritance.ts";
 import { type DirectoryFile, readDirectoryFile } from "./directory-file.ts";
-import { readPassword, readText, resolveLdap } from "./named-files.ts";
+import { readAuthorities, readPassword, resolveLdap } from "./named-files.ts";
 import {
   describeIssues,
   describeLoneAliases,
@@ -208,7 +208,7 @@ async function resolveDelivery(
     const where = ["destinations", index, "authoritiesFile"];
     destination.authoritiesFile = path.resolve(base, destination.authoritiesFile);
     // oxlint-disable-next-line no-await-in-loop -- a handful of files at start
-    destination.authorities = await readText(destination.authoritiesFile, (why) => report(where, why));
+    destination.authorities = await readAuthorities(destination.authoritiesFile, (why) => report(where, why));
   }
 }
 

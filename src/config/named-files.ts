@@ -1,4 +1,5 @@
 // Files that settings name and that are read with them: passwords and certificates. What is wrong is told, and nothing thrown.
+import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { describeError } from "../core/errors.ts";
@@ -11,12 +12,39 @@ export async function readPassword(file: string, report: (why: string) => void):
   return first;
 }
 
-export async function readText(file: string, report: (why: string) => void): Promise<string | undefined> {
+async function readText(file: string, report: (why: string) => void): Promise<string | undefined> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
     report(describeError(error));
     return undefined;
+  }
+}
+
+const CERTIFICATES = /(?=-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----)/;
+
+/** PEM. OpenSSL would pass over what it cannot read, and trust nobody. */
+export async function readAuthorities(
+  file: string,
+  report: (why: string) => void,
+): Promise<string | undefined> {
+  const text = await readText(file, report);
+  if (text === undefined) return undefined;
+  const certificates = text.split(CERTIFICATES).filter((part) => part.startsWith("-----BEGIN"));
+  if (certificates.length === 0) report(`${file} has no certificate in PEM`);
+  for (const [index, pem] of certificates.entries()) {
+    const why = certificateFault(pem);
+    if (why !== undefined) report(`${file}: certificate ${index + 1} does not load (${why})`);
+  }
+  return text;
+}
+
+function certificateFault(pem: string): string | undefined {
+  try {
+    void new X509Certificate(pem);
+    return undefined;
+  } catch (error) {
+    return describeError(error);
   }
 }
 
@@ -28,7 +56,9 @@ export async function resolveLdap(
 ): Promise<void> {
   if (tls.authoritiesFile !== undefined) {
     tls.authoritiesFile = path.resolve(base, tls.authoritiesFile);
-    tls.authorities = await readText(tls.authoritiesFile, (why) => report(["tls", "authoritiesFile"], why));
+    tls.authorities = await readAuthorities(tls.authoritiesFile, (why) =>
+      report(["tls", "authoritiesFile"], why),
+    );
   }
   if (bind?.passwordFile !== undefined) {
     bind.passwordFile = path.resolve(base, bind.passwordFile);

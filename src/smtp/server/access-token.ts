@@ -61,14 +61,9 @@ function readKeys(text: string): readonly Key[] {
     const found = isObject(set) && Array.isArray(set["keys"]) ? set["keys"].flatMap(readKey) : [];
     if (found.length > 0) return found;
   } catch (cause) {
-    throw new OnArrivalError("CONFIG_INVALID", `auth.accessTokens.keysFile: ${describeError(cause)}`, {
-      cause,
-    });
+    throw new OnArrivalError("CONFIG_INVALID", `no JWK set (${describeError(cause)})`, { cause });
   }
-  throw new OnArrivalError(
-    "CONFIG_INVALID",
-    `auth.accessTokens.keysFile holds no public key for ${Object.keys(HASHES).join(", ")}`,
-  );
+  throw new OnArrivalError("CONFIG_INVALID", `no public key for ${Object.keys(HASHES).join(", ")}`);
 }
 
 function readKey(jwk: unknown): Key[] {

@@ -1,6 +1,5 @@
 // The inbound SMTP listener: its addresses, its sessions and their limits, its certificate, and the orderly end.
 import { reverse } from "node:dns/promises";
-import { createSecureContext } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
 import { DomainTable } from "../../core/domain-table.ts";
 import { describeError, OnArrivalError } from "../../core/errors.ts";
@@ -9,6 +8,7 @@ import { createMailDates } from "../../core/mail-date.ts";
 import { reply, type Reply } from "../../core/reply.ts";
 import { AuthLockout } from "./auth-lockout.ts";
 import { createAccessTokenCheck } from "./access-token.ts";
+import { type CertificatePair, certificateFault } from "./certificate-pair.ts";
 import { createCredentialCheck } from "./authentication.ts";
 import type { InboundProtocol } from "./command-run.ts";
 import { SmtpConversation } from "./conversation.ts";
@@ -48,13 +48,6 @@ export interface SmtpListener {
   readonly counts: SessionCounts;
   /** Every address of the settings is being listened on. */
   readonly isListening: boolean;
-}
-
-export interface CertificatePair {
-  /** PEM text. */
-  readonly certificate: string;
-  /** PEM text. */
-  readonly key: string;
 }
 
 export type ReverseLookup = (address: string) => Promise<readonly string[]>;
@@ -309,16 +302,9 @@ const connectionLimits = ({
   idleTimeoutMs,
 });
 
-function checkCertificate({ certificate, key }: CertificatePair): void {
-  try {
-    createSecureContext({ cert: certificate, key });
-  } catch (cause) {
-    throw new OnArrivalError(
-      "TLS_INVALID",
-      `the certificate or its key does not load: ${describeError(cause)}`,
-      { cause },
-    );
-  }
+function checkCertificate(pair: CertificatePair): void {
+  const fault = certificateFault(pair);
+  if (fault !== undefined) throw new OnArrivalError("TLS_INVALID", `tls.${fault.half}: ${fault.why}`);
 }
 
 /** The first name of an address, or undefined when there is none, an error, or no answer in time. */

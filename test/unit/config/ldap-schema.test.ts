@@ -1,6 +1,6 @@
 // Settings of the LDAP directory: what is taken, what is refused, and what is read with them.
 import { readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { isFilter, ldapSchema } from "../../../src/config/ldap-schema.ts";
@@ -89,7 +89,8 @@ describe("the settings of LDAP", () => {
   test("bring the password from a file and the authorities with them", async () => {
     await using folder = await tempFolder();
     await writeFile(path.join(folder.path, "password"), "of the file\nand more\n");
-    await writeFile(path.join(folder.path, "ca.pem"), "PEM");
+    const pem = await readFile(new URL("../../fixtures/tls/certificate.pem", import.meta.url), "utf8");
+    await writeFile(path.join(folder.path, "ca.pem"), pem);
     const ldap = ldapSchema.parse({
       ...SERVER,
       tls: { authoritiesFile: "ca.pem" },
@@ -98,7 +99,7 @@ describe("the settings of LDAP", () => {
     const problems: unknown[] = [];
     await resolveLdap(ldap, folder.path, (...problem) => problems.push(problem));
     expect(problems).toEqual([]);
-    expect(ldap).toMatchObject({ bind: { password: "of the file" }, tls: { authorities: "PEM" } });
+    expect(ldap).toMatchObject({ bind: { password: "of the file" }, tls: { authorities: pem } });
   });
 
   test("bring the password from the environment, and say when it is not there", async () => {

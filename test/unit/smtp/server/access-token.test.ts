@@ -75,11 +75,11 @@ describe("an access token", () => {
   });
 
   test.each([
-    ["no JSON", "{"],
-    ["no key set", "[]"],
-    ["no public key that we use", '{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}'],
-  ])("keys that are %s are a fault of the settings", (_, text) => {
-    expect(() => createAccessTokenCheck({ ...settings, keys: text })).toThrow("auth.accessTokens.keysFile");
+    ["no JSON", "{", "no JWK set ("],
+    ["no key set", "[]", "no public key for RS256,"],
+    ["no public key that we use", '{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}', "no public key for RS256,"],
+  ])("keys that are %s are a fault of the settings", (_, text, why) => {
+    expect(() => createAccessTokenCheck({ ...settings, keys: text })).toThrow(why);
   });
 });
 

@@ -71,7 +71,7 @@ test("implicit TLS greets inside TLS, and a new certificate serves the next sess
       ...defaultSmtpServerSettings,
       tls: { ...tls, implicit: [], certificate: "nonsense" },
     }),
-  ).toThrow("does not load");
+  ).toThrow("tls.certificate: no certificate in PEM");
   run.listener.update({ ...defaultSmtpServerSettings, tls: { ...tls, implicit: [] } });
   const next = await Talk.openTls(run.ports[1] ?? 0);
   expect(await next.reply()).toMatch(/^220/);
