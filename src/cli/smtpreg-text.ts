@@ -93,8 +93,12 @@ function bagLines(title: string, bag: Readonly<Record<string, unknown>>): string
   ];
 }
 
+/** A value of several lines is printed as such, as there. */
 const valueText = (value: unknown): string =>
-  printable(typeof value === "string" ? value : JSON.stringify(value));
+  (typeof value === "string" ? value : JSON.stringify(value))
+    .split(/\r?\n/)
+    .map((line) => printable(line))
+    .join("\n");
 
 function boxed(title: string, indent: string): string[] {
   const edge = `${indent} ${"-".repeat(title.length)}`;

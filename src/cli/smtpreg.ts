@@ -72,7 +72,7 @@ async function smtpreg(output: Output, words: readonly string[], options: Option
     if (thrown instanceof CommandFailed) print();
     throw thrown;
   }
-  await editor.save();
+  if (call.hasChanged) await editor.save();
   print();
   warn(output, call.warnings);
   for (const note of call.notes) output.err(`note: ${note}\n`);
@@ -93,6 +93,7 @@ class Call {
   readonly said: string[] = [];
   readonly notes: string[] = [];
   readonly warnings: string[] = [];
+  hasChanged = true;
   readonly #editor: BindingEditor;
   readonly #args: readonly string[];
   readonly #sinkFault: OnArrivalError | undefined;
@@ -114,11 +115,12 @@ class Call {
       this.#add(type, server, isGuid ? this.#guid(name) : undefined, name);
       return;
     }
+    if (command === "/remove") {
+      this.#remove(type, server, name, isGuid);
+      return;
+    }
     const binding = this.#find(type, server, name, isGuid);
     switch (command) {
-      case "/remove":
-        this.#remove(type, binding);
-        break;
       case "/setprop":
       case "/delprop":
         this.#editProperty(command, binding);
@@ -133,7 +135,7 @@ class Call {
   #add(type: EventType, server: string, guid: string | undefined, name: string): void {
     const [, , , sinkClass = "", rule = "", given] = this.#args;
     if (this.#sinkFault !== undefined)
-      this.#quit(registrationFailure(sinkClass, type, this.#sinkFault.message));
+      this.#quit(registrationFailure(this.#args, type, this.#sinkFault.message));
     if (given === undefined) this.said.push(`Assigning priority (${DEFAULT_PRIORITY} in ${LOWEST_PRIORITY})`);
     const priority = given === undefined ? DEFAULT_PRIORITY : priorityOf(given);
     const known = guid === undefined ? undefined : this.#editor.list().find(({ id }) => id === guid);
@@ -148,12 +150,13 @@ class Call {
       rule: rule === "" ? undefined : rule,
       priority,
     });
+    const [displayName, shownId] = guid === undefined ? [name, id] : ["", name];
     this.said.push(
       "** SUCCESS **",
       "Registered Binding:",
       ` Event Name  :${type.displayName}`,
-      ` Display Name:${guid === undefined ? name : ""}`,
-      ` Binding GUID:${id}`,
+      ` Display Name:${displayName}`,
+      ` Binding GUID:${shownId}`,
       ` ProgID      :${sinkClass}`,
       `   Rule      :${rule}`,
       `   Priority  :${priority} (0 - ${LOWEST_PRIORITY}, default: ${DEFAULT_PRIORITY})`,
@@ -164,14 +167,20 @@ class Call {
       this.notes.push("it is called once /setprop has given its Sink bag a ScriptName");
   }
 
-  #remove(type: EventType, binding: BindingSettings): void {
-    this.#editor.remove(binding.id);
+  #remove(type: EventType, server: string, name: string, isGuid: boolean): void {
+    // The original did not look whether there is a binding of that GUID, and said the same.
+    const binding = isGuid ? this.#known(type, server, name, isGuid) : this.#find(type, server, name, isGuid);
+    if (binding === undefined) {
+      this.hasChanged = false;
+      this.notes.push("there is no such binding of this event and virtual server: nothing was changed");
+    } else this.#editor.remove(binding.id);
+    const [displayName, id] = isGuid ? ["", name] : [name, binding?.id];
     this.said.push(
       "** SUCCESS **",
       "Removed Binding:",
       ` Event Name  :${type.displayName}`,
-      ` Display Name:${binding.displayName}`,
-      ` Binding GUID:${binding.id}`,
+      ` Display Name:${displayName}`,
+      ` Binding GUID:${id}`,
       `   ComCatID  :${type.guid}`,
     );
   }
@@ -214,9 +223,9 @@ class Call {
     if (found !== undefined) this.warnings.push(`${found.problem}: ${found.advice}`);
   }
 
-  #find(type: EventType, server: string, name: string, isGuid: boolean): BindingSettings {
+  #known(type: EventType, server: string, name: string, isGuid: boolean): BindingSettings | undefined {
     const guid = isGuid ? this.#guid(name) : undefined;
-    const found = this.#editor
+    return this.#editor
       .list()
       .find(
         (binding) =>
@@ -224,6 +233,10 @@ class Call {
           (binding.server ?? server) === server &&
           (guid === undefined ? binding.displayName === name : binding.id === guid),
       );
+  }
+
+  #find(type: EventType, server: string, name: string, isGuid: boolean): BindingSettings {
+    const found = this.#known(type, server, name, isGuid);
     if (found !== undefined) return found;
     return this.#quit(
       isGuid
@@ -258,8 +271,8 @@ class Call {
 }
 
 const registrationFailure = (
-  sinkClass: string,
-  { event, guid, names }: EventType,
+  [, event = "", , sinkClass = ""]: readonly string[],
+  { guid }: EventType,
   description: string,
 ): string[] => [
   "** Registration Failed **",
@@ -267,7 +280,7 @@ const registrationFailure = (
   `    Err.Description      = ${description}`,
   `    ProgID               = ${sinkClass}`,
   `    COM Category         = ${guid}`,
-  `    Corresponding Event  = ${names.length === 0 ? event : names.join(", ")}`,
+  `    Corresponding Event  = ${event}`,
   "** Have you registered your sink COM class on this machine?",
 ];
 

@@ -8,13 +8,21 @@ interface Draft {
   readonly sink: Map<string, string>;
 }
 
+interface Bag {
+  readonly properties: Map<string, string>;
+  /** Of its first line. */
+  indent: number | undefined;
+  /** Name of the property whose value may go on. */
+  last: string;
+}
+
 const TITLE = /^\|\s*([A-Za-z ]{1,20}?)\s*\|$/;
 const LABEL = /^(Event|ID|Name|SinkClass|Enabled):(.*)$/;
 const BAG = /^(Source|Sink)Properties\s{0,20}:?\s{0,20}\{$/;
 
 export function readEnumListing(text: string): OldMetabase {
   const listing = new Listing();
-  for (const line of text.split(/\r?\n/)) listing.read(line.trim());
+  for (const line of text.split(/\r?\n/)) listing.read(line);
   const bindings = listing.end();
   if (listing.sources === 0 && bindings.length === 0)
     throw new OnArrivalError("IMPORT_INVALID", "it is neither a MetaBase.xml nor a listing of smtpreg /enum");
@@ -27,15 +35,15 @@ class Listing {
   #section = "";
   #instance = 0;
   #draft: Draft | undefined;
-  #bag: Map<string, string> | undefined;
+  #bag: Bag | undefined;
 
-  read(line: string): void {
+  read(text: string): void {
+    const line = text.trim();
     const title = TITLE.exec(line)?.[1];
     if (title !== undefined) {
       this.#begin(title);
     } else if (this.#bag !== undefined) {
-      if (line === "}") this.#bag = undefined;
-      else addProperty(this.#bag, line);
+      if (!readProperty(this.#bag, text)) this.#bag = undefined;
     } else {
       this.#label(line);
     }
@@ -67,7 +75,8 @@ class Listing {
       this.#draft?.labels.set(name, value.trim());
       if (this.#section === "Source" && name === "Name") this.#instance = numberIn(value) ?? this.#instance;
     } else if (opened !== undefined && this.#draft !== undefined) {
-      this.#bag = opened === "Source" ? this.#draft.source : this.#draft.sink;
+      const { source, sink } = this.#draft;
+      this.#bag = { properties: opened === "Source" ? source : sink, indent: undefined, last: "" };
     }
   }
 }
@@ -78,10 +87,28 @@ const numberIn = (name: string): number | undefined => {
   return digits === undefined ? undefined : Number(digits);
 };
 
-function addProperty(bag: Map<string, string>, line: string): void {
-  const at = line.indexOf("=");
-  if (at > 0) bag.set(line.slice(0, at).trim(), line.slice(at + 1).trim());
+const indentOf = (line: string): number => line.length - line.trimStart().length;
+
+/** Answers false at the end of the bag. */
+function readProperty(bag: Bag, line: string): boolean {
+  const text = line.trim();
+  const indent = indentOf(line);
+  bag.indent ??= indent;
+  // A value was printed as it is: its further lines stand at the margin, unless the listing has lost its indent.
+  if (text === "}" && (indent > 0 || bag.indent === 0)) return false;
+  const at = text.indexOf("=");
+  if (at > 0 && indent >= bag.indent) {
+    bag.last = text.slice(0, at).trim();
+    bag.properties.set(bag.last, text.slice(at + 1).trim());
+  } else {
+    const value = bag.properties.get(bag.last);
+    if (value !== undefined) bag.properties.set(bag.last, `${value}\n${line.trimEnd()}`);
+  }
+  return true;
 }
+
+const trimmed = (properties: ReadonlyMap<string, string>): Map<string, string> =>
+  new Map([...properties].map(([name, value]) => [name, value.trimEnd()]));
 
 const toBinding = ({ labels, source, sink }: Draft, instance: number): OldBinding => ({
   instance: Math.max(1, instance),
@@ -90,6 +117,6 @@ const toBinding = ({ labels, source, sink }: Draft, instance: number): OldBindin
   displayName: labels.get("Name") === "" ? undefined : labels.get("Name"),
   sinkClass: labels.get("SinkClass") ?? "",
   enabled: labels.get("Enabled")?.toLowerCase() !== "false",
-  source,
-  sink,
+  source: trimmed(source),
+  sink: trimmed(sink),
 });

@@ -152,6 +152,8 @@ describe("a listing of /enum", () => {
       `bindings:
   - { id: "{871736C0-FD85-11D0-869A-00C04FD65616}", displayName: A = b, event: OnArrival, sinkClass: OnArrival.AddHeader,
       sourceProperties: { rule: "rcpt to=*;mail from=x=y", priority: 7 }, sinkProperties: { name: X-A, value: "1 = 2" } }
+  - { id: "{871736C0-FD85-11D0-869A-00C04FD65618}", displayName: Long, event: OnArrival, sinkClass: OnArrival.AddHeader,
+      sourceProperties: { priority: 24575 }, sinkProperties: { value: "Regards,\\n\\n  a = b\\n}\\nThe Office", name: X-C } }
   - { id: "{871736C0-FD85-11D0-869A-00C04FD65617}", displayName: Off, event: OnArrival, enabled: false, sinkClass: OnArrival.AddHeader,
       sourceProperties: { priority: 24575 }, sinkProperties: { name: X-B } }
 `,
@@ -192,6 +194,15 @@ describe("a listing of /enum", () => {
     expect((await loadConfig(file)).bindings.map(({ event, displayName }) => [event, displayName])).toEqual(
       all.map(({ event, displayName }) => [event, displayName]),
     );
+  });
+
+  test("whose indent got lost keeps the lines of a value that cannot be properties", async () => {
+    const listing = await put(
+      "enum.txt",
+      "| Source |\nName: smtpsvc 1\n| Binding |\nEvent: SMTP OnTransportSubmission/OnArrival\nName: Long\nSinkClass: OnArrival.AddHeader\nSinkProperties    {\nvalue = one\ntwo\nname = X-A\n}\n",
+    );
+    expect((await run("import", listing)).code).toBe(0);
+    expect((await loadConfig(file)).bindings[0]?.sinkProperties).toEqual({ value: "one\ntwo", name: "X-A" });
   });
 
   test("with a rule of which nothing counts brings it back, and says so", async () => {

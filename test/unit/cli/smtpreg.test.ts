@@ -77,14 +77,35 @@ describe("registration as administrators know it", () => {
   });
 
   test("a GUID in braces names the binding, a known one is registered anew", async () => {
-    await smtpreg("/add", "1", "OnArrival", GUID.toLowerCase(), "OnArrival.AddHeader", "");
+    const added = await smtpreg("/add", "1", "OnArrival", GUID.toLowerCase(), "OnArrival.AddHeader", "");
+    expect(added.out).toContain(` Binding GUID:${GUID.toLowerCase()}\n`);
     expect((await bindings())[0]).toMatchObject({ id: GUID, displayName: "OnArrival.AddHeader" });
     await smtpreg("/add", "1", "OnArrival", GUID, "OnArrival.AddHeader", "rcpt to=*", "5");
     expect(await bindings()).toHaveLength(1);
     expect((await bindings())[0]?.sourceProperties).toEqual({ rule: "rcpt to=*", priority: 5 });
     const { out } = await smtpreg("/remove", "1", "OnArrival", GUID);
     expect(out).toMatch(/^Binding GUID specified: .*\n\*\* SUCCESS \*\*\nRemoved Binding:\n/);
+    expect(out).toContain(` Display Name:\n Binding GUID:${GUID}\n`);
     expect(await bindings()).toEqual([]);
+  });
+
+  test("a GUID that no binding has is removed with the same words as there, and the file stays", async () => {
+    const text = "bindings: [ ]\n";
+    await writeFile(file, text);
+    const { code, out, err } = await smtpreg("/remove", "1", "OnArrival", GUID);
+    expect([code, out]).toEqual([
+      0,
+      `Binding GUID specified: ${GUID}
+** SUCCESS **
+Removed Binding:
+ Event Name  :SMTP OnTransportSubmission/OnArrival
+ Display Name:
+ Binding GUID:${GUID}
+   ComCatID  :{FF3CAA23-00B9-11D2-9DFB-00C04FA322BA}
+`,
+    ]);
+    expect(err).toContain("nothing was changed");
+    expect(await readFile(file, "utf8")).toBe(text);
   });
 
   test("a rule of which nothing counts is registered as there, and warned of", async () => {
@@ -115,7 +136,9 @@ describe("registration as administrators know it", () => {
     expect([wrong.code, wrong.out]).toEqual([1, expect.stringContaining("** Registration Failed **")]);
     expect(wrong.out).toMatch(/sink\.mjs is a sink of OnTransportSubmission, the binding is for DSN\n/);
     expect(wrong.out).toContain("    Corresponding Event  = DSN\n");
-    expect((await add("OnArrival", "./absent.mjs")).out).toMatch(/absent\.mjs cannot be loaded/);
+    const absent = await add("onArrival", "./absent.mjs");
+    expect(absent.out).toMatch(/absent\.mjs cannot be loaded/);
+    expect(absent.out).toContain("    Corresponding Event  = onArrival\n");
     expect((await add("onarrival", "./sink.mjs")).code).toBe(0);
     expect(await bindings()).toHaveLength(1);
   });
@@ -233,6 +256,15 @@ describe("several virtual servers", () => {
     await smtpreg("/remove", "2", "OnArrival", "Same");
     expect((await bindings()).map(({ server }) => server)).toEqual(["inside"]);
   });
+});
+
+test("/enum prints the lines of a value, and no other control characters", async () => {
+  const value = "one\\n }\\ttwo";
+  await writeFile(
+    file,
+    `bindings: [{ event: OnArrival, sinkClass: OnArrival.AddHeader, sinkProperties: { name: X-A, value: "${value}" } }]\n`,
+  );
+  expect((await smtpreg("/enum")).out).toContain(" value = one\n }?two\n");
 });
 
 test("/enum prints source type, event types, sources and bindings in the original's layout", async () => {
