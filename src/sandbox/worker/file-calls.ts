@@ -6,7 +6,7 @@ import { MAX_FILE_NAME_BYTES, cut } from "../../../runtime/contract.ts";
 import { ask, raise } from "./asking.ts";
 import type { CallState } from "./call-state.ts";
 import { decodedBytes } from "./compose.ts";
-import { warnOfSignature } from "./header-calls.ts";
+import { admitHeader, warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
 import type { HostValue } from "./isolate.ts";
 import { readResource, type Resource } from "./resources.ts";
@@ -20,6 +20,7 @@ const OVERWRITE = 2;
 function attachFile(call: CallState, root: HostValue, source: HostValue, how: HostValue): HostValue {
   const document = call.documents.document(Number(root));
   if (document === undefined) return call.fail("CDO_E_INACTIVE", "message");
+  if (!admitHeader(call, String(how))) return false;
   const resource = readResource(call, String(source));
   if (resource.kind !== "resource") return raise(call, resource);
   if (!call.admitCopy(resource.bytes.length)) return false;

@@ -4,6 +4,8 @@ import { decodeWords, singleLine } from "../../mime/encoded-words.ts";
 import { decodeAddressList } from "../../mime/header-value.ts";
 import { parseParameters } from "../../mime/parameters.ts";
 import { Headers } from "../../mime/headers.ts";
+import { DEFAULT_MIME_LIMITS } from "../../mime/limits.ts";
+import { isAscii } from "../../core/address.ts";
 import type { CallState } from "./call-state.ts";
 import type { Operation } from "./host-calls.ts";
 import type { JobDocument } from "./job-document.ts";
@@ -38,7 +40,25 @@ function readHeader(
   return raw === undefined ? undefined : decode(raw);
 }
 
+/** What an octet outside ASCII becomes in encoded words and RFC 2231 parameters: "=C3", "%C3". */
+const ENCODED_OCTET_LENGTH = 3;
+/** A UTF-16 unit is 3 octets of UTF-8 at most. */
+const MAX_LETTER_LENGTH = 3 * ENCODED_OCTET_LENGTH;
+
+/**
+ * Whether the value has room in a header block. Asked before it is encoded: that is one turn of the host, which no time limit
+ * can end.
+ */
+export function admitHeader(call: CallState, value: string): boolean {
+  const { maxHeaderBytes } = DEFAULT_MIME_LIMITS;
+  // Most values are far from it, whatever they hold.
+  if (value.length * MAX_LETTER_LENGTH <= maxHeaderBytes) return true;
+  const bytes = isAscii(value) ? value.length : Buffer.byteLength(value) * ENCODED_OCTET_LENGTH;
+  return bytes <= maxHeaderBytes || call.exceeded("headerBytes", maxHeaderBytes);
+}
+
 function writeHeader(call: CallState, handle: HostValue, name: HostValue, value: string): HostValue {
+  if (!admitHeader(call, value)) return false;
   const located = call.documents.find(Number(handle));
   if (located === undefined) return gone(call);
   const { document, part } = located;
@@ -64,6 +84,7 @@ function checkHeader(call: CallState, handle: HostValue, name: HostValue, value:
   }
   // The value that stands there may be set again, whatever it is.
   if (part.headers.get(field) === value) return true;
+  if (!admitHeader(call, String(value))) return false;
   Headers.empty().set(field, unfolded(String(value)));
   return true;
 }

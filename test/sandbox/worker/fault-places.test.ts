@@ -46,6 +46,13 @@ describe("a fault names the line where", () => {
   test.each([
     ["hostCalls", { hostCalls: 10 }, "msg.Organization"],
     ["growthBytes", { growthBytes: 1000 }, "msg.TextBody = 'x'.repeat(1001)"],
+    ["headerBytes", {}, "msg.Subject = 'ü'.repeat(8e6)"],
+    ["headerBytes", {}, "msg.To = 'ü'.repeat(8e6)"],
+    [
+      "headerBytes",
+      {},
+      "{ msg.Fields('urn:schemas:mailheader:content-disposition').Value = 'a; filename=' + 'ü'.repeat(4e6); msg.Fields.Update() }",
+    ],
   ])("a script went beyond %s, also when it catches what is thrown at it", async (name, limit, statement) => {
     const caught = `function onArrival(msg) {\n  try {\n    for (;;)\n      ${statement};\n  } catch {}\n}`;
     const { outcome } = await worker.run(caught, { limits: limit });

@@ -160,6 +160,17 @@ describe("limits", () => {
     expect(outcome.fault).toMatchObject({ kind: "limit", message: expect.stringContaining("hostCalls") });
   });
 
+  test("a header field may fill a header block, and no more", async () => {
+    const within = "msg.To = 'someone@example.com, '.repeat(40_000); msg.Subject = 'ü'.repeat(150_000)";
+    const { outcome } = await worker.run(script(`${within}; msg.DataSource.Save()`));
+    expect(outcome.fault).toBeUndefined();
+    const beyond = await worker.run(script("msg.Subject = 'x'.repeat(1024 * 1024 + 1)"));
+    expect(beyond.outcome.fault).toMatchObject({
+      kind: "limit",
+      message: "the script exceeded its limit headerBytes (1048576)",
+    });
+  });
+
   test("a body may grow by growthBytes only", async () => {
     const limits = { growthBytes: 10_000 };
     const within = await worker.run(script("msg.TextBody = 'x'.repeat(5000); msg.DataSource.Save()"), {
