@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { type RunReport, runScript } from "../composition/run-script.ts";
 import { openTrialBench } from "../composition/script-trial.ts";
 import { sourceFrame } from "../composition/source-frame.ts";
-import { openTrialCapabilities, trialAllow } from "../composition/trial-capabilities.ts";
+import { openTrialCapabilities, trialTerms } from "../composition/trial-capabilities.ts";
 import { loadConfig } from "../config/load.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Capabilities } from "../../runtime/contract.ts";
@@ -121,7 +121,7 @@ async function runOnce(parts: RunParts, files?: Set<string>): Promise<RunReport>
       sender: options.from,
       recipients: options.to,
       clientAddress: options.clientIp,
-      allow: trialAllow(config, script, flagged(options)),
+      ...trialTerms(config, script, flagged(options)),
     });
     if (options.out !== undefined) await writeFile(options.out, report.content);
     const { content: _, ...shown } = report;

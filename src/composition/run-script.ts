@@ -1,16 +1,15 @@
 // One script on one message in the real sandbox, and what it did, for `onarrival run`.
-import type { Capabilities, JobEnvelope, LogLine } from "../../runtime/contract.ts";
+import type { JobEnvelope, LogLine } from "../../runtime/contract.ts";
 import type { RunFault, ScriptOutcome } from "../sandbox/script-host.ts";
 import { bodyDifferences, headerDifferences } from "./message-differences.ts";
 import type { TrialBench } from "./script-trial.ts";
+import type { TrialTerms } from "./trial-capabilities.ts";
 
-export interface RunInput {
+export interface RunInput extends Partial<TrialTerms> {
   readonly message: Buffer;
   readonly sender: string | undefined;
   readonly recipients: readonly string[] | undefined;
   readonly clientAddress: string | undefined;
-  /** What the binding would grant. What the script sends is shown and goes nowhere. */
-  readonly allow?: Capabilities;
 }
 
 /** A message that the script sent. */

@@ -93,7 +93,7 @@ const secretsOf = (config: Config): Promise<Map<string, string>> =>
   loadSecrets(config.scripts.secretsFile, process.env);
 
 /** What the bindings of a script in the configuration grant. */
-export function grantsOf(bindings: readonly BindingSettings[], script: string): BindingGrant[] {
+function grantsOf(bindings: readonly BindingSettings[], script: string): BindingGrant[] {
   return bindings
     .filter((settings) => scriptNameOf(settings) === script)
     .map(({ displayName, allow }) => ({ binding: displayName, allow: allowOf(allow) }));

@@ -1,14 +1,15 @@
-// What a script that is only tried may do: what its binding would grant, with a key-value store that is gone afterwards, in the sandbox as it is configured.
+// What a script that is only tried may do: what its binding would lay down, with a key-value store that is gone afterwards, in the sandbox as it is configured.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Config } from "../config/schema.ts";
 import { systemClock } from "../core/clock.ts";
 import { silentLogger } from "../core/logger.ts";
-import type { Capabilities } from "../../runtime/contract.ts";
+import type { Capabilities, ScriptLimits } from "../../runtime/contract.ts";
 import type { ScriptHostOptions } from "../sandbox/script-host.ts";
+import { definedOf, scriptNameOf } from "./bindings.ts";
 import { scriptHostSettings } from "./script-host-settings.ts";
-import { ServiceCapabilities, grantsOf } from "./service-capabilities.ts";
+import { ServiceCapabilities } from "./service-capabilities.ts";
 
 export interface TrialCapabilities extends AsyncDisposable {
   readonly hostOptions: Pick<ScriptHostOptions, "broker" | "secrets" | "settings">;
@@ -38,14 +39,24 @@ export async function openTrialCapabilities(config: Config): Promise<TrialCapabi
   }
 }
 
-/** What the first binding of the script in the configuration grants, and what is granted beside it. */
-export function trialAllow(config: Config, script: string, beside: Capabilities): Capabilities {
-  const granted = grantsOf(config.bindings, path.basename(script))[0]?.allow ?? {};
+/** What a binding lays down for the calls of its script. */
+export interface TrialTerms {
+  readonly allow: Capabilities;
+  readonly limits: Partial<ScriptLimits>;
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly cacheable: boolean | undefined;
+}
+
+/** Those of the first binding of the script in the configuration, and what is granted beside it. */
+export function trialTerms(config: Config, script: string, beside: Capabilities): TrialTerms {
+  const settings = config.bindings.find((one) => scriptNameOf(one) === path.basename(script));
+  const { sinkProperties: properties = {}, limits = {}, cacheable } = settings ?? {};
+  const granted: Capabilities = definedOf(settings?.allow ?? {});
   const joined = (name: "fetch" | "secrets" | "read"): readonly string[] => [
     ...(granted[name] ?? []),
     ...(beside[name] ?? []),
   ];
-  return {
+  const allow = {
     ...granted,
     send: granted.send === true || beside.send === true,
     kv: granted.kv === true || beside.kv === true,
@@ -54,4 +65,5 @@ export function trialAllow(config: Config, script: string, beside: Capabilities)
     secrets: joined("secrets"),
     read: joined("read"),
   };
+  return { allow, limits: definedOf(limits), properties, cacheable };
 }

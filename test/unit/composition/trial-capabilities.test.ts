@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openTrialCapabilities, trialAllow } from "../../../src/composition/trial-capabilities.ts";
+import { openTrialCapabilities, trialTerms } from "../../../src/composition/trial-capabilities.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { compiledFile } from "../../support/compiled.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -35,7 +35,7 @@ test("what is tried may do what its binding grants and what is granted beside it
   await writeFile(join(folder.path, "secrets"), "KEY=hunter2!\n", { mode: 0o600 });
   await writeFile(script, COUNT);
   const config = await loadConfig(join(folder.path, "onarrival.yaml"));
-  const allow = trialAllow(config, script, { secrets: ["KEY"], fetch: ["https://b.test/"] });
+  const { allow } = trialTerms(config, script, { secrets: ["KEY"], fetch: ["https://b.test/"] });
   expect(allow).toMatchObject({
     kv: true,
     dns: false,
@@ -61,14 +61,44 @@ test("what is tried may do what its binding grants and what is granted beside it
   expect(existsSync(join(folder.path, "mailroot"))).toBe(false);
 });
 
+test("what is tried has the limits and sink properties of its binding", async () => {
+  await using folder = await tempFolder();
+  const script = join(folder.path, "verbose.js");
+  await writeFile(
+    join(folder.path, "onarrival.yaml"),
+    `
+bindings:
+  - event: OnArrival
+    sinkClass: CDO.SS_SMTPOnArrivalSink
+    sinkProperties: { ScriptName: verbose.js, Banner: of the binding }
+    limits: { logLines: 2, timeoutMs: 5000 }
+    cacheable: false
+`,
+  );
+  await writeFile(
+    script,
+    `export const binding = { limits: { logLines: 1, hostCalls: 500 }, sinkProperties: { Banner: "own", Other: "own" } };
+export default function onArrival(msg, status, event) {
+  for (let line = 0; line < 5; line += 1) console.log(event.properties.Banner, event.properties.Other);
+}`,
+  );
+  const config = await loadConfig(join(folder.path, "onarrival.yaml"));
+  const terms = trialTerms(config, script, {});
+  expect(terms).toMatchObject({ limits: { logLines: 2, timeoutMs: 5000 }, cacheable: false });
+  const bench = await openTrialBench(script);
+  const { outcome } = await bench.run({ message: Buffer.from("Subject: x\r\n\r\n"), ...terms });
+  await bench.close();
+  expect(outcome.fault).toBe(undefined);
+  expect(outcome.logs.map(({ text }) => text)).toEqual(["of the binding own", "of the binding own"]);
+  expect(outcome.logsDropped).toBe(3);
+});
+
 test("a configuration that does not mention the script grants nothing", async () => {
-  expect(trialAllow(await loadConfig(undefined), "/scripts/other.js", {})).toEqual({
-    send: false,
-    kv: false,
-    dns: false,
-    fetch: [],
-    secrets: [],
-    read: [],
+  expect(trialTerms(await loadConfig(undefined), "/scripts/other.js", {})).toEqual({
+    allow: { send: false, kv: false, dns: false, fetch: [], secrets: [], read: [] },
+    limits: {},
+    properties: {},
+    cacheable: undefined,
   });
 });
 
