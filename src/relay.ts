@@ -5,7 +5,7 @@ import path from "node:path";
 import { serverMethods, serviceMethods } from "./admin/control-methods.ts";
 import { queueMethods } from "./admin/queue-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
-import { type Audience, watchedRecorder, watchedRunner } from "./composition/audience.ts";
+import { type Audience, watchedRecorder, watchedRunner, watchedShadows } from "./composition/audience.ts";
 import { authenticateSinks } from "./composition/authentication.ts";
 import { comparisonWarnings } from "./composition/binding-check.ts";
 import {
@@ -277,7 +277,7 @@ class RunningRelay implements Relay {
     this.#effects = effects;
     const shadows = new ShadowRuns({
       host: scripts,
-      recorder: new EffectWriter(effects, clock, asked),
+      recorder: watchedShadows(new EffectWriter(effects, clock, asked), audience),
       atOnce: config.sandbox.shadowRuns,
       log: log.child({ shadow: true }),
     });

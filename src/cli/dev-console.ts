@@ -11,9 +11,11 @@ import { decodeWords } from "../mime/encoded-words.ts";
 import { bufferSource } from "../mime/source.ts";
 import type { LiveScript, RunAnswer, RunRequest } from "../sandbox/script-host.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
+import type { ShadowResult } from "../sandbox/shadow-runs.ts";
 import { type Output } from "./output.ts";
 import type { Paint } from "./paint.ts";
-import { describeFrame, describeReport } from "./run-report.ts";
+import { comparisonText } from "./explain-text.ts";
+import { describeFrame, describeReport, describeVerdict } from "./run-report.ts";
 
 /** Lines shown of one script on one message, and messages that wait to be shown; what is beyond is counted. */
 const MAX_LINES = 80;
@@ -67,6 +69,10 @@ export class DevConsole implements Audience {
       return;
     }
     this.#say(() => this.#message(run, end, calls));
+  }
+
+  ranInShadow(result: ShadowResult): void {
+    if (this.#waiting < MAX_WAITING) this.#say(() => this.#shadow(result));
   }
 
   scriptsChanged(scripts: ReadonlyMap<string, LiveScript>, broken: ReadonlyMap<string, string>): void {
@@ -137,7 +143,7 @@ export class DevConsole implements Audience {
       const name = run.chain.sinks[call.position]?.binding.displayName ?? "";
       lines.push("", `  ${printable(name)} (native) ${(call.micros / 1000).toFixed(2)} ms`);
     }
-    if (run.calls.length === 0) lines.push(paint("quiet", "  no sink has a rule for it"));
+    if (run.calls.length === 0) lines.push(paint("quiet", `  ${whyNoCall(run)}`));
     const outcome = `${end.kind}${end.text === undefined ? "" : `: ${printable(end.text)}`}`;
     const isGood = end.kind === "submitted" || end.kind === "discarded";
     lines.push("", `  → ${isGood ? outcome : paint("fault", outcome)}`);
@@ -152,6 +158,26 @@ export class DevConsole implements Audience {
       recipients: recipients.map((one) => one.address),
     };
     return [{ value: { ...value, scripts: reports, end }, lines }];
+  }
+
+  async #shadow({ id, sink, effect, live, differs, why }: ShadowResult): Promise<Said[]> {
+    const { paint, scriptsFolder } = this.#parts;
+    const { scriptName: script, script: loaded } = sink.script;
+    const { fault, logs, verdict, micros } = effect;
+    const frame = fault === undefined ? [] : await sourceFrame(scriptsFolder(), fault.message);
+    const version = loaded?.version ?? "";
+    const time = `${(micros / 1000).toFixed(2)} ms`;
+    const lines = [
+      this.#stamped(paint("title", printable(`${id} in shadow: ${script} (version ${version}) ${time}`))),
+      fault === undefined
+        ? `  verdict   ${describeVerdict(verdict)}`
+        : paint("fault", `  fault     ${fault.kind}: ${printable(fault.message)}`),
+      ...describeFrame(frame, paint),
+      ...logs.slice(0, MAX_LINES).map(({ level, text }) => `  ${level}: ${printable(text)}`),
+      `  ${printable(comparisonText(differs, live?.sink.binding.displayName, why))}`,
+    ];
+    const value = { message: id, event: "shadow", script, version, verdict, fault, logs, differs, why };
+    return [{ value, lines }];
   }
 
   async #call({ report, bindingName }: SeenCall): Promise<string[]> {
@@ -209,6 +235,17 @@ interface Said {
 function failure(thrown: unknown): Said[] {
   const error = describeError(thrown);
   return [{ value: { event: "error", error }, lines: [`  not shown: ${printable(error)}`] }];
+}
+
+function whyNoCall({ chain, shadows = [], passedOver = [] }: EffectRun<ScriptTarget>): string {
+  const nameOf = (position: number): string => chain.sinks[position]?.binding.displayName ?? "";
+  const reasons = [
+    ...shadows.map((position) => `${nameOf(position)} runs in shadow`),
+    ...passedOver.map(([position, reason]) => `${nameOf(position)} is not called (${reason})`),
+    ...chain.disabled.map(({ binding }) => `${binding.displayName} is disabled`),
+  ];
+  if (reasons.length === 0) return "no sink has a rule for it";
+  return printable(shortened(`no sink is called: ${reasons.join(", ")}`, 500));
 }
 
 const shortened = (text: string, max: number): string =>

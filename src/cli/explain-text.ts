@@ -198,8 +198,17 @@ function explainShadow({ shadow, live, differs, why }: ShadowLine): string[] {
   const lines = [`  ${shadow.name}: ${summaryOf(shadow)}`, ...detailsOf(shadow)];
   for (const recipients of shadow.wouldSend ?? [])
     lines.push(`       would have sent a message to ${recipients.map((to) => `<${to}>`).join(", ")}`);
-  if (differs === undefined) lines.push(`       not compared: ${why ?? ""}`);
-  else if (differs.length === 0) lines.push(`       the same effect as ${live?.name ?? "the live binding"}`);
-  else lines.push(`       differs from ${live?.name ?? "the live binding"} in ${differs.join(", ")}`);
+  lines.push(`       ${comparisonText(differs, live?.name, why)}`);
   return lines;
+}
+
+export function comparisonText(
+  differs: readonly string[] | undefined,
+  live = "the live binding",
+  why = "",
+): string {
+  if (differs === undefined) return `not compared: ${why}`;
+  return differs.length === 0
+    ? `the same effect as ${live}`
+    : `differs from ${live} in ${differs.join(", ")}`;
 }

@@ -6,10 +6,12 @@ import { formatTable } from "./output.ts";
 
 const timeOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 
-function stateOf({ disabled, suspended, broken, pinned, version, running }: ShownScript): string {
+function stateOf(script: ShownScript): string {
+  const { disabled, suspended, suspendedInShadow, broken, pinned, version, running } = script;
   const states = [
     ...(disabled ? ["disabled"] : []),
     ...(suspended ? ["suspended"] : []),
+    ...(suspendedInShadow ? ["suspended in shadow"] : []),
     ...(pinned ? ["rolled back"] : []),
     ...(broken === undefined ? [] : ["broken"]),
   ];
@@ -45,7 +47,11 @@ export function scriptTable(scripts: readonly ShownScript[]): string {
     broken === undefined ? [] : [`the newest ${name} is not live: ${printable(broken)}`],
   );
   const suspended = scripts.flatMap((script) =>
-    script.suspended ? [`${script.name} is suspended: onarrival scripts show ${script.name}`] : [],
+    script.suspended || script.suspendedInShadow
+      ? [
+          `${script.name} is suspended${script.suspended ? "" : " in shadow"}: onarrival scripts show ${script.name}`,
+        ]
+      : [],
   );
   const unserved = scripts.flatMap((script) => script.unserved.map(unservedLine));
   return [formatTable(head, rows), ...problems, ...suspended, ...unserved].join("\n");
@@ -55,12 +61,25 @@ const unservedLine = ({ binding, problem, advice }: ShownScript["unserved"][numb
   printable(`binding ${binding}: ${problem}; what to do: ${advice}`);
 
 /** Why it was suspended: its last fault that is not the suspension itself. */
-function causeOf({ version }: ShownDetails, entries: readonly ScriptLogEntry[]): string {
+function causeOf(
+  { version }: ShownDetails,
+  entries: readonly ScriptLogEntry[],
+  shadow: true | undefined,
+): string {
   const last = entries.findLast(
-    (entry) => entry.level === "error" && entry.version === version && !entry.text.startsWith("suspended:"),
+    (entry) =>
+      entry.level === "error" &&
+      entry.version === version &&
+      entry.shadow === shadow &&
+      !entry.text.startsWith("suspended:"),
   );
   return last === undefined ? "too many timeouts or crashes in a row" : `${timeOf(last.time)} ${last.text}`;
 }
+
+const suspension = (name: string, cause: string): [string, string][] => [
+  ["suspended", cause],
+  ["what to do", `save a corrected ${name}; until then one message is tried each sandbox.probeMs`],
+];
 
 /** `entries`: what `scripts log` has of it. */
 export function describeScript(script: ShownDetails, entries: readonly ScriptLogEntry[] = []): string[] {
@@ -70,11 +89,9 @@ export function describeScript(script: ShownDetails, entries: readonly ScriptLog
     ["state", `${stateOf(script)}${running ? "" : " (no service runs)"}`],
     ["version", version === undefined ? "none was ever live" : `${version} since ${timeOf(since ?? 0)}`],
     ...(broken === undefined ? [] : ([["not live", broken]] as [string, string][])),
-    ...(script.suspended
-      ? ([
-          ["suspended", causeOf(script, entries)],
-          ["what to do", `save a corrected ${name}; until then one message is tried each sandbox.probeMs`],
-        ] as [string, string][])
+    ...(script.suspended ? suspension(name, causeOf(script, entries, undefined)) : []),
+    ...(script.suspendedInShadow
+      ? suspension(name, `in shadow, nothing else: ${causeOf(script, entries, true)}`)
       : []),
     ...script.unserved.flatMap(({ binding, problem, advice }): [string, string][] => [
       ["no script", `binding ${binding}: ${problem}`],
@@ -92,7 +109,7 @@ export function describeScript(script: ShownDetails, entries: readonly ScriptLog
   return lines.map(([title, text]) => `${title.padEnd(12)}${printable(text)}`);
 }
 
-export function formatLogEntry({ time, level, text, version, message }: ScriptLogEntry): string {
-  const about = [version, message].filter((part) => part !== undefined).join(" ");
+export function formatLogEntry({ time, level, text, version, message, shadow }: ScriptLogEntry): string {
+  const about = [version, message, shadow && "in shadow"].filter((part) => part !== undefined).join(" ");
   return printable(`${timeOf(time)} ${level.padEnd(5)} ${about === "" ? "" : `[${about}] `}${text}`);
 }

@@ -105,7 +105,7 @@ async function show(output: Output, name: string, options: Options): Promise<voi
     async (config) => (await scriptsOnDisk(config)).find((one) => one.name === name) ?? missing(name),
   );
   const entries =
-    script.running && script.suspended
+    script.running && (script.suspended || script.suspendedInShadow)
       ? listOf(await callService(options, "scripts.log", { name, after: 0 }), isLogEntry)
       : [];
   printResult(output, options.json, script, describeScript(script, entries).join("\n"));

@@ -3,6 +3,7 @@
 import { type EffectRecorder, EffectRun, type RunEnd } from "../events/effects.ts";
 import type { LiveScript, RunAnswer, RunRequest } from "../sandbox/script-host.ts";
 import type { ScriptRunner, ScriptTarget } from "../sandbox/script-sink.ts";
+import type { ShadowRecorder, ShadowResult } from "../sandbox/shadow-runs.ts";
 
 /** Its calls are on the path of mail: they must neither throw nor take long. */
 export interface Audience {
@@ -10,6 +11,8 @@ export interface Audience {
   ran(request: RunRequest, answer: RunAnswer): void;
   /** All sinks ran, and it is known what becomes of the message. */
   ended(run: EffectRun<ScriptTarget>, end: RunEnd): void;
+  /** A script ran in shadow: before or after its message has ended. */
+  ranInShadow(result: ShadowResult): void;
   scriptsChanged(scripts: ReadonlyMap<string, LiveScript>, broken: ReadonlyMap<string, string>): void;
 }
 
@@ -43,5 +46,16 @@ export function watchedRecorder(
       if (recorded.has(run)) recorder.end(run, end, forks);
     },
     categorized: (effect) => recorder.categorized(effect),
+  };
+}
+
+export function watchedShadows(recorder: ShadowRecorder, audience: Audience | undefined): ShadowRecorder {
+  if (audience === undefined) return recorder;
+  return {
+    recording: true,
+    shadow(result) {
+      audience.ranInShadow(result);
+      if (recorder.recording) recorder.shadow(result);
+    },
   };
 }

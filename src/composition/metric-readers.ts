@@ -258,9 +258,11 @@ function storeReaders(
   };
 }
 
-/** Names of scripts whose live version is suspended. */
+/** Names of scripts whose live version is suspended, be it only in shadow. */
 export const suspendedScripts = ({ control }: Pick<ScriptHost, "control">): string[] =>
-  (control?.list() ?? []).flatMap(({ name, suspended }) => (suspended ? [name] : []));
+  (control?.list() ?? []).flatMap(({ name, suspended, suspendedInShadow }) =>
+    suspended ? [name] : suspendedInShadow ? [`${name} (in shadow)`] : [],
+  );
 
 function takeDelay(delay: ReturnType<typeof monitorEventLoopDelay>): Sample[] {
   const samples = [

@@ -108,6 +108,7 @@ class FolderScriptHost implements ScriptHost {
   readonly answers: PreparedAnswers;
   readonly #snapshots: SnapshotUse;
   #shadows: ShadowPool;
+  readonly #activity: ScriptActivity;
   #bundled: Promise<Buffer> | undefined;
   #parts:
     | { pool: WorkerPool; runner: CallRunner; reloader: ScriptReloader; folder: ScriptFolder }
@@ -125,8 +126,13 @@ class FolderScriptHost implements ScriptHost {
     this.#switches = new ScriptSwitches(switchFile, options.log);
     const { strikes, probeMs, snapshot } = this.#settings;
     this.#snapshots = new SnapshotUse(snapshot, options.log);
+    const activity = new ScriptActivity(this.#settings, this.#clock);
+    this.#activity = activity;
     this.#shadows = new ShadowPool({
       createPool: (counted, log) => this.#createPool(counted, log, "shadow"),
+      activity: {
+        called: (name, version, message, outcome) => activity.called(name, version, message, outcome, true),
+      },
       secrets: options.secrets,
       strikes,
       probeMs,
@@ -169,7 +175,7 @@ class FolderScriptHost implements ScriptHost {
     const strikes = new Strikes(this.#settings.strikes, this.#settings.probeMs, this.#clock, this.counts);
     const pool = await this.#createPool(strikes, log, "live");
     const folder = this.#createFolder();
-    const activity = new ScriptActivity(this.#settings, this.#clock);
+    const activity = this.#activity;
     const { stateFolder } = this.#options;
     const generations = stateFolder === undefined ? undefined : new Generations(stateFolder);
     await this.#switches.load();
@@ -188,6 +194,7 @@ class FolderScriptHost implements ScriptHost {
       switches: this.#switches,
       activity,
       strikes,
+      shadows: this.#shadows,
       clock: this.#clock,
       log,
       changed: () => this.#changed(),

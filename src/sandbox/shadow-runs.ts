@@ -8,7 +8,6 @@ import {
   type ShadowStarter,
   placeOf,
 } from "../events/shadow.ts";
-import type { ScriptEffect } from "../events/effects.ts";
 import type { ScriptBound } from "../events/sink.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Capabilities } from "../../runtime/contract.ts";
@@ -19,7 +18,7 @@ export interface ShadowResult {
   /** Of the message. */
   readonly id: string;
   readonly sink: ScriptBound<ScriptTarget>;
-  readonly effect: ScriptEffect;
+  readonly effect: ScriptOutcome;
   /** Recipients of the messages that it would have sent. */
   readonly wouldSend: readonly (readonly string[])[];
   readonly live: LiveCall<ScriptTarget> | undefined;
@@ -73,6 +72,7 @@ export class ShadowRuns implements ShadowStarter<ScriptTarget> {
       const outcome = (await host.runShadow(request)).outcomes[0];
       if (outcome === undefined) return;
       writeLogs(log, msg.id, sink, outcome);
+      writeFault(log, msg.id, sink, outcome);
       recorder.shadow(await resultOf(msg.id, sink, place, outcome, await live));
     };
     run()
@@ -88,6 +88,21 @@ export class ShadowRuns implements ShadowStarter<ScriptTarget> {
       });
     return { compareWith };
   }
+}
+
+function writeFault(
+  log: Logger,
+  message: string,
+  { binding }: ScriptBound<ScriptTarget>,
+  { fault }: ScriptOutcome,
+): void {
+  // That it is suspended is said once, when it is.
+  if (fault === undefined || fault.kind === "suspended") return;
+  const { kind, message: text } = fault;
+  log.warn(
+    { message, binding: binding.displayName, fault: { kind, message: text } },
+    "script failed in shadow",
+  );
 }
 
 function requestOf(

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type ShadowSummary, addShadow, emptySummary } from "../../src/cli/shadow-summary.ts";
+import { callControl } from "../../src/admin/control-client.ts";
 import { shadowLines } from "../../src/observe/effect-search.ts";
 import { ask } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
@@ -141,6 +142,33 @@ export default function onArrival(msg) { ${body} }`;
   const alone = await dropsOf(live, []);
   const beside = await dropsOf({ ...live, ...shadows }, [granted("sends.js")]);
   expect(beside).toEqual(alone);
+});
+
+test("what a shadow says, how it fails and that it is suspended is told of its script", async () => {
+  const failing = (body: string): string => `
+export const binding = { mode: "shadow", limits: { timeoutMs: 200, cpuMs: 200 } };
+export default function onArrival(msg) { console.log("saw", msg.Subject); ${body} }`;
+  await using service = await startService({
+    config: serviceConfig({ file: { sandbox: { strikes: 1 } } }),
+    scripts: { "throws.js": failing(`throw new Error("boom");`), "loops.js": failing("for (;;);") },
+  });
+  await sendAll(service, ["a"]);
+  await summed(service, "throws.js", 1);
+  await summed(service, "loops.js", 1);
+  const said = (await ask(service, "scripts", "log", "throws.js")).stdout;
+  expect(said).toMatch(/info +\[[0-9a-f]{16} \S+ in shadow\] saw a\n/);
+  expect(said).toMatch(/error +\[[0-9a-f]{16} \S+ in shadow\] throw: throws\.js:3:\d+: Error: boom\n/);
+  await service.logged(/boom.*"msg":"script failed in shadow"/);
+  const list = (await ask(service, "scripts", "list")).stdout;
+  expect(list).toMatch(/\nthrows\.js +\S+ +\S+ +live +1 +1 /);
+  expect(list).toMatch(/\nloops\.js +\S+ +\S+ +suspended in shadow +1 +1 /);
+  expect(list).toContain("loops.js is suspended in shadow: onarrival scripts show loops.js");
+  expect((await ask(service, "scripts", "show", "loops.js")).stdout).toMatch(
+    /\nsuspended +in shadow, nothing else: \S+ timeout: loops\.js:3:/,
+  );
+  expect(await callControl(service.mailroot, "status")).toMatchObject({
+    suspendedScripts: ["loops.js (in shadow)"],
+  });
 });
 
 test("a native sink in shadow is refused, and so is compareWith on a live binding", async () => {

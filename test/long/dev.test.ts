@@ -64,6 +64,33 @@ test("messages, what each script did to them, errors with their source and reloa
   expect(await program.end("SIGINT")).toBe(0);
 });
 
+test("what runs in shadow is shown, and why no sink is called", async () => {
+  await using temp = await tempFolder();
+  const scripts = join(temp.path, "scripts");
+  await mkdir(scripts);
+  await writeFile(
+    join(scripts, "next.js"),
+    `export const binding = { mode: "shadow" };
+export default function onArrival(msg) {
+  console.log("saw", msg.Subject);
+  throw new Error("boom");
+}
+`,
+  );
+  await writeFile(
+    join(scripts, "off.js"),
+    "export const binding = { enabled: false };\nexport default () => 0;\n",
+  );
+  await writeFile(join(temp.path, "m.eml"), "From: a@example.com\nTo: b@localhost\nSubject: first\n\nbody\n");
+  const args = ["dev", "--listen", "127.0.0.1:0", "--mailroot", "mailroot", "--scripts", "scripts"];
+  await using program = startProgram([...args, "--send", "m.eml"], { cwd: temp.path });
+  await program.says(/no sink is called: next\.js runs in shadow, off\.js is disabled\n/);
+  await program.says(
+    /in shadow: next\.js \(version [0-9a-f]{16}\) \S+ ms\n +fault +throw: next\.js:4:\d+: Error: boom\n[^]*> 4 \|[^]*info: saw first\n +not compared: there is no live binding to compare with\n/,
+  );
+  expect(await program.end("SIGTERM")).toBe(0);
+});
+
 test("with --json each line is an object", async () => {
   await using temp = await tempFolder();
   await mkdir(join(temp.path, "scripts"));

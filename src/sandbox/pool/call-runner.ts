@@ -9,7 +9,6 @@ import type {
   ScriptLimits,
 } from "../../../runtime/contract.ts";
 import { type LiveScript, LoadedScript } from "../versions/loaded-script.ts";
-import type { ScriptActivity } from "../versions/script-activity.ts";
 import { locateFault } from "../versions/source-positions.ts";
 import type { Secrets } from "../capabilities/secrets.ts";
 import type { Strikes } from "./strikes.ts";
@@ -61,6 +60,11 @@ export interface RunAnswer {
   readonly outcomes: readonly ScriptOutcome[];
 }
 
+/** Is told of each call. */
+export interface CallActivity {
+  called(name: string, version: string, message: string, outcome: ScriptOutcome): void;
+}
+
 const STRIKING: ReadonlySet<string> = new Set(["timeout", "memory", "crash"]);
 
 /** One run: its request, and the calls that get a fault without being run. */
@@ -78,11 +82,11 @@ export class CallRunner {
   #pool: WorkerPool;
   #strikes: Strikes;
   #log: Logger;
-  #activity: ScriptActivity | undefined;
+  #activity: CallActivity | undefined;
   #secrets: Secrets | undefined;
   readonly #terms = new WeakMap<RunCall, ScriptCall>();
 
-  constructor(pool: WorkerPool, strikes: Strikes, log: Logger, activity?: ScriptActivity, secrets?: Secrets) {
+  constructor(pool: WorkerPool, strikes: Strikes, log: Logger, activity?: CallActivity, secrets?: Secrets) {
     this.#pool = pool;
     this.#strikes = strikes;
     this.#log = log;

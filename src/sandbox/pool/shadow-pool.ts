@@ -2,7 +2,7 @@
 import { constants, setPriority } from "node:os";
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
-import { CallRunner, type RunAnswer, type RunRequest } from "./call-runner.ts";
+import { type CallActivity, CallRunner, type RunAnswer, type RunRequest } from "./call-runner.ts";
 import type { PoolFigures, SandboxCounts } from "./sandbox-counts.ts";
 import type { Secrets } from "../capabilities/secrets.ts";
 import { Strikes } from "./strikes.ts";
@@ -13,6 +13,7 @@ export interface ShadowPoolParts {
   readonly strikes: number;
   readonly probeMs: number;
   readonly counts?: SandboxCounts | undefined;
+  readonly activity: CallActivity;
   readonly secrets: Secrets | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -54,6 +55,10 @@ export class ShadowPool {
     return answer;
   }
 
+  isSuspended(version: string): boolean {
+    return this.#strikes.isSuspended(version);
+  }
+
   retire(version: string): void {
     this.#pool?.retire(version);
     this.#strikes.clear(version);
@@ -69,7 +74,8 @@ export class ShadowPool {
     const log = this.#parts.log.child({ shadow: true });
     const pool = await this.#parts.createPool(this.#strikes, log);
     this.#pool = pool;
-    return { pool, runner: new CallRunner(pool, this.#strikes, log, undefined, this.#parts.secrets) };
+    const { activity, secrets } = this.#parts;
+    return { pool, runner: new CallRunner(pool, this.#strikes, log, activity, secrets) };
   }
 
   /** A processor that live mail wants goes to live mail. */

@@ -18,6 +18,8 @@ export interface ScriptLogEntry {
   readonly version?: string;
   /** Id of the message, for lines of a call. */
   readonly message?: string;
+  /** The call had no effect: its binding is a shadow. */
+  readonly shadow?: true;
 }
 
 export interface ScriptCounts {
@@ -59,14 +61,15 @@ export class ScriptActivity {
   }
 
   /** One call. On the path of every message: what has nothing to tell costs a count. */
-  called(name: string, version: string, message: string, outcome: ScriptOutcome): void {
+  called(name: string, version: string, message: string, outcome: ScriptOutcome, shadow?: true): void {
     const activity = this.#of(name);
     activity.calls += 1;
-    for (const { level, text } of outcome.logs) this.#add(activity, { level, text, version, message });
+    const call = { version, message, ...(shadow && { shadow }) };
+    for (const { level, text } of outcome.logs) this.#add(activity, { level, text, ...call });
     if (outcome.fault === undefined) return;
     activity.faults += 1;
     const { kind, message: text } = outcome.fault;
-    this.#add(activity, { level: "error", text: `${kind}: ${text}`, version, message });
+    this.#add(activity, { level: "error", text: `${kind}: ${text}`, ...call });
   }
 
   /** What became of the script itself: live, broken, switched off. */

@@ -7,6 +7,7 @@ import type { Generations, KeptVersion } from "./generations.ts";
 import type { ScriptActivity, ScriptCounts, ScriptLogEntry } from "./script-activity.ts";
 import type { ScriptReloader } from "./script-reloader.ts";
 import type { ScriptSwitches } from "./script-switches.ts";
+import type { ShadowPool } from "../pool/shadow-pool.ts";
 import type { Strikes } from "../pool/strikes.ts";
 
 export interface ScriptState extends ScriptCounts {
@@ -22,6 +23,8 @@ export interface ScriptState extends ScriptCounts {
   readonly disabled: boolean;
   /** Too many time-outs or crashes in a row. */
   readonly suspended: boolean;
+  /** The same of its runs in shadow, which suspend nothing else. */
+  readonly suspendedInShadow: boolean;
   /** Rolled back: the file says something newer. */
   readonly pinned: boolean;
 }
@@ -41,6 +44,7 @@ export interface ControlParts {
   readonly switches: ScriptSwitches;
   readonly activity: ScriptActivity;
   readonly strikes: Strikes;
+  readonly shadows: ShadowPool;
   readonly clock: Clock;
   readonly log: Logger;
   readonly changed: () => void;
@@ -130,7 +134,7 @@ export class ScriptControl {
   }
 
   #stateOf(name: string): ScriptState {
-    const { reloader, switches, activity, strikes } = this.#parts;
+    const { reloader, switches, activity, strikes, shadows } = this.#parts;
     const live = reloader.scripts.get(name);
     const broken = reloader.broken.get(name);
     return {
@@ -139,6 +143,7 @@ export class ScriptControl {
       ...(broken === undefined ? {} : { broken }),
       disabled: switches.isDisabled(name),
       suspended: live !== undefined && strikes.isSuspended(live.version),
+      suspendedInShadow: live !== undefined && shadows.isSuspended(live.version),
       pinned: switches.pinOf(name) !== undefined,
       ...activity.countsOf(name),
     };

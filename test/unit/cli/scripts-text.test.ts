@@ -10,6 +10,7 @@ const shown = (more: Partial<ShownDetails>): ShownDetails => ({
   since: 0,
   disabled: false,
   suspended: false,
+  suspendedInShadow: false,
   pinned: false,
   calls: 0,
   faults: 0,

@@ -71,6 +71,7 @@ test("the list of scripts has those that only bindings name, and says below it w
     ...(name === "live.ts" ? { version: "1", since: 0 } : { broken: "Unexpected token" }),
     disabled: false,
     suspended: false,
+    suspendedInShadow: false,
     pinned: false,
     calls: 0,
     faults: 0,
