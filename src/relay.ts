@@ -187,7 +187,10 @@ class RunningRelay implements Relay {
     this.#rebuildChain();
     // What waits is tried again with the new bindings.
     updateServers();
-    for (const name of boundAnew) this.#servers.scriptChanged(name);
+    for (const name of boundAnew) {
+      this.#scripts?.control?.boundAnew(name);
+      this.#servers.scriptChanged(name);
+    }
     this.#scripts?.grantsChanged();
     this.#effects?.configure(config.effects);
     this.#observation?.configure(config);

@@ -62,6 +62,33 @@ test("SIGHUP takes a changed file over, and leaves everything as it is when the 
   );
 });
 
+test("SIGHUP with other limits ends the suspension of a script, and what it held is tried again", async () => {
+  const bound = (timeoutMs: number): Record<string, unknown> =>
+    serviceConfig({
+      bindings: [
+        {
+          event: "OnArrival",
+          sinkClass: "CDO.SS_SMTPOnArrivalSink",
+          sinkProperties: { ScriptName: "slow.js" },
+          limits: { timeoutMs, cpuMs: timeoutMs },
+        },
+      ],
+      file: { sandbox: { strikes: 1, probeMs: 3_600_000 } },
+    });
+  const slow = tagging("slow").replace(
+    "{\n",
+    "{\n  for (const end = Date.now() + 300; Date.now() < end;);\n",
+  );
+  await using service = await startService({ config: bound(100), scripts: { "slow.js": slow } });
+  await send(service.port, { data: plainMessage("probe") });
+  await service.logged(/script suspended after too many/);
+  await service.writeConfig(bound(10_000));
+  await service.kill("SIGHUP");
+  await service.logged(/script no longer suspended/);
+  const [file] = await service.dropped(1);
+  expect(file?.content.toString("latin1")).toContain("Subject: slow probe\r\n");
+});
+
 test("SIGHUP keeps open sessions", async () => {
   await using service = await startService({ config: serviceConfig() });
   await using talk = conversation(service.port);

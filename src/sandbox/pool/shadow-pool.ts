@@ -59,6 +59,11 @@ export class ShadowPool {
     return this.#strikes.isSuspended(version);
   }
 
+  /** Whether this ended a suspension. */
+  pardon(version: string): boolean {
+    return this.#strikes.clear(version);
+  }
+
   retire(version: string): void {
     this.#pool?.retire(version);
     this.#strikes.clear(version);

@@ -122,6 +122,15 @@ export class ScriptControl {
     reloader.refresh(name);
   }
 
+  /** What is called otherwise than before may well end now: a suspension was of what was before. */
+  boundAnew(name: string): void {
+    const { reloader, strikes, shadows, log } = this.#parts;
+    const version = reloader.scripts.get(name)?.version;
+    if (version === undefined) return;
+    const wasSuspended = [strikes.clear(version), shadows.pardon(version)].includes(true);
+    if (wasSuspended) log.info({ script: name, version }, "script no longer suspended");
+  }
+
   #tell(name: string, text: string): void {
     this.#parts.log.warn({ script: name }, text);
     this.#parts.activity.note(name, { level: "warn", text });
