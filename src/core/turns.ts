@@ -8,6 +8,11 @@ export class Turns {
     this.#free = most;
   }
 
+  /** Who comes now has to wait. */
+  get isFull(): boolean {
+    return this.#free === 0;
+  }
+
   /** Runs the work when it is its turn. Rejects with the signal's reason when that comes first. */
   async take<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();

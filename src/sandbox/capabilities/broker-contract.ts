@@ -14,7 +14,11 @@ export interface CapabilityGrant {
   readonly maxAnswerBytes: number;
   /** Aborted when nobody waits for the answer any more: wall time over, process ended, service stopping. */
   readonly signal: AbortSignal;
+  /** Told when the request has to wait for its turn, and for which setting; undefined: its turn has come. */
+  readonly waitsFor?: WaitsFor;
 }
+
+export type WaitsFor = (setting: string | undefined) => void;
 
 export interface PerformedRequest {
   readonly answer: CapabilityAnswer;

@@ -108,11 +108,11 @@ class Broker implements ServiceBroker {
   }
 
   async #fetch(request: RequestOf<"fetch">, body: Buffer, grant: CapabilityGrant): Promise<PerformedRequest> {
-    const { allow, script, maxAnswerBytes, signal } = grant;
+    const { allow, script, maxAnswerBytes, signal, waitsFor } = grant;
     const { url, method, headers } = request;
     const found = await this.#fetcher.fetch(
       { url, method, headers, body },
-      { allow: allow.fetch ?? [], script, maxBytes: maxAnswerBytes, signal },
+      { allow: allow.fetch ?? [], script, maxBytes: maxAnswerBytes, signal, ...(waitsFor && { waitsFor }) },
     );
     if (found.kind === "refused") return refuse(`fetch: ${found.message}`);
     const { status, statusText, body: bytes } = found;

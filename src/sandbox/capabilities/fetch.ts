@@ -3,6 +3,7 @@ import { promises as dns } from "node:dns";
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
+import type { WaitsFor } from "./broker-contract.ts";
 import { type AddressRule, createAddressRule } from "./addresses.ts";
 import { type HeaderPairs, type HttpAnswer, HttpRefusal, type ResolveHost, requestOnce } from "./http.ts";
 import { Turns } from "../../core/turns.ts";
@@ -48,6 +49,7 @@ export interface FetchGrant {
   /** What the caller can still take; at most FetchSettings.maxResponseBytes counts. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal;
+  readonly waitsFor?: WaitsFor;
 }
 
 export type FetchAnswer =
@@ -115,7 +117,7 @@ class BoundedFetcher implements Fetcher {
     grant.signal?.addEventListener("abort", abandon);
     if (grant.signal?.aborted === true) abandon();
     try {
-      return await this.#inTurn(grant.script, ending.signal, () =>
+      return await this.#inTurn(grant, ending.signal, () =>
         this.#follow(request, checked.url, grant, ending.signal),
       );
     } catch (error) {
@@ -126,7 +128,11 @@ class BoundedFetcher implements Fetcher {
     }
   }
 
-  async #inTurn<T>(script: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async #inTurn<T>(
+    { script, waitsFor }: FetchGrant,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+  ): Promise<T> {
     const own = this.#turnsOf.get(script) ?? {
       turns: new Turns(this.#parts.settings.maxConcurrentPerScript),
       users: 0,
@@ -134,7 +140,14 @@ class BoundedFetcher implements Fetcher {
     this.#turnsOf.set(script, own);
     own.users += 1;
     try {
-      return await own.turns.take(() => this.#turns.take(work, signal), signal);
+      if (own.turns.isFull) waitsFor?.("sandbox.fetchMaxConcurrentPerScript");
+      return await own.turns.take(() => {
+        if (this.#turns.isFull) waitsFor?.("sandbox.fetchMaxConcurrent");
+        return this.#turns.take(() => {
+          waitsFor?.(undefined);
+          return work();
+        }, signal);
+      }, signal);
     } finally {
       own.users -= 1;
       if (own.users === 0) this.#turnsOf.delete(script);

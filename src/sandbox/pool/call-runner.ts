@@ -49,7 +49,7 @@ export interface RunFault {
 }
 
 /** What one call did. Splices are cumulative against the content of the request. */
-export interface ScriptOutcome extends Omit<CheckedOutcome, "fault" | "place"> {
+export interface ScriptOutcome extends Omit<CheckedOutcome, "fault" | "place" | "heldBackBy"> {
   readonly fault?: RunFault;
   /** Absent: no process ran it to its end. */
   readonly place?: JobPlace;
@@ -263,14 +263,18 @@ export class CallRunner {
   }
 
   #withFault(call: RunCall | undefined, outcome: CheckedOutcome, fault: ScriptFault): ScriptOutcome {
-    const { fault: _raw, ...rest } = outcome;
+    const { fault: _raw, heldBackBy, ...rest } = outcome;
     if (call === undefined) return rest;
     const { script } = call;
-    const message =
+    const { kind } = fault;
+    const located =
       script instanceof LoadedScript ? locateFault(fault, script.name, script.positions) : fault.message;
-    if (STRIKING.has(fault.kind)) this.#strike(call, `${fault.kind}: ${message}`);
-    else this.#strikes.clear(script.version);
-    return { ...rest, fault: { kind: fault.kind, message, script: script.name, version: script.version } };
+    const message =
+      heldBackBy === undefined ? located : `${located}, which had to wait for its turn (${heldBackBy})`;
+    if (!STRIKING.has(kind)) this.#strikes.clear(script.version);
+    // What passed in a queue of ours says nothing of the script.
+    else if (heldBackBy === undefined) this.#strike(call, `${kind}: ${message}`);
+    return { ...rest, fault: { kind, message, script: script.name, version: script.version } };
   }
 }
 

@@ -51,6 +51,8 @@ export interface JobPlace {
 /** A CallOutcome whose every field was checked, with its bytes. */
 export interface CheckedOutcome extends Omit<CallOutcome, "splices" | "sent"> {
   readonly place: JobPlace;
+  /** The setting of ours that let a request of the call wait for its turn, in which its time went by. */
+  readonly heldBackBy?: string;
   readonly splices?: readonly Splice[];
   readonly sent?: readonly SentMessage[];
 }

@@ -5,10 +5,15 @@ import { describeError } from "../../core/errors.ts";
 import { MAX_FRAME_BYTES } from "../../core/frames.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { AbandonFrame, CapabilityAnswer, ResumeFrame } from "../../../runtime/contract.ts";
-import { type CapabilityBroker, type PerformedRequest, refuse } from "../capabilities/broker-contract.ts";
+import {
+  type CapabilityBroker,
+  type PerformedRequest,
+  refuse,
+  type WaitsFor,
+} from "../capabilities/broker-contract.ts";
 import { FrameViolation } from "./outcome-validation.ts";
 import { answerRoom, type AskedSoFar, type CheckedRequest, checkWaiting } from "./request-validation.ts";
-import type { JobTask } from "./tasks.ts";
+import type { CheckedOutcome, JobTask } from "./tasks.ts";
 
 export interface WaitingParts {
   /** Absent: every request is refused. */
@@ -32,8 +37,13 @@ interface WaitingJob<T> {
   /** What the caller keeps with it. */
   readonly held: T;
   readonly asked: AskedSoFar;
-  /** Requests of the call that waits which are being performed. */
+  /** Requests of the call that waits which are being performed, and those of them whose turn has not come. */
   open: number;
+  queued: number;
+  /** The setting that its requests waited for when none of them had its turn. */
+  heldBackBy: string | undefined;
+  /** Calls whose time was over in waiting for answers, after they had been held back so. */
+  readonly heldBack: Map<number, string>;
   readonly ready: Ready[];
   /** Ends the requests of the call that waits. */
   ending: AbortController;
@@ -90,6 +100,16 @@ export class WaitingJobs<T> {
     this.#next(waiting);
   }
 
+  /** What a job answered at its end, with what only this side knows: which of its calls we held back. */
+  noteHeldBack(job: number, outcomes: readonly CheckedOutcome[]): readonly CheckedOutcome[] {
+    const heldBack = this.#jobs.get(job)?.heldBack;
+    if (heldBack === undefined || heldBack.size === 0) return outcomes;
+    return outcomes.map((outcome, call) => {
+      const by = outcome.fault?.kind === "timeout" ? heldBack.get(call) : undefined;
+      return by === undefined ? outcome : { ...outcome, heldBackBy: by };
+    });
+  }
+
   /** The job is done. */
   ended(job: number): void {
     const waiting = this.#jobs.get(job);
@@ -114,6 +134,9 @@ export class WaitingJobs<T> {
       held,
       asked: { call: -1, request: 0, requests: 0, bytes: 0 },
       open: 0,
+      queued: 0,
+      heldBackBy: undefined,
+      heldBack: new Map(),
       ready: [],
       ending: new AbortController(),
       cancelDeadline: () => undefined,
@@ -131,6 +154,8 @@ export class WaitingJobs<T> {
     waiting.ending.abort();
     waiting.ending = new AbortController();
     waiting.open = 0;
+    waiting.queued = 0;
+    waiting.heldBackBy = undefined;
     waiting.ready.length = 0;
     waiting.isOverdue = false;
     const { limits } = this.#callOf(waiting);
@@ -150,8 +175,18 @@ export class WaitingJobs<T> {
   #perform(waiting: WaitingJob<T>, request: CheckedRequest): void {
     const { signal } = waiting.ending;
     waiting.open += 1;
-    void this.#answerTo(waiting, request, signal).then((performed) => {
-      if (!signal.aborted) this.#answered(waiting, request.request, performed);
+    let isQueued = false;
+    const waitsFor: WaitsFor = (setting) => {
+      if (signal.aborted) return;
+      if (isQueued !== (setting !== undefined)) waiting.queued += isQueued ? -1 : 1;
+      isQueued = setting !== undefined;
+      // What another request of the call has under way, it waits for itself.
+      if (isQueued && waiting.queued === waiting.open) waiting.heldBackBy = setting;
+    };
+    void this.#answerTo(waiting, request, signal, waitsFor).then((performed) => {
+      if (signal.aborted) return undefined;
+      waitsFor(undefined);
+      this.#answered(waiting, request.request, performed);
       return undefined;
     });
   }
@@ -167,6 +202,7 @@ export class WaitingJobs<T> {
     waiting: WaitingJob<T>,
     { body, bytes }: CheckedRequest,
     signal: AbortSignal,
+    waitsFor: WaitsFor,
   ): Promise<PerformedRequest> {
     const { broker, log } = this.#parts;
     if (broker === undefined) return refuse(`${body.kind}: no capability is served here`);
@@ -176,7 +212,7 @@ export class WaitingJobs<T> {
     const script = task.bundles[asked.call]?.scriptName ?? "";
     const most = (): number => Math.min(answerRoom(call, asked), MAX_FRAME_BYTES - FRAME_RESERVE_BYTES);
     const { messageId } = task;
-    const grant = { allow, script, version, messageId, maxAnswerBytes: most(), signal };
+    const grant = { allow, script, version, messageId, maxAnswerBytes: most(), signal, waitsFor };
     try {
       const performed = await broker.perform(body, bytes, grant);
       return performed.bytes.length <= most() ? performed : refuse(`${body.kind}: the answer is too long`);
@@ -195,6 +231,7 @@ export class WaitingJobs<T> {
     if (waiting.isInTurn || this.#jobs.get(waiting.job) !== waiting) return;
     const { job, held } = waiting;
     if (waiting.isOverdue) {
+      if (waiting.heldBackBy !== undefined) waiting.heldBack.set(waiting.asked.call, waiting.heldBackBy);
       waiting.isInTurn = true;
       this.#send(held, job, { type: "abandon", job }, NO_BYTES);
       return;

@@ -326,7 +326,8 @@ export class WorkerProcess {
       return { kind: "inspected", loaded: checkLoaded(head, task.bundle.version) };
     }
     if (head.type !== "done" || head["job"] !== job) throw new FrameViolation("answered another job");
-    return { kind: "outcomes", outcomes: checkDone(head, bytes, task, { pid: this.pid ?? 0, job }) };
+    const outcomes = checkDone(head, bytes, task, { pid: this.pid ?? 0, job });
+    return { kind: "outcomes", outcomes: this.#waiting.noteHeldBack(job, outcomes) };
   }
 
   #shift(): void {

@@ -6,7 +6,12 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
+import { createCapabilityBroker } from "../../../src/sandbox/capabilities/broker.ts";
+import { DEFAULT_DNS_SETTINGS } from "../../../src/sandbox/capabilities/dns.ts";
+import { DEFAULT_FETCH_SETTINGS } from "../../../src/sandbox/capabilities/fetch.ts";
+import { DEFAULT_KEY_VALUE_SETTINGS } from "../../../src/sandbox/capabilities/kv.ts";
 import type { RunCall } from "../../../src/sandbox/pool/call-runner.ts";
 import { type CapabilityBroker, refuse } from "../../../src/sandbox/capabilities/broker-contract.ts";
 import { createScriptHost, type RunAnswer, type ScriptHost } from "../../../src/sandbox/script-host.ts";
@@ -291,6 +296,68 @@ describe("a script that was good and begins to spin", () => {
       expect(await run("quick.js", "after").then(logOf)).toBe("after");
     },
   );
+});
+
+test("a time-out in which the service let a request wait for its turn is no strike, and names the setting", async () => {
+  const clock = systemClock;
+  const fetching = createCapabilityBroker({
+    settings: {
+      fetch: { ...DEFAULT_FETCH_SETTINGS, maxConcurrentPerScript: 2 },
+      kv: DEFAULT_KEY_VALUE_SETTINGS,
+      dns: DEFAULT_DNS_SETTINGS,
+    },
+    kvFolder: join(folder, "kv"),
+    clock,
+    log: silentLogger,
+    userAgent: "OnArrival/test",
+  });
+  const [name, both] = ["turns.js", "both-turns.js"];
+  const page = `${pages.base}/turn`;
+  await writeFile(join(folder, name), `export default async () => { await fetch("${page}"); }`);
+  await writeFile(
+    join(folder, both),
+    `export default () => Promise.all([1, 2, 3].map(() => fetch("${page}")))`,
+  );
+  const settings = { processes: 1, strikes: 100 };
+  const program = await compiledProgram();
+  const only = [name, both];
+  const turns = createScriptHost({
+    folder,
+    only,
+    log: silentLogger,
+    watch: false,
+    program,
+    settings,
+    broker: fetching,
+  });
+  await turns.start();
+  const messages = async (file: string, count: number): Promise<string[]> => {
+    const script = turns.scripts.get(file);
+    if (script === undefined) throw new Error(`${file}: ${turns.broken.get(file)}`);
+    const limits = { ...DEFAULT_SCRIPT_LIMITS, timeoutMs: 400 };
+    const one = { ...call("quick.js"), script, bindingName: file, limits, allow: { fetch: [pages.base] } };
+    const answers = await Promise.all(
+      Array.from({ length: count }, (_, i) => turns.run(requestOf([one], { messageId: `${file}${i}` }))),
+    );
+    return answers.map(({ outcomes }) => outcomes[0]?.fault?.message ?? "no fault").toSorted();
+  };
+  try {
+    const waited =
+      /^turns\.js:1:\d+: .* was waiting for fetch, which had to wait for its turn \(sandbox\.fetchMaxConcurrentPerScript\)$/;
+    const own = /^turns\.js:1:\d+: .* was waiting for fetch$/;
+    expect(await messages(name, 5)).toEqual([
+      expect.stringMatching(own),
+      expect.stringMatching(own),
+      ...Array.from({ length: 3 }, () => expect.stringMatching(waited)),
+    ]);
+    expect(turns.counts.strikes).toBe(2);
+    // The turns that its third request waits for it has itself.
+    expect(await messages(both, 1)).toEqual([expect.stringMatching(/was waiting for fetch$/)]);
+    expect(turns.counts.strikes).toBe(3);
+  } finally {
+    await turns.stop();
+    await fetching.close();
+  }
 });
 
 describe("how many may wait", () => {
