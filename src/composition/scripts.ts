@@ -10,6 +10,7 @@ import { loadBindings } from "./bindings.ts";
 import { idleFileWarnings } from "./idle-files.ts";
 import { KeptScripts } from "./kept-scripts.ts";
 import { serveOwnPackage } from "./native-sinks.ts";
+import { limitWarnings } from "./limit-check.ts";
 import { scriptHostSettings } from "./script-host-settings.ts";
 import { type MissingSecret, ServiceCapabilities } from "./service-capabilities.ts";
 
@@ -42,6 +43,7 @@ export async function checkScripts(config: Config): Promise<CodeCheck> {
         ...(await idleFileWarnings(config.scripts.folder)),
         ...disabledWarnings(configured, { scripts, disabled }),
         ...declaredWarnings(configured, scripts, config.placeOf),
+        ...limitWarnings(configured, scripts, config.placeOf),
         ...comparisonWarnings(configured, { scripts, disabled }, config.placeOf),
       ],
     };

@@ -18,7 +18,9 @@ const SCRIPTS = {
   "off.js": "export const binding = { rule: 'mail from=*' }; export default () => {};",
   "off-beside.js":
     "export const binding = { mode: 'shadow', compareWith: 'off.js' }; export default () => {};",
-  "overruled.js": "export const binding = { rule: 'sender=*' }; export default () => {};",
+  "overruled.js":
+    "export const binding = { rule: 'sender=*', limits: { timeoutMs: 3000 } }; export default () => {};",
+  "small.js": "export const binding = { limits: { memoryMb: 32, externalMb: 64 } }; export default () => {};",
 };
 
 const SINK = `export default {
@@ -38,16 +40,18 @@ bindings:
     sinkClass: CDO.SS_SMTPOnArrivalSink
     sinkProperties: { ScriptName: overruled.js }
     sourceProperties: { rule: "mail from=*" }
+    limits: { cpuMs: 3000, externalMb: 64 }
   - displayName: Trial
     event: OnArrival
     sinkClass: CDO.SS_SMTPOnArrivalSink
     sinkProperties: { ScriptName: overruled.js }
     mode: shadow
     compareWith: overuled.js
+    limits: { cpuMs: 3001 }
     sourceProperties: { rule: "mail from=*" }
 `;
 
-test("check finds files that are no scripts, disabled scripts, dead rules, unknown keys, priorities and shadows of nothing in what scripts and native sinks declare themselves", async () => {
+test("check finds files that are no scripts, disabled scripts, dead rules, contradicting limits, unknown keys, priorities and shadows of nothing in what scripts and native sinks declare themselves", async () => {
   await using folder = await tempFolder();
   const at = (...names: readonly string[]): string => path.join(folder.path, ...names);
   await mkdir(at("scripts"));
@@ -79,7 +83,9 @@ test("check finds files that are no scripts, disabled scripts, dead rules, unkno
     `dead.js: of its binding: ${flawed} "sender=*" (${keywords}); ${never}`,
     `onarrival.yaml:5:16 bindings[0].sinkClass: binding "Native": of its sink: ${flawed} "rcpt to=<*@example.com>" (${brackets}); ${never}`,
     'onarrival.yaml:5:16 bindings[0].sinkClass: binding "Native": of its sink: its priority is "first": priorities are whole numbers from 0 to 32767',
-    `onarrival.yaml:16:18 bindings[2].compareWith: binding "Trial": its compareWith, "overuled.js", ${noLive}`,
+    'onarrival.yaml:18:22 bindings[2].limits.cpuMs: binding "Trial": limits.cpuMs (3001) is more than limits.timeoutMs (3000), so it is never reached',
+    "small.js: of its binding: limits.externalMb (64) is more than limits.memoryMb (32), so it is never reached",
+    `onarrival.yaml:17:18 bindings[2].compareWith: binding "Trial": its compareWith, "overuled.js", ${noLive}`,
     `binding "alone.js": its compareWith, "Native", ${noLive}`,
     `binding "off-beside.js": its compareWith, "off.js", ${noLive}`,
   ]);
