@@ -367,7 +367,10 @@ export class WorkerProcess {
       this.#overdue = true;
     }
     if (rssBytes(this.pid) > this.options.maxRssBytes)
-      this.kill(`more than ${Math.round(this.options.maxRssBytes / 1024 / 1024)} MB of memory`, "memory");
+      this.kill(
+        `more than ${Math.round(this.options.maxRssBytes / 1024 / 1024)} MB of memory (sandbox.processMemoryMb)`,
+        "memory",
+      );
   }
 
   kill(reason: string, kind: EndKind = "violation"): void {
