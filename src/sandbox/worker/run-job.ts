@@ -293,6 +293,8 @@ function warnOfDropped(state: CallState): void {
   if (state.uncommitted !== "") dropped.push(state.uncommitted);
   if (state.document.isDirty) dropped.push(`${state.document.unsaved.join(", ")} (no DataSource.Save)`);
   if (dropped.length > 0) state.warn(`changed but not committed, and dropped: ${dropped.join("; ")}`);
+  if (state.openRequests > 0)
+    state.warn(`not awaited: ${state.requests.kinds}; what was not performed by then is dropped`);
 }
 
 /** After a change of sender or recipients the relay evaluates the rules of the remaining bindings anew. */

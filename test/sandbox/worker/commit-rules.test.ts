@@ -19,6 +19,14 @@ describe("content", () => {
     ]);
   });
 
+  test("a request that is not awaited is named in a warning", async () => {
+    const kv = { call: { allow: { kv: true } } };
+    const dropped = await worker.run(`function onArrival() { kv.set("a", "b"); }`, kv);
+    expect(dropped.outcome.logs).toEqual([
+      { level: "warn", text: "not awaited: kv; what was not performed by then is dropped" },
+    ]);
+  });
+
   test("Fields.Update without Save is dropped and named in a warning", async () => {
     const { outcome } = await worker.run(script(`${HEADER} msg.Fields.Update(); msg.TextBody = "x"`));
     expect(outcome.splices).toBeUndefined();
