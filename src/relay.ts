@@ -274,9 +274,8 @@ class RunningRelay implements Relay {
     observation: Observation,
   ): { shared: SharedParts; shadows: ShadowRuns } {
     const [clock, log, audience] = [this.#clock, this.#log, this.#audience];
-    const { mailroot } = config;
     this.#protocolSinks.countBy(firings);
-    const effects = new EffectLog(path.join(mailroot, EFFECTS_FOLDER), config.effects, clock, log);
+    const effects = new EffectLog(path.join(config.mailroot, EFFECTS_FOLDER), config.effects, clock, log);
     this.#effects = effects;
     const shadows = new ShadowRuns({
       host: scripts,
