@@ -76,6 +76,7 @@ function copyContent(call: CallState, from: HostValue, to: HostValue, how: HostV
   const source = call.documents.find(Number(from));
   const target = call.documents.find(Number(to));
   if (source === undefined || target === undefined) return gone(call);
+  if (source.part === target.part) return call.fail("CDO_E_SELF_BINDING", "DataSource");
   const holdsMessage = how === "open" && !source.part.isRoot && source.part.mediaType === "message/rfc822";
   const bytes = contentOf(source, holdsMessage && target.part.isRoot ? "decoded" : "whole");
   if (!call.admitCopy(bytes.length)) return false;

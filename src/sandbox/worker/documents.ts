@@ -48,8 +48,11 @@ export class Documents {
 
   /** The handle of a part in the document that `sibling` names a part of. */
   handleOf(sibling: number, part: MimePart): number {
-    const document = this.document(sibling);
-    const base = sibling - (sibling % PARTS_PER_DOCUMENT);
-    return document === undefined ? base : base + document.numberOf(part);
+    return this.rootOf(sibling) + (this.document(sibling)?.numberOf(part) ?? 0);
+  }
+
+  /** The handle of the message that `handle` names a part of. */
+  rootOf(handle: number): number {
+    return handle - (handle % PARTS_PER_DOCUMENT);
   }
 }

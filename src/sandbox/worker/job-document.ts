@@ -129,9 +129,10 @@ export class JobDocument {
 
   /** Takes other bytes for the whole message. Not saved thereby. */
   replace(bytes: Buffer, change: string): void {
+    const old = this.#open?.root;
     this.#base = replacementSplices(this.#original, bytes);
     this.#open = new MimeDocument(bufferSource(bytes));
-    this.#forgetParts();
+    if (old !== undefined) this.rename(old, this.#open.root);
     this.noteChange(change);
   }
 
@@ -153,9 +154,11 @@ export class JobDocument {
     this.#forgetParts();
   }
 
-  /** The number by which a script's object names the part. The root is always 0. */
+  /**
+   * The number by which a script's object names the part. A body or an attachment that is the root has one of its own:
+   * what comes beside it makes another part the root.
+   */
   numberOf(part: MimePart): number {
-    if (part === this.mime.root) return 0;
     this.#parts ??= [];
     this.#numbers ??= new Map();
     const known = this.#numbers.get(part);
@@ -166,7 +169,7 @@ export class JobDocument {
     return number;
   }
 
-  /** Undefined when the number was never given or the part has been deleted. */
+  /** 0 is the root, whichever part that is. Undefined when the number was never given or the part has been deleted. */
   part(number: number): MimePart | undefined {
     const { root } = this.mime;
     if (number === 0) return root;

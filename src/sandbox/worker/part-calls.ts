@@ -170,7 +170,9 @@ export const partOperations: Readonly<Record<string, Operation>> = {
   parent: (call, handle) => {
     const part = call.documents.part(Number(handle));
     if (part === undefined) return gone(call);
-    return part.parent === undefined ? undefined : call.documents.handleOf(Number(handle), part.parent);
+    const { parent } = part;
+    if (parent?.isRoot === true) return call.documents.rootOf(Number(handle));
+    return parent === undefined ? undefined : call.documents.handleOf(Number(handle), parent);
   },
   part: readPart,
   setPart: (call, handle, property, value) => writePart(call, handle, property, String(value)),

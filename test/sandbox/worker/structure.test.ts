@@ -74,6 +74,73 @@ describe("TextBody", () => {
   });
 });
 
+describe("the object of a part that is the root names that part", () => {
+  const ATTACHED = `const a = msg.Attachments.Add(); a.Fields(cdoContentDisposition).Value = "attachment; filename=n.bin"; a.Fields.Update();`;
+  const TYPE = `Fields("urn:schemas:mailheader:content-type")`;
+
+  test.each<[string, Shape, string, string, string]>([
+    [
+      "TextBodyPart beside an attachment",
+      "text",
+      `const b = msg.TextBodyPart; ${ATTACHED} b.${TYPE}.Value = 'text/plain; charset="utf-8"; format=fixed'; b.Fields.Update()`,
+      "mixed(text/plain, new)",
+      "format=fixed\r\n\r\nplain",
+    ],
+    [
+      "HTMLBodyPart beside a text",
+      "html",
+      `const h = msg.HTMLBodyPart; msg.TextBody = "new"; h.Charset = "iso-8859-1"`,
+      "alternative(text/plain, text/html)",
+      "Content-Type: text/html; charset=iso-8859-1\r\n\r\n<p>html",
+    ],
+    [
+      "an attachment beside a text",
+      "attachment only",
+      `const a = msg.Attachments(1); msg.TextBody = "new"; a.ContentMediaType = "application/x-zip"; if (a.FileName !== "a.zip") throw new Error(a.FileName)`,
+      "mixed(text/plain, application/x-zip)",
+      "Content-Type: application/x-zip; name=a.zip\r\n",
+    ],
+    [
+      "TextBodyPart that takes a part of its own",
+      "text",
+      `const b = msg.TextBodyPart; b.AddBodyPart(); b.BodyParts(1).Charset = "us-ascii"; if (b.BodyParts.Count !== 2) throw new Error()`,
+      "mixed(text/plain, new)",
+      "Content-Type: text/plain; charset=us-ascii\r\n\r\nplain",
+    ],
+    [
+      "TextBodyPart after its stream was flushed",
+      "text",
+      `const b = msg.TextBodyPart, s = b.GetStream(); s.WriteText("X-New: 1\\r\\nContent-Type: text/plain\\r\\n\\r\\nother\\r\\n"); s.SetEOS(); s.Flush(); ${ATTACHED} b.Charset = "utf-8"`,
+      "mixed(text/plain, new)",
+      "Content-Type: text/plain; charset=utf-8\r\n\r\nother",
+    ],
+  ])("%s", async (_name, shape, code, expected, text) => {
+    const { tree, bytes } = await treeAfter(shape, code);
+    expect(tree).toBe(expected);
+    expect(bytes.toString()).toContain(text);
+  });
+
+  test("and is no second object to bind it to", async () => {
+    const { outcome } = await worker.run(
+      script(
+        `try { msg.BodyPart.DataSource.OpenObject(msg.TextBodyPart, "IBodyPart") } catch (e) { console.log(e.name) }`,
+      ),
+      { message: SHAPES.text },
+    );
+    expect(outcome.logs[0]?.text).toBe("CDO_E_SELF_BINDING");
+  });
+
+  test("a stream that replaces the message leaves no object that names another part", async () => {
+    const { outcome } = await worker.run(
+      script(
+        `const a = msg.Attachments(1), s = msg.GetStream(), text = s.ReadText(); s.Position = 0; s.WriteText(text); s.Flush(); msg.TextBodyPart.Charset; try { a.Charset } catch (e) { console.log(e.name, msg.Attachments(1).FileName) }`,
+      ),
+      { message: SHAPES.mixed },
+    );
+    expect(outcome.logs[0]?.text).toBe("CDO_E_INACTIVE a.zip");
+  });
+});
+
 describe("HTMLBody", () => {
   test.each<[Shape, string]>([
     ["text", "alternative(text/plain, text/html)"],
