@@ -14,8 +14,8 @@ export const MAX_NAMED_PARTS = 65_000;
 
 export class JobDocument {
   readonly #original: ByteSource;
-  /** Made by a script: gets the header fields of a new message when it is written out. */
-  readonly #isComposed: boolean;
+  /** Made by a script, not opened from what was there: gets the header fields of a new message when it is written out. */
+  #isComposed: boolean;
   /** Edits of the job's content that a script of this job saved. */
   #saved: readonly Splice[] = [];
   /** Edits below the open document: those saved when it was opened. */
@@ -129,6 +129,7 @@ export class JobDocument {
 
   /** Takes other bytes for the whole message. Not saved thereby. */
   replace(bytes: Buffer, change: string): void {
+    this.#isComposed = false;
     const old = this.#open?.root;
     this.#base = replacementSplices(this.#original, bytes);
     this.#open = new MimeDocument(bufferSource(bytes));

@@ -184,6 +184,30 @@ describe("data sources", () => {
     );
   });
 
+  test("a message that was opened and not edited is saved as it was", async () => {
+    const message = [
+      "Subject: outer",
+      "MIME-Version: 1.0",
+      'Content-Type: multipart/mixed; boundary="m"',
+      "",
+      "--m",
+      "Content-Type: message/rfc822",
+      "",
+      "Subject: inner",
+      "",
+      "inner text",
+      "--m--",
+      "",
+    ].join("\r\n");
+    const { outcome, message: after } = await worker.run(
+      script(`${NEW} m.DataSource.OpenObject(msg.Attachments(1), "IBodyPart"); console.log(JSON.stringify(m.GetStream().ReadText()));
+      m.DataSource.Save(); msg.DataSource.Save()`),
+      { message },
+    );
+    expect(outcome.logs[0]?.text).toBe(JSON.stringify("Subject: inner\r\n\r\ninner text"));
+    expect(after).toBe(message);
+  });
+
   test("a copy of the arriving message changes without it", async () => {
     const { outcome, message } = await worker.run(
       script(`${NEW} m.DataSource.OpenObject(msg, "IMessage"); m.Subject = "copy"; m.Attachments.DeleteAll(); console.log(m.TextBody, m.Attachments.Count, msg.Attachments.Count, msg.Subject, m.AutoGenerateTextBody);
