@@ -316,6 +316,10 @@ export class Host {
     return bytesOf(this.#invoke("encodeText", charset, text));
   }
 
+  textLength(charset: string, text: string): number {
+    return this.#number("textLength", charset, text) ?? 0;
+  }
+
   setMimeFormatted(root: number, value: boolean): void {
     this.#edit("setMimeFormatted", root, value ? 1 : 0);
   }

@@ -112,7 +112,8 @@ export class TextWindow {
     this.#offset += chars;
     // At the end of what was decoded the place is known, whatever the bytes were.
     if (this.#offset >= this.#text.length) this.#position = this.#end;
-    else this.#position = Math.min(this.#position + this.#bytesOf(text, bytes), this.#end);
+    // Before it the stream is not at its end, whatever escape sequences the charset puts around a part of the text.
+    else this.#position = Math.min(this.#position + this.#bytesOf(text, bytes), this.#end - 1);
     return { text, position: this.#position };
   }
 
@@ -124,7 +125,7 @@ export class TextWindow {
       return text.includes("\ufffd")
         ? utf8BytesOf(bytes, this.#position, this.#end, text.length)
         : utf8Length(text);
-    return this.#host().encodeText(this.#charset, text).length;
+    return this.#host().textLength(this.#charset, text);
   }
 }
 

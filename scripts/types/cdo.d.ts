@@ -108,7 +108,8 @@ declare module "cdo" {
     readonly BodyParts: BodyParts;
     /**
      * String, default `us-ascii`. The charset of a text part. An unknown one raises CDO_E_INVALID_CHARSET. CDO reference 1.4.1.
-     * @cdo differs: setting it writes the text that is there anew in that charset.
+     * @cdo differs: setting it writes the text that is there anew in that charset; where that lacks a character of it, in
+     * utf-8, and the log says so.
      */
     Charset: string;
     /** String, default `""`. The Content-Class header. CDO reference 1.4.1. */
@@ -401,7 +402,10 @@ declare module "cdo" {
     ReadText(count?: number): string;
     /** Bytes at Position. Binary streams only. CDO reference 1.10. */
     Write(bytes: Uint8Array): void;
-    /** Text at Position; adWriteLine (1) appends the line separator. Text streams only. CDO reference 1.10. */
+    /**
+     * Text at Position; adWriteLine (1) appends the line separator. Text streams only. What the charset lacks becomes a
+     * question mark; a charset that can only be read raises CDO_E_INVALID_CHARSET. CDO reference 1.10.
+     */
     WriteText(text: string, options?: number): void;
     /** Cuts the stream off at Position. CDO reference 1.10. */
     SetEOS(): void;
@@ -1290,7 +1294,7 @@ declare module "cdo" {
   export const cdoGB2312: "gb2312";
   /** CdoCharset `iso-2022-jp`. CDO reference 2.7. */
   export const cdoISO_2022_JP: "iso-2022-jp";
-  /** CdoCharset `iso-2022-kr`. CDO reference 2.7. */
+  /** CdoCharset `iso-2022-kr`: unknown here, raises CDO_E_INVALID_CHARSET. CDO reference 2.7. */
   export const cdoISO_2022_KR: "iso-2022-kr";
   /** CdoCharset `iso-8859-1`. CDO reference 2.7. */
   export const cdoISO_8859_1: "iso-8859-1";

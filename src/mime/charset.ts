@@ -1,6 +1,7 @@
 // Bytes to text and back in the charset a part names: native for the common ones, iconv-lite and ICU for the rest.
 import { isAscii, isUtf8 } from "node:buffer";
 import iconv from "iconv-lite";
+import { encodeIso2022Jp } from "./iso-2022-jp.ts";
 import { decodeUtf7 } from "./utf7.ts";
 
 const MAX_LABEL_LENGTH = 64;
@@ -10,6 +11,7 @@ const NOT_CHARSETS = new Set(["base64", "hex", "binary", "internal", "utf-7-imap
 /** Charsets in which the bytes of ASCII text are not ASCII. */
 const NOT_ASCII_COMPATIBLE = /^(?:x-)?(?:unicode|utf-?(?:7|16|32)|ucs|iso-10646-ucs|cp037|ibm037|ebcdic)/i;
 
+const ISO_2022_JP = /^(?:iso-2022-jp|csiso2022jp)$/i;
 const UTF7 = /^(?:unicode-1-1-|x-unicode-[12]-[01]-)?utf-?7$/i;
 
 type NativeCharset = "ascii" | "utf8" | "latin1";
@@ -118,7 +120,11 @@ export function encodeCharset(text: string, label: string): Buffer | undefined {
 
 function encodeOther(text: string, label: string): Buffer | undefined {
   if (isAsciiText(text) && !NOT_ASCII_COMPATIBLE.test(label)) return Buffer.from(text, "latin1");
-  if (!isIconvCharset(label)) return undefined;
-  const bytes = iconv.encode(text, label);
-  return iconv.decode(bytes, label) === text ? bytes : undefined;
+  if (!canEncode(label)) return undefined;
+  const bytes = ISO_2022_JP.test(label) ? encodeIso2022Jp(text) : iconv.encode(text, label);
+  return bytes !== undefined && decodeOther(bytes, label) === text ? bytes : undefined;
 }
+
+/** False for charsets that can only be read, such as x-mac-roman. */
+export const canEncode = (label: string): boolean =>
+  nativeCharset(label) !== undefined || ISO_2022_JP.test(label) || isIconvCharset(label);

@@ -1,6 +1,6 @@
 // Host operations on whole contents: what streams hold and put back, and messages opened from or saved into others.
 // Bytes cross as copies in buffers of exactly their length: a view would take the memory around it along.
-import { decodeCharset, encodeCharset } from "../../mime/charset.ts";
+import { canEncode, decodeCharset, encodeCharset } from "../../mime/charset.ts";
 import type { CallState } from "./call-state.ts";
 import { decodedBytes, setForeignEncoded, textOf } from "./compose.ts";
 import type { LocatedPart } from "./documents.ts";
@@ -100,11 +100,12 @@ const streamText = (bytes: Buffer, label: string): string | undefined => {
   return text?.startsWith("\ufeff") === true ? text.slice(1) : text;
 };
 
-function streamBytes(text: string, label: string): Buffer {
+/** Undefined for a charset that can only be read. */
+function streamBytes(text: string, label: string): Buffer | undefined {
   const charset = streamCharset(label);
   if (charset === "utf-16le") return Buffer.from(text, "utf16le");
   const bytes = encodeCharset(text, charset);
-  if (bytes !== undefined) return bytes;
+  if (bytes !== undefined || !canEncode(charset)) return bytes;
   // What the charset lacks becomes a question mark, as everywhere on that system.
   const question = Buffer.from("?");
   return Buffer.concat(Array.from(text, (character) => encodeCharset(character, charset) ?? question));
@@ -113,6 +114,12 @@ function streamBytes(text: string, label: string): Buffer {
 function decodeStream(call: CallState, charset: HostValue, bytes: Buffer): HostValue {
   if (!call.admitCopy(bytes.length)) return false;
   return streamText(bytes, String(charset)) ?? call.fail("CDO_E_INVALID_CHARSET", String(charset));
+}
+
+function encodeStream(call: CallState, charset: HostValue, text: HostValue): HostAnswer {
+  const bytes = streamBytes(String(text), String(charset));
+  if (bytes !== undefined) return toIsolate(call, bytes);
+  return call.fail("CDO_E_INVALID_CHARSET", `"${String(charset)}" can be read, not written`);
 }
 
 /** Without any grant the capability is what is missing; with one, the file is. */
@@ -143,5 +150,10 @@ export const contentOperations: Readonly<Record<string, Operation>> = {
   isCharset: (_call, label) =>
     decodeCharset(NOTHING, streamCharset(String(label))) === undefined || label === "" ? 0 : 1,
   decodeText: (call, charset, _b, _c, bytes) => decodeStream(call, charset, bytes),
-  encodeText: (call, charset, text) => toIsolate(call, streamBytes(String(text), String(charset))),
+  encodeText: encodeStream,
+  // In a charset that can only be read a character counts as one byte.
+  textLength: (call, charset, text) => {
+    const { length } = streamBytes(String(text), String(charset)) ?? String(text);
+    return call.admitCopy(length) ? length : false;
+  },
 };

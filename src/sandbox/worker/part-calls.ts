@@ -56,7 +56,7 @@ function writePart(call: CallState, handle: HostValue, property: HostValue, valu
   if (refusal !== undefined) return refusal;
   warnOfSignature(call, document);
   if (property === "mediaType") setMediaType(located, value.trim().toLowerCase());
-  else if (property === "charset") setCharset(part, value.trim().toLowerCase());
+  else if (property === "charset") setCharset(call, part, value.trim().toLowerCase());
   else setTransferEncoding(part, value.trim().toLowerCase());
   document.noteChange(String(property));
   return true;
@@ -79,12 +79,13 @@ function refusePart(call: CallState, part: MimePart, property: string, value: st
 const isCharset = (label: string): boolean => label !== "" && decodeCharset(NOTHING, label) !== undefined;
 
 /** Text that is there already is written anew in the charset; other parts only say it. */
-function setCharset(part: MimePart, charset: string): void {
-  if (!part.mediaType.startsWith("text/")) part.setContentParameter("charset", charset);
+function setCharset(call: CallState, part: MimePart, charset: string): void {
+  const text = part.mediaType.startsWith("text/") ? textOf(part) : "";
+  if (text === "") part.setContentParameter("charset", charset);
   else {
-    const text = textOf(part);
-    if (text === "") part.setContentParameter("charset", charset);
-    else part.setText(text, { charset });
+    part.setText(text, { charset });
+    if (part.charset !== charset)
+      call.warn(`Charset "${charset}" cannot hold the text: it is written in ${part.charset}`);
   }
 }
 

@@ -176,6 +176,32 @@ describe("text in streams", () => {
     expect(lines).toEqual([charset === "us-ascii" ? "a?" : "aЊ", hex]);
   });
 
+  test("ISO-2022-JP is read, written and flushed, and what it lacks is a question mark", async () => {
+    const message = Buffer.from(
+      "Subject: x\r\nContent-Type: text/plain; charset=iso-2022-jp\r\n\r\n\x1b$BF|K\\8l!A\x1b(B\r\n",
+      "latin1",
+    );
+    const { outcome, bytes } = await worker.run(
+      script(`const s = msg.GetStream(); s.Charset = "iso-2022-jp"; let text = ""; while (!s.EOS) text += s.ReadText(1);
+      s.Position = 0; s.WriteText(text.replace("\\r\\n\\r\\n", "\\r\\nX-Gateway: 1\\r\\n\\r\\n")); s.SetEOS(); s.Flush(); msg.DataSource.Save(); console.log(msg.TextBody.trim());
+      ${STREAM("iso-2022-jp").replaceAll("s.", "o.").replace("const s", "const o")} o.WriteText("日ü"); o.Position = 0; console.log(o.ReadText())`),
+      { message },
+    );
+    expect(outcome.fault).toBeUndefined();
+    expect(outcome.logs.map((line) => line.text)).toEqual(["日本語～", "日?"]);
+    expect(bytes.toString("latin1")).toBe(
+      message.toString("latin1").replace("\r\n\r\n", "\r\nX-Gateway: 1\r\n\r\n"),
+    );
+  });
+
+  test("a charset that can only be read is read to its end, and refuses to be written", async () => {
+    expect(
+      await log(`${STREAM("x-mac-roman")} s.Type = 1; s.Write(new Uint8Array([0x8a, 97, 0x9f])); s.Position = 0; s.Type = 2;
+      const first = s.ReadText(1); console.log(first, s.Position, s.ReadText());
+      try { s.WriteText("ä") } catch (e) { console.log(e.name, s.Size) }; s.WriteText("a"); console.log(s.Size)`),
+    ).toEqual(["ä 1 aü", "CDO_E_INVALID_CHARSET 3", "4"]);
+  });
+
   test("a charset of several bytes keeps its place", async () => {
     expect(
       await log(

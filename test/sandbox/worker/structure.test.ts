@@ -184,6 +184,27 @@ describe("a new attachment", () => {
   });
 });
 
+describe("Charset of a text that is there", () => {
+  test.each([
+    ["iso-2022-jp", "日本語", "iso-2022-jp", 0],
+    ["iso-2022-jp", "für", "utf-8", 1],
+    ["x-mac-roman", "für", "utf-8", 1],
+  ])("%s of %s is then %s", async (charset, text, expected, warnings) => {
+    const { outcome, bytes } = await worker.run(
+      script(
+        `msg.TextBody = "${text}"; msg.TextBodyPart.Charset = "${charset}"; console.log(msg.TextBodyPart.Charset); msg.DataSource.Save()`,
+      ),
+      { message: SHAPES.text },
+    );
+    expect(outcome.logs.filter((line) => line.level === "info")[0]?.text).toBe(expected);
+    const told = outcome.logs.filter((line) => line.level === "warn").map((line) => line.text);
+    expect(told).toEqual(
+      Array.from({ length: warnings }, () => expect.stringContaining(`"${charset}" cannot hold the text`)),
+    );
+    expect((await simpleParser(bytes)).text?.trim()).toBe(text);
+  });
+});
+
 describe("deleting all attachments", () => {
   test.each<[Shape, string]>([
     ["text", "text/plain"],

@@ -6,7 +6,7 @@ import { parseAddressList } from "../../../src/mime/addresses.ts";
 import { Headers } from "../../../src/mime/headers.ts";
 import { MimePart } from "../../../src/mime/part.ts";
 import { decodeQuotedPrintable, encodeQuotedPrintable } from "../../../src/mime/quoted-printable.ts";
-import { decodeCharset } from "../../../src/mime/charset.ts";
+import { decodeCharset, encodeCharset } from "../../../src/mime/charset.ts";
 import { parseDate } from "../../../src/mime/dates.ts";
 import { decodeWords, encodeText } from "../../../src/mime/encoded-words.ts";
 import { decodeTransferEncoding } from "../../../src/mime/transfer-encoding.ts";
@@ -178,5 +178,29 @@ describe("body decoders of our own", () => {
       expect(decodeCharset(iconv.encode(text, "utf-7"), "UTF-7")).toBe(text);
     expect(decodeCharset(Buffer.from("+AGE"), "utf-7")).toBe("a");
     expect(decodeCharset(Buffer.from("+!+-"), "utf-7")).toBe("!+");
+  });
+});
+
+describe("ISO-2022-JP", () => {
+  test.each([
+    ["a日本b語", "a\x1b$BF|K\\\x1b(Bb\x1b$B8l\x1b(B"],
+    ["日\r\n本", "\x1b$BF|\x1b(B\r\n\x1b$BK\\\x1b(B"],
+    ["～①髙", "\x1b$B!A-!|b\x1b(B"],
+  ])("%j is written as the standard has it", (text, bytes) => {
+    expect(encodeCharset(text, "ISO-2022-JP")?.toString("latin1")).toBe(bytes);
+  });
+
+  test.each(["ｱ", "丂", "ü", "€", "\ud800"])("%j is not in it", (text) => {
+    expect(encodeCharset(`日${text}`, "iso-2022-jp")).toBeUndefined();
+  });
+
+  test("every text that is written is read back", () => {
+    const unit = fc.constantFrom(...Array.from("a ~\\\r\n日本語かなカナ、ー～①髙"));
+    fc.assert(
+      fc.property(fc.string({ unit }), (text) => {
+        const bytes = encodeCharset(text, "iso-2022-jp");
+        expect(bytes === undefined ? undefined : new TextDecoder("iso-2022-jp").decode(bytes)).toBe(text);
+      }),
+    );
   });
 });
