@@ -187,7 +187,10 @@ const promiseCell = ({ promises }: { readonly promises?: PromisePolicy }): strin
 
 // ---- command line ----
 
-/** Every export of src/cli/ named …Command makes a command, some after being given what they need. */
+/**
+ * Every export of src/cli/ named …Command makes a command, some after being given what they need. A command of the
+ * program is named as its export is (statusCommand: status); others are added by one of those, which shows them.
+ */
 async function collectCommands(): Promise<Command[]> {
   const commands: Command[] = [];
   for (const file of globSync("src/cli/*.ts").toSorted()) {
@@ -195,7 +198,7 @@ async function collectCommands(): Promise<Command[]> {
     if (typeof exported !== "object" || exported === null) continue;
     for (const [name, value] of Object.entries(exported)) {
       const command = name.endsWith("Command") ? madeBy(value) : undefined;
-      if (command !== undefined) commands.push(command);
+      if (command !== undefined && name === `${command.name()}Command`) commands.push(command);
     }
   }
   return commands.toSorted((left, right) => left.name().localeCompare(right.name()));

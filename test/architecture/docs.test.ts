@@ -26,6 +26,15 @@ test("every error code and every event is described", () => {
     expect(generated.get("docs/events/README.md")).toContain(`\`${name}\``);
 });
 
+test("the page of the command line has the commands of the program", () => {
+  const [, table = ""] = readFileSync("src/main.ts", "utf8").split("const COMMANDS");
+  const commands = table.matchAll(/^ {2}(\w+): async/gm);
+  const headings = (generated.get("docs/cli.md") ?? "").matchAll(/^## onarrival ([\w-]+)/gm);
+  expect(new Set([...headings].map(([, name]) => name))).toEqual(
+    new Set([...commands].map(([, name]) => name)),
+  );
+});
+
 test("every event that is raised has a page, which says what follows each answer and names tests that are there", () => {
   for (const name of Object.keys(EVENTS)) {
     const file = `docs/events/${eventPageName(name)}`;
