@@ -39,7 +39,7 @@ export interface DsnMadeContext {
   readonly action: DsnAction;
   /**
    * Headers, content and recipients may be changed or replaced. Its sender is null and its recipients hear of no failure, whatever
-   * a sink sets. Status 2 drops the report, 3 moves it to Badmail.
+   * a sink sets. Status 2 drops the report, 3 moves it to Badmail. It cannot be forked.
    */
   readonly msg: MailMsg;
 }

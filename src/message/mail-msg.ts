@@ -17,6 +17,8 @@ export interface MessageSurroundings {
   readonly limits: PropertyLimits;
   /** IMMPID_MP_SERVER_VERSION. */
   readonly serverVersion?: string | undefined;
+  /** Nobody takes parts of it. */
+  readonly cannotFork?: true;
 }
 
 const BARE_SURROUNDINGS: MessageSurroundings = { limits: DEFAULT_PROPERTY_LIMITS };
@@ -176,9 +178,11 @@ export class MailMsg {
 
   /**
    * Moves the recipients that `wants` answers true for to a message of their own, which goes on from here with the
-   * remaining sinks. The original's ForkForRecipients. Throws RangeError on an id that is none, or that one of them has.
+   * remaining sinks. The original's ForkForRecipients. Throws RangeError on an id that is none, or that one of them has,
+   * TypeError where parts of a message cannot go ways of their own (a report).
    */
   forkForRecipients(id: string, wants: (recipient: Recipient) => boolean): MailMsg {
+    if (this.surroundings.cannotFork === true) throw new TypeError("a report cannot be forked");
     this.#requireNewId(id);
     const moved: Recipient[] = [];
     const left: Recipient[] = [];

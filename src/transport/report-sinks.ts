@@ -5,7 +5,8 @@ import type { Logger } from "../core/logger.ts";
 import { messageStatus } from "../core/status.ts";
 import type { DsnDueContext, DsnSubject, ReportedRecipient } from "../events/dsn-contexts.ts";
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
-import { MailMsg } from "../message/mail-msg.ts";
+import { MailMsg, type MessageSurroundings } from "../message/mail-msg.ts";
+import { DEFAULT_PROPERTY_LIMITS } from "../message/property-values.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { ComposedDsn, DsnRecipient, DsnRequest } from "./dsn.ts";
 import type { QueuedMessage } from "./queued-message.ts";
@@ -18,6 +19,7 @@ export interface ReportSinksParts {
 }
 
 const MAX_TEXT_CHARS = 65_536;
+const SURROUNDINGS: MessageSurroundings = { limits: DEFAULT_PROPERTY_LIMITS, cannotFork: true };
 
 export class ReportSinks {
   readonly #parts: ReportSinksParts;
@@ -66,7 +68,7 @@ export class ReportSinks {
   ): Promise<ComposedDsn | undefined> {
     const { id, origin, envelope } = message;
     const reportOrigin = { via: "dsn", arrivalTime: request.now, server: origin.server } as const;
-    const msg = new MailMsg(request.id, reportOrigin, dsn.envelope, dsn.content);
+    const msg = new MailMsg(request.id, reportOrigin, dsn.envelope, dsn.content, SURROUNDINGS);
     const original = { id, origin, envelope };
     await this.#run({ kind: "made", original, action: request.kind, msg }, origin.server, () => {
       const before = msg.snapshot();

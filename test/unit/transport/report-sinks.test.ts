@@ -99,6 +99,20 @@ describe("a report that is made", () => {
     expect(reports(other)[0]?.text).toBe("Subject: ours\r\n\r\ntext\r\n");
   });
 
+  test("cannot be forked: the sink counts as not there, and the report goes out", async () => {
+    await using house = await houseWith(
+      made(({ msg }) => {
+        msg.headers.set("Subject", "Returned");
+        msg.forkForRecipients("FORK00000000000001", () => true);
+      }),
+    );
+    await house.accept(["a@far.example"]);
+    await house.empty();
+    expect(reports(house)).toMatchObject([{ sender: "", to: ["sender@client.example"] }]);
+    expect(reports(house)[0]?.text).not.toContain("Subject: Returned");
+    expect(JSON.stringify(house.log)).toContain("a report cannot be forked");
+  });
+
   test("has a null sender and nobody to report to, whatever a sink sets", async () => {
     await using house = await houseWith(
       made(({ msg }) => {
