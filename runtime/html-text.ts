@@ -1,13 +1,6 @@
-// The plain text that AutoGenerateTextBody makes of HTML: tags go, blocks become lines, the common entities become characters.
+// The plain text that AutoGenerateTextBody makes of HTML: tags go, blocks become lines, entities become characters.
+import { namedCharacter } from "./html-entities.ts";
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  apos: "'",
-  nbsp: "\u00a0",
-};
 const BLOCKS = new Set([
   "br",
   "p",
@@ -32,12 +25,13 @@ export function htmlToText(html: string): string {
   let text = "";
   let at = 0;
   let unseen = "";
+  const tagEnd = tagEndsOf(html);
   while (at < html.length) {
     const open = html.indexOf("<", at);
     const end = open < 0 ? html.length : open;
     if (unseen === "") text += html.slice(at, end).replaceAll(/[ \t\r\n]+/g, " ");
     if (open < 0) break;
-    const close = html.indexOf(">", open);
+    const close = tagEnd(open);
     if (close < 0) break;
     const tag = tagName(html, open + 1, close);
     const name = tag.startsWith("/") ? tag.slice(1) : tag;
@@ -49,15 +43,29 @@ export function htmlToText(html: string): string {
   return decodeEntities(text).trim();
 }
 
+/** Where the tag or comment ends that begins at a place; -1: nowhere. A comment that never ends is a tag like others. */
+function tagEndsOf(html: string): (open: number) => number {
+  // Looked for once, however many comments begin before it.
+  let commentEnd = 0;
+  return (open) => {
+    if (html.startsWith("<!--", open)) {
+      if (commentEnd < open + 2) commentEnd = html.indexOf("-->", open + 2);
+      if (commentEnd < 0) commentEnd = html.length;
+      if (commentEnd < html.length) return commentEnd + 2;
+    }
+    return html.indexOf(">", open);
+  };
+}
+
 function tagName(html: string, start: number, end: number): string {
   return /^\/?[a-z0-9]+/i.exec(html.slice(start, Math.min(end, start + 20)))?.[0].toLowerCase() ?? "";
 }
 
 function decodeEntities(text: string): string {
   return text.replaceAll(
-    /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]{2,6}));/gi,
+    /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z][a-z\d]{1,7}));/gi,
     (whole: string, decimal?: string, hex?: string, name?: string) => {
-      if (name !== undefined) return ENTITIES[name.toLowerCase()] ?? whole;
+      if (name !== undefined) return namedCharacter(name) ?? namedCharacter(name.toLowerCase()) ?? whole;
       const code = decimal === undefined ? Number.parseInt(hex ?? "", 16) : Number(decimal);
       return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
     },

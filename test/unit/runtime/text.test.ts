@@ -40,6 +40,13 @@ describe("text of HTML", () => {
     ["<style>p{}</style>seen<script>if (a<b) c()</script>", "seen"],
     ["<head><title>t</title></head><body>x", "x"],
     ["no tags", "no tags"],
+    [
+      "Gr&uuml;&szlig;e &Uuml; &euro; &mdash; &hearts; &there4; &klingon; &AMP;",
+      "Grüße Ü € — ♥ ∴ &klingon; &",
+    ],
+    ["a<!-- a > b --> c<!--><!--[if mso]><p>d</p><![endif]-->e", "a ce"],
+    ["a<!-- never > ends", "a ends"],
+    ["<style><!-- p > a {} --></style>seen", "seen"],
     ["cut off <b", "cut off"],
   ])("%s", (html, text) => {
     expect(htmlToText(html)).toBe(text);
