@@ -9,6 +9,8 @@ const NOTHING = Buffer.alloc(0);
 
 export interface LocatedPart {
   readonly document: JobDocument;
+  /** By which the script's object names the part. */
+  readonly number: number;
   readonly part: MimePart;
 }
 
@@ -38,8 +40,9 @@ export class Documents {
 
   find(handle: number): LocatedPart | undefined {
     const document = this.document(handle);
-    const part = document?.part(handle % PARTS_PER_DOCUMENT);
-    return document === undefined || part === undefined ? undefined : { document, part };
+    const number = handle % PARTS_PER_DOCUMENT;
+    const part = document?.part(number);
+    return document === undefined || part === undefined ? undefined : { document, number, part };
   }
 
   part(handle: number): MimePart | undefined {

@@ -130,10 +130,10 @@ export class JobDocument {
   /** Takes other bytes for the whole message. Not saved thereby. */
   replace(bytes: Buffer, change: string): void {
     this.#isComposed = false;
-    const old = this.#open?.root;
+    const number = this.#open === undefined ? undefined : this.#numbers?.get(this.#open.root);
     this.#base = replacementSplices(this.#original, bytes);
     this.#open = new MimeDocument(bufferSource(bytes));
-    if (old !== undefined) this.rename(old, this.#open.root);
+    if (number !== undefined) this.rename(number, this.#open.root);
     this.noteChange(change);
   }
 
@@ -180,10 +180,10 @@ export class JobDocument {
     return top === root ? part : undefined;
   }
 
-  /** The object that named `old` names `part` from now on. */
-  rename(old: MimePart, part: MimePart): void {
-    const number = this.#numbers?.get(old);
-    if (number === undefined || this.#parts === undefined) return;
+  /** The object with this number names `part` from now on. That of the root does so by itself. */
+  rename(number: number, part: MimePart): void {
+    const old = this.#parts?.[number - 1];
+    if (old === undefined || this.#parts === undefined) return;
     this.#numbers?.delete(old);
     this.#numbers?.set(part, number);
     this.#parts[number - 1] = part;

@@ -17,7 +17,7 @@ export const createPart = (): MimePart => MimePart.create("application/octet-str
  * alternative does so too, because what comes is no alternative of its text. One that is still being built by hand
  * (fewer than two parts) is taken as it is.
  */
-export function containerIn({ document, part }: LocatedPart): MimePart {
+export function containerIn({ document, number, part }: LocatedPart): MimePart {
   if (part.isMultipart && (part.mediaType !== "multipart/alternative" || part.children.length < 2))
     return part;
   if (part.isEmptyLeaf) {
@@ -25,7 +25,7 @@ export function containerIn({ document, part }: LocatedPart): MimePart {
     return part;
   }
   const wrapper = part.wrapIn("multipart/mixed");
-  document.rename(part, wrapper);
+  document.rename(number, wrapper);
   return wrapper;
 }
 
@@ -65,13 +65,13 @@ function emptyRoot(root: MimePart): void {
 }
 
 /** Content of its own moves down into the first child of what becomes a multipart (REFERENCE 1.3.3). */
-export function setMediaType({ document, part }: LocatedPart, mediaType: string): MimePart {
+export function setMediaType({ document, number, part }: LocatedPart, mediaType: string): MimePart {
   if (!isMultipartType(mediaType) || !part.hasOwnContent) {
     part.setMediaType(mediaType);
     return part;
   }
   const wrapper = part.wrapIn(mediaType);
-  document.rename(part, wrapper);
+  document.rename(number, wrapper);
   return wrapper;
 }
 
@@ -103,7 +103,7 @@ function keepsBytes(part: MimePart, { value, parameters }: ParameterizedValue): 
 }
 
 /** The part as it is in `bytes`: headers, a blank line, the content. The object that named the old one names it. */
-export function replacePart({ document, part }: LocatedPart, bytes: Buffer): void {
+export function replacePart({ document, number, part }: LocatedPart, bytes: Buffer): void {
   const { parent } = part;
   if (parent === undefined) {
     document.replace(bytes, "GetStream");
@@ -112,7 +112,7 @@ export function replacePart({ document, part }: LocatedPart, bytes: Buffer): voi
   const range = { source: bufferSource(bytes), start: 0, end: bytes.length };
   const replacement = MimePart.fromRange(part.context, undefined, range);
   parent.replaceChild(part, replacement);
-  document.rename(part, replacement);
+  document.rename(number, replacement);
 }
 
 /** `message` as the content of the part. */

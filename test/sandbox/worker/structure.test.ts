@@ -108,6 +108,13 @@ describe("the object of a part that is the root names that part", () => {
       "Content-Type: text/plain; charset=us-ascii\r\n\r\nplain",
     ],
     [
+      "TextBodyPart when the message takes a part",
+      "text",
+      `const b = msg.TextBodyPart; msg.BodyPart.AddBodyPart(); b.Charset = "iso-8859-1"; if (msg.BodyPart.BodyParts.Count !== 2) throw new Error()`,
+      "mixed(text/plain, new)",
+      "Content-Type: text/plain; charset=iso-8859-1\r\n\r\nplain",
+    ],
+    [
       "TextBodyPart after its stream was flushed",
       "text",
       `const b = msg.TextBodyPart, s = b.GetStream(); s.WriteText("X-New: 1\\r\\nContent-Type: text/plain\\r\\n\\r\\nother\\r\\n"); s.SetEOS(); s.Flush(); ${ATTACHED} b.Charset = "utf-8"`,
