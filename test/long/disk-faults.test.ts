@@ -1,5 +1,6 @@
 // The whole service on a disk that fails, is slow, read-only, full or gone (FAULTS group C). What needs strace or the right to mount is skipped without.
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
@@ -42,6 +43,7 @@ async function offerMany(
   service: Service,
   prefix: string,
   count: number,
+  pauseMs: number,
 ): Promise<{ accepted: string[]; refused: string[] }> {
   const accepted: string[] = [];
   const refused: string[] = [];
@@ -50,6 +52,7 @@ async function offerMany(
     const answer = await offer(service.port, subject);
     if (answer.startsWith("250")) accepted.push(subject);
     else refused.push(answer);
+    await sleep(pauseMs);
   }
   return { accepted, refused };
 }
@@ -67,6 +70,8 @@ const untilTaken = (service: Service, subject: string): Promise<unknown> =>
     intervalMs: 100,
   });
 
+/** The end of a message is written before the next one comes, and owes its barrier, which is an fdatasync then. */
+const PAUSE_MS = 80;
 /** The two ways in which a batch becomes durable. */
 const BARRIERS = ["fdatasync", "pwritev"] as const;
 
@@ -76,7 +81,7 @@ test.for(BARRIERS)(
     const through = failing([`${call}:error=EIO:when=4..9`]);
     skip(through === undefined, "no strace");
     await using service = await startService({ config: CONFIG, through: through ?? [], env: ONE_THREAD });
-    const { accepted, refused } = await offerMany(service, "eio", 30);
+    const { accepted, refused } = await offerMany(service, "eio", 30, PAUSE_MS);
     expect(refused.length).toBeGreaterThan(0);
     for (const answer of refused) expect(answer).toMatch(/^452 4\.3\.1/);
     expect(accepted.length).toBeGreaterThan(15);
