@@ -58,6 +58,8 @@ export class Probation {
    */
   begin(version: string, entry: Entry): boolean {
     const trial = this.#trials.get(version) ?? this.#trialWithOlder(entry.task);
+    // Its process ended while it waited for an answer: it is run again.
+    if (trial?.entry === entry) return true;
     if (trial === undefined) this.#trials.set(version, new Trial(entry));
     else trial.wait(entry);
     return trial === undefined;

@@ -22,8 +22,8 @@ export interface WaitingParts {
   readonly log: Logger;
 }
 
-/** What it does to the process: one frame, which the process answers. */
-export type SendTurn<T> = (held: T, job: number, frame: ResumeFrame | AbandonFrame, bytes: Buffer) => void;
+/** What it does to the process: one frame, which the process answers. false: it is ending, and gets none. */
+export type SendTurn<T> = (held: T, job: number, frame: ResumeFrame | AbandonFrame, bytes: Buffer) => boolean;
 
 interface Ready {
   readonly request: number;
@@ -232,15 +232,13 @@ export class WaitingJobs<T> {
     const { job, held } = waiting;
     if (waiting.isOverdue) {
       if (waiting.heldBackBy !== undefined) waiting.heldBack.set(waiting.asked.call, waiting.heldBackBy);
-      waiting.isInTurn = true;
-      this.#send(held, job, { type: "abandon", job }, NO_BYTES);
+      waiting.isInTurn = this.#send(held, job, { type: "abandon", job }, NO_BYTES);
       return;
     }
     const ready = waiting.ready.shift();
     if (ready === undefined) return;
-    waiting.isInTurn = true;
     const { request, answer, bytes } = ready;
-    this.#send(held, job, { type: "resume", job, request, answer }, bytes);
+    waiting.isInTurn = this.#send(held, job, { type: "resume", job, request, answer }, bytes);
   }
 }
 

@@ -216,11 +216,12 @@ export class WorkerProcess {
     this.#expectTurn(entry, job);
   }
 
-  #sendTurn(entry: Entry, job: number, frame: ResumeFrame | AbandonFrame, bytes: Buffer): void {
-    if (this.isEnding) return;
+  #sendTurn(entry: Entry, job: number, frame: ResumeFrame | AbandonFrame, bytes: Buffer): boolean {
+    if (this.isEnding) return false;
     if (this.#expected.head === undefined) this.#startHead();
     this.#outbox.write(frame, [bytes]);
     this.#expectTurn(entry, job);
+    return true;
   }
 
   #expectTurn(entry: Entry, job: number): void {

@@ -74,3 +74,21 @@ test("messages that started with a version before it was replaced need no new tr
   for (let version = 1; version <= 100; version += 1) probation.retire(`a@${version}`);
   expect(probation.unprovenOf(entryOf("a@0").task)).toBe("a@0");
 });
+
+test("a trial that is run again, because its process ended while it waited, does not wait for itself", () => {
+  const probation = new Probation();
+  const trial = entryOf("a@1");
+  expect(probation.begin("a@1", trial)).toBe(true);
+  expect(probation.begin("a@1", entryOf("a@1"))).toBe(false);
+  expect(probation.begin("a@1", trial)).toBe(true);
+  expect(probation.end(trial)).toHaveLength(1);
+});
+
+test("waiting is proof of a version that never offended, and of no other", () => {
+  const probation = new Probation();
+  expect(probation.proveByWaiting("a@1")).toBe(true);
+  expect(probation.unprovenOf(entryOf("a@1").task)).toBeUndefined();
+  probation.suspect("a@1");
+  expect(probation.proveByWaiting("a@1")).toBe(false);
+  expect(probation.unprovenOf(entryOf("a@1").task)).toBe("a@1");
+});
