@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { systemCodeOf } from "../core/system-error.ts";
 
 const OWN_SCRIPTS = new URL("../../scripts/", import.meta.url);
 const TYPES = "types/cdo.d.ts";
@@ -54,7 +55,7 @@ async function writeAs(flag: "w" | "wx", file: string, bytes: Buffer): Promise<b
     await writeFile(file, bytes, { flag });
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (systemCodeOf(error) === "EEXIST") return false;
     throw error;
   }
 }

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { isMissing } from "../core/system-error.ts";
 import type { Firings } from "../events/firings.ts";
 import { writeWhole } from "../store/durable-file.ts";
 
@@ -62,7 +63,7 @@ export async function readFirings(
     const counts = entries.filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1]));
     return { counts: new Map(counts) };
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return { counts: new Map() };
+    if (isMissing(thrown)) return { counts: new Map() };
     return { counts: new Map(), problem: describeError(thrown) };
   }
 }

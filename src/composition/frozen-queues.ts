@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { isMissing } from "../core/system-error.ts";
 import { writeWhole } from "../store/durable-file.ts";
 import type { FrozenQueues } from "../transport/queue-set.ts";
 
@@ -44,8 +45,7 @@ function readNames(file: string, failed: (thrown: unknown) => void): readonly st
     if (Array.isArray(names) && names.every((name): name is string => typeof name === "string")) return names;
     throw new Error("it is no list of names");
   } catch (thrown) {
-    const isMissing = thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
-    if (!isMissing) failed(thrown);
+    if (!isMissing(thrown)) failed(thrown);
     return [];
   }
 }

@@ -3,6 +3,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync
 import path from "node:path";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { isMissing } from "../core/system-error.ts";
 import { type OwnedRange, PropertyIdRanges, areOwnedRanges } from "../message/property-ids.ts";
 
 const FILE_NAME = "property-ids.json";
@@ -22,7 +23,7 @@ function readRanges(file: string, log: Logger): readonly OwnedRange[] {
     if (areOwnedRanges(parsed)) return parsed;
     log.error({ file }, "property ids are damaged; they begin anew");
   } catch (thrown) {
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT"))
+    if (!isMissing(thrown))
       log.error({ file, error: describeError(thrown) }, "property ids cannot be read; they begin anew");
   }
   return [];

@@ -2,6 +2,7 @@
 import { open, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { systemCodeOf } from "../core/system-error.ts";
 
 /** An edit takes a fraction of it: whoever made an older lock has ended without taking it away. */
 const STALE_MS = 10_000;
@@ -20,13 +21,10 @@ async function isCreated(lock: string): Promise<boolean> {
     await (await open(lock, "wx", 0o600)).close();
     return true;
   } catch (error) {
-    if (!isCode(error, "EEXIST")) throw error;
+    if (systemCodeOf(error) !== "EEXIST") throw error;
   }
   // A clock that was set back makes the lock one of the future.
   const made = (await stat(lock).catch(() => undefined))?.mtimeMs;
   if (made !== undefined && Math.abs(Date.now() - made) > STALE_MS) await rm(lock, { force: true });
   return false;
 }
-
-const isCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && "code" in error && error.code === code;

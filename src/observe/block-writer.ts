@@ -1,6 +1,7 @@
 // Gathers lines and writes them in blocks, one write at a time, never waiting for the disk.
 // pino's own destination ends each flush with an fsync, which stopped the relay for milliseconds ten times a second.
 import { write, writeSync } from "node:fs";
+import { systemCodeOf } from "../core/system-error.ts";
 
 export interface BlockWriterSettings {
   /** Lines are gathered up to this size … */
@@ -166,5 +167,4 @@ export class BlockWriter {
 const logLine = (lines: number): string =>
   `{"level":"warn","dropped":${lines},"msg":"log lines dropped: the reader is too slow"}\n`;
 
-const isTryAgain = (thrown: unknown): boolean =>
-  thrown instanceof Error && "code" in thrown && thrown.code === "EAGAIN";
+const isTryAgain = (thrown: unknown): boolean => systemCodeOf(thrown) === "EAGAIN";

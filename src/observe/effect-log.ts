@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import { isMissing } from "../core/system-error.ts";
 import { type FileStamp, RotatingLog, type RotatingLogSettings } from "./rotating-log.ts";
 
 export interface EffectLogSettings {
@@ -92,7 +93,7 @@ export async function effectFiles(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).filter((name) => NAME.test(name)).toSorted();
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+    if (isMissing(thrown)) return [];
     throw thrown;
   }
 }

@@ -10,6 +10,7 @@ import {
   parseEffectLine,
 } from "./effect-lines.ts";
 import { effectFiles } from "./effect-log.ts";
+import { ignoreMissing } from "../core/system-error.ts";
 
 export interface RecordedRun {
   readonly line: MessageLine;
@@ -151,7 +152,7 @@ async function* linesWith(file: string, needle: string): AsyncGenerator<string> 
     }
   } catch (thrown) {
     // A service that runs may remove its oldest file while we read.
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+    ignoreMissing(thrown);
   }
 }
 

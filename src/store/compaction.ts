@@ -7,6 +7,7 @@ import type { LivingMessages } from "./living-messages.ts";
 import { parseMessageJson, parseStateJson } from "./record-json.ts";
 import type { MessageJson } from "./record-json.ts";
 import type { RecordReader } from "./record-reader.ts";
+import { ignoreMissing } from "../core/system-error.ts";
 
 export interface CompactionOwner {
   /** Oldest first. */
@@ -76,10 +77,6 @@ export async function copyForward(owner: CompactionOwner, segment: Segment): Pro
   }
   await Promise.all(copies);
   if (failures.length > 0) throw failures[0];
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== "ENOENT") throw error;
 }
 
 async function copyEntry(owner: CompactionOwner, entry: Entry): Promise<void> {

@@ -5,6 +5,7 @@ import path from "node:path";
 import { Content } from "../message/content.ts";
 import { syncFolder } from "../message/sync-folder.ts";
 import type { SpoolFile } from "./store-driver.ts";
+import { ignoreMissing } from "../core/system-error.ts";
 
 export class ContentFiles {
   readonly folder: string;
@@ -92,10 +93,6 @@ export class ContentFiles {
     }
     return orphans.length;
   }
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== "ENOENT") throw error;
 }
 
 class OpenSpoolFile implements SpoolFile {

@@ -1,6 +1,7 @@
 // Names in Drop for some of a message's recipients: no file is replaced that others of them have got.
 import { open } from "node:fs/promises";
 import path from "node:path";
+import { isMissing } from "../core/system-error.ts";
 
 const RECEIVER = Buffer.from("x-receiver:");
 
@@ -42,7 +43,7 @@ async function isOfOthers(file: string, head: Buffer): Promise<boolean> {
   try {
     handle = await open(file);
   } catch (error) {
-    return !(error instanceof Error && "code" in error && error.code === "ENOENT");
+    return !isMissing(error);
   }
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(head.length + RECEIVER.length), {

@@ -7,6 +7,7 @@ import type { Envelope, Origin } from "../core/envelope.ts";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { mailDate } from "../core/mail-date.ts";
+import { isMissing, systemCodeOf } from "../core/system-error.ts";
 import type { Content } from "../message/content.ts";
 import { receivedFromPickup } from "../message/received.ts";
 import type { Badmail } from "./badmail.ts";
@@ -252,12 +253,7 @@ const exists = (file: string): Promise<boolean> =>
     (error: unknown) => !isMissing(error),
   );
 
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && "code" in error ? error.code : undefined;
-
-const isMissing = (error: unknown): boolean => codeOf(error) === "ENOENT";
-
 function isOfEveryFile(error: unknown): boolean {
-  const code = codeOf(error);
-  return typeof code === "string" && OF_EVERY_FILE.has(code);
+  const code = systemCodeOf(error);
+  return code !== undefined && OF_EVERY_FILE.has(code);
 }

@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import type { Clock } from "../core/clock.ts";
 import { ownReply, type Reply } from "../core/reply.ts";
+import { systemCodeOf } from "../core/system-error.ts";
 import type { NextHop } from "../smtp/client/destination.ts";
 
 export interface MxRecord {
@@ -190,7 +191,7 @@ async function ask<T>(question: Promise<readonly T[]>): Promise<Asked<T>> {
     const records = await question;
     return records.length === 0 ? { kind: "none" } : { kind: "found", records };
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    const code = systemCodeOf(error) ?? "unknown";
     if (code === "ENOTFOUND") return { kind: "unknown" };
     return code === "ENODATA" ? { kind: "none" } : { kind: "trouble", code };
   }

@@ -1,5 +1,4 @@
 // What a script may learn of an error of node:fs: its code. The message names paths of the machine.
+import { systemCodeOf } from "../../core/system-error.ts";
 
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-}
+export const codeOf = (error: unknown): string => systemCodeOf(error) ?? "unknown error";

@@ -6,6 +6,7 @@ import { isIP, type LookupFunction, type Socket } from "node:net";
 import { describeError } from "../../core/errors.ts";
 import type { AddressRule } from "./addresses.ts";
 import { unlessAborted } from "../../core/turns.ts";
+import { systemCodeOf } from "../../core/system-error.ts";
 
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
@@ -200,8 +201,7 @@ function pairsOf(raw: readonly string[]): HeaderPairs {
 
 function asRefusal(error: unknown): HttpRefusal {
   if (error instanceof HttpRefusal) return error;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:http throws
-  const { code } = error as NodeJS.ErrnoException;
+  const code = systemCodeOf(error);
   if (code === "HPE_HEADER_OVERFLOW") return new HttpRefusal("the header of the answer is too long");
   return new HttpRefusal(describeError(error) || code || "the connection failed");
 }

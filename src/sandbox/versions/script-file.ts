@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
+import { systemCodeOf } from "../../core/system-error.ts";
 
 const MAX_SCRIPT_BYTES = 2 * 1024 * 1024;
 /** O_NONBLOCK: a FIFO in the place of the file would block a thread for ever. */
@@ -78,8 +79,7 @@ export async function readScriptFile(folder: string, name: string): Promise<Scri
     const file = await readOrdinary(plain ?? (await open(path, OPEN_FLAGS)), MAX_SCRIPT_BYTES);
     return file.kind === "refused" ? file : sourceOf(file);
   } catch (error) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
-    const { code } = error as NodeJS.ErrnoException;
+    const code = systemCodeOf(error);
     if (code === "ENOENT" || code === "ENOTDIR") return { kind: "absent" };
     return refused(`cannot be read (${code ?? String(error)})`);
   }
@@ -95,8 +95,7 @@ export async function readInside(
     if (!(await isInside(folder, path))) return refused("lies outside the script folder");
     return await readOrdinary(await open(path, OPEN_FLAGS), maxBytes);
   } catch (error) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
-    return refused(`cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+    return refused(`cannot be read (${systemCodeOf(error) ?? String(error)})`);
   }
 }
 
@@ -128,8 +127,7 @@ async function openPlain(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, OPEN_FLAGS | constants.O_NOFOLLOW);
   } catch (error) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
-    const { code } = error as NodeJS.ErrnoException;
+    const code = systemCodeOf(error);
     if (code === "ELOOP" || code === "EMLINK") return undefined;
     throw error;
   }

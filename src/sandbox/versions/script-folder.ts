@@ -7,6 +7,7 @@ import { type FSWatcher, watch } from "chokidar";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
+import { systemCodeOf } from "../../core/system-error.ts";
 import { isSinkName, PACKAGE_FILES, testedStem } from "./script-file.ts";
 
 const MISSING_SCAN_MS = 200;
@@ -235,7 +236,6 @@ async function signatureOf(path: string): Promise<string> {
     const { ino, size, mtimeMs, ctimeMs } = await stat(path);
     return `${ino}:${size}:${mtimeMs}:${ctimeMs}`;
   } catch (error) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what node:fs throws
-    return String((error as NodeJS.ErrnoException).code);
+    return String(systemCodeOf(error));
   }
 }

@@ -13,6 +13,7 @@ import {
   MAX_FILE_NAME_BYTES,
 } from "../../../runtime/contract.ts";
 import type { ByteSource } from "../../mime/source.ts";
+import { systemCodeOf } from "../../core/system-error.ts";
 
 const RETRY_SLEEP_MS = 0.2;
 
@@ -142,7 +143,7 @@ export class ContentChannel {
         if (moved === 0) throw new Error("the content channel is closed");
         done += moved;
       } catch (error) {
-        if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+        if (systemCodeOf(error) !== "EAGAIN") throw error;
         Atomics.wait(this.#sleeper, 0, 0, RETRY_SLEEP_MS);
       }
     }
