@@ -83,11 +83,13 @@ export class RecordReader {
     }
   }
 
-  /** Whoever removes its file leaves us what is in it, unless others were read since. */
-  keepOpen(segment: Segment): void {
-    const file = this.#use(segment);
-    file.readers -= 1;
-    this.#settle(file);
+  /** Whoever removes their files leaves us what is in them, unless others were read since. Of many the last ones. */
+  keepOpen(segments: readonly Segment[]): void {
+    for (const segment of segments.slice(-MAX_OPEN)) {
+      const file = this.#use(segment);
+      file.readers -= 1;
+      this.#settle(file);
+    }
   }
 
   /** The segment is removed: an open file would keep its space. */

@@ -121,7 +121,7 @@ export class SegmentStore implements StoreDriver {
     const folders = { segments: this.#folder, contents: this.#files.folder, corrupt };
     const found = await recoverStore(folders, this.#reader, this.#settings.recoverAtOnce);
     this.#segments.push(...found.segments);
-    for (const segment of found.segments) this.#reader.keepOpen(segment);
+    this.#reader.keepOpen(found.segments);
     this.#living = found.living;
     for (const file of found.files) this.#files.retain(file);
     const orphans = await this.#files.removeOrphans(found.corrupt.length > 0 ? corrupt : undefined);
@@ -143,7 +143,7 @@ export class SegmentStore implements StoreDriver {
         failed: (record) => this.#failed(record),
         segmentOpened: (segment) => {
           this.#segments.push(segment);
-          this.#reader.keepOpen(segment);
+          this.#reader.keepOpen([segment]);
         },
         synced: () => {
           if (!this.counts.isFailing) this.#fault.worked();
