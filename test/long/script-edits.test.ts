@@ -19,6 +19,7 @@ import { Content } from "../../src/message/content.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../runtime/contract.ts";
 import { eventually, sleep } from "../support/eventually.ts";
 import { OTHER, type Reloading, SCRIPT, startReloading } from "../sandbox/reload/reload-fixture.ts";
+import { NO_ENVELOPE } from "../support/no-envelope.ts";
 
 const run = promisify(execFile);
 
@@ -29,14 +30,7 @@ const reloads = ({ lines }: Reloading): number =>
 async function verdict({ host }: Reloading, name = "a.ts"): Promise<number | string> {
   const script = host.scripts.get(name);
   if (script === undefined) return "no script";
-  const envelope = {
-    sender: "",
-    recipients: [],
-    arrivalTime: 0,
-    clientAddress: "",
-    pickupFileName: "",
-    status: 0,
-  };
+  const envelope = NO_ENVELOPE;
   const limits = DEFAULT_SCRIPT_LIMITS;
   const parts = {
     bindingName: name,

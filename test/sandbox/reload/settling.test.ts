@@ -6,6 +6,7 @@ import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { Content } from "../../../src/message/content.ts";
 import { eventually } from "../../support/eventually.ts";
 import { OTHER, type Reloading, startReloading } from "./reload-fixture.ts";
+import { NO_ENVELOPE } from "../../support/no-envelope.ts";
 
 const SETTLE_MS = 500;
 const NAMED = `import { name } from "./lib/name.ts";
@@ -58,14 +59,7 @@ async function logOf({ host }: Reloading): Promise<string | undefined> {
   const { outcomes } = await host.run({
     messageId: "m",
     content: Content.fromBuffer(Buffer.from("Subject: x\r\n\r\n")),
-    envelope: {
-      sender: "",
-      recipients: [],
-      arrivalTime: 0,
-      clientAddress: "",
-      pickupFileName: "",
-      status: 0,
-    },
+    envelope: NO_ENVELOPE,
     calls: [
       {
         script,

@@ -8,10 +8,10 @@ import { silentLogger } from "../../../src/core/logger.ts";
 import { SystemSinks } from "../../../src/events/system-chain.ts";
 import type { TrackingRecord } from "../../../src/events/tracking-contexts.ts";
 import { Content } from "../../../src/message/content.ts";
-import { RotatingLog } from "../../../src/observe/rotating-log.ts";
 import { createQueuedMessage } from "../../../src/transport/queued-message.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { systemChain } from "../transport/transport-house.ts";
+import { trackingLog } from "../../support/tracking-log.ts";
 
 /** The lines of a message that is submitted so many times, past a sink that may have one promise open. */
 async function linesPast(
@@ -20,18 +20,7 @@ async function linesPast(
   times = 1,
 ): Promise<Record<string, unknown>[]> {
   await using folder = await tempFolder("tracker");
-  const log = new RotatingLog(
-    { enabled, folder: folder.path, maxSize: 1_000_000, keepDays: 1 },
-    {
-      what: "tracking",
-      prefix: "tracking",
-      extension: "jsonl",
-      droppedText: () => "",
-      flushMs: 1,
-      clock: systemClock,
-      log: silentLogger,
-    },
-  );
+  const log = trackingLog(folder.path, enabled);
   const chain = systemChain("MsgTrackLog", sink === undefined ? [] : [sink]);
   const sinks = new SystemSinks({
     clock: systemClock,
@@ -112,18 +101,7 @@ test.each([
 test("with nothing bound and the log off no record is made", async () => {
   let reads = 0;
   await using folder = await tempFolder("tracker");
-  const log = new RotatingLog(
-    { enabled: false, folder: folder.path, maxSize: 1_000_000, keepDays: 1 },
-    {
-      what: "tracking",
-      prefix: "tracking",
-      extension: "jsonl",
-      droppedText: () => "",
-      flushMs: 1,
-      clock: systemClock,
-      log: silentLogger,
-    },
-  );
+  const log = trackingLog(folder.path, false);
   const chain = systemChain("MsgTrackLog", []);
   const sinks = new SystemSinks({ clock: systemClock, log: silentLogger, sinkDeadlineMs: 0 });
   const tracker = new MessageTracker(log, systemClock, { chain: () => chain, sinks });

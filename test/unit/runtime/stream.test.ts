@@ -7,25 +7,17 @@ import { RequestNumbers } from "../../../src/sandbox/worker/open-requests.ts";
 import { createHostFunction } from "../../../src/sandbox/worker/host-calls.ts";
 import { CallState } from "../../../src/sandbox/worker/call-state.ts";
 import { JobDocument } from "../../../src/sandbox/worker/job-document.ts";
-import { DEFAULT_SCRIPT_LIMITS, type JobEnvelope } from "../../../runtime/contract.ts";
+import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { bufferSource } from "../../../src/mime/source.ts";
-
-const ENVELOPE: JobEnvelope = {
-  sender: "",
-  recipients: [],
-  arrivalTime: 0,
-  clientAddress: "",
-  pickupFileName: "",
-  status: 0,
-};
+import { NO_ENVELOPE } from "../../support/no-envelope.ts";
 
 function openStream(charset: string): Stream {
   const document = new JobDocument(bufferSource(Buffer.from("\r\n")));
   const state = new CallState(
     { ...DEFAULT_SCRIPT_LIMITS, hostCalls: 1e9, growthBytes: 1e9 },
     document,
-    ENVELOPE,
-    ENVELOPE,
+    NO_ENVELOPE,
+    NO_ENVELOPE,
     new RequestNumbers(),
   );
   const call = createHostFunction({ state, secretAtLoad: () => undefined });

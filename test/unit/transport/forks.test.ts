@@ -52,20 +52,10 @@ describe("forks", () => {
     await using house = await openHouse({
       sinks: [forkFor("b.example")],
       wrapStore: (store) => ({
-        open: () => store.open(),
-        nextId: store.nextId,
-        createSpoolFile: () => store.createSpoolFile(),
         commit: (id, origin, envelope, content) =>
           full && id.startsWith("FORK")
             ? Promise.reject(new Error("disk full"))
             : store.commit(id, origin, envelope, content),
-        saveState: (id, state, content) => store.saveState(id, state, content),
-        loadContent: (id) => store.loadContent(id),
-        remove: (id) => store.remove(id),
-        reload: (of) => store.reload(of),
-        reloadInOrder: (ids) => store.reloadInOrder(ids),
-        rest: (of) => store.rest(of),
-        close: () => store.close(),
       }),
     });
     await house.accept(["x@a.example", "y@b.example"]);

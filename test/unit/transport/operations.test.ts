@@ -27,20 +27,10 @@ async function withHeldReports(
   const house = await openHouse({
     ...choices,
     wrapStore: (store) => ({
-      open: () => store.open(),
-      nextId: store.nextId,
-      createSpoolFile: () => store.createSpoolFile(),
       async commit(id, origin, envelope, content) {
         if (origin.via === "dsn") await allowed;
         await store.commit(id, origin, envelope, content);
       },
-      saveState: (id, state, content) => store.saveState(id, state, content),
-      loadContent: (id) => store.loadContent(id),
-      remove: (id) => store.remove(id),
-      reload: (id) => store.reload(id),
-      reloadInOrder: (ids) => store.reloadInOrder(ids),
-      rest: (id) => store.rest(id),
-      close: () => store.close(),
     }),
   });
   return { house, storeReports };

@@ -158,23 +158,14 @@ describe("reports", () => {
     const steps: string[] = [];
     await using house = await openHouse({
       wrapStore: (store) => ({
-        open: () => store.open(),
-        nextId: store.nextId,
-        createSpoolFile: () => store.createSpoolFile(),
         async commit(id, origin, envelope, content) {
           await store.commit(id, origin, envelope, content);
           steps.push(`durable ${origin.via}`);
         },
-        saveState: (id, state, content) => store.saveState(id, state, content),
-        loadContent: (id) => store.loadContent(id),
         remove(id) {
           steps.push("remove");
           store.remove(id);
         },
-        reload: (of) => store.reload(of),
-        reloadInOrder: (ids) => store.reloadInOrder(ids),
-        rest: (of) => store.rest(of),
-        close: () => store.close(),
       }),
     });
     house.world.answers.set("far.example", (message) => accepted(message, 550, "no"));
@@ -189,20 +180,10 @@ describe("reports", () => {
     let hold = true;
     await using house = await openHouse({
       wrapStore: (store) => ({
-        open: () => store.open(),
-        nextId: store.nextId,
-        createSpoolFile: () => store.createSpoolFile(),
         commit: (id, origin, envelope, content) =>
           origin.via === "dsn" && hold
             ? new Promise(() => undefined)
             : store.commit(id, origin, envelope, content),
-        saveState: (id, state, content) => store.saveState(id, state, content),
-        loadContent: (id) => store.loadContent(id),
-        remove: (id) => store.remove(id),
-        reload: (of) => store.reload(of),
-        reloadInOrder: (ids) => store.reloadInOrder(ids),
-        rest: (of) => store.rest(of),
-        close: () => store.close(),
       }),
     });
     let release = (): void => undefined;
@@ -231,22 +212,12 @@ describe("reports", () => {
     let refused = 0;
     await using house = await openHouse({
       wrapStore: (store) => ({
-        open: () => store.open(),
-        nextId: store.nextId,
-        createSpoolFile: () => store.createSpoolFile(),
         async commit(id, origin, envelope, content) {
           const text = (await content.toBuffer()).toString();
           if (origin.via === "dsn" && text.includes("Action: failed") && (refused += 1) === 1)
             throw new Error("disk full");
           await store.commit(id, origin, envelope, content);
         },
-        saveState: (id, state, content) => store.saveState(id, state, content),
-        loadContent: (id) => store.loadContent(id),
-        remove: (id) => store.remove(id),
-        reload: (of) => store.reload(of),
-        reloadInOrder: (ids) => store.reloadInOrder(ids),
-        rest: (of) => store.rest(of),
-        close: () => store.close(),
       }),
     });
     house.world.answers.set("far.example", (message) => ({
@@ -281,17 +252,7 @@ describe("a message whose bytes are damaged", () => {
     await until(() => first.queue[0]?.attempts === 1);
     await using house = await first.crash({
       wrapStore: (store) => ({
-        open: () => store.open(),
-        nextId: store.nextId,
-        createSpoolFile: () => store.createSpoolFile(),
-        commit: (...given) => store.commit(...given),
-        saveState: (...given) => store.saveState(...given),
         loadContent: (of) => (of === id ? Promise.reject(new Error("damaged")) : store.loadContent(of)),
-        remove: (of) => store.remove(of),
-        reload: (of) => store.reload(of),
-        reloadInOrder: (ids) => store.reloadInOrder(ids),
-        rest: (of) => store.rest(of),
-        close: () => store.close(),
       }),
     });
     house.world.answers.clear();
@@ -384,21 +345,11 @@ describe("edits of sinks", () => {
     await using house = await openHouse({
       sinks: [addHeader],
       wrapStore: (store) => ({
-        open: () => store.open(),
-        nextId: store.nextId,
-        createSpoolFile: () => store.createSpoolFile(),
-        commit: (id, origin, envelope, content) => store.commit(id, origin, envelope, content),
         async saveState(id, state, content) {
           // As a large content does, which is written to a file of its own first.
           if (content !== undefined) await written;
           await store.saveState(id, state, content);
         },
-        loadContent: (id) => store.loadContent(id),
-        remove: (id) => store.remove(id),
-        reload: (of) => store.reload(of),
-        reloadInOrder: (ids) => store.reloadInOrder(ids),
-        rest: (of) => store.rest(of),
-        close: () => store.close(),
       }),
     });
     house.world.answer = (message) => accepted(message, 450, "later");

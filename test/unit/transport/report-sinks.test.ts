@@ -2,14 +2,13 @@
 import { describe, expect, test } from "vitest";
 import { MessageTracker } from "../../../src/composition/message-tracker.ts";
 import { systemClock } from "../../../src/core/clock.ts";
-import { silentLogger } from "../../../src/core/logger.ts";
 import { messageStatus } from "../../../src/core/status.ts";
 import type { DsnDueContext, DsnMadeContext, DsnSubject } from "../../../src/events/dsn-contexts.ts";
 import { Content } from "../../../src/message/content.ts";
-import { RotatingLog } from "../../../src/observe/rotating-log.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { trackedLines } from "../../support/tracking.ts";
 import { type House, type HouseChoices, MINUTE, accepted, openHouse } from "./transport-house.ts";
+import { trackingLog } from "../../support/tracking-log.ts";
 
 const due = (see: (context: DsnDueContext) => void) => (subject: DsnSubject) => {
   if (subject.kind === "due") see(subject);
@@ -160,16 +159,7 @@ test.each([
   ],
 ])("the tracking log tells of a report that a sink suppressed %s", async (_name, sink) => {
   await using folder = await tempFolder();
-  const settings = { enabled: true, folder: folder.path, maxSize: 1_000_000, keepDays: 1 };
-  const log = new RotatingLog(settings, {
-    what: "tracking",
-    prefix: "tracking",
-    extension: "jsonl",
-    droppedText: () => "",
-    flushMs: 1,
-    clock: systemClock,
-    log: silentLogger,
-  });
+  const log = trackingLog(folder.path);
   const recorder = new MessageTracker(log, systemClock);
   await using house = await houseWith(sink, { recorder });
   const id = await house.accept(["a@far.example"]);

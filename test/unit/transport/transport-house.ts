@@ -258,8 +258,8 @@ export interface HouseChoices {
   readonly maxSubmissions?: number;
   readonly badmail?: Badmail;
   readonly drop?: Drop;
-  /** Stands before the real store. */
-  readonly wrapStore?: (store: SegmentStore) => StoreDriver;
+  /** What is to stand before the methods of the real store. */
+  readonly wrapStore?: (store: SegmentStore) => Partial<StoreDriver>;
   readonly inlineBytes?: number;
 }
 
@@ -310,7 +310,7 @@ export class House implements AsyncDisposable {
         residentBytes: () => choices.residentBytes ?? 1024 * 1024,
         sweepMs: MINUTE,
       },
-      store: choices.wrapStore?.(this.store) ?? this.store,
+      store: choices.wrapStore === undefined ? this.store : storeWith(this.store, choices.wrapStore),
       drop: choices.drop ?? createDrop({ folder: path.join(folder, "Drop"), sync: false }),
       badmail: choices.badmail ?? createBadmail({ folder: path.join(folder, "Badmail") }),
       dispatcher: createDispatcher<string>({
@@ -430,3 +430,21 @@ export async function openHouse(choices: HouseChoices = {}): Promise<House> {
 
 export const until = (probe: () => boolean | Promise<boolean>, what = "the condition"): Promise<unknown> =>
   eventually(probe, { what, intervalMs: 2, timeoutMs: 5000 });
+
+const storeWith = (
+  store: SegmentStore,
+  wrap: (store: SegmentStore) => Partial<StoreDriver>,
+): StoreDriver => ({
+  open: () => store.open(),
+  nextId: () => store.nextId(),
+  createSpoolFile: () => store.createSpoolFile(),
+  commit: (...message) => store.commit(...message),
+  saveState: (...state) => store.saveState(...state),
+  loadContent: (id) => store.loadContent(id),
+  reload: (id) => store.reload(id),
+  reloadInOrder: (ids) => store.reloadInOrder(ids),
+  rest: (id) => store.rest(id),
+  remove: (id) => store.remove(id),
+  close: () => store.close(),
+  ...wrap(store),
+});

@@ -12,12 +12,12 @@ import type { Row } from "../../../../src/events/expectation-rows.ts";
 import { SystemSinks } from "../../../../src/events/system-chain.ts";
 import type { TrackingRecord } from "../../../../src/events/tracking-contexts.ts";
 import { Content } from "../../../../src/message/content.ts";
-import { RotatingLog } from "../../../../src/observe/rotating-log.ts";
 import { SinkResolver } from "../../../../src/transport/dns-sinks.ts";
 import { createQueuedMessage } from "../../../../src/transport/queued-message.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 import { type LogLine, recordingLog, systemChain, until } from "../../transport/transport-house.ts";
 import type { Stage } from "./act.ts";
+import { trackingLog } from "../../../support/tracking-log.ts";
 
 const DEADLINE_MS = 20;
 const sinks = new SystemSinks({ clock: systemClock, log: silentLogger, sinkDeadlineMs: DEADLINE_MS });
@@ -86,18 +86,7 @@ const TRACKING_CHANGES: Readonly<Record<string, (record: TrackingRecord) => void
 
 export const trackingStage: Stage = async (act, change) => {
   await using folder = await tempFolder("tracking-table");
-  const log = new RotatingLog(
-    { enabled: true, folder: folder.path, maxSize: 1_000_000, keepDays: 1 },
-    {
-      what: "tracking",
-      prefix: "tracking",
-      extension: "jsonl",
-      droppedText: () => "",
-      flushMs: 1,
-      clock: systemClock,
-      log: silentLogger,
-    },
-  );
+  const log = trackingLog(folder.path);
   const chain = systemChain("MsgTrackLog", [
     (record) => act.perform(record, () => TRACKING_CHANGES[change]?.(record)),
     () => act.next(),

@@ -14,6 +14,7 @@ import { Content } from "../../../../src/message/content.ts";
 import { BlockingRequests, blockingBytesOf } from "../../../../src/sandbox/capabilities/blocking-requests.ts";
 import type { JobTask } from "../../../../src/sandbox/pool/tasks.ts";
 import { type TempFolder, tempFolder } from "../../../support/temp-folder.ts";
+import { NO_ENVELOPE } from "../../../support/no-envelope.ts";
 
 let folder: TempFolder;
 let requests: BlockingRequests;
@@ -39,14 +40,7 @@ function taskOf(...grants: readonly (readonly [Capabilities, Partial<ScriptLimit
     kind: "job",
     messageId: "m",
     content: Content.fromBuffer(Buffer.from("\r\n")),
-    envelope: {
-      sender: "",
-      recipients: [],
-      arrivalTime: 0,
-      clientAddress: "",
-      pickupFileName: "",
-      status: 0,
-    },
+    envelope: NO_ENVELOPE,
     bundles: grants.map((_grant, index) => ({
       version: `v${index}`,
       scriptName: `s${index}.js`,

@@ -8,12 +8,13 @@ import { MailMsg } from "../../../../src/message/mail-msg.ts";
 import { addSent, hopsOf } from "../../../../src/sandbox/capabilities/sent-messages.ts";
 import { checkDone } from "../../../../src/sandbox/pool/outcome-validation.ts";
 import type { JobTask, SentMessage } from "../../../../src/sandbox/pool/tasks.ts";
+import { NO_ENVELOPE } from "../../../support/no-envelope.ts";
 
 const taskOf = (call: Partial<ScriptCall>): JobTask => ({
   kind: "job",
   messageId: "m",
   content: Content.fromBuffer(Buffer.from("A: b\r\n\r\n")),
-  envelope: { sender: "", recipients: [], arrivalTime: 0, clientAddress: "", pickupFileName: "", status: 0 },
+  envelope: NO_ENVELOPE,
   calls: [
     {
       version: "v",

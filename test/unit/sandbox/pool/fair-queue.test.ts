@@ -4,6 +4,7 @@ import { FairQueue } from "../../../../src/sandbox/pool/fair-queue.ts";
 import { versionsOf } from "../../../../src/sandbox/pool/tasks.ts";
 import type { Entry } from "../../../../src/sandbox/pool/entry.ts";
 import { Content } from "../../../../src/message/content.ts";
+import { NO_ENVELOPE } from "../../../support/no-envelope.ts";
 
 function entryOf(script: string, cost: number): Entry {
   const bundle = { version: script, scriptName: script, code: Buffer.alloc(0) };
@@ -83,14 +84,7 @@ function jobOf(cost: number, ...scripts: readonly string[]): Entry {
     return { version: `${scriptName} ${version}`, scriptName, code: Buffer.alloc(0) };
   });
   const { task: _inspection, ...entry } = entryOf("", cost);
-  const envelope = {
-    sender: "",
-    recipients: [],
-    arrivalTime: 0,
-    clientAddress: "",
-    pickupFileName: "",
-    status: 0,
-  };
+  const envelope = NO_ENVELOPE;
   const content = Content.fromBuffer(Buffer.alloc(0));
   return { ...entry, task: { kind: "job", messageId: "", content, envelope, calls: [], bundles } };
 }

@@ -4,6 +4,7 @@ import { Content } from "../../../../src/message/content.ts";
 import { Probation } from "../../../../src/sandbox/pool/probation.ts";
 import type { Entry } from "../../../../src/sandbox/pool/entry.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../../runtime/contract.ts";
+import { NO_ENVELOPE } from "../../../support/no-envelope.ts";
 
 /** A message on its way through the scripts named as `name@version`. */
 function entryOf(...scripts: string[]): Entry {
@@ -17,14 +18,7 @@ function entryOf(...scripts: string[]): Entry {
       kind: "job",
       messageId: "1",
       content: Content.fromBuffer(Buffer.from("Subject: x\r\n\r\n")),
-      envelope: {
-        sender: "",
-        recipients: [],
-        arrivalTime: 0,
-        clientAddress: "",
-        pickupFileName: "",
-        status: 0,
-      },
+      envelope: NO_ENVELOPE,
       calls: bundles.map(({ version }) => ({
         version,
         bindingName: version,

@@ -6,12 +6,13 @@ import { Content } from "../../../../src/message/content.ts";
 import { LoadedScript } from "../../../../src/sandbox/versions/loaded-script.ts";
 import { checkDone } from "../../../../src/sandbox/pool/outcome-validation.ts";
 import type { CheckedOutcome, JobTask } from "../../../../src/sandbox/pool/tasks.ts";
+import { NO_ENVELOPE } from "../../../support/no-envelope.ts";
 
 const task: JobTask = {
   kind: "job",
   messageId: "m",
   content: Content.fromBuffer(Buffer.from("A: b\r\n\r\n")),
-  envelope: { sender: "", recipients: [], arrivalTime: 0, clientAddress: "", pickupFileName: "", status: 0 },
+  envelope: NO_ENVELOPE,
   calls: [
     {
       version: "v",
