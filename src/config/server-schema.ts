@@ -241,7 +241,7 @@ export const virtualServerSchema = z
       .min(1)
       .max(64)
       .default("default")
-      .meta(restart("Name in commands, in the log and in Received fields' comments.")),
+      .meta(restart("Name in commands, in the log and in the `server` of bindings.")),
     folders: folders
       .prefault({})
       .meta(restart("Folders that lie elsewhere than in the mailroot, relative to this file.")),
