@@ -73,7 +73,7 @@ export const ERROR_CODES = {
     meaning:
       "A key of `signing` cannot be read, is open to everybody, too weak, or of another kind than its algorithm.",
     remedy:
-      "Correct what the message names; a key is a PEM file with mode 0600 or 0640, RSA of 2048 bits or Ed25519.",
+      "Correct what the message names; a key is a PEM file with mode 0600 or 0640, Ed25519 or RSA of at least 1024 bits, better 2048.",
   },
   SCRIPT_INVALID: {
     owner: "operator",
