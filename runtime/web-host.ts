@@ -13,7 +13,7 @@ export class WebHost {
     this.#call = call;
   }
 
-  /** The parts of a URL (see URL_PARTS of url.ts), a line each; undefined when it is none. */
+  /** The parts of a URL (PARTS of url.ts), a line each; undefined when it is none. */
   url(text: string, base: string | undefined): string | undefined {
     if (text.length > MAX_URL_CHARS || (base?.length ?? 0) > MAX_URL_CHARS) return undefined;
     return this.#text(base === undefined ? this.#call("url", "", text) : this.#call("url", "", text, base));

@@ -1,4 +1,4 @@
-// What the control socket answers to beside the queues: ping, status, the virtual servers. Whatever arrives here is checked before it is used.
+// What the control socket answers to beside the queues and the scripts: ping, status, the virtual servers. Whatever arrives here is checked before it is used.
 import { OnArrivalError } from "../core/errors.ts";
 
 /** Answers a JSON value. Throws OnArrivalError to tell the caller, anything else is logged and told as INTERNAL. */

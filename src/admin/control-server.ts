@@ -1,4 +1,4 @@
-// The running service's side of `onarrival queue …`: JSON lines over a Unix socket that only the service's user may open.
+// The running service's side of the control socket: JSON lines over a Unix socket that only the service's user may open.
 import { chmod, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { describeError, OnArrivalError } from "../core/errors.ts";

@@ -24,7 +24,7 @@ export const isNullSender = (sender: string): boolean => sender === NULL_SENDER;
 /** Two spellings of one mailbox: the domain has no case; the local part is compared without case as the original did. */
 export const sameMailbox = (a: string, b: string): boolean => a === b || a.toLowerCase() === b.toLowerCase();
 
-// RFC 5321 §4.5.3.1: local part 64, domain 255, path 256 octets. The original took longer local parts; the path bounds us.
+// RFC 5321 §4.5.3.1: a local part has 64 octets, a domain 255. The original took longer local parts: only the sum is bounded.
 const MAX_ADDRESS_BYTES = 320;
 const DOT_ATOM_LOCAL = /^[^\s"(),:;<>@[\\\]\p{Cc}]+$/u;
 const QUOTED_LOCAL = /^"(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*"$/u;

@@ -132,7 +132,7 @@ function encryptionOf(msg: MailMsg): number {
   return kind === "signed-data" || kind === "certs-only" ? encryption.signed : encryption.encrypted;
 }
 
-/** RFC 3464 §2.3.3, RFC 6533 §6: a report on a failure says so of a recipient. Undefined for what is no report, or is not in memory. */
+/** RFC 3464 §2.3.3, RFC 6533 §4: a report on a failure says so of a recipient. Undefined for what is no report, or is not in memory. */
 function reportClass(msg: MailMsg): number | undefined {
   const type = contentType(msg);
   if (type?.value !== "multipart/report") return undefined;

@@ -67,7 +67,7 @@ const CONDITIONS: Record<DsnKind, NotifyCondition> = {
 export function composeDsn(request: DsnRequest): ComposedDsn {
   const { original, id, kind, recipients } = request;
   const boundary = `=_dsn_${id.replaceAll(/[^A-Za-z0-9]/g, "")}_${request.now.toString(36)}`;
-  // RFC 6533 §6: UTF-8 addresses need the global forms of the parts.
+  // RFC 6533 §4: UTF-8 addresses need the global forms of the parts.
   const readers = readersOf(request);
   const utf8 =
     !isAscii(readers.join("")) || recipients.some(needsUtf8) || original.envelope.smtpUtf8 === true;

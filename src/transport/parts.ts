@@ -1,4 +1,4 @@
-// What the pipeline is made of. The composition root (src/relay.ts) puts the parts together.
+// What the pipeline is made of; transport.ts puts the parts together.
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Badmail } from "../store/badmail.ts";

@@ -21,7 +21,7 @@ export interface QueueEntry {
   /** "pre-submission", "pre-categorization", "pre-routing", "local", or the next hop as "host:port" or a domain. */
   readonly queue: string;
   readonly state: "active" | "retry" | "held" | "frozen";
-  /** Why it is held or retried: script and version, line, cause, and what to do. */
+  /** Why it is held or retried: script and version, line and cause, or the last reply of the next hop. */
   readonly reason?: string | undefined;
   /** Of a held message: what lets it go on. */
   readonly advice?: string | undefined;

@@ -8,7 +8,7 @@ const CR = 0x0d;
 
 const digit = (bits: number): number => (bits === 0 ? ZERO : bits + SPACE);
 
-/** The file as lines between `begin` and `end`. The name is made one plain word line. */
+/** The file as lines between `begin` and `end`. Control characters of the name become blanks. */
 export function encodeUu(bytes: Buffer, fileName: string): Buffer {
   // oxlint-disable-next-line no-control-regex -- line breaks and other controls are what is removed
   const name = fileName.replaceAll(/[\x00-\x1f\x7f]+/g, " ").trim() || "attachment.bin";

@@ -1,4 +1,4 @@
-// Answers of a directory, kept for a while: the most used ones when there are too many.
+// Answers of a directory, kept for a while: when there are too many, those that were asked for last.
 import type { Clock } from "../../core/clock.ts";
 import type { DirectoryAnswer } from "../../events/directory-entries.ts";
 
