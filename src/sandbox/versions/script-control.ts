@@ -70,8 +70,7 @@ export class ScriptControl {
     return {
       ...this.#stateOf(name),
       source,
-      imports: reloader
-        .importsOf(name)
+      imports: [...new Set(reloader.importsOf(name))]
         .filter((path) => path !== folder && path !== source)
         .map((path) => relative(folder, path)),
       versions: (await generations?.kept(name)) ?? [],

@@ -1,4 +1,5 @@
 // The tests beside a script: a version that does not pass them does not go live, and the log says what was expected.
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startReloading } from "./reload-fixture.ts";
 
@@ -31,6 +32,11 @@ test("a version goes live when its cases pass, and the test is no sink", async (
   await using reloading = await startReloading(FILES);
   expect(Object.fromEntries(reloading.host.broken)).toEqual({});
   expect([...reloading.host.scripts.keys()]).toEqual(["a.ts"]);
+});
+
+test("each file that a script rests on is named once", async () => {
+  await using reloading = await startReloading(FILES);
+  expect((await reloading.control.show("a.ts")).imports).toEqual(["a.test.ts", join("samples", "boss.eml")]);
 });
 
 test("a failing case keeps the old version and names the case, what was expected and what was found", async () => {
