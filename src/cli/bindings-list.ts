@@ -10,6 +10,9 @@ import { DEFAULT_PRIORITY } from "../events/binding.ts";
 import { isExpired, isUsedUp } from "../events/firings.ts";
 import { formatTable, formatTime, type Output, printResult, warn } from "./output.ts";
 
+const NONE =
+  "the configuration file has no bindings; `onarrival scripts list` shows those that scripts export themselves";
+
 export interface ListOptions {
   readonly config?: string;
   readonly json?: boolean;
@@ -40,12 +43,7 @@ export async function listBindings(output: Output, file: string, options: ListOp
   for (const binding of bindings)
     shown.push({ ...binding, state: await stateOf(binding, scripts, counts.get(binding.id)) });
   const head = ["NAME", "EVENT", "SERVER", "PRIORITY", "STATE", "SINK", "RULE", "ID"];
-  printResult(
-    output,
-    options.json,
-    shown,
-    shown.length === 0 ? "no bindings" : formatTable(head, shown.map(row)),
-  );
+  printResult(output, options.json, shown, shown.length === 0 ? NONE : formatTable(head, shown.map(row)));
   if (problem !== undefined) warn(output, [`the counts of maxFirings cannot be read: ${problem}`]);
 }
 

@@ -59,7 +59,7 @@ function unserved(
   const absent = isSinkName(script) ? "is not in the scripts folder" : "is no name of a script";
   const why = broken === undefined ? absent : "never went live";
   const detail = broken === undefined || broken === "" ? "" : ` (${broken})`;
-  const mail = rule === undefined ? "all mail" : `mail for which ${rule}`;
+  const mail = rule === undefined ? "all mail" : `mail that the rule ${rule} matches`;
   return {
     binding: displayName,
     script,

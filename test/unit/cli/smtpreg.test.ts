@@ -47,7 +47,7 @@ describe("registration as administrators know it", () => {
     ]);
     const named = await smtpreg("/setprop", "1", "OnArrival", "MySink", "Sink", "ScriptName", "my.js");
     expect(named.err).toBe(
-      "warning: my.js is not in the scripts folder, so mail for which mail from=* is held: save a working my.js, or disable or remove the binding\n",
+      "warning: my.js is not in the scripts folder, so mail that the rule mail from=* matches is held: save a working my.js, or disable or remove the binding\n",
     );
     const set = await smtpreg("/setprop", "1", "OnArrival", "MySink", "Source", "Priority", "300");
     expect(set.out).toContain("set property Priority to 300\n");

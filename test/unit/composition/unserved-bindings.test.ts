@@ -52,7 +52,7 @@ test("those that are called and have nothing to call are told with what becomes 
       binding: "some",
       script: "gone.ts",
       problem:
-        "gone.ts is not in the scripts folder, so mail for which mail from=*@a.example moves to Badmail",
+        "gone.ts is not in the scripts folder, so mail that the rule mail from=*@a.example matches moves to Badmail",
       advice: "save a working gone.ts, or disable or remove the binding",
     },
   ]);
