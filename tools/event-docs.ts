@@ -127,7 +127,11 @@ export function readInterfaces(source: string): Map<string, Interface> {
   return found;
 }
 
-const plain = (comment: string): string => comment.replaceAll(/\s*\n\s*\*?\s*/g, " ").trim();
+const plain = (comment: string): string =>
+  comment
+    .replaceAll(/\s*\n\s*\*?\s*/g, " ")
+    .replaceAll(/ \(REFERENCE [\d., and]*\)/g, "")
+    .trim();
 
 export function subjectTables(
   interfaces: Map<string, Interface>,

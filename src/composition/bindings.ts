@@ -1,4 +1,4 @@
-// Makes the chain of sinks out of the metabase and what the scripts export (DESIGN 4 and 7).
+// Makes the chain of sinks out of the metabase and what the scripts export.
 import type { Logger } from "../core/logger.ts";
 import type { PlaceOf } from "../config/problems.ts";
 import { type Before, nameOf, placesOf } from "./binding-places.ts";

@@ -1,4 +1,4 @@
-// Loads native sinks: those that come with the service by class name, others as modules by path (DESIGN 6).
+// Loads native sinks: those that come with the service by class name, others as modules by path (docs/sinks.md).
 import { statSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";

@@ -1,4 +1,4 @@
-// The rows of native sinks of the protocol events (DESIGN 4, steps 1 and 9), made of the metabase.
+// The rows of native sinks of the protocol events (steps 1 and 9 of ARCHITECTURE.md), made of the metabase.
 import type { EventName, EventSubject } from "../events/catalog.ts";
 import { type ProtocolBound, ProtocolChain } from "../events/protocol-chain.ts";
 import type { InboundCommandContext } from "../events/protocol-contexts.ts";

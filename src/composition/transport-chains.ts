@@ -1,4 +1,4 @@
-// The sinks of the events of the transport, made of the metabase (DESIGN 4, steps 3 to 11).
+// The sinks of the events of the transport, made of the metabase (steps 3 to 11 of ARCHITECTURE.md).
 import type { EventName, EventSubject, MailEvent } from "../events/catalog.ts";
 import { SinkChain } from "../events/dispatcher.ts";
 import type { AnyNativeSink, NativeBound, NativeSink } from "../events/sink.ts";

@@ -13,7 +13,7 @@ export const SCRIPT_SINK_CLASS = "CDO.SS_SMTPOnArrivalSink";
 export const isScriptClass = (sinkClass: string): boolean =>
   sinkClass.toLowerCase() === SCRIPT_SINK_CLASS.toLowerCase();
 
-/** What happens to a message on which the sink fails (DESIGN 4). */
+/** What happens to a message on which the sink fails. */
 export type OnError = "hold" | "continue" | "badmail";
 
 export type SinkProperties = Readonly<Record<string, string | number | boolean>>;

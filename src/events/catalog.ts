@@ -1,4 +1,4 @@
-// Every event, declared once (DESIGN 4, REFERENCE 3.1 and 4.1). Types, validation of bindings and docs/events derive from here.
+// Every event, declared once (REFERENCE 3.1 and 4.1). Types, validation of bindings and docs/events derive from here.
 import type { CategorizeSubject } from "./categorize-contexts.ts";
 import type { DnsSubject } from "./dns-contexts.ts";
 import type { DomainInfoContext } from "./domain-contexts.ts";

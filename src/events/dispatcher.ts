@@ -1,4 +1,4 @@
-// Walks the bindings of an event in priority order and calls the sinks that match (REFERENCE 0.3, DESIGN 4).
+// Walks the bindings of an event in priority order and calls the sinks that match (REFERENCE 0.3).
 // Rules are evaluated just before each sink against the envelope as it is then. A sink that answers without a promise is
 // not awaited. Consecutive scripts go to the sandbox as one run.
 import { describeError } from "../core/errors.ts";

@@ -1,4 +1,4 @@
-// How a native sink is written, and what the dispatcher holds of every sink (DESIGN 6).
+// How a native sink is written, and what the dispatcher holds of every sink (docs/sinks.md).
 import type { Logger } from "../core/logger.ts";
 import type { SinkResult } from "../core/status.ts";
 import type { PropertyIdRange } from "../message/property-ids.ts";

@@ -1,5 +1,5 @@
-// What sinks of StoreDriver receive (REFERENCE 4.1). The storage itself is not replaceable: promise 1, that a message survives any
-// crash, is kept by this service's own store. Sinks watch it, and may take over local delivery.
+// What sinks of StoreDriver receive (REFERENCE 4.1). The storage itself is not replaceable: that a message survives any crash is
+// the promise of this service's own store. Sinks watch it, and may take over local delivery.
 import type { Origin, Recipient } from "../core/envelope.ts";
 import type { Content } from "../message/content.ts";
 import type { PropertyValue } from "../message/properties.ts";

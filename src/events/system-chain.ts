@@ -1,4 +1,4 @@
-// The native sinks of an event without verbs or envelope rules (DESIGN 4, steps 2, 7 and 11), in priority order.
+// The native sinks of an event without verbs or envelope rules (steps 2, 7 and 11 of ARCHITECTURE.md), in priority order.
 import type { Clock } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";

@@ -1,4 +1,4 @@
-// The life of a message, steps 2 to 11 of DESIGN 4, top to bottom. Each step's own file says how; this one says what follows what.
+// The life of a message, steps 2 to 11 of ARCHITECTURE.md, top to bottom. Each step's own file says how; this one says what follows what.
 // A message is durable before its client hears 250; from then on it ends in exactly one recorded state per recipient.
 import { TurnoverMap } from "../core/turnover-map.ts";
 import type { Envelope, Origin } from "../core/envelope.ts";

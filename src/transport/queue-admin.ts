@@ -1,4 +1,4 @@
-// The queues as people see and steer them: `onarrival queue …` (DESIGN 9).
+// The queues as people see and steer them: `onarrival queue …`.
 import { domainOf } from "../core/address.ts";
 import { canonicalDomain } from "../core/domain-table.ts";
 import { ID_LENGTH } from "../core/message-ids.ts";

@@ -1,4 +1,4 @@
-// Step 7: the next hop of each recipient. Without a router sink: local → Drop, remote → smart host or MX (DESIGN 4).
+// Step 7: the next hop of each recipient. Without a router sink: local → Drop, remote → smart host or MX.
 import { domainOf } from "../core/address.ts";
 import { DomainTable } from "../core/domain-table.ts";
 import type { Recipient } from "../core/envelope.ts";

@@ -1,4 +1,4 @@
-// Steps 3, 4 and 6: the sinks of one of the three mail events on one message, and what their answer means for it (DESIGN 4).
+// Steps 3, 4 and 6: the sinks of one of the three mail events on one message, and what their answer means for it.
 import type { Recipient } from "../core/envelope.ts";
 import { type Logger } from "../core/logger.ts";
 import { type MessageStatus, messageStatus } from "../core/status.ts";

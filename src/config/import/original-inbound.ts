@@ -233,7 +233,7 @@ export const INBOUND_SETTINGS: readonly OriginalSetting[] = [
     row: "6.2",
     default: "true",
     read: none("files of Pickup are always taken as they are"),
-    note: "The other value takes dots away from the beginnings of lines: a fault of early builds that this switch kept for those who had got used to it (REFERENCE 6.4).",
+    note: "The other value takes dots away from the beginnings of lines: a fault of early builds that this switch kept for those who had got used to it.",
   },
   {
     property: "SmtpServiceVersion",

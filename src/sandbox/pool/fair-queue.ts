@@ -26,7 +26,7 @@ export class FairQueue {
   }
 
   add(entry: Entry): void {
-    // No process may see an older version of a script after a newer one (P5).
+    // No process may see an older version of a script after a newer one.
     if (this.#hasOtherVersion(entry)) this.#fixed = this.#waiting.length;
     // Most often nobody waits, and the task goes at once: whose turn it is becomes a question when it stays.
     if (this.#waiting.length === 0) {

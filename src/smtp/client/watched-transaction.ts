@@ -1,4 +1,4 @@
-// One mail transaction in whose dialogue sinks take part (DESIGN 4, step 9): command by command, but for those to which sinks only append.
+// One mail transaction in whose dialogue sinks take part (step 9 of ARCHITECTURE.md): command by command, but for those to which sinks only append.
 // The states are those of the original (PE_STATES): message start, per recipient, before data, session end.
 import { isPositive, ownReply, type Reply } from "../../core/reply.ts";
 import type { OutboundState, ProtocolMessage } from "../../events/protocol-contexts.ts";
