@@ -1,24 +1,19 @@
 // The rows of native sinks of the protocol events (steps 1 and 9 of ARCHITECTURE.md), made of the metabase.
+import type { Binding } from "../events/binding.ts";
 import type { EventName, EventSubject } from "../events/catalog.ts";
-import { type ProtocolBound, ProtocolChain } from "../events/protocol-chain.ts";
+import { ProtocolChain } from "../events/protocol-chain.ts";
 import type { InboundCommandContext } from "../events/protocol-contexts.ts";
-import type { AnyNativeSink, NativeSink } from "../events/sink.ts";
 import { parseVerbRule, type VerbRule } from "../events/verb-rule.ts";
 import type { OutboundChains } from "../smtp/client/outbound-events.ts";
-import { type ChainParts, type ConfiguredBinding, type OnEvent, bindingOf, sinkContext } from "./bindings.ts";
-
-export type ProtocolChainParts = Pick<
-  ChainParts,
-  "configured" | "log" | "nextMessageId" | "propertyIds" | "timed"
->;
-type Parts = ProtocolChainParts;
+import type { ConfiguredBinding } from "./bindings.ts";
+import { eventSinks, type EventSinkParts } from "./event-sinks.ts";
 
 export interface ProtocolChains {
   readonly inbound: ProtocolChain<InboundCommandContext>;
   readonly outbound: OutboundChains;
 }
 
-const chainsOf = (parts: Parts): ProtocolChains => ({
+const chainsOf = (parts: EventSinkParts): ProtocolChains => ({
   inbound: buildProtocolChain(parts, "OnInboundCommand"),
   outbound: buildOutboundChains(parts),
 });
@@ -29,7 +24,7 @@ export interface ServerChains {
   readonly own: ReadonlyMap<string, ProtocolChains>;
 }
 
-export function buildProtocolChains(parts: Parts): ServerChains {
+export function buildProtocolChains(parts: EventSinkParts): ServerChains {
   const { configured } = parts;
   const chainsFor = (server: string | undefined): ProtocolChains =>
     chainsOf({ ...parts, configured: configured.filter((binding) => isOfServer(binding, server)) });
@@ -44,7 +39,7 @@ const isOfServer = ({ settings }: ConfiguredBinding, server: string | undefined)
   settings.server === undefined || settings.server === server;
 
 /** The sinks of everything that is said to next hops. */
-const buildOutboundChains = (parts: Parts): OutboundChains => ({
+const buildOutboundChains = (parts: EventSinkParts): OutboundChains => ({
   commands: {
     OnSessionStart: buildProtocolChain(parts, "OnSessionStart"),
     OnMessageStart: buildProtocolChain(parts, "OnMessageStart"),
@@ -55,34 +50,16 @@ const buildOutboundChains = (parts: Parts): OutboundChains => ({
   responses: buildProtocolChain(parts, "OnServerResponse"),
 });
 
-/** Equal priorities keep the order of the metabase. */
 function buildProtocolChain<Name extends EventName>(
-  parts: Parts,
+  parts: EventSinkParts,
   event: Name,
 ): ProtocolChain<EventSubject<Name>> {
-  const sinks: ProtocolBound<EventSubject<Name>>[] = [];
-  for (const { settings, sink } of parts.configured) {
-    if (sink === undefined || !isOf(sink, event)) continue;
-    const binding = bindingOf(settings, sink);
-    const onEvent: OnEvent<EventSubject<Name>> = (subject, context) => sink.onEvent(subject, context);
-    sinks.push({
-      binding,
-      rule: verbRuleOf(parts, binding.displayName, binding.rule),
-      onEvent: parts.timed?.(binding, onEvent) ?? onEvent,
-      context: sinkContext(binding, parts),
-    });
-  }
-  return new ProtocolChain(sinks);
+  return new ProtocolChain(
+    eventSinks(parts, event).map((sink) => ({ ...sink, rule: verbRuleOf(parts, sink.binding) })),
+  );
 }
 
-function isOf<Name extends EventName>(
-  sink: AnyNativeSink | NativeSink<Name>,
-  event: Name,
-): sink is NativeSink<Name> {
-  return sink.event === event;
-}
-
-function verbRuleOf({ log }: Parts, displayName: string, text: string | undefined): VerbRule | undefined {
+function verbRuleOf({ log }: EventSinkParts, { displayName, rule: text }: Binding): VerbRule | undefined {
   if (text === undefined || text.trim() === "") return undefined;
   const rule = parseVerbRule(text);
   if (rule.ignored.length > 0)

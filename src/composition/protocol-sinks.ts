@@ -6,12 +6,8 @@ import { FiringCounter, type Firings } from "../events/firings.ts";
 import type { ProtocolServer } from "../events/protocol-contexts.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
 import type { InboundProtocol } from "../smtp/server/command-run.ts";
-import {
-  type ProtocolChainParts,
-  type ProtocolChains,
-  type ServerChains,
-  buildProtocolChains,
-} from "./protocol-chains.ts";
+import type { EventSinkParts } from "./event-sinks.ts";
+import { type ProtocolChains, type ServerChains, buildProtocolChains } from "./protocol-chains.ts";
 import { describeCategorizer } from "./server-categorizer.ts";
 import { defaultDomainOf } from "./settings.ts";
 
@@ -43,7 +39,7 @@ export class ProtocolSinks {
   }
 
   /** Takes over other bindings: from the next command on. */
-  use(parts: ProtocolChainParts): void {
+  use(parts: EventSinkParts): void {
     this.#chains = buildProtocolChains(parts);
   }
 
