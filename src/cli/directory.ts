@@ -75,7 +75,10 @@ async function openDirectory(output: Output, options: Options): Promise<Director
   const config = await loadConfig(findConfigFile(options.config));
   const live = new Categorizers(systemClock, stderrLog(output)).of(config, serverOf(config, options.server));
   if (live === undefined)
-    throw new OnArrivalError("WRONG_USE", "the virtual server has no `categorizer`, and so no directory");
+    throw new OnArrivalError(
+      "WRONG_USE",
+      "the virtual server has no `categorizer.file` and no `categorizer.ldap`, and so no directory",
+    );
   return live.directory;
 }
 

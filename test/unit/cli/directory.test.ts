@@ -109,7 +109,7 @@ far@elsewhere.example: not a domain of the directory
   test("says which server has no directory", async () => {
     expect(await find("joe@example.com", "--server", "plain")).toMatchObject({
       code: 2,
-      err: expect.stringContaining("no `categorizer`"),
+      err: expect.stringContaining("no `categorizer.file` and no `categorizer.ldap`"),
     });
     expect(await find("joe@example.com", "--server", "nowhere")).toMatchObject({ code: 2 });
   });
