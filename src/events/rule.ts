@@ -112,7 +112,3 @@ export function matchesCondition(condition: Condition, subject: RuleSubject): bo
       return subject.recipients.some((recipient) => matchesAddress(condition, recipient.address));
   }
 }
-
-export function matchesRule(rule: Rule, subject: RuleSubject): boolean {
-  return rule.conditions.some((condition) => matchesCondition(condition, subject));
-}

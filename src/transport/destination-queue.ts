@@ -120,10 +120,6 @@ export class DestinationQueue {
     this.#alarm = new Alarm(parts.clock, () => this.#wake());
   }
 
-  get activeCount(): number {
-    return this.#active.size;
-  }
-
   /** How many deliveries are in which state. */
   get depth(): Record<"active" | "ready" | "deferred" | "held", number> {
     const parked = this.#parts.outside?.parked;

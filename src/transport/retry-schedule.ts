@@ -36,17 +36,6 @@ export function retryDelayMs(attempts: number, settings: RetrySettings = DEFAULT
   return settings.intervalsMs[step] ?? settings.glitchIntervalMs;
 }
 
-/** When to try again after `attempts` failures; never later than the expiry, so that the last word comes in time. */
-export function nextAttemptAt(
-  attempts: number,
-  arrivalTime: number,
-  now: number,
-  settings: RetrySettings = DEFAULT_RETRY_SETTINGS,
-): number {
-  const regular = now + retryDelayMs(attempts, settings);
-  return Math.max(now, Math.min(regular, expiresAt(arrivalTime, settings)));
-}
-
 export const expiresAt = (arrivalTime: number, settings: RetrySettings = DEFAULT_RETRY_SETTINGS): number =>
   arrivalTime + settings.expiryMs;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { matchesRule, parseRule, type RuleSubject } from "../../../src/events/rule.ts";
+import { matchesCondition, parseRule, type Rule, type RuleSubject } from "../../../src/events/rule.ts";
 import { RuleIndex } from "../../../src/events/rule-index.ts";
 
 const subject = (parts: Partial<{ helo: string; from: string; to: string[] }>): RuleSubject => ({
@@ -7,6 +7,10 @@ const subject = (parts: Partial<{ helo: string; from: string; to: string[] }>): 
   sender: parts.from ?? "",
   recipients: (parts.to ?? []).map((address) => ({ address })),
 });
+
+/** Condition by condition: what the index has to find without. */
+const matchesRule = ({ conditions }: Rule, message: RuleSubject): boolean =>
+  conditions.some((condition) => matchesCondition(condition, message));
 
 describe("the rule grammar of the original", () => {
   test.each([

@@ -72,7 +72,7 @@ describe("a queue", () => {
     const waiting: (() => void)[] = [];
     at.world.answer = (message) => new Promise((resolve) => waiting.push(() => resolve(accepted(message))));
     for (const id of ["1", "2", "3", "4"]) at.add(id);
-    expect(at.queue.activeCount).toBe(2);
+    expect(at.queue.depth.active).toBe(2);
     for (let done = 0; done < 4; done += 1) {
       await until(() => waiting.length > done);
       waiting[done]?.();

@@ -3,7 +3,6 @@ import {
   expiresAt,
   isDelayNoticeDue,
   isExpired,
-  nextAttemptAt,
   retryDelayMs,
 } from "../../../src/transport/retry-schedule.ts";
 
@@ -13,12 +12,6 @@ const HOUR = 60 * MINUTE;
 test("three quick attempts are followed by 15, 30, 60 and then 240 minutes for ever", () => {
   const minutes = [1, 2, 3, 4, 5, 6, 7, 8, 100].map((attempts) => retryDelayMs(attempts) / MINUTE);
   expect(minutes).toEqual([1, 1, 1, 15, 30, 60, 240, 240, 240]);
-});
-
-test("no attempt is planned after the expiry, nor in the past", () => {
-  expect(nextAttemptAt(1, 0, 1000)).toBe(1000 + MINUTE);
-  expect(nextAttemptAt(9, 0, 47 * HOUR)).toBe(48 * HOUR);
-  expect(nextAttemptAt(9, 0, 50 * HOUR)).toBe(50 * HOUR);
 });
 
 test("the delay is told after 12 hours and the message is given up after two days", () => {
