@@ -101,6 +101,42 @@ export class Pipeline<Script> {
     this.#conclusions = this.#createConclusions(parts);
   }
 
+  #createStates({ steps, ...parts }: PipelineParts<Script>): MessageStates {
+    return new MessageStates({
+      ...parts,
+      whenKept: (go) => steps.whenKept(go),
+      saved: (message) => this.parking.saved(message),
+    });
+  }
+
+  #createParking({ store, waiting, queues, settings, clock, log }: PipelineParts<Script>): Parking {
+    return new Parking({
+      store,
+      maxInMemory: settings.maxInMemory,
+      messages: this.messages,
+      revive: (recovered, isNew) => this.#revive(recovered, isNew),
+      goOn: (message) => this.#goOn(message),
+      check: (message) => this.#patience.check(message),
+      resting: (message, isTight) => {
+        if (this.#writes.has(message) || this.#states.isUntold(message)) return undefined;
+        if (message.phase === "delivery") return this.#deliveries.resting(message, isTight);
+        return waiting.resting(message);
+      },
+      wouldRest: (message, isTight) => this.#deliveries.wouldRest(message, isTight),
+      forget: (id) => this.forget(id),
+      letGo: (message) => {
+        this.messages.delete(message.id);
+        this.#deliveries.end(message);
+        waiting.remove(message);
+        this.#states.release(message);
+      },
+      pump: (key) => queues.pump(key),
+      inSubmission: () => this.inSubmission,
+      clock,
+      log,
+    });
+  }
+
   #createPatience(parts: PipelineParts<Script>): Patience {
     return new Patience({
       ...parts,
@@ -300,42 +336,6 @@ export class Pipeline<Script> {
   stranded(deliveries: readonly Delivery[]): void {
     if (!this.parking.isCrowded) return;
     for (const { message } of deliveries) this.#endings.finishOrSave(message);
-  }
-
-  #createStates({ steps, ...parts }: PipelineParts<Script>): MessageStates {
-    return new MessageStates({
-      ...parts,
-      whenKept: (go) => steps.whenKept(go),
-      saved: (message) => this.parking.saved(message),
-    });
-  }
-
-  #createParking({ store, waiting, queues, settings, clock, log }: PipelineParts<Script>): Parking {
-    return new Parking({
-      store,
-      maxInMemory: settings.maxInMemory,
-      messages: this.messages,
-      revive: (recovered, isNew) => this.#revive(recovered, isNew),
-      goOn: (message) => this.#goOn(message),
-      check: (message) => this.#patience.check(message),
-      resting: (message, isTight) => {
-        if (this.#writes.has(message) || this.#states.isUntold(message)) return undefined;
-        if (message.phase === "delivery") return this.#deliveries.resting(message, isTight);
-        return waiting.resting(message);
-      },
-      wouldRest: (message, isTight) => this.#deliveries.wouldRest(message, isTight),
-      forget: (id) => this.forget(id),
-      letGo: (message) => {
-        this.messages.delete(message.id);
-        this.#deliveries.end(message);
-        waiting.remove(message);
-        this.#states.release(message);
-      },
-      pump: (key) => queues.pump(key),
-      inSubmission: () => this.inSubmission,
-      clock,
-      log,
-    });
   }
 
   // ---- step 11: the end ----
