@@ -38,8 +38,10 @@ export const ERROR_CODES = {
   },
   MAILROOT_UNUSABLE: {
     owner: "operator",
-    meaning: "The mailroot or a folder in it cannot be created or written.",
-    remedy: "Give the service's user write permission, or choose another `mailroot`.",
+    meaning:
+      "The mailroot or a folder in it cannot be created or written, or another release wrote its store.",
+    remedy:
+      "Give the service's user write permission, or choose another `mailroot`. A store of another format version is read by the release that wrote it.",
   },
   MAILROOT_LOCKED: {
     owner: "operator",
@@ -99,7 +101,7 @@ export const ERROR_CODES = {
     owner: "system",
     meaning: "No sandbox process can be started.",
     remedy:
-      "The message ends with what the process said last. What it may read lies in the installed package and the node_modules folders around it, not behind links that lead out of them. Otherwise check sandbox.wrapper, and process and memory limits of the machine. In a service messages wait in the pre-submission queue.",
+      "The error ends with the last words of the process. It may read the installed package and the node_modules folders around it only: a link that leads out of them does not work. Otherwise check `sandbox.wrapper`, and the machine's limits of processes and memory. In a service messages wait in the pre-submission queue meanwhile.",
   },
   STORE_FAILED: {
     owner: "system",
@@ -143,14 +145,14 @@ export const ERROR_CODES = {
   QUEUE_FROZEN: {
     owner: "operator",
     meaning:
-      "A frozen queue was to be forced, messages in it to be retried, or one queue to be thawed of a next hop that is frozen: nothing of it is tried until somebody lets it go on.",
+      "`queue force` of a frozen queue, `queue retry` of messages that wait in frozen queues only, or `queue thaw` of one queue where its next hop is frozen as a whole: nothing of it is tried until it is thawed.",
     remedy:
       "`onarrival queue thaw QUEUE` when it was frozen with `queue freeze`; what a router has halted the router lets go on.",
   },
   FREEZE_NOT_KEPT: {
     owner: "operator",
     meaning:
-      "What was frozen or thawed is so now, but the list of frozen queues could not be written: a restart forgets the change.",
+      "The queue is frozen, or thawed, but the list of frozen queues could not be written: a restart forgets the change.",
     remedy:
       "Let the service write the file that the message names (free space, permissions, nothing else of this name), and give the command again.",
   },
