@@ -1,4 +1,4 @@
-// The constants of CDO for Windows 2000. Scripts get them as globals and from `import { … } from "cdo"`, which is this file.
+// The constants of CDO for Windows 2000. Scripts get them as globals and from `import { … } from "cdo"` (cdo-module.ts).
 
 // Namespaces of fields
 export const cdoNSMailHeader = "urn:schemas:mailheader:";
