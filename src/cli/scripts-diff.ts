@@ -70,7 +70,7 @@ function describe(summary: ShadowSummary, leftOut: number, others: readonly stri
     [
       "live",
       live === undefined
-        ? "never called on these messages"
+        ? "never called on these messages behind the shadow"
         : `${live}, version ${summary.liveVersions.join(", ")}`,
     ],
     ["messages", `${messages} from ${timeOf(summary.since)} to ${timeOf(summary.until)}`],

@@ -23,7 +23,7 @@ export function shadowWish(
   };
 }
 
-/** A shadow without a priority of its own comes directly before the live binding: the two get the same message. */
+/** A shadow comes directly before the live binding, unless it wants another priority: the two get the same message. */
 export function placeShadows(
   sinks: readonly BoundSink<ScriptTarget>[],
   wishes: ReadonlyMap<BoundSink<ScriptTarget>, ShadowWish>,
@@ -35,7 +35,8 @@ export function placeShadows(
     if (wish === undefined || sink.kind === "native") continue;
     const live = findLive(sink, wish.compareWith, placed);
     const shadowOf = { bindingId: live?.binding.id };
-    if (live === undefined || wish.hasPriority) {
+    const staysApart = wish.hasPriority && sink.binding.priority !== live?.binding.priority;
+    if (live === undefined || staysApart) {
       placed.push({ ...sink, shadowOf });
     } else {
       const binding = { ...sink.binding, priority: live.binding.priority };

@@ -23,7 +23,7 @@ export interface LiveCall<Script> {
 }
 
 export interface ShadowRun<Script> {
-  /** Called exactly once. Undefined: the live binding was not called on this message, or there is none. */
+  /** Called exactly once. Undefined: the live binding was not called on this message behind the shadow, or there is none. */
   compareWith(live: LiveCall<Script> | undefined): void;
 }
 

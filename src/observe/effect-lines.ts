@@ -150,7 +150,7 @@ export interface ShadowLine {
     /** Recipients of the messages that it would have sent. */
     readonly wouldSend?: readonly (readonly string[])[] | undefined;
   };
-  /** Absent: the live binding was not called on this message. */
+  /** Absent: the live binding was not called on this message behind the shadow. */
   readonly live?: (EffectLine & { readonly name: string; readonly sent?: number | undefined }) | undefined;
   /** What differs; empty: the same effect. Absent: not comparable, for the reason in `why`. */
   readonly differs?: readonly string[] | undefined;

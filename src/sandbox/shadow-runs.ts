@@ -149,7 +149,8 @@ async function resultOf(
   const shown = { id, sink, effect: outcome, wouldSend, live };
   const none = (why: string): ShadowResult => ({ ...shown, differs: undefined, why });
   if (sink.shadowOf?.bindingId === undefined) return none("there is no live binding to compare with");
-  if (live === undefined) return none("the live binding was not called on this message");
+  if (live === undefined)
+    return none("the live binding was not called on this message, or comes before the shadow");
   if (!(await isSamePlace(place, live.before)))
     return none("the live binding got the message in another state");
   return { ...shown, differs: await differences(place, outcome, live), why: undefined };

@@ -91,6 +91,16 @@ export default function onArrival(msg) {
   expect(text).toContain(id);
 });
 
+test("a shadow behind the live script is not compared, and that may be why", async () => {
+  const behind = NEXT.replace('mode: "shadow"', 'mode: "shadow", priority: 20');
+  await using service = await startService({ scripts: { "tag.js": LIVE, "tag.next.js": behind } });
+  await sendAll(service, ["m1"]);
+  expect(await summed(service, "tag.next.js", 1)).toMatchObject({
+    compared: 0,
+    notCompared: { "the live binding was not called on this message, or comes before the shadow": 1 },
+  });
+});
+
 test("a shadow that throws, loops, sends, redirects or discards leaves live mail byte for byte as it is", async () => {
   const shadow = (body: string, limits = {}): string => `
 export const binding = { mode: "shadow", compareWith: "tag.js", limits: ${JSON.stringify(limits)} };

@@ -129,6 +129,17 @@ describe("the chain", () => {
     expect(names(chain)).toEqual(["second", "third", "m.ts", "a.ts", "z.ts"]);
   });
 
+  test("has a shadow directly before the live binding, unless it has another priority", () => {
+    const placed = (binding: LiveScript["binding"]): readonly string[] => {
+      const shadow = live("tag.next.ts", { ...binding, mode: "shadow" });
+      const chain = chainOf([], [live("a.ts", { priority: 100 }), live("tag.ts", { priority: 100 }), shadow]);
+      return chain.sinks.map((sink) => sink.binding.displayName);
+    };
+    expect(placed({})).toEqual(["a.ts", "tag.next.ts", "tag.ts"]);
+    expect(placed({ priority: 100 })).toEqual(["a.ts", "tag.next.ts", "tag.ts"]);
+    expect(placed({ priority: 101 })).toEqual(["a.ts", "tag.ts", "tag.next.ts"]);
+  });
+
   test("leaves out what is disabled, in the metabase or by the script", () => {
     const chain = chainOf(
       [
