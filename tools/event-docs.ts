@@ -21,7 +21,7 @@ interface Described {
 
 const OUTBOUND = "OutboundCommandContext";
 const HANDLER =
-  "The built-in handler takes part as if bound at priority 24575: sinks of lower priority run before it, all others behind it.";
+  "The built-in handler takes part as if bound at priority 24575: sinks with a smaller number run before it, all others behind it.";
 const TOGETHER =
   "Where the next hop has PIPELINING, MAIL and RCPT leave together as long as sinks before them only look or append: the sinks of later commands are called then before earlier ones are answered. As soon as a sink wants more (a command of its own, `repeat`, another state, to end the session), runs behind one of these commands, or sees a reply to one of them, the dialogue goes command by command. DATA leaves with them only where no sink takes part in DATA or sees its reply: sinks of OnBeforeData are called when the recipients are answered.";
 
