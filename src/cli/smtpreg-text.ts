@@ -21,6 +21,10 @@ export const USAGE = `usage: onarrival smtpreg [-c FILE] [<command> <arguments>]
         ${namesOf(0, 9)}
       Protocol events:
         ${namesOf(9, 16)}
+      That smtpreg.vbs does not name:
+        ${EVENT_TYPES.filter(({ names }) => names.length === 0)
+          .map(({ event }) => event)
+          .join("\n        ")}
     <DisplayName>   The display name of the binding; its case matters
     {GUID}          The GUID of the binding, in braces
     <SinkClass>     CDO.SS_SMTPOnArrivalSink for a script, or a native sink

@@ -189,6 +189,13 @@ describe("what does not regard case, and what does", () => {
   });
 });
 
+test("the usage names every event that a binding can be for", async () => {
+  const names = (await smtpreg("/?")).out.split("\n").map((line) => line.trim());
+  expect(
+    EVENT_TYPES.filter(({ event, names: own }) => ![event, ...own].some((name) => names.includes(name))),
+  ).toEqual([]);
+});
+
 describe("wrong use", () => {
   test.each([
     [["/disable", "1", "OnDeparture", "MySink"], 255, "Unrecognized Event Name: OnDeparture"],
