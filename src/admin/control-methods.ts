@@ -4,7 +4,7 @@ import { OnArrivalError } from "../core/errors.ts";
 /** Answers a JSON value. Throws OnArrivalError to tell the caller, anything else is logged and told as INTERNAL. */
 export type ControlMethod = (params: Params) => unknown;
 
-/** Names are `noun.verb`. The composition root joins the tables of the rooms. */
+/** Names are `noun.verb`. The composition root joins the tables of the folders. */
 export type ControlMethods = Readonly<Record<string, ControlMethod>>;
 
 export type Params = Readonly<Record<string, unknown>>;

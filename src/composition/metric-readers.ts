@@ -1,4 +1,4 @@
-// Where each metric comes from: reads the plain counts of the rooms when somebody scrapes.
+// Where each metric comes from: reads the plain counts of all folders when somebody scrapes.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Labels, MetricReaders, Sample } from "../observe/metrics.ts";
 import type { AskedRequests } from "../sandbox/capabilities/asked-requests.ts";

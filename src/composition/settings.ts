@@ -1,4 +1,4 @@
-// From the checked configuration to the settings of each room.
+// From the checked configuration to the settings of each folder.
 import { hostname } from "node:os";
 import { OnArrivalError } from "../core/errors.ts";
 import type { RemoteDomain } from "../config/domain-schema.ts";

@@ -1,4 +1,4 @@
-// What the rooms need of a log: a constant message with varying fields. src/observe/log.ts serves it with pino.
+// What all folders need of a log: a constant message with varying fields. src/observe/log.ts serves it with pino.
 
 export type LogFields = Readonly<Record<string, unknown>>;
 

@@ -28,7 +28,7 @@ import { SnapshotUse } from "./pool/snapshot-use.ts";
 import { Strikes } from "./pool/strikes.ts";
 import { WorkerPool } from "./pool/worker-pool.ts";
 
-// The words of this door, for callers that shall know no other file of the room.
+// The types of this entry, for callers that shall know no other file of the folder.
 export type LiveScript = loaded.LiveScript;
 export type RunRequest = runner.RunRequest;
 export type RunCall = runner.RunCall;

@@ -1,4 +1,4 @@
-// The import table of the house: which room may use which, and the one door of each third-party package.
+// The table of ARCHITECTURE.md: which folder may import which, and the one folder or file that may import a third-party package, its door.
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { listSources, readModule, type SourceModule } from "./source-files.ts";

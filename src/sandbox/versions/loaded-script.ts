@@ -1,4 +1,4 @@
-// A script version that can run: what others see of it (LiveScript), and what only this room needs to run it.
+// A script version that can run: what others see of it (LiveScript), and what only this folder needs to run it.
 import type { Generation } from "./generations.ts";
 import type { ScriptBinding } from "./script-binding.ts";
 import type { ChangeNote } from "../../../runtime/contract.ts";

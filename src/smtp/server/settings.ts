@@ -1,4 +1,4 @@
-// The settings of one inbound virtual server, with their defaults. The configuration room fills them in.
+// The settings of one inbound virtual server, with their defaults. The composition root fills them in.
 import type { LockoutSettings } from "./auth-lockout.ts";
 import type { AccessTokenSettings } from "./access-token.ts";
 import type { BareLineEndingPolicy } from "./data-collector.ts";
