@@ -78,12 +78,16 @@ export async function runService(options: ServiceOptions, stage: ServiceStage): 
     });
     process.on("SIGHUP", reloads.reload);
     const end = ended();
-    await stage.ready(relay, config);
-    const signal = await end;
-    relay.log.info({ signal }, "stopping: what is in hand is finished");
-    process.off("SIGHUP", reloads.reload);
-    await reloads.close();
-    await relay.stop();
+    try {
+      await stage.ready(relay, config);
+      const signal = await end;
+      relay.log.info({ signal }, "stopping: what is in hand is finished");
+    } finally {
+      // Also when it could not get ready: signals do not end the process any more.
+      process.off("SIGHUP", reloads.reload);
+      await reloads.close();
+      await relay.stop();
+    }
   } finally {
     forget();
     await log.close();

@@ -64,6 +64,14 @@ test("messages, what each script did to them, errors with their source and reloa
   expect(await program.end("SIGINT")).toBe(0);
 });
 
+test("a message that cannot be sent at the start ends it, with the service", async () => {
+  await using temp = await tempFolder();
+  const args = ["dev", "--listen", "127.0.0.1:0", "--mailroot", "mailroot", "--scripts", "scripts"];
+  await using program = startProgram([...args, "--send", "none.eml"], { cwd: temp.path });
+  await program.says(/^error: none\.eml cannot be sent: ENOENT/m);
+  expect(await program.end()).toBe(2);
+}, 60_000);
+
 test("what runs in shadow is shown, and why no sink is called", async () => {
   await using temp = await tempFolder();
   const scripts = join(temp.path, "scripts");
