@@ -1,5 +1,6 @@
 // argv: puts the commands together and turns what they answer into the exit code.
 import { readFileSync } from "node:fs";
+import { endWithoutReader, whenOutputFails } from "./cli/output.ts";
 import { type CommandFactory, createProgram, runProgram } from "./cli/program.ts";
 import { collectAsForMail } from "./core/collection-flags.ts";
 
@@ -35,8 +36,17 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   types: async () => (await import("./cli/types.ts")).typesCommand(),
 };
 
+/** What a command does when nobody reads on; the others end. */
+const WITHOUT_READER: Readonly<Record<string, () => void>> = {
+  // Mail does not wait for a reader.
+  serve: () => undefined,
+  dev: () => void process.kill(process.pid, "SIGTERM"),
+};
+
 const args = process.argv.slice(2);
 const [first = ""] = args;
+const withoutReader = Object.hasOwn(WITHOUT_READER, first) ? WITHOUT_READER[first] : undefined;
+whenOutputFails(withoutReader ?? endWithoutReader);
 const wanted = Object.hasOwn(COMMANDS, first) ? [COMMANDS[first]] : Object.values(COMMANDS);
 const packageFile = readFileSync(new URL("../package.json", import.meta.url), "utf8");
 const { version }: { version: string } = JSON.parse(packageFile);

@@ -1,7 +1,9 @@
 // How commands speak: results on stdout as text or JSON, errors on stderr in two lines, exit codes 0, 1 and 2.
+import { writeSync } from "node:fs";
 import { CommanderError } from "commander";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
+import { systemCodeOf } from "../core/system-error.ts";
 
 export const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
 
@@ -26,6 +28,22 @@ export const processOutput: Output = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
 };
+
+/** `act` decides when stdout takes no more; what stderr does not take is lost. Without listeners each ends the process with a stack. */
+export function whenOutputFails(act: (why: Error) => void): void {
+  process.stdout.once("error", act).on("error", () => undefined);
+  process.stderr.on("error", () => undefined);
+}
+
+/** Whoever reads may have enough (`| head -1`); a disk that is full leaves a result that is not whole. */
+export function endWithoutReader(why: Error): void {
+  if (systemCodeOf(why) === "EPIPE") process.exit();
+  try {
+    writeSync(2, `error: the output cannot be written: ${describeError(why)}\n`);
+  } finally {
+    process.exit(EXIT.failed);
+  }
+}
 
 /** One line of text, or with --json the value. */
 export function printResult(output: Output, json: boolean | undefined, value: unknown, text: string): void {
