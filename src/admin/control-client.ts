@@ -2,18 +2,21 @@
 import { connect } from "node:net";
 import { describeError, ERROR_CODES, OnArrivalError, type ErrorCode } from "../core/errors.ts";
 import type { Params } from "./control-methods.ts";
+import { systemCodeOf } from "../core/system-error.ts";
 import { findSocketPath } from "./control-path.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** Calls one method of the service that holds this mailroot. Throws CONTROL_UNREACHABLE, or the error that it answers. */
+/** Calls one method of the service that holds this mailroot. Throws CONTROL_UNREACHABLE, CONTROL_FORBIDDEN, or the error that it answers. */
 export async function callControl(
   mailroot: string,
   method: string,
   params: Params = {},
   timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<unknown> {
-  const socketPath = await findSocketPath(mailroot);
+  const socketPath = await findSocketPath(mailroot).catch((thrown: unknown) => {
+    throw isForbidden(thrown) ? forbidden(mailroot, thrown) : thrown;
+  });
   const line = await exchange(socketPath, `${JSON.stringify({ id: 1, method, params })}\n`, timeoutMs);
   return readAnswer(line);
 }
@@ -22,12 +25,16 @@ function exchange(socketPath: string, request: string, timeoutMs: number): Promi
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const socket = connect(socketPath, () => socket.write(request));
-    const fail = (why: string): void => {
+    const end = (error: OnArrivalError): void => {
       socket.destroy();
-      reject(new OnArrivalError("CONTROL_UNREACHABLE", `no service answers on ${socketPath} (${why})`));
+      reject(error);
     };
+    const fail = (why: string): void =>
+      end(new OnArrivalError("CONTROL_UNREACHABLE", `no service answers on ${socketPath} (${why})`));
     socket.setTimeout(timeoutMs, () => fail(`nothing within ${timeoutMs} ms`));
-    socket.on("error", (error) => fail(describeError(error)));
+    socket.on("error", (error) =>
+      isForbidden(error) ? end(forbidden(socketPath, error)) : fail(describeError(error)),
+    );
     socket.on("data", (chunk: Buffer) => {
       chunks.push(chunk);
       if (chunk.at(-1) !== 0x0a) return;
@@ -37,6 +44,16 @@ function exchange(socketPath: string, request: string, timeoutMs: number): Promi
     socket.on("end", () => fail("the connection was closed"));
   });
 }
+
+/** Whether a service runs is not known then. */
+const isForbidden = (error: unknown): boolean => ["EACCES", "EPERM"].includes(systemCodeOf(error) ?? "");
+
+const forbidden = (place: string, cause: unknown): OnArrivalError =>
+  new OnArrivalError(
+    "CONTROL_FORBIDDEN",
+    `the service of ${place} cannot be asked: ${describeError(cause)}`,
+    { cause },
+  );
 
 function readAnswer(line: string): unknown {
   const answer: unknown = JSON.parse(line);

@@ -2,6 +2,7 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { ignoreMissing } from "../core/system-error.ts";
 
 /** sun_path is 108 bytes on Linux and 104 on macOS and BSD, the final NUL included. */
 const MAX_SOCKET_PATH_BYTES = 103;
@@ -26,7 +27,7 @@ export async function chooseSocketPath(mailroot: string): Promise<string> {
 export async function findSocketPath(mailroot: string): Promise<string> {
   const direct = directPath(mailroot);
   if (fits(direct)) return direct;
-  return readFile(pointerPath(mailroot), "utf8").catch(() => direct);
+  return readFile(pointerPath(mailroot), "utf8").catch((thrown: unknown) => ignoreMissing(thrown) ?? direct);
 }
 
 /** Takes the pointer away and the folder it named, when there is one. */

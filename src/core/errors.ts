@@ -131,6 +131,11 @@ export const ERROR_CODES = {
     meaning: "No service answers on the control socket of this mailroot.",
     remedy: "Start the service, or name its mailroot with --mailroot or --config.",
   },
+  CONTROL_FORBIDDEN: {
+    owner: "operator",
+    meaning: "The control socket of this mailroot is there for the service's user only.",
+    remedy: "Give the command as the user that the service runs as.",
+  },
   MESSAGE_NOT_FOUND: {
     owner: "operator",
     meaning: "No message in the queues has the id given.",

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -10,6 +10,7 @@ import { startControlServer, type ControlServer } from "../../../src/admin/contr
 import { silentLogger } from "../../../src/core/logger.ts";
 import type { QueueAdmin, QueueEntry } from "../../../src/transport/queue-view.ts";
 
+const NOBODY = 65_534;
 let folder = "";
 let server: ControlServer | undefined;
 beforeEach(async () => {
@@ -190,6 +191,33 @@ test("rubbish and endless requests end their own connection only", async () => {
 test("only the user of the service may open the socket", async () => {
   const { socketPath } = await start(serviceMethods(() => 1));
   expect((await stat(socketPath)).mode & 0o777).toBe(0o600);
+});
+
+test("another user hears that he may not ask, not that no service runs", async () => {
+  const deep = path.join(folder, "a".repeat(60), "b".repeat(60));
+  await mkdir(deep, { recursive: true });
+  for (const mailroot of [folder, deep]) {
+    // oxlint-disable-next-line no-await-in-loop -- one server at a time
+    const { socketPath } = await start(
+      serviceMethods(() => 1),
+      mailroot,
+    );
+    const isRoot = process.getuid?.() === 0;
+    // oxlint-disable-next-line no-await-in-loop
+    if (isRoot) process.seteuid?.(NOBODY);
+    else await chmod(socketPath, 0);
+    try {
+      // oxlint-disable-next-line no-await-in-loop
+      await expect(callControl(mailroot, "ping")).rejects.toMatchObject({
+        code: "CONTROL_FORBIDDEN",
+        message: expect.stringContaining("EACCES") as string,
+      });
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
+    // oxlint-disable-next-line no-await-in-loop
+    await server?.close();
+  }
 });
 
 test("a socket left by a crash is replaced, one that answers is not", async () => {
