@@ -145,7 +145,11 @@ export class RotatingLog {
     file.linesSinceLook = 0;
     file.nextLook = now + LOOK_MS;
     const found = find(file);
-    if (found === "in place") return;
+    if (found === "in place") {
+      // A file that could not be written is none by now: the next failure is another one, and told.
+      this.#hasComplained = false;
+      return;
+    }
     this.#rotate();
     if (found === "elsewhere") return;
     this.lost += lines;

@@ -118,6 +118,24 @@ test("C21 a folder that cannot be written holds nothing up, is told once, and is
   expect(await read(folder)).toEqual(["#head\nagain\n"]);
 });
 
+test("C21 a failure after lines were written again is told as the first one was", async () => {
+  await using temp = await tempFolder("rotating");
+  const folder = path.join(temp.path, "blocked");
+  await writeFile(folder, "");
+  const errors: string[] = [];
+  const settings = { enabled: true, folder, maxSize: 1e6, keepDays: 36_500 };
+  const log = open(settings, new ManualClock(NOON), errors);
+  log.write("lost\n", NOON);
+  await rm(folder);
+  log.write("again\n", NOON + 61_000);
+  log.write("and on\n", NOON + 62_000);
+  await rm(folder, { recursive: true });
+  await writeFile(folder, "");
+  log.write("lost\n", NOON + 63_000);
+  expect(errors).toHaveLength(2);
+  await log.close();
+});
+
 test("C21 a folder that is removed is made again, and the lines that went with it are counted", async () => {
   await using temp = await tempFolder("rotating");
   const folder = path.join(temp.path, "log");
