@@ -59,8 +59,14 @@ export function createSigner(
     if (known !== undefined) return known;
     const plan = planFor(server, origin, message, where);
     if (plan === undefined) return content;
+    const unsigned = (why: string): void =>
+      log.warn({ message: message.id, why }, "message leaves without a signature");
+    if (plan === UNCERTAIN) {
+      unsigned("its header has no end, or a CR or LF that stands alone");
+      return content;
+    }
     const result = signAll(content, plan, clock.now()).then(({ signatures, why }) => {
-      if (why !== undefined) log.warn({ message: message.id, why }, "message leaves without a signature");
+      if (why !== undefined) unsigned(why);
       if (signatures === "") return content;
       return content.splice([{ start: 0, end: 0, bytes: Buffer.from(signatures, "latin1") }]);
     });
@@ -77,20 +83,23 @@ interface Plan {
   readonly seal: { readonly entry: SigningEntry; readonly finding: SealedFinding } | undefined;
 }
 
+/** What the receiver will take for the header is not what we do. */
+const UNCERTAIN = Symbol("uncertain");
+
 function planFor(
   server: ServerSigning,
   origin: Origin,
   { content, properties }: SignedMessage,
   where: "out" | "drop",
-): Plan | undefined {
+): Plan | typeof UNCERTAIN | undefined {
   const entries = where === "drop" ? server.entries.filter((entry) => entry.drop) : server.entries;
   const seal = sealOf(entries, properties);
   const isOurs = isOwnMail(origin, server);
   if (entries.length === 0 || (!isOurs && seal === undefined)) return undefined;
-  const fields = readFields(content.header);
-  if (fields === undefined) return undefined;
   const chosen = isOurs ? entriesOf(entries, authorDomain(content.header)) : [];
-  return chosen.length === 0 && seal === undefined ? undefined : { fields, entries: chosen, seal };
+  if (chosen.length === 0 && seal === undefined) return undefined;
+  const fields = readFields(content);
+  return fields === undefined ? UNCERTAIN : { fields, entries: chosen, seal };
 }
 
 /** Anybody can write our domain into From: only what our own clients send, or we ourselves, is vouched for. */
@@ -128,9 +137,11 @@ function entriesOf(entries: readonly SigningEntry[], domain: string | undefined)
  * As the receiver will see them; undefined for a block that is another one to the receiver: it is not complete, or a stray CR
  * or LF in it becomes a line end on the way.
  */
-function readFields(header: Buffer): RawField[] | undefined {
+function readFields({ header, size }: Content): RawField[] | undefined {
   const text = header.toString("latin1");
-  if (!text.endsWith("\r\n\r\n") || /\r(?!\n)|(?<!\r)\n/.test(text)) return undefined;
+  // A message may end with its header: its body is empty.
+  const isComplete = text.endsWith("\r\n\r\n") || (header.length === size && text.endsWith("\r\n"));
+  if (!isComplete || /\r(?!\n)|(?<!\r)\n/.test(text)) return undefined;
   return new Headers(header)
     .rawFields(() => true)
     .map((raw) => ({ name: raw.slice(0, raw.indexOf(":")).trim().toLowerCase(), raw }));

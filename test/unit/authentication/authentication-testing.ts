@@ -11,7 +11,7 @@ import {
 import type { Clock } from "../../../src/core/clock.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import type { Origin } from "../../../src/core/envelope.ts";
-import { silentLogger } from "../../../src/core/logger.ts";
+import { type Logger, silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { PropertyValue } from "../../../src/message/properties.ts";
 import { type Zone, zoneResolver } from "../../support/dns-zone.ts";
@@ -61,11 +61,15 @@ export function entryOf(pem: string, choices: Partial<SigningEntry> = {}): Signi
   };
 }
 
-export const signerOf = (entries: readonly SigningEntry[], clock: Clock = systemClock): SignContent =>
+export const signerOf = (
+  entries: readonly SigningEntry[],
+  clock: Clock = systemClock,
+  log: Logger = silentLogger,
+): SignContent =>
   createSigner(
     new Map([["default", { entries, isOurClient: (address) => address.startsWith("127.") }]]),
     clock,
-    silentLogger,
+    log,
   );
 
 /** Signs and answers the whole text. */

@@ -2,6 +2,8 @@ import { createHash, verify as verifySignature } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { ed25519Key, rsaKey } from "../../support/signing-keys.ts";
@@ -85,6 +87,16 @@ describe("a signature verifies", () => {
     expect((await verifyText(signed, ZONE)).dkim).toBe("pass");
   });
 
+  test("of a message that ends with its header", async () => {
+    for (const bodyForm of FORMS) {
+      const message = "From: a@example.com\r\nSubject: x\r\n";
+      // oxlint-disable-next-line no-await-in-loop
+      const text = await signedText([entryOf(rsa.pem, { bodyForm })], contentOf(message));
+      // oxlint-disable-next-line no-await-in-loop
+      expect((await verifyText(text, ZONE)).dkim, bodyForm).toBe("pass");
+    }
+  });
+
   test("of content that a script left with bare line feeds, as it goes out", async () => {
     const text = await signedText([entryOf(rsa.pem)], contentOf("From: a@example.com\r\n\r\nA\nb\rc\r\n"));
     expect((await verifyText(text.replace("A\nb\rc\r\n", "A\r\nb\r\nc\r\n"), ZONE)).dkim).toBe("pass");
@@ -147,6 +159,19 @@ describe("who is signed for", () => {
   test("a subdomain is not unless the entry says so", async () => {
     const message = "From: x@news.example.com\r\n\r\nx\r\n";
     expect(await signedText([entryOf(rsa.pem)], contentOf(message))).toBe(message);
+  });
+
+  test.each([
+    ["a header with a stray LF", "From: a@example.com\r\nSubject: x\ny\r\n\r\nx\r\n", 1],
+    ["a header that breaks off", "From: a@example.com", 1],
+    ["the same of another domain", "From: a@example.org\r\nSubject: x\ny\r\n\r\nx\r\n", 0],
+  ])("%s leaves as it is, with a warning where it would have been signed", async (_name, text, count) => {
+    const told: unknown[] = [];
+    const log = { ...silentLogger, warn: (fields: unknown) => void told.push(fields) };
+    const content = contentOf(text);
+    const sign = signerOf([entryOf(rsa.pem)], systemClock, log);
+    expect(await sign({ id: "ID", content, origin: OWN }, "out")).toBe(content);
+    expect(told).toHaveLength(count);
   });
 
   test("the same content is signed once for all its next hops", async () => {
