@@ -29,12 +29,27 @@ export const explainCommand: CommandFactory = (output) =>
     .action((id: string, options: Options) => explain(output, id, options));
 
 async function explain(output: Output, wanted: string, options: Options): Promise<void> {
-  const config = await loadConfig(findConfigFile(options.config));
-  const mailroot = options.mailroot ?? config.mailroot;
+  const { mailroot, effects } = await placeOf(options);
   const found = await findEffects(path.join(mailroot, EFFECTS_FOLDER), wanted.trim());
-  const messages = chosen(found, wanted.trim(), config.effects);
+  const messages = chosen(found, wanted.trim(), effects);
   const text = messages.map((message) => explainMessage(message).join("\n")).join("\n\n");
   printResult(output, options.json, messages, text);
+}
+
+/** Records of a named mailroot are read whatever is wrong with the file. */
+async function placeOf({ config: file, mailroot }: Options): Promise<Place> {
+  try {
+    const { effects, mailroot: own } = await loadConfig(findConfigFile(file));
+    return { mailroot: mailroot ?? own, effects };
+  } catch (thrown) {
+    if (mailroot === undefined) throw thrown;
+    return { mailroot, effects: undefined };
+  }
+}
+
+interface Place {
+  readonly mailroot: string;
+  readonly effects: Config["effects"] | undefined;
 }
 
 const MAX_SHOWN_IDS = 10;
@@ -44,7 +59,7 @@ const isMessageId = (wanted: string): boolean => /[<@>]/.test(wanted);
 function chosen(
   { messages, since }: FoundEffects,
   wanted: string,
-  settings: Config["effects"],
+  settings: Config["effects"] | undefined,
 ): readonly MessageEffects[] {
   if (wanted === "") throw new OnArrivalError("WRONG_USE", "the id is empty");
   if (messages.length === 0)
@@ -61,14 +76,18 @@ function chosen(
 
 const ID_TIME_DIGITS = 9;
 
-function whyAbsent(wanted: string, since: number | undefined, settings: Config["effects"]): string {
+function whyAbsent(
+  wanted: string,
+  since: number | undefined,
+  settings: Config["effects"] | undefined,
+): string {
   const none = `there is no record of ${wanted}`;
-  if (!settings.enabled) return `${none}: effects.enabled is false, nothing is recorded`;
+  if (settings?.enabled === false) return `${none}: effects.enabled is false, nothing is recorded`;
   if (since === undefined) return `${none}: no records are there`;
   const oldest = new Date(since).toISOString();
   // The id begins with the time at which the message came in (src/core/message-ids.ts).
   const arrived = /^[0-9A-Z]{18}$/i.test(wanted) ? parseInt(wanted.slice(0, ID_TIME_DIGITS), 36) : undefined;
-  if (arrived !== undefined && arrived < since)
+  if (settings !== undefined && arrived !== undefined && arrived < since)
     return `${none}: it came in at ${new Date(arrived).toISOString()}, and older records than of ${oldest} are gone (effects.keepHours ${settings.keepHours}, effects.maxSize ${settings.maxSize})`;
   return `${none}; the oldest record is of ${oldest}`;
 }

@@ -73,15 +73,22 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
 export function reportError(output: Output, error: unknown, json = false): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse;
   if (error instanceof CommandFailed) return error.exitCode;
-  const known = error instanceof OnArrivalError ? error : undefined;
+  const known = error instanceof OnArrivalError ? error : fileFault(error);
   if (json) {
     const { code, remedy } = known ?? { code: "INTERNAL", remedy: undefined };
-    output.out(`${JSON.stringify({ error: { code, message: messageOf(error), remedy } }, undefined, 2)}\n`);
+    const message = messageOf(known ?? error);
+    output.out(`${JSON.stringify({ error: { code, message, remedy } }, undefined, 2)}\n`);
   } else {
-    output.err(`error: ${known?.owner === "operator" ? messageOf(error) : stackOf(error)}\n`);
+    output.err(`error: ${known?.owner === "operator" ? messageOf(known) : stackOf(error)}\n`);
     if (known !== undefined) output.err(`what to do: ${known.remedy}\n`);
   }
   return known?.code === "WRONG_USE" ? EXIT.wrongUse : EXIT.failed;
+}
+
+/** What the system says of a file that a command was given is no fault of ours. */
+function fileFault(error: unknown): OnArrivalError | undefined {
+  if (systemCodeOf(error) === undefined || !(error instanceof Error) || !("path" in error)) return undefined;
+  return new OnArrivalError("FILE_UNUSABLE", describeError(error), { cause: error });
 }
 
 const stackOf = (error: unknown): string =>

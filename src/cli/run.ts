@@ -1,5 +1,6 @@
 // `onarrival run`: one script on one message, without a server, in the real sandbox; with --watch again after each change.
 import { readFile, writeFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import path from "node:path";
 import { Command } from "commander";
 import { type RunReport, runScript } from "../composition/run-script.ts";
@@ -84,6 +85,9 @@ interface RunParts {
 
 async function run(parts: RunParts): Promise<void> {
   const { output, options, script, message } = parts;
+  const { clientIp } = options;
+  if (clientIp !== undefined && isIP(clientIp) === 0)
+    throw new OnArrivalError("WRONG_USE", `--client-ip ${clientIp} is no IP address`);
   if (options.watch !== true) {
     const { fault } = await runOnce(parts);
     if (fault !== undefined) throw new CommandFailed();

@@ -200,6 +200,11 @@ export const ERROR_CODES = {
     remedy:
       "Records are kept for `effects.keepHours`, up to `effects.maxSize`, while `effects.enabled` is true, of messages that came when there were bindings, or were categorized; the id of a message stands in the log.",
   },
+  FILE_UNUSABLE: {
+    owner: "operator",
+    meaning: "A file or folder that a command works with cannot be read or written.",
+    remedy: "Check the path, its permissions and the space on its volume.",
+  },
   WRONG_USE: {
     owner: "operator",
     meaning: "A command was given an argument it cannot use.",

@@ -105,6 +105,17 @@ test("an unknown option is wrong use and exits with 2", async () => {
   expect(result.stderr).toMatch(/--nope/);
 });
 
+test("run takes the address of a client that can be one only", async () => {
+  await using folder = await tempFolder("run");
+  const result = await runCommand(["run", "none.js", "none.eml", "--client-ip", "localhost"], {
+    cwd: folder.path,
+  });
+  expect(result).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--client-ip localhost is no IP") as string,
+  });
+});
+
 const BROKEN = "export default function onArrival(msg) {\n  return (;\n}\n";
 
 test("a script that never compiled is named with its line, and no mail is held for it", async () => {

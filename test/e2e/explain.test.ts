@@ -141,6 +141,13 @@ test("records survive kill -9, a torn last line is passed over, and nothing runs
   const [line = ""] = (await readFile(file, "utf8")).split("\n").filter((text) => text.includes(id));
   await appendFile(file, line.slice(0, line.length / 2));
   expect((await recorded(service, id)).runs).toHaveLength(1);
+  // Nor has the configuration to be one.
+  const broken = join(service.mailroot, "broken.yaml");
+  await writeFile(broken, "nonsense: 1\n");
+  expect(await explain(service, id, "--config", broken)).toMatchObject({ code: 0, stderr: "" });
+  expect((await explain(service, "000000000AAABBBBBB", "--config", broken)).stderr).toMatch(
+    /^error: there is no record of 000000000AAABBBBBB; the oldest record is of /,
+  );
   await service.start();
   const later = await sendOne(service, "after");
   await recorded(service, later);

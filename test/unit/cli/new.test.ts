@@ -78,3 +78,15 @@ test.each(["_tag", ".tag", "a/b", "../tag", "a b", "tag.test", "tag.d.ts", "a..b
     expect(await readdir(temp.path)).toEqual([]);
   },
 );
+
+test("a folder that cannot be written is told as the system tells it, with what to do", async () => {
+  await using temp = await tempFolder();
+  const file = join(temp.path, "file");
+  await writeFile(file, "");
+  const { code, err } = await make(join(file, "scripts"), "tag");
+  expect(code).toBe(1);
+  expect(err).toMatch(/^error: ENOTDIR: [^\n]+\nwhat to do: Check the path[^\n]+\n$/);
+  expect(JSON.parse((await make(join(file, "scripts"), "tag", "--json")).out)).toMatchObject({
+    error: { code: "FILE_UNUSABLE" },
+  });
+});
