@@ -169,7 +169,7 @@ class RunningRelay implements Relay {
   }
 
   reload(config: Config): Promise<void> {
-    return this.#inTurn(() => this.#reload(config));
+    return this.#inTurn(() => begun(this.#observation).reloaded(this.#reload(config)));
   }
 
   async #reload(config: Config): Promise<void> {

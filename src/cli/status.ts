@@ -17,7 +17,7 @@ interface Options extends ServicePlace {
 export const statusCommand: CommandFactory = (output) =>
   withPlace(new Command("status"))
     .description(
-      "whether the running service is healthy, and how full its queues are; exit code 1 when it is not, or the configuration file has problems",
+      "whether the running service is healthy, and how full its queues are; exit code 1 when it is not, the configuration file has problems, or the last reload was refused",
     )
     .option("--json", "answer as JSON")
     .action((options: Options) => show(output, options));
@@ -30,7 +30,8 @@ async function show(output: Output, options: Options): Promise<void> {
   if (!isStatus(answer)) throw new OnArrivalError("INTERNAL", "the service answered no status");
   printResult(output, options.json, { ...answer, ...problemOf(problem) }, describe(answer));
   if (problem !== undefined && options.json !== true) throw problem;
-  if (problem !== undefined || !answer.health.healthy) throw new CommandFailed();
+  if (problem !== undefined || answer.refusedReload !== undefined || !answer.health.healthy)
+    throw new CommandFailed();
 }
 
 const withBoth = (problem: OnArrivalError, thrown: unknown): OnArrivalError =>
@@ -42,12 +43,16 @@ const problemOf = (problem: OnArrivalError | undefined): object =>
     : { configuration: { code: problem.code, message: problem.message, remedy: problem.remedy } };
 
 function describe(status: ServiceStatus): string {
-  const { queues, health, suspendedScripts, servers, strayMailroots, unservedBindings } = status;
+  const { queues, health, suspendedScripts, servers, strayMailroots, unservedBindings, refusedReload } =
+    status;
   const [first] = servers;
   const lines = [
     ["health", health.healthy ? "healthy" : health.reasons.join("; ")],
     ["pid", String(status.pid)],
     ["admin", status.admin ?? "-"],
+    ...(refusedReload === undefined
+      ? []
+      : [["reload", `refused, the configuration stays as it was: ${refusedReload}`]]),
     ["suspended", suspendedScripts.length === 0 ? "no script" : suspendedScripts.join(", ")],
     ...unservedBindings.map(({ binding, problem, advice }) => [
       "no script",

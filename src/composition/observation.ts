@@ -6,6 +6,7 @@ import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import { folderName } from "../config/server-folders.ts";
 import { parseHostPort } from "../config/values.ts";
 import type { Clock } from "../core/clock.ts";
+import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { RotatingLog, type RotatingLogSettings } from "../observe/rotating-log.ts";
@@ -35,6 +36,8 @@ export interface ServiceState {
   readonly admin: string | undefined;
   readonly suspendedScripts: readonly string[];
   readonly unservedBindings: readonly UnservedBinding[];
+  /** Why what the configuration says by now was not taken over; absent: it was. */
+  readonly refusedReload?: string | undefined;
 }
 
 export class Observation {
@@ -50,6 +53,7 @@ export class Observation {
   #admin: AdminHttp | undefined;
   #stopMeasuring: (() => void) | undefined;
   #isStopping = false;
+  #refusedReload: string | undefined;
 
   constructor(config: Config, log: Logger, clock: Clock, trackingSinks?: TrackingSinks) {
     this.#log = log;
@@ -113,6 +117,17 @@ export class Observation {
     this.#tracking.configure(trackingSettings(config));
   }
 
+  /** Keeps why it failed, until another one succeeds. */
+  async reloaded(reload: Promise<void>): Promise<void> {
+    try {
+      await reload;
+      this.#refusedReload = undefined;
+    } catch (thrown) {
+      this.#refusedReload = describeError(thrown);
+      throw thrown;
+    }
+  }
+
   health(): HealthReport {
     const parts = this.#parts;
     if (parts === undefined) return { healthy: false, reasons: ["the service is starting"], servers: {} };
@@ -134,6 +149,7 @@ export class Observation {
     return {
       health: this.health(),
       admin: this.#admin?.address,
+      refusedReload: this.#refusedReload,
       unservedBindings: this.#parts?.unserved() ?? [],
       suspendedScripts: this.#parts === undefined ? [] : suspendedScripts(this.#parts.scripts),
     };

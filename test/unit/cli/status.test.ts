@@ -8,6 +8,7 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { startRelay } from "../../../src/relay.ts";
 import { type CommandRun, runInProcess } from "../../support/command.ts";
+import { rsaKey } from "../../support/signing-keys.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const PROBLEM = /^error: onarrival.yaml:2:1 virtualServer: unknown key/m;
@@ -54,5 +55,38 @@ test("a file with problems is told beside the state of the service, which is fou
     });
   } finally {
     await again.stop();
+  }
+});
+
+test("a reload that was refused for a file that is named is told until one succeeds", async () => {
+  await using folder = await tempFolder("status");
+  const file = path.join(folder.path, "onarrival.yaml");
+  const key = path.join(folder.path, "key.pem");
+  const signing = "signing: [{ domain: a.example, selector: s, keyFile: key.pem }]";
+  await writeFile(file, `mailroot: ./mail\nvirtualServers: [{ listen: ["127.0.0.1:0"], ${signing} }]\n`);
+  await writeFile(key, rsaKey(1024).pem, { mode: 0o600 });
+  const status = (...more: readonly string[]): Promise<CommandRun> =>
+    runInProcess([statusCommand], ["status", "--config", file, ...more]);
+  const relay = await startRelay(await loadConfig(file), silentLogger, systemClock);
+  try {
+    expect(await status()).toMatchObject({ code: 0, err: "" });
+    await writeFile(key, "no key");
+    await expect(relay.reload(await loadConfig(file))).rejects.toMatchObject({
+      code: "SIGNING_KEY_UNUSABLE",
+    });
+    const told = await status();
+    expect(told).toMatchObject({ code: 1, err: "" });
+    expect(told.out).toMatch(
+      /^health +healthy\n[^]*^reload +refused, the configuration stays .*keyFile: .*key\.pem/m,
+    );
+    expect(JSON.parse((await status("--json")).out)).toMatchObject({
+      health: { healthy: true },
+      refusedReload: expect.stringContaining("keyFile") as string,
+    });
+    await writeFile(key, rsaKey(1024).pem);
+    await relay.reload(await loadConfig(file));
+    expect((await status()).code).toBe(0);
+  } finally {
+    await relay.stop();
   }
 });
