@@ -51,7 +51,9 @@ async function check(output: Output, checkScripts: CheckScripts, options: Option
   let scripts: readonly ScriptCheck[] = [];
   try {
     const config = await loadConfig(file);
-    problems.push(...(await checkServerFiles(config)));
+    const files = await checkServerFiles(config, systemClock.now());
+    problems.push(...files.problems);
+    warnings.push(...files.warnings);
     for (const mailroot of await strayMailroots(config)) warnings.push(`${mailroot}: ${STRAY_ADVICE}`);
     warnings.push(...(await checkDirectories(config)));
     warnings.push(...settingWarnings(config));

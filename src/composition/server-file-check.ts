@@ -2,13 +2,19 @@
 import { readPassword } from "../config/named-files.ts";
 import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import { readAccessTokens, readCertificate } from "./server-files.ts";
-import { placesOfServer } from "./server-places.ts";
+import { certificateWarning, readAccessTokens, readCertificate } from "./server-files.ts";
+import { type ServerPlace, placesOfServer } from "./server-places.ts";
 import { loadSigningEntry } from "./signing.ts";
 
-/** Why a service would not start with these files, or would miss one when it delivers. One line each. */
-export async function checkServerFiles(config: Config): Promise<string[]> {
+export interface ServerFileCheck {
+  /** Why a service would not start with these files, or would miss one when it delivers. One line each. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export async function checkServerFiles(config: Config, now: number): Promise<ServerFileCheck> {
   const problems: string[] = [];
+  const warnings: string[] = [];
   const attempt = async (step: Promise<unknown> | undefined): Promise<void> => {
     try {
       await step;
@@ -17,11 +23,16 @@ export async function checkServerFiles(config: Config): Promise<string[]> {
       problems.push(thrown.message);
     }
   };
+  const checkCertificate = async (server: VirtualServerSettings, placeOf: ServerPlace): Promise<void> => {
+    const pair = server.tls && (await readCertificate(server.tls, placeOf));
+    const warning = certificateWarning(server, pair, placeOf, now);
+    if (warning !== undefined) warnings.push(warning);
+  };
   for (const server of config.virtualServers) {
     const placeOf = placesOfServer(config, server);
     const { tls, auth, signing } = server;
     /* oxlint-disable no-await-in-loop -- a handful of files */
-    await attempt(tls && readCertificate(tls, placeOf));
+    await attempt(tls && checkCertificate(server, placeOf));
     await attempt(auth.accessTokens && readAccessTokens(auth.accessTokens, placeOf));
     for (const [index, entry] of signing.entries())
       await attempt(loadSigningEntry(entry, () => placeOf("signing", index, "keyFile")));
@@ -30,7 +41,7 @@ export async function checkServerFiles(config: Config): Promise<string[]> {
     /* oxlint-enable no-await-in-loop */
   }
   // What servers inherit is wrong in each of them.
-  return [...new Set(problems)];
+  return { problems: [...new Set(problems)], warnings: [...new Set(warnings)] };
 }
 
 interface TokenFile {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { VirtualServerSettings } from "../config/schema.ts";
 import { type ErrorCode, OnArrivalError, describeError } from "../core/errors.ts";
 import { type AccessTokenSettings, createAccessTokenCheck } from "../smtp/server/access-token.ts";
-import { certificateFault } from "../smtp/server/certificate-pair.ts";
+import { certificateFault, outOfTime } from "../smtp/server/certificate-pair.ts";
 import type { TlsSettings } from "../smtp/server/settings.ts";
 import type { ServerPlace } from "./server-places.ts";
 
@@ -21,6 +21,19 @@ export async function readCertificate(
   if (fault === undefined) return pair;
   const { half, why } = fault;
   throw new OnArrivalError("TLS_INVALID", `${placeOf("tls", half)}: ${files[half]}: ${why}`);
+}
+
+/** It is served all the same: many who send mail do not look at it. */
+export function certificateWarning(
+  { tls }: VirtualServerSettings,
+  pair: Pick<TlsSettings, "certificate"> | undefined,
+  placeOf: ServerPlace,
+  now: number,
+): string | undefined {
+  const why = pair && outOfTime(pair.certificate, now);
+  return why === undefined
+    ? undefined
+    : `${placeOf("tls", "certificate")}: ${tls?.certificate ?? ""}: ${why}`;
 }
 
 type AccessTokens = NonNullable<VirtualServerSettings["auth"]["accessTokens"]>;

@@ -13,6 +13,7 @@ import { waysOf } from "./next-hop-ways.ts";
 import type { Observation } from "./observation.ts";
 import type { ProtocolSinks } from "./protocol-sinks.ts";
 import { createRemoteCouriers } from "./remote-couriers.ts";
+import { certificateWarning } from "./server-files.ts";
 import { placesOfServer } from "./server-places.ts";
 import { hostNameOf, masqueradeOf, retrySettings, routerSettings, smtpServerSettings } from "./settings.ts";
 import { type Signers, loadSigners } from "./signing.ts";
@@ -41,10 +42,14 @@ export async function planServers(config: Config, parts: PlanParts, only?: strin
   const wanted = config.virtualServers.filter(({ name }) => only === undefined || name === only);
   const signers = await loadSigners(config, parts.clock, parts.log);
   const inbound = await Promise.all(
-    wanted.map(async (settings) => ({
-      settings,
-      smtp: await smtpServerSettings(settings, placesOfServer(config, settings)),
-    })),
+    wanted.map(async (settings) => {
+      const placeOf = placesOfServer(config, settings);
+      const smtp = await smtpServerSettings(settings, placeOf);
+      const problem = certificateWarning(settings, smtp.tls, placeOf, parts.clock.now());
+      if (problem !== undefined)
+        parts.log.warn({ problem }, "clients that look at the certificate refuse it");
+      return { settings, smtp };
+    }),
   );
   // What is made here has to be closed when the plan comes to nothing: nothing more may fail in between.
   return inbound.map(({ settings, smtp }) => ({

@@ -31,6 +31,13 @@ export function certificateFault({ certificate, key }: CertificatePair): Certifi
   }
 }
 
+/** Why clients that look at it do not trust the certificate at this time. */
+export function outOfTime(certificate: string, now: number): string | undefined {
+  const { validFromDate, validToDate } = readCertificate(certificate);
+  if (validToDate.getTime() < now) return `it expired at ${validToDate.toISOString()}`;
+  return validFromDate.getTime() > now ? `it is not valid before ${validFromDate.toISOString()}` : undefined;
+}
+
 function readCertificate(pem: string): X509Certificate {
   try {
     return new X509Certificate(pem);

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { checkCommand } from "../../../src/cli/check.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { systemClock } from "../../../src/core/clock.ts";
-import { silentLogger } from "../../../src/core/logger.ts";
+import { type Logger, silentLogger } from "../../../src/core/logger.ts";
 import { startRelay } from "../../../src/relay.ts";
 import { runInProcess } from "../../support/command.ts";
 import { rsaKey } from "../../support/signing-keys.ts";
@@ -143,6 +143,31 @@ test.each<[string, string, Files, RegExp]>([
     expect(problems).toEqual([expect.stringMatching(why)]);
     expect(problems[0]).toMatch(LINE);
     await expect(serve(file)).rejects.toThrow(problems[0]);
+  });
+});
+
+test("a certificate that has expired is warned of, and served", async () => {
+  const expired = { "certificate.pem": await readFile(path.join(FIXTURES, "expired.pem"), "utf8") };
+  await withFiles(TLS, expired, async (file) => {
+    const check = checkCommand(() => Promise.resolve({ scripts: [], warnings: [] }));
+    const { out } = await runInProcess([check], ["check", "--config", file, "--json"]);
+    const { problems, warnings }: { problems: string[]; warnings: string[] } = JSON.parse(out);
+    expect(problems).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /tls\.certificate: \/.*\/certificate\.pem: it expired at 2021-01-01T00:00:00.000Z$/,
+      ),
+    ]);
+    expect(warnings[0]).toMatch(LINE);
+    const told: unknown[] = [];
+    const log: Logger = {
+      ...silentLogger,
+      warn: (fields) => void told.push(fields["problem"]),
+      child: () => log,
+    };
+    const relay = await startRelay(await loadConfig(file), log, systemClock);
+    await relay.stop();
+    expect(told).toContain(warnings[0]);
   });
 });
 
