@@ -22,7 +22,7 @@ export const LOGGED_EVENTS: Readonly<Record<string, { readonly id: number; reado
   "the added virtual server could not begin and is stopped": { id: 1026, name: "serverFailed" },
   "script live": { id: 1100, name: "scriptLive" },
   "script reloaded": { id: 1101, name: "scriptReloaded" },
-  "script not loaded; its last good version stays": { id: 1102, name: "scriptRefused" },
+  "script not loaded; its last good version stays, where it has one": { id: 1102, name: "scriptRefused" },
   "script suspended after too many timeouts or crashes in a row; save a corrected version": {
     id: 1103,
     name: "scriptSuspended",

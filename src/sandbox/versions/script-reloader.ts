@@ -342,7 +342,7 @@ export class ScriptReloader {
     if (slot.live !== undefined) slot.live = slot.live.withBroken(message);
     this.#options.log.error(
       { script: slot.name, error: message, live: slot.live?.version },
-      "script not loaded; its last good version stays",
+      "script not loaded; its last good version stays, where it has one",
     );
     this.#options.activity.note(slot.name, { level: "error", text: `not loaded: ${message}` });
     this.#changed();
