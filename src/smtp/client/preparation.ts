@@ -25,7 +25,11 @@ export function prepare(
   const { sign } = wanted;
   // A conversion after it would break the signature.
   if (sign === undefined) return taken;
-  return taken instanceof Promise ? taken.then((found) => signed(found, sign)) : signed(taken, sign);
+  const withSignature = (found: OutboundMessage | Reply): ReturnType<typeof prepare> =>
+    "code" in found || found.envelope.body !== "BINARYMIME"
+      ? signed(found, sign)
+      : signedBinary(found, sign, offered, wanted);
+  return taken instanceof Promise ? taken.then(withSignature) : withSignature(taken);
 }
 
 /** Whether there is nothing to prepare. */
@@ -43,6 +47,33 @@ function signed(
     content === message.content ? message : { ...message, content };
   const content = sign(message);
   return content instanceof Promise ? content.then(withSignature) : withSignature(content);
+}
+
+/**
+ * A CR or LF that stands alone is a line end to some verifiers of DKIM, and none to others: as BDAT carries it, what holds
+ * one is converted before it is signed (RFC 6376 §5.3). What is not signed, or cannot be converted, goes as it is.
+ */
+async function signedBinary(
+  message: OutboundMessage,
+  sign: SignOutbound,
+  offered: Offered,
+  wanted: Wanted,
+): Promise<OutboundMessage | Reply> {
+  const content = await sign(message);
+  if (content === message.content) return message;
+  if (message.crlfOnly === true || !(await holdsStrayBreaks(message.content))) return { ...message, content };
+  const converted = await convert(message, offered, wanted);
+  return "code" in converted ? message : signed(converted, sign);
+}
+
+async function holdsStrayBreaks(content: Content): Promise<boolean> {
+  let before = "";
+  for await (const chunk of content.chunks()) {
+    const text = before + chunk.toString("latin1");
+    before = text.endsWith("\r") ? "\r" : "";
+    if (/\r(?!\n|$)|(?<!\r)\n/.test(text)) return true;
+  }
+  return before !== "";
 }
 
 /** Looks at the content only where it must. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Content } from "../../../../src/message/content.ts";
-import type { ConvertBody, OutboundMessage } from "../../../../src/smtp/client/destination.ts";
+import type { ConvertBody, OutboundMessage, SignOutbound } from "../../../../src/smtp/client/destination.ts";
 import { createBodyConverter } from "../../../../src/transport/body-converter.ts";
 import { codesOf, destinationTo, DROP, messageOf, reportOf, startPeer, unreachableOf } from "./support.ts";
 import { BOTH_PATHS } from "./watched.ts";
@@ -35,6 +35,27 @@ describe.each(BOTH_PATHS)("content, %s", (path, options) => {
       `BDAT ${BINARY_TEXT.length} LAST`,
     ]);
     expect(session?.chunks).toEqual([BINARY_TEXT, BINARY_TEXT]);
+  });
+
+  test("what is signed goes out by BDAT when no CR or LF stands alone in it, and else converted, by DATA", async () => {
+    await using peer = await startPeer({ answers: BINARY });
+    const sign: SignOutbound = ({ content }) =>
+      content.splice([{ start: 0, end: 0, bytes: Buffer.from("X-Signed: yes\r\n") }]);
+    const signing = { ...options(), convertBody: unlessSigned, sign };
+    await using destination = destinationTo(peer, { ...signing, maxConnections: 1 });
+    const wholeLines = `${HEAD}Content-Transfer-Encoding: binary\r\n\r\n\0\xff\r\n.\r\n`;
+    const text = Buffer.from(wholeLines, "latin1");
+    expect(codesOf(await destination.deliver(messageOf({ text, body: "BINARYMIME" })))).toEqual([250]);
+    expect(codesOf(await destination.deliver(binaryMessage()))).toEqual([250]);
+    await using unable = destinationTo(peer, { ...signing, convertBody: undefined });
+    expect(codesOf(await unable.deliver(binaryMessage()))).toEqual([250]);
+    await using ofOthers = destinationTo(peer, { ...signing, sign: ({ content }) => content });
+    expect(codesOf(await ofOthers.deliver(binaryMessage()))).toEqual([250]);
+    const chunks = peer.sessions.flatMap((session) => session.chunks);
+    expect(chunks).toEqual([`X-Signed: yes\r\n${wholeLines}`, BINARY_TEXT, BINARY_TEXT]);
+    expect(peer.sessions.flatMap(({ messages }) => messages)).toEqual([
+      `X-Signed: yes\r\n${HEAD}Content-Transfer-Encoding: base64\r\n\r\nLgAK/w0u\r\n.\r\n`,
+    ]);
   });
 
   test("BDAT is not sent when every recipient was refused", async () => {
