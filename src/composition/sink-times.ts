@@ -10,9 +10,15 @@ import type { OnEvent } from "./bindings.ts";
 
 interface Counted {
   readonly labels: Labels;
-  readonly script: string;
   readonly times: TimeCounts;
-  readonly faults: Map<string, number>;
+  /** By script and kind: bindings of one name, and one in its time, may have several scripts. */
+  readonly faults: Map<string, Faults>;
+}
+
+interface Faults {
+  readonly script: string;
+  readonly fault: string;
+  value: number;
 }
 
 /** Bindings come and go with edits of the configuration and of scripts: later ones share an entry. */
@@ -42,7 +48,7 @@ export class SinkTimes {
           const counted = this.#of(sink);
           const { micros, fault } = "effect" in call ? call.effect : call;
           counted.times.add(micros);
-          if (fault !== undefined) countFault(counted, fault.kind);
+          if (fault !== undefined) countFault(counted, scriptOf(sink), fault.kind);
         }
         if (!this.#unrecorded.has(run)) recorder.end(run, end, forks);
       },
@@ -52,12 +58,12 @@ export class SinkTimes {
 
   /** A promise counts when it is settled: for as long as the sink took, however long it was waited for. */
   readonly timed = <Subject>({ displayName }: Binding, onEvent: OnEvent<Subject>): OnEvent<Subject> => {
-    const counted = this.#counted("native", displayName, "");
+    const counted = this.#counted("native", displayName);
     return (subject, context) => {
       const since = performance.now();
       const ended = (isFault: boolean): void => {
         counted.times.add((performance.now() - since) * 1000);
-        if (isFault) countFault(counted, "throw");
+        if (isFault) countFault(counted, "", "throw");
       };
       let answer: unknown;
       try {
@@ -81,21 +87,20 @@ export class SinkTimes {
   }
 
   *faults(): Generator<Sample> {
-    for (const { labels, script, faults } of this.#byBinding.values())
-      for (const [fault, value] of faults)
+    for (const { labels, faults } of this.#byBinding.values())
+      for (const { script, fault, value } of faults.values())
         yield { labels: { binding: labels["binding"] ?? "", script, fault }, value };
   }
 
   #of(sink: BoundSink<ScriptTarget>): Counted {
     const known = this.#bySink.get(sink);
     if (known !== undefined) return known;
-    const script = sink.kind === "script" ? sink.script.scriptName : "";
-    const counted = this.#counted(sink.kind, sink.binding.displayName, script);
+    const counted = this.#counted(sink.kind, sink.binding.displayName);
     this.#bySink.set(sink, counted);
     return counted;
   }
 
-  #counted(kind: BoundSink["kind"], displayName: string, script: string): Counted {
+  #counted(kind: BoundSink["kind"], displayName: string): Counted {
     // By its labels: two samples with the same ones make a scrape invalid.
     const known = this.#byBinding.get(`${kind} ${displayName}`);
     if (known !== undefined) return known;
@@ -103,15 +108,22 @@ export class SinkTimes {
     const binding = isFull ? OTHERS : displayName;
     const counted = this.#byBinding.get(`${kind} ${binding}`) ?? {
       labels: { binding, kind },
-      script: isFull ? "" : script,
       times: new TimeCounts(),
-      faults: new Map<string, number>(),
+      faults: new Map<string, Faults>(),
     };
     this.#byBinding.set(`${kind} ${binding}`, counted);
     return counted;
   }
 }
 
-function countFault({ faults }: Counted, kind: string): void {
-  faults.set(kind, (faults.get(kind) ?? 0) + 1);
+const scriptOf = (sink: BoundSink<ScriptTarget>): string =>
+  sink.kind === "script" ? sink.script.scriptName : "";
+
+function countFault({ labels, faults }: Counted, script: string, fault: string): void {
+  const isShared = labels["binding"] === OTHERS || faults.size >= MAX_BINDINGS;
+  const named = isShared ? "" : script;
+  const key = `${named} ${fault}`;
+  const known = faults.get(key);
+  if (known === undefined) faults.set(key, { script: named, fault, value: 1 });
+  else known.value += 1;
 }

@@ -9,10 +9,16 @@ import { messageStatus, sinkResult } from "../../../src/core/status.ts";
 import { createBinding } from "../../../src/events/binding.ts";
 import { SinkChain } from "../../../src/events/dispatcher.ts";
 import { type EffectRecorder, EffectRun } from "../../../src/events/effects.ts";
-import { type NativeBound, type NativeSink, createPropertyBag } from "../../../src/events/sink.ts";
+import {
+  type BoundSink,
+  type NativeBound,
+  type NativeSink,
+  createPropertyBag,
+} from "../../../src/events/sink.ts";
 import { SystemSinks } from "../../../src/events/system-chain.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { ScriptTarget } from "../../../src/sandbox/script-sink.ts";
+import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { allocPropertyIds } from "../../support/property-ids.ts";
 
 const ENVELOPE = { sender: "a@x.test", recipients: [{ address: "b@y.test" }] };
@@ -30,10 +36,17 @@ function native(displayName: string, id: string): NativeBound {
   };
 }
 
+function scripted(displayName: string, scriptName: string): BoundSink<ScriptTarget> {
+  const { binding, rule } = native(displayName, "{1}");
+  const limits = DEFAULT_SCRIPT_LIMITS;
+  const script = { scriptName, script: undefined, limits, allow: {}, cacheable: true };
+  return { kind: "script", binding, rule, script };
+}
+
 /** Runs the sink once, for `micros`. */
 function call(
   recorder: EffectRecorder<ScriptTarget>,
-  sink: NativeBound,
+  sink: BoundSink<ScriptTarget>,
   micros: number,
   fault?: string,
 ): void {
@@ -138,6 +151,16 @@ test("bindings of one name share their samples: two alike would make a scrape in
   call(watched, native("Twice", "{1}"), 1);
   call(watched, native("Twice", "{2}"), 1);
   expect([...times.times()]).toHaveLength(1);
+});
+
+test("faults are those of the script that a binding had at that time", () => {
+  const times = new SinkTimes();
+  const watched = times.watch(new Recorder(false));
+  for (const script of ["old.js", "new.js", "new.js"]) call(watched, scripted("Tag", script), 1, "throw");
+  expect([...times.faults()]).toEqual([
+    { labels: { binding: "Tag", script: "old.js", fault: "throw" }, value: 1 },
+    { labels: { binding: "Tag", script: "new.js", fault: "throw" }, value: 2 },
+  ]);
 });
 
 test("names without end fill no memory", () => {
