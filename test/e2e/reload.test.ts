@@ -1,8 +1,8 @@
 // Changes of a running service: what is right takes effect, what is wrong changes nothing and says why.
 import { expect, test } from "vitest";
 import { startCaptureServer } from "../support/capture-server.ts";
-import { eventually } from "../support/eventually.ts";
-import { startService, type Service } from "../support/service.ts";
+import { eventually, sleep } from "../support/eventually.ts";
+import { descendants, startService, type Service } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { conversation, plainMessage, send } from "../support/smtp-client.ts";
 
@@ -119,4 +119,25 @@ test("SIGTERM finishes the message in hand, delivers what it took, and exits wit
   await hop.received(1);
   expect(await service.queue()).toEqual([]);
   expect(hop.messages).toHaveLength(1);
+});
+
+test("a Ctrl-C that reaches the sandbox processes as well ends none of them over the message in hand", async () => {
+  const slow = `export default function onArrival(msg) {
+    console.log("at work");
+    for (const until = Date.now() + 600; Date.now() < until;);
+    msg.Subject = "done " + msg.Subject;
+    msg.DataSource.Save();
+  }`;
+  await using service = await startService({
+    config: serviceConfig({}),
+    scripts: { "slow.js": slow },
+  });
+  await send(service.port, { data: plainMessage("in hand") });
+  await sleep(200);
+  for (const pid of descendants(service.pid)) process.kill(pid, "SIGINT");
+  expect(await service.kill("SIGINT")).toBe(0);
+  expect(service.log.filter((line) => line.includes("sandbox process"))).toEqual([]);
+  await service.start();
+  const [file] = await service.dropped(1);
+  expect(file?.content.toString("latin1")).toContain("Subject: done in hand");
 });

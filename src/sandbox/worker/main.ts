@@ -80,6 +80,9 @@ function serve(socket: Socket): void {
 /** Without the relay there is nothing to do; whatever is in hand belongs to it. */
 const leave = (): never => process.exit(0);
 
+// Ctrl-C and `timeout` signal all processes of the group: the relay finishes what is in hand, and ends us when it has.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
+
 const socket = new Socket({ fd: FRAME_FD, readable: true, writable: true });
 socket.on("end", leave);
 socket.on("close", leave);
