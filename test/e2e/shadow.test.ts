@@ -101,6 +101,23 @@ test("a shadow behind the live script is not compared, and that may be why", asy
   });
 });
 
+test("shadow runs that the end of the service cuts off are no differences", async () => {
+  const slow = NEXT.replace(
+    "msg.Subject +=",
+    "for (const until = Date.now() + 700; Date.now() < until;);\n  msg.Subject +=",
+  );
+  await using service = await startService({ scripts: { "tag.js": LIVE, "tag.next.js": slow } });
+  const subjects = ["m1", "m3", "m5", "m7"];
+  await sendAll(service, subjects);
+  await service.dropped(4);
+  expect(await service.kill("SIGTERM")).toBe(0);
+  const summary = await summed(service, "tag.next.js", 4);
+  expect(summary.different).toBe(0);
+  expect(Object.keys(summary.notCompared)).toEqual([
+    "no process could be had to run it, as when the service stops",
+  ]);
+});
+
 test("a shadow that throws, loops, sends, redirects or discards leaves live mail byte for byte as it is", async () => {
   const shadow = (body: string, limits = {}): string => `
 export const binding = { mode: "shadow", compareWith: "tag.js", limits: ${JSON.stringify(limits)} };
