@@ -16,18 +16,23 @@ const SERVICE = ["--listen", "127.0.0.1:0", "--mailroot", "mail", "--scripts", "
 const ended = (child: ChildProcess): Promise<number | string | null> =>
   new Promise((resolve) => child.once("close", (code, signal) => resolve(code ?? signal)));
 
+interface Unread extends Disposable {
+  readonly child: ChildProcess;
+  readonly said: Promise<string>;
+}
+
 /** Nobody reads what it writes. */
-function startUnread(args: readonly string[], cwd: string): { child: ChildProcess; said: Promise<string> } {
+function startUnread(args: readonly string[], cwd: string): Unread {
   const child = spawn(NODE, [MAIN, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
   child.stdout.destroy();
-  return { child, said: text(child.stderr) };
+  return { child, said: text(child.stderr), [Symbol.dispose]: () => void child.kill("SIGKILL") };
 }
 
 test("a reader that has enough ends a command without a word", async () => {
   await using temp = await tempFolder();
-  const { child, said } = startUnread(["help"], temp.path);
-  expect(await ended(child)).toBe(0);
-  expect(await said).toBe("");
+  using help = startUnread(["help"], temp.path);
+  expect(await ended(help.child)).toBe(0);
+  expect(await help.said).toBe("");
 });
 
 test.skipIf(process.platform !== "linux")("a full disk is told in one line, and is a failure", async () => {
@@ -42,7 +47,7 @@ test.skipIf(process.platform !== "linux")("a full disk is told in one line, and 
 test("the service goes on without a reader (C21), dev ends", async () => {
   await using temp = await tempFolder();
   await mkdir(join(temp.path, "scripts"), { recursive: true });
-  const serve = startUnread(["serve", ...SERVICE], temp.path);
+  using serve = startUnread(["serve", ...SERVICE], temp.path);
   const status = await eventually(() =>
     callControl(join(temp.path, "mail"), "status").catch(() => undefined),
   );
@@ -50,7 +55,7 @@ test("the service goes on without a reader (C21), dev ends", async () => {
   serve.child.kill("SIGTERM");
   expect(await ended(serve.child)).toBe(0);
   expect(await serve.said).toBe("");
-  const dev = startUnread(["dev", ...SERVICE], temp.path);
+  using dev = startUnread(["dev", ...SERVICE], temp.path);
   expect(await ended(dev.child)).toBe(0);
   expect(await dev.said).toBe("");
 });
