@@ -184,7 +184,8 @@ function detailsOf({
   if (sender !== undefined) lines.push(`       sender is now <${sender}>`);
   if (recipients !== undefined) {
     const more = (recipientCount ?? 0) > recipients.length ? ` and more, ${recipientCount ?? 0} in all` : "";
-    lines.push(`       recipients are now ${recipients.map((to) => `<${to}>`).join(", ")}${more}`);
+    const named = recipients.length === 0 ? "none" : recipients.map((to) => `<${to}>`).join(", ");
+    lines.push(`       recipients are now ${named}${more}`);
   }
   for (const { what, at, times } of changes ?? []) {
     const often = times === undefined ? "" : ` (${times} times)`;
