@@ -4,6 +4,7 @@ import type { VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { ConnectionBudget } from "../smtp/client/connection-budget.ts";
+import type { CutOff } from "../smtp/client/cut-off.ts";
 import { createDestination } from "../smtp/client/connection-pool.ts";
 import type { Destination, DestinationSettings, SignOutbound } from "../smtp/client/destination.ts";
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
@@ -43,43 +44,48 @@ export function createRemoteCouriers(
   sign?: SignOutbound,
   wireLog?: WireLog,
   flagsOf?: (domain: string) => number,
-): (route: RemoteRoute) => Courier {
+): (route: RemoteRoute, cutOff?: CutOff) => Courier {
   const budget = createBudget(server);
-  const connect = (settings: DestinationSettings): Destination =>
-    connectAsWished({ ...settings, budget: budgetFor(settings, budget), sign, wireLog }, server, (asked) =>
+  const connect = (settings: DestinationSettings, cutOff: CutOff | undefined): Destination => {
+    const shared = { budget: budgetFor(settings, budget), cutOff, sign, wireLog };
+    return connectAsWished({ ...settings, ...shared }, server, (asked) =>
       createDestination(asked, log, clock),
     );
+  };
   const flagsFor = (domain: string): (() => number) | undefined => flagsOf && (() => flagsOf(domain));
   const masquerade = masqueradeOf(server);
-  const bySmartHost = new SharedCourier(() =>
-    connect(smartHostSettings(server, serverSmartHost(server), protocol)),
+  const bySmartHost = new SharedCourier((cutOff) =>
+    connect(smartHostSettings(server, serverSmartHost(server), protocol), cutOff),
   );
-  const toDomain = (route: RouteOf<"mx">): Courier => {
+  const toDomain = (route: RouteOf<"mx">, cutOff: CutOff | undefined): Courier => {
     const own = remoteDomainOf(server, route);
     const hasFallback = server.delivery.directFirst && own?.mx !== true;
     const direct = new MxCourier({
       ...domainParts(server, route, own, protocol, (settings) =>
-        connect({ ...settings, domainFlags: flagsFor(route.domain) }),
+        connect({ ...settings, domainFlags: flagsFor(route.domain) }, cutOff),
       ),
       hasFallback,
       lookup,
     });
-    return hasFallback ? new DirectFirstCourier(direct, bySmartHost.lend()) : direct;
+    return hasFallback ? new DirectFirstCourier(direct, bySmartHost.lend(cutOff)) : direct;
   };
-  const courierOf = (route: RemoteRoute): Courier => {
+  const courierOf = (route: RemoteRoute, cutOff: CutOff | undefined): Courier => {
     switch (route.kind) {
       case "mx":
-        return toDomain(route);
+        return toDomain(route, cutOff);
       case "smart-host":
-        return connect({
-          ...smartHostSettings(server, route, protocol),
-          domainFlags: flagsFor(route.onDemand ?? route.host.toLowerCase()),
-        });
+        return connect(
+          {
+            ...smartHostSettings(server, route, protocol),
+            domainFlags: flagsFor(route.onDemand ?? route.host.toLowerCase()),
+          },
+          cutOff,
+        );
       case "lmtp":
-        return connect(lmtpSettings(server, route, protocol));
+        return connect(lmtpSettings(server, route, protocol), cutOff);
     }
   };
-  return (route) => asSeenOutside(server, masquerade, route, courierOf(route));
+  return (route, cutOff) => asSeenOutside(server, masquerade, route, courierOf(route, cutOff));
 }
 
 function createBudget({ outbound }: VirtualServerSettings): ConnectionBudget | undefined {

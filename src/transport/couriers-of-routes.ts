@@ -1,4 +1,5 @@
 // Which courier takes the messages of a route, and whether new settings mean another way for it.
+import type { CutOff } from "../smtp/client/cut-off.ts";
 import type { Courier } from "./destination-queue.ts";
 import { LocalCourier } from "./local-courier.ts";
 import type { OnDemand } from "./on-demand.ts";
@@ -12,6 +13,7 @@ export const courierMaker =
     { drop, settings: { maxLocalDeliveries } }: Pick<TransportParts<unknown>, "drop" | "settings">,
     sinks: StoreSinks | undefined,
     demand: OnDemand,
+    cutOff: CutOff,
   ) =>
   ({ remoteCourier, signLocal }: LiveTransportSettings) =>
   (route: Route): Courier => {
@@ -20,7 +22,7 @@ export const courierMaker =
       return sinks === undefined ? courier : new SinkCourier(courier, sinks, maxLocalDeliveries);
     }
     if (route.kind === "unreachable") return new RefusingCourier(route.reply);
-    const courier = remoteCourier(route);
+    const courier = remoteCourier(route, cutOff);
     return route.onDemand === undefined ? courier : demand.courier(courier, route.onDemand, route.key);
   };
 

@@ -5,6 +5,7 @@ import { type Reply, reply } from "../core/reply.ts";
 import { describeError } from "../core/errors.ts";
 import type { LinkState } from "../events/router-contexts.ts";
 import type { Content } from "../message/content.ts";
+import type { CutOff } from "../smtp/client/cut-off.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
 import { Alarm } from "./alarm.ts";
 import type { ParkedQueue } from "./parked-messages.ts";
@@ -68,6 +69,7 @@ export interface DestinationQueueParts {
   readonly attempted: (delivery: Delivery, result: AttemptResult) => void;
   /** Called when the next hop became unreachable, failed once more, or answers again. */
   readonly linkChanged?: ((state: Omit<LinkState, "nextHop" | "flags">) => void) | undefined;
+  readonly cutOff: CutOff;
   /** How long an unreachable next hop is left alone, after so many failures in a row. */
   readonly retryDelayMs: (failures: number) => number;
   /** Absent: all is in memory. */
@@ -320,6 +322,7 @@ export class DestinationQueue {
   }
 
   #finish(delivery: Delivery, outcome: DeliveryOutcome): void {
+    if (this.#parts.cutOff.isOver) return;
     this.#active.delete(delivery);
     delivery.attempts += 1;
     if (outcome.kind === "report") {
@@ -337,6 +340,7 @@ export class DestinationQueue {
 
   /** The next hop was not asked: the content could not be read, say. That is no reason to leave the next hop alone. */
   #notSent(delivery: Delivery, reason: string): void {
+    if (this.#parts.cutOff.isOver) return;
     this.#active.delete(delivery);
     delivery.attempts += 1;
     this.#parts.attempted(delivery, {

@@ -1,6 +1,7 @@
 // What the pipeline is made of; transport.ts puts the parts together.
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import type { CutOff } from "../smtp/client/cut-off.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import type { Categorizer } from "./categorizer/categorizer.ts";
@@ -48,6 +49,7 @@ export interface PipelineParts<Script> {
   readonly badmail: Badmail;
   readonly retry: RetryPolicy;
   readonly steps: MessageSteps;
+  readonly cutOff: CutOff;
   readonly clock: Clock;
   /** By which messages that wait grow old. */
   readonly ages: Clock;

@@ -1,17 +1,18 @@
 // One courier for several queues, so that they share its connections: it closes with the last of them.
+import type { CutOff } from "../smtp/client/cut-off.ts";
 import type { Courier } from "./destination-queue.ts";
 
 export class SharedCourier {
-  readonly #create: () => Courier;
+  readonly #create: (cutOff: CutOff | undefined) => Courier;
   #courier: Courier | undefined;
   #users = 0;
 
-  constructor(create: () => Courier) {
+  constructor(create: (cutOff: CutOff | undefined) => Courier) {
     this.#create = create;
   }
 
-  lend(): Courier {
-    const courier = (this.#courier ??= this.#create());
+  lend(cutOff?: CutOff): Courier {
+    const courier = (this.#courier ??= this.#create(cutOff));
     this.#users += 1;
     let isLent = true;
     return {

@@ -8,6 +8,7 @@ import { messageStatus } from "../core/status.ts";
 import type { Content } from "../message/content.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Badmail } from "../store/badmail.ts";
+import type { CutOff } from "../smtp/client/cut-off.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
 import type { MessageStates } from "./message-states.ts";
 import type { MessageSteps } from "./message-steps.ts";
@@ -26,6 +27,7 @@ export interface SubmissionTurnsParts<Script> {
   readonly states: MessageStates;
   readonly badmail: Badmail;
   readonly steps: MessageSteps;
+  readonly cutOff: CutOff;
   readonly log: Logger;
   readonly maxSubmissions: number;
   /** Whether a message that waited for its turn is still to be submitted: people may have held or removed it. */
@@ -113,6 +115,7 @@ export class SubmissionTurns<Script> {
   }
 
   #settled(message: QueuedMessage, result: StageResult): void {
+    if (this.#parts.cutOff.isOver) return;
     if (result.kind === "forked") {
       void this.#commitForks(message, result);
       return;

@@ -10,18 +10,19 @@ import type { RouterSubject } from "../events/router-contexts.ts";
 import type { StoreSubject } from "../events/store-contexts.ts";
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
 import type { MessageSurroundings } from "../message/mail-msg.ts";
+import { CutOff } from "../smtp/client/cut-off.ts";
 import type { SignOutbound } from "../smtp/client/destination.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { Drop } from "../store/drop.ts";
 import type { Recovery, StoreDriver } from "../store/store-driver.ts";
 import { AgeingClock } from "./ageing-clock.ts";
-import { logLink } from "./attempt-log.ts";
 import { Categorizer, type LiveCategorizer } from "./categorizer/categorizer.ts";
 import { createNotifyingBadmail } from "./badmail-notice.ts";
 import { courierMaker, sameWays } from "./couriers-of-routes.ts";
-import { type Courier, DestinationQueue } from "./destination-queue.ts";
+import type { Courier } from "./destination-queue.ts";
 import { Links, type LinksParts } from "./links.ts";
 import { MessageTypes } from "./message-types.ts";
+import { createQueues } from "./next-hop-queues.ts";
 import { MessageSteps, type StepRecorder } from "./message-steps.ts";
 import { OnDemand } from "./on-demand.ts";
 import { ParkedAdmin } from "./parked-admin.ts";
@@ -30,20 +31,13 @@ import { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import { createQueueAdmin } from "./queue-admin.ts";
 import { queueDepths } from "./queue-depths.ts";
 import type { HoldReason } from "./queued-message.ts";
-import { type FrozenQueues, QueueSet } from "./queue-set.ts";
+import type { FrozenQueues, QueueSet } from "./queue-set.ts";
 import type { QueueAdmin, QueueDepths } from "./queue-view.ts";
 import { ReportSinks } from "./report-sinks.ts";
 import { Reports, type ReportSettings } from "./reports.ts";
 import { ResidentContents } from "./resident-contents.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
-import {
-  type RemoteRoute,
-  type Route,
-  type RouterSettings,
-  createRouter,
-  linkOf,
-  localRoute,
-} from "./router.ts";
+import { type RemoteRoute, type RouterSettings, createRouter, localRoute } from "./router.ts";
 import { RouterSinks } from "./router-sinks.ts";
 import { StoreSinks } from "./store-sinks.ts";
 import { Submission } from "./submission.ts";
@@ -71,7 +65,7 @@ export interface TransportSettings {
 export interface LiveTransportSettings {
   readonly router: RouterSettings;
   readonly retry: RetryPolicy;
-  readonly remoteCourier: (route: RemoteRoute) => Courier;
+  readonly remoteCourier: (route: RemoteRoute, cutOff: CutOff) => Courier;
   /** The same text as before: nothing changed on the way to the next hop. Absent: everything may have. */
   readonly wayOf?: ((route: RemoteRoute) => string) | undefined;
   /** Absent: only sinks of OnCategorize know who the recipients are. */
@@ -145,17 +139,18 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const steps = new MessageSteps(parts.recorder);
   const storeSinks = createStoreSinks(parts);
   const demand = new OnDemand(clock);
-  const courierFor = courierMaker(parts, storeSinks, demand);
+  const cutOff = new CutOff();
+  const courierFor = courierMaker(parts, storeSinks, demand, cutOff);
   const { links, routerSinks } = createRouting(parts, {
     queues: () => queues,
     rerouteAll: () => pipeline.resetRoutes(),
   });
+  const shared = { routerSinks, steps, cutOff };
   const queues: QueueSet = createQueues<Script>(parts, {
     courierFor: courierFor(live),
     pipeline: () => pipeline,
     retryDelayMs: (failures) => current.retry.delayMs(failures),
-    routerSinks,
-    steps,
+    ...shared,
   });
   const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message), queues);
   const accept: Pipeline<unknown>["accept"] = (...message) => pipeline.accept(...message);
@@ -167,7 +162,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     submission: new Submission({ ...parts, categorizes: () => categorizer.isOn, queues, steps }),
     categorizer,
     router: createRouter(live.router),
-    routerSinks,
+    ...shared,
     storeSinks,
     queues,
     waiting,
@@ -175,7 +170,6 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     reports,
     badmail,
     retry: live.retry,
-    steps,
     clock,
     ages: new AgeingClock(clock, settings.sweepMs, () => current.retry.clockGraceMs, log),
     log,
@@ -190,7 +184,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     releaseHeldBySinks(pipeline, waiting);
   };
   return {
-    ...assemble(pipeline, queues, links, waiting, settings, clock, log),
+    ...assemble(pipeline, queues, links, waiting, cutOff, settings, clock, log),
     admin: demand.openedBy(createAdmin(pipeline, queues, waiting, parts, localKey), pipeline.parking),
     counts: steps.counts,
     badmail,
@@ -225,47 +219,6 @@ const createBadmailNotices = (
     accept,
     clock,
   });
-
-interface QueueParts<Script> {
-  readonly courierFor: (route: Route) => Courier;
-  readonly pipeline: () => Pipeline<Script>;
-  readonly retryDelayMs: (failures: number) => number;
-  readonly routerSinks: RouterSinks | undefined;
-  readonly steps: MessageSteps;
-}
-
-/** The queues of next hops: what they tell goes to the pipeline, the log and the router sinks. */
-function createQueues<Script>(
-  { clock, log, recorder, frozen }: Pick<TransportParts<unknown>, "clock" | "log" | "recorder" | "frozen">,
-  { courierFor, pipeline, retryDelayMs, routerSinks, steps }: QueueParts<Script>,
-): QueueSet {
-  return new QueueSet({
-    courierFor,
-    queueFor: (route, courier) =>
-      new DestinationQueue({
-        key: route.key,
-        courier,
-        clock,
-        load: (message) => pipeline().load(message),
-        linkChanged: (state) => {
-          const link = { nextHop: linkOf(route), ...state };
-          logLink(log, link);
-          routerSinks?.notify(link);
-        },
-        started: recorder === undefined ? undefined : (delivery) => steps.started(delivery),
-        attempted: (delivery, result) => {
-          if (result.kind === "unreachable") routerSinks?.connectionFailed(delivery.message, linkOf(route));
-          pipeline().attempted(delivery, result);
-        },
-        retryDelayMs,
-        outside: pipeline().parking.outside(route.key),
-        freed: () => pipeline().parking.freed(),
-        stranded: (deliveries) => pipeline().stranded(deliveries),
-      }),
-    frozen,
-    forgotten: (key) => pipeline().parking.parked.forgetQueue(key),
-  });
-}
 
 function createReports(
   parts: Omit<TransportParts<unknown>, "chain" | "dispatcher" | "effects"> & {
@@ -348,6 +301,7 @@ function assemble<Script>(
   queues: QueueSet,
   links: Links,
   waiting: PreSubmissionQueue,
+  cutOff: CutOff,
   settings: TransportSettings,
   clock: Clock,
   log: Logger,
@@ -392,6 +346,8 @@ function assemble<Script>(
       });
       // Deliveries first: what they end with may call for reports.
       await Promise.race([queues.close().then(() => pipeline.settled()), graceOver]);
+      // What is not over by now the next run does anew: this one must not go on beside it.
+      cutOff.now();
     },
   };
 }

@@ -67,12 +67,14 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   isSick = false;
   /** Since the first close(). */
   #closing: PromiseWithResolvers<void> | undefined;
+  readonly #forgetCutOff: (() => void) | undefined;
 
   constructor(settings: DestinationSettings, logger: Logger, clock: Clock) {
     this.#settings = settings;
     this.#logger = logger;
     this.#clock = clock;
     this.#standing = settings.budget && new Standing(settings.budget.norm);
+    this.#forgetCutOff = settings.cutOff?.add(() => this.#cutOff());
   }
 
   get capacity(): number {
@@ -105,6 +107,11 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     for (const connection of this.#idle.slice()) connection.quit();
     this.#settleClose();
     return closing.promise;
+  }
+
+  #cutOff(): void {
+    for (const job of this.#waiting.splice(0)) job.resolve(unreachable(CLOSING, true, ""));
+    for (const wire of this.#wires) wire.fail(CLOSING.text);
   }
 
   onReady(connection: Connection): void {
@@ -178,6 +185,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   #place(job: Job): void {
+    if (this.#settings.cutOff?.isOver === true) return job.resolve(unreachable(CLOSING, true, ""));
     if (this.#waiting.length < this.#mostBehind) this.#waiting.push(job);
     else this.#placeNow(job);
   }
@@ -232,7 +240,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     const opened = await openSession({
       settings: this.#settings,
       makeWire: (hop, address) => (opening.wire = this.#makeWire(hop, address)),
-      isGivenUp: () => opening.isGivenUp,
+      isGivenUp: () => opening.isGivenUp || this.#settings.cutOff?.isOver === true,
       logger: this.#logger,
       clock: this.#clock,
     });
@@ -333,6 +341,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     this.#stopTick?.();
     this.#stopTick = undefined;
     this.#settings.budget?.leave(this);
+    this.#forgetCutOff?.();
     closing.resolve();
   }
 }

@@ -6,6 +6,7 @@ import type { Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
 import type { PropertyValue } from "../../message/properties.ts";
 import type { ConnectionBudget } from "./connection-budget.ts";
+import type { CutOff } from "./cut-off.ts";
 import type { OutboundProtocol } from "./outbound-events.ts";
 import type { WireLog } from "./wire-log.ts";
 
@@ -129,6 +130,8 @@ export interface DestinationSettings {
   readonly maxConnections: number;
   /** Shared with the other next hops. Absent: there is no limit to all connections together. */
   readonly budget?: ConnectionBudget | undefined;
+  /** Absent: what is under way has all its time, also after close(). */
+  readonly cutOff?: CutOff | undefined;
   /** Transactions on one connection; the original's MaxBatchedMessages had 20 (REFERENCE 6.1 row 24). */
   readonly maxMessagesPerConnection: number;
   /**

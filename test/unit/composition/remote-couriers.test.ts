@@ -5,9 +5,11 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { routerSettings } from "../../../src/composition/settings.ts";
 import { domainFlag } from "../../../src/events/domain-contexts.ts";
+import { eventually } from "../../support/eventually.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import {
   certificate,
+  STALL,
   codesOf,
   messageOf,
   reportOf,
@@ -263,4 +265,36 @@ describe("what sinks say of the way", () => {
       "HELO relay.example",
     ]);
   });
+});
+
+describe("the end of the time to finish", () => {
+  test.each([
+    ["a smart host", (port: number) => `smartHost: "127.0.0.1:${port}"`],
+    ["mail exchangers", () => "mx: true"],
+    [
+      "mail exchangers that go before a smart host",
+      (port: number) => `smartHost: "127.0.0.1:${port}", directFirst: true`,
+    ],
+    ["an LMTP server", (port: number) => `smartHost: "lmtp://127.0.0.1:${port}"`],
+  ])(
+    "breaks off what is under way to %s, waits included, and takes nothing more",
+    async (_what, delivery) => {
+      await using peer = await startPeer({ answers: { greeting: STALL } });
+      await using out = await wayOut(
+        delivery(peer.port),
+        peer,
+        {},
+        { more: "outbound: { maxConnectionsPerDestination: 1 }" },
+      );
+      const courier = out.to("a@x.test");
+      const delivering = [messageOf(), messageOf()].map((message) => courier.deliver(message));
+      await eventually(() => peer.sessions.length === 1);
+      out.cutOff.now();
+      for (const outcome of await Promise.all(delivering))
+        expect(unreachableOf(outcome).reply).toMatchObject({ code: 451, detail: "3.2" });
+      expect(unreachableOf(await courier.deliver(messageOf())).reason).toContain("shutting down");
+      await eventually(() => peer.sessions.every(({ socket }) => socket.closed));
+      await courier.close();
+    },
+  );
 });

@@ -7,6 +7,7 @@ import { loadConfig } from "../../../src/config/load.ts";
 import type { VirtualServerSettings } from "../../../src/config/schema.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
+import { CutOff } from "../../../src/smtp/client/cut-off.ts";
 import type { SignOutbound } from "../../../src/smtp/client/destination.ts";
 import type { OutboundProtocol } from "../../../src/smtp/client/outbound-events.ts";
 import type { Courier } from "../../../src/transport/destination-queue.ts";
@@ -19,6 +20,8 @@ export interface WayOut extends AsyncDisposable {
   to(address: string): Courier;
   /** The courier of a route that a router sink names. */
   by(route: RemoteRoute): Courier;
+  /** Of all couriers. */
+  readonly cutOff: CutOff;
   readonly folder: string;
 }
 
@@ -64,18 +67,20 @@ export async function wayOut(
     flagsOf,
   );
   const router = createRouter(routerSettings(primary));
+  const cutOff = new CutOff();
   const couriers = new Map<string, Courier>();
   started.defer(async () => {
     await Promise.all([...couriers.values()].map((courier) => courier.close()));
   });
   const stack = started.move();
   const by = (route: RemoteRoute): Courier => {
-    const courier = couriers.get(route.key) ?? courierOf(route);
+    const courier = couriers.get(route.key) ?? courierOf(route, cutOff);
     couriers.set(route.key, courier);
     return courier;
   };
   return {
     folder: folder.path,
+    cutOff,
     by,
     to(address) {
       const route = router.routeOf(address);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { CutOff } from "../../../src/smtp/client/cut-off.ts";
 import { Content } from "../../../src/message/content.ts";
 import {
   type AttemptResult,
@@ -28,6 +29,7 @@ function stand(load: () => Content | Promise<Content> = () => Content.fromBuffer
     courier: new TestCourier(world, "hop"),
     clock,
     load,
+    cutOff: new CutOff(),
     attempted: (delivery, result) => void results.push({ id: delivery.message.id, result }),
     retryDelayMs(failures) {
       delays.push(failures);

@@ -36,6 +36,7 @@ import { createRetryPolicy } from "../../../src/transport/retry-policy.ts";
 import { DEFAULT_RETRY_SETTINGS } from "../../../src/transport/retry-schedule.ts";
 import type { RouterSettings } from "../../../src/transport/router.ts";
 import {
+  type LiveTransportSettings,
   type Transport,
   type TransportChains,
   type TransportEvents,
@@ -253,6 +254,8 @@ export interface HouseChoices {
   readonly laterSinks?: Partial<Record<MailEvent, readonly BoundSink<string>[]>>;
   readonly runScripts?: RunScripts<string>;
   readonly router?: RouterSettings;
+  /** Absent: those of the world. */
+  readonly remoteCourier?: LiveTransportSettings["remoteCourier"] | undefined;
   readonly maxInMemory?: number;
   readonly residentBytes?: number;
   readonly maxSubmissions?: number;
@@ -344,7 +347,8 @@ export class House implements AsyncDisposable {
       reports: { reportingMta: "relay.example" },
       categorizer: this.#choices.categorizer,
       retry: createRetryPolicy({ local: DEFAULT_RETRY_SETTINGS, remote: DEFAULT_RETRY_SETTINGS }, () => 0.5),
-      remoteCourier: (route) => {
+      remoteCourier: (route, cutOff) => {
+        if (this.#choices.remoteCourier !== undefined) return this.#choices.remoteCourier(route, cutOff);
         const courier = new TestCourier(this.world, route.key);
         this.#couriers.push(courier);
         return courier;
