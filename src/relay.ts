@@ -22,6 +22,7 @@ import { productVersion } from "./composition/product.ts";
 import type { PropertyIdRanges } from "./message/property-ids.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
 import { Observation } from "./composition/observation.ts";
+import { OutboundBudgets } from "./composition/outbound-budgets.ts";
 import { ProtocolSinks } from "./composition/protocol-sinks.ts";
 import { changedAtRestart } from "./composition/restart-settings.ts";
 import { scriptMethods } from "./composition/script-methods.ts";
@@ -283,11 +284,9 @@ class RunningRelay implements Relay {
       atOnce: config.sandbox.shadowRuns,
       log: log.child({ shadow: true }),
     });
+    const sending = { nextId: this.#nextId, now: () => clock.now() };
     const dispatcher = createDispatcher({
-      runScripts: createRunScripts(watchedRunner(scripts, audience), log, {
-        nextId: this.#nextId,
-        now: () => clock.now(),
-      }),
+      runScripts: createRunScripts(watchedRunner(scripts, audience), log, sending),
       firings,
       shadows,
       clock,
@@ -300,6 +299,7 @@ class RunningRelay implements Relay {
       firings,
       unawaited: begun(this.#unawaited),
       observation,
+      budgets: new OutboundBudgets(),
       dispatcher,
       surroundings: { limits: config.mailMsg, serverVersion: productVersion() },
       effectsOf: (server) =>

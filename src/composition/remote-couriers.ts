@@ -3,7 +3,7 @@ import type { RemoteDomain } from "../config/domain-schema.ts";
 import type { VirtualServerSettings } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
-import { ConnectionBudget } from "../smtp/client/connection-budget.ts";
+import type { ConnectionBudget } from "../smtp/client/connection-budget.ts";
 import type { CutOff } from "../smtp/client/cut-off.ts";
 import { createDestination } from "../smtp/client/connection-pool.ts";
 import type { Destination, DestinationSettings, SignOutbound } from "../smtp/client/destination.ts";
@@ -18,6 +18,7 @@ import { type Masquerade, MasqueradeCourier } from "../transport/masquerade.ts";
 import type { RemoteRoute } from "../transport/router.ts";
 import { SharedCourier } from "../transport/shared-courier.ts";
 import { SplittingCourier } from "../transport/splitting-courier.ts";
+import { createBudget } from "./outbound-budgets.ts";
 import {
   credentialsOf,
   destinationSettings,
@@ -44,8 +45,8 @@ export function createRemoteCouriers(
   sign?: SignOutbound,
   wireLog?: WireLog,
   flagsOf?: (domain: string) => number,
+  budget: ConnectionBudget | undefined = createBudget(server),
 ): (route: RemoteRoute, cutOff?: CutOff) => Courier {
-  const budget = createBudget(server);
   const connect = (settings: DestinationSettings, cutOff: CutOff | undefined): Destination => {
     const shared = { budget: budgetFor(settings, budget), cutOff, sign, wireLog };
     return connectAsWished({ ...settings, ...shared }, server, (asked) =>
@@ -86,19 +87,6 @@ export function createRemoteCouriers(
     }
   };
   return (route, cutOff) => asSeenOutside(server, masquerade, route, courierOf(route, cutOff));
-}
-
-function createBudget({ outbound }: VirtualServerSettings): ConnectionBudget | undefined {
-  const { maxConnections, slowSharePercent, singleSharePercent, scarcePercent, slowMs, slowFactor } =
-    outbound;
-  if (maxConnections === 0) return undefined;
-  return new ConnectionBudget(maxConnections, {
-    sickPercent: slowSharePercent,
-    singlePercent: singleSharePercent,
-    scarcePercent,
-    slowMs,
-    slowFactor,
-  });
 }
 
 function asSeenOutside(

@@ -12,6 +12,7 @@ import { createServerMxLookup } from "./dns.ts";
 import { waysOf } from "./next-hop-ways.ts";
 import type { Observation } from "./observation.ts";
 import type { ProtocolSinks } from "./protocol-sinks.ts";
+import type { OutboundBudgets } from "./outbound-budgets.ts";
 import { createRemoteCouriers } from "./remote-couriers.ts";
 import { certificateWarning } from "./server-files.ts";
 import { placesOfServer } from "./server-places.ts";
@@ -33,6 +34,7 @@ export interface PlanParts {
   readonly transportSinks: TransportSinks;
   readonly firings: Firings;
   readonly observation: Observation;
+  readonly budgets: OutboundBudgets;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -65,7 +67,7 @@ function liveSettings(
   config: Config,
   server: VirtualServerSettings,
   signers: Signers | undefined,
-  { categorizers, protocolSinks, transportSinks, firings, observation, clock, log }: PlanParts,
+  { categorizers, protocolSinks, transportSinks, firings, observation, budgets, clock, log }: PlanParts,
 ): LiveTransportSettings {
   const flagsOf = transportSinks.domainFlags(server, firings).of;
   return {
@@ -86,6 +88,7 @@ function liveSettings(
       signers?.out,
       observation.protocolLog(server),
       flagsOf,
+      budgets.of(server),
     ),
     wayOf: waysOf(config, server),
     signLocal: signers?.drop,

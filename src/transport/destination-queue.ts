@@ -104,6 +104,8 @@ export class DestinationQueue {
   readonly #held = new Set<Delivery>();
   readonly #active = new TurnoverMap<Delivery, true>();
   #courier: Courier;
+  /** Under way by couriers that were here before: they count against what the next hop takes. */
+  readonly #former = new Set<Delivery>();
   #failures = 0;
   /** Why the next hop is left alone. */
   lastFailure: LinkFailure | undefined;
@@ -181,6 +183,7 @@ export class DestinationQueue {
 
   /** Further attempts go through another courier; it starts with unblock() or pump(). */
   useCourier(courier: Courier): void {
+    for (const delivery of this.#active.keys()) this.#former.add(delivery);
     this.#courier = courier;
   }
 
@@ -265,7 +268,7 @@ export class DestinationQueue {
   pump(): void {
     if (this.#stopped || this.#frozen || this.blockedUntil > 0) return;
     const most = this.#mostActive();
-    while (this.#ready.size > 0 && this.#active.size < most && this.#courier.capacity > 0) {
+    while (this.#ready.size > 0 && this.#active.size < most && this.#courier.capacity > this.#former.size) {
       const delivery = this.#ready.take();
       if (delivery !== undefined) this.#attempt(delivery);
     }
@@ -323,8 +326,7 @@ export class DestinationQueue {
 
   #finish(delivery: Delivery, outcome: DeliveryOutcome): void {
     if (this.#parts.cutOff.isOver) return;
-    this.#active.delete(delivery);
-    delivery.attempts += 1;
+    this.#letGo(delivery);
     if (outcome.kind === "report") {
       this.#hasAnswered = true;
       if (this.#failures > 0) this.#answersAgain();
@@ -341,14 +343,19 @@ export class DestinationQueue {
   /** The next hop was not asked: the content could not be read, say. That is no reason to leave the next hop alone. */
   #notSent(delivery: Delivery, reason: string): void {
     if (this.#parts.cutOff.isOver) return;
-    this.#active.delete(delivery);
-    delivery.attempts += 1;
+    this.#letGo(delivery);
     this.#parts.attempted(delivery, {
       kind: "unreachable",
       reply: reply(451, "3.0", reason),
       remote: "",
     });
     this.pump();
+  }
+
+  #letGo(delivery: Delivery): void {
+    this.#active.delete(delivery);
+    this.#former.delete(delivery);
+    delivery.attempts += 1;
   }
 
   #answersAgain(): void {

@@ -229,6 +229,26 @@ describe("a queue", () => {
     expect(world.sent[0]?.id).toBe("2");
   });
 
+  test("counts what an earlier courier has in hand against what the next hop takes", async () => {
+    const at = stand();
+    at.world.capacity = 2;
+    const answers: (() => void)[] = [];
+    at.world.answer = (message) =>
+      new Promise((resolve) => void answers.push(() => resolve(accepted(message))));
+    for (const id of ["1", "2", "3", "4"]) at.add(id);
+    await until(() => answers.length === 2);
+    for (let reload = 0; reload < 3; reload += 1) {
+      at.queue.useCourier(new TestCourier(at.world, "hop"));
+      at.queue.pump();
+    }
+    await at.clock.advance(0);
+    expect(at.world.attempts).toHaveLength(2);
+    answers[0]?.();
+    await until(() => answers.length === 3);
+    await at.clock.advance(0);
+    expect(at.world.attempts).toHaveLength(3);
+  });
+
   test("removes many thousands of waiting deliveries without going through all of them each time", () => {
     const at = stand();
     at.world.capacity = 0;
