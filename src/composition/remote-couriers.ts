@@ -31,6 +31,7 @@ import {
 import { hostNameOf, masqueradeOf, smartHostOf, smartHostOfDomain } from "./settings.ts";
 
 type RouteOf<Kind> = Extract<RemoteRoute, { kind: Kind }>;
+type SmartHost = Omit<RouteOf<"smart-host">, "key">;
 
 export function createRemoteCouriers(
   server: VirtualServerSettings,
@@ -53,11 +54,18 @@ export function createRemoteCouriers(
       createDestination(asked, log, clock),
     );
   };
-  const flagsFor = (domain: string): (() => number) | undefined => flagsOf && (() => flagsOf(domain));
+  const flagsFor = (...domains: readonly string[]): (() => number) | undefined =>
+    flagsOf && (() => domains.reduce((flags, domain) => flags | flagsOf(domain.toLowerCase()), 0));
   const masquerade = masqueradeOf(server);
-  const bySmartHost = new SharedCourier((cutOff) =>
-    connect(smartHostSettings(server, serverSmartHost(server), protocol), cutOff),
-  );
+  const bySmartHost = new SharedCourier((cutOff) => toSmartHost(serverSmartHost(server), cutOff));
+  const toSmartHost = (route: SmartHost, cutOff: CutOff | undefined): Courier =>
+    connect(
+      {
+        ...smartHostSettings(server, route, protocol),
+        domainFlags: flagsFor(...domainsBehind(server, route), route.host),
+      },
+      cutOff,
+    );
   const toDomain = (route: RouteOf<"mx">, cutOff: CutOff | undefined): Courier => {
     const own = remoteDomainOf(server, route);
     const hasFallback = server.delivery.directFirst && own?.mx !== true;
@@ -75,18 +83,19 @@ export function createRemoteCouriers(
       case "mx":
         return toDomain(route, cutOff);
       case "smart-host":
-        return connect(
-          {
-            ...smartHostSettings(server, route, protocol),
-            domainFlags: flagsFor(route.onDemand ?? route.host.toLowerCase()),
-          },
-          cutOff,
-        );
+        return toSmartHost(route, cutOff);
       case "lmtp":
         return connect(lmtpSettings(server, route, protocol), cutOff);
     }
   };
   return (route, cutOff) => asSeenOutside(server, masquerade, route, courierOf(route, cutOff));
+}
+
+/** Who is alone with a way of its own: a pattern, or a smart host of all, is no domain that a sink could know. */
+function domainsBehind(server: VirtualServerSettings, route: SmartHost): readonly string[] {
+  if (route.onDemand !== undefined) return [route.onDemand];
+  const own = remoteDomainOf(server, route);
+  return own === undefined || own.name.startsWith("*") ? [] : [own.name];
 }
 
 function asSeenOutside(
@@ -133,7 +142,7 @@ const budgetFor = (
 
 function smartHostSettings(
   server: VirtualServerSettings,
-  route: Omit<RouteOf<"smart-host">, "key">,
+  route: SmartHost,
   protocol: OutboundProtocol | undefined,
 ): DestinationSettings {
   const { host, port, isPeer } = route;

@@ -125,7 +125,7 @@ export const EVENTS = {
   GetAuxDomainInfoFlags: {
     ...system<DomainInfoContext>(
       7,
-      "when a domain is met in RCPT of a client that may not relay, at routing unless all mail stays here, and when a connection for it is made",
+      "when a domain is met in RCPT of a client that may not relay, at routing unless all mail stays here, and when a connection is made to its mail exchangers or to the `smartHost` that `domains.remote` gives it by name; of a smart host of several domains its own name is asked",
       "add domain flags",
     ),
     promises: "refused",

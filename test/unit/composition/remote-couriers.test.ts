@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { routerSettings } from "../../../src/composition/settings.ts";
 import { domainFlag } from "../../../src/events/domain-contexts.ts";
 import { eventually } from "../../support/eventually.ts";
+import type { DeliveryOutcome } from "../../../src/smtp/client/destination.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import {
   certificate,
@@ -264,6 +265,32 @@ describe("what sinks say of the way", () => {
       "EHLO relay.example",
       "HELO relay.example",
     ]);
+  });
+
+  test("flags of a domain with a smart host of its own count there, whatever host that is", async () => {
+    await using peer = await startPeer();
+    const flagsOf = (domain: string): number => (domain === "bank.example" ? domainFlag.requireTls : 0);
+    const host = `smartHost: "127.0.0.1:${peer.port}"`;
+    const domains = `remote: [{ name: bank.example, ${host} }, { name: other.example, ${host} }]`;
+    await using out = await wayOut("", peer, {}, { domains, flagsOf });
+    const deliver = (to: string): Promise<DeliveryOutcome> => out.to(to).deliver(messageOf({ to: [to] }));
+    expect(unreachableOf(await deliver("a@bank.example")).reply).toMatchObject({ code: 451, detail: "7.10" });
+    expect(codesOf(await deliver("a@other.example"))).toEqual([250]);
+  });
+
+  test("flags of a smart host count also where the mail exchangers go before it", async () => {
+    await using peer = await startPeer({
+      answers: { EHLO: (_line, { number }) => (number === 1 ? "421 4.3.2 not now" : "250 hub.example") },
+    });
+    const flagsOf = (domain: string): number => (domain === "127.0.0.1" ? domainFlag.heloOnly : 0);
+    await using out = await wayOut(
+      `smartHost: "127.0.0.1:${peer.port}", directFirst: true`,
+      peer,
+      {},
+      { flagsOf },
+    );
+    expect(codesOf(await out.to("a@x.test").deliver(messageOf()))).toEqual([250]);
+    expect(peer.sessions.map(({ lines }) => lines[0])).toEqual(["EHLO relay.example", "HELO relay.example"]);
   });
 });
 
