@@ -31,6 +31,8 @@ export interface LibraryOptions {
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
   /** Whose connections begin with a header of the PROXY protocol. */
   readonly isProxy: (address: string) => boolean;
+  /** Whether one more socket may be on its way to a session. */
+  readonly mayBegin: (address: string) => boolean;
 }
 
 /** Answers the conversation of a new client. */
@@ -40,13 +42,15 @@ export class LibraryServer extends SMTPServer {
   /** Of sessions that begin from now on. */
   lineLimits: LineLimits;
   readonly #open: OpenConversation;
-  readonly #isProxy: (address: string) => boolean;
+  readonly #isProxy: LibraryOptions["isProxy"];
+  readonly #mayBegin: LibraryOptions["mayBegin"];
 
   constructor(options: LibraryOptions, open: OpenConversation) {
     super(libraryOptions(options));
     this.lineLimits = options.limits;
     this.#open = open;
     this.#isProxy = options.isProxy;
+    this.#mayBegin = options.mayBegin;
     // The library hands a plain socket on one turn later; a reset in between must not be an unhandled error.
     this.server.on("connection", (socket) => socket.on("error", () => undefined));
     // Failed handshakes and sockets that broke: each is told to its own conversation, the server goes on.
@@ -59,6 +63,27 @@ export class LibraryServer extends SMTPServer {
     this.connections.add(connection);
     connection.on("error", () => undefined);
     connection.init();
+  }
+
+  /** Sockets on their way to a session: their handshake, or their header of the PROXY protocol, is not complete. */
+  get beginning(): number {
+    return this._pendingSockets.size;
+  }
+
+  beginningOf(address: string): number {
+    let count = 0;
+    for (const { remoteAddress } of this._pendingSockets.keys())
+      if (plainAddress(remoteAddress ?? "") === address) count += 1;
+    return count;
+  }
+
+  // They are no session that could be told that it is one too many.
+  override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
+    const isDirect = !handshake && !this._expectsProxyHeader(socket);
+    if (isDirect || this.#mayBegin(plainAddress(socket.remoteAddress ?? "")))
+      return super._acceptSocket(socket, handshake);
+    socket.destroy();
+    return false;
   }
 
   override _expectsProxyHeader(socket: Socket): boolean {

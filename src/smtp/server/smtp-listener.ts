@@ -213,7 +213,8 @@ class Listener implements SmtpListener {
     const { settings } = this.#parts;
     const isProxy = (address: string): boolean => this.#parts.isProxy(address);
     const limits = connectionLimits(settings);
-    const options = { hostName: settings.hostName, limits, isImplicitTls, tls: this.#tls, isProxy };
+    const mayBegin = (address: string): boolean => this.#mayBegin(address);
+    const options = { hostName: settings.hostName, limits, isImplicitTls, tls: this.#tls, isProxy, mayBegin };
     const server = new LibraryServer(options, (wire) => this.#open(wire));
     try {
       const bound = await server.start(host, port);
@@ -255,6 +256,22 @@ class Listener implements SmtpListener {
     if (maxConnectionsPerAddress === 0 || fromAddress < maxConnectionsPerAddress) return undefined;
     refused.address += 1;
     return TOO_MANY_CONNECTIONS;
+  }
+
+  /** The limits of sessions, by themselves, count what is on its way to one: who gets no further could have any number of sockets. */
+  #mayBegin(address: string): boolean {
+    const { maxConnections, maxConnectionsPerAddress } = this.#parts.settings;
+    const { refused } = this.#parts.counts;
+    const sum = (count: (server: LibraryServer) => number): number =>
+      this.#servers.reduce((total, server) => total + count(server), 0);
+    if (maxConnections > 0 && sum(({ beginning }) => beginning) >= maxConnections) {
+      refused.connections += 1;
+      return false;
+    }
+    if (maxConnectionsPerAddress === 0 || this.#parts.isProxy(address)) return true;
+    if (sum((server) => server.beginningOf(address)) < maxConnectionsPerAddress) return true;
+    refused.address += 1;
+    return false;
   }
 
   #forget(session: SmtpConversation): void {

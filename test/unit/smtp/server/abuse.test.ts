@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { defaultSmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
+import { eventually } from "../../../support/eventually.ts";
 import { quickHash } from "../../../support/quick-hash.ts";
 import { bodyOf, startListener, Talk } from "./support.ts";
 
@@ -248,7 +249,7 @@ test("S04 S07 whoever talks before the delayed greeting is refused, STARTTLS or 
   }
 });
 
-describe("S02 S20 sockets that never become a session", () => {
+describe("S02 S03 S20 sockets that never become a session", () => {
   const tls = {
     certificate: readFileSync(new URL("../../../fixtures/tls/certificate.pem", import.meta.url), "utf8"),
     key: readFileSync(new URL("../../../fixtures/tls/key.pem", import.meta.url), "utf8"),
@@ -267,6 +268,25 @@ describe("S02 S20 sockets that never become a session", () => {
     if (bytes !== "") talk.write(Buffer.from(bytes, "latin1"));
     await talk.rest();
     expect(talk.isClosed).toBe(true);
+  });
+
+  test("those of one address that never finish a handshake are limited, and keep nobody else out", async () => {
+    await using run = await startListener({
+      settings: { tls, maxConnectionsPerAddress: 2, maxConnections: 4 },
+    });
+    const port = run.ports[1] ?? 0;
+    const talks = [await Talk.open(port), await Talk.open(port)];
+    const tooMany = await Talk.open(port);
+    await tooMany.rest();
+    expect(talks.map(({ isClosed }) => isClosed)).toEqual([false, false]);
+    const others = ["127.0.0.2", "127.0.0.3"].map((localAddress) => connect({ port, localAddress }));
+    await eventually(() => others.every(({ readyState }) => readyState === "open"));
+    const inAll = connect({ port, localAddress: "127.0.0.4" });
+    await new Promise((resolve) => inAll.once("close", resolve));
+    expect(run.listener.counts.refused).toMatchObject({ address: 1, connections: 1 });
+    for (const socket of [...others, ...talks.map((talk) => talk.socket)]) socket.destroy();
+    const secured = await eventually(() => Talk.openTls(port));
+    expect(await secured.reply()).toMatch(/^220/);
   });
 
   test("a byte now and then does not keep a balancer's header open for ever", async () => {

@@ -30,6 +30,7 @@ test.each([
 test("a server hands a ready socket to connect, and keeps what is still in a handshake", () => {
   const server = new SMTPServer({ logger: false, hideSTARTTLS: true });
   expect(Reflect.get(server, "connect")).toBeTypeOf("function");
+  expect(Reflect.get(server, "_acceptSocket")).toBeTypeOf("function");
   expect(Reflect.get(server, "updateSecureContext")).toBeTypeOf("function");
   expect(Reflect.get(server, "_pendingSockets")).toBeInstanceOf(Map);
   expect(server.connections).toBeInstanceOf(Set);
