@@ -35,7 +35,12 @@ const limits = z.strictObject({
     .meta(live("Recipients of one message; further RCPT get 452.", { unit: "recipients" })),
   maxSessionSize: size(1024)
     .default(256 * MIB)
-    .meta(live("Message bytes of one connection; then it is closed.", { unit: "bytes" })),
+    .meta(
+      live(
+        "Message bytes of one connection; then it is closed. Not less than maxMessageSize, or the sender of a larger message tries again until it gives up.",
+        { unit: "bytes" },
+      ),
+    ),
   maxConnections: count(1)
     .default(1000)
     .meta(live("Connections at a time; further ones get 421.", { unit: "connections" })),

@@ -22,6 +22,7 @@ export function settingWarnings({ virtualServers, bindings, placeOf }: Config): 
       ...etrn(server, hasSinks(server.name, "GetAuxDomainInfoFlags")),
       ...authentication(server),
       ...tls(server),
+      ...sizes(server),
       ...chunks(server),
       // Routers send mail wherever they want.
       ...(hasSinks(server.name, "OnGetMessageRouter") ? [] : unmet(server)),
@@ -103,6 +104,15 @@ function* tls(server: VirtualServerSettings): Generator<Warning> {
       path: ["tls"],
       why: "keywords does not list STARTTLS, and no address of listen is in tls.implicit: there is no TLS",
     };
+}
+
+/** REFERENCE 6.3: who meets the limit of the session is not told that the message is too large, and tries again until it expires. */
+function* sizes({ limits: { maxMessageSize, maxSessionSize } }: VirtualServerSettings): Generator<Warning> {
+  if (maxSessionSize >= maxMessageSize) return;
+  yield {
+    path: ["limits", "maxMessageSize"],
+    why: `limits.maxSessionSize is less (${maxSessionSize} bytes): a message between the two ends its connection with 421, and its sender tries again and again`,
+  };
 }
 
 /** RFC 3030 §3: binary content travels in chunks. */

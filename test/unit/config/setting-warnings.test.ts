@@ -44,6 +44,20 @@ test.each([
       "1:18 keywords[1]: ETRN is listed, and no domain may ask by it: name them in domains.etrn, or give those of domains.remote `etrn: true`",
     ],
   ],
+  [
+    "messages that are larger than their session may be",
+    "limits: { maxMessageSize: 500MiB }",
+    [
+      "1:27 limits.maxMessageSize: limits.maxSessionSize is less (268435456 bytes): a message between the two ends its connection with 421, and its sender tries again and again",
+    ],
+  ],
+  [
+    "sessions that are smaller than the default size of messages",
+    "limits: { maxSessionSize: 1MiB }",
+    [
+      "1:1 limits.maxMessageSize: limits.maxSessionSize is less (1048576 bytes): a message between the two ends its connection with 421, and its sender tries again and again",
+    ],
+  ],
   ["ETRN with a domain", "keywords: [SIZE, ETRN]\ndomains: { etrn: [a.example] }", []],
   [
     "ETRN with sinks that know the domains",
