@@ -72,7 +72,7 @@ export async function smtpServerSettings(
     protocol: server.protocol,
     keywords: server.keywords,
     localDomains: localDomainsOf(server),
-    relayDomains: server.domains.remote.filter(({ relay }) => relay).map(({ name }) => name),
+    remoteDomains: server.domains.remote,
     etrnDomains: [
       ...server.domains.etrn,
       ...server.domains.remote.filter(({ etrn }) => etrn).map(({ name }) => name),

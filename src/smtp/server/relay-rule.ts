@@ -4,11 +4,17 @@ import { DomainTable } from "../../core/domain-table.ts";
 import { domainFlag } from "../../events/domain-contexts.ts";
 import { type NetworkCheck, networkCheck } from "./networks.ts";
 
+/** A domain of others that is named in the settings. */
+export interface RemoteDomainRight {
+  readonly name: string;
+  /** Everybody may send to it through us. */
+  readonly relay: boolean;
+}
+
 export interface RelaySettings {
   /** "*.example.com" covers the subdomains. */
   readonly localDomains: readonly string[];
-  /** Domains of others that everybody may send to through us. */
-  readonly relayDomains?: readonly string[] | undefined;
+  readonly remoteDomains?: readonly RemoteDomainRight[] | undefined;
   readonly relayNetworks: readonly string[];
   /** Whether the networks name those who may relay, or those who may not. */
   readonly relayMode?: "only" | "except" | undefined;
@@ -25,8 +31,12 @@ export function createRelayRule(
   settings: RelaySettings,
   flagsOf: (domain: string) => number = () => 0,
 ): RelayRule {
-  const { localDomains, relayDomains = [], relayNetworks, relayMode } = settings;
-  const open = new DomainTable([...localDomains, ...relayDomains].map((domain) => [domain, true] as const));
+  const { localDomains, remoteDomains = [], relayNetworks, relayMode } = settings;
+  // One that is not to be relayed to may lie below a name that is open.
+  const open = new DomainTable([
+    ...localDomains.map((name) => [name, true] as const),
+    ...remoteDomains.map(({ name, relay }) => [name, relay] as const),
+  ]);
   const isListed = networkCheck(relayNetworks, "relayNetworks");
   return {
     isTrustedAddress: relayMode === "except" ? (address) => !isListed(address) : isListed,

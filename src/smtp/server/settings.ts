@@ -2,6 +2,7 @@
 import type { LockoutSettings } from "./auth-lockout.ts";
 import type { AccessTokenSettings } from "./access-token.ts";
 import type { BareLineEndingPolicy } from "./data-collector.ts";
+import type { RemoteDomainRight } from "./relay-rule.ts";
 import { DEFAULT_KEYWORDS, type Keyword } from "../../core/esmtp-keywords.ts";
 
 export interface ListenAddress {
@@ -66,8 +67,8 @@ export interface SmtpServerSettings {
   readonly auth: AuthSettings;
   /** Domains we take mail for without any right to relay. */
   readonly localDomains: readonly string[];
-  /** Domains of others that we take mail for from everybody. */
-  readonly relayDomains?: readonly string[] | undefined;
+  /** Domains of others; some of them we take mail for from everybody. */
+  readonly remoteDomains?: readonly RemoteDomainRight[] | undefined;
   /** Added to addresses without a domain. */
   readonly defaultDomain: string;
   /** Addresses ("192.0.2.1") and networks ("10.0.0.0/8", "fd00::/8") that may relay. */

@@ -90,7 +90,7 @@ test("a list of those who may not relay lets everybody else", () => {
 test("everybody may send to domains that are relayed to, and their subdomains where the name says so", () => {
   const rule = createRelayRule({
     localDomains: ["here.example", "*.sub.example"],
-    relayDomains: ["partner.example", "*.group.example"],
+    remoteDomains: ["partner.example", "*.group.example"].map((name) => ({ name, relay: true })),
     relayNetworks: [],
   });
   const open = ["a@partner.example", "a@x.y.group.example", "a@deep.er.sub.example", "a@PARTNER.example."];
@@ -103,6 +103,34 @@ test("everybody may send to domains that are relayed to, and their subdomains wh
   ];
   expect(open.filter((address) => !rule.isAllowed(address, false))).toEqual([]);
   expect(closed.filter((address) => rule.isAllowed(address, false))).toEqual([]);
+});
+
+test("the most special name counts: a domain that is not relayed to may lie below one that is, or below a local one", () => {
+  const rule = createRelayRule({
+    localDomains: ["*.here.example"],
+    remoteDomains: [
+      { name: "*.group.example", relay: true },
+      { name: "closed.group.example", relay: false },
+      { name: "*.closed.group.example", relay: true },
+      { name: "branch.here.example", relay: false },
+    ],
+    relayNetworks: [],
+  });
+  const domains = [
+    "x.group.example",
+    "closed.group.example",
+    "x.closed.group.example",
+    "x.here.example",
+    "branch.here.example",
+  ];
+  expect(domains.map((domain) => rule.isAllowed(`a@${domain}`, false))).toEqual([
+    true,
+    false,
+    true,
+    true,
+    false,
+  ]);
+  expect(rule.isAllowed("a@branch.here.example", true)).toBe(true);
 });
 
 test("a network that is none is a fault of the settings", () => {
