@@ -4,7 +4,7 @@ import type { Courier } from "./destination-queue.ts";
 import { LocalCourier } from "./local-courier.ts";
 import type { OnDemand } from "./on-demand.ts";
 import { RefusingCourier } from "./refusing-courier.ts";
-import type { Route } from "./router.ts";
+import type { RemoteRoute, Route } from "./router.ts";
 import { SinkCourier, type StoreSinks } from "./store-sinks.ts";
 import type { LiveTransportSettings, TransportParts } from "./transport.ts";
 
@@ -31,8 +31,11 @@ export const sameWays =
   (
     before: Pick<LiveTransportSettings, "wayOf">,
     now: Pick<LiveTransportSettings, "wayOf">,
-  ): ((route: Route) => boolean) =>
-  (route) => {
-    if (route.kind === "local" || route.kind === "unreachable") return false;
-    return before.wayOf !== undefined && before.wayOf(route) === now.wayOf?.(route);
+  ): ((was: Route, route: Route) => boolean) =>
+  (was, route) => {
+    if (!isRemote(was) || !isRemote(route) || was.onDemand !== route.onDemand) return false;
+    return before.wayOf !== undefined && before.wayOf(was) === now.wayOf?.(route);
   };
+
+const isRemote = (route: Route): route is RemoteRoute =>
+  route.kind !== "local" && route.kind !== "unreachable";

@@ -2,7 +2,7 @@
 import type { Courier, DestinationQueue } from "./destination-queue.ts";
 import { comparable, isMeant } from "./queue-names.ts";
 import type { Freezer } from "./queue-view.ts";
-import { type Route, linkOf } from "./router.ts";
+import { type Route, type Router, linkOf, routeAnew } from "./router.ts";
 
 export interface QueueSetParts {
   readonly courierFor: (route: Route) => Courier;
@@ -25,10 +25,7 @@ const MAX_DOWN_LINKS = 10_000;
 
 export class QueueSet {
   readonly #parts: QueueSetParts;
-  readonly #queues = new Map<
-    string,
-    { readonly route: Route; readonly queue: DestinationQueue; courier: Courier }
-  >();
+  readonly #queues = new Map<string, { route: Route; readonly queue: DestinationQueue; courier: Courier }>();
   readonly #closing = new Set<Promise<void>>();
   #courierFor: (route: Route) => Courier;
   /** Next hops that a router sink has declared down, and until when. */
@@ -179,23 +176,25 @@ export class QueueSet {
   }
 
   /**
-   * New couriers for all queues: settings changed. The old ones finish what they have. `reroute` comes before anything
+   * New couriers for all queues: settings changed, and with them what the domain of a route is told. The old ones finish what they have. `reroute` comes before anything
    * is sent: a next hop that is named no more gets nothing more. Who cannot be reached, and `isSameWay`, keeps its retry
    * time: somebody who edits the configuration ten times must not use up ten attempts of everything that waits.
    */
   renewCouriers(
     courierFor: (route: Route) => Courier,
-    isSameWay: (route: Route) => boolean,
+    router: Router,
+    isSameWay: (before: Route, now: Route) => boolean,
     reroute: () => void,
   ): void {
     this.#courierFor = courierFor;
     const before = [...this.#queues.values()];
     const resting = new Set<DestinationQueue>();
     for (const entry of before) {
-      const old = entry.courier;
+      const { courier: old, route: was } = entry;
+      entry.route = routeAnew(was, router);
       entry.courier = courierFor(entry.route);
       entry.queue.useCourier(entry.courier);
-      if (entry.queue.isFailing && isSameWay(entry.route)) resting.add(entry.queue);
+      if (entry.queue.isFailing && isSameWay(was, entry.route)) resting.add(entry.queue);
       else entry.queue.forgetFailures();
       const closing = old.close().finally(() => this.#closing.delete(closing));
       this.#closing.add(closing);

@@ -68,6 +68,16 @@ export type Route =
 /** Routes that lead out of this process. */
 export type RemoteRoute = Exclude<Route, { kind: "local" | "unreachable" }>;
 
+/** The route that leads to the same queue now: its domain may have settings of its own, other ones, or none any more. */
+export function routeAnew(route: Route, router: Router): Route {
+  if (route.kind === "local" || route.kind === "unreachable") return route;
+  const domain = route.kind === "mx" ? route.domain : (route.onDemand ?? route.entry);
+  // The queue of a pattern is one for all its domains, and names it.
+  if (domain === undefined || domain.startsWith("*")) return route;
+  const now = router.routeOf(`@${domain}`);
+  return now.key === route.key ? now : route;
+}
+
 /** The next hop of a route as router sinks name it, whatever the message type. */
 export function linkOf(route: Route): string {
   if (route.kind === "smart-host") return hostAndPort(route.host, route.port).toLowerCase();

@@ -177,9 +177,9 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   });
   const reconfigure = (wanted: LiveTransportSettings): void => {
     categorizer.use(wanted.categorizer);
-    queues.renewCouriers(courierFor(wanted), sameWays(current, wanted), () =>
-      pipeline.reconfigure(createRouter(wanted.router), wanted.retry),
-    );
+    const router = createRouter(wanted.router);
+    const reroute = (): void => pipeline.reconfigure(router, wanted.retry);
+    queues.renewCouriers(courierFor(wanted), router, sameWays(current, wanted), reroute);
     current = wanted;
     releaseHeldBySinks(pipeline, waiting);
   };

@@ -1,7 +1,7 @@
 // Mail that waits for ETRN (RFC 1985, REFERENCE 6.5).
 import { expect, test } from "vitest";
 import type { RouterSettings } from "../../../src/transport/router.ts";
-import { accepted, HOUR, openHouse, unreachable, until } from "./transport-house.ts";
+import { accepted, HOUR, openHouse, TestCourier, unreachable, until, World } from "./transport-house.ts";
 
 const MX = { kind: "mx", port: 25 } as const;
 const router: RouterSettings = {
@@ -145,4 +145,37 @@ test("a new configuration starts nothing that waits to be asked for", async () =
   expect(house.world.attempts).toEqual([]);
   house.transport.admin.force("one.asks.example");
   await house.empty();
+});
+
+test("a reload that lets a domain wait no longer sends what waits, and one that lets it wait keeps back what comes", async () => {
+  await using house = await openHouse({ router });
+  await house.accept(["a@one.asks.example"]);
+  house.transport.reconfigure(house.live({ ...router, domains: [] }));
+  await house.empty();
+  expect(house.world.to("one.asks.example")).toHaveLength(1);
+  house.transport.reconfigure(house.live(router));
+  await house.accept(["b@one.asks.example"]);
+  await house.clock.advance(HOUR);
+  expect(house.world.to("one.asks.example")).toHaveLength(1);
+});
+
+test("a reload gives the queue of a domain what is said of the domain from then on", async () => {
+  const world = new World();
+  const routes: (string | undefined)[] = [];
+  const plain: RouterSettings = { localDomains: [], remote: MX };
+  await using house = await openHouse({
+    router: plain,
+    world,
+    remoteCourier: (route) => {
+      routes.push(route.entry);
+      return new TestCourier(world, route.key);
+    },
+  });
+  world.answer = () => unreachable();
+  await house.accept(["a@bank.example"]);
+  await until(() => world.attempts.length === 1);
+  const domains = [{ name: "bank.example", delivery: MX, onDemand: false }];
+  house.transport.reconfigure(house.live({ ...plain, domains }));
+  house.transport.reconfigure(house.live(plain));
+  expect(routes).toEqual([undefined, "bank.example", undefined]);
 });
