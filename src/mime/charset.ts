@@ -1,5 +1,5 @@
 // Bytes to text and back in the charset a part names: native for the common ones, iconv-lite and ICU for the rest.
-import { isAscii, isUtf8 } from "node:buffer";
+import { isUtf8 } from "node:buffer";
 import iconv from "iconv-lite";
 import { encodeIso2022Jp } from "./iso-2022-jp.ts";
 import { decodeUtf7 } from "./utf7.ts";
@@ -26,7 +26,10 @@ function nativeCharset(label: string): NativeCharset | undefined {
     case "":
       return "ascii";
     case "iso-8859-1":
+    case "iso8859-1":
+    case "iso_8859-1":
     case "latin1":
+    case "latin-1":
       return "latin1";
     default:
       return undefined;
@@ -53,9 +56,39 @@ function icuDecoder(label: string): TextDecoder | undefined {
   }
 }
 
-/** Bytes without a declared charset, and 8-bit bytes in a header: UTF-8 when they are, else Latin-1. */
+/** What windows-1252 has where Latin-1 has control characters; the five that it leaves free stay themselves. */
+const WINDOWS_1252 =
+  "\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f" +
+  "\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178";
+const FIRST_OF_WINDOWS_1252 = 0x80;
+// oxlint-disable-next-line no-control-regex -- the controls of Latin-1 are what is meant
+const LATIN1_CONTROLS = /[\x80-\x9f]/g;
+const BEYOND_LATIN1 = new RegExp(`[${WINDOWS_1252}]`, "g");
+const hasLatin1Controls = (text: string): boolean => text.search(LATIN1_CONTROLS) >= 0;
+
+/** Latin-1 as it is sent and read everywhere (WHATWG Encoding §4.2): dashes, quotation marks and the euro are those of windows-1252. */
+function decodeLatin1(bytes: Buffer): string {
+  const text = bytes.toString("latin1");
+  if (!hasLatin1Controls(text)) return text;
+  return text.replaceAll(
+    LATIN1_CONTROLS,
+    (control) => WINDOWS_1252[control.charCodeAt(0) - FIRST_OF_WINDOWS_1252] ?? control,
+  );
+}
+
+/** The bytes that decodeLatin1 reads as the text; undefined where there are none. */
+function encodeWindows1252(text: string): Buffer | undefined {
+  const bytes = text.replaceAll(BEYOND_LATIN1, (character) =>
+    String.fromCharCode(FIRST_OF_WINDOWS_1252 + WINDOWS_1252.indexOf(character)),
+  );
+  if (!isLatin1Text(bytes)) return undefined;
+  const encoded = Buffer.from(bytes, "latin1");
+  return decodeLatin1(encoded) === text ? encoded : undefined;
+}
+
+/** Bytes without a declared charset or of an unknown one, and 8-bit bytes in a header: UTF-8 when they are, else Latin-1. */
 export const decodeUnlabelled = (bytes: Buffer): string =>
-  isUtf8(bytes) ? bytes.toString("utf8") : bytes.toString("latin1");
+  isUtf8(bytes) ? bytes.toString("utf8") : decodeLatin1(bytes);
 
 /** The text, or undefined when nobody knows the charset. Invalid sequences become U+FFFD. */
 export function decodeCharset(bytes: Buffer, label: string): string | undefined {
@@ -66,7 +99,7 @@ export function decodeCharset(bytes: Buffer, label: string): string | undefined 
     case "ascii":
       return decodeUnlabelled(bytes);
     case "latin1":
-      return bytes.toString("latin1");
+      return decodeLatin1(bytes);
     case undefined:
       return decodeOther(bytes, label);
     default:
@@ -74,18 +107,22 @@ export function decodeCharset(bytes: Buffer, label: string): string | undefined 
   }
 }
 
-/** Whether the bytes are read as Latin-1 for want of a better guess: what they mean nothing tells. */
+/** Whether what the bytes mean is a guess: nothing tells it, or they are no text of the Latin-1 that they say. */
 export function isGuessedLatin1(bytes: Buffer, label: string): boolean {
   const native = nativeCharset(label);
+  if (native === "latin1") return hasLatin1Controls(bytes.toString("latin1"));
   if (native !== undefined) return native === "ascii" && !isUtf8(bytes);
-  return !isAscii(bytes) && decodeOther(bytes, label) === undefined;
+  return !isUtf8(bytes) && decodeOther(bytes, label) === undefined;
 }
 
 /** Text that such bytes were read as, edited or not: the bytes that are read so again; undefined for any other text. */
 export function encodeGuessed(text: string, before: Buffer, label: string): Buffer | undefined {
-  if (!isLatin1Text(text) || !isGuessedLatin1(before, label)) return undefined;
-  const bytes = Buffer.from(text, "latin1");
-  return isGuessedLatin1(bytes, label) ? bytes : undefined;
+  if (!isGuessedLatin1(before, label)) return undefined;
+  // A dash or a euro that only the script knows is to be understood by everybody.
+  const present = new Set(decodeLatin1(before).match(BEYOND_LATIN1));
+  if (text.match(BEYOND_LATIN1)?.some((character) => !present.has(character)) === true) return undefined;
+  const bytes = encodeWindows1252(text);
+  return bytes !== undefined && isGuessedLatin1(bytes, label) ? bytes : undefined;
 }
 
 function decodeOther(bytes: Buffer, label: string): string | undefined {
@@ -110,7 +147,7 @@ export function encodeCharset(text: string, label: string): Buffer | undefined {
     case "ascii":
       return isAsciiText(text) ? Buffer.from(text, "latin1") : undefined;
     case "latin1":
-      return isLatin1Text(text) ? Buffer.from(text, "latin1") : undefined;
+      return isLatin1Text(text) && !hasLatin1Controls(text) ? Buffer.from(text, "latin1") : undefined;
     case undefined:
       return encodeOther(text, label);
     default:

@@ -56,7 +56,8 @@ function wireValue(name: string, value: string, before?: Field): string {
   // 8-bit bytes of others stay what they were, whatever they mean.
   if (!isAsciiText(value) && before !== undefined) {
     const bytes = Buffer.from(unfoldValue(before.raw.slice(before.valueStart)), "latin1");
-    if (encodeGuessed(value, bytes, "") !== undefined) return value;
+    const kept = encodeGuessed(value, bytes, "");
+    if (kept !== undefined) return kept.toString("latin1");
   }
   const encoded = encodeHeaderValue(name, value);
   return isAsciiText(encoded) ? encoded : Buffer.from(encoded, "utf8").toString("latin1");

@@ -1,5 +1,5 @@
 // Values with parameters (Content-Type, Content-Disposition): RFC 2045 §5.1 and RFC 2231, tolerant and linear.
-import { decodeCharset, isAsciiText } from "./charset.ts";
+import { decodeCharset, decodeUnlabelled, isAsciiText } from "./charset.ts";
 import { decodeWords, singleLine } from "./encoded-words.ts";
 import { DEFAULT_MIME_LIMITS } from "./limits.ts";
 
@@ -127,7 +127,7 @@ function joinSections(sections: Map<number, Section>): string {
     bytes.push(section.encoded ? percentDecoded(text) : Buffer.from(text, "utf8"));
   }
   const joined = Buffer.concat(bytes);
-  return decodeCharset(joined, charset) ?? joined.toString("latin1");
+  return decodeCharset(joined, charset) ?? decodeUnlabelled(joined);
 }
 
 /**

@@ -1,5 +1,5 @@
 // One part of a message: its headers, its body as bytes or as children, read from the original until edited.
-import { decodeCharset } from "./charset.ts";
+import { decodeCharset, decodeUnlabelled } from "./charset.ts";
 import { ContentFields, requireMediaType } from "./content-fields.ts";
 import { Headers } from "./headers.ts";
 import { formatParameters } from "./parameters.ts";
@@ -187,9 +187,9 @@ export class MimePart {
     let text = decodeCharset(bytes, this.charset);
     if (text === undefined) {
       this.context.note(
-        `The charset "${this.charset.slice(0, 40)}" is unknown: the text was read as Latin-1`,
+        `The charset "${this.charset.slice(0, 40)}" is unknown: the text was read as if it named none`,
       );
-      text = bytes.toString("latin1");
+      text = decodeUnlabelled(bytes);
     }
     this.#textLength = text.length;
     return text;

@@ -1,6 +1,6 @@
 // Host operations on whole contents: what streams hold and put back, and messages opened from or saved into others.
 // Bytes cross as copies in buffers of exactly their length: a view would take the memory around it along.
-import { canEncode, decodeCharset, encodeCharset } from "../../mime/charset.ts";
+import { canEncode, decodeCharset, encodeCharset, isLatin1Text } from "../../mime/charset.ts";
 import type { CallState } from "./call-state.ts";
 import { decodedBytes, setForeignEncoded, textOf } from "./compose.ts";
 import type { LocatedPart } from "./documents.ts";
@@ -91,24 +91,32 @@ function copyContent(call: CallState, from: HostValue, to: HostValue, how: HostV
 function streamCharset(label: string): string {
   const name = label.toLowerCase();
   if (name === "unicode") return "utf-16le";
-  return name === "us-ascii" || name === "ascii" ? "iso-8859-1" : name;
+  return name === "ascii" ? BYTES : name;
 }
+
+const BYTES = "us-ascii";
 
 const streamText = (bytes: Buffer, label: string): string | undefined => {
   const charset = streamCharset(label);
+  if (charset === BYTES) return bytes.toString("latin1");
   const text = charset === "utf-16le" ? bytes.toString("utf16le") : decodeCharset(bytes, charset);
   return text?.startsWith("\ufeff") === true ? text.slice(1) : text;
 };
+
+function encodeInStream(text: string, charset: string): Buffer | undefined {
+  if (charset !== BYTES) return encodeCharset(text, charset);
+  return isLatin1Text(text) ? Buffer.from(text, "latin1") : undefined;
+}
 
 /** Undefined for a charset that can only be read. */
 function streamBytes(text: string, label: string): Buffer | undefined {
   const charset = streamCharset(label);
   if (charset === "utf-16le") return Buffer.from(text, "utf16le");
-  const bytes = encodeCharset(text, charset);
+  const bytes = encodeInStream(text, charset);
   if (bytes !== undefined || !canEncode(charset)) return bytes;
   // What the charset lacks becomes a question mark, as everywhere on that system.
   const question = Buffer.from("?");
-  return Buffer.concat(Array.from(text, (character) => encodeCharset(character, charset) ?? question));
+  return Buffer.concat(Array.from(text, (character) => encodeInStream(character, charset) ?? question));
 }
 
 function decodeStream(call: CallState, charset: HostValue, bytes: Buffer): HostValue {

@@ -89,6 +89,38 @@ test.each([
   expect(after.toString("latin1")).toBe(`${name}: [x] ${HELLO} <a@b>\r\n\r\n`);
 });
 
+/** Quotation marks and a dash of windows-1252, as they are sent under other names. */
+const QUOTED = "\x84Zitat\x93 \x96 gr\xfcn";
+
+test.each([
+  ["iso-8859-1", "Content-Type: text/plain; charset=iso-8859-1"],
+  ["no charset", "Content-Type: text/plain"],
+])(
+  "typographic characters in %s are read as everybody shows them and survive an edit",
+  async (_what, type) => {
+    const message = bytes(
+      `From: a@b\r\nSubject: ${QUOTED}\r\nMIME-Version: 1.0\r\n${type}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${QUOTED}\r\n`,
+    );
+    const { outcome } = await worker.run(script("console.log(msg.TextBody + msg.Subject)"), { message });
+    expect(outcome.logs[0]?.text).toBe("„Zitat“ – grün „Zitat“ – grün");
+    const plain = await saved(`msg.TextBody += "D"; msg.Subject = "[x] " + msg.Subject`, message);
+    expect(plain.toString("latin1")).toBe(
+      message.toString("latin1").replace("Subject: ", "Subject: [x] ").concat("D\r\n"),
+    );
+    const other = (await saved(`msg.TextBody += "€"`, message)).toString("utf8");
+    expect(other).toContain("Content-Type: text/plain; charset=utf-8\r\n");
+    expect(other).toContain("\r\n\r\n„Zitat“ – grün\r\n€\r\n");
+  },
+);
+
+test("UTF-8 under a charset that nobody knows is read and edited as UTF-8", async () => {
+  const message = Buffer.from(
+    "From: a@b\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset='utf-8'\r\nContent-Transfer-Encoding: 8bit\r\n\r\ngrün\r\n",
+  );
+  const after = (await saved(`msg.TextBody += "grün"`, message)).toString("utf8");
+  expect(after).toBe(message.toString("utf8").replace("'utf-8'", "utf-8").concat("grün\r\n"));
+});
+
 test("a text of other characters than its bytes are read as becomes UTF-8", async () => {
   const message = bytes(`From: a@b\r\nSubject: ${HELLO}\r\nContent-Type: text/plain\r\n\r\n${HELLO}\r\n`);
   const after = await saved(`msg.TextBody += "€"; msg.Subject += "€"`, message);
