@@ -327,7 +327,7 @@ declare module "cdo" {
      * @cdo differs: files and pages are those of {@link Message.AddAttachment}, with its errors; a page of the network embeds no files. A resource that is not granted, fails, or comes after limits.requests is left outside, with a warning in the log. User name and password go to the server of the page only.
      */
     CreateMHTMLBody(url: string, flags?: number, userName?: string, password?: string): void;
-    /** A new message with the text and the attachments of this one, no recipients, and `FW: ` before the subject. CDO reference 1.3.2. */
+    /** A new message with the text, the attachments, the pictures of the HTML and the other texts of this one, no recipients, and `FW: ` before the subject. CDO reference 1.3.2. */
     Forward(): Message;
     /** The message seen as another interface; an unknown name raises E_NOINTERFACE. CDO reference 1.3.2. */
     GetInterface(name: "IMessage"): Message;
@@ -343,7 +343,16 @@ declare module "cdo" {
     Post(): void;
     /** A new message to the newsgroup, FollowUpTo before Newsgroups, with `RE: ` before the subject. CDO reference 1.3.2. */
     PostReply(): Message;
-    /** A new message to ReplyTo, else From, with `RE: ` before the subject and the text quoted below. CDO reference 1.3.2. */
+    /**
+     * A new message to ReplyTo, else From, with `RE: ` before the subject and the text quoted below: also in HTMLBody where the
+     * original has one, which is what its reader sees. Write the answer into both, or set usemessageresponsetext of the
+     * message's Configuration to False first and quote nothing. CDO reference 1.3.2.
+     *
+     * @example
+     * msg.Configuration.Fields(cdoUseMessageResponseText).Value = false;
+     * msg.Configuration.Fields.Update();
+     * const answer = msg.Reply();
+     */
     Reply(): Message;
     /** As {@link Message.Reply}, and the other recipients of To and Cc in Cc. CDO reference 1.3.2. */
     ReplyAll(): Message;

@@ -49,7 +49,13 @@ export function attachmentParts(doc: MimeDocument): MimePart[] {
   return found;
 }
 
-const isInRelated = (part: MimePart): boolean => part.parent?.mediaType === "multipart/related";
+/** The leaves that are no body: attachments, pictures of the HTML, texts of further kinds. */
+export function partsBesideBodies(doc: MimeDocument): MimePart[] {
+  const bodies = new Set([textBodyPart(doc), htmlBodyPart(doc)]);
+  return [...leaves(doc.root)].filter((part) => !bodies.has(part));
+}
+
+export const isInRelated = (part: MimePart): boolean => part.parent?.mediaType === "multipart/related";
 
 /** The level that competes in an alternative: the body itself, or the related multipart that it opens. */
 function alternativeLevel(body: MimePart): MimePart {

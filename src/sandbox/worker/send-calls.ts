@@ -1,8 +1,16 @@
 // Host operations behind Send, Reply and Forward: a message of the script becomes one that the relay queues.
 import { randomUUID } from "node:crypto";
 import { domainOf, isMailbox, sameMailbox } from "../../core/address.ts";
-import { addAttachmentPart, attachmentParts } from "../../mime/bodies.ts";
+import {
+  addAttachmentPart,
+  addRelatedPart,
+  attachmentParts,
+  htmlBodyPart,
+  isInRelated,
+  partsBesideBodies,
+} from "../../mime/bodies.ts";
 import { parseAddressList } from "../../mime/addresses.ts";
+import { singleLine } from "../../mime/encoded-words.ts";
 import { MimeDocument } from "../../mime/document.ts";
 import type { Headers } from "../../mime/headers.ts";
 import type { MimePart } from "../../mime/part.ts";
@@ -105,15 +113,24 @@ function outgoing(bytes: Buffer, sender: string): Buffer {
   return copy.toBuffer();
 }
 
-/** The attachments of one message as they are, behind those of another. */
+/**
+ * The attachments of one message as they are, behind those of another; where that has the bodies too, also what belongs to them:
+ * pictures of the HTML, invitations, further texts.
+ */
 function copyAttachments(call: CallState, from: HostValue, to: HostValue): HostValue {
   const source = call.documents.document(Number(from));
   const target = call.documents.document(Number(to));
   if (source === undefined || target === undefined) return call.fail("CDO_E_INACTIVE", "message");
-  for (const part of attachmentParts(source.mime)) {
+  const attachments = new Set(attachmentParts(source.mime));
+  const hasBodies = !target.mime.root.isEmptyLeaf;
+  const hasHtml = htmlBodyPart(target.mime) !== undefined;
+  for (const part of hasBodies ? partsBesideBodies(source.mime) : attachments) {
     const copy = copyOf(call, part);
     if (copy === undefined) return false;
-    addAttachmentPart(target.mime, copy);
+    if (attachments.has(part) && copy.disposition === "")
+      copy.headers.set("Content-Disposition", "attachment");
+    if (!attachments.has(part) && hasHtml && isInRelated(part)) addRelatedPart(target.mime, copy);
+    else addAttachmentPart(target.mime, copy);
   }
   target.noteChange("Attachments");
   return true;
@@ -124,10 +141,11 @@ function copyOf(call: CallState, part: MimePart): MimePart | undefined {
   const bytes = part.rawBody();
   if (!call.admitCopy(bytes.length)) return undefined;
   const copy = createPart();
+  // Of a part that does not say what it is the place decides, and the copy has another one.
+  if (!part.headers.has("Content-Type")) copy.setMediaType(part.mediaType);
   for (const { name, value } of part.headers.entries()) {
-    if (name.toLowerCase().startsWith("content-")) copy.headers.set(name, value);
+    if (name.toLowerCase().startsWith("content-")) copy.headers.set(name, singleLine(value));
   }
-  if (copy.disposition === "") copy.headers.set("Content-Disposition", "attachment");
   copy.setRawBody(Buffer.from(bytes));
   return copy;
 }

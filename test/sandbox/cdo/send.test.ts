@@ -226,6 +226,34 @@ describe("answers", () => {
     expect(text).toContain("plain text");
   });
 
+  test("Forward keeps what belongs to the bodies, and what each part is", async () => {
+    const related =
+      "Content-Type: multipart/related; boundary=r\r\n\r\n--r\r\nContent-Type: text/html\r\n\r\n<img src='cid:logo@x'>\r\n--r\r\nContent-Type: image/png\r\nContent-ID: <logo@x>\r\n\r\nPNG\r\n--r--";
+    const digest =
+      "Content-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n\r\nSubject: in a digest\r\n\r\n--d--";
+    const parts = [
+      "\r\nfirst text",
+      related,
+      "Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR",
+      "\r\nsecond text",
+      'Content-Disposition: attachment; filename="a\0.txt"\r\n\r\nnamed',
+      digest,
+    ];
+    const message = `From: a@b\r\nContent-Type: multipart/mixed; boundary=m\r\n\r\n${parts.map((part) => `--m\r\n${part}\r\n`).join("")}--m--\r\n`;
+    const { logs } = await run(
+      `const show = (part) => part.BodyParts.Count === 0 ? part.ContentMediaType + (part.FileName && " " + part.FileName)
+         : part.ContentMediaType.replace("multipart/", "") + "(" + [...part.BodyParts].map(show).join(", ") + ")";
+       console.log(show(msg.Forward().BodyPart));
+       msg.Configuration.Fields(cdoUseMessageResponseText).Value = false; msg.Configuration.Fields.Update();
+       console.log(show(msg.Forward().BodyPart));`,
+      { ...ALLOWED, message },
+    );
+    expect(logs).toEqual([
+      "mixed(alternative(text/plain, related(text/html, image/png)), text/calendar, text/plain, text/plain a .txt, message/rfc822)",
+      "mixed(text/plain a .txt, message/rfc822)",
+    ]);
+  });
+
   test("usemessageresponsetext leaves the quotation out", async () => {
     const { logs } = await run(
       `msg.Configuration.Fields(cdoUseMessageResponseText).Value = false; msg.Configuration.Fields.Update();
@@ -284,6 +312,10 @@ test("the sample autoresponder.ts answers people, and neither bounces nor robots
   const { outcome, payload } = await worker.run(source, ALLOWED);
   expect(outcome.sent).toMatchObject([{ sender: "away@localhost", recipients: ["ann@example.com"] }]);
   expect(payload.toString()).toMatch(/^Auto-Submitted: auto-replied\r$/m);
+  // Whoever shows HTML first would see a quotation in it and not the answer.
+  const ofHtml = await worker.run(source, { ...ALLOWED, message: ALTERNATIVE });
+  expect(ofHtml.payload.toString()).toMatch(/\r\n\r\nI am back on Monday\.\r\n$/);
+  expect(ofHtml.payload.toString()).not.toContain("text/html");
   for (const given of [
     { envelope: { sender: "" } },
     { message: `Auto-Submitted: auto-generated\r\n${MESSAGE}` },
