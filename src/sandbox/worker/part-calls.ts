@@ -1,6 +1,7 @@
 // Host operations on bodies and parts of the MIME tree. A part is named by its handle, a message by that of its root.
 import { setHtmlBody, setTextBody } from "../../mime/bodies.ts";
 import { decodeCharset } from "../../mime/charset.ts";
+import { singleLine } from "../../mime/encoded-words.ts";
 import type { MimePart } from "../../mime/part.ts";
 import type { CallState } from "./call-state.ts";
 import { decodedBytes, removeHtml, setForeignEncoded, textOf } from "./compose.ts";
@@ -40,7 +41,8 @@ function readPart(call: CallState, handle: HostValue, property: HostValue): Host
     case "transferEncoding":
       return part.transferEncoding;
     case "fileName":
-      return part.fileName;
+      // As it can be written: line breaks and controls that a sender has encoded into a name are no part of any file's.
+      return singleLine(part.fileName);
     case "disposition":
       return part.disposition;
     default:

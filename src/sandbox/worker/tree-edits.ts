@@ -52,8 +52,20 @@ export function removePart(part: MimePart): void {
   // RFC 2046 §5.1.1: a multipart has at least one part.
   if (parent.children.length === 0)
     parent.insertChild(0, MimePart.create("text/plain", { charset: "us-ascii" }));
-  // autopromotebodyparts: a mixed with one part left is that part.
-  else if (parent.children.length === 1 && parent.mediaType === "multipart/mixed") parent.unwrap();
+  else if (isPromoted(parent)) parent.unwrap();
+}
+
+/** RFC 1847 §2: these have two parts each. */
+const OF_TWO_PARTS = new Set(["multipart/signed", "multipart/encrypted"]);
+
+/** autopromotebodyparts: a mixed with one part left is that part, and so is what was signed without its signature. */
+function isPromoted(parent: MimePart): boolean {
+  const [last, ...others] = parent.children;
+  if (last === undefined || others.length > 0) return false;
+  if (OF_TWO_PARTS.has(parent.mediaType)) return true;
+  // A named text is an attachment here and would be the body alone: a script that counts down would miss it.
+  const isTextFile = last.mediaType.startsWith("text/") && last.fileName !== "";
+  return parent.mediaType === "multipart/mixed" && !(parent.isRoot && isTextFile);
 }
 
 /** A message that is nothing but its attachment becomes an empty text: the original could not delete it at all. */

@@ -82,6 +82,10 @@ test("Renaming an attachment", async () => {
   const { message } = await run("Renaming an attachment", { message: ALTERNATIVE });
   expect(message).toContain('Content-Disposition: attachment; filename="run.exe.blocked"');
   expect(message).toContain('name="run.exe.blocked"');
+  const quoted = ALTERNATIVE.replaceAll('"run.exe"', '"a\\"run.exe"');
+  expect((await run("Renaming an attachment", { message: quoted })).message).toContain(
+    'filename="a_run.exe.blocked"',
+  );
 });
 
 test("Journal: a recipient added per domain", async () => {

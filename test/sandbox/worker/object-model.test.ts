@@ -236,6 +236,39 @@ describe("bodies and attachments", () => {
     expect(message).toContain("html text");
   });
 
+  test("a loop that counts down finds a named text also when it is the last part left", async () => {
+    const message =
+      'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; name="notes.txt"\r\n\r\nnotes\r\n--b\r\nContent-Type: application/pdf\r\n\r\nPDF\r\n--b--\r\n';
+    expect(
+      await log(
+        `const a = msg.Attachments;
+         for (let i = a.Count; i >= 1; i--) { console.log(a(i).FileName || a(i).ContentMediaType); a.Delete(i); }
+         console.log(a.Count, msg.TextBody === ""); msg.DataSource.Save()`,
+        message,
+      ),
+    ).toEqual(["application/pdf", "notes.txt", "0 true"]);
+  });
+
+  test("what was signed is no signed multipart without its signature", async () => {
+    const message =
+      'Subject: x\r\nContent-Type: multipart/signed; protocol="application/pkcs7-signature"; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\ntext\r\n--b\r\nContent-Type: application/pkcs7-signature; name=smime.p7s\r\n\r\nMII=\r\n--b--\r\n';
+    const done = await worker.run(script(`msg.Attachments.Delete(1); msg.DataSource.Save()`), { message });
+    expect(done.message).toBe("Subject: x\r\nContent-Type: text/plain\r\n\r\ntext");
+  });
+
+  test("line breaks and controls that a sender encoded into a file name are none of the name", async () => {
+    const message =
+      "Content-Type: application/pdf\r\nContent-Disposition: attachment; filename*=utf-8''a%0D%0Ab%00.pdf\r\n\r\nPDF\r\n";
+    expect(
+      await log(
+        `const part = msg.Attachments(1); console.log(JSON.stringify(part.FileName));
+         part.Fields(cdoContentDisposition).Value = 'attachment; filename="x ' + part.FileName + '"'; part.Fields.Update();
+         console.log(part.FileName); msg.DataSource.Save()`,
+        message,
+      ),
+    ).toEqual(['"a b .pdf"', "x a b .pdf"]);
+  });
+
   test("a message that is nothing but an attachment becomes an empty text", async () => {
     const message =
       'Subject: x\r\nContent-Type: application/zip; name="a.zip"\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBA==\r\n';
