@@ -49,19 +49,52 @@ export const COM_ONLY_PREFIX = "__onarrivalComOnly";
 
 const CONDITIONAL_COMMENT = /\/[*/]@(?:cc_on|if|elif|else|end|set)\b/;
 
+/** VBScript calls what takes no arguments without parentheses; here such a line reads the method and does nothing. */
+const BARE_CALL =
+  /^[ \t]*(?:else )?(?:if \(.*\) )?(?:[\w$]+(?:\([^()\n]*\))?\.)+(Save|Update|CancelUpdate|Resync|Send|Post|Flush|SetEOS|DeleteAll);$/im;
+/** Its second parameter was an out-parameter: here an assignment changes the variable of the function only. */
+const ENTRY_POINT = /\bfunction (?:onArrival|I\w{1,40}_OnArrival)\(\w+, (\w+)/i;
+
 /**
- * Code in a comment of conditional compilation ran under JScript and would silently not run here. `code` is the output of
- * the compiler, `text` the script.
+ * What ran in the original and would silently not run here: code in a comment of conditional compilation, calls without
+ * parentheses, a status that is assigned. `code` is the output of the compiler, `text` the script.
  */
 export function silentHabit(name: string, text: string, code: string): string | undefined {
   const conditional = CONDITIONAL_COMMENT.exec(text);
   if (conditional !== null)
     return `${at(name, text, conditional.index)}: conditional compilation (@cc_on, @if, @set) is not served: write its code as plain code, or leave it out`;
+  return comOnlyHabit(name, text, code) ?? bareCall(name, text, code) ?? assignedStatus(name, text, code);
+}
+
+function comOnlyHabit(name: string, text: string, code: string): string | undefined {
   if (!code.includes(COM_ONLY_PREFIX)) return undefined;
   for (const [used, fix] of Object.entries(COM_ONLY_NAMES)) {
     if (code.includes(COM_ONLY_PREFIX + used)) return `${at(name, text, text.indexOf(used))}: ${fix}`;
   }
   return undefined;
+}
+
+function bareCall(name: string, text: string, code: string): string | undefined {
+  const method = BARE_CALL.exec(code)?.[1];
+  const place = method && placeIn(text, `\\.\\s*${method}[ \\t]*(?:;|\\}|//|$)`);
+  // What is not in the script itself is of a package.
+  if (place === undefined || place === "") return undefined;
+  return `${at(name, text, place)}: a call has parentheses: write .${method}()`;
+}
+
+function assignedStatus(name: string, text: string, code: string): string | undefined {
+  const status = ENTRY_POINT.exec(code)?.[1];
+  if (status === undefined) return undefined;
+  const assigned = `${status}\\s*=\\s*(?:cdoSkipRemainingSinks|1)`;
+  const isAssigned = new RegExp(`^[ \\t]*(?:else )?(?:if \\(.*\\) )?${assigned};$`, "im").test(code);
+  const place = isAssigned ? placeIn(text, `\\b${assigned}`) : undefined;
+  if (place === undefined) return undefined;
+  return `${at(name, text, place)}: ${status} is an object here: write ${status}.Value = cdoSkipRemainingSinks, or return cdoSkipRemainingSinks`;
+}
+
+/** Where the pattern is first found on a line that is no comment. */
+function placeIn(text: string, pattern: string): number | undefined {
+  return new RegExp(`^(?![ \\t]*(?://|/\\*|\\*)).*?(?=${pattern})`, "im").exec(text)?.index;
 }
 
 /** Position as file:line:column, from 1. */

@@ -19,6 +19,22 @@ describe("reported with the line and the fix", () => {
     ["VBArray", "var names = new VBArray(x).toArray();", /^sink\.js:2:17: VBArray .*JavaScript arrays/],
     ["a comment with @cc_on", "/*@cc_on @*/", /^sink\.js:2:1: conditional compilation/],
     ["a line comment with @if", "//@if (@_jscript) msg.Subject = 1 @end", /^sink\.js:2:1: conditional/],
+    ["a call without parentheses", "msg.DataSource.Save;", /^sink\.js:2:1: .*write \.Save\(\)$/],
+    [
+      "one behind arguments",
+      '  if (x) msg.Fields("a").Update // as it was',
+      /^sink\.js:2:1: .*\.Update\(\)$/,
+    ],
+    [
+      "one in other letters",
+      "/* msg.Send; */ x = 2;\nanswer.send",
+      /^sink\.js:3:1: a call has parentheses: write \.send\(\)$/,
+    ],
+    [
+      "an assigned status",
+      "if (x) { status = cdoSkipRemainingSinks; }",
+      /^sink\.js:2:1: status is an object here: write status\.Value = cdoSkipRemainingSinks/,
+    ],
     ["a bare @if", "@if (@_jscript)", /^sink\.js:2:\d+: .*conditional compilation/],
   ])("%s", async (_name, line, expected) => {
     expect(await refusal(`function onArrival(msg, status) { var x = 1;\n${line}\n}`)).toMatch(expected);
@@ -53,6 +69,16 @@ describe("left alone", () => {
     ["a comparison of a call", 'function onArrival(msg) { return msg.Fields("x") == 1 ? 0 : 1 }'],
     ["a name VBArray of its own", "function onArrival() { var VBArray = 1; return VBArray - 1 }"],
     ["VBArray in a text", 'function onArrival() { console.log("VBArray"); }'],
+    ["calls", "function onArrival(msg) { msg.Fields\n.Update\n(); msg.DataSource.Save(); }"],
+    [
+      "a method that is used",
+      "function onArrival(msg) { const save = msg.DataSource.Save; return save.length; }",
+    ],
+    ["a comment", "function onArrival(msg) {\n/*\nmsg.DataSource.Save;\n*/ }"],
+    [
+      "a status of its own",
+      "function onArrival(msg, status) { let found; found = 1; status.Value = 1; }\nfunction other() { var status; status = 2; }",
+    ],
     ["a plain file of global functions", "var count = 0;\nfunction onArrival(msg, status) { count++; }"],
     ["the original's entry point", "function ISMTPOnArrival_OnArrival(Msg, Status) { Status.Value = 0; }"],
     ["a decorator-like word in a comment", "/* @param msg the message */ function onArrival(msg) {}"],
