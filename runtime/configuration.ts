@@ -69,7 +69,7 @@ export class ConfigurationFields extends FieldsBase {
   readonly #settings = new Map<string, Setting>();
 
   constructor(host: Host) {
-    super(host, "Configuration.Fields");
+    super(host, "Configuration.Fields", NAMESPACE);
     this.reset();
   }
 

@@ -1,5 +1,6 @@
 // console for scripts: text goes to the service's log, formatted and bounded here, inside the isolate.
 import { cut } from "./contract.ts";
+import { Field } from "./fields.ts";
 
 /** One line never exceeds this; what a whole message may write is ScriptLimits.logLines and logBytes. */
 const MAX_LINE_CHARS = 4000;
@@ -52,13 +53,17 @@ export function createConsole(writer: LogWriter): ScriptConsole {
 
 function formatValues(values: readonly unknown[]): string {
   let line = "";
-  for (const value of values) {
+  for (const each of values) {
+    const value = valueIn(each);
     line +=
       (line === "" ? "" : " ") + (typeof value === "string" ? cut(value, MAX_LINE_CHARS) : inspect(value, 0));
     if (line.length > MAX_LINE_CHARS) break;
   }
   return cut(line, MAX_LINE_CHARS);
 }
+
+/** A field stands for its value, as it does in expressions. */
+const valueIn = (value: unknown): unknown => (value instanceof Field ? value.Value : value);
 
 function inspect(value: unknown, depth: number): string {
   if (typeof value === "string") return JSON.stringify(cut(value, MAX_LINE_CHARS));

@@ -40,7 +40,7 @@ export class EnvelopeFields extends FieldsBase {
 
   /** A message that did not arrive has no envelope: its fields are there, empty, and cannot be set. */
   constructor(host: Host, hasEnvelope: boolean) {
-    super(host, "EnvelopeFields");
+    super(host, "EnvelopeFields", NAMESPACE);
     this.#host = host;
     this.#hasEnvelope = hasEnvelope;
     this.#sources = sources(host);

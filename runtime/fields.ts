@@ -123,9 +123,9 @@ export class Field {
     return this.#source.read();
   }
 
-  /** The default member: a field stands for its value in expressions. */
+  /** The default member: a field stands for its value in expressions, for "" when it has none. */
   valueOf(): FieldValue {
-    return this.Value;
+    return this.Value ?? "";
   }
 
   toString(): string {
@@ -139,14 +139,17 @@ const setValue = setterOf(Field, "Value");
 export abstract class FieldsBase extends Collection<Field> {
   readonly #host: Host;
   readonly #label: string;
+  readonly #namespace: string;
   /** By name as it was asked for and in lower case. */
   #fields: Map<string, Field> | undefined;
   #pending: Field[] | undefined;
 
-  constructor(host: Host, label: string) {
+  /** `namespace`: where most of its names are. */
+  constructor(host: Host, label: string, namespace: string) {
     super();
     this.#host = host;
     this.#label = label;
+    this.#namespace = namespace;
   }
 
   /** The source of a complete field name, or undefined when the name means nothing here. */
@@ -186,7 +189,10 @@ export abstract class FieldsBase extends Collection<Field> {
     const canonical = name.startsWith("https://schemas.microsoft.com/") ? `http${name.slice(5)}` : name;
     const source = this.sourceOf(canonical);
     if (source === undefined)
-      throw new CdoError("CDO_E_INVALID_PROPERTYNAME", `${this.#label}("${cut(name, 200)}")`);
+      throw new CdoError(
+        "CDO_E_INVALID_PROPERTYNAME",
+        `${this.#label}("${cut(name, 200)}")${name.includes(":") ? "" : ` (give the whole name: "${this.#namespace}${cut(name, 100)}")`}`,
+      );
     const key = canonical.toLowerCase();
     this.#fields ??= new Map();
     const field = this.#fields.get(key) ?? new Field(key, source, this);
@@ -259,7 +265,7 @@ export class Fields extends FieldsBase {
 
   /** `derive` makes the table of the other namespaces, when a name of them is first asked for. */
   constructor(host: Host, part: number, derive: () => ReadonlyMap<string, FieldSource>) {
-    super(host, "Fields");
+    super(host, "Fields", MAIL_HEADER);
     this.#host = host;
     this.#part = part;
     this.#derive = derive;

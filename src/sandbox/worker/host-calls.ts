@@ -72,7 +72,11 @@ function stageField(call: CallState, field: string, value: string): HostValue {
     call.staged.sender = sender;
   } else {
     const list = parseRecipientList(value);
-    if ("invalid" in list) return call.fail("CDO_E_BAD_DATA", `recipientlist item "${list.invalid}"`);
+    if ("invalid" in list)
+      return call.fail(
+        "CDO_E_BAD_DATA",
+        `recipientlist item "${list.invalid}" (each is SMTP:address; without a name)`,
+      );
     call.staged.recipients = list.addresses;
   }
   return true;

@@ -228,6 +228,31 @@ describe("bodies and attachments", () => {
     expect(message).toContain("table.csv");
   });
 
+  test("a field stands for its value in texts, comparisons and the log, for an empty one when it has none", async () => {
+    expect(
+      await log(
+        `const f = (name) => msg.Fields("urn:schemas:mailheader:" + name);
+         console.log(f("subject"), msg.EnvelopeFields(cdoSenderEmailAddress)); console.log(f("subject") == "both", "<" + f("subject") + ">");
+         console.log(f("x-not"), f("x-not") == "", "<" + f("x-not") + ">", \`<\${f("x-not")}>\`);`,
+        ALTERNATIVE,
+      ),
+    ).toEqual(["both ann@example.com", "true <both>", "undefined true <> <>"]);
+  });
+
+  test("a field name without its namespace is told the whole one", async () => {
+    expect(
+      await log(
+        `for (const ask of [() => msg.Fields("x-a"), () => msg.EnvelopeFields("recipientlist"), () => msg.Configuration.Fields("sendusing")])
+           try { ask() } catch (e) { console.log(/whole name: "([^"]*)"/.exec(e.message)[1]) }`,
+        ALTERNATIVE,
+      ),
+    ).toEqual([
+      "urn:schemas:mailheader:x-a",
+      "http://schemas.microsoft.com/cdo/smtpenvelope/recipientlist",
+      "http://schemas.microsoft.com/cdo/configuration/sendusing",
+    ]);
+  });
+
   test("DeleteAll leaves the text", async () => {
     const { message } = await worker.run(script(`msg.Attachments.DeleteAll(); msg.DataSource.Save()`), {
       message: ALTERNATIVE,
