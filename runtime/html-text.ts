@@ -18,29 +18,56 @@ const BLOCKS = new Set([
   "ol",
   "blockquote",
 ]);
+const LINE_END = "\r\n";
+const CELLS = new Set(["td", "th"]);
 const UNSEEN = new Set(["script", "style", "head", "title"]);
+
+/** What is seen of a page, in pieces: asked for its end, a text that grows would be copied for each tag. */
+class SeenText {
+  readonly #pieces: string[] = [];
+  #last = "";
+  #unseen = "";
+
+  add(text: string): void {
+    if (this.#unseen === "") this.#push(text.replaceAll(/[ \t\r\n]+/g, " "));
+  }
+
+  tag(tag: string): void {
+    const name = tag.startsWith("/") ? tag.slice(1) : tag;
+    if (this.#unseen !== "") {
+      // Many pages leave </head> out.
+      if (tag === `/${this.#unseen}` || (this.#unseen === "head" && tag === "body")) this.#unseen = "";
+    } else if (UNSEEN.has(tag)) this.#unseen = tag;
+    else if (BLOCKS.has(name)) this.#push(this.#last === LINE_END ? "" : LINE_END);
+    else if (CELLS.has(tag)) this.#push(/\s$/.test(this.#last) ? "" : " ");
+  }
+
+  toString(): string {
+    return this.#pieces.join("");
+  }
+
+  #push(piece: string): void {
+    if (piece === "") return;
+    this.#pieces.push(piece);
+    this.#last = piece;
+  }
+}
 
 /** One pass over the text: a page of open brackets costs no more than any other. */
 export function htmlToText(html: string): string {
-  let text = "";
-  let at = 0;
-  let unseen = "";
+  const seen = new SeenText();
   const tagEnd = tagEndsOf(html);
+  let at = 0;
   while (at < html.length) {
     const open = html.indexOf("<", at);
-    const end = open < 0 ? html.length : open;
-    if (unseen === "") text += html.slice(at, end).replaceAll(/[ \t\r\n]+/g, " ");
+    seen.add(html.slice(at, open < 0 ? html.length : open));
     if (open < 0) break;
     const close = tagEnd(open);
     if (close < 0) break;
-    const tag = tagName(html, open + 1, close);
-    const name = tag.startsWith("/") ? tag.slice(1) : tag;
-    if (unseen === "" && UNSEEN.has(tag)) unseen = tag;
-    else if (unseen === name && tag !== name) unseen = "";
-    else if (unseen === "" && BLOCKS.has(name) && !text.endsWith("\r\n")) text += "\r\n";
+    seen.tag(tagName(html, open + 1, close));
     at = close + 1;
   }
-  return decodeEntities(text).trim();
+  return decodeEntities(seen.toString()).trim();
 }
 
 /** Where the tag or comment ends that begins at a place; -1: nowhere. A comment that never ends is a tag like others. */

@@ -39,6 +39,8 @@ describe("text of HTML", () => {
     ["a<br>b &lt;c&gt; &amp;amp; &#228;&#xe4;", "a\r\nb <c> &amp; ää"],
     ["<style>p{}</style>seen<script>if (a<b) c()</script>", "seen"],
     ["<head><title>t</title></head><body>x", "x"],
+    ["<head><meta name=x><body>seen", "seen"],
+    ["<table><tr><td>1<td>2</tr><tr><th>a</th> <th>b</th></table>z", "1 2\r\na b\r\nz"],
     ["no tags", "no tags"],
     [
       "Gr&uuml;&szlig;e &Uuml; &euro; &mdash; &hearts; &there4; &klingon; &AMP;",
@@ -59,6 +61,8 @@ describe("text of HTML", () => {
   test.each([
     ["two hundred thousand tags", "<b>".repeat(200_000)],
     ["1 MB of quotes in a tag", `<a title=${"\"'".repeat(500_000)}`],
+    ["paragraphs", "<p>x".repeat(200_000)],
+    ["cells", "<td>x".repeat(200_000)],
     ["comments that never close", "<!-- ".repeat(200_000)],
     ["styles that never close", "<style>".repeat(200_000)],
     ["entities without end", "&".repeat(200_000)],
