@@ -91,8 +91,9 @@ function completeAround({ root }: MimeDocument, part: MimePart | undefined): voi
   if (part === undefined || part.ownChange) requireMimeVersion(root);
 }
 
-/** `part`: the present text body, where the caller knows it. */
+/** `part`: the present text body, where the caller knows it. One that is not there reads as "" and is not made by it. */
 export function setTextBody(doc: MimeDocument, text: string, part = textBodyPart(doc)): void {
+  if (part === undefined && text === "") return;
   const html = part === undefined ? htmlBodyPart(doc) : undefined;
   if (part !== undefined) part.setText(text, newTextOptions(part));
   // RFC 2046 §5.1.4: the plainest form comes first.
@@ -101,8 +102,9 @@ export function setTextBody(doc: MimeDocument, text: string, part = textBodyPart
   completeAround(doc, part);
 }
 
-/** `part`: the present HTML body, where the caller knows it. */
+/** As setTextBody: an empty HTML beside a text would be all that most readers show. */
 export function setHtmlBody(doc: MimeDocument, html: string, part = htmlBodyPart(doc)): void {
+  if (part === undefined && html === "") return;
   const text = part === undefined ? textBodyPart(doc) : undefined;
   if (part !== undefined) part.setText(html);
   else if (text === undefined) insertFirst(doc, createText("text/html", html));

@@ -12,14 +12,18 @@ const isMultipartType = (mediaType: string): boolean => mediaType.startsWith("mu
 /** CDO's new part: nothing in it, of no known type. */
 export const createPart = (): MimePart => MimePart.create("application/octet-stream");
 
+/** RFC 1847 §2: these have two parts each. */
+const OF_TWO_PARTS = new Set(["multipart/signed", "multipart/encrypted"]);
+const isClosed = ({ mediaType }: MimePart): boolean =>
+  mediaType === "multipart/alternative" || OF_TWO_PARTS.has(mediaType);
+
 /**
  * The multipart that takes a part beside what `located` holds. Content of its own moves down into a first child; an
- * alternative does so too, because what comes is no alternative of its text. One that is still being built by hand
- * (fewer than two parts) is taken as it is.
+ * alternative does so too, because what comes is no alternative of its text, and so does what is signed or encrypted. One that
+ * is still being built by hand (fewer than two parts) is taken as it is.
  */
 export function containerIn({ document, number, part }: LocatedPart): MimePart {
-  if (part.isMultipart && (part.mediaType !== "multipart/alternative" || part.children.length < 2))
-    return part;
+  if (part.isMultipart && (!isClosed(part) || part.children.length < 2)) return part;
   if (part.isEmptyLeaf) {
     part.setMediaType("multipart/mixed");
     return part;
@@ -37,7 +41,8 @@ export function addAttachment(mime: MimeDocument, place: number, part: MimePart)
   part.headers.set("Content-Disposition", "attachment");
   const next = present[place - 1];
   const parent = next?.parent;
-  if (next === undefined || parent === undefined) addAttachmentPart(mime, part);
+  if (next === undefined || parent === undefined || OF_TWO_PARTS.has(parent.mediaType))
+    addAttachmentPart(mime, part);
   else parent.insertChild(parent.children.indexOf(next), part);
   return true;
 }
@@ -54,9 +59,6 @@ export function removePart(part: MimePart): void {
     parent.insertChild(0, MimePart.create("text/plain", { charset: "us-ascii" }));
   else if (isPromoted(parent)) parent.unwrap();
 }
-
-/** RFC 1847 §2: these have two parts each. */
-const OF_TWO_PARTS = new Set(["multipart/signed", "multipart/encrypted"]);
 
 /** autopromotebodyparts: a mixed with one part left is that part, and so is what was signed without its signature. */
 function isPromoted(parent: MimePart): boolean {

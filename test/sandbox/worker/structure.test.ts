@@ -314,6 +314,33 @@ test.each([
   expect(bytes.toString()).toContain(`\r\n${TEXT}\r\n`);
 });
 
+test.each([
+  [
+    "a part added in front",
+    "msg.BodyPart.AddBodyPart(1)",
+    "mixed(new, signed(text/plain, application/pgp-signature))",
+  ],
+  ["a part added", "msg.BodyPart.AddBodyPart()", "mixed(signed(text/plain, application/pgp-signature), new)"],
+  [
+    "an attachment added before the signature",
+    "msg.Attachments.Add(1)",
+    "mixed(signed(text/plain, application/pgp-signature), new)",
+  ],
+])("what is signed stays one of two parts: %s", async (_what, code, tree) => {
+  expect((await treeAfter("signed", code)).tree).toBe(tree);
+});
+
+test.each<[Shape, string]>([
+  ["text", "msg.HTMLBody = msg.HTMLBody.replace('a', 'b')"],
+  ["mixed", "msg.AutoGenerateTextBody = true; msg.HTMLBody = ''"],
+  ["html", "msg.TextBody = msg.TextBody"],
+  ["attachment only", "msg.TextBody = ''; msg.HTMLBody = ''"],
+])("a body that is not there and is set to nothing is not made: %s, %s", async (shape, code) => {
+  const { bytes } = await treeAfter(shape, code);
+  if (shape !== "mixed") expect(bytes.toString()).toBe(SHAPES[shape]);
+  else expect(bytes.toString()).not.toContain("text/html");
+});
+
 const SIGNED = [
   "From: =?iso-8859-1?Q?J=F6rg?= <j@example.com>",
   "Subject: =?iso-8859-1?Q?Gr=FC=DFe?=",
