@@ -48,21 +48,44 @@ function dispositionType(value: FieldValue): string {
   throw new CdoError("CDO_E_BAD_DATA", `content-disposition-type "${cut(type, 40)}"`);
 }
 
-/** What a body part knows beside its handle, and what it asks of the message around it. */
-export interface Surroundings {
+/**
+ * The parts of a message as objects: asked for again, a part is the same one. Scripts write msg.Attachments(1).Fields(…).Value and
+ * then msg.Attachments(1).Fields.Update().
+ */
+export class PartObjects {
+  readonly #host: Host;
+  readonly #message: object;
+  readonly #root: number;
   readonly identify: Identify;
+  readonly #parts = new Map<number, BodyPart>();
+
+  constructor(host: Host, message: object, root: number, identify: Identify) {
+    this.#host = host;
+    this.#message = message;
+    this.#root = root;
+    this.identify = identify;
+  }
+
+  at(part: number): BodyPart {
+    let object = this.#parts.get(part);
+    if (object === undefined) this.#parts.set(part, (object = new BodyPart(this.#host, part, this)));
+    return object;
+  }
+
   /** The message whose root the part is. */
-  readonly message: (() => object) | undefined;
+  messageOf(part: number): object | undefined {
+    return part === this.#root ? this.#message : undefined;
+  }
 }
 
 export class BodyPart {
   readonly #host: Host;
   readonly #part: number;
-  readonly #around: Surroundings;
+  readonly #around: PartObjects;
   #fields: Fields | undefined;
   #dataSource: DataSource | undefined;
 
-  constructor(host: Host, part: number, around: Surroundings) {
+  constructor(host: Host, part: number, around: PartObjects) {
     this.#host = host;
     this.#part = part;
     this.#around = around;
@@ -75,12 +98,8 @@ export class BodyPart {
       : undefined;
   }
 
-  #at(part: number): BodyPart {
-    return new BodyPart(this.#host, part, { identify: this.#around.identify, message: undefined });
-  }
-
   get BodyParts(): BodyParts {
-    return new BodyParts(this.#host, this.#part, "child", (part) => this.#at(part));
+    return new BodyParts(this.#host, this.#part, "child", (part) => this.#around.at(part));
   }
 
   set BodyParts(_value: unknown) {
@@ -158,7 +177,7 @@ export class BodyPart {
   get Parent(): BodyPart {
     const parent = this.#host.parent(this.#part);
     if (parent === undefined) throw new CdoError("CDO_E_NOT_FOUND", "BodyPart.Parent of the root");
-    return this.#at(parent);
+    return this.#around.at(parent);
   }
 
   set Parent(_value: unknown) {
@@ -167,7 +186,7 @@ export class BodyPart {
 
   /** A new, empty part: place 1 is the first, -1 (the default) behind the last. */
   AddBodyPart(index: unknown = -1): BodyPart {
-    return this.#at(this.#host.addPart(this.#part, placeOf(index), "child"));
+    return this.#around.at(this.#host.addPart(this.#part, placeOf(index), "child"));
   }
 
   GetDecodedContentStream(): Stream {
@@ -197,8 +216,8 @@ export class BodyPart {
     if (wanted === "ibodypart") return this;
     if (wanted === "idatasource") return this.DataSource;
     if (wanted === "_stream") return this.GetStream();
-    const { message } = this.#around;
-    if (wanted === "imessage" && message !== undefined) return message();
+    const message = this.#around.messageOf(this.#part);
+    if (wanted === "imessage" && message !== undefined) return message;
     throw new CdoError("E_NOINTERFACE", cut(toText(name), 100));
   }
 

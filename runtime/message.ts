@@ -1,6 +1,6 @@
 // IMessage: the message as the script sees it. Properties change it in memory at once; DataSource.Save makes that permanent.
 import { cdoSuppressAll } from "./constants.ts";
-import { BodyPart, BodyParts, dispositionSource, mediaTypeSource, type Surroundings } from "./body-parts.ts";
+import { BodyPart, BodyParts, dispositionSource, mediaTypeSource, PartObjects } from "./body-parts.ts";
 import { wholeStream } from "./content-streams.ts";
 import { Configuration } from "./configuration.ts";
 import { type Bindable, DataSource } from "./data-source.ts";
@@ -80,6 +80,7 @@ export class Message {
   readonly #root: number;
   #fields: Fields | undefined;
   #envelopeFields: EnvelopeFields | undefined;
+  #parts: PartObjects | undefined;
   #attachments: BodyParts | undefined;
   #dataSource: DataSource | undefined;
   #configuration: Configuration | undefined;
@@ -101,12 +102,9 @@ export class Message {
     return BodyPart.identify(value);
   }
 
-  get #around(): Surroundings {
-    return { identify: Message.identify, message: undefined };
-  }
-
   #part(handle: number): BodyPart {
-    return new BodyPart(this.#host, handle, this.#around);
+    this.#parts ??= new PartObjects(this.#host, this, this.#root, Message.identify);
+    return this.#parts.at(handle);
   }
 
   static {
@@ -143,7 +141,7 @@ export class Message {
   }
 
   get BodyPart(): BodyPart {
-    return new BodyPart(this.#host, this.#root, { identify: Message.identify, message: () => this });
+    return this.#part(this.#root);
   }
 
   get Configuration(): Configuration {

@@ -253,6 +253,21 @@ describe("bodies and attachments", () => {
     ]);
   });
 
+  test("a part asked for again is the same object, with the values that wait in its fields", async () => {
+    const { message, outcome } = await worker.run(
+      script(`const NAME = "urn:schemas:mailheader:content-description";
+        msg.Attachments(1).Fields(NAME).Value = "first"; msg.Attachments.Item(1).Fields.Update();
+        msg.HTMLBodyPart.Fields(NAME).Value = "second"; msg.TextBodyPart.Parent.BodyParts(2).Fields.Update();
+        msg.BodyPart.Fields(NAME).Value = "third"; msg.Attachments(1).Parent.Fields.Update();
+        console.log(msg.Attachments(2) === [...msg.Attachments][1], msg.BodyPart.GetInterface("IMessage") === msg);
+        msg.DataSource.Save()`),
+      { message: ALTERNATIVE },
+    );
+    expect(outcome.logs.map((line) => line.text)).toEqual(["true true"]);
+    for (const value of ["first", "second", "third"])
+      expect(message).toContain(`content-description: ${value}`);
+  });
+
   test("DeleteAll leaves the text", async () => {
     const { message } = await worker.run(script(`msg.Attachments.DeleteAll(); msg.DataSource.Save()`), {
       message: ALTERNATIVE,
