@@ -110,7 +110,15 @@ function outgoing(bytes: Buffer, sender: string): Buffer {
   if (!headers.has("Message-ID"))
     headers.add("Message-ID", `<${randomUUID()}@${domainOf(sender) || "localhost"}>`);
   completeHeaders(copy.root);
-  return copy.toBuffer();
+  return withCrlf(copy.toBuffer());
+}
+
+const STRAY_LINE_END = /\r(?!\n)|(?<!\r)\n/;
+
+/** As from Pickup: a file of a script may have the line ends of this system. */
+function withCrlf(bytes: Buffer): Buffer {
+  const text = bytes.toString("latin1");
+  return STRAY_LINE_END.test(text) ? Buffer.from(text.replaceAll(/\r\n|\r|\n/g, "\r\n"), "latin1") : bytes;
 }
 
 /**

@@ -49,6 +49,15 @@ describe("Send", () => {
     );
   });
 
+  test("hands over whole CRLFs, whatever the message was made of", async () => {
+    const { sent } = await run(
+      `const s = new ActiveXObject("ADODB.Stream"); s.Charset = "us-ascii"; s.Open();
+       s.WriteText("From: a@example.com\\nTo: b@example.org\\nDate: Mon, 23 Nov 2026 10:00:00 +0000\\n\\none\\ntwo\\r\\nthree\\n");
+       const m = new CDO.Message(); m.DataSource.OpenObject(s, "_Stream"); m.Send()`,
+    );
+    expect(sent[0]?.text).toMatch(/^(?:[^\r\n]*\r\n)+\r\none\r\ntwo\r\nthree\r\n$/);
+  });
+
   test("H06 hands over a complete message to To, Cc and Bcc, each mailbox once, without Bcc", async () => {
     const { sent } = await run(
       `${NEW} m.CC = "A@example.org, b@example.org"; m.BCC = "c@example.org"; m.Send(); console.log(m.BCC)`,
