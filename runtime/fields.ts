@@ -128,6 +128,13 @@ export class Field {
     return this.Value ?? "";
   }
 
+  /** A date is compared and reckoned with as a number, and is text in texts. */
+  [Symbol.toPrimitive](hint: string): string | number | boolean {
+    const value = this.valueOf() ?? "";
+    if (value instanceof Date) return hint === "number" ? value.getTime() : toText(value);
+    return hint === "string" ? toText(value) : value;
+  }
+
   toString(): string {
     return toText(this.Value);
   }

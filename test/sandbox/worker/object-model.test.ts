@@ -233,10 +233,12 @@ describe("bodies and attachments", () => {
       await log(
         `const f = (name) => msg.Fields("urn:schemas:mailheader:" + name);
          console.log(f("subject"), msg.EnvelopeFields(cdoSenderEmailAddress)); console.log(f("subject") == "both", "<" + f("subject") + ">");
-         console.log(f("x-not"), f("x-not") == "", "<" + f("x-not") + ">", \`<\${f("x-not")}>\`);`,
+         console.log(f("x-not"), f("x-not") == "", "<" + f("x-not") + ">", \`<\${f("x-not")}>\`);
+         const arrived = msg.EnvelopeFields(cdoArrivalTime);
+         console.log(arrived > new Date(2000, 0, 1), arrived - 0 === arrived.Value.getTime(), "" + arrived === String(arrived), msg.EnvelopeFields(cdoMessageStatus) == 0);`,
         ALTERNATIVE,
       ),
-    ).toEqual(["both ann@example.com", "true <both>", "undefined true <> <>"]);
+    ).toEqual(["both ann@example.com", "true <both>", "undefined true <> <>", "true true true true"]);
   });
 
   test("a field name without its namespace is told the whole one", async () => {
