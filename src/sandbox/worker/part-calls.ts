@@ -107,8 +107,10 @@ function setTransferEncoding(part: MimePart, encoding: string): void {
 function setBody(call: CallState, root: HostValue, kind: HostValue, text: string): HostValue {
   const document = call.documents.document(Number(root));
   if (document === undefined) return gone(call);
-  warnOfSignature(call, document);
   const body = document.bodyPart(kind === "html" ? "html" : "text");
+  // Nothing is changed: nothing to warn of, to save or to drop.
+  if (body === undefined ? text === "" : body.isTextRead(text)) return true;
+  warnOfSignature(call, document);
   if (kind === "html") setHtmlBody(document.mime, text, body);
   else setTextBody(document.mime, text, body);
   const name = kind === "html" ? "HTMLBody" : "TextBody";

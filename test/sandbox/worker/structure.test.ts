@@ -381,3 +381,13 @@ test.each([
   expect(outcome.fault).toBeUndefined();
   expect(outcome.splices).toBeUndefined();
 });
+
+test("a body that is set to what it was is neither warned of nor missed", async () => {
+  const { outcome } = await worker.run(
+    script(
+      "msg.TextBody = msg.TextBody; msg.HTMLBody = msg.HTMLBody.replace('x', 'y'); console.log(msg.DataSource.IsDirty)",
+    ),
+    { message: SIGNED },
+  );
+  expect(outcome.logs.map((line) => line.text)).toEqual(["false"]);
+});
