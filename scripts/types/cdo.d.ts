@@ -1303,7 +1303,7 @@ declare module "cdo" {
   export const cdoGB2312: "gb2312";
   /** CdoCharset `iso-2022-jp`. CDO reference 2.7. */
   export const cdoISO_2022_JP: "iso-2022-jp";
-  /** CdoCharset `iso-2022-kr`: unknown here, raises CDO_E_INVALID_CHARSET. CDO reference 2.7. */
+  /** CdoCharset `iso-2022-kr`. CDO reference 2.7. */
   export const cdoISO_2022_KR: "iso-2022-kr";
   /** CdoCharset `iso-8859-1`. CDO reference 2.7. */
   export const cdoISO_8859_1: "iso-8859-1";

@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import iconv from "iconv-lite";
 import { encodeIso2022Jp } from "./iso-2022-jp.ts";
+import { decodeIso2022Kr, encodeIso2022Kr } from "./iso-2022-kr.ts";
 import { decodeUtf7 } from "./utf7.ts";
 
 const MAX_LABEL_LENGTH = 64;
@@ -12,6 +13,7 @@ const NOT_CHARSETS = new Set(["base64", "hex", "binary", "internal", "utf-7-imap
 const NOT_ASCII_COMPATIBLE = /^(?:x-)?(?:unicode|utf-?(?:7|16|32)|ucs|iso-10646-ucs|cp037|ibm037|ebcdic)/i;
 
 const ISO_2022_JP = /^(?:iso-2022-jp|csiso2022jp)$/i;
+const ISO_2022_KR = /^(?:iso-2022-kr|csiso2022kr)$/i;
 const UTF7 = /^(?:unicode-1-1-|x-unicode-[12]-[01]-)?utf-?7$/i;
 
 type NativeCharset = "ascii" | "utf8" | "latin1";
@@ -127,6 +129,7 @@ export function encodeGuessed(text: string, before: Buffer, label: string): Buff
 
 function decodeOther(bytes: Buffer, label: string): string | undefined {
   if (UTF7.test(label)) return decodeUtf7(bytes);
+  if (ISO_2022_KR.test(label)) return decodeIso2022Kr(bytes);
   return isIconvCharset(label) ? iconv.decode(bytes, label) : icuDecoder(label)?.decode(bytes);
 }
 
@@ -158,10 +161,18 @@ export function encodeCharset(text: string, label: string): Buffer | undefined {
 function encodeOther(text: string, label: string): Buffer | undefined {
   if (isAsciiText(text) && !NOT_ASCII_COMPATIBLE.test(label)) return Buffer.from(text, "latin1");
   if (!canEncode(label)) return undefined;
-  const bytes = ISO_2022_JP.test(label) ? encodeIso2022Jp(text) : iconv.encode(text, label);
+  const bytes = encodeByName(text, label);
   return bytes !== undefined && decodeOther(bytes, label) === text ? bytes : undefined;
+}
+
+function encodeByName(text: string, label: string): Buffer | undefined {
+  if (ISO_2022_JP.test(label)) return encodeIso2022Jp(text);
+  return ISO_2022_KR.test(label) ? encodeIso2022Kr(text) : iconv.encode(text, label);
 }
 
 /** False for charsets that can only be read, such as x-mac-roman. */
 export const canEncode = (label: string): boolean =>
-  nativeCharset(label) !== undefined || ISO_2022_JP.test(label) || isIconvCharset(label);
+  nativeCharset(label) !== undefined ||
+  ISO_2022_JP.test(label) ||
+  ISO_2022_KR.test(label) ||
+  isIconvCharset(label);

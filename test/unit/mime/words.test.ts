@@ -181,6 +181,21 @@ describe("body decoders of our own", () => {
   });
 });
 
+describe("ISO-2022-KR", () => {
+  const BYTES = "\x1b$)Ca\x0e>H3g\x0fb\r\n\x0eGO\x0f";
+
+  test("is read and written as the standard has it", () => {
+    expect(decodeCharset(Buffer.from(BYTES, "latin1"), "iso-2022-kr")).toBe("a안녕b\r\n하");
+    expect(encodeCharset("a안녕b\r\n하", "ISO-2022-KR")?.toString("latin1")).toBe(BYTES);
+    // A shift that is never taken back ends with its line.
+    expect(decodeCharset(Buffer.from("\x0e>H\r\nab", "latin1"), "iso-2022-kr")).toBe("안\r\nab");
+  });
+
+  test.each(["ü", "똠", "\x0e", "\u{1F600}"])("%j is not in it", (text) => {
+    expect(encodeCharset(`안${text}`, "iso-2022-kr")).toBeUndefined();
+  });
+});
+
 describe("ISO-2022-JP", () => {
   test.each([
     ["a日本b語", "a\x1b$BF|K\\\x1b(Bb\x1b$B8l\x1b(B"],
