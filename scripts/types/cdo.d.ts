@@ -257,7 +257,7 @@ declare module "cdo" {
     FollowUpTo: string;
     /** String, default `""`. The From header; Send raises CDO_E_FROM_MISSING when it and Sender are empty. CDO reference 1.3.1. */
     From: string;
-    /** String, default `""`. The HTML text. On mail that arrived with both bodies, set both. CDO reference 1.3.1 and 1.3.3. */
+    /** String, default `""`. The HTML text. On mail that arrived with both bodies, set both; an empty one beside a text is what most readers show, so delete HTMLBodyPart instead. CDO reference 1.3.1 and 1.3.3. */
     HTMLBody: string;
     /**
      * IBodyPart, read-only. The part behind HTMLBody. CDO reference 1.3.1.

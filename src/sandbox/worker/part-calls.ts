@@ -111,6 +111,10 @@ function setBody(call: CallState, root: HostValue, kind: HostValue, text: string
   // Nothing is changed: nothing to warn of, to save or to drop.
   if (body === undefined ? text === "" : body.isTextRead(text)) return true;
   warnOfSignature(call, document);
+  if (kind === "html" && text === "" && document.bodyPart("text") !== undefined)
+    call.warn(
+      "HTMLBody is empty beside a text, and most readers show the HTML: delete HTMLBodyPart to keep the text alone",
+    );
   if (kind === "html") setHtmlBody(document.mime, text, body);
   else setTextBody(document.mime, text, body);
   const name = kind === "html" ? "HTMLBody" : "TextBody";

@@ -270,6 +270,12 @@ describe("bodies and attachments", () => {
       expect(message).toContain(`content-description: ${value}`);
   });
 
+  test("an HTML emptied beside a text is warned of", async () => {
+    expect(await log(`msg.HTMLBody = ""; msg.DataSource.Save()`, ALTERNATIVE)).toEqual([
+      expect.stringContaining("delete HTMLBodyPart to keep the text alone"),
+    ]);
+  });
+
   test("DeleteAll leaves the text", async () => {
     const { message } = await worker.run(script(`msg.Attachments.DeleteAll(); msg.DataSource.Save()`), {
       message: ALTERNATIVE,
