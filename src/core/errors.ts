@@ -250,6 +250,14 @@ export class OnArrivalError extends Error {
 
 /** The message of anything that was thrown, on one line. */
 export function describeError(thrown: unknown): string {
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return text.replaceAll(/\s*[\r\n]+\s*/g, " ");
+  return textOf(thrown).replaceAll(/\s*[\r\n]+\s*/g, " ");
+}
+
+/** Of whatever a sink throws: it must not throw once more. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return "an object that cannot be written as text was thrown";
+  }
 }

@@ -123,3 +123,24 @@ test("limits of size, tracking records, flags of domains and the event log have 
   expect(lines.filter(({ step }) => step === "started")).toEqual([]);
   expect(lines.map((line) => line["shift"])).toEqual(lines.map(() => "night"));
 });
+
+test("what a sink throws may be an object that cannot be written as text", async () => {
+  await using folder = await tempFolder("odd-throws");
+  const odd = `throw Object.create(null);`;
+  const bindings = await Promise.all(
+    ["MaxMsgSize", "MsgTrackLog", "OnGetMessageRouter"].map(async (event) => {
+      const sinkClass = join(folder.path, `${event}.ts`);
+      await writeFile(sinkClass, sink(event, odd));
+      return { displayName: event, event, sinkClass, onError: "continue" };
+    }),
+  );
+  const server = { limits: { maxMessageSize: "1KiB" } };
+  await using service = await startService({ config: serviceConfig({ server, bindings }) });
+  const message = { from: "a@example.org", to: "b@localhost" };
+  const large = plainMessage("large", "x".repeat(500).concat("\r\n").repeat(4));
+  await expect(send(service.port, { ...message, data: large })).rejects.toThrow("552");
+  await send(service.port, { ...message, data: plainMessage("small") });
+  await service.dropped(1);
+  for (const { event } of bindings)
+    expect(service.log.some((line) => line.includes("sink failed") && line.includes(event))).toBe(true);
+});
