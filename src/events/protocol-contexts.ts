@@ -148,7 +148,7 @@ export interface OutboundCommandContext extends ProtocolSubject {
   setBlob(bytes: Buffer): void;
   /** Calls this sink again when its command was answered (EXPE_REPEAT_COMMAND). */
   repeat(): void;
-  /** Goes on in another state (EXPE_CHANGE_STATE). */
+  /** Goes on in another state (EXPE_CHANGE_STATE): "session-start", "message-start", "per-recipient", "before-data", "session-end". Throws RangeError on what is none. */
   changeState(state: OutboundState): void;
   /** Closes the connection at once. */
   dropSession(): void;
@@ -164,8 +164,9 @@ export interface ServerResponseContext extends ProtocolSubject {
   readonly response: string;
   readonly statusCode: number;
   readonly wasPipelined: boolean;
-  /** The class by which the reply is judged; may be rewritten (a 452 that is to count as permanent). A challenge of AUTH (334) that counts as a failure ends the session. */
+  /** The class by which the reply is judged; may be rewritten (a 452 that is to count as permanent). A challenge of AUTH (334) that counts as a failure ends the session. Throws RangeError on another word. */
   judgement: "success" | "transient-failure" | "complete-failure";
+  /** Where to go on when the sinks are through: "default", "session-start", "message-start", "per-recipient", "before-data", "session-end". Throws RangeError on another word. */
   nextState: OutboundState;
   dropSession(): void;
 }

@@ -6,6 +6,7 @@ import type {
   ProtocolServer,
   ProtocolSession,
 } from "../../events/protocol-contexts.ts";
+import { requireState } from "./judgement.ts";
 import type { NativeCommand } from "./outbound-events.ts";
 
 /** RFC 5321 §4.5.3.1.4 has 512 bytes; extensions add to it. */
@@ -76,7 +77,7 @@ export class CommandDraft implements OutboundCommandContext {
   }
 
   changeState(state: OutboundState): void {
-    this.state = state;
+    this.state = requireState(state);
   }
 
   dropSession(): void {

@@ -1,6 +1,6 @@
-// The class of a reply as sinks of OnServerResponse may see it otherwise than the peer (REFERENCE 3.4).
+// What sinks make of a reply: its class, as they may see it otherwise than the peer, and the state that follows (REFERENCE 3.4).
 import { ownReply, reply, type Reply } from "../../core/reply.ts";
-import type { ServerResponseContext } from "../../events/protocol-contexts.ts";
+import type { OutboundState, ServerResponseContext } from "../../events/protocol-contexts.ts";
 import type { PeerReply } from "./reply-reader.ts";
 
 export type Judgement = ServerResponseContext["judgement"];
@@ -15,6 +15,26 @@ const CLASSES: Readonly<Record<Judgement, number>> = {
   "transient-failure": 4,
   "complete-failure": 5,
 };
+
+const STATES: ReadonlySet<unknown> = new Set<OutboundState>([
+  "default",
+  "session-start",
+  "message-start",
+  "per-recipient",
+  "before-data",
+  "session-end",
+]);
+
+/** Sinks are not checked for types when they run: a word that is none counts as their fault. */
+export function requireState(state: OutboundState): OutboundState {
+  if (STATES.has(state)) return state;
+  throw new RangeError(`not a state: ${JSON.stringify(state)} (${[...STATES].join(", ")})`);
+}
+
+export function requireJudgement(judgement: Judgement): Judgement {
+  if (Object.hasOwn(CLASSES, judgement)) return judgement;
+  throw new RangeError(`not a judgement: ${JSON.stringify(judgement)} (${Object.keys(CLASSES).join(", ")})`);
+}
 
 /** The reply in the class that it is judged to have; text and detail stay the peer's. */
 export function judgeReply(answer: PeerReply, judgement: Judgement): PeerReply {

@@ -21,7 +21,7 @@ import {
 import { CommandDraft } from "./command-draft.ts";
 import { isConcerned } from "./concerned-sinks.ts";
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
-import { judgeReply, judgementOf } from "./judgement.ts";
+import { judgeReply, judgementOf, requireJudgement, requireState } from "./judgement.ts";
 import { outboundSession } from "./outbound-session.ts";
 import { type Pause, type PlannedCommand, isPlain, isWatched, waitsForReplies } from "./planned-commands.ts";
 import type { PeerReply } from "./reply-reader.ts";
@@ -190,6 +190,8 @@ export class OutboundEvents {
     const sinks = this.#wire.lost === undefined ? this.#protocol.chains().responses.sinksOf(verb) : undefined;
     if (sinks === undefined) return { reply, state: "default" };
     let drops = false;
+    let judgement = judgementOf(reply);
+    let nextState: OutboundState = "default";
     const context: ServerResponseContext = {
       server: this.#protocol.server,
       session: this.#session,
@@ -199,20 +201,30 @@ export class OutboundEvents {
       response: wholeReply(reply),
       statusCode: reply.code,
       wasPipelined: false,
-      judgement: judgementOf(reply),
-      nextState: "default",
+      get judgement() {
+        return judgement;
+      },
+      set judgement(said) {
+        judgement = requireJudgement(said);
+      },
+      get nextState() {
+        return nextState;
+      },
+      set nextState(state) {
+        nextState = requireState(state);
+      },
       dropSession() {
         drops = true;
       },
     };
     const remember = (): (() => void) => {
-      const { judgement, nextState } = context;
-      return () => void Object.assign(context, { judgement, nextState });
+      const before = { judgement, nextState };
+      return () => void Object.assign(context, before);
     };
     await runProtocolSinks(this.#protocol, inOrder(sinks), context, verb, argument, { remember });
     if (drops) this.#wire.fail("a sink dropped the session");
     this.#isEnded ||= drops || context.nextState === "session-end";
-    return { reply: judgeReply(reply, context.judgement), state: context.nextState };
+    return { reply: judgeReply(reply, judgement), state: nextState };
   }
 
   /** Undefined: all were called, and the built-in command follows. */

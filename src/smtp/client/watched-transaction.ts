@@ -26,6 +26,7 @@ import { xforwardCommands } from "./xforward.ts";
 
 /** A sink that sends the dialogue back to its start for ever must not keep the message for ever. */
 const MAX_RESTARTS = 3;
+const MAX_STATES = 40;
 
 export class WatchedTransaction {
   readonly #wire: Wire;
@@ -77,8 +78,9 @@ export class WatchedTransaction {
     }
     await this.#introduce();
     let state: OutboundState = this.#events.isEnded ? "session-end" : "message-start";
+    let left = MAX_STATES + this.#given.recipients.length;
     while (state !== "default" && state !== "session-end" && this.#wire.lost === undefined)
-      state = await this.#enter(state);
+      state = left-- > 0 ? await this.#enter(state) : "session-end";
     if (this.#wire.lost !== undefined) return this.#lost(this.#wire.lost);
     if (this.#isOpen) await this.#reset();
     return this.#end(state === "session-end" || this.#events.isEnded ? "quit" : "ready");

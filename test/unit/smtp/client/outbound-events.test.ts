@@ -242,6 +242,23 @@ describe("commands to a next hop", () => {
     expect(lines.filter((line) => line.startsWith("MAIL"))).toHaveLength(4);
     expect(codes).toEqual([451, 451]);
   });
+
+  test("a change of state to the state itself does not go on for ever", async () => {
+    const { lines, codes } = await linesFor({
+      OnBeforeData: [{ priority: EARLY, onEvent: (context) => context.changeState("before-data") }],
+    });
+    expect(lines).toEqual([...SENT.slice(0, 4), "RSET", "QUIT"]);
+    expect(codes).toEqual([451, 451]);
+  });
+
+  test("a change to a state that does not exist is a fault of the sink", async () => {
+    const { lines, codes } = await linesFor({
+      // @ts-expect-error -- types are not checked when a sink runs
+      OnPerRecipient: [{ priority: EARLY, onEvent: (context) => context.changeState("session_end") }],
+    });
+    expect(lines).toEqual([...SENT.slice(0, 2), "RSET", "QUIT"]);
+    expect(codes).toEqual([451, 451]);
+  });
 });
 
 describe("replies of a next hop", () => {

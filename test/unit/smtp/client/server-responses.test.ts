@@ -130,4 +130,19 @@ describe("the replies that sinks are told", () => {
     expect(lines.slice(1)).toEqual([...SENT.slice(1, 5), "RSET", "QUIT"]);
     expect(codes).toEqual([550, 550]);
   });
+
+  test("a judgement or a state that does not exist is a fault of the sink: the reply counts as it came", async () => {
+    const wrong: readonly ((context: ServerResponseContext) => void)[] = [
+      // @ts-expect-error -- types are not checked when a sink runs
+      (context) => void (context.judgement = "failure"),
+      // @ts-expect-error -- nor here
+      (context) => void (context.nextState = "quit"),
+    ];
+    for (const onEvent of wrong) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const { lines, codes } = await linesFor({}, [{ rule: "MAIL;RCPT", onEvent }]);
+      expect(lines).toEqual(SENT);
+      expect(codes).toEqual([250, 250]);
+    }
+  });
 });
