@@ -27,6 +27,6 @@ export interface DomainInfoContext {
   readonly domain: string;
   /** Name of the virtual server. */
   readonly server: string;
-  /** Bits of `domainFlag`, as the sinks before left them. Others of the original have no meaning here. */
+  /** Bits of `domainFlag`, as the sinks before left them. Others of the original have no meaning here. Throws RangeError on what is no whole number. */
   flags: number;
 }

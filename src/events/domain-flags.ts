@@ -46,19 +46,31 @@ export class DomainFlags {
 
   #ask(domain: string, chain: SystemChain<DomainInfoContext>): number {
     const { server, sinks } = this.#parts;
-    const subject: DomainInfoContext = { domain, server, flags: 0 };
+    let flags = 0;
+    const subject: DomainInfoContext = {
+      domain,
+      server,
+      get flags() {
+        return flags;
+      },
+      // What is no number would take away what the sinks before have added, requireTls among it.
+      set flags(bits) {
+        if (!Number.isInteger(bits)) throw new RangeError(`flags of ${domain} have to be a whole number`);
+        flags = bits;
+      },
+    };
     void sinks.run(chain, {
       subject,
       server,
       onFault: "next-sink",
       promises: EVENTS.GetAuxDomainInfoFlags.promises,
       remember: () => {
-        const { flags } = subject;
+        const before = flags;
         return () => {
-          subject.flags = flags;
+          flags = before;
         };
       },
     });
-    return Number.isInteger(subject.flags) ? subject.flags : 0;
+    return flags;
   }
 }

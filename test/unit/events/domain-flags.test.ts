@@ -45,6 +45,21 @@ test("sinks are asked once a minute and domain, and anew when the bindings chang
   expect(asked).toEqual(["a.example", "b.example", "a.example", "a.example"]);
 });
 
+test.each([Number.NaN, 1.5, "1"])(
+  "flags that are %s are a fault of the sink, and take nothing away from those before it",
+  (wrong) => {
+    const clock = new ManualClock();
+    const sinks = new SystemSinks({ clock, log: silentLogger, sinkDeadlineMs: 0 });
+    const chain = systemChain("GetAuxDomainInfoFlags", [
+      (context) => void (context.flags |= domainFlag.requireTls),
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a sink without types may do
+      (context) => void (context.flags = wrong as number),
+    ]);
+    const flags = new DomainFlags({ chain: () => chain, sinks, server: "default", clock });
+    expect(flags.of("bank.example")).toBe(domainFlag.requireTls);
+  },
+);
+
 describe("the route of a domain", () => {
   const routeWith = (flag: number, more: Partial<RouterSettings> = {}) =>
     createRouter({
