@@ -140,7 +140,11 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     source: "src/events/tracking-contexts.ts",
     contexts: ["TrackingRecord"],
     when: "Mail does not wait for these sinks. What is known of a message by its tracking log after a crash is what was written: a record that a sink leaves out is lost.",
-    follows: { "fields that are none": "the record is written as it was", ...OPEN_PROMISES },
+    follows: {
+      "fields that are none, or in `more` one that each line has (`id`, `step` …)":
+        "the record is written as it was",
+      ...OPEN_PROMISES,
+    },
     shownBy: "test/unit/composition/message-tracker.test.ts",
     example: `onEvent(record, { properties }) {
   if (record.from.endsWith("@hr.example")) record.from = "(withheld)";

@@ -25,6 +25,8 @@ export interface TrackingSinks {
 }
 
 const NOTHING_MORE: TrackedFields["more"] = {};
+/** Of the fields that each line has: readers of JSON would take a second one of the name for the first. */
+const OWN_NAMES: ReadonlySet<string> = new Set(["time", "event", "step", "id", "from", "to"]);
 
 export class MessageTracker implements StepRecorder {
   readonly #log: RotatingLog;
@@ -155,7 +157,9 @@ export class MessageTracker implements StepRecorder {
 
 function isTracked({ from, to, more }: TrackingRecord): boolean {
   if (typeof from !== "string" || !isTexts(to) || typeof more !== "object" || more === null) return false;
-  return Object.entries(more).every(([name, value]) => /^\w{1,64}$/.test(name) && isTrackedValue(value));
+  return Object.entries(more).every(
+    ([name, value]) => /^\w{1,64}$/.test(name) && !OWN_NAMES.has(name) && isTrackedValue(value),
+  );
 }
 
 function isTrackedValue(value: unknown): boolean {

@@ -89,6 +89,7 @@ test.each([
   ["a field name that would break the line", { 'a":1,"b': 1 }],
   ["a number that JSON does not know", { size: Number.NaN }],
   ["an object", { inner: { deep: 1 } }],
+  ["a field that each line has", { source: "pickup", id: "FORGED" }],
 ])("a record with %s is written as it was", async (_name, more) => {
   const [line] = await linesPast((record) => {
     record.from = "changed";
