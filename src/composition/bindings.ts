@@ -107,7 +107,11 @@ function checkProperties(
   before: Before,
 ): void {
   try {
-    sink.checkProperties?.(createPropertyBag(scalarsOf(sinkProperties)));
+    const answer: unknown = sink.checkProperties?.(createPropertyBag(scalarsOf(sinkProperties)));
+    if (answer instanceof Promise) {
+      answer.catch(() => undefined);
+      throw new TypeError("checkProperties has to answer at once, not with a promise");
+    }
   } catch (thrown) {
     const wrong = thrown instanceof SinkPropertyError ? thrown.property : undefined;
     // As the file spells it.

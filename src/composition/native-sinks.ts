@@ -3,11 +3,18 @@ import { statSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { OnArrivalError, describeError } from "../core/errors.ts";
+import { LOWEST_PRIORITY } from "../events/binding.ts";
 import type { EventName } from "../events/catalog.ts";
 import type { AnyNativeSink } from "../events/sink.ts";
 import addHeader from "../sinks/add-header.ts";
 import { createAuthenticateSink } from "../sinks/authenticate.ts";
 import limitRecipients from "../sinks/limit-recipients.ts";
+
+/** Reloads wait for it, and a stop for the reload. */
+const LOAD_DEADLINE_MS = 10_000;
+
+/** Of each file: for one URL Node would answer a failed load with that failure ever after. */
+const failures = new Map<string, number>();
 
 export const AUTHENTICATE_CLASS = "onarrival.authenticate";
 
@@ -41,6 +48,7 @@ export async function loadNativeSink(
   sinkClass: string,
   event: EventName,
   own: Readonly<Record<string, AnyNativeSink>> = {},
+  deadlineMs = LOAD_DEADLINE_MS,
 ): Promise<AnyNativeSink> {
   const className = sinkClass.toLowerCase();
   const builtIn = own[className] ?? BUILT_IN[className];
@@ -51,12 +59,13 @@ export async function loadNativeSink(
       `sinkClass ${sinkClass} is no known class and no path of a module`,
     );
   }
-  const exported = await importDefault(sinkClass);
+  const exported = await importDefault(sinkClass, deadlineMs);
   if (!isSink(exported))
     throw new OnArrivalError(
       "SINK_INVALID",
       `${sinkClass} does not export default defineSink({ event, onEvent })`,
     );
+  requireBinding(exported, sinkClass);
   return ofEvent(exported, sinkClass, event);
 }
 
@@ -68,16 +77,40 @@ function ofEvent(sink: AnyNativeSink, sinkClass: string, event: EventName): AnyN
   );
 }
 
-async function importDefault(file: string): Promise<unknown> {
+/** What the module says of its binding is held against the same bounds as what the configuration says. */
+function requireBinding({ binding }: AnyNativeSink, sinkClass: string): void {
+  const { rule, priority } = binding ?? {};
+  if (rule !== undefined && typeof rule !== "string")
+    throw new OnArrivalError("SINK_INVALID", `${sinkClass}: binding.rule has to be a text`);
+  if (priority !== undefined && !isPriority(priority))
+    throw new OnArrivalError(
+      "SINK_INVALID",
+      `${sinkClass}: binding.priority has to be 0 to ${LOWEST_PRIORITY}`,
+    );
+}
+
+const isPriority = (value: unknown): boolean =>
+  typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= LOWEST_PRIORITY;
+
+async function importDefault(file: string, deadlineMs: number): Promise<unknown> {
   const url = pathToFileURL(file);
+  const late = Promise.withResolvers<never>();
+  // Keeps the process alive: a command that waits for nothing else would end without a word.
+  const timer = setTimeout(() => {
+    late.reject(new Error(`not loaded within ${deadlineMs} ms: what its top level awaits has not come`));
+  }, deadlineMs);
   try {
     url.searchParams.set("changed", String(statSync(file).mtimeMs));
-    const module: { default?: unknown } = await import(url.href);
+    url.searchParams.set("try", String(failures.get(file) ?? 0));
+    const module: { default?: unknown } = await Promise.race([import(url.href), late.promise]);
     return module.default;
   } catch (thrown) {
+    failures.set(file, (failures.get(file) ?? 0) + 1);
     throw new OnArrivalError("SINK_NOT_FOUND", `${file} cannot be loaded: ${describeError(thrown)}`, {
       cause: thrown,
     });
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -235,6 +235,11 @@ test("a sink and a sink property that cannot be used are told with file, line an
   expect(await said(binding("./picky.mjs", "a: b"))).toBe(
     `onarrival.yaml:4:5 bindings[0].sinkProperties: binding "./picky.mjs": I am picky`,
   );
+  await writeFile(
+    path.join(path.dirname(file), "patient.mjs"),
+    'export default { event: "OnTransportSubmission", onEvent() {}, async checkProperties() { throw new Error("late"); } };',
+  );
+  expect(await said(binding("./patient.mjs", "a: b"))).toContain("checkProperties has to answer at once");
   expect(await said(binding("OnArrival.AddHeder", "a: b"))).toMatch(
     /^onarrival\.yaml:3:16 bindings\[0\]\.sinkClass: sinkClass OnArrival\.AddHeder is no known class/,
   );

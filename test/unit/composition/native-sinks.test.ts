@@ -75,6 +75,12 @@ describe("a native sink", () => {
     ["without onEvent", 'export default { event: "OnTransportSubmission" };\n', "SINK_INVALID"],
     ["of another event", SINK.replace("OnTransportSubmission", "OnMessageStart"), "SINK_INVALID"],
     ["that throws while it is loaded", 'throw new Error("boom");\n', "SINK_NOT_FOUND"],
+    ["whose rule is no text", SINK.replace("onEvent", "binding: { rule: 42 }, onEvent"), "SINK_INVALID"],
+    [
+      "whose priority is none",
+      SINK.replace("onEvent", "binding: { priority: 99999 }, onEvent"),
+      "SINK_INVALID",
+    ],
   ])("%s is refused with its file in the message", async (_name, text, code) => {
     await using folder = await tempFolder();
     const file = await write(folder, "sink.mjs", text);
@@ -82,5 +88,24 @@ describe("a native sink", () => {
       code,
       message: expect.stringContaining(file) as string,
     });
+  });
+
+  test("that waits for ever while it is loaded is refused after a while", async () => {
+    await using folder = await tempFolder();
+    const file = await write(folder, "sink.mjs", `await new Promise(() => undefined);\n${SINK}`);
+    await expect(loadNativeSink(file, "OnTransportSubmission", {}, 50)).rejects.toMatchObject({
+      code: "SINK_NOT_FOUND",
+      message: expect.stringContaining("not loaded within 50 ms") as string,
+    });
+  });
+
+  test("that could not be loaded is tried anew, also when its file is the same", async () => {
+    await using folder = await tempFolder();
+    const text = `import { existsSync } from "node:fs";
+      if (!existsSync(${JSON.stringify(path.join(folder.path, "up"))})) throw new Error("the directory is down");\n${SINK}`;
+    const file = await write(folder, "sink.mjs", text);
+    await expect(loadNativeSink(file, "OnTransportSubmission")).rejects.toThrow("the directory is down");
+    await write(folder, "up", "");
+    expect((await loadNativeSink(file, "OnTransportSubmission")).event).toBe("OnTransportSubmission");
   });
 });
