@@ -287,6 +287,7 @@ class RunningRelay implements Relay {
     const sending = { nextId: this.#nextId, now: () => clock.now() };
     const dispatcher = createDispatcher({
       runScripts: createRunScripts(watchedRunner(scripts, audience), log, sending),
+      sinkDeadlineMs: config.nativeSinks.sinkTimeoutMs,
       firings,
       shadows,
       clock,

@@ -92,7 +92,7 @@ export class TransportSinks {
 
   /** For events whose sinks nobody waits for. */
   unawaited(
-    { openPromises, openPromiseMs }: Config["nativeSinks"],
+    { openPromises, openPromiseMs }: Pick<Config["nativeSinks"], "openPromises" | "openPromiseMs">,
     firings: Firings | undefined,
   ): SystemSinks {
     return new SystemSinks({

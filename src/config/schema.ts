@@ -292,7 +292,7 @@ export const configSchema = z
     mailMsg: mailMsg.prefault({}).meta(restart("What sinks may keep with messages.")),
     nativeSinks: nativeSinks
       .prefault({})
-      .meta(restart("What native sinks may leave open that nobody waits for.")),
+      .meta(restart("How long native sinks may take, and what they may leave open.")),
     log: log.prefault({}).meta(restart("The log, on standard output.")),
     admin: admin.prefault({}).meta(restart("What programs that watch the service may ask.")),
     tracking: tracking.prefault({}).meta(live("The message tracking log.")),

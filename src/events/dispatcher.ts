@@ -51,6 +51,12 @@ export type ChainOutcome =
       readonly fault: SinkFault;
     };
 
+class LateAnswer extends Error {
+  constructor(deadlineMs: number) {
+    super(`no answer within ${deadlineMs} ms`);
+  }
+}
+
 const PASSED: ChainOutcome = { kind: "passed" };
 const WAITING = [messageStatus.retry, messageStatus.abandonDelivery];
 
@@ -105,6 +111,8 @@ export class SinkChain<Script = unknown> {
 
 export interface DispatcherParts<Script> extends FiringParts {
   readonly runScripts: RunScripts<Script>;
+  /** How long a promise of a native sink may keep its message waiting. Absent: as long as it likes. */
+  readonly sinkDeadlineMs?: number | undefined;
   /** Absent: shadow bindings are not run. */
   readonly shadows?: ShadowStarter<Script> | undefined;
 }
@@ -219,13 +227,25 @@ class Walk<Script> implements ScriptRunWatch {
   async #settle(sink: NativeBound, before: MailMsgSnapshot, answer: Promise<unknown>): Promise<ChainOutcome> {
     let result: unknown;
     try {
-      result = await answer;
+      result = await this.#inTime(answer);
     } catch (thrown) {
-      return (
-        this.#faulted(sink.binding, { kind: "throw", message: describeError(thrown) }, before) ?? this.run()
-      );
+      const kind = thrown instanceof LateAnswer ? "timeout" : "throw";
+      return this.#faulted(sink.binding, { kind, message: describeError(thrown) }, before) ?? this.run();
     }
     return this.#judge(sink.binding, result, before) ?? this.run();
+  }
+
+  /** Messages with sinks are so many at a time: one that waits for ever would keep others from their turn. */
+  async #inTime(answer: Promise<unknown>): Promise<unknown> {
+    const { clock, sinkDeadlineMs } = this.#parts;
+    if (sinkDeadlineMs === undefined) return answer;
+    const late = Promise.withResolvers<never>();
+    const cancel = clock.after(sinkDeadlineMs, () => late.reject(new LateAnswer(sinkDeadlineMs)));
+    try {
+      return await Promise.race([answer, late.promise]);
+    } finally {
+      cancel();
+    }
   }
 
   async #runScripts(first: ScriptBound<Script>): Promise<ChainOutcome> {

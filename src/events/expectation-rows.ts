@@ -78,8 +78,7 @@ export const promise = (text: string): Row => ({
   text,
 });
 
-const FAULTS = ["throw", "rejection", "nonsense"] as const;
-export const SYSTEM_FAULTS = [...FAULTS, "late"] as const;
+export const SYSTEM_FAULTS = ["throw", "rejection", "nonsense", "late"] as const;
 
 export const PASSED_OVER = {
   next: true,
@@ -137,10 +136,10 @@ export function mailEvent(queue: string, skipping: { readonly [Value in 4 | 5]?:
     rows: [
       ...passed("the status is looked at, then the next sink is called"),
       skips("no further sink of this event is called; the message goes on"),
-      promise("only this message waits"),
-      ...FAULTS.map((does): Row => ({ does, onError: "hold", ...fault, text: held })),
-      ...FAULTS.map((does): Row => ({ does, onError: "continue", ...PASSED_OVER })),
-      ...FAULTS.map((does): Row => ({
+      promise("only this message waits, at most `nativeSinks.sinkTimeoutMs`"),
+      ...SYSTEM_FAULTS.map((does): Row => ({ does, onError: "hold", ...fault, text: held })),
+      ...SYSTEM_FAULTS.map((does): Row => ({ does, onError: "continue", ...PASSED_OVER })),
+      ...SYSTEM_FAULTS.map((does): Row => ({
         does,
         onError: "badmail",
         next: false,

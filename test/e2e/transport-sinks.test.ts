@@ -144,3 +144,25 @@ test("what a sink throws may be an object that cannot be written as text", async
   for (const { event } of bindings)
     expect(service.log.some((line) => line.includes("sink failed") && line.includes(event))).toBe(true);
 });
+
+test("a sink that keeps none of its promises does not keep other mail waiting for ever", async () => {
+  await using folder = await tempFolder("never");
+  const sinkClass = join(folder.path, "never.ts");
+  await writeFile(sinkClass, sink("OnPreCategorize", `return new Promise(() => undefined);`));
+  const rule = "RCPT TO=never@*";
+  const bindings = [
+    { displayName: "never", event: "OnPreCategorize", sinkClass, sourceProperties: { rule } },
+  ];
+  const file = { nativeSinks: { sinkTimeoutMs: 500 } };
+  await using service = await startService({ config: serviceConfig({ bindings, file }) });
+  const message = { from: "a@example.org", data: plainMessage("waiting") };
+  // All turns of the virtual server, and more.
+  const recipients = [...Array(210).fill("never@localhost"), "other@localhost"] as string[];
+  // oxlint-disable-next-line no-await-in-loop -- in their order
+  for (const to of recipients) await send(service.port, { ...message, to });
+  const [file1] = await service.dropped(1);
+  expect(file1?.content.toString("latin1")).toContain("other@localhost");
+  expect(service.log.find((line) => line.includes("message held"))).toContain(
+    "never: timeout: no answer within 500 ms",
+  );
+});

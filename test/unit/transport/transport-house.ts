@@ -318,6 +318,7 @@ export class House implements AsyncDisposable {
       badmail: choices.badmail ?? createBadmail({ folder: path.join(folder, "Badmail") }),
       dispatcher: createDispatcher<string>({
         runScripts: choices.runScripts ?? (() => Promise.reject(new Error("no scripts here"))),
+        sinkDeadlineMs: MINUTE,
         clock: this.clock,
         log: silentLogger,
       }),

@@ -65,6 +65,7 @@ export const mailStage =
       event === "OnTransportSubmission" ? { sinks } : { laterSinks: { [event]: sinks } },
     );
     const id = await house.accept(["a@far.example"]);
+    await passTime(act, house);
     await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
     return mailEnding(house, id);
   };
