@@ -21,7 +21,7 @@ export interface StoreNotice {
   readonly msg: StoredMessage;
 }
 
-/** Before a message is written to Drop. Nobody waits behind a sink that promises but this message. */
+/** Before a message is written to Drop. Nobody waits behind a sink that promises but this message, as long as it has fewer than 200 of a virtual server. */
 export interface LocalDeliveryContext {
   readonly kind: "localDelivery";
   /** The recipients of this delivery; those of other domains are not among them. */

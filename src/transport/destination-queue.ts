@@ -59,6 +59,8 @@ export interface LinkFailure {
 
 export interface DestinationQueueParts {
   readonly key: string;
+  /** It leads to no next hop that would have to answer first. */
+  readonly isLocal?: boolean | undefined;
   readonly courier: Courier;
   readonly clock: Clock;
   /** The content, from memory or from the store. */
@@ -112,7 +114,7 @@ export class DestinationQueue {
   #blockedUntil = 0;
   #stopped = false;
   #frozen = false;
-  #hasAnswered = false;
+  #hasAnswered: boolean;
   /** On the way to memory. */
   #arriving = 0;
   readonly #alarm: Alarm;
@@ -121,6 +123,7 @@ export class DestinationQueue {
     this.key = parts.key;
     this.#parts = parts;
     this.#courier = parts.courier;
+    this.#hasAnswered = parts.isLocal === true;
     this.#alarm = new Alarm(parts.clock, () => this.#wake());
   }
 

@@ -28,6 +28,7 @@ export function createQueues<Script>(
     queueFor: (route, courier) =>
       new DestinationQueue({
         key: route.key,
+        isLocal: route.kind === "local",
         courier,
         clock,
         load: (message) => pipeline().load(message),

@@ -1,6 +1,7 @@
 // Steps 2, 10 and 11, for those who bind sinks to StoreDriver: what the store does, and local delivery in place of Drop.
 import { sameMailbox } from "../core/address.ts";
 import type { Recipient } from "../core/envelope.ts";
+import { Fifo } from "../core/fifo.ts";
 import { type Reply, parseFailure, reply } from "../core/reply.ts";
 import type { StoreNotice, StoreSubject, StoredMessage } from "../events/store-contexts.ts";
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
@@ -88,22 +89,27 @@ export class StoreSinks {
   }
 }
 
-/** Local delivery with sinks in front of Drop. */
+/** Messages that sinks of local delivery may have at a time. */
+const MAX_ASKING = 200;
+
+/** Local delivery with sinks in front of Drop. A sink that promises keeps its own message from Drop, and no other. */
 export class SinkCourier implements Courier {
   readonly #drop: Courier;
   readonly #sinks: StoreSinks;
-  readonly #maxConcurrent: number;
+  readonly #maxWriting: number;
+  readonly #waiting = new Fifo<() => void>();
   #asking = 0;
+  #writing = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(drop: Courier, sinks: StoreSinks, maxConcurrent: number) {
+  constructor(drop: Courier, sinks: StoreSinks, maxWriting: number) {
     this.#drop = drop;
     this.#sinks = sinks;
-    this.#maxConcurrent = maxConcurrent;
+    this.#maxWriting = maxWriting;
   }
 
   get capacity(): number {
-    return Math.min(this.#drop.capacity, this.#maxConcurrent - this.#asking);
+    return this.#sinks.isEmpty ? this.#drop.capacity : MAX_ASKING - this.#asking;
   }
 
   deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
@@ -115,7 +121,7 @@ export class SinkCourier implements Courier {
     try {
       const said = await this.#sinks.localDelivery(message);
       const left = message.recipients.filter((_recipient, index) => said[index] === undefined);
-      if (left.length === message.recipients.length) return await this.#drop.deliver(message);
+      if (left.length === message.recipients.length) return await this.#write(message);
       return merged(said, left.length === 0 ? [] : await this.#deliverTo(message, left));
     } finally {
       this.#asking -= 1;
@@ -124,9 +130,25 @@ export class SinkCourier implements Courier {
   }
 
   async #deliverTo(message: OutboundMessage, recipients: readonly Recipient[]): Promise<readonly Reply[]> {
-    const outcome = await this.#drop.deliver({ ...message, recipients });
+    const outcome = await this.#write({ ...message, recipients });
     // What a sink has stored must not be delivered again because Drop is full.
     return outcome.kind === "report" ? outcome.report.replies : recipients.map(() => outcome.reply);
+  }
+
+  async #write(message: OutboundMessage): Promise<DeliveryOutcome> {
+    if (this.#writing >= this.#maxWriting)
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    else this.#writing += 1;
+    try {
+      return await this.#drop.deliver(message);
+    } finally {
+      // The next one takes the place over.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#writing -= 1;
+      else next();
+    }
   }
 
   async close(): Promise<void> {

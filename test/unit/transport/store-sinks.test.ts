@@ -221,6 +221,20 @@ describe("local delivery", () => {
     expect(await goesOn.files("Drop")).toEqual([`${id}.eml`]);
   });
 
+  test("of other messages does not wait for a sink that keeps none of its promises", async () => {
+    const never = local((context) =>
+      context.msg.sender === "slow@client.example" ? new Promise<void>(() => undefined) : undefined,
+    );
+    await using house = await openHouse({ storeSinks: [never] });
+    for (let sent = 0; sent < 20; sent += 1)
+      // oxlint-disable-next-line no-await-in-loop -- in their order
+      await house.accept(["box@local.example"], { sender: "slow@client.example" });
+    await house.accept(["box@local.example"], { sender: "quick@client.example" });
+    await until(() => house.queue.length === 20);
+    expect(await house.files("Drop")).toHaveLength(1);
+    await house.clock.advance(MINUTE + 1);
+  });
+
   test("and Drop that cannot be written: what the sink has stored is not delivered again", async () => {
     let calls = 0;
     await using house = await openHouse({
