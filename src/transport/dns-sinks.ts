@@ -15,7 +15,13 @@ const MAX_RECORDS = 100;
 
 /** Mail waits as after any trouble with DNS: a fault must not choose the way (docs/decisions/0025). */
 class SinkTrouble extends Error {
-  readonly code = "ESINK";
+  /** What people read of the queue, in the place of ESERVFAIL and the like. */
+  readonly code: string;
+
+  constructor(message: string) {
+    super(message);
+    this.code = message.replaceAll(/\p{Cc}+/gu, " ").slice(0, 200);
+  }
 }
 
 export class SinkResolver implements MxResolver {

@@ -53,28 +53,34 @@ test("records and addresses that a sink supplies are used, also by promise, and 
   expect(asked).toEqual([]);
 });
 
-test.each<[string, OnEvent]>([
+test.each<[string, OnEvent, string]>([
   [
     "throws",
     () => {
       throw new Error("broken");
     },
+    "sink 1: broken",
   ],
   [
     "supplies no addresses",
     (subject) => {
       if (subject.kind === "host") subject.addresses = ["not an address"];
     },
+    "a sink supplied addresses of mx.far.example that are none",
   ],
   [
     "supplies no host",
     (subject) => {
       if (subject.kind === "mx") subject.records = [{ exchange: "bad host\r\n", priority: 1 }];
     },
+    "a sink supplied MX records of far.example that are none",
   ],
-])("mail waits behind a sink that %s", async (_name, onEvent) => {
+])("mail waits behind a sink that %s, and the reply says why", async (_name, onEvent, why) => {
   const { answer } = await lookUp(onEvent);
-  expect(answer).toMatchObject({ kind: "failed", reply: { code: 451 } });
+  expect(answer).toMatchObject({
+    kind: "failed",
+    reply: { code: 451, text: expect.stringContaining(`failed: ${why}`) as string },
+  });
 });
 
 test("with onError continue a sink that fails counts as not there, with what it had supplied", async () => {
