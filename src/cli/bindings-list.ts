@@ -8,6 +8,7 @@ import type { BindingSettings } from "../config/schema.ts";
 import { systemClock } from "../core/clock.ts";
 import { DEFAULT_PRIORITY } from "../events/binding.ts";
 import { isExpired, isUsedUp } from "../events/firings.ts";
+import { declaredBinding } from "./sink-fault.ts";
 import { formatTable, formatTime, type Output, printResult, warn } from "./output.ts";
 
 const NONE =
@@ -31,7 +32,11 @@ interface BindingState {
   readonly firings?: number;
 }
 
-type ShownBinding = BindingSettings & { readonly state: BindingState };
+type ShownBinding = BindingSettings & {
+  readonly state: BindingState;
+  /** Where the file is silent: what the sink says of its own binding. */
+  readonly declared: { readonly rule?: string; readonly priority?: number };
+};
 
 export async function listBindings(output: Output, file: string, options: ListOptions): Promise<void> {
   const editor = await BindingEditor.open(file);
@@ -41,7 +46,11 @@ export async function listBindings(output: Output, file: string, options: ListOp
   const scripts = await KeptScripts.open(mailroot);
   const shown: ShownBinding[] = [];
   for (const binding of bindings)
-    shown.push({ ...binding, state: await stateOf(binding, scripts, counts.get(binding.id)) });
+    shown.push({
+      ...binding,
+      state: await stateOf(binding, scripts, counts.get(binding.id)),
+      declared: await declaredOf(binding, mailroot, path.dirname(file)),
+    });
   const head = ["NAME", "EVENT", "SERVER", "PRIORITY", "STATE", "SINK", "RULE", "ID"];
   printResult(output, options.json, shown, shown.length === 0 ? NONE : formatTable(head, shown.map(row)));
   if (problem !== undefined) warn(output, [`the counts of maxFirings cannot be read: ${problem}`]);
@@ -58,6 +67,20 @@ async function stateOf(binding: BindingSettings, scripts: KeptScripts, fired = 0
     scriptDisabled: scripts.disabled.has(script),
   };
   return maxFirings < 0 ? state : { ...state, firings: fired };
+}
+
+/** `mailroot` keeps the scripts, `folder` is that of the configuration file. */
+export async function declaredOf(
+  binding: BindingSettings,
+  mailroot: string,
+  folder: string,
+): Promise<ShownBinding["declared"]> {
+  const script = scriptNameOf(binding);
+  const { rule, priority } =
+    script === ""
+      ? await declaredBinding(binding.sinkClass, binding.event, folder)
+      : ((await (await KeptScripts.open(mailroot)).find(script))?.generation.binding ?? {});
+  return { ...(rule !== undefined && { rule }), ...(priority !== undefined && { priority }) };
 }
 
 function describeState({ enabled: configured, maxFirings, expiration = 0, state }: ShownBinding): string {
@@ -78,10 +101,10 @@ function row(binding: ShownBinding): string[] {
     binding.displayName,
     binding.event,
     binding.server ?? "(all)",
-    String(binding.sourceProperties?.priority ?? DEFAULT_PRIORITY),
+    String(binding.sourceProperties?.priority ?? binding.declared.priority ?? DEFAULT_PRIORITY),
     describeState(binding),
     script === "" ? binding.sinkClass : script,
-    binding.sourceProperties?.rule ?? "",
+    binding.sourceProperties?.rule ?? binding.declared.rule ?? "",
     binding.id,
   ];
 }

@@ -9,7 +9,7 @@ import { DEFAULT_CONFIG_FILE } from "../config/load.ts";
 import { systemClock } from "../core/clock.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { DEFAULT_PRIORITY, isScriptClass, SCRIPT_SINK_CLASS } from "../events/binding.ts";
-import { listBindings, type ListOptions } from "./bindings-list.ts";
+import { declaredOf, listBindings, type ListOptions } from "./bindings-list.ts";
 import { printResult, warn, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 import { sinkFault } from "./sink-fault.ts";
@@ -87,8 +87,12 @@ function addCommand(output: Output): Command {
     .argument("<event>", "event, as OnArrival")
     .argument("<displayName>", "name of the binding")
     .argument("[sinkClass]", "path of a native sink module", SCRIPT_SINK_CLASS)
-    .argument("[rule]", 'which messages, as "MAIL FROM=*@example.com" (default: all)')
-    .argument("[priority]", `0 first … 32767 last (default: ${DEFAULT_PRIORITY})`, parsePriority)
+    .argument("[rule]", 'which messages, as "MAIL FROM=*@example.com" (default: that of the sink, else all)')
+    .argument(
+      "[priority]",
+      `0 first … 32767 last (default: that of the sink, else ${DEFAULT_PRIORITY})`,
+      parsePriority,
+    )
     .option("--rule <rule>", "the same as the argument")
     .option("--priority <number>", "the same as the argument", parsePriority)
     .option("--script <file>", "script of the scripts folder (ScriptName)")
@@ -139,9 +143,11 @@ async function add(output: Output, { options, priority, ...parts }: Addition): P
     onError: policyOf(options.onError),
   });
   const index = editor.indexOf(id);
-  const event = editor.list()[index]?.event;
-  const fault = event && (await sinkFault(parts.sinkClass, event, path.dirname(fileOf(options))));
+  const binding = editor.list()[index];
+  const folder = path.dirname(fileOf(options));
+  const fault = binding && (await sinkFault(parts.sinkClass, binding.event, folder));
   if (fault !== undefined) throw fault;
+  const declared = binding === undefined ? {} : await declaredOf(binding, editor.mailroot(), folder);
   const warnings = await warningsOf(editor, index);
   await editor.save();
   const text = [
@@ -149,8 +155,8 @@ async function add(output: Output, { options, priority, ...parts }: Addition): P
     ["display name", parts.displayName],
     ["binding", id],
     ["sink class", parts.sinkClass],
-    ["rule", parts.rule ?? "(all messages)"],
-    ["priority", String(priority ?? DEFAULT_PRIORITY)],
+    ["rule", parts.rule ?? declared.rule ?? "(all messages)"],
+    ["priority", String(priority ?? declared.priority ?? DEFAULT_PRIORITY)],
   ];
   printResult(
     output,

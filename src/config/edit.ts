@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { isMap, isNode, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
-import { DEFAULT_PRIORITY } from "../events/binding.ts";
 import { lockFile } from "./file-lock.ts";
 import { checkConfig, completeBindings, readConfigFile } from "./load.ts";
 import { describeSyntax } from "./problems.ts";
@@ -123,10 +122,9 @@ export class BindingEditor implements AsyncDisposable {
       event: binding.event,
       server: binding.server,
       sinkClass: binding.sinkClass,
-      sinkProperties: Object.values(sinkProperties).some((value) => value !== undefined)
-        ? sinkProperties
-        : undefined,
-      sourceProperties: { rule: binding.rule, priority: binding.priority ?? DEFAULT_PRIORITY },
+      sinkProperties: withValues(sinkProperties),
+      // What is not given is left to the sink, which may say of itself where it stands.
+      sourceProperties: withValues({ rule: binding.rule, priority: binding.priority }),
       enabled: binding.enabled ?? true,
       expiration: binding.expiration,
       maxFirings: binding.maxFirings,
@@ -222,6 +220,10 @@ export class BindingEditor implements AsyncDisposable {
     return { index, map };
   }
 }
+
+/** Undefined: no key has a value. */
+const withValues = <Values extends object>(values: Values): Values | undefined =>
+  Object.values(values).some((value) => value !== undefined) ? values : undefined;
 
 function bagPath(bag: Bag, key: string): string[] {
   if (bag === "sink") return ["sinkProperties", key];

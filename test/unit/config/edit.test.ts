@@ -67,9 +67,10 @@ test("an added binding stands at the end, every comment and the order stay", asy
   expect(bindings.map((binding) => binding.displayName)).toEqual(["Disclaimer", "Tag", "Copy"]);
   expect(bindings[2]).toMatchObject({
     enabled: true,
-    sourceProperties: { rule: "RCPT TO=*", priority: 24_575 },
     sinkProperties: { ScriptName: "copy.ts" },
   });
+  // A priority that is not given is left to the sink.
+  expect(bindings[2]?.sourceProperties).toEqual({ rule: "RCPT TO=*" });
 });
 
 test("properties of both bags and of the binding itself are set and unset", async () => {
