@@ -150,7 +150,7 @@ export function mailMsgPage({ page, table }: PageParts): string {
       [
         [
           "`addPrimary(address, from?, options?)`",
-          '`"added"`, or `"replaced"` when the address was there (S_FALSE); `from` hands on the properties of a recipient',
+          '`"added"`, or `"replaced"` when the address was there (S_FALSE); `from`, one of `msg.recipients.items`, hands on its properties',
         ],
         [
           "`addSecondary(address, from?, options?)`",

@@ -124,5 +124,8 @@ export class NewRecipientList {
 
 export function createRecipient(address: string, from?: Recipient): Recipient {
   requireMailbox(address);
+  // Of a text each character would become a property.
+  if (from !== undefined && typeof from !== "object")
+    throw new TypeError("from has to be a recipient, as msg.recipients.items has them");
   return { ...from, address };
 }

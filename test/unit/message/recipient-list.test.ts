@@ -32,6 +32,15 @@ describe("a new list", () => {
     expect(addressesOf(recipients)).toEqual(["c@example.com"]);
   });
 
+  test("an address is no recipient to take properties from: it is refused, here and by add", () => {
+    const recipients = listOf("a@example.com");
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- types are not checked when a sink runs
+    const from = "a@example.com" as unknown as Recipient;
+    expect(() => recipients.newList().addPrimary("b@example.com", from)).toThrow(TypeError);
+    expect(() => recipients.add("b@example.com", from)).toThrow(TypeError);
+    expect(addressesOf(recipients)).toEqual(["a@example.com"]);
+  });
+
   test("addPrimary replaces a duplicate and says so; the properties come from the recipient that is named", () => {
     const recipients = listOf("a@example.com");
     const list = recipients.newList();
