@@ -68,7 +68,7 @@ export interface ProtocolMessage {
   /** Undefined before MAIL; "" is the null sender. */
   readonly sender: string | undefined;
   readonly recipients: readonly Recipient[];
-  /** Private properties: they stay with the message on its way through the transport. Outbound: a copy for the attempt in hand. */
+  /** Private properties: they stay with the message on its way through the transport. Outbound: a copy for the attempt in hand. Behind the built-in handler of `_EOD` the message is stored: what is set then is kept nowhere. */
   readonly properties: Map<string, PropertyValue>;
 }
 

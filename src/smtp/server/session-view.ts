@@ -56,3 +56,17 @@ export function messageView(state: SessionState): ProtocolMessage {
     },
   };
 }
+
+/** Of _EOD: sinks behind the built-in handler see the message that it has taken over. What they set then is kept nowhere. */
+export function completeMessageView(state: SessionState): ProtocolMessage {
+  const { transaction, messageProperties } = state;
+  let takenOver: Map<string, PropertyValue> | undefined;
+  return {
+    sender: transaction?.sender,
+    recipients: transaction?.recipients ?? NO_RECIPIENTS,
+    get properties(): Map<string, PropertyValue> {
+      if (state.transaction === transaction) return messageProperties;
+      return (takenOver ??= new Map(messageProperties));
+    },
+  };
+}

@@ -205,6 +205,33 @@ describe("the end of data", () => {
     expect(run.intake.messages).toHaveLength(1);
   });
 
+  test("a sink behind it sees the message that was stored; what it sets then is in no message", async () => {
+    const seen: unknown[] = [];
+    const { run, talk } = await start([
+      { rule: "RCPT", onEvent: ({ message }) => void message.properties.set("mark", message.sender ?? "") },
+      {
+        rule: "_EOD",
+        priority: LATE,
+        onEvent({ message: { sender, recipients, properties } }) {
+          seen.push([sender, recipients.map(({ address }) => address), [...properties.keys()]]);
+          properties.set("late", true);
+        },
+      },
+    ]);
+    await using _ = run;
+    await talk.greet();
+    for (let sent = 1; sent <= 2; sent += 1)
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect(await send(talk)).toMatch(/^250/);
+    const { sender } = run.intake.messages[0]?.envelope ?? {};
+    expect(seen).toEqual([
+      [sender, ["b@example.com"], ["mark"]],
+      [sender, ["b@example.com"], ["mark"]],
+    ]);
+    for (const { envelope } of run.intake.messages)
+      expect(Object.keys(envelope.properties ?? {})).toEqual(["mark"]);
+  });
+
   test("what is durable stays accepted when a sink behind it fails", async () => {
     const { run, talk } = await start([
       {
