@@ -23,7 +23,9 @@ export function reviveMessage(
   const message = createQueuedMessage(id, arrived, envelope, undefined);
   if (state !== undefined) applyState(message, state);
   const latest = now + 2 * retry.delayMs(Math.max(1, message.attempts));
-  if (message.nextAttempt !== undefined && message.nextAttempt > latest) message.nextAttempt = latest;
+  // One that a sink deferred waits for that time, whatever its interval.
+  const due = Math.max(latest, message.notBefore ?? 0);
+  if (message.nextAttempt !== undefined && message.nextAttempt > due) message.nextAttempt = due;
   for (const record of message.recipients)
     if (record.nextAttempt !== undefined && record.nextAttempt > latest) record.nextAttempt = latest;
   return message;

@@ -31,6 +31,7 @@ test("a deferred message waits, is to be seen in the queue, survives a restart, 
     reason: `deferred by a sink until ${new Date(due).toISOString()}`,
   });
   await using next = await later.crash({ sinks: [] });
+  expect(next.queue[0]?.nextAttempt).toBe(due);
   await next.clock.advance(3 * DAYS - HOUR);
   expect(next.world.attempts).toEqual([]);
   // Longer than messages are tried: it begins to age when it may leave, and nobody hears of a delay.
