@@ -49,9 +49,20 @@ export function entryOf<Script>(
     size: message.size,
     arrivalTime: message.origin.arrivalTime,
     attempts: Math.max(message.attempts, ...deliveries.map((delivery) => delivery.attempts), 0),
-    nextAttempt:
-      message.nextAttempt ?? deliveries.map(({ queue }) => queue.blockedUntil).find((until) => until > 0),
+    nextAttempt: message.nextAttempt ?? dueOf(deliveries),
   };
+}
+
+/** Of a message that has not been tried yet: one that a router lets wait, or whose next hop is left alone. */
+function dueOf(deliveries: readonly Delivery[]): number | undefined {
+  const times = deliveries.flatMap(({ state, nextAttempt, queue: { blockedUntil } }) =>
+    state === "deferred" && nextAttempt !== undefined
+      ? [nextAttempt]
+      : blockedUntil > 0
+        ? [blockedUntil]
+        : [],
+  );
+  return times.length === 0 ? undefined : Math.min(...times);
 }
 
 function stateOf(

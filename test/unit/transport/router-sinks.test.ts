@@ -240,6 +240,7 @@ describe("a router that fails", () => {
     await house.clock.advance(MINUTE);
     await until(() => house.queue[0]?.state === "retry");
     expect(house.queue[0]?.reason).toMatch(/^451 4\.4\.0|^451 4\.4/);
+    expect(house.queue[0]?.nextAttempt).toBeGreaterThanOrEqual(house.clock.now());
     expect(house.world.sent).toEqual([]);
     isFixed = true;
     await house.clock.advance(2 * MINUTE);
