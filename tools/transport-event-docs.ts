@@ -153,7 +153,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
   EventLog: {
     source: "src/events/event-log.ts",
     contexts: ["LogEntry"],
-    when: `Lines written before the bindings are loaded, and those about a failing sink of this event, are not shown to sinks. The lines:\n\n${Object.entries(
+    when: `The log is that of the service: \`server\` of a binding does not choose among its lines. Lines written before the bindings are loaded, and those about a failing sink of this event, are not shown to sinks. The lines:\n\n${Object.entries(
       LOGGED_EVENTS,
     )
       .map(([text, { id, name }]) => `- ${id} \`${name}\`: ${text}`)
@@ -182,7 +182,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
   DSN: {
     source: "src/events/dsn-contexts.ts",
     contexts: ["DsnDueContext", "DsnMadeContext", "ReportedMessage", "ReportedRecipient"],
-    when: "`kind` says which. Messages from the null sender are never reported on, so no sink is asked about them.",
+    when: "`kind` says which. Messages from the null sender are never reported on, so no sink is asked about them. What an attempt came to is saved with its report: a service that dies while a sink keeps it waiting repeats the attempt, also for recipients that had the message already.",
     shownBy: "test/unit/transport/report-sinks.test.ts",
     example: `onEvent(subject) {
   if (subject.kind === "due") subject.textAbove = "Questions? Call 555-0100.";
