@@ -98,7 +98,14 @@ export const outboundSchema = z.strictObject({
     ),
   sinkCommands: count(1)
     .default(100)
-    .meta(live("Commands that sinks may send in one session.", { unit: "commands" })),
+    .meta(
+      live(
+        "Commands that sinks may send at one command of ours; with more the sink has failed, and the session ends.",
+        {
+          unit: "commands",
+        },
+      ),
+    ),
   maxAddresses: count(1, 100)
     .default(10)
     .meta(live("Addresses of one next hop that are tried.", { unit: "addresses" })),

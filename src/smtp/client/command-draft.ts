@@ -22,6 +22,8 @@ export class CommandDraft implements OutboundCommandContext {
   command: string | undefined;
   blob: Buffer | undefined;
   repeats = false;
+  /** Commands of sinks so far, and calls that they wanted again. */
+  sent = 0;
   state: OutboundState = "default";
   drops = false;
 

@@ -102,7 +102,6 @@ export class OutboundEvents {
   readonly #protocol: OutboundProtocol;
   readonly #wire: Wire;
   readonly #session: ProtocolSession;
-  #sinkCommands = 0;
   #isEnded = false;
 
   constructor(protocol: OutboundProtocol, wire: Wire, settings: DestinationSettings) {
@@ -260,6 +259,8 @@ export class OutboundEvents {
       known = undefined;
       if (outcome === "faulted") return { reply: undefined, state: "default", failed: true };
       if (draft.drops) this.#wire.fail("a sink dropped the session");
+      const isCounted = draft.command !== undefined || draft.repeats;
+      if (isCounted && ++draft.sent > this.#protocol.maxSinkCommands) return this.#endless(sink, draft);
       const sent = await this.#sendDraft(draft);
       const step = this.#stepAfter(outcome, draft, sent);
       if (step !== undefined) return step;
@@ -267,14 +268,20 @@ export class OutboundEvents {
     return undefined;
   }
 
-  /** FAULTS S28: a sink that repeats for ever ends with its session. */
+  /** FAULTS S28: a sink that repeats for ever ends with its session. It is its fault, and no reason to leave the next hop alone. */
+  #endless({ binding }: ProtocolBound<OutboundCommandContext>, { verb }: CommandDraft): Step {
+    const { log, maxSinkCommands } = this.#protocol;
+    const fault = `sinks sent more than ${maxSinkCommands} commands at one command of ours`;
+    log.error(
+      { binding: binding.displayName, event: binding.event, verb, fault },
+      "protocol sink failed; the session ends",
+    );
+    this.#isEnded = true;
+    return { reply: undefined, state: "default", failed: true };
+  }
+
   async #sendDraft(draft: CommandDraft): Promise<Sent | undefined> {
     if (draft.command === undefined || this.#wire.lost !== undefined) return undefined;
-    this.#sinkCommands += 1;
-    if (this.#sinkCommands > this.#protocol.maxSinkCommands) {
-      this.#wire.fail(`sinks sent more than ${this.#protocol.maxSinkCommands} commands`);
-      return undefined;
-    }
     const { native, message, command, blob } = draft;
     const verb = command.split(" ", 1)[0]?.toUpperCase() ?? "";
     const argument = command.slice(verb.length + 1);

@@ -3,6 +3,7 @@ import { type OutboundCommandContext, protocolResult } from "../../../../src/eve
 import type { OutboundEventName } from "../../../../src/smtp/client/outbound-events.ts";
 import type { TestSink } from "../../../support/protocol-sinks.ts";
 import {
+  codesOf,
   destinationTo,
   DROP,
   messageOf,
@@ -171,23 +172,42 @@ describe("commands to a next hop", () => {
     ]);
   });
 
-  test("a sink that sends commands without end ends its session, and the message waits", async () => {
-    await using peer = await startPeer({ answers: { XMORE: "250 more" } });
-    const protocol = protocolOf({
-      OnMessageStart: [
-        {
-          priority: EARLY,
-          onEvent(context) {
-            context.setCommand("XMORE");
-            context.repeat();
+  test("a sink that sends commands without end ends its session, and its message waits: the next hop is not to blame", async () => {
+    const { lines, codes } = await linesFor(
+      {
+        OnMessageStart: [
+          {
+            priority: EARLY,
+            onEvent(context) {
+              context.setCommand("XMORE");
+              context.repeat();
+            },
           },
-        },
-      ],
+        ],
+      },
+      [],
+      { answers: { XMORE: "250 more" } },
+    );
+    expect(lines).toEqual([SENT[0], ...Array<string>(20).fill("XMORE"), "RSET", "QUIT"]);
+    expect(codes).toEqual([451, 451]);
+  });
+
+  test("a sink that wants to be called again without end comes to one, also when it sends nothing", async () => {
+    const { codes } = await linesFor({
+      OnMessageStart: [{ priority: EARLY, onEvent: (context) => context.repeat() }],
     });
-    await using destination = destinationTo(peer, { protocol });
-    const outcome = unreachableOf(await destination.deliver(TWO));
-    expect(outcome.reason).toContain("more than 20 commands");
-    expect(outcome.transient).toBe(true);
+    expect(codes).toEqual([451, 451]);
+  });
+
+  test("a sink may send commands at each message, as many as go over one connection", async () => {
+    await using peer = await startPeer({ answers: { XMORE: "250 more" } });
+    const onEvent = (context: OutboundCommandContext): void => context.setCommand("XMORE");
+    const protocol = protocolOf({ OnMessageStart: [{ priority: EARLY, onEvent }] });
+    await using destination = destinationTo(peer, { protocol, maxConnections: 1 });
+    for (let sent = 1; sent <= 25; sent += 1)
+      // oxlint-disable-next-line no-await-in-loop -- over the same connection
+      expect(codesOf(await destination.deliver(TWO))).toEqual([250, 250]);
+    expect(peer.sessions).toHaveLength(1);
   });
 
   test.each(["MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>", "", "x".repeat(3000)])(
