@@ -93,7 +93,7 @@ export interface InboundCommandContext extends ProtocolSubject {
   readonly nativeResponse: string | undefined;
   /** What sinks want to be replied so far; it is sent instead of the built-in reply. */
   readonly response: string | undefined;
-  /** What became of the command so far; follows the replies unless it is set. It words the reply when nobody does. */
+  /** What became of the command so far; follows the replies unless it is set. It words the reply when nobody does, and when it is a failure and the reply says yes. */
   status: CommandStatus;
   /** Code used for the state of the session and the log; follows the reply unless it is set. */
   statusCode: number | undefined;

@@ -168,7 +168,15 @@ export class CommandRun implements InboundCommandContext, Undoable {
     const text = this.#response ?? this.#nativeText;
     if (text === undefined) return { ...verdict(DEFAULT_REPLIES[this.status]), ends: this.#drops };
     if (native?.isDurable === true && text.code >= 400) return { ...native, ends: this.#drops };
+    if (text.code < 300 && native?.isDurable !== true && this.#fails(text.code)) return this.#unworded();
     return this.#answerWith(text, native);
+  }
+
+  /** Sinks made a failure of what is worded as a success: a client that heard the yes would take its mail for delivered. */
+  #unworded(): Verdict {
+    const { status, statusCode = 0 } = this;
+    const isFailure = status === "transient-failure" || status === "complete-failure";
+    return { ...verdict(DEFAULT_REPLIES[isFailure ? status : statusOf(statusCode)]), ends: this.#drops };
   }
 
   /** Most sinks look on most of the time. */
