@@ -2,17 +2,16 @@
 import { readFile, realpath } from "node:fs/promises";
 import { dirname, extname, join, sep } from "node:path";
 import {
-  build,
   type BuildFailure,
   type BuildOptions,
   type BuildResult,
   type Plugin,
-  transform,
   version as esbuildVersion,
 } from "esbuild";
 import { EXPORTS_GLOBAL } from "../../../runtime/contract.ts";
 import { BundledFiles, FILE_IMPORT } from "./bundled-files.ts";
 import { describeFailure } from "./compile-failure.ts";
+import { CompilerEnded, CompilerProcess } from "./compiler-process.ts";
 import { COM_ONLY_NAMES, COM_ONLY_PREFIX, silentHabit } from "./jscript-habits.ts";
 import { contentHash, readInside } from "./script-file.ts";
 
@@ -57,6 +56,8 @@ const COM_ONLY = Object.fromEntries(
   Object.keys(COM_ONLY_NAMES).map((name) => [name, COM_ONLY_PREFIX + name]),
 );
 
+const compiler = new CompilerProcess();
+
 /** To be raised when the same text compiles to something else. */
 const OUTPUT_FORM = 2;
 
@@ -80,6 +81,8 @@ export async function compileScript(source: ScriptSource): Promise<CompileAnswer
   try {
     return await compile(compilation, text);
   } catch (error) {
+    if (error instanceof CompilerEnded)
+      return { kind: "failed", message: `${source.name}: ${error.message}`, imports: files.imports };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- esbuild throws BuildFailure; others have no errors
     const { errors } = error as Partial<BuildFailure>;
     if (errors === undefined) throw error;
@@ -117,7 +120,7 @@ type Bundled = BuildResult<BuildOptions & { metafile: true; write: false }>;
 
 function bundle(compilation: Compilation, contents: string, plugins: Plugin[] = []): Promise<Bundled> {
   const { name, realFolder } = compilation;
-  return build({
+  return compiler.build({
     stdin: { contents, resolveDir: realFolder, sourcefile: name, loader: loaderOf(name) },
     absWorkingDir: realFolder,
     outfile: join(realFolder, "bundle.js"),
@@ -210,7 +213,7 @@ function outputOf(bundled: Bundled): Output {
 
 /** A plain script is not wrapped: its functions stay globals. */
 async function plainOutput(source: ScriptSource, text: string): Promise<Output> {
-  const { code, map } = await transform(text, {
+  const { code, map } = await compiler.transform(text, {
     loader: loaderOf(source.name),
     sourcefile: source.name,
     target: TARGET,
@@ -226,7 +229,7 @@ async function plainOutput(source: ScriptSource, text: string): Promise<Output> 
 
 /** runtime/index.ts as one classic script. */
 export async function bundleRuntime(entry: string): Promise<Buffer> {
-  const { outputFiles } = await build({
+  const { outputFiles } = await compiler.build({
     entryPoints: [entry],
     write: false,
     bundle: true,

@@ -27,7 +27,7 @@ const HABITS: readonly Habit[] = [
     fix: "conditional compilation (@cc_on, @if, @set) is not served: write its code as plain code, or leave it out",
   },
   {
-    line: /^\s*(?:(?:private |public )?(?:sub|function)\s+\w+\s*(?:\(.*\))?\s*$|dim\s|set\s+\w+\s*=|on\s+error\b|option\s+explicit\b|end\s+(?:sub|if|function)\b|if\b.*\bthen\b|'\s*\S)/i,
+    line: /^\s*(?:(?:private |public )?(?:sub|function)\s+\w+\s*(?:\(.*\)\s*)?$|dim\s|set\s+\w+\s*=|on\s+error\b|option\s+explicit\b|end\s+(?:sub|if|function)\b|if\b.*\bthen\b|'\s*\S)/i,
     fix: "this looks like VBScript: scripts are JavaScript or TypeScript",
   },
 ];

@@ -41,7 +41,7 @@ export async function runCases(
 ): Promise<CasesAnswer> {
   const test = await findTest(builder.folder, candidate.name, entries);
   // Whether it exports them, the script itself says when it is loaded.
-  const hasSamples = /\bexport\b[^]*\bsamples\b/.test(candidate.text);
+  const hasSamples = /\bexport\b/.test(candidate.text) && /\bsamples\b/.test(candidate.text);
   if (test?.kind === "refused") return { kind: "failed", message: test.reason, files: [test.path] };
   if (test === undefined && !hasSamples) return PASSED;
   return new CaseRun(builder, candidate, test?.name, hasSamples).run();

@@ -207,3 +207,10 @@ test("a test of another runner is left alone", async () => {
   });
   expect(Object.fromEntries(reloading.host.broken)).toEqual({});
 });
+
+test("a script that says export again and again holds nobody up while it is asked whether it has samples", async () => {
+  await using reloading = await startReloading({
+    "a.ts": `/* ${"export ".repeat(250_000)} */ export default function onArrival() {}`,
+  });
+  expect(reloading.version()).toBeDefined();
+});

@@ -57,6 +57,10 @@ describe("reported with the line and the fix", () => {
     expect(await refusal(text)).toMatch(expected);
   });
 
+  test("a line of any length is looked at once", async () => {
+    expect(await refusal(`sub a${" ".repeat(500_000)}x`)).toMatch(/^sink\.js:1:5: /);
+  });
+
   test("several lines at once", async () => {
     expect(await refusal('function onArrival(msg) {\nmsg.Fields("a") = 1;\nmsg.Fields("b") = 2;\n}')).toMatch(
       /^sink\.js:2:.*\(and 1 more: line 3\)$/,
