@@ -7,10 +7,13 @@ const REFERENCES =
 /** More of them are not looked at: such a part then counts as an attachment. */
 const MAX_REFERENCES = 20_000;
 const MAX_LOCATION_CHARS = 2000;
+/** The same of characters in which Content-IDs are looked for, each in the whole body. */
+const MAX_SEARCHED_CHARS = 200_000_000;
 
 export class HtmlReferences {
   readonly #html: MimePart;
   #markup: string | undefined;
+  #searchedChars = 0;
   #locations: Set<string> | undefined;
 
   constructor(html: MimePart) {
@@ -18,9 +21,11 @@ export class HtmlReferences {
   }
 
   shows(part: MimePart): boolean {
-    if (part.contentId !== "") {
+    const { contentId } = part;
+    if (contentId !== "" && this.#searchedChars <= MAX_SEARCHED_CHARS) {
       this.#markup ??= this.#html.text();
-      if (this.#markup.includes(`cid:${part.contentId}`)) return true;
+      this.#searchedChars += this.#markup.length;
+      if (this.#markup.includes(`cid:${contentId}`)) return true;
     }
     const location = locationOf(part);
     if (location === undefined) return false;

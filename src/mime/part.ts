@@ -160,7 +160,8 @@ export class MimePart {
 
   /** Without its angle brackets. */
   get contentId(): string {
-    return (this.headers.get("Content-ID") ?? "").replace(/^\s*<?\s*/, "").replace(/\s*>?\s*$/, "");
+    const id = (this.headers.get("Content-ID") ?? "").trim();
+    return id.slice(id.startsWith("<") ? 1 : 0, id.endsWith(">") ? -1 : undefined).trim();
   }
 
   get children(): readonly MimePart[] {

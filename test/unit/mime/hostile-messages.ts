@@ -85,6 +85,21 @@ export const BOMBS: readonly Bomb[] = [
   },
   {
     id: "M05",
+    title: "blanks in a Content-ID",
+    sizes: [20_000, 100_000],
+    make: (size) => withField(`Content-ID: <a${" ".repeat(size)}b>`),
+  },
+  {
+    id: "M05",
+    title: "pictures that one HTML body does not show",
+    sizes: [9000, 9000],
+    make: (size) =>
+      bytes(
+        `Subject: a\r\nContent-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n${"<p>cid:a".repeat(1_200_000)}\r\n${"--b\r\nContent-Type: image/png\r\nContent-ID: <aaaa>\r\n\r\nx\r\n".repeat(size)}--b--\r\n`,
+      ),
+  },
+  {
+    id: "M05",
     title: "tiny fields",
     sizes: [100_000, 1_000_000],
     make: (size) => bytes(`${"a:\r\n".repeat(size)}\r\n`),
