@@ -1,5 +1,6 @@
 // The protocol log of one virtual server: what clients and next hops say, a line each, in the fields of IIS (REFERENCE 6.1).
-// Secrets of AUTH never get there: of its line only the mechanism is written, and nothing of the lines that follow.
+// Secrets of AUTH never get there: of its line only the mechanism is written, and nothing of the lines that follow, also where a
+// client has not waited for an answer, or not minded it.
 import type { Clock } from "../core/clock.ts";
 import type { W3cField } from "../core/w3c-fields.ts";
 import type { RotatingLog } from "../observe/rotating-log.ts";
@@ -9,6 +10,10 @@ import type { WireEnds, WireLog } from "../smtp/client/wire-log.ts";
 import type { Exchange, SessionLog } from "../smtp/server/session-watch.ts";
 
 const CONTINUE = 334;
+/** To what is no command, and to one too many of these. */
+const NO_COMMAND: ReadonlySet<number> = new Set([500, 421]);
+/** RFC 4422 §3.1. */
+const MECHANISM = /^[A-Z\d_-]{1,20}$/;
 const HIDDEN = "***";
 /** The names that IIS gave the two directions of an outbound connection, in the place of the client's name. */
 const OUT_COMMAND = "OutboundConnectionCommand";
@@ -26,19 +31,26 @@ export class ProtocolLog implements SessionLog, WireLog {
   readonly #parts: ProtocolLogParts;
   /** Connections in the middle of AUTH. */
   readonly #authenticating = new WeakSet<WireEnds>();
+  /** Sessions whose last command was an AUTH that we refused: what comes now may be a name or a password. */
+  readonly #refused = new WeakSet<object>();
 
   constructor(parts: ProtocolLogParts) {
     this.#parts = parts;
   }
 
   exchanged(said: Exchange): void {
+    const isAuth = /^AUTH/i.test(said.verb === "" ? said.argument.trimStart() : said.verb);
+    const isSecret = !isAuth && NO_COMMAND.has(said.code) && this.#refused.has(said.session);
+    if (isAuth && said.code >= 400) this.#refused.add(said.session);
+    else if (!isSecret) this.#refused.delete(said.session);
+    const argument = isAuth ? mechanismOf(said.verb === "AUTH" ? said.argument : HIDDEN) : said.argument;
     this.#write({
       "c-ip": said.client,
       "cs-username": said.user ?? said.heloDomain,
       "s-ip": said.local,
       "s-port": said.localPort,
-      "cs-method": said.verb,
-      "cs-uri-query": said.verb === "AUTH" ? mechanismOf(said.argument) : said.argument,
+      "cs-method": isSecret ? HIDDEN : isAuth ? "AUTH" : said.verb,
+      "cs-uri-query": isSecret ? "" : argument,
       "sc-status": said.code,
       "sc-bytes": said.reply.length + 2,
       "cs-bytes": said.bytesIn,
@@ -89,7 +101,10 @@ export class ProtocolLog implements SessionLog, WireLog {
   }
 }
 
-const mechanismOf = (argument: string): string => (argument.split(" ")[0] ?? "").toUpperCase();
+function mechanismOf(argument: string): string {
+  const mechanism = (argument.split(" ")[0] ?? "").toUpperCase();
+  return mechanism === "" || MECHANISM.test(mechanism) ? mechanism : HIDDEN;
+}
 
 /** As in IIS the port is that of the server, which the next hop is here. */
 function ends({ remoteAddress, remotePort, localAddress }: WireEnds, name: string): W3cValues {

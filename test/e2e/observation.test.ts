@@ -157,7 +157,14 @@ test("H08 the protocol log has a line for each command, both ways, whatever stra
     await talk.sends("MAIL FROM:<a@example.com> SIZE=10").expects(250);
     await talk.sends("RCPT TO:<b@ok.test>").expects(250).sends("DATA").expects(354);
     await talk.sends("Subject: x\r\n\r\nnot in the log\r\n.").expects(250);
-    await talk.sends("AUTH PLAIN c2VjcmV0LXBhc3N3b3Jk").expects(502).sends("QUIT").expects(221);
+    await talk.sends("AUTH PLAIN c2VjcmV0LXBhc3N3b3Jk").expects(502);
+    // What a client says that minds no answer, and one with a form of AUTH of its own.
+    await talk.sends("c2VjcmV0LXVzZXI=").expects(500).sends("c2VjcmV0LXBhc3N3b3Jk").expects(500);
+    await talk.sends("AUTH=PLAIN c2VjcmV0LXBhc3N3b3Jk").expects(500);
+    await talk.sends(" AUTH PLAIN c2VjcmV0LXBhc3N3b3Jk").expects(500);
+    await talk.sends("AUTH LOGIN=c2VjcmV0LXVzZXI=").expects(502);
+    await talk.sends("NOOP").expects(250).sends("NOSUCH thing").expects(500);
+    await talk.sends("QUIT").expects(221);
   }
   await service.logged(/"state":"bounced"/);
   await service.kill();
@@ -170,7 +177,7 @@ test("H08 the protocol log has a line for each command, both ways, whatever stra
   );
   // oxlint-disable-next-line no-control-regex -- control characters are what is meant
   expect(text).not.toMatch(/[^\n -~]/);
-  expect(text).not.toMatch(/c2VjcmV0|not in the log/);
+  expect(text).not.toMatch(/c2VjcmV0|not in the log/i);
   const fields = /#Fields: (.*)/.exec(text)?.[1]?.split(" ") ?? [];
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   const rows = lines.map((line) => {
@@ -189,6 +196,13 @@ test("H08 the protocol log has a line for each command, both ways, whatever stra
     "DATA 354",
     "_EOD 250",
     "AUTH 502",
+    "*** 500",
+    "*** 500",
+    "AUTH 500",
+    "AUTH 500",
+    "AUTH 502",
+    "NOOP 250",
+    "NOSUCH 500",
     "QUIT 221",
   ]);
   expect(inbound.map((row) => row["cs-uri-query"])).toEqual(

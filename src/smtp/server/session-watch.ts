@@ -4,6 +4,8 @@ import type { SessionState } from "./session-state.ts";
 
 /** A command, or the end of data (`_EOD`), with what was replied to it. Texts are the client's own. */
 export interface Exchange {
+  /** The same object for all that is said in one session. */
+  readonly session: object;
   readonly verb: string;
   readonly argument: string;
   readonly code: number;
@@ -54,6 +56,7 @@ export class SessionWatch {
     counts.reply(code);
     if (sessionLog === undefined) return;
     sessionLog.exchanged({
+      session: this.#state,
       verb: this.#verb,
       argument: this.#argument,
       code,

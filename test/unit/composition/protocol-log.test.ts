@@ -51,6 +51,7 @@ test("secrets of AUTH at a next hop are not written, whichever way they go", asy
 
 test("of an inbound AUTH only the mechanism is written", async () => {
   const exchange = {
+    session: {},
     code: 235,
     reply: "235 ok",
     bytesIn: 20,
