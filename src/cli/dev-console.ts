@@ -83,11 +83,14 @@ export class DevConsole implements Audience {
       if (previous === version && !isAgain) continue;
       const what =
         previous === undefined ? "live" : isAgain ? "as it was, live" : `reloaded, was ${previous}`;
-      this.#event({ script: name, version, event: "live" }, paint("added", `${name} ${version} ${what}`));
+      this.#event(
+        { script: name, version, event: "live" },
+        paint("added", `${printable(name)} ${version} ${what}`),
+      );
     }
     for (const name of this.#known.keys())
       if (!scripts.has(name))
-        this.#event({ script: name, event: "removed" }, paint("warning", `${name} removed`));
+        this.#event({ script: name, event: "removed" }, paint("warning", `${printable(name)} removed`));
     for (const [name, problem] of broken)
       if (this.#broken.get(name) !== problem)
         this.#say(() => this.#problem(name, problem, scripts.get(name)));
@@ -117,7 +120,7 @@ export class DevConsole implements Audience {
       {
         value: { script: name, event: "broken", error: problem, live: live?.version },
         lines: [
-          this.#stamped(paint("fault", `${name} is broken: ${printable(problem)}`)),
+          this.#stamped(paint("fault", printable(`${name} is broken: ${problem}`))),
           ...describeFrame(frame, paint),
           `  ${stays}`,
         ],

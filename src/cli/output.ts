@@ -2,7 +2,7 @@
 import { writeSync } from "node:fs";
 import { CommanderError } from "commander";
 import { describeError, OnArrivalError } from "../core/errors.ts";
-import { printable } from "../core/printable.ts";
+import { printable, printableJson } from "../core/printable.ts";
 import { systemCodeOf } from "../core/system-error.ts";
 
 export const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
@@ -45,10 +45,13 @@ export function endWithoutReader(why: Error): void {
   }
 }
 
-/** One line of text, or with --json the value. */
+/** Lines of text, or with --json the value: names of files and what strangers wrote may stand in either. */
 export function printResult(output: Output, json: boolean | undefined, value: unknown, text: string): void {
-  output.out(json === true ? `${JSON.stringify(value, undefined, 2)}\n` : text === "" ? "" : `${text}\n`);
+  if (json === true) output.out(`${printableJson(JSON.stringify(value, undefined, 2))}\n`);
+  else if (text !== "") output.out(`${printableLines(text)}\n`);
 }
+
+const printableLines = (text: string): string => text.split("\n").map(printable).join("\n");
 
 /** What was done all the same, and may not be what was meant. On stderr: results stay as they are. */
 export function warn(output: Output, warnings: readonly string[]): void {
@@ -97,7 +100,7 @@ const stackOf = (error: unknown): string =>
 /** A list of problems keeps its lines. */
 function messageOf(error: unknown): string {
   if (!(error instanceof OnArrivalError)) return describeError(error);
-  return error.message.split("\n").map(printable).join("\n");
+  return printableLines(error.message);
 }
 
 export const formatTime = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");

@@ -10,5 +10,13 @@ export const isPrintable = (text: string): boolean => !CONTROL.test(text);
 
 export const printable = (text: string): string => text.replaceAll(EACH, "?");
 
+// What JSON leaves as it is.
+// oxlint-disable-next-line no-control-regex -- control characters are what is meant
+const UNESCAPED = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** The same JSON, for files that people look into. */
+export const printableJson = (json: string): string =>
+  json.replaceAll(UNESCAPED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 /** As one line of prose. */
 export const oneLine = (text: string): string => text.replaceAll(RUNS, " ");

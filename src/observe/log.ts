@@ -1,6 +1,7 @@
 // The log: JSON lines (or lines for people) on standard output, written by pino in blocks.
 import { pino, type Logger as PinoLogger } from "pino";
 import type { LogFields, Logger } from "../core/logger.ts";
+import { printableJson } from "../core/printable.ts";
 import { BlockWriter } from "./block-writer.ts";
 import { createPrettyStream } from "./pretty.ts";
 import { redact } from "./redact.ts";
@@ -37,6 +38,7 @@ export function createServiceLogger(settings: LogSettings, fd = 1): ServiceLogge
     // Fields have `message` for the id of a message: the text of the line needs another key.
     messageKey: "msg",
     timestamp: createTimestamp(),
+    hooks: { streamWrite: printableJson },
   };
   const root = wrap(pino(options, stream), flush);
   return Object.assign(root, {

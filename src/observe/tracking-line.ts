@@ -1,4 +1,5 @@
 // Lines of the message tracking log: one JSON object per step of a message, made by hand because mail waits for nothing here.
+import { printableJson } from "../core/printable.ts";
 
 /** Steps and their event ids (REFERENCE 4.2.13). The last one is ours: the original names none for a message that a sink discards. */
 export const TRACKED_STEPS = {
@@ -47,7 +48,7 @@ const MAX_TEXT = 1000;
 
 function quote(text: string): string {
   const short = text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text;
-  return PLAIN.test(short) ? `"${short}"` : JSON.stringify(short);
+  return PLAIN.test(short) ? `"${short}"` : printableJson(JSON.stringify(short));
 }
 
 function list(texts: readonly string[]): string {

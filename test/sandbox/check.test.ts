@@ -106,3 +106,20 @@ test("check compiles scripts whose folder is reached through a link", async () =
   const { code, out, err } = await runInProcess([check], ["check", "-c", at("current", "onarrival.yaml")]);
   expect({ code, err }, out).toEqual({ code: 0, err: "" });
 });
+
+test("H08 names of scripts speak to no terminal, and one of several lines is a script like any other", async () => {
+  await using temp = await tempFolder("check-names");
+  await mkdir(path.join(temp.path, "scripts"));
+  await writeFile(path.join(temp.path, "scripts", "a\u001b]0;x\u0007\u202e.ts"), "export const x = ;");
+  await writeFile(path.join(temp.path, "scripts", "two\nlines.ts"), "export default () => {};");
+  const file = path.join(temp.path, "onarrival.yaml");
+  await writeFile(file, "sandbox: { workers: 1 }\n");
+  const command = [checkCommand(checkScripts)];
+  const { code, out } = await runInProcess(command, ["check", "-c", file]);
+  expect([code, out]).toEqual([1, 'a?]0;x??.ts:1:18: Unexpected ";"\n']);
+  const shown = await runInProcess(command, ["check", "-c", file, "--json"]);
+  expect(JSON.parse(shown.out)).toMatchObject({
+    scripts: [{ script: "a\u001b]0;x\u0007\u202e.ts" }, { script: "two\nlines.ts" }],
+  });
+  expect(shown.out).not.toContain("\u202e");
+});

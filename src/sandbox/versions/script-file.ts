@@ -32,12 +32,12 @@ export const PACKAGE_FILES = ["package.json", "node_modules", "node_modules/.pac
 
 const refused = (reason: string): Refusal => ({ kind: "refused", reason });
 
-const TEST_NAME = /^([^_.].*)\.test\.(?:js|mjs|ts)$/;
+const TEST_NAME = /^([^_.].*)\.test\.(?:js|mjs|ts)$/s;
 
 /** Whether a name directly in the folder is a sink. Type declarations and tests are not, nor what editors leave behind. */
 export function isSinkName(name: string): boolean {
   return (
-    /^[^_.].*\.(?:js|mjs|ts)$/.test(name) &&
+    /^[^_.].*\.(?:js|mjs|ts)$/s.test(name) &&
     !name.endsWith(".d.ts") &&
     !TEST_NAME.test(name) &&
     !name.includes("/") &&

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isPrintable, oneLine, printable } from "../../../src/core/printable.ts";
+import { isPrintable, oneLine, printable, printableJson } from "../../../src/core/printable.ts";
 
 test.each([
   ["line ends", "\r\n"],
@@ -13,6 +13,8 @@ test.each([
   expect(isPrintable(text)).toBe(false);
   expect(oneLine(text)).toBe("pay pal");
   expect(printable(text)).toBe(`pay${"?".repeat(controls.length)}pal`);
+  const json = printableJson(JSON.stringify(text));
+  expect([isPrintable(json), JSON.parse(json)]).toEqual([true, text]);
 });
 
 test("text in any script is left as it is", () => {

@@ -39,6 +39,14 @@ const program = (body: string): string =>
   `import { createServiceLogger } from ${JSON.stringify(path.resolve("src/observe/log.ts"))};
    const log = createServiceLogger({ level: "info", format: "json" });${body}`;
 
+test.each(["json", "pretty"] as const)("H08 a line as %s speaks to no terminal", (format) => {
+  const file = "a\u009b31m\u202e\u2028\u007f.eml";
+  const text = written({ level: "info", format }, (log) => log.info({ file }, "left"));
+  // oxlint-disable-next-line no-control-regex -- control characters are what is meant
+  expect(text).toMatch(/^[ -~]*\n$/);
+  if (format === "json") expect(lines(text)).toMatchObject([{ file }]);
+});
+
 test("a line is one JSON object with time, level, fields and message", () => {
   const text = written({ level: "info", format: "json" }, (log) => {
     log.debug({}, "not shown");
