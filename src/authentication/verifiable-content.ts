@@ -8,6 +8,9 @@ const MAX_SIGNATURES = 10;
 // mailauth joins folded lines in time that grows with their square.
 const MAX_HEADER_BYTES = 256 * 1024;
 const MAX_HEADER_LINES = 5000;
+// So it takes the addresses of these apart, wherever they have blanks.
+const ADDRESS_FIELDS: ReadonlySet<string> = new Set(["from", "return-path"]);
+const MAX_ADDRESS_BYTES = 8 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 export interface VerifiableContent {
@@ -20,7 +23,8 @@ export function verifiableContent(content: Content): VerifiableContent {
   const whole = withEndOfHeader(content);
   const header = whole?.header.toString("latin1") ?? "";
   const fields = header.length <= MAX_HEADER_BYTES ? fieldsOf(header) : undefined;
-  if (whole === undefined || fields === undefined) return { content: undefined, left: [] };
+  if (whole === undefined || fields === undefined || addressBytes(fields) > MAX_ADDRESS_BYTES)
+    return { content: undefined, left: [] };
   const signatures = fields.filter(({ raw }) => isSignature(raw));
   const partial = signatures.filter(({ raw }) => isPartial(raw));
   const malformed = signatures.filter(({ raw }) => !isPartial(raw) && isMalformed(raw));
@@ -65,6 +69,11 @@ function fieldsOf(header: string): FieldRange[] | undefined {
   }
   return fields;
 }
+
+const addressBytes = (fields: readonly FieldRange[]): number =>
+  fields
+    .filter(({ raw }) => ADDRESS_FIELDS.has(raw.slice(0, raw.indexOf(":")).trim().toLowerCase()))
+    .reduce((sum, { raw }) => sum + raw.length, 0);
 
 const isDkim = (raw: string): boolean => /^dkim-signature[ \t]*:/i.test(raw);
 const isSignature = (raw: string): boolean => isDkim(raw) || /^arc-message-signature[ \t]*:/i.test(raw);
