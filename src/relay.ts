@@ -26,6 +26,7 @@ import { OutboundBudgets } from "./composition/outbound-budgets.ts";
 import { ProtocolSinks } from "./composition/protocol-sinks.ts";
 import { changedAtRestart } from "./composition/restart-settings.ts";
 import { scriptMethods } from "./composition/script-methods.ts";
+import { ScriptVersions } from "./composition/script-versions.ts";
 import { scriptHostOptions } from "./composition/scripts.ts";
 import { type ServerPlan, planServers } from "./composition/server-plan.ts";
 import { ServerSet } from "./composition/server-set.ts";
@@ -110,8 +111,7 @@ class RunningRelay implements Relay {
   #control: ControlServer | undefined;
   #lock: MailrootLock | undefined;
   #turn: Promise<unknown> = Promise.resolve();
-  /** Script versions as the last chain had them, to see which changed. */
-  #versions = new Map<string, string>();
+  readonly #versions = new ScriptVersions();
 
   constructor(log: Logger, clock: Clock, audience: Audience | undefined) {
     this.#events = new EventLog(clock);
@@ -333,13 +333,7 @@ class RunningRelay implements Relay {
     this.#rebuildChain();
     const scripts = this.#scripts?.scripts ?? new Map();
     this.#audience?.scriptsChanged(scripts, this.#scripts?.broken ?? new Map());
-    const before = this.#versions;
-    const disabled = this.#scripts?.disabled ?? new Set();
-    this.#versions = new Map(
-      [...scripts].map(([name, { version }]) => [name, disabled.has(name) ? `${version} disabled` : version]),
-    );
-    for (const name of new Set([...before.keys(), ...this.#versions.keys()])) {
-      if (before.get(name) === this.#versions.get(name)) continue;
+    for (const name of this.#versions.changed(scripts, this.#scripts?.disabled ?? new Set())) {
       const released = this.#servers.scriptChanged(name);
       if (released > 0)
         this.#log.info({ script: name, released }, "script changed: messages that it held are tried again");
