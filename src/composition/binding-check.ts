@@ -2,7 +2,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { PlaceOf } from "../config/problems.ts";
 import type { BindingSettings, Config } from "../config/schema.ts";
-import { LOWEST_PRIORITY } from "../events/binding.ts";
 import { isExpired, isUsedUp } from "../events/firings.ts";
 import { ruleWarning } from "../events/rule-check.ts";
 import type { LiveScript, ScriptHost } from "../sandbox/script-host.ts";
@@ -103,32 +102,19 @@ export function declaredWarnings(
 ): string[] {
   const ofScripts = [...scripts.values()].flatMap(({ name, binding }) => {
     const entries = configured.filter(({ settings }) => scriptNameOf(settings) === name);
-    const counts = entries.length === 0 || entries.some(({ settings }) => isSilent(settings, "rule"));
+    const counts = entries.length === 0 || entries.some(({ settings }) => leavesRule(settings));
     const rule = counts ? ruleWarning("OnTransportSubmission", binding.rule) : undefined;
     return rule === undefined ? [] : [`${name}: of its binding: ${rule}`];
   });
   const ofSinks = configured.flatMap(({ settings, sink }, index) => {
+    const why = leavesRule(settings) ? ruleWarning(settings.event, sink?.binding?.rule) : undefined;
     const before = placesOf(index, placeOf);
-    const found: (string | undefined)[] = [];
-    const { rule, priority } = sink?.binding ?? {};
-    if (isSilent(settings, "rule")) found.push(ruleWarning(settings.event, rule));
-    if (priority !== undefined && isSilent(settings, "priority") && !isPriority(priority))
-      found.push(
-        `its priority is ${JSON.stringify(priority)}: priorities are whole numbers from 0 to ${LOWEST_PRIORITY}`,
-      );
-    return found.flatMap((why) =>
-      why === undefined ? [] : [`${before("sinkClass")}${nameOf(settings)}: of its sink: ${why}`],
-    );
+    return why === undefined ? [] : [`${before("sinkClass")}${nameOf(settings)}: of its sink: ${why}`];
   });
   return [...ofScripts, ...ofSinks];
 }
 
-const isSilent = ({ sourceProperties }: BindingSettings, key: "rule" | "priority"): boolean =>
-  sourceProperties?.[key] === undefined;
-
-/** A module of JavaScript may export anything. */
-const isPriority = (value: unknown): boolean =>
-  typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= LOWEST_PRIORITY;
+const leavesRule = ({ sourceProperties }: BindingSettings): boolean => sourceProperties?.rule === undefined;
 
 /** Shadows that are to be compared with a live binding that is not there. */
 export function comparisonWarnings(

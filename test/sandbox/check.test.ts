@@ -25,7 +25,7 @@ const SCRIPTS = {
 
 const SINK = `export default {
   event: "OnTransportSubmission",
-  binding: { rule: "rcpt to=<*@example.com>", priority: "first" },
+  binding: { rule: "rcpt to=<*@example.com>" },
   onEvent() {},
 };
 `;
@@ -51,7 +51,7 @@ bindings:
     sourceProperties: { rule: "mail from=*" }
 `;
 
-test("check finds files that are no scripts, disabled scripts, dead rules, contradicting limits, unknown keys, priorities and shadows of nothing in what scripts and native sinks declare themselves", async () => {
+test("check finds files that are no scripts, disabled scripts, dead rules, contradicting limits, unknown keys and shadows of nothing in what scripts and native sinks declare themselves", async () => {
   await using folder = await tempFolder();
   const at = (...names: readonly string[]): string => path.join(folder.path, ...names);
   await mkdir(at("scripts"));
@@ -82,7 +82,6 @@ test("check finds files that are no scripts, disabled scripts, dead rules, contr
     "off.js: its binding is not called: off.js is disabled; `onarrival scripts enable off.js` switches it on",
     `dead.js: of its binding: ${flawed} "sender=*" (${keywords}); ${never}`,
     `onarrival.yaml:5:16 bindings[0].sinkClass: binding "Native": of its sink: ${flawed} "rcpt to=<*@example.com>" (${brackets}); ${never}`,
-    'onarrival.yaml:5:16 bindings[0].sinkClass: binding "Native": of its sink: its priority is "first": priorities are whole numbers from 0 to 32767',
     'onarrival.yaml:18:22 bindings[2].limits.cpuMs: binding "Trial": limits.cpuMs (3001) is more than limits.timeoutMs (3000), so it is never reached',
     "small.js: of its binding: limits.externalMb (64) is more than limits.memoryMb (32), so it is never reached",
     `onarrival.yaml:17:18 bindings[2].compareWith: binding "Trial": its compareWith, "overuled.js", ${noLive}`,
