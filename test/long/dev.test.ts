@@ -69,7 +69,7 @@ test("a message that cannot be sent at the start ends it, with the service", asy
   const args = ["dev", "--listen", "127.0.0.1:0", "--mailroot", "mailroot", "--scripts", "scripts"];
   await using program = startProgram([...args, "--send", "none.eml"], { cwd: temp.path });
   await program.says(/^error: none\.eml cannot be sent: ENOENT/m);
-  expect(await program.end()).toBe(2);
+  expect(await program.exited).toBe(2);
 }, 60_000);
 
 test("what runs in shadow is shown, and why no sink is called", async () => {

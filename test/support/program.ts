@@ -12,6 +12,8 @@ export interface Program extends AsyncDisposable {
   readonly stdout: string;
   /** Waits until text that was not claimed by an earlier call matches, and claims all up to its end. */
   says(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Exit code or signal, when it has ended. */
+  readonly exited: Promise<number | string | null>;
   /** Sends the signal and answers exit code or signal. */
   end(signal?: NodeJS.Signals): Promise<number | string | null>;
 }
@@ -55,6 +57,7 @@ export function startProgram(
       claimed += found.index + found[0].length;
       return found;
     },
+    exited,
     end,
     [Symbol.asyncDispose]: async () => {
       await end("SIGKILL");

@@ -11,7 +11,7 @@ import { formatReplyText, parseReplyText } from "./reply-text.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { SessionState } from "./session-state.ts";
 import { SessionWatch } from "./session-watch.ts";
-import { completeMessageView, messageView, sessionView } from "./session-view.ts";
+import { CompleteMessage, messageView, sessionView } from "./session-view.ts";
 import type { BareLineEnding, FramingFault } from "./stream-parser.ts";
 import { lastVerdict, type PendingVerdict, type Verdict, verdict } from "./verdict.ts";
 import type { Conversation, Wire } from "./wire.ts";
@@ -157,7 +157,7 @@ export class SmtpConversation implements Conversation {
     if (protocol === undefined || sinks === undefined) return handle(command);
     const subject = this.#commandSubject();
     const isEnd = command === END_OF_DATA;
-    const shown = isEnd ? { ...subject, message: completeMessageView(this.#state) } : subject;
+    const shown = isEnd ? { ...subject, message: new CompleteMessage(this.#state) } : subject;
     return new CommandRun(protocol, sinks, command, shown, handle).run();
   }
 

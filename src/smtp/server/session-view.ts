@@ -57,16 +57,29 @@ export function messageView(state: SessionState): ProtocolMessage {
   };
 }
 
-/** Of _EOD: sinks behind the built-in handler see the message that it has taken over. What they set then is kept nowhere. */
-export function completeMessageView(state: SessionState): ProtocolMessage {
-  const { transaction, messageProperties } = state;
-  let takenOver: Map<string, PropertyValue> | undefined;
-  return {
-    sender: transaction?.sender,
-    recipients: transaction?.recipients ?? NO_RECIPIENTS,
-    get properties(): Map<string, PropertyValue> {
-      if (state.transaction === transaction) return messageProperties;
-      return (takenOver ??= new Map(messageProperties));
-    },
-  };
+/**
+ * Of _EOD: sinks behind the built-in handler see the message that it has taken over. What they set then is kept nowhere. A class,
+ * because there is one for each message: V8 makes a hidden class for each object literal with an accessor.
+ */
+export class CompleteMessage implements ProtocolMessage {
+  readonly sender: string | undefined;
+  readonly recipients: readonly Recipient[];
+  readonly #state: SessionState;
+  readonly #transaction: SessionState["transaction"];
+  readonly #properties: Map<string, PropertyValue>;
+  #copy: Map<string, PropertyValue> | undefined;
+
+  constructor(state: SessionState) {
+    const { transaction, messageProperties } = state;
+    this.sender = transaction?.sender;
+    this.recipients = transaction?.recipients ?? NO_RECIPIENTS;
+    this.#state = state;
+    this.#transaction = transaction;
+    this.#properties = messageProperties;
+  }
+
+  get properties(): Map<string, PropertyValue> {
+    if (this.#state.transaction === this.#transaction) return this.#properties;
+    return (this.#copy ??= new Map(this.#properties));
+  }
 }
