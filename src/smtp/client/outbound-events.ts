@@ -1,6 +1,6 @@
 // Commands to a next hop past the sinks of their events, and replies past those of OnServerResponse (REFERENCE 3.3, 3.4).
 // Used only where sinks are bound: everybody else's mail takes the pipelined way of connection.ts.
-import { formatReply, ownReply } from "../../core/reply.ts";
+import { ownReply } from "../../core/reply.ts";
 import {
   type ProtocolBound,
   type ProtocolChain,
@@ -21,7 +21,8 @@ import {
 import { CommandDraft } from "./command-draft.ts";
 import { isConcerned } from "./concerned-sinks.ts";
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
-import { judgeReply, judgementOf, requireJudgement, requireState } from "./judgement.ts";
+import { JudgedReply } from "./judged-reply.ts";
+import { judgeReply } from "./judgement.ts";
 import { outboundSession } from "./outbound-session.ts";
 import { type Pause, type PlannedCommand, isPlain, isWatched, waitsForReplies } from "./planned-commands.ts";
 import type { PeerReply } from "./reply-reader.ts";
@@ -188,42 +189,12 @@ export class OutboundEvents {
   ): Promise<Sent> {
     const sinks = this.#wire.lost === undefined ? this.#protocol.chains().responses.sinksOf(verb) : undefined;
     if (sinks === undefined) return { reply, state: "default" };
-    let drops = false;
-    let judgement = judgementOf(reply);
-    let nextState: OutboundState = "default";
-    const context: ServerResponseContext = {
-      server: this.#protocol.server,
-      session: this.#session,
-      message,
-      command: line,
-      verb,
-      response: wholeReply(reply),
-      statusCode: reply.code,
-      wasPipelined: false,
-      get judgement() {
-        return judgement;
-      },
-      set judgement(said) {
-        judgement = requireJudgement(said);
-      },
-      get nextState() {
-        return nextState;
-      },
-      set nextState(state) {
-        nextState = requireState(state);
-      },
-      dropSession() {
-        drops = true;
-      },
-    };
-    const remember = (): (() => void) => {
-      const before = { judgement, nextState };
-      return () => void Object.assign(context, before);
-    };
-    await runProtocolSinks(this.#protocol, inOrder(sinks), context, verb, argument, { remember });
-    if (drops) this.#wire.fail("a sink dropped the session");
-    this.#isEnded ||= drops || context.nextState === "session-end";
-    return { reply: judgeReply(reply, judgement), state: nextState };
+    const answered = { server: this.#protocol.server, session: this.#session, message, line, verb };
+    const judged = new JudgedReply(reply, answered);
+    await runProtocolSinks(this.#protocol, inOrder(sinks), judged, verb, argument, judged);
+    if (judged.drops) this.#wire.fail("a sink dropped the session");
+    this.#isEnded ||= judged.drops || judged.nextState === "session-end";
+    return { reply: judgeReply(reply, judged.judgement), state: judged.nextState };
   }
 
   /** Undefined: all were called, and the built-in command follows. */
@@ -300,11 +271,3 @@ export class OutboundEvents {
 
 const inOrder = <Context>({ before, after }: VerbSinks<Context>): readonly ProtocolBound<Context>[] =>
   after.length === 0 ? before : [...before, ...after];
-
-/** All lines with their codes: the reply to EHLO lists what the next hop offers. */
-const wholeReply = (reply: PeerReply): string =>
-  reply.lines.length === 0
-    ? formatReply(reply)
-    : reply.lines
-        .map((line, at) => `${reply.code}${at < reply.lines.length - 1 ? "-" : " "}${line}`)
-        .join("\r\n");
