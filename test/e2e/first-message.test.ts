@@ -1,11 +1,16 @@
 // The first ten minutes of a user: start, send, find the message in Drop, write a script, change it.
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createTransport } from "nodemailer";
 import { expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { plainMessage, send } from "../support/smtp-client.ts";
 import { startService } from "../support/service.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 
 const PYTHON_SENDER = `
 import smtplib, sys
@@ -33,6 +38,23 @@ function hasPython(): boolean {
     return false;
   }
 }
+
+test("a signal to npm start stops the service, and not npm alone", async () => {
+  await using temp = await tempFolder();
+  await mkdir(join(temp.path, "scripts"));
+  const places = ["--listen", "127.0.0.1:0", "--mailroot", join(temp.path, "mail")];
+  const npm = spawn("npm", ["start", "--silent", "--", ...places, "--scripts", join(temp.path, "scripts")], {
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  npm.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
+  await eventually(() => output.includes('"msg":"service started"'), { timeoutMs: 30_000 });
+  npm.kill("SIGTERM");
+  // The pipe is closed when the service has ended as well.
+  await once(npm, "close");
+  expect(output).toContain('"signal":"SIGTERM"');
+}, 60_000);
 
 test("a message sent with nodemailer to a service without a file lies in Drop with its envelope", async () => {
   await using service = await startService();
