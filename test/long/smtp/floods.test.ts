@@ -22,7 +22,7 @@ async function expectServed(run: RunningListener, localAddress = "127.0.0.1"): P
 }
 
 /** What the attack leaves behind: nothing that grows with its size. */
-async function flat(run: RunningListener, attack: () => Promise<void>, headroomMib = 80): Promise<void> {
+async function flat(run: RunningListener, attack: () => Promise<void>, headroomMib = 128): Promise<void> {
   await expectServed(run);
   await expect.poll(() => run.listener.connections).toBe(0);
   const before = { fds: descriptors(), rss: resident() };
