@@ -1,5 +1,5 @@
 // The lock of a mailroot: one running service per Queue folder.
-import { statSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { OnArrivalError, describeError } from "../core/errors.ts";
@@ -35,6 +35,8 @@ export function lockMailroot(folder: string): MailrootLock {
 function lockFile(folder: string, file: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
+    // Whoever may read the file may hold a read lock on it, and the service would not start.
+    closeSync(openSync(file, "a", 0o600));
     database = new DatabaseSync(file);
     database.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
     return database;

@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { cp, mkdir, readFile, readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Splice } from "../../../src/core/splice.ts";
@@ -286,6 +286,8 @@ describe("the store", () => {
     await store.open();
     await expect(createStore(folder.path).open()).rejects.toMatchObject({ code: "MAILROOT_LOCKED" });
     await expect(createStore(folder.path).open()).rejects.toThrow(folder.path);
+    // Nobody else can hold a lock on it either.
+    expect((await stat(path.join(folder.path, "lock.db"))).mode & 0o777).toBe(0o600);
     await store.close();
     const next = createStore(folder.path);
     await next.open();
