@@ -2,7 +2,7 @@
 // Order: the relay sends `load` once per script version and `call` once per binding, then `job`s; the worker answers each `load` with
 // `loaded` and each `job` with `done` (or `waiting`), in order. While a job runs the worker may ask for content on the content channel.
 // Nothing here is trusted by the relay: every frame of a worker is validated and bounded as input from an enemy.
-import type { InitFrame, ReadyFrame, SnapshotFrame } from "./process-frames.ts";
+import type { InitFrame, ReadyFrame } from "./process-frames.ts";
 
 /** Ends a text that was cut: the beginning of a secret that stands before it is still found and taken out (secrets.ts). */
 export const CUT_MARK = "…";
@@ -393,4 +393,4 @@ export interface WaitingFrame {
   }[];
 }
 
-export type WorkerFrame = ReadyFrame | SnapshotFrame | LoadedFrame | DoneFrame | WaitingFrame;
+export type WorkerFrame = ReadyFrame | LoadedFrame | DoneFrame | WaitingFrame;

@@ -74,8 +74,8 @@ function createActiveXObject(host: HostOfCall): (progId: unknown) => object {
   };
 }
 
-/** Escapes and attack surface: shared memory and native code. V8 adds them to each new context, also to one out of a snapshot. */
-export function removeDangers(): void {
+/** Escapes and attack surface: shared memory and native code. */
+function removeDangers(): void {
   for (const name of ["WebAssembly", "SharedArrayBuffer", "Atomics"])
     Reflect.deleteProperty(globalThis, name);
 }
@@ -94,6 +94,7 @@ export function installGlobals(
   webHost: WebHost,
   capabilities: Readonly<Record<CapabilityName, unknown>>,
 ): void {
+  removeDangers();
   const web = { TextDecoder: createTextDecoder(webHost), URL: createUrl(webHost) };
   narrowBuiltIns();
   // Subclasses first: a class is frozen here together with the names of the classes that it extends.

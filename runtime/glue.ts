@@ -7,7 +7,7 @@ import { CapabilityNeeds } from "./capability-needs.ts";
 import { createConsole, type ScriptConsole } from "./console.ts";
 import { CdoError } from "./errors.ts";
 import { EventStatus } from "./event-status.ts";
-import { installGlobals, removeDangers } from "./globals.ts";
+import { installGlobals } from "./globals.ts";
 import { Host, type HostFunction } from "./host.ts";
 import { Message } from "./message.ts";
 import { type FindPlace, takeStackHook } from "./source-place.ts";
@@ -122,7 +122,7 @@ function find(source: string): { entry: EntryPoint; name: string; binding: strin
 
 /** What one context has. */
 interface ScriptContext {
-  host: HostFunction;
+  readonly host: HostFunction;
   readonly console: ScriptConsole;
   readonly builtIns: BuiltInCheck;
   /** Where the script stands. */
@@ -131,38 +131,28 @@ interface ScriptContext {
   current: Call | undefined;
 }
 
-/** Gives the runtime its host, once. */
-export type Connect = (host: HostFunction) => Glue;
-
-const noHost: HostFunction = () => {
-  throw new Error("the runtime needs a host");
-};
-
-/** The runtime up to its host, which no snapshot can hold. */
-export function prepareGlue(): Connect {
-  /** For questions that are rare. Those of a message go to the host's function itself. */
-  const ask: HostFunction = (...values) => apply(context.host, undefined, values);
+export function createGlue(host: HostFunction): Glue {
   const context: ScriptContext = {
-    host: noHost,
-    console: createConsole({ write: (level, text) => ask("log", level, text) === 1 }),
+    host,
+    console: createConsole({ write: (level, text) => host("log", level, text) === 1 }),
     builtIns: createBuiltInCheck(),
     place: takeStackHook(),
     entry: undefined,
     current: undefined,
   };
-  const needs = new CapabilityNeeds(ask);
+  const needs = new CapabilityNeeds(host);
   const capabilities = createCapabilities(
     () => context.current ?? outsideOfMessage(),
     (name) => context.current?.host.secret(name) ?? needs.secret(name) ?? outsideOfMessage(),
   );
   installGlobals(
     context.console.console,
-    () => toStringOf(ask("uuid")),
+    () => toStringOf(host("uuid")),
     () => context.current?.host,
-    new WebHost(ask),
+    new WebHost(host),
     capabilities,
   );
-  const glue: Glue = {
+  return {
     load(source): string {
       needs.begin(capabilities);
       const found = find(source);
@@ -183,11 +173,6 @@ export function prepareGlue(): Connect {
         return describeFault("throw", error);
       }
     },
-  };
-  return (host) => {
-    removeDangers();
-    context.host = host;
-    return glue;
   };
 }
 

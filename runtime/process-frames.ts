@@ -9,14 +9,3 @@ export interface InitFrame {
 export interface ReadyFrame {
   readonly type: "ready";
 }
-
-/**
- * `begun` before the process makes its snapshot of the runtime, `made` or `refused` when an isolate was tried with it; each at
- * most once, between any other frames. A process that ends in between ended by it.
- */
-export interface SnapshotFrame {
-  readonly type: "snapshot";
-  readonly step: "begun" | "made" | "refused";
-  /** Why it was refused: one line, at most 200 characters. */
-  readonly reason?: string;
-}

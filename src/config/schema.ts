@@ -70,14 +70,6 @@ const sandbox = z.strictObject({
         "Interpret scripts: V8's compilers of machine code are off in sandbox processes (see security.md).",
       ),
     ),
-  snapshot: z
-    .boolean()
-    .default(true)
-    .meta(
-      restart(
-        "Isolates of scripts begin with a snapshot of the runtime, made in each sandbox process; without it new scripts begin more slowly.",
-      ),
-    ),
   wrapper: z
     .array(z.string().min(1))
     .default([])

@@ -8,8 +8,6 @@ export interface SandboxSettings extends ReloadSettings, ActivitySettings {
   readonly processes: number;
   /** Sandbox processes without the compiler of machine code. */
   readonly jitless: boolean;
-  /** Isolates begin with a snapshot of the runtime. */
-  readonly snapshot: boolean;
   /** Command line put before that of a sandbox process. */
   readonly wrapper: readonly string[];
   /** Of a process that has become quick, below that of the service; 0: the same. */
@@ -49,7 +47,6 @@ export const DEFAULT_SANDBOX_SETTINGS: SandboxSettings = {
   ...DEFAULT_RELOAD_SETTINGS,
   processes: Math.max(2, availableParallelism()),
   jitless: false,
-  snapshot: true,
   wrapper: [],
   niceness: 10,
   killGraceMs: 500,

@@ -24,7 +24,6 @@ import { ScriptSwitches } from "./versions/script-switches.ts";
 import type { Secrets } from "./capabilities/secrets.ts";
 import { DEFAULT_SANDBOX_SETTINGS, type SandboxSettings } from "./sandbox-settings.ts";
 import { ShadowPool } from "./pool/shadow-pool.ts";
-import { SnapshotUse } from "./pool/snapshot-use.ts";
 import { Strikes } from "./pool/strikes.ts";
 import { WorkerPool } from "./pool/worker-pool.ts";
 
@@ -106,7 +105,6 @@ class FolderScriptHost implements ScriptHost {
   #scripts: ReadonlyMap<string, LiveScript> = new Map();
   readonly counts = new SandboxCounts();
   readonly answers: PreparedAnswers;
-  readonly #snapshots: SnapshotUse;
   #shadows: ShadowPool;
   readonly #activity: ScriptActivity;
   #bundled: Promise<Buffer> | undefined;
@@ -124,8 +122,7 @@ class FolderScriptHost implements ScriptHost {
     const { stateFolder } = options;
     const switchFile = stateFolder === undefined ? undefined : join(stateFolder, "switches.json");
     this.#switches = new ScriptSwitches(switchFile, options.log);
-    const { strikes, probeMs, snapshot } = this.#settings;
-    this.#snapshots = new SnapshotUse(snapshot, options.log);
+    const { strikes, probeMs } = this.#settings;
     const activity = new ScriptActivity(this.#settings, this.#clock);
     this.#activity = activity;
     this.#shadows = new ShadowPool({
@@ -260,7 +257,6 @@ class FolderScriptHost implements ScriptHost {
       runtimeBundle,
       clock,
       hardening: { jitless, wrapper },
-      snapshots: this.#snapshots,
       killGraceMs,
       startTimeoutMs,
       maxRssBytes,

@@ -51,7 +51,6 @@ const FAULT_KINDS: ReadonlySet<unknown> = new Set<ScriptFault["kind"]>([
 ]);
 const FRAME_TYPES: ReadonlySet<unknown> = new Set<WorkerFrame["type"]>([
   "ready",
-  "snapshot",
   "loaded",
   "done",
   "waiting",

@@ -84,14 +84,11 @@ function nodeArguments(program: SandboxProgram): string[] {
   ];
 }
 
-/** `snapshot`: isolates may begin with a snapshot of the runtime. */
 export function sandboxCommand(
   program: SandboxProgram,
   { jitless, wrapper }: ProcessHardening,
-  snapshot: boolean,
 ): { readonly file: string; readonly args: readonly string[] } {
-  const settings = snapshot ? [] : [JSON.stringify({ snapshot })];
-  const node = [process.execPath, ...(jitless ? INTERPRETED : []), ...nodeArguments(program), ...settings];
+  const node = [process.execPath, ...(jitless ? INTERPRETED : []), ...nodeArguments(program)];
   const [file = process.execPath, ...args] = [...wrapper, ...node];
   return { file, args };
 }

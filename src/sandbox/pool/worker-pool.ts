@@ -169,9 +169,7 @@ export class WorkerPool implements WorkerListener {
       { reason, scripts, unanswered: unanswered.length, waiting: waiting.length, pid: worker.pid },
       "a sandbox process ended",
     );
-    // Nobody did it: those in hand begin again, each alone.
-    if (worker.endedBySnapshot) for (const entry of [...unanswered, ...waiting]) this.#suspect(entry);
-    else this.#judge(worker, unanswered, waiting, wasAlone ? reason : undefined);
+    this.#judge(worker, unanswered, waiting, wasAlone ? reason : undefined);
     const didNothing = unanswered.length + waiting.length === 0 && worker.answers === 0;
     if (!worker.isReady || didNothing) this.#startFailed(reason);
     else if (!wasAlone) this.#grow(this.#workers);

@@ -27,7 +27,6 @@ import { checkDone, checkLoaded, frameHead, FrameViolation } from "./outcome-val
 import { becomeFirstVictim, rssBytes, yieldOnLane, yieldWhenWarm } from "./process-standing.ts";
 import type { EndKind } from "./sandbox-counts.ts";
 import { type ProcessHardening, sandboxCommand, type SandboxProgram } from "./sandbox-program.ts";
-import { SnapshotOfProcess, type SnapshotUse } from "./snapshot-use.ts";
 import {
   type Bundle,
   type InspectTask,
@@ -41,7 +40,6 @@ import { WaitingJobs } from "./waiting-jobs.ts";
 export interface WorkerOptions extends ContentSending {
   readonly program: SandboxProgram;
   readonly hardening: ProcessHardening;
-  readonly snapshots: SnapshotUse;
   readonly runtimeBundle: Buffer;
   readonly clock: Clock;
   readonly log: Logger;
@@ -86,8 +84,6 @@ export class WorkerProcess {
   #overdue = false;
   #endReason: string | undefined;
   endKind: EndKind = "exit";
-  endedBySnapshot = false;
-  readonly #snapshot: SnapshotOfProcess;
   #isGone = false;
   readonly #lastWords = new LastWords();
   #unreadable = new Map<number, string>();
@@ -99,7 +95,6 @@ export class WorkerProcess {
     this.#listener = listener;
     const { clock, log } = options;
     this.#headSince = clock.now();
-    this.#snapshot = new SnapshotOfProcess(options.snapshots);
     this.#outbox = new FrameOutbox(clock);
     this.#waiting = new WaitingJobs(
       { broker: options.blocking.broker, clock, log },
@@ -142,7 +137,7 @@ export class WorkerProcess {
 
   #start(): void {
     const { program, hardening, runtimeBundle } = this.options;
-    const { file, args } = sandboxCommand(program, hardening, this.#snapshot.isWanted);
+    const { file, args } = sandboxCommand(program, hardening);
     const child = spawn(file, args, {
       cwd: "/",
       env: {},
@@ -265,7 +260,6 @@ export class WorkerProcess {
       for (const frame of this.#reader.push(chunk)) {
         const head = frameHead(frame);
         if (head.type === "ready") this.#becameReady();
-        else if (head.type === "snapshot") this.#snapshot.told(head);
         else this.#answered(head, frame.bytes);
       }
     } catch (error) {
@@ -386,8 +380,6 @@ export class WorkerProcess {
     this.#isGone = true;
     this.#outbox.close();
     this.#blocking.close();
-    // Whoever killed it had another reason.
-    if (this.endKind === "exit") this.endedBySnapshot = this.#snapshot.ended(this.#endReason ?? "ended");
     const unanswered: Entry[] = [];
     for (const { entry, job } of this.#expected.tasks) {
       const unreadable = this.#unreadable.get(job);

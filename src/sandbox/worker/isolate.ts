@@ -2,7 +2,7 @@
 // Host functions and script calls exchange texts and numbers; no object of isolated-vm is reachable from a script.
 /* oxlint-disable typescript/no-unsafe-type-assertion -- references of isolated-vm are untyped; the runtime's build guarantees the glue */
 import ivm from "isolated-vm";
-import { CONNECT_GLOBAL, type RuntimeIsolate, type RuntimeSource } from "./runtime-source.ts";
+import type { RuntimeSource } from "./runtime-source.ts";
 
 export type HostValue = string | number | boolean | undefined;
 /** Buffers cross as copies. */
@@ -29,6 +29,8 @@ type Connect = ivm.Reference<(host: ivm.Callback) => Record<string, unknown>>;
 type Entry = ivm.Reference<(...values: unknown[]) => string | number>;
 
 const RUNTIME_TIMEOUT_MS = 5000;
+/** What the runtime leaves for us; it goes with the first use (runtime/index.ts). */
+const CONNECT_GLOBAL = "__onarrivalConnect";
 const MAX_TIMEOUT_GRID_MS = 32;
 
 /**
@@ -55,14 +57,16 @@ export class ScriptContext {
   readonly #settle: Entry;
   readonly #resume: Entry;
 
-  constructor({ isolate, runtime }: RuntimeIsolate, host: HostFunction) {
+  constructor(isolate: ivm.Isolate, runtime: ivm.Script, host: HostFunction) {
     this.#isolate = isolate;
     this.#context = isolate.createContextSync();
-    const { global } = this.#context;
-    runtime?.runSync(this.#context, { timeout: RUNTIME_TIMEOUT_MS });
-    const connect = global.getSync(CONNECT_GLOBAL, { reference: true }) as Connect;
+    runtime.runSync(this.#context, { timeout: RUNTIME_TIMEOUT_MS });
+    const connect = this.#context.global.getSync(CONNECT_GLOBAL, { reference: true }) as Connect;
     const callback = new ivm.Callback(host, { sync: true });
-    const glue = connect.applySync(undefined, [callback], { result: { reference: true } });
+    const glue = connect.applySync(undefined, [callback], {
+      result: { reference: true },
+      timeout: RUNTIME_TIMEOUT_MS,
+    });
     connect.release();
     const entry = (name: string): Entry => glue.getSync(name, { reference: true }) as Entry;
     this.#load = entry("load");
@@ -120,15 +124,15 @@ export class ScriptContext {
 
 export class ScriptIsolate {
   readonly #isolate: ivm.Isolate;
-  readonly #made: RuntimeIsolate;
+  readonly #runtime: ivm.Script;
 
   constructor(runtime: RuntimeSource, memoryMb: number) {
-    this.#made = runtime.newIsolate({
+    this.#isolate = new ivm.Isolate({
       memoryLimit: Math.max(8, memoryMb),
       // V8 has given up: its thread never comes back and an ordinary exit hangs. The relay would kill us anyway, later.
       onCatastrophicError: () => process.kill(process.pid, "SIGKILL"),
     });
-    this.#isolate = this.#made.isolate;
+    this.#runtime = runtime.compile(this.#isolate);
   }
 
   get isDisposed(): boolean {
@@ -136,7 +140,7 @@ export class ScriptIsolate {
   }
 
   createContext(host: HostFunction): ScriptContext {
-    return new ScriptContext(this.#made, host);
+    return new ScriptContext(this.#isolate, this.#runtime, host);
   }
 
   /** The message of a syntax error, with line and column of the bundle. The script is compiled, not run. */

@@ -7,7 +7,7 @@ import { CONTENT_FD, FRAME_FD, type RelayFrame, type WorkerFrame } from "../../.
 import { ContentChannel } from "./content-channel.ts";
 import { Jobs } from "./jobs.ts";
 import type { JobAnswer } from "./run-job.ts";
-import { RuntimeSource, type TellOfSnapshot } from "./runtime-source.ts";
+import { RuntimeSource } from "./runtime-source.ts";
 import { ScriptStore } from "./script-store.ts";
 import { readWorkerSettings } from "./settings.ts";
 
@@ -31,12 +31,6 @@ function serve(socket: Socket): void {
     batchStarted = performance.now();
   };
 
-  /** At once: V8 may end us over it. */
-  const tellOfSnapshot: TellOfSnapshot = (step, reason) => {
-    send({ type: "snapshot", step, ...(reason === undefined ? {} : { reason }) });
-    flush();
-  };
-
   const answer = ({ head, bytes }: JobAnswer): void => {
     send(head, bytes);
     // Answers that are ready must not wait behind a slow job: were we ended in it, the relay would suspect the wrong one.
@@ -48,7 +42,7 @@ function serve(socket: Socket): void {
     const frame = head as RelayFrame;
     switch (frame.type) {
       case "init":
-        scripts.useRuntime(new RuntimeSource(bytes.toString("utf8"), settings, tellOfSnapshot));
+        scripts.useRuntime(new RuntimeSource(bytes.toString("utf8")));
         break;
       case "load":
         send(scripts.load(frame, bytes.toString("utf8")));

@@ -179,11 +179,10 @@ export class JobRun {
   #firstTurn(current: RunningCall, alone: boolean): Ended | WaitingCall {
     const { call, state } = current;
     const started = performance.now();
-    const snapshotBefore = this.#scripts.snapshotMs;
     const script = (current.script = this.#scripts.use(call.version, started));
     if (script === undefined) return unknownVersion(call);
     const end = script.run(state, call, this.#job.messageId, alone);
-    current.ranMs += performance.now() - started - (this.#scripts.snapshotMs - snapshotBefore);
+    current.ranMs += performance.now() - started;
     return end === "displaced" ? this.#again(current) : end;
   }
 

@@ -28,11 +28,6 @@ export class ScriptStore {
     this.#runtime = runtime;
   }
 
-  /** Time that this process has spent on its snapshot. */
-  get snapshotMs(): number {
-    return this.#runtime?.snapshotMs ?? 0;
-  }
-
   /** Keeps the text; the isolate comes with the first message, unless the script has to be evaluated now. */
   load(frame: LoadFrame, source: string): LoadedFrame {
     if (this.#runtime === undefined) throw new Error("load before init");

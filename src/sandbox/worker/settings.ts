@@ -1,12 +1,8 @@
-// Settings of one sandbox process. The relay may override them: one JSON object as the first argument of the process.
+// Settings of one sandbox process. Who starts it may override them: one JSON object as the first argument of the process.
 
 export interface WorkerSettings {
   /** Isolates kept at a time; beyond it the one longest unused is disposed. About 2 MB each. */
   readonly maxIsolates: number;
-  /** Isolates begin with a snapshot of the runtime; false: each evaluates it. */
-  readonly snapshot: boolean;
-  /** Isolates of a process that evaluate the runtime; then a snapshot is made, which pays when seven more come. */
-  readonly isolatesBeforeSnapshot: number;
   /** An isolate unused for so long is disposed; its script stays loaded as text. */
   readonly isolateIdleMs: number;
   /** Calls that one isolate holds at a time, all but one of them waiting; for more a further isolate is made. */
@@ -33,8 +29,6 @@ export interface WorkerSettings {
 
 export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
   maxIsolates: 64,
-  snapshot: true,
-  isolatesBeforeSnapshot: 3,
   isolateIdleMs: 60_000,
   isolateMaxCalls: 16,
   isolateMaxUses: 1_000_000,

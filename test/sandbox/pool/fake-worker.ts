@@ -144,18 +144,6 @@ const BEHAVE: Record<string, Behave> = {
     send({ type: "done", job: frame.job, outcomes: [outcome] });
     return outcome;
   },
-  "no-snapshot": () => {
-    if (process.argv[2] === undefined) {
-      send({ type: "snapshot", step: "begun" });
-      process.abort();
-    }
-    return outcome;
-  },
-  // It was never begun.
-  "made-snapshot": () => {
-    send({ type: "snapshot", step: "made" });
-    return loop();
-  },
   "no-outcome": (frame) => {
     send({ type: "done", job: frame.job, outcomes: [] });
     return loop();

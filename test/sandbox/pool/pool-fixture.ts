@@ -7,7 +7,6 @@ import type { CapabilityBroker } from "../../../src/sandbox/capabilities/broker-
 import { CallRunner, type RunCall, type RunRequest } from "../../../src/sandbox/pool/call-runner.ts";
 import { LoadedScript } from "../../../src/sandbox/versions/loaded-script.ts";
 import type { SandboxProgram } from "../../../src/sandbox/pool/sandbox-program.ts";
-import { SnapshotUse } from "../../../src/sandbox/pool/snapshot-use.ts";
 import { Strikes } from "../../../src/sandbox/pool/strikes.ts";
 import type { JobTask } from "../../../src/sandbox/pool/tasks.ts";
 import { WorkerPool } from "../../../src/sandbox/pool/worker-pool.ts";
@@ -38,7 +37,6 @@ export function createFixture(
     niceness?: number;
     waitingJobs?: number;
     broker?: CapabilityBroker;
-    snapshot?: boolean;
     wrapper?: readonly string[];
     runtimeBundle?: Buffer;
     log?: Logger;
@@ -59,7 +57,6 @@ export function createFixture(
     worker: {
       program: options.program ?? fakeProgram,
       hardening: { jitless: false, wrapper: options.wrapper ?? [] },
-      snapshots: new SnapshotUse(options.snapshot ?? true, log),
       runtimeBundle: options.runtimeBundle ?? Buffer.from("// no runtime"),
       clock: systemClock,
       killGraceMs: 200,

@@ -96,7 +96,6 @@ describe("a process that lies", () => {
     "flood",
     "read-other",
     "read-beyond",
-    "made-snapshot",
   ];
   test.each(lies)("X38 X39 is ended: %s", async (lie) => {
     const answer = await liars.pool.run(taskOf([callOf(lie)]), true);

@@ -152,7 +152,6 @@ export class WorkerUnderTest {
   readonly child: ChildProcess;
   readonly exited: Promise<unknown>;
   contentRequests = 0;
-  readonly snapshotFrames: Extract<WorkerFrame, { readonly type: "snapshot" }>[] = [];
   readonly #frames: Duplex;
   readonly #waiting: ((frame: { head: WorkerFrame; bytes: Buffer }) => void)[] = [];
   readonly #messages = new Map<number, Buffer>();
@@ -187,17 +186,14 @@ export class WorkerUnderTest {
     const reader = new FrameReader(MAX_FRAME_BYTES, MAX_ANSWER_HEAD_BYTES);
     this.#frames.on("data", (chunk: Buffer) => {
       for (const frame of reader.push(chunk)) {
-        const head = frame.head as WorkerFrame;
-        if (head.type === "snapshot") this.snapshotFrames.push(head);
-        else this.#waiting.shift()?.({ head, bytes: frame.bytes });
+        this.#waiting.shift()?.({ head: frame.head as WorkerFrame, bytes: frame.bytes });
       }
     });
     this.#frames.on("error", () => {});
     this.#serveContent(this.child.stdio[4] as Duplex);
   }
 
-  /** `runtimeSuffix`: code behind that of the runtime. */
-  static async start(settings: object = {}, runtimeSuffix = ""): Promise<WorkerUnderTest> {
+  static async start(settings: object = {}): Promise<WorkerUnderTest> {
     const worker = new WorkerUnderTest(settings);
     const gone = worker.exited.then(() =>
       Promise.reject(new Error(`the worker ended at its start: ${worker.stderr}`)),
@@ -205,7 +201,7 @@ export class WorkerUnderTest {
     const ready = await Promise.race([worker.#next(), gone]);
     gone.catch(() => {});
     if (ready.head.type !== "ready") throw new Error(`unexpected ${ready.head.type}`);
-    worker.#send({ type: "init" }, Buffer.concat([await runtimeBundle(), Buffer.from(runtimeSuffix)]));
+    worker.#send({ type: "init" }, await runtimeBundle());
     return worker;
   }
 
