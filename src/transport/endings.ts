@@ -15,7 +15,7 @@ import type { SubmissionVerdict } from "./submission.ts";
 
 export interface EndingsParts {
   readonly messages: ReadonlyMap<string, QueuedMessage> & { delete(id: string): boolean };
-  readonly deliveries: () => Deliveries;
+  readonly deliveries: Deliveries;
   readonly ended: (message: QueuedMessage) => void;
   readonly waiting: PreSubmissionQueue;
   readonly states: MessageStates;
@@ -75,7 +75,7 @@ export class Endings {
       this.#finish(message);
       return;
     }
-    if (message.phase === "delivery") message.nextAttempt = deliveries().nextAttempt(message);
+    if (message.phase === "delivery") message.nextAttempt = deliveries.nextAttempt(message);
     states.save(message);
     states.drop(message);
   }
@@ -127,7 +127,7 @@ export class Endings {
   #finish(message: QueuedMessage): void {
     const { messages, deliveries, waiting, states } = this.#parts;
     if (!messages.delete(message.id)) return;
-    deliveries().end(message);
+    deliveries.end(message);
     waiting.remove(message);
     states.end(message);
     this.#parts.ended(message);

@@ -5,24 +5,25 @@ import type { Envelope, Origin } from "../core/envelope.ts";
 import type { Content } from "../message/content.ts";
 import type { RecoveredMessage } from "../store/store-driver.ts";
 import { logAttempt } from "./attempt-log.ts";
-import { Conclusions } from "./categorizer/conclusions.ts";
-import { Deliveries, NO_DELIVERIES } from "./deliveries.ts";
+import type { Conclusions } from "./categorizer/conclusions.ts";
+import { type Deliveries, NO_DELIVERIES } from "./deliveries.ts";
 import type { AttemptResult, Delivery } from "./destination-queue.ts";
-import { Endings } from "./endings.ts";
+import type { Endings } from "./endings.ts";
 import { settleMarked } from "./marked-recipients.ts";
-import { MessageStates } from "./message-states.ts";
+import type { MessageStates } from "./message-states.ts";
 import type { PipelineParts } from "./parts.ts";
-import { Parking } from "./parking.ts";
-import { Patience } from "./patience.ts";
-import { PendingWrites } from "./pending-writes.ts";
+import type { Parking } from "./parking.ts";
+import type { Patience } from "./patience.ts";
+import type { PendingWrites } from "./pending-writes.ts";
+import { PipelineWorkings } from "./pipeline-workings.ts";
 import { type QueuedMessage, createQueuedMessage, priorityOf } from "./queued-message.ts";
 import { heldForServer, reviveMessage } from "./revived-message.ts";
-import { Postponement } from "./postponement.ts";
+import type { Postponement } from "./postponement.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import { type Router, isFinalDelivery } from "./router.ts";
 import { settle } from "./settlement.ts";
-import { Superseding } from "./superseding.ts";
-import { type StageVerdict, SubmissionTurns } from "./submission-turns.ts";
+import type { Superseding } from "./superseding.ts";
+import type { StageVerdict, SubmissionTurns } from "./submission-turns.ts";
 
 export class Pipeline<Script> {
   readonly #parts: PipelineParts<Script>;
@@ -32,141 +33,39 @@ export class Pipeline<Script> {
   readonly #states: MessageStates;
   readonly #writes: PendingWrites;
   readonly #turns: SubmissionTurns<Script>;
-  readonly #deliveries: Deliveries;
-  readonly #endings: Endings;
-  readonly #patience: Patience;
-  readonly #postponement: Postponement;
-  readonly #superseding = new Superseding({
-    messages: this.messages,
-    isInHand: (message) => this.isInHand(message),
-    wake: (ids, before) => this.parking.bringAll(ids, before),
-    discard: (message, reason) => this.discard(message, reason),
-    log: () => this.#parts.log,
-  });
   readonly #conclusions: Conclusions;
+  readonly #postponement: Postponement;
+  readonly #deliveries: Deliveries;
+  readonly #superseding: Superseding;
+  readonly #patience: Patience;
+  readonly #endings: Endings;
   #retry: RetryPolicy;
 
   constructor(parts: PipelineParts<Script>) {
-    const { waiting, queues, reports, badmail, steps, clock, log } = parts;
-    const { messages } = this;
     this.#parts = parts;
     this.#retry = parts.retry;
-    this.parking = this.#createParking(parts);
-    const states = this.#createStates(parts);
-    const writes = new PendingWrites(log);
-    this.#states = states;
-    this.#writes = writes;
-    this.#turns = new SubmissionTurns({
-      ...parts,
-      states,
-      maxSubmissions: parts.settings.maxSubmissions,
-      mayRun: (message) =>
-        message.phase === "submission" &&
-        messages.get(message.id) === message &&
-        !waiting.has(message) &&
-        !writes.has(message),
-      keepBack: (message) => this.#postponement.keepBack(message),
-      decided: (message, verdict) => this.#submitted(message, verdict),
-      begin: (fork) => this.#submit(fork),
-    });
-    this.#endings = new Endings({
-      messages,
-      deliveries: () => this.#deliveries,
-      ended: (message) => {
-        this.#superseding.ended(message);
-        parts.storeSinks?.tell("deleted", message);
-      },
-      waiting,
-      states,
-      writes,
-      reports,
-      badmail,
-      steps,
-      log,
-      postpone: (message, text) => this.#postponement.postpone(message, { by: "sink", text }, true),
-    });
-    this.#deliveries = new Deliveries({
-      router: parts.router,
-      routerSinks: parts.routerSinks,
-      queues,
-      states,
-      writes,
-      clock,
-      retryDelayMs: (attempts) => this.#retry.delayMs(attempts),
-      isLive: (message) => messages.get(message.id) === message,
-      placed: (message) => this.#endings.finishOrSave(message),
-    });
-    this.#patience = this.#createPatience(parts);
-    this.#postponement = this.#createPostponement(parts);
-    this.#conclusions = this.#createConclusions(parts);
-  }
-
-  #createStates({ steps, ...parts }: PipelineParts<Script>): MessageStates {
-    return new MessageStates({
-      ...parts,
-      whenKept: (go) => steps.whenKept(go),
-      saved: (message) => this.parking.saved(message),
-    });
-  }
-
-  #createParking({ store, waiting, queues, settings, clock, log }: PipelineParts<Script>): Parking {
-    return new Parking({
-      store,
-      maxInMemory: settings.maxInMemory,
+    const workings = new PipelineWorkings(parts, {
       messages: this.messages,
+      retry: () => this.#retry,
+      isInHand: (message) => this.isInHand(message),
       revive: (recovered, isNew) => this.#revive(recovered, isNew),
       goOn: (message) => this.#goOn(message),
-      check: (message) => this.#patience.check(message),
-      resting: (message, isTight) => {
-        if (this.#writes.has(message) || this.#states.isUntold(message)) return undefined;
-        if (message.phase === "delivery") return this.#deliveries.resting(message, isTight);
-        return waiting.resting(message);
-      },
-      wouldRest: (message, isTight) => this.#deliveries.wouldRest(message, isTight),
-      forget: (id) => this.forget(id),
-      letGo: (message) => {
-        this.messages.delete(message.id);
-        this.#deliveries.end(message);
-        waiting.remove(message);
-        this.#states.release(message);
-      },
-      pump: (key) => queues.pump(key),
-      inSubmission: () => this.inSubmission,
-      clock,
-      log,
+      submit: (fork) => this.#submit(fork),
+      submitted: (message, verdict) => this.#submitted(message, verdict),
+      beginCopy: (copy) => this.#beginCopy(copy),
+      categorized: (message) => this.#passed(message, false, true),
+      discard: (message, reason) => this.discard(message, reason),
     });
-  }
-
-  #createPatience(parts: PipelineParts<Script>): Patience {
-    return new Patience({
-      ...parts,
-      deliveries: this.#deliveries,
-      endings: this.#endings,
-      writes: this.#writes,
-      retry: () => this.#retry,
-      clock: parts.ages,
-    });
-  }
-
-  #createPostponement(parts: PipelineParts<Script>): Postponement {
-    return new Postponement({
-      ...parts,
-      states: this.#states,
-      retryDelayMs: (attempts) => this.#retry.delayMs(attempts),
-      check: (message) => this.#patience.check(message),
-    });
-  }
-
-  #createConclusions(parts: PipelineParts<Script>): Conclusions {
-    return new Conclusions({
-      ...parts,
-      states: this.#states,
-      writes: this.#writes,
-      begin: (copy) => this.#beginCopy(copy),
-      passed: (message) => this.#passed(message, false, true),
-      over: (message) => this.#endings.over(message),
-      postpone: (message, text) => this.#postponement.postpone(message, { by: "sink", text }, false),
-    });
+    this.parking = workings.parking;
+    this.#states = workings.states;
+    this.#writes = workings.writes;
+    this.#turns = workings.turns;
+    this.#conclusions = workings.conclusions;
+    this.#postponement = workings.postponement;
+    this.#deliveries = workings.deliveries;
+    this.#superseding = workings.superseding;
+    this.#patience = workings.patience;
+    this.#endings = workings.endings;
   }
 
   /** New routes and intervals: what waits is routed anew. */

@@ -11,7 +11,7 @@ export interface SupersedingParts {
   /** Brings back those that are not in memory, some at a time, and does that to each before it goes on. */
   readonly wake: (ids: readonly string[], before: (message: QueuedMessage) => void) => Promise<void>;
   readonly discard: (message: QueuedMessage, reason: string) => void;
-  readonly log: () => Logger;
+  readonly log: Logger;
 }
 
 interface Replacement {
@@ -59,9 +59,10 @@ export class Superseding {
 
   #goOn(work: Promise<void>): void {
     work.catch((thrown: unknown) =>
-      this.#parts
-        .log()
-        .error({ error: describeError(thrown) }, "messages that are superseded may go out all the same"),
+      this.#parts.log.error(
+        { error: describeError(thrown) },
+        "messages that are superseded may go out all the same",
+      ),
     );
   }
 

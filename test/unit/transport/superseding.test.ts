@@ -174,7 +174,7 @@ test("one that something else works on is taken by a later sweep, once", () => {
     isInHand: () => isInHand,
     wake: () => expect.unreachable(),
     discard: (message, reason) => void ended.push(`${message.id} ${reason}`),
-    log: () => silentLogger,
+    log: silentLogger,
   });
   superseding.waits(old);
   superseding.waits(messageAt("NEW", 2, { MP_SUPERSEDES_MSG_GUID: "one" }));
