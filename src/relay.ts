@@ -5,7 +5,7 @@ import path from "node:path";
 import { serverMethods, serviceMethods } from "./admin/control-methods.ts";
 import { queueMethods } from "./admin/queue-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
-import { type Audience, watchedRecorder, watchedRunner, watchedShadows } from "./composition/audience.ts";
+import type { Audience } from "./composition/audience.ts";
 import { authenticateSinks } from "./composition/authentication.ts";
 import { comparisonWarnings } from "./composition/binding-check.ts";
 import {
@@ -14,15 +14,11 @@ import {
   loadBindings,
   scriptsBoundAnew,
 } from "./composition/bindings.ts";
-import { Categorizers } from "./composition/categorizer.ts";
-import { EffectWriter } from "./composition/effect-recorder.ts";
 import { FIRING_FILE, type FiringFile, openFiringFile } from "./composition/firing-file.ts";
 import { openPropertyIds } from "./composition/property-id-file.ts";
-import { productVersion } from "./composition/product.ts";
 import type { PropertyIdRanges } from "./message/property-ids.ts";
 import { serveOwnPackage } from "./composition/native-sinks.ts";
 import { Observation } from "./composition/observation.ts";
-import { OutboundBudgets } from "./composition/outbound-budgets.ts";
 import { ProtocolSinks } from "./composition/protocol-sinks.ts";
 import { changedAtRestart } from "./composition/restart-settings.ts";
 import { scriptMethods } from "./composition/script-methods.ts";
@@ -35,18 +31,16 @@ import { type ServiceStatus, joinDepths, serverStatus } from "./composition/serv
 import { buildSystemChain } from "./composition/transport-chains.ts";
 import { type UnservedBinding, unservedBindings, warnOfUnserved } from "./composition/unserved-bindings.ts";
 import { TransportSinks } from "./composition/transport-sinks.ts";
-import { type SharedParts, begun, makeFolder } from "./composition/virtual-server.ts";
+import { type SharedParts, shareParts } from "./composition/shared-parts.ts";
+import { begun, makeFolder } from "./composition/virtual-server.ts";
 import type { Config } from "./config/schema.ts";
 import { settingWarnings } from "./config/setting-warnings.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Logger } from "./core/logger.ts";
-import { createDispatcher } from "./events/dispatcher.ts";
 import { EventLog } from "./events/event-log.ts";
 import type { SystemSinks } from "./events/system-chain.ts";
-import { EFFECTS_FOLDER, EffectLog } from "./observe/effect-log.ts";
+import type { EffectLog } from "./observe/effect-log.ts";
 import { type ScriptHost, createScriptHost } from "./sandbox/script-host.ts";
-import { ShadowRuns } from "./sandbox/shadow-runs.ts";
-import { createRunScripts } from "./sandbox/script-sink.ts";
 import { type MailrootLock, lockMailroot } from "./store/mailroot-lock.ts";
 import { createMessageIds } from "./core/message-ids.ts";
 
@@ -149,11 +143,26 @@ class RunningRelay implements Relay {
     const firings = await openFiringFile(path.join(config.mailroot, FIRING_FILE), this.#log);
     this.#firings = firings;
     this.#propertyIds = openPropertyIds(config.mailroot, config.mailMsg.maxPropertyIds, this.#log);
-    this.#unawaited = this.#transportSinks.unawaited(config.nativeSinks, firings);
-    const tracking = this.#transportSinks.tracking(this.#unawaited);
+    const unawaited = this.#transportSinks.unawaited(config.nativeSinks, firings);
+    this.#unawaited = unawaited;
+    const tracking = this.#transportSinks.tracking(unawaited);
     const observation = new Observation(config, this.#log, this.#clock, tracking);
     this.#observation = observation;
-    const { shared, shadows } = this.#share(config, firings, capabilities, scripts, observation);
+    this.#protocolSinks.countBy(firings);
+    const { shared, shadows, effects } = shareParts(config, {
+      scripts,
+      firings,
+      observation,
+      asked: capabilities.asked,
+      protocolSinks: this.#protocolSinks,
+      transportSinks: this.#transportSinks,
+      unawaited,
+      nextMessageId: this.#nextId,
+      audience: this.#audience,
+      clock: this.#clock,
+      log: this.#log,
+    });
+    this.#effects = effects;
     this.#shared = shared;
     const plans = await planServers(config, shared);
     const unserved = (): UnservedBinding[] => unservedBindings(this.#configured, scripts);
@@ -264,53 +273,6 @@ class RunningRelay implements Relay {
     const turn = this.#turn.then(step);
     this.#turn = turn.catch(() => undefined);
     return turn;
-  }
-
-  /** What all virtual servers use. */
-  #share(
-    config: Config,
-    firings: FiringFile,
-    { asked }: ServiceCapabilities,
-    scripts: ScriptHost,
-    observation: Observation,
-  ): { shared: SharedParts; shadows: ShadowRuns } {
-    const [clock, log, audience] = [this.#clock, this.#log, this.#audience];
-    this.#protocolSinks.countBy(firings);
-    const effects = new EffectLog(path.join(config.mailroot, EFFECTS_FOLDER), config.effects, clock, log);
-    this.#effects = effects;
-    const shadows = new ShadowRuns({
-      host: scripts,
-      recorder: watchedShadows(new EffectWriter(effects, clock, asked), audience),
-      atOnce: config.sandbox.shadowRuns,
-      log: log.child({ shadow: true }),
-    });
-    const sending = { nextId: this.#nextId, now: () => clock.now() };
-    const dispatcher = createDispatcher({
-      runScripts: createRunScripts(watchedRunner(scripts, audience), log, sending),
-      sinkDeadlineMs: config.nativeSinks.sinkTimeoutMs,
-      firings,
-      shadows,
-      clock,
-      log,
-    });
-    const shared: SharedParts = {
-      categorizers: new Categorizers(this.#clock, this.#log),
-      protocolSinks: this.#protocolSinks,
-      transportSinks: this.#transportSinks,
-      firings,
-      unawaited: begun(this.#unawaited),
-      observation,
-      budgets: new OutboundBudgets(),
-      dispatcher,
-      surroundings: { limits: config.mailMsg, serverVersion: productVersion() },
-      effectsOf: (server) =>
-        observation.sinkTimes.watch(
-          watchedRecorder(new EffectWriter(effects, clock, asked, server), audience),
-        ),
-      clock,
-      log,
-    };
-    return { shared, shadows };
   }
 
   #rebuildChain(): void {

@@ -10,7 +10,8 @@ import type { Logger } from "../core/logger.ts";
 import { handOver } from "./hand-over.ts";
 import type { ServerPlan } from "./server-plan.ts";
 import { STRAY_ADVICE, strayMailroots } from "./stray-mailroots.ts";
-import { type SharedParts, VirtualServer } from "./virtual-server.ts";
+import type { SharedParts } from "./shared-parts.ts";
+import { VirtualServer } from "./virtual-server.ts";
 
 export interface ServerSetParts {
   readonly nextId: () => string;

@@ -8,10 +8,6 @@ import type { Config } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { Dispatcher } from "../events/dispatcher.ts";
-import type { EffectRecorder } from "../events/effects.ts";
-import type { SystemSinks } from "../events/system-chain.ts";
-import type { MessageSurroundings } from "../message/mail-msg.ts";
 import { parseAddressList } from "../mime/addresses.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import { type SmtpListener, createSmtpListener } from "../smtp/server/smtp-listener.ts";
@@ -23,17 +19,8 @@ import { SegmentStore } from "../store/segment-store.ts";
 import type { Recovery } from "../store/store-driver.ts";
 import { type Transport, createTransport } from "../transport/transport.ts";
 import { openFrozenQueues } from "./frozen-queues.ts";
-import type { PlanParts, ServerPlan } from "./server-plan.ts";
-
-/** What the virtual servers of a service have in common. */
-export interface SharedParts extends PlanParts {
-  readonly dispatcher: Dispatcher<ScriptTarget>;
-  /** Calls sinks that nobody waits for. */
-  readonly unawaited: SystemSinks;
-  /** Keeps what the sinks did to the messages of this virtual server. */
-  readonly effectsOf: (server: string) => EffectRecorder<ScriptTarget>;
-  readonly surroundings: MessageSurroundings;
-}
+import type { ServerPlan } from "./server-plan.ts";
+import type { SharedParts } from "./shared-parts.ts";
 
 export interface VirtualServerParts {
   readonly name: string;
