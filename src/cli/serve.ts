@@ -113,10 +113,19 @@ function surviveForgottenPromises(log: Logger): () => void {
   return () => void process.off("unhandledRejection", tell);
 }
 
-function ended(): Promise<NodeJS.Signals> {
+/** npm runs us behind a shell, which a signal ends without being passed on: we would go on without anybody. */
+const NPM_SCRIPTS: ReadonlySet<string | undefined> = new Set(["start", "dev", "npx"]);
+const LOOK_FOR_SHELL_MS = 500;
+
+function ended(): Promise<string> {
   return new Promise((resolve) => {
-    const stop = (signal: NodeJS.Signals): void => resolve(signal);
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
+    process.on("SIGTERM", resolve);
+    process.on("SIGINT", resolve);
+    if (!NPM_SCRIPTS.has(process.env["npm_lifecycle_event"])) return;
+    const shell = process.ppid;
+    const look = (): void => {
+      if (process.ppid !== shell) resolve("the end of npm");
+    };
+    setInterval(look, LOOK_FOR_SHELL_MS).unref();
   });
 }
