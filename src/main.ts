@@ -52,3 +52,6 @@ const packageFile = readFileSync(new URL("../package.json", import.meta.url), "u
 const { version }: { version: string } = JSON.parse(packageFile);
 const commands = await Promise.all(wanted.flatMap((load) => load?.() ?? []));
 process.exitCode = await runProgram(createProgram(commands, { version }), args);
+// What native sinks have left open, a timer or a connection, keeps no command that is done. A pipe may not have taken all yet, and
+// what failed is told a turn later.
+process.stdout.write("", () => process.stderr.write("", () => setImmediate(() => process.exit())));
