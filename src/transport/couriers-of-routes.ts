@@ -19,7 +19,7 @@ export const courierMaker =
   (route: Route): Courier => {
     if (route.kind === "local") {
       const courier = new LocalCourier(drop, maxLocalDeliveries, signLocal);
-      return sinks === undefined ? courier : new SinkCourier(courier, sinks, maxLocalDeliveries);
+      return sinks === undefined ? courier : new SinkCourier(courier, sinks, maxLocalDeliveries, cutOff);
     }
     if (route.kind === "unreachable") return new RefusingCourier(route.reply);
     const courier = remoteCourier(route, cutOff);

@@ -291,7 +291,6 @@ export class Pipeline<Script> {
   /** Resolves when no sink works on a message any more and no report is being written. */
   async settled(): Promise<void> {
     await this.#turns.settled();
-    this.#parts.categorizer.close();
     await this.#writes.settled();
   }
 }

@@ -7,6 +7,7 @@ import { describeError } from "../core/errors.ts";
 import { reply } from "../core/reply.ts";
 import type { Logger } from "../core/logger.ts";
 import { Content } from "../message/content.ts";
+import type { CutOff } from "../smtp/client/cut-off.ts";
 import type { Badmail } from "../store/badmail.ts";
 import { type ComposedDsn, type DsnRequest, composeDsn } from "./dsn.ts";
 import type { Masquerade } from "./masquerade.ts";
@@ -38,6 +39,7 @@ interface ReportParts {
   /** Absent: DSN has no sinks. */
   readonly sinks?: ReportSinks | undefined;
   readonly steps: MessageSteps;
+  readonly cutOff: CutOff;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -60,7 +62,8 @@ export class Reports {
   }
 
   /**
-   * Resolves when all of them are durable and never rejects: what cannot be stored is tried again, each report by itself.
+   * Resolves when all of them are durable: what cannot be stored is tried again, each report by itself. Rejects when the virtual
+   * server has ended before that.
    * `load` answers the content of the message reported on.
    */
   async send(
@@ -76,13 +79,14 @@ export class Reports {
     report: DueReport,
     load: () => Content | Promise<Content>,
   ): Promise<void> {
-    const { clock, log } = this.#parts;
+    const { cutOff, clock, log } = this.#parts;
     for (let attempt = 1; ; attempt += 1) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- the next turn is another attempt
         await this.#send(message, report, attempt > MAX_LOAD_ATTEMPTS ? () => LOST : load);
         return;
       } catch (thrown) {
+        if (cutOff.isOver) throw thrown;
         log.error(
           { message: message.id, error: describeError(thrown) },
           "report could not be stored; trying again",
@@ -106,7 +110,7 @@ export class Reports {
   }
 
   async #submit(message: QueuedMessage, report: DueReport, content: Content): Promise<void> {
-    const { server, clock, log } = this.#parts;
+    const { server, cutOff, clock, log } = this.#parts;
     const { sendNdrTo, masquerade, reportingMta } = this.#parts.settings();
     const id = this.#parts.nextId();
     const now = clock.now();
@@ -132,6 +136,8 @@ export class Reports {
       id,
     };
     const dsn = await this.#compose(message, request);
+    // Its sinks took longer than the virtual server had: the next run asks them again.
+    if (cutOff.isOver) throw new Error("the virtual server has ended");
     if (dsn === undefined) {
       this.#parts.steps.absorbed(message, report.kind);
       return;

@@ -5,6 +5,7 @@ import { Fifo } from "../core/fifo.ts";
 import { type Reply, parseFailure, reply } from "../core/reply.ts";
 import type { StoreNotice, StoreSubject, StoredMessage } from "../events/store-contexts.ts";
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
+import type { CutOff } from "../smtp/client/cut-off.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
 import type { Courier } from "./destination-queue.ts";
 import { DROP_NAME } from "./mta-name.ts";
@@ -97,15 +98,17 @@ export class SinkCourier implements Courier {
   readonly #drop: Courier;
   readonly #sinks: StoreSinks;
   readonly #maxWriting: number;
+  readonly #cutOff: CutOff;
   readonly #waiting = new Fifo<() => void>();
   #asking = 0;
   #writing = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(drop: Courier, sinks: StoreSinks, maxWriting: number) {
+  constructor(drop: Courier, sinks: StoreSinks, maxWriting: number, cutOff: CutOff) {
     this.#drop = drop;
     this.#sinks = sinks;
     this.#maxWriting = maxWriting;
+    this.#cutOff = cutOff;
   }
 
   get capacity(): number {
@@ -142,6 +145,8 @@ export class SinkCourier implements Courier {
       });
     else this.#writing += 1;
     try {
+      // The next run delivers it: Drop would get it twice.
+      if (this.#cutOff.isOver) throw new Error("the virtual server has ended");
       return await this.#drop.deliver(message);
     } finally {
       // The next one takes the place over.

@@ -155,8 +155,8 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
   const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message), queues);
   const accept: Pipeline<unknown>["accept"] = (...message) => pipeline.accept(...message);
   const badmail = createBadmailNotices(parts, accept, reportsNow);
-  const reports = createReports({ ...parts, badmail, reportsNow }, steps, accept);
-  const categorizer = createCategorizer(parts);
+  const reports = createReports({ ...parts, badmail, reportsNow }, steps, cutOff, accept);
+  const categorizer = createCategorizer(parts, cutOff);
   const pipeline: Pipeline<Script> = new Pipeline({
     store,
     submission: new Submission({ ...parts, categorizes: () => categorizer.isOn, queues, steps }),
@@ -225,6 +225,7 @@ function createReports(
     readonly reportsNow: () => ReportSettings;
   },
   steps: MessageSteps,
+  cutOff: CutOff,
   accept: Pipeline<unknown>["accept"],
 ): Reports {
   const { store, badmail, events, clock, log, reportsNow } = parts;
@@ -240,6 +241,7 @@ function createReports(
     badmail,
     sinks,
     steps,
+    cutOff,
     clock,
     log,
   });
@@ -252,9 +254,10 @@ function createCategorizer(
   parts: Pick<TransportParts<unknown>, "events" | "live" | "store" | "surroundings" | "log"> & {
     readonly effects?: Pick<EffectRecorder<unknown>, "categorized"> | undefined;
   },
+  cutOff: CutOff,
 ): Categorizer {
   const { events, live, store, surroundings, effects, log } = parts;
-  return new Categorizer({
+  const categorizer = new Categorizer({
     events: events && { sinks: events.sinks, chain: () => events.chains().categorizer },
     live: live.categorizer,
     surroundings,
@@ -262,6 +265,8 @@ function createCategorizer(
     nextId: () => store.nextId(),
     log,
   });
+  cutOff.add(() => categorizer.close());
+  return categorizer;
 }
 
 /** The sinks of OnGetMessageRouter, and what they may do to next hops. */

@@ -1,17 +1,37 @@
 import { expect, test } from "vitest";
 import { messageStatus } from "../../../src/core/status.ts";
 import { eventually } from "../../support/eventually.ts";
+import { DEFAULT_CATEGORIZER_SETTINGS } from "../../../src/transport/categorizer/settings.ts";
 import { destinationTo, SILENCE, startPeer } from "../smtp/client/support.ts";
-import { nativeSink, openHouse, until } from "./transport-house.ts";
+import { accepted, HOUR, type House, MINUTE, nativeSink, openHouse, until } from "./transport-house.ts";
+
+const GRACE_MS = 1000;
+
+async function stop(house: House): Promise<void> {
+  const stopping = house.transport.stop(GRACE_MS);
+  await house.clock.advance(GRACE_MS);
+  await stopping;
+}
+
+/** Answers once it is told to, the first time. */
+function slowOnce(): { calls: number; end: () => void; call: () => Promise<void> | undefined } {
+  const slow = {
+    calls: 0,
+    end: (): void => undefined,
+    call: () => {
+      slow.calls += 1;
+      return slow.calls > 1 ? undefined : new Promise<void>((resolve) => (slow.end = resolve));
+    },
+  };
+  return slow;
+}
 
 test("what a next hop has not answered by the end of the grace is broken off, and left to the next run", async () => {
   await using peer = await startPeer({ answers: { ".": SILENCE } });
   await using house = await openHouse({ remoteCourier: (_route, cutOff) => destinationTo(peer, { cutOff }) });
   await house.accept(["a@far.example"]);
   await until(() => peer.sessions[0]?.messages.length === 1);
-  const stopping = house.transport.stop(1000);
-  await house.clock.advance(1000);
-  await stopping;
+  await stop(house);
   await eventually(() => peer.sessions[0]?.socket.closed);
   // Nothing is recorded of it: it is in the store as it was.
   expect(house.log.filter(({ message }) => message.startsWith("recipient"))).toEqual([]);
@@ -36,9 +56,7 @@ test("what a sink says after the end of the grace is not heard, and it sees the 
   await using house = await openHouse({ sinks: [slow] });
   await house.accept(["a@far.example"]);
   await until(() => calls === 1);
-  const stopping = house.transport.stop(1000);
-  await house.clock.advance(1000);
-  await stopping;
+  await stop(house);
   await using next = await house.crash();
   answer();
   await next.empty();
@@ -47,4 +65,61 @@ test("what a sink says after the end of the grace is not heard, and it sees the 
     sent: 1,
     discarded: [],
   });
+});
+
+test("a report whose sinks are asked for longer than the grace is made by the next run only", async () => {
+  const slow = slowOnce();
+  await using house = await openHouse({
+    dsnSinks: [({ kind }) => (kind === "due" ? slow.call() : undefined)],
+  });
+  house.world.answer = (message) => accepted(message, 550, "no");
+  await house.accept(["a@far.example"]);
+  await until(() => slow.calls === 1);
+  await stop(house);
+  await house.store.close();
+  slow.end();
+  await until(() =>
+    house.log.some(({ message }) => message === "message stays in the queue until the next start"),
+  );
+  await house.clock.advance(HOUR);
+  expect(slow.calls).toBe(1);
+  expect(house.log.filter(({ level }) => level === "error")).toHaveLength(1);
+  house.world.answers.set("client.example", (message) => accepted(message));
+  await using next = await house.crash();
+  await next.empty();
+  expect(next.world.to("client.example")).toHaveLength(1);
+});
+
+test("what a sink of local delivery lets pass after the end of the grace is left to the next run", async () => {
+  const slow = slowOnce();
+  const written: string[] = [];
+  await using house = await openHouse({
+    storeSinks: [({ kind }) => (kind === "localDelivery" ? slow.call() : undefined)],
+    drop: { deliver: (id) => Promise.resolve(void written.push(id)) },
+  });
+  const id = await house.accept(["a@local.example"]);
+  await until(() => slow.calls === 1);
+  await stop(house);
+  slow.end();
+  await house.clock.advance(MINUTE);
+  await using next = await house.crash();
+  await next.empty();
+  expect(written).toEqual([id]);
+});
+
+test("the directory is closed at the end of the grace, whatever sinks still have in hand", async () => {
+  let closed = 0;
+  const slow = slowOnce();
+  const directory = {
+    resolve: () => Promise.resolve([]),
+    close: () => Promise.resolve(void (closed += 1)),
+  };
+  await using house = await openHouse({
+    sinks: [nativeSink(slow.call)],
+    categorizer: { settings: DEFAULT_CATEGORIZER_SETTINGS, directory },
+  });
+  await house.accept(["a@far.example"]);
+  await until(() => slow.calls === 1);
+  await stop(house);
+  expect(closed).toBe(1);
 });
