@@ -107,7 +107,7 @@ export class DestinationQueue {
   readonly #active = new TurnoverMap<Delivery, true>();
   #courier: Courier;
   /** Under way by couriers that were here before: they count against what the next hop takes. */
-  readonly #former = new Set<Delivery>();
+  readonly #former = new Map<Delivery, () => void>();
   #failures = 0;
   /** Why the next hop is left alone. */
   lastFailure: LinkFailure | undefined;
@@ -184,10 +184,12 @@ export class DestinationQueue {
     return true;
   }
 
-  /** Further attempts go through another courier; it starts with unblock() or pump(). */
-  useCourier(courier: Courier): void {
-    for (const delivery of this.#active.keys()) this.#former.add(delivery);
+  /** Further attempts go through another courier; it starts with unblock() or pump(). Resolves when those of this one are over. */
+  useCourier(courier: Courier): Promise<unknown> {
     this.#courier = courier;
+    const own = [...this.#active.keys()].filter((delivery) => !this.#former.has(delivery));
+    const over = own.map((delivery) => new Promise<void>((end) => void this.#former.set(delivery, end)));
+    return Promise.all(over);
   }
 
   /** The next hop has not answered since it was found unreachable. */
@@ -271,7 +273,8 @@ export class DestinationQueue {
   pump(): void {
     if (this.#stopped || this.#frozen || this.blockedUntil > 0) return;
     const most = this.#mostActive();
-    while (this.#ready.size > 0 && this.#active.size < most && this.#courier.capacity > this.#former.size) {
+    const former = this.#parts.isLocal === true ? 0 : this.#former.size;
+    while (this.#ready.size > 0 && this.#active.size < most && this.#courier.capacity > former) {
       const delivery = this.#ready.take();
       if (delivery !== undefined) this.#attempt(delivery);
     }
@@ -313,18 +316,9 @@ export class DestinationQueue {
   #send(delivery: Delivery, content: Content): Promise<DeliveryOutcome> {
     this.#parts.started?.(delivery);
     const { id, envelope, crlfOnly, origin, properties } = delivery.message;
+    const { sender } = envelope;
     const recipients = delivery.records.map((record) => record.recipient);
-    const message = {
-      id,
-      sender: envelope.sender,
-      recipients,
-      envelope,
-      content,
-      crlfOnly,
-      origin,
-      properties,
-    };
-    return this.#courier.deliver(message);
+    return this.#courier.deliver({ id, sender, recipients, envelope, content, crlfOnly, origin, properties });
   }
 
   #finish(delivery: Delivery, outcome: DeliveryOutcome): void {
@@ -357,6 +351,7 @@ export class DestinationQueue {
 
   #letGo(delivery: Delivery): void {
     this.#active.delete(delivery);
+    this.#former.get(delivery)?.();
     this.#former.delete(delivery);
     delivery.attempts += 1;
   }
