@@ -1,5 +1,5 @@
 // The lock of a mailroot: one running service per Queue folder.
-import { closeSync, openSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { OnArrivalError, describeError } from "../core/errors.ts";
@@ -35,8 +35,9 @@ export function lockMailroot(folder: string): MailrootLock {
 function lockFile(folder: string, file: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
-    // Whoever may read the file may hold a read lock on it, and the service would not start.
-    closeSync(openSync(file, "a", 0o600));
+    // Whoever may read the file may hold a read lock on it, and the service would not start. One that is there stays closed: a
+    // close ends all locks that this process has on it (fcntl).
+    if (!existsSync(file)) closeSync(openSync(file, "a", 0o600));
     database = new DatabaseSync(file);
     database.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
     return database;

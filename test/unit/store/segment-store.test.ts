@@ -1,9 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { cp, mkdir, readFile, readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Splice } from "../../../src/core/splice.ts";
 import { Content } from "../../../src/message/content.ts";
 import { createMessageIds } from "../../../src/core/message-ids.ts";
+import { compiledFile } from "../../support/compiled.ts";
 import { createStore, envelope, message, messageBytes, origin, temporaryFolder } from "./store-samples.ts";
 
 const segmentsOf = async (folder: string): Promise<string[]> =>
@@ -11,6 +13,13 @@ const segmentsOf = async (folder: string): Promise<string[]> =>
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** What another process says that wants the folder. */
+function lockElsewhere(folder: string): string {
+  const module = JSON.stringify(compiledFile("src/store/mailroot-lock.ts"));
+  const text = `import { lockMailroot } from ${module}; lockMailroot(${JSON.stringify(folder)});`;
+  return spawnSync(process.execPath, ["--input-type=module", "-e", text], { encoding: "utf8" }).stderr;
 }
 
 const edit = (at: number, text: string): Splice => ({ start: at, end: at + 5, bytes: Buffer.from(text) });
@@ -286,6 +295,8 @@ describe("the store", () => {
     await store.open();
     await expect(createStore(folder.path).open()).rejects.toMatchObject({ code: "MAILROOT_LOCKED" });
     await expect(createStore(folder.path).open()).rejects.toThrow(folder.path);
+    // Whoever was refused in this process must not have let others in.
+    expect(lockElsewhere(folder.path)).toContain("MAILROOT_LOCKED");
     // Nobody else can hold a lock on it either.
     expect((await stat(path.join(folder.path, "lock.db"))).mode & 0o777).toBe(0o600);
     await store.close();
