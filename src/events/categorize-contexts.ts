@@ -68,9 +68,9 @@ export interface ItemContext {
 export interface BatchContext {
   readonly kind: "buildQueries" | "sendQuery" | "sortQueryResult";
   readonly items: readonly CategorizerItem[];
-  /** Set by buildQueries, one for each item unless a sink combines them. */
+  /** Set by buildQueries, one for each item unless a sink combines them. Throws TypeError on what is no list of queries. */
   queries: readonly DirectoryQuery[];
-  /** Set by sendQuery: by a sink in place of the directory, which then is not asked. */
+  /** Set by sendQuery: by a sink in place of the directory, which then is not asked. Throws TypeError on what is no list of answers. */
   answers: readonly DirectoryAnswer[] | undefined;
 }
 

@@ -6,6 +6,7 @@ import type { Logger } from "../../core/logger.ts";
 import type { Binding } from "../../events/binding.ts";
 import type { BatchContext, CategorizeSubject, ItemContext } from "../../events/categorize-contexts.ts";
 import type { SystemChain, SystemSinks } from "../../events/system-chain.ts";
+import { Batch } from "./batch.ts";
 import type { Copies } from "./copies.ts";
 import { DirectorySink, type DirectorySinkParts } from "./directory-sink.ts";
 import type { Item } from "./item.ts";
@@ -97,10 +98,9 @@ export class CategorizerRun {
       if (ended !== undefined) return ended;
     }
     let unbuilt: Binding | undefined;
-    let batch: BatchContext = { kind: "buildQueries", items, queries: [], answers: undefined };
+    let batch: Batch | undefined;
     for (const kind of ["buildQueries", "sendQuery", "sortQueryResult"] as const) {
-      batch = { ...batch, kind };
-      const subject = batch;
+      const subject = (batch = new Batch(kind, items, batch));
       // oxlint-disable-next-line no-await-in-loop
       const stopped = await this.#raise(subject, () => rememberBatch(subject));
       if (kind === "buildQueries" && subject.queries.length === 0) unbuilt = this.#skippedBy;

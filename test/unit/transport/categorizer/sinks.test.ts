@@ -134,6 +134,20 @@ describe("a sink", () => {
     expect(told).toMatchObject([{ fields: { binding: expect.any(String), event: "OnCategorize" } }]);
   });
 
+  test.each([
+    ["buildQueries", "queries", undefined, "queries has to be a list"],
+    ["buildQueries", "queries", [{ by: "mail", value: "a@corp.example" }], "queries has to be a list"],
+    ["buildQueries", "queries", [null], "queries has to be a list"],
+    ["sendQuery", "answers", [{}], "answers has to be a list"],
+  ] as const)("of %s that sets %s to %j has failed", async (kind, name, garbage, told) => {
+    const sink: OnEvent = (subject) =>
+      void (subject.kind === kind && Object.assign(subject, { [name]: garbage }));
+    await using house = await open(sink);
+    await house.accept(["a@corp.example"]);
+    await until(() => house.queue[0]?.state === "held");
+    expect(house.queue[0]?.reason).toContain(`sink 1: ${told}`);
+  });
+
   test("that asks nothing in buildQueries and answers each address itself is not minded", async () => {
     const sink: OnEvent = (subject) => {
       if (subject.kind === "buildQueries") return sinkResult.skipRemaining;
