@@ -89,7 +89,7 @@ export function composeDsn(request: DsnRequest): ComposedDsn {
     `Content-Type: message/${utf8 ? "global-delivery-status" : "delivery-status"}`,
     ...(utf8 ? ["Content-Transfer-Encoding: 8bit"] : []),
     "",
-    ...statusLines(request),
+    ...(utf8 ? statusLines(request) : statusLines(request).map(asciiOnly)),
     "",
     `--${boundary}`,
     `Content-Type: ${returnedType(full, utf8)}`,
@@ -182,6 +182,9 @@ function statusLines(request: DsnRequest): string[] {
   for (const one of recipients) lines.push("", ...recipientLines(kind, one));
   return lines;
 }
+
+/** RFC 3464 §2.1: a next hop may say anything, the fields are ASCII. The text for people has it as it was said. */
+const asciiOnly = (line: string): string => line.replaceAll(/\P{ASCII}/gu, "?");
 
 function recipientLines(kind: DsnKind, one: DsnRecipient): string[] {
   const { recipient } = one;

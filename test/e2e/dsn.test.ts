@@ -1,4 +1,5 @@
 // Reports: a refusal of the next hop comes back to the sender, once, in the form of RFC 3464; never a report of a report.
+import PostalMime from "postal-mime";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { startCaptureServer, type CaptureServer } from "../support/capture-server.ts";
 import { eventually, sleep } from "../support/eventually.ts";
@@ -56,6 +57,23 @@ test("a 5xx for one of two recipients is reported to the sender, with the reply 
   expect(text).toMatch(/^Status: 5\.1\.1\r$/im);
   expect(text).toMatch(/^Diagnostic-Code: smtp; ?550 5\.1\.1 no such user here/im);
   expect(text).not.toContain("fine@example.org\r\nAction");
+});
+
+test("what a next hop says in letters beyond ASCII is reported to a sender whose host takes 7 bits only", async () => {
+  hop.script.rcpt = (address) => (address === "gone@example.org" ? "550 5.1.1 нет такого" : undefined);
+  hop.script.extensions = ["PIPELINING"];
+  // No connection is left from before.
+  await hop.stop();
+  await hop.listen();
+  await send(service.port, { from: "anna@example.net", to: "gone@example.org", data: plainMessage("told") });
+  await hop.received(hop.messages.length + 1);
+  hop.script.extensions = ["PIPELINING", "8BITMIME"];
+  const report = hop.messages.at(-1);
+  expect(report?.to).toEqual(["anna@example.net"]);
+  const text = report?.content.toString("latin1") ?? "";
+  expect(text).toMatch(/^Diagnostic-Code: smtp; 550 5\.1\.1 \?{3} \?{6}\r$/m);
+  expect((await PostalMime.parse(report?.content ?? "")).text).toContain("550 5.1.1 нет такого");
+  expect(text).toMatch(/^[\0-\x7f]*$/);
 });
 
 test("NOTIFY=NEVER gets no report", async () => {
