@@ -4,7 +4,7 @@ import type { Splice } from "../core/splice.ts";
 import { MimeDocument } from "./document.ts";
 import type { Headers } from "./headers.ts";
 import type { MimePart } from "./part.ts";
-import { bufferSource } from "./source.ts";
+import { bufferSource, headerEnd } from "./source.ts";
 import { decodeTransferEncoding, encodeTransferEncoding, traitsOf } from "./transfer-encoding.ts";
 
 export interface ConversionWish {
@@ -105,10 +105,21 @@ function convertNested(
   const nested = new MimeDocument(bufferSource(raw));
   // The signature of a forwarded message was checked where it arrived, if ever: it protects nothing here.
   const obstacle = convertDocument(nested, wish, false, nesting + 1);
-  if (obstacle !== undefined) return obstacle;
+  if (obstacle !== undefined)
+    return part.parent?.mediaType === "multipart/report" ? keepHeader(part, raw) : obstacle;
   if (nested.changed) part.setRawBody(nested.toBuffer());
   narrowLabel(part, wish.target);
   return undefined;
+}
+
+/** What a report returns is there to be known again: of one that cannot be converted the header will do (RFC 6522 §3). */
+function keepHeader(part: MimePart, raw: Buffer): undefined {
+  const header = raw.subarray(0, headerEnd(raw));
+  part.headers.set("Content-Type", "text/rfc822-headers");
+  part.headers.remove("Content-Transfer-Encoding");
+  part.setRawBody(header);
+  const { highBytes } = traitsOf(header);
+  if (highBytes > 0) encode(part, header, highBytes);
 }
 
 function encode(part: MimePart, decoded: Buffer, highBytes: number): void {

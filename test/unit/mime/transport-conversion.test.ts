@@ -61,6 +61,27 @@ describe("conversion to 7 bits (RFC 6152)", () => {
     );
   });
 
+  test.each([
+    ["signed", "Content-Type: multipart/signed; boundary=s", "--s\r\n\r\né\r\n--s\r\n\r\nx\r\n--s--"],
+    ["of an unknown encoding", "Content-Transfer-Encoding: x-own", "é"],
+    ["a part of one", "Content-Type: message/partial", "é"],
+  ])(
+    "a report returns the header of a message that is %s and cannot be converted",
+    async (_, field, body) => {
+      const inner = `Subject: h\xe9llo\r\n${field}\r\n`;
+      const report = (returned: string): string =>
+        `Content-Type: multipart/report; boundary=r\r\n\r\n--r\r\n\r\nsorry\r\n--r\r\n${returned}\r\n--r--\r\n`;
+      const whole = `Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${inner}\r\n${body}`;
+      const result = await converted(Buffer.from(report(whole), "latin1"));
+      const header = inner.replace("boundary=", "boundary=3D").replace("\xe9", "=E9");
+      expect(result).toBe(
+        report(
+          `Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n${header}\r\n`,
+        ),
+      );
+    },
+  );
+
   test("a message inside the message is converted inside, not encoded (RFC 2045 §6.4)", async () => {
     const inner = "Subject: inner\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n";
     const result = await converted(
