@@ -52,9 +52,8 @@ export class MxCourier implements Courier {
   }
 
   #destinationOf(hops: readonly NextHop[]): Destination {
-    const hosts = JSON.stringify(
-      hops.map((hop) => JSON.stringify([hop.host, hop.port, hop.addresses])).toSorted(),
-    );
+    // In their order: it is the preference, and among equals the draw of this look-up (RFC 5321 §5.1).
+    const hosts = JSON.stringify(hops);
     if (this.#current?.hosts === hosts) return this.#current.destination;
     this.#retire();
     const destination = this.#parts.connect(hops);

@@ -84,6 +84,19 @@ describe("the courier of a domain", () => {
     expect(worlds.map(({ sent }) => sent.map(({ id }) => id))).toEqual([["1", "2"], ["3"]]);
   });
 
+  test("goes to another host first when DNS prefers it now", async () => {
+    const other: NextHop = { host: "other.far.example", port: 25 };
+    const { courier, hosts } = courierOf([
+      { kind: "hops", hops: [hop, other] },
+      { kind: "hops", hops: [other, hop] },
+    ]);
+    for (const id of ["1", "2"]) await courier.deliver(message(id, "a@far.example"));
+    expect(hosts).toEqual([
+      ["mx.far.example", "other.far.example"],
+      ["other.far.example", "mx.far.example"],
+    ]);
+  });
+
   test("bounces when DNS says that the domain takes no mail, and waits when DNS does not answer", async () => {
     const { courier } = courierOf([
       { kind: "failed", reply: reply(556, "1.10", "null MX") },
