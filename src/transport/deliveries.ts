@@ -3,7 +3,7 @@ import { TurnoverMap } from "../core/turnover-map.ts";
 import type { Recipient } from "../core/envelope.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Reply, isPermanent } from "../core/reply.ts";
-import { type Delivery, type DestinationQueue, earliestAttempt } from "./destination-queue.ts";
+import type { Delivery, DestinationQueue } from "./destination-queue.ts";
 import type { MessageStates } from "./message-states.ts";
 import type { Queues } from "./parts.ts";
 import type { PendingWrites } from "./pending-writes.ts";
@@ -141,7 +141,7 @@ export class Deliveries {
   }
 
   #deferBy(
-    { message, attempts, queue: from }: Delivery,
+    { message, attempts, queue: from, isBrokenOff }: Delivery,
     pending: readonly RecipientRecord[],
     routes: ChosenRoutes | undefined,
   ): void {
@@ -152,7 +152,7 @@ export class Deliveries {
       let nextAttempt = this.#nextAttempt(queue, attempts);
       if (route.kind === "unreachable") nextAttempt = this.#refused(route.reply, records, attempts);
       // It has waited for this way: the router has found one.
-      else if (isUnreachable(from.key)) nextAttempt = undefined;
+      else if (isUnreachable(from.key) || isBrokenOff === true) nextAttempt = undefined;
       const isOneOfSeveral = groups.length > 1 || this.of(message).length > 0;
       for (const record of records) record.nextAttempt = isOneOfSeveral ? nextAttempt : undefined;
       again.push({ message, records, queue, attempts, nextAttempt, state: "deferred" });
@@ -252,6 +252,12 @@ export class Deliveries {
   nextAttempt(message: QueuedMessage): number | undefined {
     return earliestAttempt(this.of(message));
   }
+}
+
+/** When the first of them is due; undefined when one waits for nothing but its next hop. */
+function earliestAttempt(deliveries: readonly Delivery[]): number | undefined {
+  const due = Math.min(...deliveries.map(({ nextAttempt }) => nextAttempt ?? 0));
+  return due > 0 && due < Infinity ? due : undefined;
 }
 
 /** Of the recipients that go to one next hop. */

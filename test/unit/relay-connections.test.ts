@@ -54,3 +54,66 @@ test("a reload keeps to the limits of outgoing connections while next hops are s
     await relay.stop();
   }
 });
+
+/** A relay whose mail for others goes to `peer`, and how to load it with other settings. */
+async function relayTo(
+  peer: Peer,
+  folder: string,
+): Promise<{ port: number; reload: (outbound: string) => Promise<void>; stop: () => Promise<void> }> {
+  const file = path.join(folder, "onarrival.yaml");
+  const load = async (outbound: string): ReturnType<typeof loadConfig> => {
+    await writeFile(
+      file,
+      `virtualServers: [{ listen: ["127.0.0.1:0"], outbound: { ${outbound} }, delivery: { smartHost: "127.0.0.1:${peer.port}" } }]\n`,
+    );
+    return loadConfig(file);
+  };
+  const relay = await startRelay(await load("maxRecipients: 1"), silentLogger, systemClock);
+  return {
+    port: Number(relay.addresses[0]?.split(":")[1]),
+    reload: async (outbound) => relay.reload(await load(outbound)),
+    stop: () => relay.stop(),
+  };
+}
+
+test("what a reload breaks off goes on at once: the rest of a message that goes in several transactions", async () => {
+  await using folder = await tempFolder("relay");
+  await using peer = await startPeer({
+    answers: { ".": (_, { number }) => (number === 1 ? SILENCE : "250 Ok") },
+  });
+  const relay = await relayTo(peer, folder.path);
+  try {
+    await send(relay.port, { to: ["a@x.test", "b@x.test", "c@x.test"], data: plainMessage("x") });
+    await eventually(() => peer.sessions[0]?.messages.length === 1);
+    await relay.reload("maxRecipients: 1, idleMs: 1000");
+    peer.sessions[0]?.socket.write("250 Ok\r\n");
+    await eventually(() => peer.sessions.flatMap(({ messages }) => messages).length === 3);
+    const taken = peer.sessions.flatMap(({ lines }) => lines.filter((line) => line.startsWith("RCPT")));
+    expect(taken.map((line) => line.slice(0, 18))).toEqual([
+      "RCPT TO:<a@x.test>",
+      "RCPT TO:<b@x.test>",
+      "RCPT TO:<c@x.test>",
+    ]);
+  } finally {
+    await relay.stop();
+  }
+});
+
+test("a next hop that fails as it was spoken to before a reload is tried at once as it is spoken to now", async () => {
+  await using folder = await tempFolder("relay");
+  await using peer = await startPeer({
+    answers: { EHLO: (_, { number }) => (number === 1 ? SILENCE : "250 peer") },
+  });
+  const relay = await relayTo(peer, folder.path);
+  try {
+    await send(relay.port, { to: "a@x.test", data: plainMessage("x") });
+    await eventually(() => peer.sessions[0]?.lines.length === 1);
+    await relay.reload("keywords: []");
+    peer.sessions[0]?.socket.destroy();
+    await eventually(() => peer.sessions[1]?.messages.length === 1);
+    await send(relay.port, { to: "b@x.test", data: plainMessage("x") });
+    await eventually(() => peer.sessions[1]?.messages.length === 2);
+  } finally {
+    await relay.stop();
+  }
+});
