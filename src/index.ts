@@ -1,4 +1,12 @@
 // The package as authors of native sinks import it: `import { defineSink } from "onarrival"`.
+import { sinkResult as result } from "./core/status.ts";
+
+declare global {
+  /** What a sink answers: there for every module that imports `onarrival`, under this name too. */
+  const sinkResult: typeof result;
+}
+Object.defineProperty(globalThis, "sinkResult", { value: result, configurable: true });
+
 export { defineSink } from "./events/sink.ts";
 export { SinkPropertyError } from "./events/sink-property-error.ts";
 export { messageStatus, sinkResult } from "./core/status.ts";

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { DOMAIN_KEYS, INHERITED_KEYS, fileSchema } from "../src/config/inheritance.ts";
 import { configSchema } from "../src/config/schema.ts";
 import { ERROR_CODES } from "../src/core/errors.ts";
-import { EVENTS, type PromisePolicy } from "../src/events/catalog.ts";
+import { EVENTS, EVENT_ALIASES, type PromisePolicy } from "../src/events/catalog.ts";
 import { cdoPages } from "./cdo-docs.ts";
 import { eventPageName, eventPages, hasEventPage } from "./event-docs.ts";
 import { mailMsgPage } from "./mail-msg-docs.ts";
@@ -151,18 +151,19 @@ function errorsPage(): string {
 
 const yesNo = (value: boolean): string => (value ? "yes" : "no");
 
-function eventCell(name: string, event: object): string {
+function eventCell(name: string): string {
   const linked =
     hasEventPage(name) || hasTransportEventPage(name)
       ? `[\`${name}\`](${eventPageName(name)})`
       : `\`${name}\``;
-  return "alias" in event && typeof event.alias === "string" ? `${linked}, \`${event.alias}\`` : linked;
+  const aliases = Object.entries(EVENT_ALIASES).filter(([, event]) => event === name);
+  return [linked, ...aliases.map(([alias]) => `\`${alias}\``)].join(", ");
 }
 
 function eventsPage(): string {
   const rows = Object.entries(EVENTS).map(([name, event]) => [
     String(event.step),
-    eventCell(name, event),
+    eventCell(name),
     event.raised,
     event.sinksMay,
     event.rule,

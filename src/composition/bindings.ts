@@ -24,6 +24,7 @@ import {
   type SinkContext,
   compileRule,
   createPropertyBag,
+  isSinkOf,
 } from "../events/sink.ts";
 import { SinkPropertyError } from "../events/sink-property-error.ts";
 import type { LiveScript } from "../sandbox/script-host.ts";
@@ -123,42 +124,29 @@ function checkProperties(
 
 export const isScriptBinding = (settings: BindingSettings): boolean => isScriptClass(settings.sinkClass);
 
-/** Metabase entries in their order, then scripts without an entry by file name: the order of equal priorities. */
+/** Native sinks in the order of the metabase, then scripts by file name: the order of equal priorities. */
 export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
   const sinks: BoundSink<ScriptTarget>[] = [];
   const shadows = new Map<BoundSink<ScriptTarget>, ShadowWish>();
-  const addScript = (name: string, entry: BindingSettings | undefined): void => {
-    const exported = parts.scripts.get(name)?.binding ?? {};
-    const settings = entry ?? impliedEntry(name, exported.displayName);
-    const sink = scriptBound(parts, name, settings);
-    const wish = shadowWish(settings, exported);
-    if (wish !== undefined) shadows.set(sink, wish);
-    sinks.push(sink);
-  };
-  const named = new Set<string>();
-  const configured = parts.configured.toSorted((a, b) =>
-    scriptNameOf(a.settings).localeCompare(scriptNameOf(b.settings)),
-  );
-  for (const { settings, sink } of configured) {
+  for (const { settings, sink } of [...parts.configured, ...impliedBindings(parts)].toSorted(byScriptName)) {
     if (settings.event !== "OnTransportSubmission") continue;
-    if (sink?.event === "OnTransportSubmission") {
+    if (sink !== undefined && isSinkOf(sink, "OnTransportSubmission")) {
       sinks.push(nativeBound(parts, settings, sink));
-    } else {
-      const scriptName = scriptNameOf(settings);
-      if (scriptName === "") {
-        // As smtpreg leaves it between /add and /setprop.
-        parts.log.warn(
-          { binding: settings.displayName },
-          "script binding without ScriptName is not called; set the sink property ScriptName",
-        );
-        continue;
-      }
-      named.add(scriptName);
-      addScript(scriptName, settings);
+      continue;
     }
-  }
-  for (const name of [...parts.scripts.keys()].toSorted()) {
-    if (!named.has(name)) addScript(name, undefined);
+    const scriptName = scriptNameOf(settings);
+    if (scriptName === "") {
+      // As smtpreg leaves it between /add and /setprop.
+      parts.log.warn(
+        { binding: settings.displayName },
+        "script binding without ScriptName is not called; set the sink property ScriptName",
+      );
+      continue;
+    }
+    const bound = scriptBound(parts, scriptName, settings);
+    const wish = shadowWish(settings, parts.scripts.get(scriptName)?.binding ?? {});
+    if (wish !== undefined) shadows.set(bound, wish);
+    sinks.push(bound);
   }
   const isCalled = (sink: BoundSink<ScriptTarget>): boolean =>
     sink.binding.enabled && !(sink.kind === "script" && parts.disabled?.has(sink.script.scriptName) === true);
@@ -166,6 +154,21 @@ export function buildChain(parts: ChainParts): SinkChain<ScriptTarget> {
     placeShadows(sinks.filter(isCalled), shadows),
     sinks.filter((sink) => !isCalled(sink)),
   );
+}
+
+/** Of scripts that the metabase does not mention. */
+function impliedBindings({ configured, scripts }: ChainParts): ConfiguredBinding[] {
+  const named = new Set(configured.map(({ settings }) => scriptNameOf(settings)));
+  return [...scripts.values()]
+    .filter(({ name }) => !named.has(name))
+    .map(({ name, binding }) => ({ settings: impliedEntry(name, binding.displayName), sink: undefined }));
+}
+
+/** As the bytes are: the order must not hang on the language of the machine. */
+function byScriptName(a: ConfiguredBinding, b: ConfiguredBinding): number {
+  const [first, second] = [scriptNameOf(a.settings), scriptNameOf(b.settings)];
+  if (first === second) return 0;
+  return first < second ? -1 : 1;
 }
 
 /** Those that belong to one of these virtual servers and to no other. */

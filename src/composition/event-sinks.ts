@@ -1,6 +1,6 @@
 // The native sinks of one event, made of the metabase: what the chains of protocol events and of the transport consist of.
 import type { EventName, EventSubject } from "../events/catalog.ts";
-import type { AnyNativeSink, NativeSink } from "../events/sink.ts";
+import { isSinkOf } from "../events/sink.ts";
 import type { SystemBound } from "../events/system-chain.ts";
 import { type ChainParts, type OnEvent, bindingOf, sinkContext } from "./bindings.ts";
 
@@ -16,7 +16,7 @@ export function eventSinks<Name extends EventName>(
 ): SystemBound<EventSubject<Name>>[] {
   const sinks: SystemBound<EventSubject<Name>>[] = [];
   for (const { settings, sink } of parts.configured) {
-    if (sink === undefined || !isOf(sink, event)) continue;
+    if (sink === undefined || !isSinkOf(sink, event)) continue;
     const binding = bindingOf(settings, sink);
     const onEvent: OnEvent<EventSubject<Name>> = (subject, context) => sink.onEvent(subject, context);
     sinks.push({
@@ -26,11 +26,4 @@ export function eventSinks<Name extends EventName>(
     });
   }
   return sinks;
-}
-
-function isOf<Name extends EventName>(
-  sink: AnyNativeSink | NativeSink<Name>,
-  event: Name,
-): sink is NativeSink<Name> {
-  return sink.event === event;
 }

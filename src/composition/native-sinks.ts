@@ -4,7 +4,7 @@ import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import { LOWEST_PRIORITY } from "../events/binding.ts";
-import type { EventName } from "../events/catalog.ts";
+import { type EventName, findEvent } from "../events/catalog.ts";
 import type { AnyNativeSink } from "../events/sink.ts";
 import addHeader from "../sinks/add-header.ts";
 import { createAuthenticateSink } from "../sinks/authenticate.ts";
@@ -70,7 +70,7 @@ export async function loadNativeSink(
 }
 
 function ofEvent(sink: AnyNativeSink, sinkClass: string, event: EventName): AnyNativeSink {
-  if (sink.event === event) return sink;
+  if (findEvent(sink.event) === event) return sink;
   throw new OnArrivalError(
     "SINK_INVALID",
     `${sinkClass} is a sink of ${sink.event}, the binding is for ${event}`,
@@ -119,6 +119,7 @@ function isSink(value: unknown): value is AnyNativeSink {
     typeof value === "object" &&
     value !== null &&
     "event" in value &&
+    typeof value.event === "string" &&
     "onEvent" in value &&
     typeof value.onEvent === "function"
   );

@@ -1,7 +1,7 @@
 // The sinks of the events of the transport, made of the metabase (steps 3 to 11 of ARCHITECTURE.md).
 import type { EventName, EventSubject, MailEvent } from "../events/catalog.ts";
 import { SinkChain } from "../events/dispatcher.ts";
-import type { NativeBound } from "../events/sink.ts";
+import { type NativeBound, isSinkOf } from "../events/sink.ts";
 import { SystemChain } from "../events/system-chain.ts";
 import type { ScriptTarget } from "../sandbox/script-sink.ts";
 import type { TransportChains } from "../transport/transport.ts";
@@ -20,7 +20,7 @@ export const buildMailChains = (parts: ChainParts): MailChains<ScriptTarget> => 
 function buildNativeChain<Script>(parts: ChainParts, event: MailEvent): SinkChain<Script> {
   const sinks: NativeBound[] = [];
   for (const { settings, sink } of parts.configured)
-    if (sink?.event === event) sinks.push(nativeBound(parts, settings, sink));
+    if (sink !== undefined && isSinkOf(sink, event)) sinks.push(nativeBound(parts, settings, sink));
   return new SinkChain(
     sinks.filter(({ binding }) => binding.enabled),
     sinks.filter(({ binding }) => !binding.enabled),

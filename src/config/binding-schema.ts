@@ -1,7 +1,7 @@
 // Settings of one binding (REFERENCE 5.2). Absent stays absent: a script's own `binding` export stands where the file is silent.
 import { z } from "zod";
 import { DEFAULT_PRIORITY, LOWEST_PRIORITY } from "../events/binding.ts";
-import { EVENTS, type EventName } from "../events/catalog.ts";
+import { EVENT_ALIASES, EVENTS, type EventName } from "../events/catalog.ts";
 import { findEventType } from "../events/event-types.ts";
 import { suggest } from "./suggest.ts";
 import { count, guid, milliseconds, size, live } from "./values.ts";
@@ -154,9 +154,7 @@ const expiration = z
   )
   .transform((text) => Date.parse(text));
 
-const EVENT_NAMES = Object.entries(EVENTS).flatMap(([name, event]) =>
-  "alias" in event ? [name, event.alias] : [name],
-);
+const EVENT_NAMES = [...Object.keys(EVENTS), ...Object.keys(EVENT_ALIASES)];
 
 const event = z.string().transform((text, context): EventName => {
   const name = findEventType(text)?.event;

@@ -29,8 +29,6 @@ export type FaultPolicy = "binding" | "next-sink";
 export type PromisePolicy = "left" | "refused";
 
 interface EventDeclaration {
-  /** Registered name of the same event type (the original's smtpreg names). */
-  readonly alias?: string;
   /** Step of the life of a message. */
   readonly step: number;
   readonly raised: string;
@@ -96,7 +94,6 @@ export const EVENTS = {
     onFault: "binding",
   },
   OnTransportSubmission: transport<MailMsg>({
-    alias: "OnArrival",
     step: 3,
     raised: "for every message that entered by SMTP, Pickup or as a report, once it is durable",
     sinksMay: `${MAIL_CHANGES}, add recipients, set the status`,
@@ -136,7 +133,6 @@ export const EVENTS = {
       "before a message is routed, at first and at each retry; when the state of a next hop changes",
       "choose the next hop of each recipient and the type of the message, reset routes, set next hops down or up",
     ),
-    alias: "OnTransportRouter",
     onFault: "binding",
   },
   DnsResolver: {
@@ -145,7 +141,6 @@ export const EVENTS = {
       "before MX records or addresses are looked up for mail on its way out; answers are kept for `dns.cacheMs`",
       "supply the records in place of DNS",
     ),
-    alias: "OnDnsResolveRecord",
     onFault: "binding",
   },
   OnSessionStart: outbound("before EHLO to a next hop"),
@@ -177,7 +172,6 @@ export const EVENTS = {
       "when the service writes a line of the log that has an event id",
       "see the line and leave it out",
     ),
-    alias: "Log",
     promises: "left",
   },
 } satisfies Record<string, Declared<unknown>>;
@@ -193,12 +187,25 @@ export type MailEvent = (typeof MAIL_EVENTS)[number];
 export type EventSubject<Name extends EventName> =
   (typeof EVENTS)[Name] extends Declared<infer Subject> ? Subject : never;
 
-const NAMES = new Map<string, EventName>();
+/** Further registered names of event types (the original's smtpreg names). */
+export const EVENT_ALIASES = {
+  OnArrival: "OnTransportSubmission",
+  OnTransportRouter: "OnGetMessageRouter",
+  OnDnsResolveRecord: "DnsResolver",
+  Log: "EventLog",
+} as const satisfies Readonly<Record<string, EventName>>;
+
+/** Any name under which an event is registered. */
+export type RegisteredName = EventName | keyof typeof EVENT_ALIASES;
+
+/** The event of a registered name. */
+export type EventOf<Name extends RegisteredName> = Name extends keyof typeof EVENT_ALIASES
+  ? (typeof EVENT_ALIASES)[Name]
+  : Name & EventName;
+
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of EVENTS are its names
-for (const [name, declaration] of Object.entries(EVENTS) as [EventName, EventDeclaration][]) {
-  NAMES.set(name.toLowerCase(), name);
-  if (declaration.alias !== undefined) NAMES.set(declaration.alias.toLowerCase(), name);
-}
+const NAMES = new Map((Object.keys(EVENTS) as EventName[]).map((name) => [name.toLowerCase(), name]));
+for (const [alias, name] of Object.entries(EVENT_ALIASES)) NAMES.set(alias.toLowerCase(), name);
 
 /** The event of a registered name or alias, without regard to case (REFERENCE 5.5). */
 export function findEvent(name: string): EventName | undefined {

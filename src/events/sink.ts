@@ -3,7 +3,14 @@ import type { Logger } from "../core/logger.ts";
 import type { SinkResult } from "../core/status.ts";
 import type { PropertyIdRange } from "../message/property-ids.ts";
 import type { Binding, SinkProperties } from "./binding.ts";
-import type { EventName, EventSubject, MailEvent } from "./catalog.ts";
+import {
+  type EventName,
+  type EventOf,
+  type EventSubject,
+  type MailEvent,
+  type RegisteredName,
+  findEvent,
+} from "./catalog.ts";
 import type { ProtocolAnswer, ProtocolSubject } from "./protocol-contexts.ts";
 import { type Rule, parseRule } from "./rule.ts";
 import { SinkPropertyError } from "./sink-property-error.ts";
@@ -35,8 +42,8 @@ type AnswerAtOnce = SinkResult | undefined | void;
 /** A promise is S_PENDING. */
 export type SinkAnswer = AnswerAtOnce | Promise<AnswerAtOnce>;
 
-export interface NativeSink<Name extends EventName = EventName> {
-  readonly event: Name;
+export interface NativeSink<Name extends EventName = EventName, Registered extends RegisteredName = Name> {
+  readonly event: Registered;
   /** What a binding takes when the configuration does not say otherwise. */
   readonly binding?: { readonly rule?: string; readonly priority?: number };
   /** Called when the configuration is read. Throws on sink properties that cannot be used: the configuration is refused then. */
@@ -55,8 +62,18 @@ type AnswerOf<Name extends EventName> =
 export type AnyNativeSink = { [Name in EventName]: NativeSink<Name> }[EventName];
 
 /** Types and marks a native sink: `export default defineSink({ event, onEvent })`. */
-export function defineSink<Name extends EventName>(sink: NativeSink<Name>): NativeSink<Name> {
+export function defineSink<Name extends RegisteredName>(
+  sink: NativeSink<EventOf<Name>, Name>,
+): NativeSink<EventOf<Name>, Name> {
   return sink;
+}
+
+/** A module names its event as a binding does: by any registered name, without regard to case. */
+export function isSinkOf<Name extends EventName>(
+  sink: AnyNativeSink | NativeSink<Name>,
+  event: Name,
+): sink is NativeSink<Name> {
+  return findEvent(sink.event) === event;
 }
 
 export interface NativeBound {

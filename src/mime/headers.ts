@@ -71,6 +71,9 @@ function bytesOf(text: string): Buffer {
 
 const valueOf = (field: Field): string => decodeText(unfoldValue(field.raw.slice(field.valueStart)));
 
+/** What a field may be given: sink properties are no texts only. */
+export type FieldValue = string | number | boolean;
+
 export class Headers {
   readonly #block: Buffer;
   readonly #maxFields: number;
@@ -133,15 +136,16 @@ export class Headers {
   }
 
   /** Replaces the first field of the name where it stands and removes further ones; appends when there is none. */
-  set(name: string, value: string): void {
+  set(name: string, value: FieldValue): void {
     const wanted = name.toLowerCase();
     const first = this.#find(wanted);
     if (first === undefined) return this.add(name, value);
     requireFieldName(name);
-    const text = trimBlanks(value);
+    const given = value.toString();
+    const text = trimBlanks(given);
     // The present value may be set again even where its bytes could not be written anew.
     if (valueOf(first) !== text) {
-      requireFieldValue(name, value);
+      requireFieldValue(name, given);
       first.raw = foldField(first.label, wireValue(name, text, first), this.#newline);
       first.edited = true;
       this.#revision++;
@@ -149,8 +153,8 @@ export class Headers {
     this.#removeFields((field) => field !== first && field.isNamed(wanted));
   }
 
-  add(name: string, value: string): void {
-    const field = this.#create(name, value);
+  add(name: string, value: FieldValue): void {
+    const field = this.#create(name, value.toString());
     const fields = this.#parsed();
     const last = fields.at(-1);
     // A block cut off inside a line has no end to append at.
@@ -159,8 +163,8 @@ export class Headers {
     this.#revision++;
   }
 
-  prepend(name: string, value: string): void {
-    this.#insertAtTop(this.#create(name, value));
+  prepend(name: string, value: FieldValue): void {
+    this.#insertAtTop(this.#create(name, value.toString()));
     this.#revision++;
   }
 

@@ -1,6 +1,7 @@
 // Scripts and native sinks in one chain: rules are evaluated anew after each sink, and each sees what the earlier ones committed.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
@@ -44,6 +45,38 @@ export default function onArrival(msg) {
   expect(text).toMatch(/^x-first: chain adds second\r$/im);
   expect(text).toMatch(/^Subject: chain adds second first\r$/m);
   expect(text).not.toMatch(/^x-other/im);
+});
+
+test("the smallest sink works as it is printed, and a module may name its event OnArrival", async () => {
+  await using folder = await tempFolder("native");
+  const arrival = join(folder.path, "arrival.mjs");
+  await writeFile(
+    arrival,
+    `export default { event: "OnArrival", onEvent: (msg) => msg.headers.add("X-Arrival", true) };`,
+  );
+  const relay = fileURLToPath(new URL("../../docs/sinks/relay-header.ts", import.meta.url));
+  await using service = await startService({
+    config: serviceConfig({
+      bindings: [
+        { displayName: "text", event: "OnTransportSubmission", sinkClass: relay },
+        {
+          displayName: "number",
+          event: "OnTransportSubmission",
+          sinkClass: relay,
+          sinkProperties: { name: 7 },
+        },
+        { displayName: "arrival", event: "OnArrival", sinkClass: arrival },
+      ],
+    }),
+  });
+  for (const to of ["b@example.com", "b@localhost"])
+    // oxlint-disable-next-line no-await-in-loop -- in this order
+    expect((await send(service.port, { to, data: plainMessage("printed") })).code).toBe(250);
+  const texts = (await service.dropped(2)).map(({ content }) => content.toString("latin1"));
+  const [rule = "", other = ""] = texts.sort((a, b) => b.length - a.length);
+  expect(rule).toMatch(/^X-Relay: edge-1\r\nX-Relay: 7\r\nX-Arrival: true\r$/m);
+  expect(other).toMatch(/^X-Arrival: true\r$/m);
+  expect(other).not.toContain("X-Relay");
 });
 
 test("a native sink from a file takes its place between two scripts", async () => {

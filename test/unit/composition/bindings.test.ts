@@ -126,7 +126,7 @@ describe("the chain", () => {
       [script("m.ts"), native("second"), native("third")],
       [live("m.ts"), live("z.ts"), live("a.ts")],
     );
-    expect(names(chain)).toEqual(["second", "third", "m.ts", "a.ts", "z.ts"]);
+    expect(names(chain)).toEqual(["second", "third", "a.ts", "m.ts", "z.ts"]);
   });
 
   test("has a shadow directly before the live binding, unless it has another priority", () => {

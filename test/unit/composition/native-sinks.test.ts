@@ -53,6 +53,13 @@ describe("a native sink", () => {
     expect(await loadElsewhere(file)).toBe("OnTransportSubmission function");
   });
 
+  test("may name its event as a binding does", async () => {
+    await using folder = await tempFolder();
+    const file = await write(folder, "arrival.mjs", SINK.replace("OnTransportSubmission", "OnArrival"));
+    expect(await loadNativeSink(file, "OnTransportSubmission")).toHaveProperty("onEvent");
+    await expect(loadNativeSink(file, "OnPreCategorize")).rejects.toMatchObject({ code: "SINK_INVALID" });
+  });
+
   test("that was changed is loaded anew", async () => {
     await using folder = await tempFolder();
     const file = await write(folder, "sink.mjs", SINK);
