@@ -189,13 +189,12 @@ class Call {
     const [, , , given = "", property = "", value = ""] = this.#args;
     const bag = (["source", "sink"] as const).find((name) => name === given.toLowerCase());
     if (bag === undefined) return this.#quit([`invalid propertybag: ${given}`]);
-    const name = bag === "sink" ? sinkPropertyName(binding, property) : property;
     if (command === "/delprop") {
-      this.#editor.unset(binding.id, bag, name);
+      this.#editor.unset(binding.id, bag, property);
       this.said.push(`removed property ${property}`);
       return;
     }
-    this.#editor.set(binding.id, bag, name, this.#propertyValue(binding, bag, name, value));
+    this.#editor.set(binding.id, bag, property, this.#propertyValue(binding, bag, property, value));
     if (bag === "source") this.#checkRule(binding.id);
     else this.#checkScript(binding.id);
     this.said.push(`set property ${property} to ${value}`);
@@ -203,7 +202,7 @@ class Call {
 
   #propertyValue(binding: BindingSettings, bag: Bag, name: string, value: string): string | number {
     if (bag === "source") return name.toLowerCase() === "priority" ? priorityOf(value) : value;
-    if (name !== "ScriptName" || !isScriptClass(binding.sinkClass)) return value;
+    if (name.toLowerCase() !== "scriptname" || !isScriptClass(binding.sinkClass)) return value;
     const { scriptName, notes } = namedScript(value);
     this.notes.push(...notes);
     return scriptName;
@@ -288,10 +287,4 @@ function priorityOf(text: string): number {
   const priority = /^\s*\d{1,5}\s*$/.test(text) ? Number(text) : Number.NaN;
   if (priority <= LOWEST_PRIORITY) return priority;
   throw new OnArrivalError("WRONG_USE", `priority ${text} is no number from 0 to ${LOWEST_PRIORITY}`);
-}
-
-/** The bags of the original do not regard case: a property keeps the spelling that it has. */
-function sinkPropertyName({ sinkProperties }: BindingSettings, given: string): string {
-  const known = [...Object.keys(sinkProperties ?? {}), "ScriptName"];
-  return known.find((name) => name.toLowerCase() === given.toLowerCase()) ?? given;
 }

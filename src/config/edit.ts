@@ -170,14 +170,14 @@ export class BindingEditor implements AsyncDisposable {
 
   /** Sets one property. `key` may be a dotted path in the binding's own bag, as `limits.timeoutMs`. */
   set(name: string, bag: Bag, key: string, value: unknown): void {
-    const { index } = this.#find(name);
-    this.#document.setIn(["bindings", index, ...bagPath(bag, key)], value);
+    const { index, map } = this.#find(name);
+    this.#document.setIn(["bindings", index, ...bagPath(map, bag, key)], value);
   }
 
   /** Answers whether the property was there. */
   unset(name: string, bag: Bag, key: string): boolean {
     const { index, map } = this.#find(name);
-    const at = bagPath(bag, key);
+    const at = bagPath(map, bag, key);
     const removed = this.#document.deleteIn(["bindings", index, ...at]);
     // An emptied bag is taken away with its last property.
     const parent = at.length > 1 ? map.getIn(at.slice(0, -1), true) : undefined;
@@ -225,9 +225,12 @@ export class BindingEditor implements AsyncDisposable {
 const withValues = <Values extends object>(values: Values): Values | undefined =>
   Object.values(values).some((value) => value !== undefined) ? values : undefined;
 
-function bagPath(bag: Bag, key: string): string[] {
-  if (bag === "sink") return ["sinkProperties", key];
+/** The bags of the original do not regard case: a property keeps the spelling that it has. */
+function bagPath(binding: YAMLMap, bag: Bag, key: string): string[] {
   if (bag === "binding") return key.split(".");
-  // The original's bags do not regard case: Rule and Priority are its spelling.
-  return ["sourceProperties", /^(?:rule|priority)$/i.test(key) ? key.toLowerCase() : key];
+  const name = `${bag}Properties`;
+  const properties = binding.get(name, true);
+  const written = isMap(properties) ? properties.items.map((item) => String(item.key)) : [];
+  const ours = bag === "sink" ? ["ScriptName"] : ["rule", "priority"];
+  return [name, [...written, ...ours].find((one) => one.toLowerCase() === key.toLowerCase()) ?? key];
 }

@@ -231,18 +231,27 @@ async function resolveCredentials(
 export function completeBindings(bindings: readonly CheckedBinding[], base: string): BindingSettings[] {
   const seen = new Map<string, number>();
   return bindings.map((binding) => {
-    const scriptName = binding.sinkProperties?.["ScriptName"];
+    const sinkProperties = binding.sinkProperties && withScriptName(binding.sinkProperties);
+    const scriptName = sinkProperties?.["ScriptName"];
     const script = typeof scriptName === "string" ? scriptName : undefined;
     const key = JSON.stringify([binding.event, binding.displayName, binding.sinkClass, script]);
     const earlier = seen.get(key) ?? 0;
     seen.set(key, earlier + 1);
     return {
       ...binding,
+      ...(sinkProperties && { sinkProperties }),
       id: binding.id ?? computedGuid(`${key}#${earlier}`),
       displayName: binding.displayName ?? script ?? binding.sinkClass,
       sinkClass: isModulePath(binding.sinkClass) ? path.resolve(base, binding.sinkClass) : binding.sinkClass,
     };
   });
+}
+
+/** The bags of the original do not regard case: the script is read from ScriptName, however the file spells it. */
+function withScriptName<Value>(properties: Readonly<Record<string, Value>>): Record<string, Value> {
+  const given = Object.keys(properties).find((name) => name.toLowerCase() === "scriptname") ?? "ScriptName";
+  const { [given]: script, ...others } = properties;
+  return script === undefined ? others : { ScriptName: script, ...others };
 }
 
 /** A path names a native sink; "CDO.SS_SMTPOnArrivalSink" and the like are class names. */

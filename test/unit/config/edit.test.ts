@@ -96,6 +96,20 @@ test("properties of both bags and of the binding itself are set and unset", asyn
   expect(tag?.sinkProperties).toBeUndefined();
 });
 
+test("a property is the same one however it is spelled, and keeps its spelling", async () => {
+  await writeFile(file, TEXT);
+  const text = await edit((editor) => {
+    editor.set("Disclaimer", "sink", "Footer", "Regards");
+    editor.set("Disclaimer", "sink", "FOOTER", "Yours");
+    editor.set("Tag", "sink", "scriptname", "other.js");
+    expect(editor.unset("Disclaimer", "source", "RULE")).toBe(true);
+  });
+  expect(text).not.toMatch(/FOOTER|scriptname/);
+  const [disclaimer, tag] = (await loadConfig(file)).bindings;
+  expect(disclaimer?.sinkProperties).toMatchObject({ Footer: "Yours" });
+  expect(tag?.sinkProperties).toEqual({ ScriptName: "other.js" });
+});
+
 test("a binding is found by its GUID in any spelling, and by its exact name", async () => {
   await writeFile(file, TEXT);
   const id = (await loadConfig(file)).bindings[1]?.id ?? "";

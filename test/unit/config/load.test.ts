@@ -354,3 +354,11 @@ bindings:
     'x.yaml:6:13 bindings[0].server: no virtual server has the name "outside" (there are: inside)',
   );
 });
+
+test("the script of a binding is read from ScriptName in any case, as the bags of the original were", async () => {
+  const file = await write(
+    "bindings:\n  - { event: OnArrival, sinkClass: CDO.SS_SMTPOnArrivalSink, sinkProperties: { scriptname: a.js, x: 1 } }\n",
+  );
+  const [binding] = (await loadConfig(file)).bindings;
+  expect(binding).toMatchObject({ displayName: "a.js", sinkProperties: { ScriptName: "a.js", x: 1 } });
+});
