@@ -117,9 +117,13 @@ export default function onArrival(msg: Message, status: EventStatus): void {
 }
 `;
 
-test("the placed files check a script: what is right passes, what is wrong is found", async () => {
+test("the placed files check a script: what is right passes, also that of README, what is wrong is found", async () => {
   await placeTypes();
   const scripts = path.join(folder, "scripts");
+  const [, complete = ""] =
+    /^## A complete script$.*?^```ts\n(.*?)^```$/ms.exec(await readFile("README.md", "utf8")) ?? [];
+  expect(complete).toContain("onArrival");
+  await writeFile(path.join(scripts, "review.ts"), complete);
   await writeFile(path.join(scripts, "a.ts"), SCRIPT);
   await writeFile(
     path.join(scripts, "b.js"),
