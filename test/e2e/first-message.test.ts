@@ -39,22 +39,31 @@ function hasPython(): boolean {
   }
 }
 
-test("a signal to npm start stops the service, and not npm alone", async () => {
-  await using temp = await tempFolder();
-  await mkdir(join(temp.path, "scripts"));
-  const places = ["--listen", "127.0.0.1:0", "--mailroot", join(temp.path, "mail")];
-  const npm = spawn("npm", ["start", "--silent", "--", ...places, "--scripts", join(temp.path, "scripts")], {
-    cwd: fileURLToPath(new URL("../..", import.meta.url)),
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let output = "";
-  npm.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
-  await eventually(() => output.includes('"msg":"service started"'), { timeoutMs: 30_000 });
-  npm.kill("SIGTERM");
-  // The pipe is closed when the service has ended as well.
-  await once(npm, "close");
-  expect(output).toMatch(/"signal":"(?:SIGTERM|the end of npm)","msg":"stopping/);
-}, 60_000);
+test.each([
+  ["npm start", ["npm", "start", "--silent", "--"]],
+  ["npx onarrival serve", ["npx", "onarrival", "serve"]],
+])(
+  "a signal to %s stops the service, and not npm alone",
+  async (_name, [command = "", ...words]) => {
+    await using temp = await tempFolder();
+    await mkdir(join(temp.path, "scripts"));
+    const places = ["--listen", "127.0.0.1:0", "--mailroot", join(temp.path, "mail")];
+    const npm = spawn(command, [...words, ...places, "--scripts", join(temp.path, "scripts")], {
+      cwd: fileURLToPath(new URL("../..", import.meta.url)),
+      stdio: ["ignore", "pipe", "inherit"],
+      // npx links the package of the folder into its cache.
+      env: { ...process.env, npm_config_cache: join(temp.path, "npm"), npm_config_offline: "true" },
+    });
+    let output = "";
+    npm.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
+    await eventually(() => output.includes('"msg":"service started"'), { timeoutMs: 30_000 });
+    npm.kill("SIGTERM");
+    // The pipe is closed when the service has ended as well.
+    await once(npm, "close");
+    expect(output).toMatch(/"signal":"(?:SIGTERM|the end of npm)","msg":"stopping/);
+  },
+  60_000,
+);
 
 test("a message sent with nodemailer to a service without a file lies in Drop with its envelope", async () => {
   await using service = await startService();
