@@ -171,6 +171,9 @@ async function change(output: Output, verb: string, ids: readonly string[], opti
   const keptBack = countIn(answer, "keptBack");
   const text = `${verb}: ${changed} message${changed === 1 ? "" : "s"}`;
   if (keptBack === 0) {
+    // Ids that are not there any more: said, so that a script of the operator notices.
+    if (!all && changed === 0)
+      throw new OnArrivalError("MESSAGE_NOT_FOUND", `no message to ${verb} among ${ids.join(", ")}`);
     printResult(output, options.json, { changed }, text);
   } else {
     const why = whyKeptBack(answer);
@@ -179,9 +182,6 @@ async function change(output: Output, verb: string, ids: readonly string[], opti
     const stay = `${keptBack} of them ${keptBack === 1 ? "is" : "are"} not tried`;
     printResult(output, options.json, answer, `${text}; ${stay}\n${why}`);
   }
-  // Ids that are not there any more: said, so that a script of the operator notices.
-  if (!all && changed === 0)
-    throw new OnArrivalError("MESSAGE_NOT_FOUND", `no message to ${verb} among ${ids.join(", ")}`);
 }
 
 /** Absent: 0. */

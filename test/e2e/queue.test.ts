@@ -99,6 +99,9 @@ test("retry, hold, release and remove do what they say", async () => {
   const three = await sendAndWait(service, "three", [one, two]);
   await act(service, "remove", three);
   await waiting(service, 0);
+  const gone = await ask(service, "queue", "remove", three, "--json");
+  expect(gone.code).toBe(1);
+  expect(JSON.parse(gone.stdout)).toMatchObject({ error: { code: "MESSAGE_NOT_FOUND" } });
 });
 
 test.for(["SIGTERM", "SIGKILL"] as const)(
