@@ -1,6 +1,6 @@
 // Loads native sinks: those that come with the service by class name, others as modules by path (docs/sinks.md).
-import { statSync } from "node:fs";
-import { registerHooks } from "node:module";
+import { realpathSync, statSync } from "node:fs";
+import { createRequire, registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import { LOWEST_PRIORITY } from "../events/binding.ts";
@@ -100,7 +100,11 @@ async function importDefault(file: string, deadlineMs: number): Promise<unknown>
     late.reject(new Error(`not loaded within ${deadlineMs} ms: what its top level awaits has not come`));
   }, deadlineMs);
   try {
+    // Whole before any sink: CommonJS cannot require a module that another sink is about to load.
+    await import("../index.ts");
     url.searchParams.set("changed", String(statSync(file).mtimeMs));
+    // Of CommonJS Node keeps one module of a file, whatever the URL says.
+    delete createRequire(import.meta.url).cache[realpathSync(file)];
     url.searchParams.set("try", String(failures.get(file) ?? 0));
     const module: { default?: unknown } = await Promise.race([import(url.href), late.promise]);
     return module.default;

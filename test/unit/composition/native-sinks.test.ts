@@ -15,17 +15,22 @@ async function write(folder: TempFolder, name: string, text: string): Promise<st
   return file;
 }
 
-/** In a Node of its own: the test runner resolves modules in its own way. */
-async function loadElsewhere(file: string): Promise<string> {
+/** In a Node of its own: the test runner resolves modules in its own way. `load` loads a file. */
+async function runElsewhere(text: string): Promise<string> {
   const program = `
     import { loadNativeSink, serveOwnPackage } from ${JSON.stringify(new URL("../../../src/composition/native-sinks.ts", import.meta.url).href)};
     serveOwnPackage();
-    const sink = await loadNativeSink(${JSON.stringify(file)}, "OnTransportSubmission");
-    console.log(sink.event, typeof sink.onEvent);
+    const load = (file) => loadNativeSink(file, "OnTransportSubmission");
+    ${text}
   `;
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program]);
   return stdout.trim();
 }
+
+const loadElsewhere = (...files: readonly string[]): Promise<string> =>
+  runElsewhere(`
+    const sinks = await Promise.all(${JSON.stringify(files)}.map(load));
+    for (const sink of sinks) console.log(sink.event, typeof sink.onEvent);`);
 
 describe("a native sink", () => {
   test("that comes with the service is found by its class name, in any case", async () => {
@@ -51,6 +56,31 @@ describe("a native sink", () => {
       'import { defineSink } from "onarrival";\nexport default defineSink({ event: "OnTransportSubmission", onEvent: () => 0 });\n',
     );
     expect(await loadElsewhere(file)).toBe("OnTransportSubmission function");
+  });
+
+  test("of CommonJS may require it, also beside one that imports it", async () => {
+    await using folder = await tempFolder();
+    const esm = await write(folder, "esm.mjs", `import "onarrival";\n${SINK}`);
+    const cjs = await write(
+      folder,
+      "common.cjs",
+      'const { defineSink } = require("onarrival");\nmodule.exports = defineSink({ event: "OnTransportSubmission", onEvent: () => sinkResult.runNext });\n',
+    );
+    const loaded = "OnTransportSubmission function";
+    expect(await loadElsewhere(esm, cjs)).toBe(`${loaded}\n${loaded}`);
+  });
+
+  test("of CommonJS that was changed is loaded anew", async () => {
+    await using folder = await tempFolder();
+    const file = await write(folder, "common.cjs", SINK.replace("export default", "module.exports ="));
+    const said = await runElsewhere(`
+      import { readFileSync, utimesSync, writeFileSync } from "node:fs";
+      const file = ${JSON.stringify(file)};
+      const first = await load(file);
+      writeFileSync(file, readFileSync(file, "utf8").replace("=> 1", "=> 0"));
+      utimesSync(file, 1, 1_900_000_000);
+      console.log(first.onEvent(), (await load(file)).onEvent());`);
+    expect(said).toBe("1 0");
   });
 
   test("may name its event as a binding does", async () => {
