@@ -510,7 +510,7 @@ declare module "cdo" {
   export interface Binding {
     readonly displayName?: string;
     readonly enabled?: boolean;
-    /** `RCPT TO=*@example.com;MAIL FROM=boss@*` — conditions are alternatives, `*` stands for any text, case does not count. */
+    /** `RCPT TO=*@example.com;MAIL FROM=boss@*` — conditions are alternatives, `*` at the ends of a name or a domain stands for any text, case does not count. */
     readonly rule?: string;
     /** 0 runs first, 32767 last; default 24575. */
     readonly priority?: number;
@@ -523,15 +523,24 @@ declare module "cdo" {
     /** Of a shadow: display name or file name of the live script that it is compared with; default: the same name without `.next`. */
     readonly compareWith?: string;
     readonly limits?: {
-      /** Wall time per message, ms; default 1000. */
+      /** Wall time per message with waiting, ms; default 1000. */
       readonly timeoutMs?: number;
-      /** V8 heap, MiB; default 64. */
+      /** Time in which the script itself runs, ms; default 1000. */
+      readonly cpuMs?: number;
+      /** V8 heap and buffers, MiB; default 64. */
       readonly memoryMb?: number;
+      /** Buffers that may be left when it waits or ends, MiB; default memoryMb. */
+      readonly externalMb?: number;
       readonly logLines?: number;
       readonly logBytes?: number;
       readonly hostCalls?: number;
       readonly growthBytes?: number;
+      readonly changes?: number;
       readonly recipientsAdded?: number;
+      readonly messages?: number;
+      readonly copiedBytes?: number;
+      readonly requests?: number;
+      readonly requestBytes?: number;
       readonly sentMessages?: number;
       readonly sendHops?: number;
     };

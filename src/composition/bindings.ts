@@ -300,7 +300,7 @@ function scriptBound(
   };
 }
 
-/** The entry of a script that the metabase does not mention. It keeps its id from reload to reload: maxFirings counts on. */
+/** The entry of a script that the metabase does not mention. It keeps its id from reload to reload. */
 const impliedEntry = (scriptName: string, displayName: string | undefined): BindingSettings => ({
   id: `script:${scriptName}`,
   displayName: displayName ?? scriptName,

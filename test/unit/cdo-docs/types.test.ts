@@ -6,6 +6,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import * as constants from "../../../runtime/constants.ts";
+import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { CDO_ERRORS } from "../../../runtime/errors.ts";
 import { createProgram, runProgram } from "../../../src/cli/program.ts";
 import { typesCommand } from "../../../src/cli/types.ts";
@@ -94,7 +95,10 @@ test("`onarrival types` places the types, renews them, and leaves a tsconfig.jso
 
 const SCRIPT = `import { type Binding, cdoRecipientList, cdoSendUsingPickup, type EventStatus, type Message } from "cdo";
 
-export const binding: Binding = { rule: "RCPT TO=*@example.com", limits: { sentMessages: 1 } };
+export const binding: Binding = {
+  rule: "RCPT TO=*@example.com",
+  limits: ${JSON.stringify({ ...DEFAULT_SCRIPT_LIMITS, externalMb: 64 })},
+};
 
 export default function onArrival(msg: Message, status: EventStatus): void {
   const answer = new CDO.Message();
