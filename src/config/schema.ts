@@ -181,7 +181,11 @@ function checkServers(
   for (const index of duplicates(virtualServers, ({ name }) => name))
     report(index, ["name"], "is the name of an earlier virtual server");
   for (const index of sameAddress(virtualServers))
-    report(index, ["listen"], "has an address of an earlier virtual server, and both start with the service");
+    report(
+      index,
+      ["listen"],
+      "has an address of an earlier virtual server that starts with the service, or one twice",
+    );
   const logFolderOf = ({ protocolLog: { enabled, folder } }: Servers[number]): string | undefined =>
     enabled ? folder : undefined;
   for (const index of duplicates(virtualServers, logFolderOf)) {
@@ -197,8 +201,11 @@ function sameAddress(servers: Servers): number[] {
   const taken = new Set<string>();
   return [...servers.entries()].flatMap(([index, { listen, autoStart }]) => {
     const own = autoStart ? listen.filter((address) => !address.endsWith(":0")) : [];
-    const isTaken = own.some((address) => taken.has(address));
-    for (const address of own) taken.add(address);
+    let isTaken = false;
+    for (const address of own) {
+      isTaken ||= taken.has(address);
+      taken.add(address);
+    }
     return isTaken ? [index] : [];
   });
 }

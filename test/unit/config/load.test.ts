@@ -234,6 +234,11 @@ describe("a wrong file", () => {
       "virtualServers[1].listen: has an address of an earlier",
     ],
     [
+      "one server twice at one address",
+      "virtualServers: [{ name: a, listen: ['[::1]:25', '[::1]:25'] }]",
+      "virtualServers[0].listen: has an address of an earlier virtual server that starts with the service, or one twice",
+    ],
+    [
       "two servers that forget to say where",
       "virtualServers: [{ name: a }, { name: b }]",
       "virtualServers[1].listen: has an address of an earlier",
