@@ -74,6 +74,13 @@ function derivedFields(message: Message, host: Host, root: number): ReadonlyMap<
   return fields;
 }
 
+/** Text is read from its end: a pattern for the end would begin anew at each blank of a long run. */
+function withoutLastCommas(text: string): string {
+  let end = text.length;
+  while (/[,\s]/.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
+}
+
 export class Message {
   readonly #host: Host;
   /** The handle of its root part; 0 is the message that arrived. */
@@ -112,7 +119,7 @@ export class Message {
       const main = MAIN_HEADERS.findIndex((name) => name === header);
       const setHeader = function (this: Message, value: unknown): void {
         const text = toText(value);
-        const shown = view === "addresses" ? text.replace(/[,\s]+$/, "") : text;
+        const shown = view === "addresses" ? withoutLastCommas(text) : text;
         this.#host.by(setHeader).setHeader(this.#root, header, view, shown);
       };
       Object.defineProperty(Message.prototype, property, {

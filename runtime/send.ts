@@ -148,8 +148,9 @@ function quote(answer: Mail, original: Mail): void {
 
 /** Behind the start of the body, so that what the page brings before it stays before it. */
 function withHead(html: string, block: string): string {
-  const body = /<body\b[^>]*>/i.exec(html);
-  const at = body === null ? 0 : body.index + body[0].length;
+  const body = html.search(/<body\b/i);
+  // Looked for once: a pattern that reaches to the bracket would be tried at each of many tags that never end.
+  const at = body < 0 ? 0 : html.indexOf(">", body) + 1;
   return html.slice(0, at) + block + html.slice(at);
 }
 

@@ -212,6 +212,26 @@ describe("answers", () => {
     expect(other.logs).toEqual(["other@example.com RE: Grüße"]);
   });
 
+  test.each([
+    ["a run of blanks in Reply-To", `Reply-To: a@example.com,${" ".repeat(100_000)}"b"\r\n${MESSAGE}`],
+    [
+      "bodies of HTML that never begin",
+      `From: a@example.com\r\nContent-Type: text/html\r\n\r\n${"<body ".repeat(40_000)}\r\n`,
+    ],
+  ])("Reply ends within the time of a script: %s", async (_name, message) => {
+    const { logs } = await run(`console.log(msg.Reply().To.slice(0, 13))`, { ...ALLOWED, message });
+    expect(logs).toEqual(["a@example.com"]);
+  });
+
+  test("Reply of HTML puts the head behind the start of its body", async () => {
+    const html = '<html><body\r\nid="a">text</body></html>';
+    const { logs } = await run(`console.log(msg.Reply().HTMLBody)`, {
+      ...ALLOWED,
+      message: `From: a@example.com\r\nContent-Type: text/html\r\n\r\n${html}\r\n`,
+    });
+    expect(logs[0]).toMatch(/^<html><body\s+id="a"><p>.*<\/p>text<\/body>/s);
+  });
+
   test("ReplyAll adds the other recipients, each once and not the one who is answered", async () => {
     const { logs } = await run(`const r = msg.ReplyAll(); console.log(r.To); console.log(r.CC)`, {
       ...ALLOWED,
