@@ -20,6 +20,7 @@ export interface PickupRefusal {
   readonly reason: string;
 }
 
+const CR = 0x0d;
 const LF = 0x0a;
 
 /**
@@ -32,10 +33,9 @@ function splitFields(bytes: Buffer, from: number): { fields: string[]; bodyStart
   while (at < bytes.length) {
     const lineFeed = bytes.indexOf(LF, at);
     const next = lineFeed < 0 ? bytes.length : lineFeed + 1;
-    const text = bytes
-      .toString("latin1", at, lineFeed < 0 ? bytes.length : lineFeed)
-      .replace(/\r+$/, "")
-      .replaceAll("\r", " ");
+    let end = lineFeed < 0 ? bytes.length : lineFeed;
+    while (end > at && bytes[end - 1] === CR) end -= 1;
+    const text = bytes.toString("latin1", at, end).replaceAll("\r", " ");
     if (text === "") return { fields, bodyStart: next };
     const isFolded = (text.startsWith(" ") || text.startsWith("\t")) && fields.length > 0;
     // Neither a field nor the continuation of one: the blank line is missing and the body begins here.
@@ -157,8 +157,6 @@ function completed(
     return { reason: "there is no recipient: an x-receiver line, or a To, Cc or Bcc field, is missing" };
   return { sender, recipients: unique, isFromHeader };
 }
-
-const CR = 0x0d;
 
 /** Converts chunk by chunk: a bare LF or a bare CR becomes CRLF. RFC 5321 §2.3.8: neither may occur on its own. */
 export class LineEnds {

@@ -20,6 +20,13 @@ function envelopeOf(text: string): string | string[] {
 }
 
 describe("the text of a Pickup file", () => {
+  test("costs time that grows with its size only, whatever line it holds", () => {
+    const startedAt = performance.now();
+    const parsed = parse(`To: t@x.example\nFrom: f@x.example\nSubject: a${"\r".repeat(100_000)}b\n\nhi`);
+    expect(parsed).toMatchObject({ kind: "message" });
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+  });
+
   test("takes leading x-sender and x-receiver lines in any case, and they win over the header", () => {
     const text =
       "X-Receiver: <b@x.example>\nx-SENDER: a@x.example\nX-RECEIVER:c@x.example\nTo: z@x.example\nBcc: y@x.example\n\nhi";
