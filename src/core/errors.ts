@@ -248,9 +248,9 @@ export class OnArrivalError extends Error {
   }
 }
 
-/** The message of anything that was thrown, on one line. */
+/** The message of anything that was thrown, on one line. Sinks put texts of strangers into it: runs of blanks are passed once. */
 export function describeError(thrown: unknown): string {
-  return textOf(thrown).replaceAll(/\s*[\r\n]+\s*/g, " ");
+  return textOf(thrown).replaceAll(/\s+/g, (blanks) => (/[\r\n]/.test(blanks) ? " " : blanks));
 }
 
 /** Of whatever a sink throws: it must not throw once more. */
