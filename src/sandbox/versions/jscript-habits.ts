@@ -53,7 +53,7 @@ const CONDITIONAL_COMMENT = /\/[*/]@(?:cc_on|if|elif|else|end|set)\b/;
 const BARE_CALL =
   /^[ \t]*(?:else )?(?:if \(.*\) )?(?:[\w$]+(?:\([^()\n]*\))?\.)+(Save|Update|CancelUpdate|Resync|Send|Post|Flush|SetEOS|DeleteAll);$/im;
 /** Its second parameter was an out-parameter: here an assignment changes the variable of the function only. */
-const ENTRY_POINT = /\bfunction (?:onArrival|I\w{1,40}_OnArrival)\(\w+, (\w+)/i;
+const ENTRY_POINT = /\bfunction (onArrival|I\w{1,40}_OnArrival)\(\w+, (\w+)/i;
 
 /**
  * What ran in the original and would silently not run here: code in a comment of conditional compilation, calls without
@@ -83,18 +83,36 @@ function bareCall(name: string, text: string, code: string): string | undefined 
 }
 
 function assignedStatus(name: string, text: string, code: string): string | undefined {
-  const status = ENTRY_POINT.exec(code)?.[1];
-  if (status === undefined) return undefined;
+  const found = ENTRY_POINT.exec(code);
+  const [, entry = "", status = ""] = found ?? [];
+  if (found === null) return undefined;
+  // Other functions have variables of this name; in the body the compiler gave those of inner ones another.
+  const body = bodyAt(code, found.index);
   const assigned = `${status}\\s*=\\s*(?:cdoSkipRemainingSinks|1)`;
-  const isAssigned = new RegExp(`^[ \\t]*(?:else )?(?:if \\(.*\\) )?${assigned};$`, "im").test(code);
-  const place = isAssigned ? placeIn(text, `\\b${assigned}`) : undefined;
+  const isAssigned = new RegExp(`^[ \\t]*(?:else )?(?:if \\(.*\\) )?${assigned};$`, "im").test(body);
+  // Who returns it has made it a variable, and its value is the verdict.
+  if (!isAssigned || body.includes(`return ${status};`)) return undefined;
+  const from = text.search(new RegExp(`\\bfunction\\s+${entry}\\s*\\(`));
+  const place = from < 0 ? undefined : placeIn(text, `\\b${assigned}`, from);
   if (place === undefined) return undefined;
   return `${at(name, text, place)}: ${status} is an object here: write ${status}.Value = cdoSkipRemainingSinks, or return cdoSkipRemainingSinks`;
 }
 
-/** Where the pattern is first found on a line that is no comment. */
-function placeIn(text: string, pattern: string): number | undefined {
-  return new RegExp(`^(?![ \\t]*(?://|/\\*|\\*)).*?(?=${pattern})`, "im").exec(text)?.index;
+const startOfLine = (text: string, index: number): number => text.lastIndexOf("\n", index) + 1;
+
+/** A function as the compiler writes it: its closing brace stands below the beginning of its first line. */
+function bodyAt(code: string, index: number): string {
+  const line = startOfLine(code, index);
+  const [indent = ""] = /^[ \t]*/.exec(code.slice(line, index)) ?? [];
+  const end = code.indexOf(`\n${indent}}`, index);
+  return code.slice(index, end < 0 ? undefined : end);
+}
+
+/** Where the pattern is first found, from the line of `from` on, on a line that is no comment. */
+function placeIn(text: string, pattern: string, from = 0): number | undefined {
+  const places = new RegExp(`^(?![ \\t]*(?://|/\\*|\\*)).*?(?=${pattern})`, "gim");
+  places.lastIndex = startOfLine(text, from);
+  return places.exec(text)?.index;
 }
 
 /** Position as file:line:column, from 1. */

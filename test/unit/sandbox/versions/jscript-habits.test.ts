@@ -53,6 +53,11 @@ describe("reported with the line and the fix", () => {
     ],
     ["VBScript", "Sub ISMTPOnArrival_OnArrival(ByVal Msg, EventStatus)\nEnd Sub", /looks like VBScript/],
     ["VBScript's Set", "Dim fields\nSet fields = Msg.EnvelopeFields", /looks like VBScript/],
+    [
+      "an assigned status behind another variable of its name",
+      "function rank() {\nlet status;\nstatus = 1;\nreturn status; }\nfunction ISMTPOnArrival_OnArrival(msg, status) {\nif (rank())\nstatus = 1; }",
+      /^sink\.js:7:1: status is an object here/,
+    ],
   ])("%s", async (_name, text, expected) => {
     expect(await refusal(text)).toMatch(expected);
   });
@@ -82,6 +87,14 @@ describe("left alone", () => {
     [
       "a status of its own",
       "function onArrival(msg, status) { let found; found = 1; status.Value = 1; }\nfunction other() { var status; status = 2; }",
+    ],
+    [
+      "a variable of the status's name in another function",
+      "function onArrival(msg, status) { if (rank(msg)) status.Value = 1; }\nfunction rank(msg) {\nlet status = 0;\nif (msg.To) status = 1;\nreturn status;\n}",
+    ],
+    [
+      "a status that is made a variable and returned",
+      "function onArrival(msg, status) { status = 0; if (msg.To) status = cdoSkipRemainingSinks; return status; }",
     ],
     ["a plain file of global functions", "var count = 0;\nfunction onArrival(msg, status) { count++; }"],
     ["the original's entry point", "function ISMTPOnArrival_OnArrival(Msg, Status) { Status.Value = 0; }"],
