@@ -261,11 +261,15 @@ export class ScriptReloader {
     built: Extract<BuildAnswer, { kind: "built" | "unchanged" | "pinned" }>,
     tookMs: number,
   ): Promise<void> {
-    if (built.kind !== "pinned") await this.#lastGood.endRollback(slot.name, slot.live?.generation);
-    if (built.kind === "built") {
+    const { builder, switches } = this.#options;
+    // Also when people went back to a version while this was built.
+    const isPinned = switches.pinOf(slot.name)?.sources === built.sources;
+    if (!isPinned) await this.#lastGood.endRollback(slot.name, slot.live?.generation);
+    if (built.kind === "built" && isPinned) {
+      if (built.generation.version !== slot.live?.version) builder.pool.retire(built.generation.version);
+    } else if (built.kind === "built") {
       const isNew = slot.live === undefined;
-      const { folder } = this.#options.builder;
-      const replaced = isNew ? await renamedTo(slot, this.#slots.values(), folder) : undefined;
+      const replaced = isNew ? await renamedTo(slot, this.#slots.values(), builder.folder) : undefined;
       this.#goLive(slot, built.generation, isNew ? this.#arrival(slot) : "script reloaded", tookMs);
       if (replaced !== undefined) this.#remove(replaced);
       if (this.#starting) this.#unsaved.push(built.generation);
@@ -322,8 +326,6 @@ export class ScriptReloader {
     if (slot.live?.broken !== undefined) slot.live = slot.live.withBroken(undefined);
     this.#changed();
   }
-
-  // ---- what is wrong ----
 
   #fail(slot: Slot, message: string): void {
     slot.pendingFailure = message;

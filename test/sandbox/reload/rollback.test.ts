@@ -133,3 +133,15 @@ test("a disabled script that is deleted can be enabled; one that comes back befo
   expect(stateOf(reloading)).toMatchObject({ disabled: false });
   expect(logged(reloading, "script live")).toBe(2);
 });
+
+test("a version that people go back to while the same file is built again stays live", async () => {
+  const { reloading, first, second } = await rolledBack();
+  await using _ = reloading;
+  await reloading.control.enable("a.ts");
+  expect(await reloading.control.rollback("a.ts", first)).toBe(first);
+  await reloading.write("b.ts", OTHER);
+  await reloading.changed(undefined, "b.ts");
+  expect(stateOf(reloading)).toMatchObject({ pinned: true, version: first });
+  await reloading.control.enable("a.ts");
+  expect(await reloading.changed(first)).toBe(second);
+});
