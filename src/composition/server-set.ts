@@ -3,7 +3,7 @@
 import type { ServerState } from "../admin/health.ts";
 import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import { type ServerFolders, serverFolders } from "../config/server-folders.ts";
-import { type HostPort, parseHostPort } from "../config/values.ts";
+import { isSameAddress } from "../config/values.ts";
 import type { Clock } from "../core/clock.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -343,15 +343,8 @@ function shareFolder(one: ServerFolders, other: ServerFolders): boolean {
   return Object.values(wanted).some((folder) => Object.values(taken).includes(folder));
 }
 
-const ANY_HOST = new Set(["0.0.0.0", "::"]);
-
 const shareAddress = (taken: readonly string[], wanted: readonly string[]): boolean =>
-  wanted.some((address) => taken.some((other) => meet(parseHostPort(address), parseHostPort(other))));
-
-const meet = (one: HostPort | undefined, other: HostPort | undefined): boolean =>
-  one !== undefined &&
-  one.port === other?.port &&
-  (one.host === other.host || ANY_HOST.has(one.host) || ANY_HOST.has(other.host));
+  wanted.some((address) => taken.some((other) => isSameAddress(address, other)));
 
 function stateOf({ server, change }: Entry): ServerState {
   if (change !== undefined) return change;

@@ -13,7 +13,7 @@ import { admin, tracking } from "./observe-schema.ts";
 import type { PlaceOf } from "./problems.ts";
 import { folderConflicts } from "./server-folders.ts";
 import { virtualServerSchema } from "./server-schema.ts";
-import { count, milliseconds, size, restart, live } from "./values.ts";
+import { count, isSameAddress, milliseconds, size, restart, live } from "./values.ts";
 
 const MIB = 1024 * 1024;
 
@@ -181,11 +181,7 @@ function checkServers(
   for (const index of duplicates(virtualServers, ({ name }) => name))
     report(index, ["name"], "is the name of an earlier virtual server");
   for (const index of sameAddress(virtualServers))
-    report(
-      index,
-      ["listen"],
-      "has an address of an earlier virtual server that starts with the service, or one twice",
-    );
+    report(index, ["listen"], "has an address of an earlier virtual server that starts with the service");
   const logFolderOf = ({ protocolLog: { enabled, folder } }: Servers[number]): string | undefined =>
     enabled ? folder : undefined;
   for (const index of duplicates(virtualServers, logFolderOf)) {
@@ -196,16 +192,13 @@ function checkServers(
     report(index, ["mailroot"], why);
 }
 
-/** Those that start with the service on an address that is taken by then. Port 0 is another one each time. */
+/** Those that start with the service on an address that is taken by then. */
 function sameAddress(servers: Servers): number[] {
-  const taken = new Set<string>();
+  const taken: string[] = [];
   return [...servers.entries()].flatMap(([index, { listen, autoStart }]) => {
-    const own = autoStart ? listen.filter((address) => !address.endsWith(":0")) : [];
-    let isTaken = false;
-    for (const address of own) {
-      isTaken ||= taken.has(address);
-      taken.add(address);
-    }
+    const own = autoStart ? listen : [];
+    const isTaken = own.some((address) => taken.some((other) => isSameAddress(address, other)));
+    taken.push(...own);
     return isTaken ? [index] : [];
   });
 }

@@ -10,6 +10,7 @@ import { outboundSchema } from "./outbound-schema.ts";
 import {
   count,
   domainName,
+  isSameAddress,
   listenAddress,
   mailbox,
   milliseconds,
@@ -336,6 +337,10 @@ export const virtualServerSchema = z
       .meta(restart("What is said with clients and next hops, line by line.")),
   })
   .superRefine((server, context) => {
+    for (const [index, address] of server.listen.entries()) {
+      if (!server.listen.slice(0, index).some((other) => isSameAddress(address, other))) continue;
+      context.addIssue({ code: "custom", path: ["listen", index], message: "is taken by one before it" });
+    }
     for (const [index, address] of (server.tls?.implicit ?? []).entries()) {
       if (server.listen.includes(address)) continue;
       context.addIssue({

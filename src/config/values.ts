@@ -66,6 +66,17 @@ export function parseHostPort(text: string, defaultPort?: number): HostPort | un
   return { host, port };
 }
 
+/** Whether only one can listen where both addresses say. Port 0 is another one each time. */
+export function isSameAddress(address: string, another: string): boolean {
+  const [one, other] = [parseHostPort(address), parseHostPort(another)];
+  if (one === undefined || one.port === 0 || one.port !== other?.port) return false;
+  return one.host === other.host || isWithin(one.host, other.host) || isWithin(other.host, one.host);
+}
+
+/** All IPv6 addresses of a machine mean the IPv4 ones too. */
+const isWithin = (host: string, all: string): boolean =>
+  all === "::" || (all === "0.0.0.0" && isIP(host) === 4);
+
 /** Where mail goes: a host, or the socket of a program on this machine. */
 export type NextHopAddress = { readonly scheme: "smtp" | "smtps" | "lmtp" } & (
   | { readonly host: string; readonly port: number; readonly socketPath?: undefined }

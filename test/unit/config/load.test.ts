@@ -234,9 +234,14 @@ describe("a wrong file", () => {
       "virtualServers[1].listen: has an address of an earlier",
     ],
     [
-      "one server twice at one address",
-      "virtualServers: [{ name: a, listen: ['[::1]:25', '[::1]:25'] }]",
-      "virtualServers[0].listen: has an address of an earlier virtual server that starts with the service, or one twice",
+      "two servers at one address, of which one takes all of the machine",
+      "virtualServers: [{ name: a, listen: ['0.0.0.0:25'] }, { name: b, listen: ['127.0.0.1:25'] }]",
+      "virtualServers[1].listen: has an address of an earlier",
+    ],
+    [
+      "an address within another of the same server",
+      "virtualServers: [{ listen: ['127.0.0.1:25', '[::]:25'] }]",
+      "virtualServers[0].listen[1]: is taken by one before it",
     ],
     [
       "two servers that forget to say where",
@@ -312,8 +317,10 @@ test("each alias without an anchor before it is told with its place", () => {
 test("virtual servers may share an address of which one starts at a time, and free ports", () => {
   const shared =
     "virtualServers: [{ name: a, listen: ['[::1]:25'] }, { name: b, listen: ['[::1]:25'], autoStart: false }]";
-  const free = "virtualServers: [{ name: a, listen: ['[::1]:0'] }, { name: b, listen: ['[::1]:0'] }]";
-  expect([problemsOf(shared), problemsOf(free)]).toEqual([[], []]);
+  const free =
+    "virtualServers: [{ name: a, listen: ['[::1]:0'] }, { name: b, listen: ['[::1]:0', '[::]:0'] }]";
+  const families = "virtualServers: [{ listen: ['0.0.0.0:25', '[::1]:25', '[::1]:26'] }]";
+  expect([problemsOf(shared), problemsOf(free), problemsOf(families)]).toEqual([[], [], []]);
 });
 
 describe("values", () => {
