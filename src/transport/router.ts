@@ -75,7 +75,8 @@ export function routeAnew(route: Route, router: Router): Route {
   // The queue of a pattern is one for all its domains, and names it.
   if (domain === undefined || domain.startsWith("*")) return route;
   const now = router.routeOf(`@${domain}`);
-  return now.key === route.key ? now : route;
+  const isSame = now.key === route.key.replace(/ \(type \d+\)$/, "");
+  return isSame && now.kind !== "local" && now.kind !== "unreachable" ? { ...now, key: route.key } : route;
 }
 
 /** The next hop of a route as router sinks name it, whatever the message type. */

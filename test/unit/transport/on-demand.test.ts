@@ -159,12 +159,21 @@ test("a reload that lets a domain wait no longer sends what waits, and one that 
   expect(house.world.to("one.asks.example")).toHaveLength(1);
 });
 
-test("a reload gives the queue of a domain what is said of the domain from then on", async () => {
+test.each([
+  ["the queue of a domain", 0],
+  ["that of messages of a type", 7],
+])("a reload gives %s what is said of the domain from then on", async (_, type) => {
   const world = new World();
   const routes: (string | undefined)[] = [];
   const plain: RouterSettings = { localDomains: [], remote: MX };
   await using house = await openHouse({
     router: plain,
+    routerSinks: [
+      (subject) => {
+        if (subject.kind === "route")
+          subject.router = { getNextHop: () => "default", getMessageType: () => type };
+      },
+    ],
     world,
     remoteCourier: (route) => {
       routes.push(route.entry);
