@@ -146,7 +146,7 @@ class Walk<Script> implements ScriptRunWatch {
   readonly #parts: DispatcherParts<Script>;
   readonly #firings: FiringCounter;
   readonly #chain: SinkChain<Script>;
-  readonly #msg: MailMsg;
+  #msg: MailMsg;
   readonly #effects: EffectRun<Script> | undefined;
   readonly #comparisons: OpenComparisons<Script> | undefined;
   /** How far the message had come before these sinks. */
@@ -376,6 +376,7 @@ class Walk<Script> implements ScriptRunWatch {
 
   #faulted(binding: Binding, fault: SinkFault, before: MailMsgSnapshot): ChainOutcome | undefined {
     this.#msg.restore(before);
+    if (fault.kind === "timeout") this.#msg = this.#msg.succeed();
     this.#note(before, sinkResult.runNext, fault);
     if (binding.onError !== "continue") return { kind: "fault", policy: binding.onError, binding, fault };
     this.#parts.log.error(

@@ -56,6 +56,7 @@ export class MailMsg {
   #headers: Headers | undefined;
   #properties: MessageProperties | undefined;
   #deferredUntil: number | undefined;
+  #successor: MailMsg | undefined;
 
   constructor(
     id: string,
@@ -202,6 +203,22 @@ export class MailMsg {
       throw new RangeError(`${JSON.stringify(id)} is no message id: those of nextMessageId() are`);
     if (id === this.#whole.id || this.forks.some((fork) => fork.id === id))
       throw new RangeError(`message id ${id} is taken: each fork has one of its own`);
+  }
+
+  /** The object in which the message goes on, for those who carry it on. */
+  get latest(): MailMsg {
+    return this.#successor?.latest ?? this;
+  }
+
+  /** The message goes on in another object: what a sink that is not waited for any more still writes into this one goes nowhere. */
+  succeed(): MailMsg {
+    const next = new MailMsg(this.id, this.origin, this.#envelope, this.content, this.surroundings);
+    next.forks.push(...this.forks);
+    for (const fork of this.forks) fork.#whole = next;
+    if (this.keptProperties.size > 0) next.properties.takeBack(this.keptProperties);
+    next.restore(this.snapshot());
+    this.#successor = next;
+    return next;
   }
 
   snapshot(): MailMsgSnapshot {

@@ -134,7 +134,7 @@ export class Submission<Script> {
           effects,
           settled.kind === "fault" && this.#parts.chain(stage) !== chain
             ? { kind: "again" }
-            : concludeForked(message, msg, content, settled),
+            : concludeForked(message, msg.latest, content, settled),
         ),
       );
     return outcome instanceof Promise ? outcome.then(end) : end(outcome);

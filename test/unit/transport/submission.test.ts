@@ -9,7 +9,7 @@ import { MessageSteps } from "../../../src/transport/message-steps.ts";
 import { forkedMessage } from "../../../src/transport/sink-view.ts";
 import { Submission, type SubmissionResult } from "../../../src/transport/submission.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { type OnEvent, nativeSink, scriptSink } from "./transport-house.ts";
+import { MINUTE, type OnEvent, nativeSink, openHouse, scriptSink, until } from "./transport-house.ts";
 
 const content = Content.fromBuffer(Buffer.from("Subject: x\r\n\r\nbody\r\n"));
 
@@ -165,4 +165,45 @@ describe("forks", () => {
     expect((await run([fork, retry])).kind).toBe("retry");
     expect((await run([fork, fail])).kind).toBe("hold");
   });
+});
+
+test("what a sink writes after its time is over goes nowhere, while another one is waited for", async () => {
+  const steps: (() => void)[] = [];
+  const fork: OnEvent = (msg, context) =>
+    void msg.forkForRecipients(context.nextMessageId(), ({ address }) => address.startsWith("b"));
+  const late: OnEvent = (msg) => {
+    steps.push(() => {
+      msg.sender = "late@client.example";
+      msg.headers.add("X-Late", "1");
+      msg.recipients.add("late@far.example");
+      msg.status = messageStatus.abortDelivery;
+    });
+    return new Promise(() => undefined);
+  };
+  const next: OnEvent = async (msg) => {
+    msg.headers.add("X-Next", "1");
+    await new Promise<void>((go) => void steps.push(go));
+  };
+  const sinks = [
+    nativeSink(fork, { priority: 1 }),
+    nativeSink(late, { onError: "continue", priority: 2 }),
+    nativeSink(next, { priority: 3 }),
+  ];
+  await using house = await openHouse({ sinks });
+  await house.accept(["a@far.example", "b@far.example"]);
+  await house.clock.advance(MINUTE);
+  await until(() => steps.length === 2);
+  for (const step of steps) step();
+  // The fork meets the same sinks.
+  await until(() => steps.length === 3);
+  await house.clock.advance(MINUTE);
+  await until(() => steps.length === 4);
+  for (const step of steps) step();
+  await house.empty();
+  const [first, second] = house.world.sent;
+  expect([first, second]).toMatchObject([
+    { sender: "sender@client.example", to: ["a@far.example"], text: expect.stringMatching(/^X-Next: 1/m) },
+    { sender: "sender@client.example", to: ["b@far.example"], text: expect.stringMatching(/^X-Next: 1/m) },
+  ]);
+  expect(`${first?.text}${second?.text}`).not.toContain("X-Late");
 });
