@@ -77,6 +77,13 @@ export const ERROR_CODES = {
     remedy:
       "Correct what the message names; a key is a PEM file with mode 0600 or 0640, Ed25519 or RSA of at least 1024 bits, better 2048.",
   },
+  SCRIPTS_UNREADABLE: {
+    owner: "operator",
+    meaning:
+      "The scripts folder is there and cannot be listed: no script could run, and mail would pass them by.",
+    remedy:
+      "Give the service's user the right to read and enter `scripts.folder` (`chmod g+rx`, and its group), or name the right folder.",
+  },
   SCRIPT_INVALID: {
     owner: "operator",
     meaning: "A script does not compile, does not load, or exports no entry point.",

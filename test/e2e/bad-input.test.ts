@@ -76,6 +76,12 @@ test("a port in use is refused with the address", async () => {
   }
 });
 
+test("a scripts folder that cannot be listed is not taken for an empty one", async () => {
+  const all = await refusedStart({ scripts: "" });
+  expect(all).toMatch(/scripts\.folder: .*scripts/);
+  expect(all).toContain("what to do");
+});
+
 test("a mailroot that cannot be a folder is refused with its path", async () => {
   await using folder = await tempFolder("refused");
   const taken = join(folder.path, "taken");

@@ -5,9 +5,9 @@ import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Clock } from "../../core/clock.ts";
-import { describeError } from "../../core/errors.ts";
+import { OnArrivalError, describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import { systemCodeOf } from "../../core/system-error.ts";
+import { isMissing, systemCodeOf } from "../../core/system-error.ts";
 import { isSinkName, PACKAGE_FILES, testedStem } from "./script-file.ts";
 
 const MISSING_SCAN_MS = 200;
@@ -60,9 +60,9 @@ export class ScriptFolder {
     return (await identityOf(this.#options.folder)) !== undefined;
   }
 
-  /** Names of all that is there. start() tells what has changed since. */
+  /** Names of all that is there. start() tells what has changed since. A folder that cannot be listed is not taken for an empty one. */
   async look(): Promise<readonly string[]> {
-    const names = await namesIn(this.#options.folder);
+    const names = await listed(this.#options.folder);
     await this.#findChanges(() => undefined);
     return names;
   }
@@ -201,6 +201,15 @@ export class ScriptFolder {
 
 export async function listSinkNames(folder: string): Promise<string[]> {
   return (await namesIn(folder)).filter(isSinkName).sort();
+}
+
+async function listed(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    if (isMissing(cause)) return [];
+    throw new OnArrivalError("SCRIPTS_UNREADABLE", `scripts.folder: ${describeError(cause)}`, { cause });
+  }
 }
 
 async function namesIn(folder: string): Promise<string[]> {
