@@ -162,7 +162,7 @@ class ScriptStore {
     const problem = this.#problemOf(key, value, ttlMs);
     if (problem !== undefined) return problem;
     const expiresAt = ttlMs === undefined ? Infinity : this.#clock.now() + ttlMs;
-    await this.#commit({ key, value, expiresAt });
+    await this.#commit({ key, value: inOwnMemory(value), expiresAt });
     return undefined;
   }
 
@@ -224,6 +224,13 @@ class ScriptStore {
     for (const entry of this.#entries.values())
       if (entry.expiresAt <= now) this.#apply({ ...entry, value: undefined });
   }
+}
+
+/** It came out of 64 KB that were read together, which it would keep as long as it is kept itself. */
+function inOwnMemory(value: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(value.length);
+  value.copy(own);
+  return own;
 }
 
 const sizeOf = ({ key, value }: KeyValueEntry): number => Buffer.byteLength(key) + (value?.length ?? 0);

@@ -34,6 +34,17 @@ const bytes = (text: string): Buffer => Buffer.from(text);
 const onlyFile = (folder: string): string => join(folder, readdirSync(folder)[0] ?? "");
 
 describe("a key-value store", () => {
+  test("keeps of what came with a value nothing but the value", async () => {
+    await using folder = await tempFolder();
+    const stores = storesIn(folder.path);
+    const chunk = Buffer.alloc(65_536, "x");
+    await stores.set("a.ts", "k", chunk.subarray(100, 103));
+    const kept = await stores.get("a.ts", "k");
+    expect(kept?.toString()).toBe("xxx");
+    expect(kept?.buffer.byteLength).toBe(3);
+    await stores.close();
+  });
+
   test("gives back what was set, over a restart, and each script has its own", async () => {
     await using folder = await tempFolder();
     const stores = storesIn(folder.path);
