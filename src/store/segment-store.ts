@@ -351,6 +351,8 @@ export class SegmentStore implements StoreDriver {
     if (releases !== undefined) this.#files.release(releases);
     if (entry.unlanded > 0) return;
     entry.unlandedState = undefined;
+    // A message whose state is saved waits: what is left of many that came together would keep the memory of them all.
+    if (record.type === recordType.state) this.#cache.drop(entry);
     this.#settle(entry);
   }
 

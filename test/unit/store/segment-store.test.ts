@@ -94,6 +94,21 @@ describe("a message of the store", () => {
     await store.close();
   });
 
+  test("that waits is in memory no longer than until its state is on disk", async () => {
+    await using folder = await temporaryFolder();
+    const store = createStore(folder.path);
+    await store.open();
+    const id = store.nextId();
+    const fresh = message(1);
+    await store.commit(id, origin, envelope, fresh);
+    expect(await store.loadContent(id)).toBe(fresh);
+    await store.saveState(id, "waits", undefined, true);
+    const read = await store.loadContent(id);
+    expect(read).not.toBe(fresh);
+    expect(await read.toBuffer()).toEqual(messageBytes(1, 4096));
+    await store.close();
+  });
+
   test("with text of all scripts in its envelope comes back unchanged", async () => {
     await using folder = await temporaryFolder();
     const store = createStore(folder.path);
