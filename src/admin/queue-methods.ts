@@ -97,7 +97,7 @@ export function queueMethods(servers: () => readonly ServerQueues[]): ControlMet
 async function list(servers: readonly ServerQueues[], limit: number): Promise<ShownEntry[]> {
   const entries: ShownEntry[] = [];
   for (const { name, admin } of servers) {
-    for (const entry of admin.list()) entries.push(shown(entry, name));
+    for (const entry of admin.list().slice(0, limit - entries.length)) entries.push(shown(entry, name));
     for (const entry of await admin.listParked(limit - entries.length)) entries.push(shown(entry, name));
   }
   return entries;

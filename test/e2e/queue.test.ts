@@ -162,3 +162,15 @@ test("what is frozen stays so over a restart, and freeze says when it could not 
   expect((await ask(service, "queue", "thaw", smartHost)).stdout).toBe(`${smartHost} goes on\n`);
   await hop.received(1);
 });
+
+test("list shows no more than its limit, also of what is in memory", async () => {
+  await using hop = await startCaptureServer();
+  await using service = await startService({
+    config: serviceConfig({ smartHostPort: hop.port, server: SLOW_RETRY }),
+  });
+  await hop.stop();
+  for (const text of ["one", "two", "three"]) await send(service.port, { data: plainMessage(text) });
+  await waiting(service, 3);
+  const listed = await ask(service, "queue", "list", "--limit", "2", "--json");
+  expect(JSON.parse(listed.stdout)).toHaveLength(2);
+});
