@@ -65,9 +65,9 @@ export function settle(
   });
   const reports: DueReport[] = [];
   const { sender } = delivery.message.envelope;
-  // RFC 3461 §5.2: a next hop that took the DSN parameters reports the success itself.
-  if (local) addReport(reports, sender, "delivered", succeeded);
-  else if (result.kind === "replies" && !result.dsn) addReport(reports, sender, "relayed", succeeded);
+  // RFC 3461 §5.2: a next hop that took the DSN parameters reports the success itself, an LMTP server too.
+  if (result.kind === "replies" && !result.dsn)
+    addReport(reports, sender, local ? "delivered" : "relayed", succeeded);
   addReport(reports, sender, "failed", failed);
   return { pending, reports };
 }

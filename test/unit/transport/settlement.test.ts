@@ -65,7 +65,8 @@ describe("a report", () => {
   test("of success is ours only when the next hop did not take the DSN parameters", () => {
     expect(kinds(settled([asked], replies([250], false)))).toEqual(["relayed a"]);
     expect(kinds(settled([asked], replies([250], true)))).toEqual([]);
-    expect(kinds(settled([asked], replies([250], true), { local: true }))).toEqual(["delivered a"]);
+    expect(kinds(settled([asked], replies([250], false), { local: true }))).toEqual(["delivered a"]);
+    expect(kinds(settled([asked], replies([250], true), { local: true }))).toEqual([]);
   });
 
   test("of failure is not for those who asked for none", () => {
