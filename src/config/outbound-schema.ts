@@ -66,7 +66,12 @@ export const outboundSchema = z.strictObject({
     .meta(live("Outgoing connections to one next hop.", { unit: "connections" })),
   maxRecipients: count(1)
     .default(100)
-    .meta(live("Recipients of one outgoing transaction; more go in further ones.", { unit: "recipients" })),
+    .meta(
+      live(
+        "Recipients of one outgoing transaction; more go in further ones, as do those that are too many for the next hop.",
+        { unit: "recipients" },
+      ),
+    ),
   pipelining: z.boolean().default(true).meta(live("Use PIPELINING where it is offered (RFC 2920 §3).")),
   groupWithinMs: milliseconds()
     .default(20)

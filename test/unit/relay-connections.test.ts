@@ -9,7 +9,7 @@ import { startRelay } from "../../src/relay.ts";
 import { eventually, sleep } from "../support/eventually.ts";
 import { plainMessage, send } from "../support/smtp-client.ts";
 import { tempFolder } from "../support/temp-folder.ts";
-import { type Peer, SILENCE, startPeer } from "./smtp/client/support.ts";
+import { type Peer, type PeerSession, SILENCE, startPeer } from "./smtp/client/support.ts";
 
 const openOf = (...peers: readonly Peer[]): number =>
   peers.flatMap(({ sessions }) => sessions).filter(({ socket }) => !socket.closed).length;
@@ -59,6 +59,7 @@ test("a reload keeps to the limits of outgoing connections while next hops are s
 async function relayTo(
   peer: Peer,
   folder: string,
+  settings = "maxRecipients: 1",
 ): Promise<{ port: number; reload: (outbound: string) => Promise<void>; stop: () => Promise<void> }> {
   const file = path.join(folder, "onarrival.yaml");
   const load = async (outbound: string): ReturnType<typeof loadConfig> => {
@@ -68,7 +69,7 @@ async function relayTo(
     );
     return loadConfig(file);
   };
-  const relay = await startRelay(await load("maxRecipients: 1"), silentLogger, systemClock);
+  const relay = await startRelay(await load(settings), silentLogger, systemClock);
   return {
     port: Number(relay.addresses[0]?.split(":")[1]),
     reload: async (outbound) => relay.reload(await load(outbound)),
@@ -112,6 +113,29 @@ test("a next hop that fails as it was spoken to before a reload is tried at once
     await eventually(() => peer.sessions[1]?.messages.length === 1);
     await send(relay.port, { to: "b@x.test", data: plainMessage("x") });
     await eventually(() => peer.sessions[1]?.messages.length === 2);
+  } finally {
+    await relay.stop();
+  }
+});
+
+test("recipients that are too many for a next hop go in further transactions at once, each to be taken once", async () => {
+  await using folder = await tempFolder("relay");
+  const taken: string[] = [];
+  const answer = (line: string, { accepted }: PeerSession): string => {
+    const name = /<(\w+)@/.exec(line)?.[1] ?? "";
+    if (name === "gone") return "550 5.1.1 No";
+    if (accepted.filter((verb) => verb === "RCPT").length === 2) return "452 4.5.3 Too many recipients";
+    if (name === "full") return "452 4.2.2 Mailbox full";
+    taken.push(name);
+    return "250 Ok";
+  };
+  await using peer = await startPeer({ answers: { RCPT: answer } });
+  const relay = await relayTo(peer, folder.path, "maxRecipients: 6");
+  try {
+    const to = ["a", "b", "c", "gone", "full", "d", "e", "f"].map((name) => `${name}@x.test`);
+    await send(relay.port, { from: "", to, data: plainMessage("x") });
+    await eventually(() => peer.sessions.flatMap(({ messages }) => messages).length === 3);
+    expect(taken).toEqual(["a", "b", "c", "d", "e", "f"]);
   } finally {
     await relay.stop();
   }
