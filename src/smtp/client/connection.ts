@@ -249,7 +249,7 @@ export class Connection implements WireListener {
     if (!plan.replies.isRefused) return this.#sendContent(plan);
     // It waits for content that it does not get.
     if (plan.dislikesParameters)
-      return this.#without({ noPipelining: true }, "DATA accepted after a refused MAIL");
+      return this.#without({ noPipelining: true }, "DATA accepted after refused parameters");
     const nobody = plan.replies.accepted === 0;
     this.#reportAll();
     // It refused the sender and would take an empty message all the same: without the dot it gets none.

@@ -16,6 +16,7 @@ export interface EnvelopeCommands {
   readonly refused: ReadonlyMap<number, Reply>;
   /** Whether MAIL or a RCPT carries parameters that the peer might dislike after all. */
   readonly parameters: boolean;
+  readonly rcptParameters: boolean;
 }
 
 export const BAD_SENDER = ownReply(553, "1.7", "The sender address cannot be sent over SMTP");
@@ -69,7 +70,7 @@ function recipientCommands(
   const rcpts: string[] = [];
   const places: number[] = [];
   let refused: Map<number, Reply> | undefined;
-  let parameters = mailHasParameters;
+  let rcptParameters = false;
   let place = -1;
   for (const recipient of message.recipients) {
     place += 1;
@@ -80,11 +81,12 @@ function recipientCommands(
       continue;
     }
     const extra = offered.dsn ? recipientParameters(recipient) : "";
-    parameters ||= extra.length > 0;
+    rcptParameters ||= extra.length > 0;
     rcpts.push(`RCPT TO:<${address}>${extra}\r\n`);
     places.push(place);
   }
-  return { mail: `${mail}\r\n`, rcpts, places, refused: refused ?? NONE_REFUSED, parameters };
+  const parameters = mailHasParameters || rcptParameters;
+  return { mail: `${mail}\r\n`, rcpts, places, refused: refused ?? NONE_REFUSED, parameters, rcptParameters };
 }
 
 /** The address as it is written to this peer, or why it is not. */

@@ -11,6 +11,7 @@ export const NO_COMMANDS: EnvelopeCommands = {
   places: [],
   refused: new Map(),
   parameters: false,
+  rcptParameters: false,
 };
 
 interface RcptStep extends NativeCommand {

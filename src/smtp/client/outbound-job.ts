@@ -7,7 +7,7 @@ import type { DeliveryOutcome, OutboundMessage } from "./destination.ts";
 export interface Lie {
   /** CHUNKING: it did not know BDAT. */
   readonly noChunks?: true;
-  /** PIPELINING: it refused MAIL for its parameters and took DATA behind it. */
+  /** PIPELINING: it refused MAIL or all RCPT for their parameters and took DATA behind them. */
   readonly noPipelining?: true;
 }
 

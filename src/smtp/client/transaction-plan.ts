@@ -101,8 +101,9 @@ export class TransactionPlan {
 
   /** FAULTS N05: the peer offered what it does not know. */
   get dislikesParameters(): boolean {
-    const { mailRefusal } = this.replies;
-    return this.commands.parameters && mailRefusal !== undefined && isParameterError(mailRefusal);
+    const { mailRefusal, rcptRefusals } = this.replies;
+    if (mailRefusal !== undefined) return this.commands.parameters && isParameterError(mailRefusal);
+    return this.commands.rcptParameters && rcptRefusals.some(isParameterError);
   }
 
   /** RFC 2920 §3.1: all that may go out in one group. A chunk waits for the replies: it would bring its content along. */

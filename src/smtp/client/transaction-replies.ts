@@ -38,6 +38,11 @@ export class TransactionReplies {
     return this.mailRefusal !== undefined || this.accepted === 0;
   }
 
+  /** Of all recipients, when none was taken. */
+  get rcptRefusals(): readonly Reply[] {
+    return this.accepted === 0 ? this.#rcpts : [];
+  }
+
   get hasFinals(): boolean {
     return this.#finals !== undefined;
   }

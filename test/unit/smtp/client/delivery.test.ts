@@ -256,6 +256,21 @@ describe("refusals (N03)", () => {
     expect(reportOf(outcome).dsn).toBe(false);
     expect(peer.sessions).toHaveLength(1);
   });
+
+  test.each(["PIPELINING", "HELP"])("of recipients are so too, with %s offered", async (keyword) => {
+    const to = ["a@x.test", "b@x.test"].map((address) => ({ address, notify: ["FAILURE"] as const }));
+    await using peer = await startPeer({
+      answers: {
+        EHLO: `250-peer.example\r\n250-${keyword}\r\n250 DSN`,
+        RCPT: (line) => (line.includes("NOTIFY") ? "555 5.5.4 NOTIFY?" : "250 Ok"),
+      },
+    });
+    await using destination = destinationTo(peer, { maxConnections: 1 });
+    const outcome = await destination.deliver(messageOf({ to }));
+    expect(codesOf(outcome)).toEqual([250, 250]);
+    expect(reportOf(outcome).dsn).toBe(false);
+    expect(peer.sessions[0]?.messages).toHaveLength(1);
+  });
 });
 
 describe("a connection that fails", () => {
