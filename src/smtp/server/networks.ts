@@ -7,6 +7,16 @@ export type NetworkCheck = (address: string) => boolean;
 
 const NOBODY: NetworkCheck = () => false;
 
+const MAPPED = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/;
+
+/** The one spelling that lists, locks and trace fields know an address by: IPv4 where IPv6 only maps it, else that of RFC 5952. */
+export function canonicalAddress(address: string): string {
+  if (!isIPv6(address) || address.includes("%")) return address;
+  const short = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const [, high = "", low = ""] = MAPPED.exec(short) ?? [];
+  return low === "" ? short : Buffer.from(high.padStart(4, "0") + low.padStart(4, "0"), "hex").join(".");
+}
+
 /** Throws CONFIG_INVALID, naming the setting, for what is no address or network. */
 export function networkCheck(networks: readonly string[], setting: string): NetworkCheck {
   if (networks.length === 0) return NOBODY;

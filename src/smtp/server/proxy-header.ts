@@ -1,5 +1,6 @@
 // The header that a load balancer puts before the session to name its client: PROXY protocol, version 1 (a line) and 2 (binary).
 import { isIP } from "node:net";
+import { canonicalAddress } from "./networks.ts";
 
 /** Version 1: 107 bytes, CRLF included. */
 const MAX_LINE_BYTES = 107;
@@ -42,7 +43,14 @@ function readLine(bytes: Buffer): ProxyHeader {
   if (match === null) return INVALID;
   const [, family, source = "", target = "", port] = match;
   if (isIP(source) !== Number(family) || isIP(target) !== Number(family)) return INVALID;
-  return found({ remoteAddress: source, remotePort: Number(port), localAddress: target }, end + 1);
+  return found(
+    {
+      remoteAddress: canonicalAddress(source),
+      remotePort: Number(port),
+      localAddress: canonicalAddress(target),
+    },
+    end + 1,
+  );
 }
 
 function couldBeLine(bytes: Buffer): boolean {
@@ -86,8 +94,7 @@ function formatAddress(bytes: Buffer): string {
   if (bytes.length === 4) return bytes.join(".");
   const groups: string[] = [];
   for (let at = 0; at < bytes.length; at += 2) groups.push(bytes.readUInt16BE(at).toString(16));
-  // The canonical short form of RFC 5952, as a URL writes it.
-  return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
+  return canonicalAddress(groups.join(":"));
 }
 
 const found = (client: ProxiedClient, length: number): ProxyHeader => ({ kind: "client", client, length });

@@ -1,5 +1,6 @@
 // The attributes of XCLIENT and XFORWARD: what a trusted proxy says of the client behind it (Postfix's XCLIENT_README, XFORWARD_README).
 import { isIP } from "node:net";
+import { canonicalAddress } from "./networks.ts";
 
 export const XCLIENT_ATTRIBUTES = [
   "NAME",
@@ -33,7 +34,10 @@ export function parseClientAttributes(
     const name = word.slice(0, Math.max(0, equals)).toUpperCase();
     const value = decodeXtext(word.slice(equals + 1));
     if (!known.includes(name) || value === undefined || !isValid(name, value)) return undefined;
-    attributes.set(name, UNKNOWN.has(value.toUpperCase()) ? undefined : withoutPrefix(value));
+    attributes.set(
+      name,
+      UNKNOWN.has(value.toUpperCase()) ? undefined : canonicalAddress(withoutPrefix(value)),
+    );
   }
   return attributes.size === 0 ? undefined : attributes;
 }

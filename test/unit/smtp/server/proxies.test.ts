@@ -19,6 +19,7 @@ function binaryHeader(family: number, addresses: Buffer, command = 1): Buffer {
 }
 
 const V4 = Buffer.from([192, 0, 2, 7, 198, 51, 100, 1, 0x30, 0x39, 0, 25]);
+const MAPPED = Buffer.from(`${"0".repeat(20)}ffffc0000207${"0".repeat(20)}ffffc633640130390019`, "hex");
 const V6 = Buffer.from("20010db800000000000000000000000720010db800000000000000000000000130390019", "hex");
 
 const trusting = { trust: { proxy: ["127.0.0.0/8"], xclient: [], xforward: [] } };
@@ -31,6 +32,12 @@ describe("the header of the PROXY protocol", () => {
     ["version 1, unknown", Buffer.from("PROXY UNKNOWN\r\n"), undefined],
     ["version 2", binaryHeader(0x11, V4), "192.0.2.7"],
     ["version 2, IPv6", binaryHeader(0x21, V6), "2001:db8::7"],
+    [
+      "version 1, IPv4 mapped",
+      Buffer.from("PROXY TCP6 ::ffff:c000:207 ::ffff:198.51.100.1 12345 25\r\n"),
+      "192.0.2.7",
+    ],
+    ["version 2, IPv4 mapped", binaryHeader(0x21, MAPPED), "192.0.2.7"],
     ["version 2 with a TLV", binaryHeader(0x11, Buffer.concat([V4, Buffer.from([4, 0, 1, 0])])), "192.0.2.7"],
     ["version 2, local", binaryHeader(0, Buffer.alloc(0), 0), undefined],
   ])("%s names the client, however it is cut", (_, header, address) => {
@@ -71,6 +78,17 @@ describe("a listener behind a balancer", () => {
     await talk.say("DATA");
     await talk.say("Subject: x\r\n\r\n.");
     expect(run.intake.messages[0]?.origin).toMatchObject({ clientAddress: "192.0.2.7", clientPort: 12_345 });
+  });
+
+  test("an IPv4 client that came in over IPv6 is the client that relay.networks shuts out", async () => {
+    await using run = await startListener({
+      settings: { ...trusting, relayNetworks: ["192.0.2.0/24"], relayMode: "except" },
+    });
+    const talk = await run.open();
+    talk.write(binaryHeader(0x21, MAPPED));
+    expect(await talk.greet()).toContain("Hello [192.0.2.7]");
+    await talk.say("MAIL FROM:<a@example.net>");
+    expect(await talk.say("RCPT TO:<x@elsewhere.org>")).toMatch(/^550/);
   });
 
   test("a connection without the header is closed without a word", async () => {
@@ -162,6 +180,14 @@ describe("XCLIENT and XFORWARD", () => {
       await talk.say("RSET");
     }
     expect(asked).toEqual(["250", "550", "250"]);
+  });
+
+  test("XCLIENT may write an IPv4 client as IPv6, which maps it", async () => {
+    await using run = await startListener({ settings: xtrusting });
+    const talk = await run.open();
+    await talk.greet();
+    await talk.say("XCLIENT ADDR=IPV6:::FFFF:192.0.2.7");
+    expect(await talk.say("EHLO client.example.net")).toContain("Hello [192.0.2.7]");
   });
 
   test("XFORWARD changes the record of one message and nothing else", async () => {
