@@ -13,13 +13,14 @@ const ADDRESS_TYPE = /^[a-z0-9!#$%&'*/?^_`{|}~-]+$/i;
 const UTF8_ESCAPE = /\\x\{([0-9A-F]{2,6})\}/gi;
 const CONTROL = /\p{Cc}/u;
 
-/** Control characters can hide behind escapes (`+0D+0A`) and would end up in reports and logs. */
+/** What an escape stands for is printable ASCII (RFC 3461 §4.2, §4.4): control characters (`+0D+0A`) would end up in reports and logs. */
+const UNPRINTABLE_ESCAPE = /\+(?:[0189A-F][0-9A-F]|7F)/;
+
 function decodeXtext(value: string, pattern: RegExp): string | undefined {
-  if (!pattern.test(value)) return undefined;
-  const decoded = value.replaceAll(/\+([0-9A-F]{2})/g, (_, hex: string) =>
+  if (!pattern.test(value) || UNPRINTABLE_ESCAPE.test(value)) return undefined;
+  return value.replaceAll(/\+([0-9A-F]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
-  return CONTROL.test(decoded) ? undefined : decoded;
 }
 
 export function parseEnvelopeId(value: string | undefined): string | undefined {

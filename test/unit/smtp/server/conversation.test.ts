@@ -161,6 +161,7 @@ describe("order and syntax", () => {
     ["MAIL FROM:<a@example.net> BODY=9BIT", "501"],
     ["MAIL FROM:<a@example.net> RET=FULL ENVID=x+2By", "250"],
     ["MAIL FROM:<a@example.net> ENVID=a+0D+0Ab", "501"],
+    ["MAIL FROM:<a@example.net> ENVID=a+C3+BCb", "501"],
     ["MAIL FROM:<ä@example.net>", "553 5.6.7"],
     ["MAIL FROM:<ä@example.net> SMTPUTF8", "250"],
     ["mail from: <a@example.net>  ", "250"],
@@ -220,7 +221,8 @@ describe("order and syntax", () => {
       await talk.say("RCPT TO:<b@example.com> NOTIFY=success,FAILURE ORCPT=rfc822;b+2Bc@example.org"),
     ).toMatch(/^250/);
     expect(await talk.say("RCPT TO:<c@example.com> NOTIFY=NEVER,DELAY")).toMatch(/^501/);
-    expect(await talk.say("RCPT TO:<c@example.com> ORCPT=nonsense")).toMatch(/^501/);
+    for (const none of ["nonsense", "rfc822;+C3+BC@example.org"])
+      expect(await talk.say(`RCPT TO:<c@example.com> ORCPT=${none}`)).toMatch(/^501/);
     expect(await talk.say("RCPT TO:<c@example.com> SIZE=1")).toMatch(/^555/);
     await talk.say("DATA");
     await talk.say(".");
