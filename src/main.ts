@@ -45,6 +45,8 @@ const WITHOUT_READER: Readonly<Record<string, () => void>> = {
 
 const args = process.argv.slice(2);
 const [first = ""] = args;
+// While its modules are loaded there is nothing to read again yet.
+if (first === "serve") process.on("SIGHUP", () => undefined);
 const withoutReader = Object.hasOwn(WITHOUT_READER, first) ? WITHOUT_READER[first] : undefined;
 whenOutputFails(withoutReader ?? endWithoutReader);
 const wanted = Object.hasOwn(COMMANDS, first) ? [COMMANDS[first]] : Object.values(COMMANDS);

@@ -59,6 +59,7 @@ export function withServiceOptions(command: Command): Command {
 }
 
 export async function runService(options: ServiceOptions, stage: ServiceStage): Promise<void> {
+  using hangUps = new HangUps();
   const source = new ConfigSource(options.config, {
     listen: options.listen,
     mailroot: options.mailroot,
@@ -76,7 +77,7 @@ export async function runService(options: ServiceOptions, stage: ServiceStage): 
       clock: systemClock,
       log: relay.log,
     });
-    process.on("SIGHUP", reloads.reload);
+    hangUps.call(reloads.reload);
     const end = ended();
     try {
       await stage.ready(relay, config);
@@ -84,13 +85,35 @@ export async function runService(options: ServiceOptions, stage: ServiceStage): 
       relay.log.info({ signal }, "stopping: what is in hand is finished");
     } finally {
       // Also when it could not get ready: signals do not end the process any more.
-      process.off("SIGHUP", reloads.reload);
+      hangUps.call(() => undefined);
       await reloads.close();
       await relay.stop();
     }
   } finally {
     forget();
     await log.close();
+  }
+}
+
+/** SIGHUP, for as long as there is a service, also while it starts and stops: without a listener it ends the process. */
+class HangUps implements Disposable {
+  #cameEarly = false;
+  #answer = (): void => void (this.#cameEarly = true);
+  readonly #heard = (): void => this.#answer();
+
+  constructor() {
+    process.on("SIGHUP", this.#heard);
+  }
+
+  /** From now on; at once when one came before there was anybody to call. */
+  call(answer: () => void): void {
+    this.#answer = answer;
+    if (this.#cameEarly) answer();
+    this.#cameEarly = false;
+  }
+
+  [Symbol.dispose](): void {
+    process.off("SIGHUP", this.#heard);
   }
 }
 

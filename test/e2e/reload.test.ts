@@ -1,4 +1,7 @@
 // Changes of a running service: what is right takes effect, what is wrong changes nothing and says why.
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startCaptureServer } from "../support/capture-server.ts";
 import { eventually, sleep } from "../support/eventually.ts";
@@ -60,6 +63,34 @@ test("SIGHUP takes a changed file over, and leaves everything as it is when the 
     },
     { what: "the new smart host", intervalMs: 100 },
   );
+});
+
+test("SIGHUP while it starts is a reload when it runs, and while it stops it breaks nothing off", async () => {
+  await using service = await startService({ config: { watchConfig: false } });
+  await service.kill();
+  // The first thing that a start leaves.
+  const lock = join(service.mailroot, "lock.db");
+  await rm(lock);
+  const starting = service.start();
+  await eventually(() => existsSync(lock), { what: "a beginning start", intervalMs: 1 });
+  await service.writeConfig({ nonsense: true });
+  await service.kill("SIGHUP");
+  await starting;
+  await service.logged(/nonsense/);
+
+  await using talk = conversation(service.port);
+  await talk
+    .expects(220)
+    .sends("EHLO c.example")
+    .expects(250)
+    .sends("MAIL FROM:<a@example.com>")
+    .expects(250);
+  await talk.sends("RCPT TO:<b@localhost>").expects(250).sends("DATA").expects(354);
+  const stopped = service.kill();
+  await service.logged(/stopping/);
+  await service.kill("SIGHUP");
+  await talk.sends("Subject: in hand\r\n\r\n.").expects(250);
+  expect(await stopped).toBe(0);
 });
 
 test("SIGHUP with other limits ends the suspension of a script, and what it held is tried again", async () => {
