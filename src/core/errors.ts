@@ -80,9 +80,9 @@ export const ERROR_CODES = {
   SCRIPTS_UNREADABLE: {
     owner: "operator",
     meaning:
-      "The scripts folder is there and cannot be listed: no script could run, and mail would pass them by.",
+      "The scripts folder cannot be listed, or is gone although scripts have run from it: none could run, and mail would pass them by.",
     remedy:
-      "Give the service's user the right to read and enter `scripts.folder` (`chmod g+rx`, and its group), or name the right folder.",
+      "Give the service's user the right to read and enter `scripts.folder` (`chmod g+rx`, and its group), mount its volume, or name the right folder. When there are to be no scripts any more, make an empty one.",
   },
   SCRIPT_INVALID: {
     owner: "operator",

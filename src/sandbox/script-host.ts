@@ -1,6 +1,7 @@
 // The one door of the script sandbox: which scripts are live, and running them on a message.
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
+import { OnArrivalError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type * as runner from "./pool/call-runner.ts";
 import { CallRunner } from "./pool/call-runner.ts";
@@ -197,6 +198,11 @@ class FolderScriptHost implements ScriptHost {
       changed: () => this.#changed(),
     });
     const entries = new Set(await folder.look());
+    if (!(await folder.exists()) && [...((await generations?.names()) ?? [])].some(isSinkName))
+      throw new OnArrivalError(
+        "SCRIPTS_UNREADABLE",
+        `scripts.folder: ${this.#folder()} does not exist, and scripts have run from it`,
+      );
     const names = [...entries].filter((name) => isSinkName(name) && (only?.includes(name) ?? true));
     if (names.length > 0) pool.warmUp();
     await reloader.start(names.toSorted(), entries);

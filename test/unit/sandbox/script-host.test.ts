@@ -207,6 +207,19 @@ describe("the folder", () => {
     await until(() => version() === first);
   });
 
+  test("that is gone at a start is no empty folder where scripts have run from it", async () => {
+    await write("a.ts", GOOD);
+    await startHost();
+    await markKept("a.ts");
+    await host.stop();
+    await rename(folder, `${folder}.away`);
+    await expect(startHost()).rejects.toMatchObject({ code: "SCRIPTS_UNREADABLE" });
+    await host.stop();
+    await mkdir(folder);
+    await startHost();
+    expect([...host.scripts.keys()]).toEqual([]);
+  });
+
   test("forgets a script whose file is removed", async () => {
     await write("a.ts", GOOD);
     await startHost();
