@@ -58,6 +58,9 @@ export async function loadConfig(file: string | undefined, overrides: ConfigOver
     );
   const text = await readConfigFile(file);
   const { dir, base: name } = path.parse(path.resolve(file));
+  // What is left of a file on a full disk or after a power failure, or while it is written: the defaults are not what it says.
+  if (text.trim() === "")
+    throw invalid([`${name} is empty; for the defaults alone it takes no file, or a comment`]);
   const config = await resolveSettings(checkConfig(text, name), dir, placesIn(text, name));
   return applyOverrides(config, overrides);
 }

@@ -1,6 +1,6 @@
 // Changes of a running service: what is right takes effect, what is wrong changes nothing and says why.
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startCaptureServer } from "../support/capture-server.ts";
@@ -53,6 +53,12 @@ test("SIGHUP takes a changed file over, and leaves everything as it is when the 
   await service.logged(/nonsense/);
   await send(service.port, { data: plainMessage("still to the first") });
   await first.received(2);
+
+  await writeFile(service.configFile, "");
+  await service.kill("SIGHUP");
+  await service.logged(/is empty/);
+  await send(service.port, { data: plainMessage("still to the first") });
+  await first.received(3);
 
   await service.writeConfig(serviceConfig({ smartHostPort: second.port }));
   await service.kill("SIGHUP");

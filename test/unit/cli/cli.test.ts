@@ -383,7 +383,7 @@ bindings:
   });
 
   test("lists broken scripts, as JSON when asked", async () => {
-    await writeFile(file, "");
+    await writeFile(file, "{}\n");
     const { code, out } = await run(
       ["check", "-c", file, "--json"],
       [{ script: "a.ts", problem: "line 3: oops" }],

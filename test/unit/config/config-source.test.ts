@@ -27,12 +27,12 @@ test("a file is changed when its text is another than the one last loaded, valid
 });
 
 test("a file that goes away is told once, and one that comes back is a change", async () => {
-  await writeFile(file, "");
+  await writeFile(file, "{}\n");
   const source = new ConfigSource(file, { mailroot: "elsewhere" });
   expect((await source.load()).mailroot).toBe(path.resolve("elsewhere"));
   await rm(file);
   expect([await source.compare(), await source.compare()]).toEqual(["gone", "same"]);
-  await writeFile(file, "");
+  await writeFile(file, "{}\n");
   expect(await source.compare()).toBe("changed");
 });
 

@@ -106,7 +106,15 @@ describe("the defaults", () => {
     expect(server?.retry.intervalsMinutes).toEqual([15, 30, 60, 240]);
   });
 
-  test("an empty file is a valid file", async () => {
+  test("a file of which nothing is there is none that says: the defaults", async () => {
+    for (const text of ["", "\n"])
+      await expect(loadConfig(await write(text))).rejects.toMatchObject({
+        code: "CONFIG_INVALID",
+        message: expect.stringContaining("onarrival.yaml is empty") as string,
+      });
+  });
+
+  test("a file without settings is a valid file", async () => {
     const config = await loadConfig(await write("# nothing yet\n"));
     expect(config.bindings).toEqual([]);
     expect(config.mailroot).toBe(path.join(folder, "mailroot"));
