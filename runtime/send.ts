@@ -2,6 +2,7 @@
 // with what the original put into it.
 import { Configuration } from "./configuration.ts";
 import { CdoError } from "./errors.ts";
+import { htmlToText } from "./html-text.ts";
 import { toText } from "./member-names.ts";
 
 const SEND_USING_PICKUP = 1;
@@ -143,7 +144,8 @@ function quote(answer: Mail, original: Mail): void {
     answer.AutoGenerateTextBody = false;
     answer.HTMLBody = withHead(original.HTMLBody, `<p>${[RULER, ...head].map(escapeHtml).join("<br>")}</p>`);
   }
-  answer.TextBody = `\r\n\r\n${[RULER, ...head].join("\r\n")}\r\n\r\n${original.TextBody}`;
+  const text = original.TextBody || htmlToText(original.HTMLBody);
+  answer.TextBody = `\r\n\r\n${[RULER, ...head].join("\r\n")}\r\n\r\n${text}`;
 }
 
 /** Behind the start of the body, so that what the page brings before it stays before it. */

@@ -232,6 +232,17 @@ describe("answers", () => {
     expect(logs[0]).toMatch(/^<html><body\s+id="a"><p>.*<\/p>text<\/body>/s);
   });
 
+  test.each(["Reply", "Forward"])("%s of HTML alone quotes its text for who reads no HTML", async (call) => {
+    const { logs } = await run(
+      `console.log(JSON.stringify(msg.${call}().TextBody.split("\\r\\n\\r\\n").at(-1)))`,
+      {
+        ...ALLOWED,
+        message: "From: a@example.com\r\nContent-Type: text/html\r\n\r\n<p>one &amp; two</p>\r\n",
+      },
+    );
+    expect(logs).toEqual(['"one & two"']);
+  });
+
   test("ReplyAll adds the other recipients, each once and not the one who is answered", async () => {
     const { logs } = await run(`const r = msg.ReplyAll(); console.log(r.To); console.log(r.CC)`, {
       ...ALLOWED,
