@@ -5,7 +5,7 @@ import { MimePart } from "./part.ts";
 import { requireMimeVersion } from "./text-body.ts";
 
 /** The leaves in reading order. A message/rfc822 is a leaf: nothing is looked for inside it. */
-function* leaves(root: MimePart): Generator<MimePart> {
+export function* leaves(root: MimePart): Generator<MimePart> {
   const stack = [root];
   for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
     if (!part.isMultipart) yield part;

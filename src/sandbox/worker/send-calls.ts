@@ -7,6 +7,7 @@ import {
   attachmentParts,
   htmlBodyPart,
   isInRelated,
+  leaves,
   partsBesideBodies,
 } from "../../mime/bodies.ts";
 import { parseAddressList } from "../../mime/addresses.ts";
@@ -110,7 +111,25 @@ function outgoing(bytes: Buffer, sender: string): Buffer {
   if (!headers.has("Message-ID"))
     headers.add("Message-ID", `<${randomUUID()}@${domainOf(sender) || "localhost"}>`);
   completeHeaders(copy.root);
+  encodeBinary(copy);
   return withCrlf(copy.toBuffer());
+}
+
+const MAX_NESTING = 20;
+
+/** RFC 2045 §2.9: what is labelled binary has no lines, and would lose bytes where it gets line ends. */
+function encodeBinary({ root }: MimeDocument, nesting = 0): void {
+  for (const part of leaves(root)) {
+    if (part.transferEncoding !== "binary") continue;
+    if (part.mediaType === "message/rfc822" && nesting < MAX_NESTING) {
+      const nested = new MimeDocument(bufferSource(part.rawBody()));
+      encodeBinary(nested, nesting + 1);
+      part.setRawBody(nested.toBuffer());
+    }
+    // RFC 2045 §6.4: composite types are never encoded.
+    if (part.mediaType.startsWith("message/")) part.headers.set("Content-Transfer-Encoding", "8bit");
+    else part.setDecodedBody(part.decodedBody(), "base64");
+  }
 }
 
 const STRAY_LINE_END = /\r(?!\n)|(?<!\r)\n/;

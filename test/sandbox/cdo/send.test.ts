@@ -49,6 +49,26 @@ describe("Send", () => {
     );
   });
 
+  test("leaves binary content what it is, in a message inside the message as well", async () => {
+    const bytes = Buffer.from("%PDF\n\0\r\xff\n\r", "latin1");
+    const head =
+      "Content-Disposition: attachment; filename=a.pdf\r\nContent-Transfer-Encoding: binary\r\n\r\n";
+    const file = Buffer.concat([Buffer.from(`Content-Type: application/pdf\r\n${head}`), bytes]);
+    const inner = Buffer.from(
+      "\r\n--b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: binary\r\n\r\n",
+    );
+    const mixed = Buffer.from(
+      "From: a@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n",
+    );
+    const message = Buffer.concat([mixed, file, inner, file, Buffer.from("\r\n--b--\r\n")]);
+    const { sent } = await run(
+      `const f = msg.Forward(); f.From = "a@example.com"; f.To = "b@example.com"; f.Send()`,
+      { ...ALLOWED, message },
+    );
+    expect(sent[0]?.text.split(bytes.toString("base64"))).toHaveLength(3);
+    expect(sent[0]?.text).not.toMatch(/binary/i);
+  });
+
   test("hands over whole CRLFs, whatever the message was made of", async () => {
     const { sent } = await run(
       `const s = new ActiveXObject("ADODB.Stream"); s.Charset = "us-ascii"; s.Open();
