@@ -172,9 +172,15 @@ export class Content {
 /** The header block of an edited rope: its first pieces in memory, as far as the blank line. */
 function headerOf(pieces: readonly Piece[]): Buffer {
   const start: Buffer[] = [];
+  let bytes = 0;
+  let lookedAt = 0;
   for (const piece of pieces) {
     if (!Buffer.isBuffer(piece)) break;
     start.push(piece);
+    bytes += piece.length;
+    // Each look joins them all: of thousands of edits not each is worth one.
+    if (bytes < 2 * lookedAt) continue;
+    lookedAt = bytes;
     const joined = start.length === 1 ? piece : Buffer.concat(start);
     const length = headerBlockLength(joined);
     if (length < joined.length) return joined.subarray(0, length);

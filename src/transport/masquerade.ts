@@ -75,12 +75,15 @@ function fromEdits(header: Buffer, domain: string, isLocal: (domain: string) => 
     for (const [start, end] of domainsIn(field[0])) {
       const at = field.index + start;
       const to = field.index + end;
-      if (isLocal(header.toString("utf8", at, to))) edits.push({ start: at, end: to, bytes });
+      if (to - at <= MAX_DOMAIN_BYTES && isLocal(header.toString("utf8", at, to)))
+        edits.push({ start: at, end: to, bytes });
     }
   }
   return edits;
 }
 
+/** RFC 5321 §4.5.3.1.2. */
+const MAX_DOMAIN_BYTES = 255;
 /** What a domain is written in, UTF-8 included (RFC 6532 §3.2). */
 const DOMAIN = /[\w.\x80-\xff-]+/y;
 /** Quoted strings, comments without nesting, encoded words: an @ in them begins no domain. */

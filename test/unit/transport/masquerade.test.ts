@@ -56,6 +56,20 @@ describe("a message that begins its way here", () => {
     );
   });
 
+  test.each([
+    [
+      "addresses",
+      `${"a@here.example, ".repeat(16_000)}b@far.example`,
+      /^From: (?:a@shown\.example, ){16000}b@far/,
+    ],
+    ["labels of a domain", `a@${"a.".repeat(100_000)}here.example`, /a\.here\.example\r\n/],
+  ])("costs time that grows with its size only: %s", (_name, from, expected) => {
+    const startedAt = performance.now();
+    const shown = masquerade.messageOf(messageOf(`From: ${from}\r\n`));
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(expected.test(textOf(shown))).toBe(true);
+  });
+
   test("gets the reports on it at the domain that shows", () => {
     const { content } = messageOf(OURS);
     const to = (sender: string): string => masquerade.senderOf(sender, content, SMTP);
