@@ -206,10 +206,10 @@ export const bindingSchema = z.strictObject({
   maxFirings: count(-1)
     .optional()
     .meta(
-      live("Calls before the binding disables itself, restarts included; -1 is no limit.", {
-        unit: "calls",
-        default: -1,
-      }),
+      live(
+        "Calls before the binding disables itself, restarts included; -1 is no limit. Those for a message that comes back to the sinks (held, or to be tried later) do not count.",
+        { unit: "calls", default: -1 },
+      ),
     ),
   sourceProperties: z
     .strictObject({

@@ -15,30 +15,9 @@ import type { Binding } from "./binding.ts";
 import type { EffectRun, ScriptEffect, SinkFault } from "./effects.ts";
 import { FiringCounter, type FiringParts } from "./firings.ts";
 import { RuleIndex } from "./rule-index.ts";
+import type { RunScripts, ScriptRunWatch } from "./script-run.ts";
 import { OpenComparisons, type ShadowStarter } from "./shadow.ts";
 import type { BoundSink, NativeBound, ScriptBound } from "./sink.ts";
-
-/** How a run of scripts ended: `called` of them were run, the changes of the good ones are in the message. */
-export interface ScriptRunAnswer {
-  readonly called: number;
-  readonly result: SinkResult;
-  /** The last called script failed and its binding does not say `continue`. */
-  readonly fault?: SinkFault;
-}
-
-/** Told of each call of a run, in order. */
-export interface ScriptRunWatch {
-  /** The message is as the call found it; what the call did is applied next. */
-  calling(index: number): void;
-  /** What it did is in the message, or dropped with its fault. `sent`: ids of the messages that it sent. */
-  called(index: number, effect: ScriptEffect, sent: readonly string[]): void;
-}
-
-export type RunScripts<Script> = (
-  msg: MailMsg,
-  run: readonly ScriptBound<Script>[],
-  watch?: ScriptRunWatch,
-) => Promise<ScriptRunAnswer>;
 
 /** How the chain ended. `binding` is the sink that decided. */
 export type ChainOutcome =
@@ -153,6 +132,8 @@ class Walk<Script> implements ScriptRunWatch {
   readonly #statusBefore: MessageStatus;
   #next: number;
   #matches: number[];
+  /** Whose calls count towards maxFirings. */
+  #counted: Binding[] | undefined;
   /** When the native sink in hand was called. */
   #calledAt = 0;
   /** The run of scripts in hand; shadows stand before the script of that index. */
@@ -189,6 +170,7 @@ class Walk<Script> implements ScriptRunWatch {
         continue;
       }
       this.#firings.count(sink.binding);
+      this.#keep(sink.binding);
       const before = this.#msg.snapshot();
       if (this.#effects !== undefined) this.#calledAt = performance.now();
       let answer;
@@ -255,17 +237,15 @@ class Walk<Script> implements ScriptRunWatch {
     const before = this.#addresses();
     const isWatched = this.#effects !== undefined || this.#comparisons !== undefined;
     const answer = await this.#parts.runScripts(this.#msg, run, isWatched ? this : undefined);
-    for (const skipped of run.slice(answer.called)) this.#firings.refund(skipped.binding);
+    for (const [index, { binding }] of run.entries())
+      if (index < answer.called) this.#keep(binding);
+      else this.#firings.refund(binding);
     this.#next = (positions[answer.called - 1] ?? this.#next - 1) + 1;
     this.#rematch(before);
     const last = run[answer.called - 1] ?? first;
     if (answer.fault !== undefined) {
-      return {
-        kind: "fault",
-        policy: last.binding.onError === "badmail" ? "badmail" : "hold",
-        binding: last.binding,
-        fault: answer.fault,
-      };
+      const policy = last.binding.onError === "badmail" ? "badmail" : "hold";
+      return this.#end({ kind: "fault", policy, binding: last.binding, fault: answer.fault });
     }
     return this.#verdict(last.binding, answer.result) ?? this.run();
   }
@@ -348,6 +328,21 @@ class Walk<Script> implements ScriptRunWatch {
     return this.#verdict(binding, answer ?? sinkResult.runNext);
   }
 
+  /** The binding was called. */
+  #keep(binding: Binding): void {
+    if (binding.maxFirings !== undefined) (this.#counted ??= []).push(binding);
+  }
+
+  /** A message that comes back meets all sinks anew: a call of this time that counted would let it pass one unseen. */
+  #end(outcome: ChainOutcome): ChainOutcome {
+    const comesBack =
+      outcome.kind === "fault"
+        ? outcome.policy === "hold"
+        : outcome.kind === "status" && WAITING.some((status) => status === outcome.status);
+    if (comesBack) for (const binding of this.#counted ?? []) this.#firings.refund(binding);
+    return outcome;
+  }
+
   /** Of a native sink. */
   #note(before: MailMsgSnapshot, verdict: SinkResult, fault?: SinkFault): void {
     if (this.#effects === undefined) return;
@@ -362,7 +357,7 @@ class Walk<Script> implements ScriptRunWatch {
       case messageStatus.abortDelivery:
       case messageStatus.badMail:
       case messageStatus.abandonDelivery:
-        return { kind: "status", status, binding };
+        return this.#end({ kind: "status", status, binding });
       case messageStatus.submitted:
       case messageStatus.categorized:
         // A sink says that the message has come further than this event.
@@ -378,7 +373,8 @@ class Walk<Script> implements ScriptRunWatch {
     this.#msg.restore(before);
     if (fault.kind === "timeout") this.#msg = this.#msg.succeed();
     this.#note(before, sinkResult.runNext, fault);
-    if (binding.onError !== "continue") return { kind: "fault", policy: binding.onError, binding, fault };
+    if (binding.onError !== "continue")
+      return this.#end({ kind: "fault", policy: binding.onError, binding, fault });
     this.#parts.log.error(
       { message: this.#msg.id, binding: binding.displayName, fault },
       "sink failed; its changes are dropped and the message goes on",

@@ -54,7 +54,7 @@ export class FiringCounter {
     );
   }
 
-  /** Takes a counted call back: the run ended before it. */
+  /** Takes a counted call back: the run ended before it, or its message comes back to the sinks. */
   refund(binding: Binding): void {
     if (binding.maxFirings === undefined || binding.maxFirings < 0) return;
     const fired = this.#fired.get(binding.id);

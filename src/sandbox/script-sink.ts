@@ -1,7 +1,7 @@
 // The sink behind CDO.SS_SMTPOnArrivalSink: runs consecutive scripts on a message and applies what they committed.
 import type { Logger } from "../core/logger.ts";
 import { type SinkResult, isScriptStatus, sinkResult } from "../core/status.ts";
-import type { RunScripts, ScriptRunAnswer, ScriptRunWatch } from "../events/dispatcher.ts";
+import type { RunScripts, ScriptRunAnswer, ScriptRunWatch } from "../events/script-run.ts";
 import type { ScriptBound } from "../events/sink.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Capabilities, JobEnvelope, LogLine, ScriptLimits } from "../../runtime/contract.ts";

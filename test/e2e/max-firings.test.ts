@@ -1,5 +1,6 @@
 // A binding with maxFirings dies after its last call, and a restart does not bring it back (REFERENCE 8.1).
 import { expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { plainMessage, send } from "../support/smtp-client.ts";
@@ -36,4 +37,29 @@ test("12. MaxFirings=1 → called for one message, restarts and kills included; 
   expect(marked).toHaveLength(1);
   expect(files.filter(({ content }) => content.includes("X-Expired"))).toEqual([]);
   expect(marked[0]?.content.toString()).toContain("Subject: first");
+});
+
+test("a message that is held meets a binding with MaxFirings=1 again, and does not pass it unseen", async () => {
+  const once = {
+    displayName: "Once",
+    event: "OnArrival",
+    sinkClass: "CDO.SS_SMTPOnArrivalSink",
+    maxFirings: 1,
+    sinkProperties: { ScriptName: "once.js" },
+  };
+  await using service = await startService({
+    config: serviceConfig({ bindings: [once] }),
+    scripts: { "once.js": 'export default () => { throw new Error("not yet"); };' },
+  });
+  await send(service.port, { from: "a@example.com", to: "b@example.org", data: plainMessage("held") });
+  await eventually(async () => (await service.queue())[0]?.state === "held", { timeoutMs: 10_000 });
+  await service.writeScript(
+    "once.js",
+    'export default (msg) => { msg.Subject = "seen"; msg.DataSource.Save(); };',
+  );
+  const [file] = await service.dropped(1);
+  expect(file?.content.toString()).toContain("Subject: seen");
+  await send(service.port, { from: "a@example.com", to: "b@example.org", data: plainMessage("after") });
+  const files = await service.dropped(2);
+  expect(files.filter(({ content }) => content.includes("Subject: after"))).toHaveLength(1);
 });

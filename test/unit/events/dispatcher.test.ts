@@ -3,7 +3,8 @@ import type { Clock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { messageStatus, sinkResult } from "../../../src/core/status.ts";
 import { type Binding, createBinding } from "../../../src/events/binding.ts";
-import { type RunScripts, SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
+import { SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
+import type { RunScripts } from "../../../src/events/script-run.ts";
 import {
   type NativeBound,
   type NativeSink,
@@ -271,6 +272,39 @@ describe("scripts in the chain", () => {
     await one.dispatch(chain, message());
     expect(runs.flat()).toEqual(["first", "once", "first"]);
   });
+
+  test.each([
+    ["is held", { onError: "hold" }, undefined, 2],
+    ["goes to Badmail", { onError: "badmail" }, undefined, 1],
+    ["is to be tried later", {}, messageStatus.retry, 2],
+    ["is deleted", {}, messageStatus.abortDelivery, 1],
+  ] as const)(
+    "of a message that %s, calls count towards maxFirings unless it comes back",
+    async (_what, more, status, calls) => {
+      let native1 = 0;
+      const runs: string[][] = [];
+      const chain = new SinkChain<string>([
+        native("native", () => void (native1 += 1), { priority: 1, maxFirings: 1 }),
+        script("one", { priority: 2, maxFirings: 1 }),
+        script("ends", { priority: 3, maxFirings: 2, ...more }),
+        script("never", { priority: 4, maxFirings: 1 }),
+      ]);
+      const fault = { kind: "throw", message: "x" } as const;
+      const one = dispatcher((msg, run) => {
+        runs.push(run.map((sink) => sink.script));
+        if (status !== undefined) msg.status = status;
+        return Promise.resolve({
+          called: run.findIndex((sink) => sink.script === "ends") + 1,
+          result: sinkResult.runNext,
+          ...(status === undefined && { fault }),
+        });
+      });
+      await one.dispatch(chain, message());
+      await one.dispatch(chain, message());
+      expect(native1).toBe(calls);
+      expect(runs.flat().filter((name) => name === "one")).toHaveLength(calls);
+    },
+  );
 
   test("a failed script ends the chain by the policy of its own binding", async () => {
     const chain = new SinkChain<string>([

@@ -15,7 +15,8 @@ import {
 } from "../../../src/events/catalog.ts";
 import type { EffectRecorder } from "../../../src/events/effects.ts";
 import type { StepRecorder } from "../../../src/transport/message-steps.ts";
-import { type RunScripts, SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
+import { SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
+import type { RunScripts } from "../../../src/events/script-run.ts";
 import {
   type BoundSink,
   type NativeSink,
