@@ -74,8 +74,8 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
 
 /** Says what went wrong and answers the exit code. Only faults of our own come with a stack. */
 export function reportError(output: Output, error: unknown, json = false): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse;
   if (error instanceof CommandFailed) return error.exitCode;
+  if (error instanceof CommanderError) return reportWrongUse(output, error, json);
   const known = error instanceof OnArrivalError ? error : fileFault(error);
   if (json) {
     const { code, remedy } = known ?? { code: "INTERNAL", remedy: undefined };
@@ -86,6 +86,13 @@ export function reportError(output: Output, error: unknown, json = false): numbe
     if (known !== undefined) output.err(`what to do: ${known.remedy}\n`);
   }
   return known?.code === "WRONG_USE" ? EXIT.wrongUse : EXIT.failed;
+}
+
+/** As text, commander has said it already. Asked for help, it ends with 0. */
+function reportWrongUse(output: Output, { exitCode, message }: CommanderError, json: boolean): number {
+  if (exitCode === 0) return EXIT.done;
+  if (!json) return EXIT.wrongUse;
+  return reportError(output, new OnArrivalError("WRONG_USE", message.replace(/^error: /, "")), json);
 }
 
 /** What the system says of a file that a command was given is no fault of ours. */

@@ -141,6 +141,16 @@ describe("exit codes", () => {
     expect(result.out + result.err).not.toBe("");
   });
 
+  test.each([
+    [["queue", "show", "--json"], "missing required argument 'id'"],
+    [["queue", "list", "--json", "--nope"], "unknown option '--nope'"],
+    [["queue", "list", "--nope", "--json"], "unknown option '--nope'"],
+  ])("wrong use is told as JSON, too: %j", async (args, message) => {
+    const { code, out } = await run(args);
+    expect(code).toBe(2);
+    expect(JSON.parse(out)).toMatchObject({ error: { code: "WRONG_USE", message } });
+  });
+
   test("every command explains itself and knows --json", async () => {
     for (const args of [
       ["check"],
