@@ -227,7 +227,7 @@ describe("a reload", () => {
     await untilDropped(running.mailroot, 1);
     const everywhere = `{ name: all, listen: ["0.0.0.0:${await portOf(running, "inner")}"] }`;
     const fixed = INNER.replace(":0", `:${await portOf(running, "inner")}`);
-    await expect(running.reload(fileOf(fixed, everywhere))).rejects.toMatchObject({ code: "LISTEN_FAILED" });
+    await expect(running.reload(fileOf(fixed, everywhere))).rejects.toMatchObject({ code: "CONFIG_INVALID" });
     // Their mailroots are free again.
     await running.reload(fileOf(INNER, OUTER));
     expect(statesOf(await running.server("list"))).toEqual(["inner running", "outer running"]);
