@@ -319,6 +319,7 @@ class RunningRelay implements Relay {
         ...scriptMethods(scripts, () => this.#configured),
         ...serviceMethods(() => this.#status()),
       },
+      clock: this.#clock,
       log: this.#log,
     });
   }

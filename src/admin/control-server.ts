@@ -1,15 +1,19 @@
 // The running service's side of the control socket: JSON lines over a Unix socket that only the service's user may open.
+import { existsSync } from "node:fs";
 import { chmod, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import type { Clock } from "../core/clock.ts";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ControlMethods, Params } from "./control-methods.ts";
-import { chooseSocketPath, removePointer } from "./control-path.ts";
+import { chooseSocketPath, findSocketPath, removePointer } from "./control-path.ts";
 
 /** A request of 100,000 ids fits; more is refused and the connection closed. */
 const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 const MAX_CONNECTIONS = 32;
 const IDLE_MS = 60_000;
+/** How often is looked whether the socket is still there. */
+const LOOK_MS = 5000;
 const NEWLINE = 0x0a;
 
 export interface ControlServer {
@@ -20,6 +24,7 @@ export interface ControlServer {
 export interface ControlServerOptions {
   readonly mailroot: string;
   readonly methods: ControlMethods;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -29,36 +34,82 @@ interface Request {
   readonly params: Params;
 }
 
-/** The mailroot's lock is held by the caller: a socket that is still there belongs to a service that ended badly. */
-export async function startControlServer({
-  mailroot,
-  methods,
-  log,
-}: ControlServerOptions): Promise<ControlServer> {
-  const socketPath = await chooseSocketPath(mailroot);
-  if (await answers(socketPath)) {
-    throw new OnArrivalError("MAILROOT_LOCKED", `another service answers on ${socketPath}`);
+export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
+  const server = new RunningServer(options);
+  await server.open();
+  return server;
+}
+
+class RunningServer implements ControlServer {
+  readonly #options: ControlServerOptions;
+  readonly #sockets = new Set<Socket>();
+  #server = createServer();
+  #path = "";
+  #isGone = false;
+  #isClosed = false;
+  #cancelLook: () => void = () => undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(options: ControlServerOptions) {
+    this.#options = options;
   }
-  await rm(socketPath, { force: true });
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-    serveConnection(socket, methods, log);
-  });
-  server.maxConnections = MAX_CONNECTIONS;
-  await listen(server, socketPath);
-  return {
-    socketPath,
-    async close() {
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-      for (const socket of sockets) socket.destroy();
-      await closed;
-      await removePointer(mailroot);
-    },
-  };
+
+  get socketPath(): string {
+    return this.#path;
+  }
+
+  /** The mailroot's lock is held by the caller: a socket that is still there belongs to a service that ended badly. */
+  async open(): Promise<void> {
+    const { mailroot, methods, log } = this.#options;
+    this.#path = await chooseSocketPath(mailroot);
+    if (await answers(this.#path))
+      throw new OnArrivalError("MAILROOT_LOCKED", `another service answers on ${this.#path}`);
+    await rm(this.#path, { force: true });
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+      serveConnection(socket, methods, log);
+    });
+    this.#server.maxConnections = MAX_CONNECTIONS;
+    await listen(this.#server, this.#path);
+    this.#lookLater();
+  }
+
+  #lookLater(): void {
+    if (this.#isClosed) return;
+    this.#cancelLook = this.#options.clock.after(LOOK_MS, () => void (this.#looking = this.#look()));
+  }
+
+  /** Who tidies up may take the socket away: no command would reach the service any more. */
+  async #look(): Promise<void> {
+    const { mailroot, log } = this.#options;
+    try {
+      if ((await findSocketPath(mailroot)) === this.#path && existsSync(this.#path)) {
+        this.#lookLater();
+        return;
+      }
+      if (!this.#isGone) log.warn({ mailroot }, "the control socket is gone; it is made again");
+      this.#isGone = true;
+      // First: it removes what lies at its path.
+      this.#server.close();
+      await this.open();
+      this.#isGone = false;
+    } catch {
+      this.#lookLater();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelLook();
+    await this.#looking;
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+    await removePointer(this.#options.mailroot);
+  }
 }
 
 function answers(socketPath: string): Promise<boolean> {

@@ -9,8 +9,11 @@ import { queueMethods } from "../../../src/admin/queue-methods.ts";
 import { startControlServer, type ControlServer } from "../../../src/admin/control-server.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import type { QueueAdmin, QueueEntry } from "../../../src/transport/queue-view.ts";
+import { eventually } from "../../support/eventually.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 
 const NOBODY = 65_534;
+const clock = new ManualClock();
 let folder = "";
 let server: ControlServer | undefined;
 beforeEach(async () => {
@@ -63,7 +66,7 @@ function createAdmin(asked: string[], there: readonly string[] = []): QueueAdmin
 }
 
 async function start(methods: ControlMethods, mailroot = folder): Promise<ControlServer> {
-  server = await startControlServer({ mailroot, methods, log: silentLogger });
+  server = await startControlServer({ mailroot, methods, clock, log: silentLogger });
   return server;
 }
 
@@ -224,7 +227,7 @@ test("a socket left by a crash is replaced, one that answers is not", async () =
   await writeFile(path.join(folder, "control.sock"), "left behind");
   await start(serviceMethods(() => 1));
   await expect(
-    startControlServer({ mailroot: folder, methods: {}, log: silentLogger }),
+    startControlServer({ mailroot: folder, methods: {}, clock, log: silentLogger }),
   ).rejects.toMatchObject({ code: "MAILROOT_LOCKED" });
   expect(await callControl(folder, "ping")).toBe("pong");
 });
@@ -241,6 +244,32 @@ test("a mailroot too deep for a socket path works through a pointer, which goes 
   server = undefined;
   await expect(stat(path.dirname(socketPath))).rejects.toThrow("ENOENT");
   await expect(callControl(deep, "ping")).rejects.toMatchObject({ code: "CONTROL_UNREACHABLE" });
+});
+
+test.each([
+  ["control.sock", "."],
+  ["control.path", path.join("a".repeat(60), "b".repeat(60))],
+])("a %s that somebody has removed is made again, also in a mailroot that was gone", async (name, below) => {
+  const mailroot = path.join(folder, below);
+  await mkdir(mailroot, { recursive: true });
+  await start(
+    serviceMethods(() => 1),
+    mailroot,
+  );
+  const isBack = async (): Promise<boolean> => {
+    await clock.advance(5000);
+    return callControl(mailroot, "ping").then(
+      (answer) => answer === "pong",
+      () => false,
+    );
+  };
+  await rm(path.join(mailroot, name));
+  await expect(callControl(mailroot, "ping")).rejects.toMatchObject({ code: "CONTROL_UNREACHABLE" });
+  await eventually(isBack);
+  await rm(mailroot, { recursive: true });
+  expect(await isBack()).toBe(false);
+  await mkdir(mailroot);
+  await eventually(isBack);
 });
 
 test("no service, a silent one and one that hangs up are told apart from an answer", async () => {

@@ -12,6 +12,7 @@ import { passwordCommand } from "../../../src/cli/password.ts";
 import { createProgram, runProgram } from "../../../src/cli/program.ts";
 import { queueCommand } from "../../../src/cli/queue.ts";
 import { loadConfig } from "../../../src/config/load.ts";
+import { systemClock } from "../../../src/core/clock.ts";
 import { OnArrivalError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Generations } from "../../../src/sandbox/versions/generations.ts";
@@ -120,7 +121,7 @@ async function serve(entries: readonly QueueEntry[], changed = 1): Promise<strin
     remove: act,
   };
   const methods = queueMethods(() => [{ name: "default", admin }]);
-  server = await startControlServer({ mailroot: folder, methods, log: silentLogger });
+  server = await startControlServer({ mailroot: folder, methods, clock: systemClock, log: silentLogger });
   return asked;
 }
 
