@@ -1,8 +1,9 @@
 // Badmail: messages that can neither be delivered nor returned, three files each (REFERENCE 6.4).
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Envelope } from "../core/envelope.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
+import { ignoreMissing } from "../core/system-error.ts";
 import type { Content } from "../message/content.ts";
 import { writeWhole } from "./durable-file.ts";
 
@@ -13,38 +14,64 @@ export interface BadmailReason {
 
 export interface Badmail {
   /**
-   * Durable when it resolves; the same id again replaces its files. Throws STORE_FAILED: the message stays where it
-   * was. The files are `<id>.BAD` (can be moved to Pickup), `<id>.BDR` (why) and `<id>.BDP` (the envelope).
+   * Durable when it resolves; the same id again replaces its files, and adds why: recipients end one after the other. Throws
+   * STORE_FAILED: the message stays where it was. The files are `<id>.BAD` (can be moved to Pickup), `<id>.BDR` (why) and
+   * `<id>.BDP` (the envelope).
    */
   put(id: string, envelope: Envelope, content: Content, reason: BadmailReason): Promise<void>;
 }
 
 export function createBadmail({ folder }: { readonly folder: string }): Badmail {
+  /** By id: next hops may refuse a message at the same time. */
+  const underWay = new Map<string, Promise<void>>();
   return {
-    async put(id, envelope, content, reason) {
-      const base = path.join(folder, id);
+    async put(id, ...message) {
+      const before = underWay.get(id)?.catch(() => undefined) ?? Promise.resolve();
+      const writing = before.then(() => write(path.join(folder, id), ...message));
+      underWay.set(id, writing);
       try {
-        await mkdir(folder, { recursive: true });
-        await writeWhole(`${base}.BDP`, [Buffer.from(`${JSON.stringify(envelope, undefined, 2)}\n`)], true);
-        await writeWhole(`${base}.BDR`, [Buffer.from(describe(envelope, reason))], true);
-        // The message last: where a .BAD is, its two companions are whole.
-        await writeWhole(`${base}.BAD`, content.chunks(), true);
-      } catch (error) {
-        throw new OnArrivalError("STORE_FAILED", `${base}.BAD: ${describeError(error)}`, { cause: error });
+        await writing;
+      } finally {
+        if (underWay.get(id) === writing) underWay.delete(id);
       }
     },
   };
 }
 
+async function write(
+  base: string,
+  envelope: Envelope,
+  content: Content,
+  reason: BadmailReason,
+): Promise<void> {
+  try {
+    await mkdir(path.dirname(base), { recursive: true });
+    await writeWhole(`${base}.BDP`, [Buffer.from(`${JSON.stringify(envelope, undefined, 2)}\n`)], true);
+    const reasons = new Set([...(await reasonsIn(`${base}.BDR`)), formatReason(reason)]);
+    await writeWhole(`${base}.BDR`, [Buffer.from(describe(envelope, [...reasons]))], true);
+    // The message last: where a .BAD is, its two companions are whole.
+    await writeWhole(`${base}.BAD`, content.chunks(), true);
+  } catch (error) {
+    throw new OnArrivalError("STORE_FAILED", `${base}.BAD: ${describeError(error)}`, { cause: error });
+  }
+}
+
 /** Addresses and replies of others come in here: one line each, so that none can pretend to be another field. */
 const line = (text: string): string => text.replaceAll(/\p{Cc}+/gu, " ");
 
-function describe(envelope: Envelope, reason: BadmailReason): string {
+const formatReason = ({ code, text }: BadmailReason): string =>
+  `Code: ${line(code)}\r\nReason: ${line(text)}`;
+
+async function reasonsIn(file: string): Promise<readonly string[]> {
+  const text = await readFile(file, "utf8").catch(ignoreMissing);
+  return text?.match(/^Code: [^\r\n]*\r\nReason: [^\r\n]*/gm) ?? [];
+}
+
+function describe(envelope: Envelope, reasons: readonly string[]): string {
   const lines = [
     "The message beside this file could not be delivered.",
     "",
-    `Code: ${line(reason.code)}`,
-    `Reason: ${line(reason.text)}`,
+    ...reasons,
     `Sender: <${line(envelope.sender)}>`,
     ...envelope.recipients.map(({ address }) => `Recipient: <${line(address)}>`),
   ];

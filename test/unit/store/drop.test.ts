@@ -103,3 +103,21 @@ test("Badmail holds the message, a readable reason and the envelope", async () =
   expect(reason).toContain("Reason: line 3 threw");
   expect(reason).not.toContain("Code: FORGED>");
 });
+
+test("Badmail says of a message why each time, once, also when it is put there at the same time", async () => {
+  await using folder = await temporaryFolder();
+  const badmail = createBadmail({ folder: folder.path });
+  const envelope = { sender: "", recipients: [{ address: "b@x.example" }, { address: "c@y.example" }] };
+  const put = (text: string): Promise<void> =>
+    badmail.put("B1", envelope, message(1), { code: "UNDELIVERABLE_REPORT", text });
+  await Promise.all([put("b: 550 no"), put("c: 550 gone")]);
+  await put("b: 550 no");
+  const text = await readFile(path.join(folder.path, "B1.BDR"), "utf8");
+  expect(text.split("\r\n").filter((line) => /^(Code|Reason):/.test(line))).toEqual([
+    "Code: UNDELIVERABLE_REPORT",
+    "Reason: b: 550 no",
+    "Code: UNDELIVERABLE_REPORT",
+    "Reason: c: 550 gone",
+  ]);
+  expect(await readFile(path.join(folder.path, "B1.BAD"))).toEqual(messageBytes(1, 4096));
+});
