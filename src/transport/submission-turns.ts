@@ -98,8 +98,8 @@ export class SubmissionTurns<Script> {
     }
     if (result instanceof Promise) {
       result.then(
-        (settled) => this.#settled(message, settled),
-        (thrown: unknown) => this.#settled(message, failed(thrown)),
+        (settled) => this.#heard(message, settled),
+        (thrown: unknown) => this.#heard(message, failed(thrown)),
       );
     } else {
       this.#settled(message, result);
@@ -114,8 +114,12 @@ export class SubmissionTurns<Script> {
       : submission.run(message, stage, content);
   }
 
+  /** What sinks say after the end is left to the next run. Forks that are on their way to the store by then are not. */
+  #heard(message: QueuedMessage, result: StageResult): void {
+    if (!this.#parts.cutOff.isOver) this.#settled(message, result);
+  }
+
   #settled(message: QueuedMessage, result: StageResult): void {
-    if (this.#parts.cutOff.isOver) return;
     if (result.kind === "forked") {
       void this.#commitForks(message, result);
       return;

@@ -123,3 +123,31 @@ test("the directory is closed at the end of the grace, whatever sinks still have
   await stop(house);
   expect(closed).toBe(1);
 });
+
+test("forks that become durable after the end of the grace do not leave their message to go through the sinks again", async () => {
+  const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const fork = nativeSink((msg, context) => {
+    if (msg.recipients.count > 1)
+      msg.forkForRecipients(context.nextMessageId(), ({ address }) => address.startsWith("b"));
+  });
+  await using house = await openHouse({
+    sinks: [fork],
+    wrapStore: (store) => ({
+      async commit(...message) {
+        if (message[0].startsWith("FORK")) {
+          reached.resolve();
+          await released.promise;
+        }
+        return store.commit(...message);
+      },
+    }),
+  });
+  await house.accept(["a@far.example", "b@far.example"]);
+  await reached.promise;
+  await stop(house);
+  released.resolve();
+  await until(() => house.queue.length === 2);
+  await using next = await house.crash({ wrapStore: () => ({}) });
+  await next.empty();
+  expect(next.world.sent.flatMap(({ to }) => to).toSorted()).toEqual(["a@far.example", "b@far.example"]);
+});
