@@ -318,7 +318,8 @@ export class DestinationQueue {
   }
 
   #finish(delivery: Delivery, outcome: DeliveryOutcome): void {
-    if (this.#parts.cutOff.isOver) return;
+    // Who was not reached then was cut off. What was answered is not sent again by the next run, as long as the store hears it.
+    if (this.#parts.cutOff.isOver && outcome.kind === "unreachable") return;
     const isFormer = this.#former.has(delivery);
     this.#letGo(delivery);
     if (outcome.kind === "report") {

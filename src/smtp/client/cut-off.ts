@@ -4,7 +4,7 @@ export class CutOff {
   readonly #ends = new Set<() => void>();
   #isOver = false;
 
-  /** What comes of anything under way is not heard any more: the store has it as it was. */
+  /** Who has not answered by then is not heard any more: the store has the message as it was. */
   get isOver(): boolean {
     return this.#isOver;
   }

@@ -151,3 +151,25 @@ test("forks that become durable after the end of the grace do not leave their me
   await next.empty();
   expect(next.world.sent.flatMap(({ to }) => to).toSorted()).toEqual(["a@far.example", "b@far.example"]);
 });
+
+test("what was being written to Drop at the end of the grace is not delivered again", async () => {
+  const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const written: string[] = [];
+  await using house = await openHouse({
+    drop: {
+      async deliver(id) {
+        written.push(id);
+        reached.resolve();
+        await released.promise;
+      },
+    },
+  });
+  const id = await house.accept(["a@local.example"]);
+  await reached.promise;
+  await stop(house);
+  released.resolve();
+  await house.clock.advance(MINUTE);
+  await using next = await house.crash();
+  await next.empty();
+  expect(written).toEqual([id]);
+});
