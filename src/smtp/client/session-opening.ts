@@ -118,9 +118,14 @@ async function openHost(
     if (tls.mode === "opportunistic") return finish(context, clear);
     return abandon(wire, lacksTls(context, "7.10", "TLS is required and the host does not offer it"));
   }
-  const problem = await startTls(context, clear);
+  let problem = await startTls(context, clear);
   if (clear.watchers.isEnded) return abandon(wire, ENDED_BY_SINK);
-  if (problem === undefined) return finish(context, await hello(context, clear));
+  if (problem === undefined) {
+    const secured = await hello(context, clear);
+    // TLS 1.3: a host that does not like our side of the negotiation hangs up when we have done with it.
+    if (tls.mode !== "opportunistic" || !wasLost(secured)) return finish(context, secured);
+    problem = secured.reply.text;
+  }
   if (tls.mode === "opportunistic" && tls.clearAfterFailure && !context.isGivenUp()) {
     context.logger.warn({ remote: wire.remote, problem }, "TLS failed, going on in clear");
     if (wire.lost === undefined) return finish(context, clear);
@@ -129,6 +134,10 @@ async function openHost(
   }
   return abandon(wire, lacksTls(context, "7.5", `TLS failed: ${problem}`));
 }
+
+/** Without an answer: what a host says itself is its own. */
+const wasLost = (opening: OpenSession | RefusedSession): opening is RefusedSession =>
+  opening.kind === "refused" && opening.reply.code === 421 && opening.reply.own === true;
 
 /** RFC 8689 §4.2.1: for mail with REQUIRETLS a host without it is no host; else what is wrong with TLS may be mended. */
 const lacksTls = ({ settings }: OpeningContext, detail: string, text: string): Reply =>

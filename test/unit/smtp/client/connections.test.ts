@@ -3,6 +3,7 @@ import { DEFAULT_DEADLINES } from "../../../../src/smtp/client/destination.ts";
 import {
   certificate,
   codesOf,
+  DROP,
   destinationTo,
   messageOf,
   type PeerSession,
@@ -122,6 +123,20 @@ describe("TLS and AUTH (N06)", () => {
       await using relaxed = destinationTo(peer, { tls: opportunistic });
       expect(codesOf(await relaxed.deliver(messageOf()))).toEqual([250]);
     }
+  });
+
+  test("is given up for one in clear when the host hangs up behind it, and where TLS is a must the mail waits", async () => {
+    await using peer = await startPeer({
+      answers: {
+        EHLO: (_line, { encrypted }) => (encrypted ? DROP : "250-peer.example\r\n250 STARTTLS"),
+      },
+    });
+    await using may = destinationTo(peer, { tls: opportunistic });
+    expect(codesOf(await may.deliver(messageOf()))).toEqual([250]);
+    expect(peer.sessions.map(({ encrypted }) => encrypted)).toEqual([true, false]);
+    await using must = destinationTo(peer, { tls: { ...opportunistic, mode: "required" } });
+    expect(unreachableOf(await must.deliver(messageOf())).transient).toBe(true);
+    expect(peer.sessions).toHaveLength(3);
   });
 
   test("clear text behind the answer to STARTTLS ends the connection", async () => {
