@@ -141,7 +141,7 @@ export class Deliveries {
   }
 
   #deferBy(
-    { message, attempts, queue: from, isOfFormerWay }: Delivery,
+    { message, attempts, queue: from, isBrokenOff }: Delivery,
     pending: readonly RecipientRecord[],
     routes: ChosenRoutes | undefined,
   ): void {
@@ -152,7 +152,7 @@ export class Deliveries {
       let nextAttempt = this.#nextAttempt(queue, attempts);
       if (route.kind === "unreachable") nextAttempt = this.#refused(route.reply, records, attempts);
       // It has waited for this way: the router has found one.
-      else if (isUnreachable(from.key) || isOfFormerWay === true) nextAttempt = undefined;
+      else if (isUnreachable(from.key) || isBrokenOff === true) nextAttempt = undefined;
       const isOneOfSeveral = groups.length > 1 || this.of(message).length > 0;
       for (const record of records) record.nextAttempt = isOneOfSeveral ? nextAttempt : undefined;
       again.push({ message, records, queue, attempts, nextAttempt, state: "deferred" });

@@ -6,7 +6,7 @@ import { describeError } from "../core/errors.ts";
 import type { LinkState } from "../events/router-contexts.ts";
 import type { Content } from "../message/content.ts";
 import type { CutOff } from "../smtp/client/cut-off.ts";
-import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
+import { CLOSED, type DeliveryOutcome, type OutboundMessage } from "../smtp/client/destination.ts";
 import { Alarm } from "./alarm.ts";
 import type { ParkedQueue } from "./parked-messages.ts";
 import { type QueuedMessage, type RecipientRecord, isDeferred } from "./queued-message.ts";
@@ -22,8 +22,8 @@ export interface Delivery {
   nextAttempt: number | undefined;
   /** `active` until the attempt is recorded and reported; `removed`: of no queue any more. */
   state: "ready" | "active" | "deferred" | "held" | "removed";
-  /** Its attempt failed by a courier that was replaced meanwhile: that is no reason to wait. */
-  isOfFormerWay?: boolean;
+  /** Its courier was replaced or closed before the next hop could answer: that is no reason to wait. */
+  isBrokenOff?: boolean;
 }
 
 /** Takes a message to a next hop: an outbound destination, or the local store driver. */
@@ -93,6 +93,9 @@ const FIRST_ATTEMPTS = 5;
 const MOST_STRANDED = 100;
 /** One that is due so soon is not worth parking. */
 const SOON_MS = 2000;
+
+const wasBrokenOff = (outcome: DeliveryOutcome): boolean =>
+  outcome.kind === "unreachable" || outcome.report.replies.includes(CLOSED);
 
 export class DestinationQueue {
   readonly key: string;
@@ -321,6 +324,7 @@ export class DestinationQueue {
     // Who was not reached then was cut off. What was answered is not sent again by the next run, as long as the store hears it.
     if (this.#parts.cutOff.isOver && outcome.kind === "unreachable") return;
     const isFormer = this.#former.has(delivery);
+    if (isFormer || this.#stopped) delivery.isBrokenOff = wasBrokenOff(outcome);
     this.#letGo(delivery);
     if (outcome.kind === "report") {
       this.#hasAnswered = true;
@@ -329,8 +333,7 @@ export class DestinationQueue {
     } else {
       const { reply: said, remote, transient } = outcome;
       // What a former courier met with says nothing of the way there is now.
-      if (isFormer) delivery.isOfFormerWay = true;
-      else this.lastFailure = { reply: said, remote, time: this.#parts.clock.now() };
+      if (!isFormer) this.lastFailure = { reply: said, remote, time: this.#parts.clock.now() };
       this.#backOff(transient && !isFormer);
       this.#parts.attempted(delivery, { kind: "unreachable", reply: said, remote });
     }

@@ -1,11 +1,16 @@
 // Takes mail to the hosts of a domain: looks them up when there is mail, and again when the answer has aged.
-import { type Reply, isPermanent, ownReply } from "../core/reply.ts";
-import type { DeliveryOutcome, Destination, NextHop, OutboundMessage } from "../smtp/client/destination.ts";
+import { type Reply, isPermanent } from "../core/reply.ts";
+import {
+  CLOSED,
+  type DeliveryOutcome,
+  type Destination,
+  type NextHop,
+  type OutboundMessage,
+} from "../smtp/client/destination.ts";
 import type { Courier } from "./destination-queue.ts";
 import type { MxLookup } from "./mx.ts";
 
 const NULL_MX = 556;
-const CLOSING = ownReply(451, "3.2", "The service is shutting down");
 
 export interface MxCourierParts {
   readonly domain: string;
@@ -37,7 +42,7 @@ export class MxCourier implements Courier {
     try {
       const answer = await this.#parts.lookup.nextHops(this.#parts.domain);
       // A destination made now would be closed by nobody.
-      if (this.#closed) return refused(this.#parts.domain, CLOSING, message);
+      if (this.#closed) return refused(this.#parts.domain, CLOSED, message);
       if (answer.kind === "failed")
         return refused(this.#parts.domain, answer.reply, message, this.#parts.hasFallback);
       return await this.#destinationOf(answer.hops).deliver(message);

@@ -5,6 +5,7 @@ import { isPermanent, ownReply } from "../../core/reply.ts";
 import { Connection } from "./connection.ts";
 import type { BudgetUser } from "./connection-budget.ts";
 import {
+  CLOSED,
   DEFAULT_DESTINATION_SETTINGS,
   type DeliveryOutcome,
   type Destination,
@@ -28,7 +29,6 @@ export function createDestination(options: DestinationOptions, logger: Logger, c
   return new ConnectionPool({ ...DEFAULT_DESTINATION_SETTINGS, ...options }, logger, clock);
 }
 
-const CLOSING = ownReply(451, "3.2", "The service is shutting down");
 /** Deadlines and idle times are checked this often, or four times in the shortest of them. */
 const LONGEST_TICK_MS = 1_000;
 const SHORTEST_TICK_MS = 5;
@@ -83,7 +83,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
-    if (this.#closing !== undefined) return Promise.resolve(unreachable(CLOSING, true, ""));
+    if (this.#closing !== undefined) return Promise.resolve(unreachable(CLOSED, true, ""));
     this.#delivering += 1;
     return new Promise((resolve) => {
       const job: Job = {
@@ -110,8 +110,8 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   #cutOff(): void {
-    for (const job of this.#waiting.splice(0)) job.resolve(unreachable(CLOSING, true, ""));
-    for (const wire of this.#wires) wire.fail(CLOSING.text);
+    for (const job of this.#waiting.splice(0)) job.resolve(unreachable(CLOSED, true, ""));
+    for (const wire of this.#wires) wire.fail(CLOSED.text);
   }
 
   onReady(connection: Connection): void {
@@ -185,7 +185,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
   }
 
   #place(job: Job): void {
-    if (this.#settings.cutOff?.isOver === true) return job.resolve(unreachable(CLOSING, true, ""));
+    if (this.#settings.cutOff?.isOver === true) return job.resolve(unreachable(CLOSED, true, ""));
     if (this.#waiting.length < this.#mostBehind) this.#waiting.push(job);
     else this.#placeNow(job);
   }

@@ -2,7 +2,7 @@
 // Order: createDestination(), any number of deliver() (at most `capacity` at a time run at once, more wait), close().
 import type { Envelope, Origin, Recipient } from "../../core/envelope.ts";
 import type { OutboundKeyword } from "../../core/esmtp-keywords.ts";
-import type { Reply } from "../../core/reply.ts";
+import { ownReply, type Reply } from "../../core/reply.ts";
 import type { Content } from "../../message/content.ts";
 import type { PropertyValue } from "../../message/properties.ts";
 import type { ConnectionBudget } from "./connection-budget.ts";
@@ -194,6 +194,9 @@ export const DEFAULT_DESTINATION_SETTINGS: Omit<DestinationSettings, "nextHops" 
   tls: { mode: "opportunistic", verify: false, clearAfterFailure: true },
   deadlines: DEFAULT_DEADLINES,
 };
+
+/** No attempt was made: the destination had been told to close before. */
+export const CLOSED = ownReply(451, "3.2", "The connections to the next hop are closing");
 
 export interface Destination {
   /** Never rejects. */

@@ -319,7 +319,7 @@ describe("the end of the time to finish", () => {
       out.cutOff.now();
       for (const outcome of await Promise.all(delivering))
         expect(unreachableOf(outcome).reply).toMatchObject({ code: 451, detail: "3.2" });
-      expect(unreachableOf(await courier.deliver(messageOf())).reason).toContain("shutting down");
+      expect(unreachableOf(await courier.deliver(messageOf())).reason).toContain("closing");
       await eventually(() => peer.sessions.every(({ socket }) => socket.closed));
       await courier.close();
     },

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { messageStatus } from "../../../src/core/status.ts";
 import { eventually } from "../../support/eventually.ts";
 import { DEFAULT_CATEGORIZER_SETTINGS } from "../../../src/transport/categorizer/settings.ts";
+import { SplittingCourier } from "../../../src/transport/splitting-courier.ts";
 import { destinationTo, SILENCE, startPeer } from "../smtp/client/support.ts";
 import { accepted, HOUR, type House, MINUTE, nativeSink, openHouse, until } from "./transport-house.ts";
 
@@ -38,6 +39,23 @@ test("what a next hop has not answered by the end of the grace is broken off, an
   await using next = await house.crash({ remoteCourier: undefined });
   await next.empty();
   expect(next.world.attempts).toHaveLength(1);
+});
+
+test("the next run goes on at once with the rest of a message that goes in several transactions", async () => {
+  await using peer = await startPeer({
+    answers: { ".": (_line, { number }) => (number === 1 ? SILENCE : "250 2.0.0 Ok") },
+  });
+  const remoteCourier = (): SplittingCourier => new SplittingCourier(destinationTo(peer), 1);
+  const contents = (): number => peer.sessions.flatMap(({ messages }) => messages).length;
+  await using house = await openHouse({ remoteCourier });
+  await house.accept(["a@far.example", "b@far.example", "c@far.example"]);
+  await until(() => contents() === 1);
+  const stopping = house.transport.stop(10_000);
+  peer.sessions[0]?.socket.write("250 2.0.0 Ok\r\n");
+  await stopping;
+  await using next = await house.crash({ remoteCourier });
+  await next.empty();
+  expect(contents()).toBe(3);
 });
 
 test("what a sink says after the end of the grace is not heard, and it sees the message again", async () => {
