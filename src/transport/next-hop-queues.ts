@@ -16,12 +16,13 @@ interface QueueParts<Script> {
   readonly routerSinks: RouterSinks | undefined;
   readonly steps: MessageSteps;
   readonly cutOff: CutOff;
+  readonly localKey: () => string;
 }
 
 /** What they tell goes to the pipeline, the log and the router sinks. */
 export function createQueues<Script>(
   { clock, log, recorder, frozen }: Pick<TransportParts<unknown>, "clock" | "log" | "recorder" | "frozen">,
-  { courierFor, pipeline, retryDelayMs, routerSinks, steps, cutOff }: QueueParts<Script>,
+  { courierFor, pipeline, retryDelayMs, routerSinks, steps, cutOff, localKey }: QueueParts<Script>,
 ): QueueSet {
   return new QueueSet({
     courierFor,
@@ -49,6 +50,7 @@ export function createQueues<Script>(
         stranded: (deliveries) => pipeline().stranded(deliveries),
       }),
     frozen,
+    localKey,
     forgotten: (key) => pipeline().parking.parked.forgetQueue(key),
   });
 }

@@ -9,6 +9,8 @@ export interface QueueSetParts {
   readonly queueFor: (route: Route, courier: Courier) => DestinationQueue;
   /** Absent: a restart thaws all queues. */
   readonly frozen?: FrozenQueues | undefined;
+  /** Key of the queue that has the mail of local domains now. */
+  readonly localKey: () => string;
   /** The queue of this key is no more. */
   readonly forgotten: (key: string) => void;
 }
@@ -92,7 +94,12 @@ export class QueueSet {
   frozenAs(key: string): string | undefined {
     if (this.#frozen.size === 0) return undefined;
     const wanted = comparable(key);
-    return this.#frozen.values().find((name) => isMeant(name, wanted));
+    return this.#frozen.values().find((name) => this.#isMeant(name, wanted));
+  }
+
+  /** "local" means the queue of an LMTP server too, whichever takes the mail of local domains now. */
+  #isMeant(name: string, key: string): boolean {
+    return isMeant(name, key) || (name === "local" && key === comparable(this.#parts.localKey()));
   }
 
   /** Who keeps the queue of this key from trying. */
@@ -149,11 +156,11 @@ export class QueueSet {
   }
 
   #meantBy(wanted: string): DestinationQueue[] {
-    return this.all().filter(({ key }) => isMeant(wanted, comparable(key)));
+    return this.all().filter(({ key }) => this.#isMeant(wanted, comparable(key)));
   }
 
   #forgetFrozen(wanted: string): boolean {
-    const meant = [...this.#frozen].filter((name) => isMeant(wanted, name));
+    const meant = [...this.#frozen].filter((name) => this.#isMeant(wanted, name));
     for (const name of meant) this.#frozen.delete(name);
     return meant.length > 0;
   }
@@ -196,6 +203,7 @@ export class QueueSet {
       const over = entry.queue.useCourier(entry.courier);
       if (entry.queue.isFailing && isSameWay(was, entry.route)) resting.add(entry.queue);
       else entry.queue.forgetFailures();
+      if (this.#freezerOf(entry.route) !== undefined) entry.queue.freeze();
       // Not before: one that is closed begins nothing more, and a look-up or the next recipients of a message may be to come.
       const closing = over.then(() => old.close()).finally(() => this.#closing.delete(closing));
       this.#closing.add(closing);
@@ -206,6 +214,7 @@ export class QueueSet {
       if (down !== undefined) queue.block(down);
       else if (resting.has(queue)) queue.pump();
       else queue.unblock();
+      if (queue.isFrozen && this.#freezerOf(route) === undefined) queue.thaw();
     }
   }
 

@@ -145,11 +145,12 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     queues: () => queues,
     rerouteAll: () => pipeline.resetRoutes(),
   });
-  const shared = { routerSinks, steps, cutOff };
+  const shared = { routerSinks, steps, cutOff, clock, log };
   const queues: QueueSet = createQueues<Script>(parts, {
     courierFor: courierFor(live),
     pipeline: () => pipeline,
     retryDelayMs: (failures) => current.retry.delayMs(failures),
+    localKey,
     ...shared,
   });
   const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message), queues);
@@ -170,17 +171,16 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     reports,
     badmail,
     retry: live.retry,
-    clock,
     ages: new AgeingClock(clock, settings.sweepMs, () => current.retry.clockGraceMs, log),
-    log,
     settings,
   });
   const reconfigure = (wanted: LiveTransportSettings): void => {
     categorizer.use(wanted.categorizer);
     const router = createRouter(wanted.router);
     const reroute = (): void => pipeline.reconfigure(router, wanted.retry);
-    queues.renewCouriers(courierFor(wanted), router, sameWays(current, wanted), reroute);
+    const isSameWay = sameWays(current, wanted);
     current = wanted;
+    queues.renewCouriers(courierFor(wanted), router, isSameWay, reroute);
     releaseHeldBySinks(pipeline, waiting);
   };
   return {

@@ -97,6 +97,31 @@ test("local means the queue of an LMTP server too that takes the mail of local d
 });
 
 test.each([
+  ["Drop", undefined],
+  ["another one", { host: "localhost", port: 24, socketPath: SOCKET }],
+])(
+  "local stays frozen when an LMTP server takes the mail of local domains in the place of %s",
+  async (_, lmtp) => {
+    const now = { host: "store.example", port: 24 };
+    await using house = await openHouse({ router: { ...router, lmtp } });
+    const { transport } = house;
+    const { admin } = transport;
+    await admin.freeze("local");
+    await house.accept(["a@local.example"]);
+    await frozenOf(house, 1);
+    transport.reconfigure(house.live({ ...router, lmtp: now }));
+    await house.accept(["b@local.example"]);
+    expect(await frozenOf(house, 2)).toEqual(["lmtp:store.example:24", "lmtp:store.example:24"]);
+    expect(house.world.attempts).toEqual([]);
+    expect(await admin.thaw("local")).toBe(true);
+    await house.empty();
+    expect(house.world.to("lmtp:store.example:24")).toHaveLength(2);
+    transport.reconfigure(house.live({ ...router, lmtp }));
+    expect(admin.queues().filter(({ frozen }) => frozen)).toEqual([]);
+  },
+);
+
+test.each([
   ["several next hops", "freeze the next hops"],
   [" ", "no name of a queue"],
 ])('"%s" cannot be frozen', async (name, why) => {
