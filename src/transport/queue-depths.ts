@@ -1,21 +1,18 @@
 // How full the queues are, for people and programs: in the words of `onarrival queue list`.
 import type { DestinationQueue } from "./destination-queue.ts";
-import type { Parking } from "./parking.ts";
+import type { Pipeline } from "./pipeline.ts";
 import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
 import type { QueueDepths } from "./queue-view.ts";
-import type { QueuedMessage } from "./queued-message.ts";
 import { isUnreachable } from "./router.ts";
 
 /** Next hops that are named; a relay meets many thousands of domains. */
 const MAX_NAMED = 20;
 
-export function queueDepths(
-  messages: ReadonlyMap<string, QueuedMessage>,
-  inSubmission: number,
+export function queueDepths<Script>(
+  { messages, inSubmission, parking }: Pick<Pipeline<Script>, "messages" | "inSubmission" | "parking">,
   waiting: PreSubmissionQueue,
   queues: readonly DestinationQueue[],
   now: number,
-  parking: Pick<Parking, "size" | "groups" | "several">,
 ): QueueDepths {
   const groups = parking.groups();
   const kinds = {

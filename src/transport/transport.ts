@@ -113,9 +113,11 @@ export interface TransportParts<Script> {
   readonly log: Logger;
 }
 
+/** Resolves when the message is durable. */
+type Accept = Pipeline<unknown>["accept"];
+
 export interface Transport {
-  /** Resolves when the message is durable. */
-  readonly accept: Pipeline<unknown>["accept"];
+  readonly accept: Accept;
   readonly admin: QueueAdmin;
   readonly counts: TransportCounts;
   /** Where Pickup puts what it cannot read: whoever wants to hear of it does. */
@@ -154,7 +156,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     ...shared,
   });
   const waiting = new PreSubmissionQueue(clock, (message) => pipeline.submit(message), queues);
-  const accept: Pipeline<unknown>["accept"] = (...message) => pipeline.accept(...message);
+  const accept: Accept = (id, origin, envelope, content) => pipeline.accept(id, origin, envelope, content);
   const badmail = createBadmailNotices(parts, accept, reportsNow);
   const reports = createReports({ ...parts, badmail, reportsNow }, steps, cutOff, accept);
   const categorizer = createCategorizer(parts, cutOff);
@@ -184,7 +186,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     releaseHeldBySinks(pipeline, waiting);
   };
   return {
-    ...assemble(pipeline, queues, links, waiting, cutOff, settings, clock, log),
+    ...run({ pipeline, queues, links, waiting, cutOff, settings, clock, log }),
     admin: demand.openedBy(createAdmin(pipeline, queues, waiting, parts, localKey), pipeline.parking),
     counts: steps.counts,
     badmail,
@@ -208,7 +210,7 @@ const createBadmailNotices = (
     store,
     clock,
   }: Pick<TransportParts<unknown>, "settings" | "badmail" | "store" | "clock">,
-  accept: Pipeline<unknown>["accept"],
+  accept: Accept,
   reportsNow: () => ReportSettings,
 ): Badmail =>
   createNotifyingBadmail({
@@ -226,7 +228,7 @@ function createReports(
   },
   steps: MessageSteps,
   cutOff: CutOff,
-  accept: Pipeline<unknown>["accept"],
+  accept: Accept,
 ): Reports {
   const { store, badmail, events, clock, log, reportsNow } = parts;
   const { server } = parts.settings;
@@ -301,16 +303,28 @@ function createAdmin<Script>(
   return createQueueAdmin(pipeline, waiting, queues, parked, localKey, () => clock.now());
 }
 
-function assemble<Script>(
-  pipeline: Pipeline<Script>,
-  queues: QueueSet,
-  links: Links,
-  waiting: PreSubmissionQueue,
-  cutOff: CutOff,
-  settings: TransportSettings,
-  clock: Clock,
-  log: Logger,
-): Omit<Transport, "admin" | "reconfigure" | "counts" | "badmail"> {
+/** What has been put together, at work: from its first message to its end. */
+interface RunningParts<Script> {
+  readonly pipeline: Pipeline<Script>;
+  readonly queues: QueueSet;
+  readonly links: Links;
+  readonly waiting: PreSubmissionQueue;
+  readonly cutOff: CutOff;
+  readonly settings: TransportSettings;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+function run<Script>({
+  pipeline,
+  queues,
+  links,
+  waiting,
+  cutOff,
+  settings,
+  clock,
+  log,
+}: RunningParts<Script>): Pick<Transport, "accept" | "depths" | "resume" | "scriptChanged" | "stop"> {
   let cancelSweep: () => void;
   const sweep = (): void => {
     pipeline.sweep();
@@ -322,15 +336,7 @@ function assemble<Script>(
   cancelSweep = clock.after(settings.sweepMs, sweep);
   return {
     accept: (id, origin, envelope, content) => pipeline.accept(id, origin, envelope, content),
-    depths: () =>
-      queueDepths(
-        pipeline.messages,
-        pipeline.inSubmission,
-        waiting,
-        queues.all(),
-        clock.now(),
-        pipeline.parking,
-      ),
+    depths: () => queueDepths(pipeline, waiting, queues.all(), clock.now()),
     resume(recovery) {
       const { messages, later } = withoutUnfinishedCopies(recovery, (id) => pipeline.forget(id));
       pipeline.parking.sortLater(later);
