@@ -13,7 +13,7 @@ const limitsOf = ({ outbound }: Outbound) => ({
 });
 
 /** Undefined: there is no limit. */
-export function createBudget(server: Outbound): ConnectionBudget | undefined {
+function createBudget(server: Outbound): ConnectionBudget | undefined {
   const { maxConnections } = server.outbound;
   return maxConnections === 0 ? undefined : new ConnectionBudget(maxConnections, limitsOf(server));
 }

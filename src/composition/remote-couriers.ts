@@ -10,7 +10,7 @@ import type { Destination, DestinationSettings, SignOutbound } from "../smtp/cli
 import type { OutboundProtocol } from "../smtp/client/outbound-events.ts";
 import { TlsWishes } from "../smtp/client/tls-wishes.ts";
 import type { WireLog } from "../smtp/client/wire-log.ts";
-import { createMxLookup, defaultResolver, type MxLookup } from "../transport/mx.ts";
+import type { MxLookup } from "../transport/mx.ts";
 import type { Courier } from "../transport/destination-queue.ts";
 import { MxCourier, type MxCourierParts } from "../transport/mx-courier.ts";
 import { DirectFirstCourier } from "../transport/direct-first-courier.ts";
@@ -18,7 +18,6 @@ import { type Masquerade, MasqueradeCourier } from "../transport/masquerade.ts";
 import type { RemoteRoute } from "../transport/router.ts";
 import { SharedCourier } from "../transport/shared-courier.ts";
 import { SplittingCourier } from "../transport/splitting-courier.ts";
-import { createBudget } from "./outbound-budgets.ts";
 import {
   credentialsOf,
   destinationSettings,
@@ -28,25 +27,28 @@ import {
   remoteDomainOf,
   serverSmartHost,
 } from "./destination-settings.ts";
-import { hostNameOf, masqueradeOf, smartHostOf, smartHostOfDomain } from "./settings.ts";
+import { masqueradeOf, smartHostOf, smartHostOfDomain } from "./settings.ts";
 
 type RouteOf<Kind> = Extract<RemoteRoute, { kind: Kind }>;
 type SmartHost = Omit<RouteOf<"smart-host">, "key">;
 
+/** What the couriers of one virtual server share. */
+export interface RemoteCourierParts {
+  readonly lookup: MxLookup;
+  readonly protocol?: OutboundProtocol | undefined;
+  /** Absent: nothing is signed. */
+  readonly sign?: SignOutbound | undefined;
+  readonly wireLog?: WireLog | undefined;
+  /** Bits of `domainFlag` that sinks add to a domain in lower case. */
+  readonly flagsOf?: ((domain: string) => number) | undefined;
+  readonly budget: ConnectionBudget | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 export function createRemoteCouriers(
   server: VirtualServerSettings,
-  log: Logger,
-  clock: Clock,
-  protocol: OutboundProtocol | undefined,
-  lookup: MxLookup = createMxLookup(
-    { port: server.delivery.port, ownHosts: [hostNameOf(server)] },
-    defaultResolver(),
-    clock,
-  ),
-  sign?: SignOutbound,
-  wireLog?: WireLog,
-  flagsOf?: (domain: string) => number,
-  budget: ConnectionBudget | undefined = createBudget(server),
+  { lookup, protocol, sign, wireLog, flagsOf, budget, clock, log }: RemoteCourierParts,
 ): (route: RemoteRoute, cutOff?: CutOff) => Courier {
   const connect = (settings: DestinationSettings, cutOff: CutOff | undefined): Destination => {
     const shared = { budget: budgetFor(settings, budget), cutOff, sign, wireLog };

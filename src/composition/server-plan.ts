@@ -79,17 +79,18 @@ function liveSettings(
       reportingMta: hostNameOf(server),
       masquerade: masqueradeOf(server),
     },
-    remoteCourier: createRemoteCouriers(
-      server,
-      log,
-      clock,
-      protocolSinks.outbound(server),
-      createServerMxLookup(server, config.dns, clock, (dns) => transportSinks.resolver(dns, server, firings)),
-      signers?.out,
-      observation.protocolLog(server),
+    remoteCourier: createRemoteCouriers(server, {
+      lookup: createServerMxLookup(server, config.dns, clock, (dns) =>
+        transportSinks.resolver(dns, server, firings),
+      ),
+      protocol: protocolSinks.outbound(server),
+      sign: signers?.out,
+      wireLog: observation.protocolLog(server),
       flagsOf,
-      budgets.of(server),
-    ),
+      budget: budgets.of(server),
+      clock,
+      log,
+    }),
     wayOf: waysOf(config, server),
     signLocal: signers?.drop,
   };

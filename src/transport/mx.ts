@@ -1,5 +1,4 @@
 // The hosts that take mail for a domain (RFC 5321 §5.1, RFC 7505), or why there are none.
-import { Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import type { Clock } from "../core/clock.ts";
@@ -55,9 +54,6 @@ const failed = (code: number, detail: string, text: string): MxAnswer => ({
   kind: "failed",
   reply: ownReply(code, detail, text),
 });
-
-export const defaultResolver = (timeoutMs = 5_000, tries = 2): MxResolver =>
-  new Resolver({ timeout: timeoutMs, tries });
 
 /** `random` answers 0 ≤ x < 1 and spreads the load over hosts of equal preference. */
 export function createMxLookup(

@@ -1,6 +1,7 @@
 // The way from onarrival.yaml to the couriers of next hops, for tests.
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { OutboundBudgets } from "../../../src/composition/outbound-budgets.ts";
 import { createRemoteCouriers } from "../../../src/composition/remote-couriers.ts";
 import { routerSettings } from "../../../src/composition/settings.ts";
 import { loadConfig } from "../../../src/config/load.ts";
@@ -56,16 +57,15 @@ export async function wayOut(
   const primary = await firstServer(file);
   const hops = [{ host: "localhost", port: peer.port, addresses: ["127.0.0.1"] }];
   const lookup = { nextHops: () => Promise.resolve({ kind: "hops", hops } as const) };
-  const courierOf = createRemoteCouriers(
-    primary,
-    silentLogger,
-    systemClock,
-    protocol,
+  const courierOf = createRemoteCouriers(primary, {
     lookup,
+    protocol,
     sign,
-    undefined,
     flagsOf,
-  );
+    budget: new OutboundBudgets().of(primary),
+    clock: systemClock,
+    log: silentLogger,
+  });
   const router = createRouter(routerSettings(primary));
   const cutOff = new CutOff();
   const couriers = new Map<string, Courier>();
