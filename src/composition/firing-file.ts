@@ -16,13 +16,15 @@ export interface FiringFile extends Firings {
 
 export async function openFiringFile(file: string, log: Logger): Promise<FiringFile> {
   const counts = await readCounts(file, log);
+  const underWay = new Map<string, number>();
   let dirty = false;
   let writing: Promise<void> | undefined;
   const write = async (): Promise<void> => {
     // Calls that come while the file is being written share the next writing.
     while (dirty) {
       dirty = false;
-      const json = JSON.stringify(Object.fromEntries(counts), undefined, 2);
+      const ended = [...counts].map(([id, fired]) => [id, fired - (underWay.get(id) ?? 0)]);
+      const json = JSON.stringify(Object.fromEntries(ended), undefined, 2);
       try {
         // oxlint-disable-next-line no-await-in-loop
         await writeWhole(file, [Buffer.from(`${json}\n`)], true);
@@ -36,6 +38,7 @@ export async function openFiringFile(file: string, log: Logger): Promise<FiringF
     writing = undefined;
   };
   return {
+    underWay,
     get: (bindingId) => counts.get(bindingId),
     set(bindingId, fired) {
       counts.set(bindingId, fired);

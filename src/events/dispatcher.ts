@@ -169,7 +169,7 @@ class Walk<Script> implements ScriptRunWatch {
         this.#startShadow(sink, this.#next - 1);
         continue;
       }
-      this.#firings.count(sink.binding);
+      this.#firings.begin(sink.binding);
       this.#keep(sink.binding);
       const before = this.#msg.snapshot();
       if (this.#effects !== undefined) this.#calledAt = performance.now();
@@ -184,7 +184,7 @@ class Walk<Script> implements ScriptRunWatch {
       if (end !== undefined) return end;
     }
     if (this.#effects !== undefined) this.#effects.reached = this.#chain.sinks.length;
-    return PASSED;
+    return this.#end(PASSED);
   }
 
   /** The chain has ended, whatever its outcome. */
@@ -252,7 +252,7 @@ class Walk<Script> implements ScriptRunWatch {
 
   /** Consecutive scripts, which the sandbox runs as one. Shadows among them are left to `calling`. */
   #gather(first: ScriptBound<Script>): void {
-    this.#firings.count(first.binding);
+    this.#firings.begin(first.binding);
     this.#run = [first];
     this.#positions = [this.#next - 1];
     this.#between = [];
@@ -263,7 +263,7 @@ class Walk<Script> implements ScriptRunWatch {
         this.#between.push({ index: this.#run.length, sink, position });
         continue;
       }
-      this.#firings.count(sink.binding);
+      this.#firings.begin(sink.binding);
       this.#run.push(sink);
       this.#positions.push(position);
     }
@@ -339,7 +339,9 @@ class Walk<Script> implements ScriptRunWatch {
       outcome.kind === "fault"
         ? outcome.policy === "hold"
         : outcome.kind === "status" && WAITING.some((status) => status === outcome.status);
-    if (comesBack) for (const binding of this.#counted ?? []) this.#firings.refund(binding);
+    for (const binding of this.#counted ?? [])
+      if (comesBack) this.#firings.refund(binding);
+      else this.#firings.settle(binding);
     return outcome;
   }
 
@@ -361,12 +363,12 @@ class Walk<Script> implements ScriptRunWatch {
       case messageStatus.submitted:
       case messageStatus.categorized:
         // A sink says that the message has come further than this event.
-        if (status > this.#statusBefore) return PASSED;
+        if (status > this.#statusBefore) return this.#end(PASSED);
         break;
       case messageStatus.success:
         break;
     }
-    return result === sinkResult.skipRemaining ? PASSED : undefined;
+    return result === sinkResult.skipRemaining ? this.#end(PASSED) : undefined;
   }
 
   #faulted(binding: Binding, fault: SinkFault, before: MailMsgSnapshot): ChainOutcome | undefined {

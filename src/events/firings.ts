@@ -8,6 +8,8 @@ import type { PassReason } from "./effects.ts";
 export interface Firings {
   get(bindingId: string): number | undefined;
   set(bindingId: string, fired: number): unknown;
+  /** Of these, calls under way: what a crash cuts off comes back to the sinks, and is not to have counted. */
+  readonly underWay?: Map<string, number>;
 }
 
 export interface FiringParts {
@@ -24,6 +26,8 @@ export const isExpired = ({ expiration }: Pick<Binding, "expiration">, clock: Pi
 /** `fired`: its calls so far; absent: none was counted. */
 export const isUsedUp = ({ maxFirings }: Pick<Binding, "maxFirings">, fired = 0): boolean =>
   maxFirings !== undefined && maxFirings >= 0 && fired >= maxFirings;
+
+const isCounted = ({ maxFirings }: Binding): boolean => maxFirings !== undefined && maxFirings >= 0;
 
 /** Counts notifications of bindings with maxFirings, across sets. */
 export class FiringCounter {
@@ -42,9 +46,9 @@ export class FiringCounter {
     return isUsedUp(binding, this.#fired.get(binding.id)) ? "used up" : undefined;
   }
 
-  /** The binding is called. */
+  /** The binding is called, and whatever becomes of it the call counts. */
   count(binding: Binding): void {
-    if (binding.maxFirings === undefined || binding.maxFirings < 0) return;
+    if (!isCounted(binding)) return;
     const fired = (this.#fired.get(binding.id) ?? 0) + 1;
     this.#fired.set(binding.id, fired);
     if (fired !== binding.maxFirings) return;
@@ -54,10 +58,30 @@ export class FiringCounter {
     );
   }
 
-  /** Takes a counted call back: the run ended before it, or its message comes back to the sinks. */
+  /** The binding is called; `settle` or `refund` says whether that counts. */
+  begin(binding: Binding): void {
+    if (!isCounted(binding)) return;
+    this.#underWay(binding, 1);
+    this.count(binding);
+  }
+
+  settle(binding: Binding): void {
+    this.#end(binding, 0);
+  }
+
+  /** The run ended before the call, or its message comes back to the sinks. */
   refund(binding: Binding): void {
-    if (binding.maxFirings === undefined || binding.maxFirings < 0) return;
-    const fired = this.#fired.get(binding.id);
-    if (fired !== undefined) this.#fired.set(binding.id, fired - 1);
+    this.#end(binding, 1);
+  }
+
+  #end(binding: Binding, givenBack: number): void {
+    if (!isCounted(binding)) return;
+    this.#underWay(binding, -1);
+    this.#fired.set(binding.id, (this.#fired.get(binding.id) ?? givenBack) - givenBack);
+  }
+
+  #underWay({ id }: Binding, more: number): void {
+    const { underWay } = this.#fired;
+    underWay?.set(id, (underWay.get(id) ?? 0) + more);
   }
 }
