@@ -2,7 +2,7 @@
 // The members relied on are private to the library: test/unit/smtp/server/library-contract.test.ts fails when they change.
 /* oxlint-disable no-underscore-dangle -- the names are the library's */
 import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
+import { TLSSocket } from "node:tls";
 import { randomUUID } from "node:crypto";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { SMTPConnection, type SMTPConnectionOptions } from "smtp-server/lib/smtp-connection.js";
@@ -59,6 +59,8 @@ export class LibraryServer extends SMTPServer {
 
   override connect(socket: Socket | TLSSocket, socketOptions?: SMTPConnectionOptions | null): void {
     if (socket.destroyed) return;
+    // Who has said all that it will may still wait for our answers: a message of which it never hears comes again.
+    if (!(socket instanceof TLSSocket)) socket.allowHalfOpen = true;
     const connection = new LibraryConnection(this, socket, socketOptions, this.#open);
     this.connections.add(connection);
     connection.on("error", () => undefined);
@@ -244,6 +246,10 @@ class LibraryConnection extends SMTPConnection implements ParserClient, Wire {
     this.#flush();
   }
 
+  onInputEnd(): void {
+    this.close();
+  }
+
   get isSecure(): boolean {
     return this.secure;
   }
@@ -282,6 +288,8 @@ class LibraryConnection extends SMTPConnection implements ParserClient, Wire {
 
   startTls(): void {
     this.#flush();
+    // Nobody is left to shake hands with when the client ends here.
+    this._socket.allowHalfOpen = false;
     this.upgrade(
       () => undefined,
       () => this.#conversation.onSecured(),

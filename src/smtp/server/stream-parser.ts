@@ -30,6 +30,8 @@ export interface ParserClient {
   onFault(fault: FramingFault): void;
   /** All input so far is handled, or has to wait: the moment to write the collected replies. */
   onPause(): void;
+  /** The client has said all that it will, and all of it is handled. */
+  onInputEnd(): void;
 }
 
 // Where the scan stands in the content. Only CRLF leads to LINE_START, so only there a dot is special
@@ -73,6 +75,7 @@ export class StreamParser extends EventEmitter {
   #bare: BareLineEnding | undefined;
   #isDataComplete = false;
   #countedBytes = 0;
+  #isEnded = false;
 
   constructor(client: ParserClient, limits: LineLimits) {
     super();
@@ -134,9 +137,10 @@ export class StreamParser extends EventEmitter {
     return false;
   }
 
-  /** Called when the client has sent all that it will. */
+  /** Called when the client has sent all that it will: what it sent is still worked at. */
   end(): void {
-    // What it sent is still worked at, and the connection closes itself.
+    this.#isEnded = true;
+    this.#run();
   }
 
   /** A loop, not a recursion: a client of the parser may hold and release inside its own call. */
@@ -189,6 +193,7 @@ export class StreamParser extends EventEmitter {
     this.#position = 0;
     this.#waiting.length = 0;
     this.#waitingBytes = 0;
+    if (this.#isEnded && !this.isClosed) this.#client.onInputEnd();
     if (!this.#owesDrain) return;
     this.#owesDrain = false;
     this.emit("drain");

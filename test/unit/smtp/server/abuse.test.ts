@@ -1,10 +1,16 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { defaultSmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { quickHash } from "../../../support/quick-hash.ts";
 import { bodyOf, startListener, Talk } from "./support.ts";
+
+const pair = {
+  certificate: readFileSync(new URL("../../../fixtures/tls/certificate.pem", import.meta.url), "utf8"),
+  key: readFileSync(new URL("../../../fixtures/tls/key.pem", import.meta.url), "utf8"),
+};
 
 const auth = {
   ...defaultSmtpServerSettings.auth,
@@ -211,6 +217,8 @@ test("S25 a hundred open sessions are told 421, those inside their content finis
 describe("S26 half-closed sockets", () => {
   test("a client that has said all it will is answered to the end, then the connection goes", async () => {
     await using run = await startListener();
+    // Long enough for the end of its half to be seen before the message is stored.
+    run.intake.before = () => wait(50);
     const heard = await new Promise<string>((resolve, reject) => {
       const socket = connect({ port: run.port, host: "127.0.0.1", allowHalfOpen: true });
       let said = "";
@@ -225,6 +233,15 @@ describe("S26 half-closed sockets", () => {
     });
     expect(heard).toMatch(/250 2\.6\.0 [^\r]*\r\n$/);
     expect(await bodyOf(run.intake.messages[0])).toBe("hello\r\n");
+    await expect.poll(() => run.listener.connections).toBe(0);
+  });
+
+  test("one that ends its half before a handshake is gone", async () => {
+    await using run = await startListener({ settings: { tls: { ...pair, implicit: [] } } });
+    const talk = await run.open();
+    await talk.greet();
+    expect(await talk.say("STARTTLS")).toMatch(/^220/);
+    talk.socket.end();
     await expect.poll(() => run.listener.connections).toBe(0);
   });
 
@@ -250,11 +267,7 @@ test("S04 S07 whoever talks before the delayed greeting is refused, STARTTLS or 
 });
 
 describe("S02 S03 S20 sockets that never become a session", () => {
-  const tls = {
-    certificate: readFileSync(new URL("../../../fixtures/tls/certificate.pem", import.meta.url), "utf8"),
-    key: readFileSync(new URL("../../../fixtures/tls/key.pem", import.meta.url), "utf8"),
-    implicit: [{ host: "127.0.0.1", port: 0 }],
-  };
+  const tls = { ...pair, implicit: [{ host: "127.0.0.1", port: 0 }] };
   const trust = { proxy: ["127.0.0.1"], xclient: [], xforward: [] };
 
   test.each([

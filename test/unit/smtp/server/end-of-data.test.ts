@@ -37,6 +37,7 @@ function parse(chunks: readonly string[]): Ended {
       onDataEnd: (found) => (bare = found),
       onFault: (fault) => void commands.push(fault),
       onPause: () => undefined,
+      onInputEnd: () => undefined,
     },
     { maxCommandLength: 4096, maxAuthLineLength: 4096 },
   );

@@ -42,6 +42,7 @@ function watch(maxCommandLength = 4096, maxAuthLineLength = 4096): Seen {
     onPause(): void {
       seen.pauses++;
     },
+    onInputEnd: () => undefined,
   };
   const seen: Seen = {
     commands: [],
@@ -165,6 +166,7 @@ test("a message in one chunk is handed on as one slice of that chunk", () => {
       onDataEnd: () => undefined,
       onFault: () => undefined,
       onPause: () => undefined,
+      onInputEnd: () => undefined,
     },
     { maxCommandLength: 4096, maxAuthLineLength: 4096 },
   );
