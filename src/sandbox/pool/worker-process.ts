@@ -66,7 +66,7 @@ export class WorkerProcess {
   load = 0;
   outstanding = 0;
   readonly #waiting: WaitingJobs<Entry>;
-  /** No longer live, but jobs that wait go on with them. */
+  /** No longer live, but jobs in hand go on with them. */
   #toUnload = new Set<string>();
   /** Tasks that this process answered in its life. */
   answers = 0;
@@ -226,7 +226,8 @@ export class WorkerProcess {
   }
 
   unload(version: string): void {
-    if (this.#waiting.holdsVersion(version)) this.#toUnload.add(version);
+    // What was sent and is not answered may turn out to wait.
+    if (this.holdsAny([version]) || this.#waiting.holdsVersion(version)) this.#toUnload.add(version);
     else if (this.#versions.unload(version)) this.#outbox.write({ type: "unload", version }, []);
   }
 
