@@ -106,7 +106,7 @@ export class DestinationQueue {
   readonly #active = new TurnoverMap<Delivery, true>();
   #courier: Courier;
   /** Under way by couriers that were here before: they count against what the next hop takes. */
-  readonly #former = new Map<Delivery, () => void>();
+  readonly #former = new Set<Delivery>();
   #failures = 0;
   /** Why the next hop is left alone. */
   lastFailure: LinkFailure | undefined;
@@ -183,12 +183,10 @@ export class DestinationQueue {
     return true;
   }
 
-  /** Further attempts go through another courier; it starts with unblock() or pump(). Resolves when those of this one are over. */
-  useCourier(courier: Courier): Promise<unknown> {
+  /** Further attempts go through another courier; it starts with unblock() or pump(). */
+  useCourier(courier: Courier): void {
+    for (const delivery of this.#active.keys()) this.#former.add(delivery);
     this.#courier = courier;
-    const own = [...this.#active.keys()].filter((delivery) => !this.#former.has(delivery));
-    const over = own.map((delivery) => new Promise<void>((end) => void this.#former.set(delivery, end)));
-    return Promise.all(over);
   }
 
   /** The next hop has not answered since it was found unreachable. */
@@ -354,7 +352,6 @@ export class DestinationQueue {
 
   #letGo(delivery: Delivery): void {
     this.#active.delete(delivery);
-    this.#former.get(delivery)?.();
     this.#former.delete(delivery);
     delivery.attempts += 1;
   }

@@ -200,12 +200,11 @@ export class QueueSet {
       const { courier: old, route: was } = entry;
       entry.route = routeAnew(was, router);
       entry.courier = courierFor(entry.route);
-      const over = entry.queue.useCourier(entry.courier);
+      entry.queue.useCourier(entry.courier);
       if (entry.queue.isFailing && isSameWay(was, entry.route)) resting.add(entry.queue);
       else entry.queue.forgetFailures();
       if (this.#freezerOf(entry.route) !== undefined) entry.queue.freeze();
-      // Not before: one that is closed begins nothing more, and a look-up or the next recipients of a message may be to come.
-      const closing = over.then(() => old.close()).finally(() => this.#closing.delete(closing));
+      const closing = old.close().finally(() => this.#closing.delete(closing));
       this.#closing.add(closing);
     }
     reroute();

@@ -223,7 +223,7 @@ describe("a queue", () => {
     await until(() => at.results.length === 1);
     at.add("2");
     const world = new World();
-    void at.queue.useCourier(new TestCourier(world, "hop"));
+    at.queue.useCourier(new TestCourier(world, "hop"));
     at.queue.unblock();
     await until(() => world.sent.length === 1);
     expect(world.sent[0]?.id).toBe("2");
@@ -238,7 +238,7 @@ describe("a queue", () => {
     for (const id of ["1", "2", "3", "4"]) at.add(id);
     await until(() => answers.length === 2);
     for (let reload = 0; reload < 3; reload += 1) {
-      void at.queue.useCourier(new TestCourier(at.world, "hop"));
+      at.queue.useCourier(new TestCourier(at.world, "hop"));
       at.queue.pump();
     }
     await at.clock.advance(0);

@@ -175,12 +175,12 @@ describe("new settings", () => {
     house.transport.reconfigure(house.live());
     await house.clock.advance(MINUTE + 200);
     await until(() => house.world.to("far.example").length === 1);
+    answer();
+    await house.clock.advance(0);
+    // The courier that asked is retired; what it was told is what counts after a restart.
     expect(house.queue[0]?.recipients.find(({ address }) => address === "b@far.example")?.state).toBe(
       "relayed",
     );
-    answer();
-    await house.empty();
-    expect(house.world.to("slow.example")).toHaveLength(1);
   });
 
   test("send what waited for an unreachable next hop to the new one at once", async () => {

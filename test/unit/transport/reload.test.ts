@@ -1,48 +1,46 @@
 // What is under way when a reload gives the queues new couriers.
 import { expect, test } from "vitest";
 import { SystemChain } from "../../../src/events/system-chain.ts";
-import type { MxAnswer } from "../../../src/transport/mx.ts";
-import { MxCourier } from "../../../src/transport/mx-courier.ts";
-import { SplittingCourier } from "../../../src/transport/splitting-courier.ts";
+import { DirectFirstCourier } from "../../../src/transport/direct-first-courier.ts";
 import { eventually } from "../../support/eventually.ts";
-import { destinationTo, startPeer } from "../smtp/client/support.ts";
-import { openHouse, until } from "./transport-house.ts";
+import { destinationTo, SILENCE, startPeer } from "../smtp/client/support.ts";
+import { openHouse, TestCourier, unreachable, until, World } from "./transport-house.ts";
 
-test("a look-up that a reload comes upon leads to its next hop all the same", async () => {
+test("a smart host takes what the hosts of a domain have in hand over a reload, and do not take", async () => {
   await using peer = await startPeer();
-  const hops = [{ host: "localhost", port: peer.port, addresses: ["127.0.0.1"] }];
-  const asked: ((answer: MxAnswer) => void)[] = [];
-  const parts = {
-    domain: "far.example",
-    maxConnections: 5,
-    lookup: { nextHops: () => new Promise<MxAnswer>((answer) => void asked.push(answer)) },
-    connect: () => destinationTo(peer),
-  };
-  await using house = await openHouse({ remoteCourier: () => new MxCourier(parts) });
-  await house.accept(["a@far.example"]);
-  await until(() => asked.length === 1);
-  house.transport.reconfigure(house.live());
-  asked[0]?.({ kind: "hops", hops });
-  await house.empty();
-  expect(house.log.filter(({ level }) => level === "warn")).toEqual([]);
-  expect(peer.sessions).toHaveLength(1);
-  await eventually(() => peer.sessions[0]?.lines.includes("QUIT"), { what: "the end of the old connection" });
-});
-
-test("a message that goes in several transactions goes on after a reload", async () => {
-  await using peer = await startPeer({
-    answers: {
-      MAIL: (_line, { number, messages }) => {
-        if (number === 1 && messages.length === 0) house.transport.reconfigure(house.live());
-        return "250 2.1.0 Ok";
-      },
+  const refused = Promise.withResolvers<ReturnType<typeof unreachable>>();
+  const world = new World();
+  world.answer = () => refused.promise;
+  await using house = await openHouse({
+    world,
+    remoteCourier: (route) => {
+      const direct = new TestCourier(world, route.key);
+      // As couriers close: what they have in hand comes to its end.
+      const closing = { deliver: direct.deliver.bind(direct), close: () => Promise.resolve(), capacity: 5 };
+      return new DirectFirstCourier(closing, destinationTo(peer));
     },
   });
-  await using house = await openHouse({ remoteCourier: () => new SplittingCourier(destinationTo(peer), 2) });
-  await house.accept(["a@far.example", "b@far.example", "c@far.example"]);
+  await house.accept(["a@far.example"]);
+  await until(() => world.attempts.length === 1);
+  house.transport.reconfigure(house.live());
+  refused.resolve(unreachable());
   await house.empty();
-  expect(house.log.filter(({ level }) => level === "warn")).toEqual([]);
-  expect(peer.sessions.map(({ messages }) => messages.length)).toEqual([2]);
+  expect(peer.sessions.map(({ messages }) => messages.length)).toEqual([1]);
+});
+
+test("connections that idle end with a reload, whatever else their courier has in hand", async () => {
+  await using peer = await startPeer({
+    answers: { ".": (_line, { number }) => (number === 1 ? SILENCE : "250 2.0.0 Ok") },
+  });
+  await using house = await openHouse({ remoteCourier: () => destinationTo(peer) });
+  await house.accept(["a@far.example"]);
+  await until(() => peer.sessions[0]?.messages.length === 1);
+  await house.accept(["b@far.example"]);
+  await until(() => house.queue.length === 1);
+  house.transport.reconfigure(house.live());
+  await eventually(() => peer.sessions[1]?.lines.includes("QUIT"), {
+    what: "the end of the idle connection",
+  });
 });
 
 test("local mail goes on after a reload, whatever a sink that was there before keeps waiting", async () => {
