@@ -287,8 +287,9 @@ class LibraryConnection extends SMTPConnection implements ParserClient, Wire {
   }
 
   startTls(): void {
+    // A client that has ended its half, now or before, is none to shake hands with.
+    if (this._socket.readableEnded) return this.close();
     this.#flush();
-    // Nobody is left to shake hands with when the client ends here.
     this._socket.allowHalfOpen = false;
     this.upgrade(
       () => undefined,

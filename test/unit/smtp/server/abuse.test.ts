@@ -236,11 +236,16 @@ describe("S26 half-closed sockets", () => {
     await expect.poll(() => run.listener.connections).toBe(0);
   });
 
-  test("one that ends its half before a handshake is gone", async () => {
-    await using run = await startListener({ settings: { tls: { ...pair, implicit: [] } } });
+  test.each([
+    ["in place of a handshake", ["STARTTLS\r\n", ""]],
+    ["while STARTTLS waits its turn", [`AUTH PLAIN ${btoa("\0alice\0wrong")}\r\nSTARTTLS\r\n`]],
+  ])("one that ends its half %s is gone", async (_, [said = "", last]) => {
+    const tls = { ...pair, implicit: [] };
+    await using run = await startListener({ settings: { tls, auth: { ...auth, failureDelayMs: 50 } } });
     const talk = await run.open();
     await talk.greet();
-    expect(await talk.say("STARTTLS")).toMatch(/^220/);
+    talk.write(said);
+    if (last !== undefined) await talk.reply();
     talk.socket.end();
     await expect.poll(() => run.listener.connections).toBe(0);
   });
