@@ -227,7 +227,7 @@ export class BodyPart {
   }
 }
 
-/** A place as the script gave it; what is no whole number is refused by the one who counts. */
+/** A place as the script gave it. What is no whole number is refused by the host, which knows how many there are. */
 const placeOf = (index: unknown): number => (typeof index === "object" ? Number.NaN : Number(index));
 
 /** Items count from 1. */

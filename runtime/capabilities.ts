@@ -14,7 +14,7 @@ interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly read: (answer: Answered, bytes: Bytes) => unknown;
-  /** Made where the script asked, so that its stack names that line. */
+  /** The error to reject with, made where the script asked, so that its stack names that line. */
   readonly refusal: Error;
 }
 
@@ -23,7 +23,7 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** The requests of one call that are not answered yet. Those of an ended call never are. */
 export class OpenRequests {
-  /** Made at the first request: most calls have none. */
+  /** Made at the first request: most calls make none. */
   #pending: Map<number, Pending> | undefined;
 
   ask(
@@ -54,7 +54,7 @@ export class OpenRequests {
   }
 }
 
-/** What a call of the script has of them. */
+/** What one call of the script needs to ask for capabilities. */
 export interface Asker {
   readonly host: Host;
   readonly requests: OpenRequests;

@@ -108,7 +108,7 @@ export class ConfigurationFields extends FieldsBase {
   }
 
   protected override commit(): void {
-    // The settings were taken over one by one; they live as long as the object.
+    // Nothing to do: each setting took effect when it was written, and lives as long as the object.
   }
 }
 

@@ -14,7 +14,7 @@ export interface LogWriter {
 
 export interface ScriptConsole {
   readonly console: object;
-  /** Lines dropped since the last call of this. */
+  /** Number of lines dropped since the last call. */
   takeDropped(): number;
   /** The next message has its own allowance. */
   reset(): void;

@@ -120,12 +120,12 @@ function find(source: string): { entry: EntryPoint; name: string; binding: strin
   }
 }
 
-/** What one context has. */
+/** The state of one context: the script loaded in it, and the call in hand. */
 interface ScriptContext {
   readonly host: HostFunction;
   readonly console: ScriptConsole;
   readonly builtIns: BuiltInCheck;
-  /** Where the script stands. */
+  /** Finds the statement of the script that is running. */
   readonly place: FindPlace;
   entry: EntryPoint | undefined;
   current: Call | undefined;

@@ -53,7 +53,7 @@ export function printResult(output: Output, json: boolean | undefined, value: un
 
 const printableLines = (text: string): string => text.split("\n").map(printable).join("\n");
 
-/** What was done all the same, and may not be what was meant. On stderr: results stay as they are. */
+/** Something was done, and may not be what was meant. On stderr, so that programs can read the result on stdout. */
 export function warn(output: Output, warnings: readonly string[]): void {
   for (const warning of warnings) output.err(`warning: ${printable(warning)}\n`);
 }

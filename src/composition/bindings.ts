@@ -41,7 +41,7 @@ export interface ConfiguredBinding {
 
 export type OnEvent<Subject> = (subject: Subject, context: SinkContext) => unknown;
 
-/** Answers a sink that is the same and has its time taken. */
+/** Wraps a sink so that its time is taken. */
 export type SinkTimer = <Subject>(binding: Binding, onEvent: OnEvent<Subject>) => OnEvent<Subject>;
 
 export interface ChainParts {
@@ -53,7 +53,7 @@ export interface ChainParts {
   readonly nextMessageId: () => string;
   /** Absent: ids of private properties count for this process only. */
   readonly propertyIds?: PropertyIdRanges | undefined;
-  /** Of sinks that no effect run tells of. */
+  /** Takes the time of sinks whose events have no effect run. Absent: it is not taken. */
   readonly timed?: SinkTimer | undefined;
 }
 

@@ -25,12 +25,12 @@ export class Fifo<Item> {
     return item;
   }
 
-  /** The first ones, which stay. */
+  /** Up to `most` items from the front, which stay in the line. */
   first(most: number): Item[] {
     return this.#items.slice(this.#head, this.#head + most).filter((item) => item !== undefined);
   }
 
-  /** Those that are to stay keep their order. */
+  /** Drops the items for which `stays` is false; the others keep their order. */
   keep(stays: (item: Item) => boolean): void {
     this.#cut();
     this.#items = this.#items.filter((item) => item !== undefined && stays(item));

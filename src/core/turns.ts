@@ -8,7 +8,7 @@ export class Turns {
     this.#free = most;
   }
 
-  /** Who comes now has to wait. */
+  /** Whether work that comes now has to wait. */
   get isFull(): boolean {
     return this.#free === 0;
   }

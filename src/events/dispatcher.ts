@@ -90,7 +90,7 @@ export class SinkChain<Script = unknown> {
 
 export interface DispatcherParts<Script> extends FiringParts {
   readonly runScripts: RunScripts<Script>;
-  /** How long a promise of a native sink may keep its message waiting. Absent: as long as it likes. */
+  /** How long a promise of a native sink may keep its message waiting, ms. Absent: without limit. */
   readonly sinkDeadlineMs?: number | undefined;
   /** Absent: shadow bindings are not run. */
   readonly shadows?: ShadowStarter<Script> | undefined;
@@ -136,7 +136,7 @@ class Walk<Script> implements ScriptRunWatch {
   #counted: Binding[] | undefined;
   /** When the native sink in hand was called. */
   #calledAt = 0;
-  /** The run of scripts in hand; shadows stand before the script of that index. */
+  /** The consecutive scripts that run now, their positions in the chain, and the shadows before the script of each index. */
   #run: ScriptBound<Script>[] = [];
   #positions: number[] = [];
   #between: { readonly index: number; readonly sink: ScriptBound<Script>; readonly position: number }[] = [];
@@ -192,7 +192,7 @@ class Walk<Script> implements ScriptRunWatch {
     this.#comparisons?.close();
   }
 
-  /** The next sink that matches, is enabled and neither expired nor used up; `#next` is its position. */
+  /** The next sink that matches and is neither expired nor used up; sets `#next` to its position. */
   #peek(): BoundSink<Script> | undefined {
     for (const position of this.#matches) {
       if (position < this.#next) continue;
@@ -217,7 +217,7 @@ class Walk<Script> implements ScriptRunWatch {
     return this.#judge(sink.binding, result, before) ?? this.run();
   }
 
-  /** Messages with sinks are so many at a time: one that waits for ever would keep others from their turn. */
+  /** Only maxSubmissions messages are with sinks at a time: a promise that is never kept would take one of their turns for ever. */
   async #inTime(answer: Promise<unknown>): Promise<unknown> {
     const { clock, sinkDeadlineMs } = this.#parts;
     if (sinkDeadlineMs === undefined) return answer;
@@ -345,7 +345,7 @@ class Walk<Script> implements ScriptRunWatch {
     return outcome;
   }
 
-  /** Of a native sink. */
+  /** Records what a native sink did. */
   #note(before: MailMsgSnapshot, verdict: SinkResult, fault?: SinkFault): void {
     if (this.#effects === undefined) return;
     const micros = Math.round((performance.now() - this.#calledAt) * 1000);

@@ -13,13 +13,13 @@ export interface Firings {
 }
 
 export interface FiringParts {
-  /** Absent: they begin at nothing. */
+  /** Absent: counting begins at 0. */
   readonly firings?: Firings | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** The clock is asked for bindings that can expire only. */
+/** The clock is read only for bindings that can expire. */
 export const isExpired = ({ expiration }: Pick<Binding, "expiration">, clock: Pick<Clock, "now">): boolean =>
   expiration !== undefined && expiration <= clock.now();
 

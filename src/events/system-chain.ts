@@ -107,7 +107,7 @@ export class SystemSinks {
     return PASSED;
   }
 
-  /** Then it counts as called. */
+  /** Whether the sink may be called; if so, the call is counted. */
   #mayCall<Subject>(binding: Binding, { server, promises, isAdmitted }: SystemCall<Subject>): boolean {
     if (isAdmitted === true) return true;
     if (!this.#concerns(binding, server)) return false;
@@ -137,7 +137,7 @@ export class SystemSinks {
         this.#open.leave(binding, answer);
         return sinkResult.runNext;
       case "refused":
-        // What becomes of it is nobody's matter any more.
+        // The call was judged by its deadline: a later rejection concerns nobody.
         answer.catch(() => undefined);
         return this.#faulted(binding, onFault, PROMISED, undo) ?? sinkResult.runNext;
     }

@@ -1,16 +1,15 @@
 // Settings of the script sandbox, with the defaults of tests and of trials; those of a service come from its configuration.
 import { availableParallelism } from "node:os";
+import type { PoolSettings } from "./pool/pool-options.ts";
 import type { ActivitySettings } from "./versions/script-activity.ts";
 import { DEFAULT_RELOAD_SETTINGS, type ReloadSettings } from "./versions/script-slot.ts";
 
-export interface SandboxSettings extends ReloadSettings, ActivitySettings {
-  /** Sandbox processes. */
-  readonly processes: number;
-  /** Sandbox processes without the compiler of machine code. */
+export interface SandboxSettings extends PoolSettings, ReloadSettings, ActivitySettings {
+  /** Run V8 without its compilers of machine code (--jitless). */
   readonly jitless: boolean;
   /** Command line put before that of a sandbox process. */
   readonly wrapper: readonly string[];
-  /** Of a process that has become quick, below that of the service; 0: the same. */
+  /** Niceness added to that of the service once a process has warmed up; 0: the same. */
   readonly niceness: number;
   /** Time beyond the limits of a script before its process is killed. */
   readonly killGraceMs: number;
@@ -18,12 +17,6 @@ export interface SandboxSettings extends ReloadSettings, ActivitySettings {
   readonly startTimeoutMs: number;
   /** Memory of one sandbox process, all isolates and buffers together (Linux). */
   readonly processMemoryMb: number;
-  readonly windowJobs: number;
-  readonly windowMicros: number;
-  /** Jobs that wait for answers in one process, and bytes of their messages. */
-  readonly waitingJobs: number;
-  readonly waitingBytes: number;
-  readonly respawnBackoffMs: number;
   /** Messages up to this size go whole to scripts that read the body. */
   readonly wholeContentBytes: number;
   /** Timeouts, memory faults and crashes in a row that suspend a version. */

@@ -75,11 +75,11 @@ export class SegmentWriter {
   #isAbandoned = false;
   #busy = false;
   #scheduled = false;
-  /** Some records are written and not yet synchronised. */
+  /** Whether records are written and not yet synchronised. */
   #owesBarrier = false;
   #barrierIsDue = false;
   readonly #group: GroupDelay;
-  /** The next barrier waits for company until this is called off. */
+  /** Ends the wait of the next barrier for company; undefined: it does not wait. */
   #cancelGroup: (() => void) | undefined;
   #cancelWrite: (() => void) | undefined;
   #cancelBarrier: (() => void) | undefined;

@@ -4,7 +4,7 @@ export class StoreCounts {
   /** Messages that became durable, those that compaction wrote again included. */
   commits = 0;
   barriers = 0;
-  /** From the begin of a write until its barrier was through, ms, all together. */
+  /** Sum over all barriers, ms: from the start of the write until the barrier was through. */
   barrierMs = 0;
   failures = 0;
   /** The last write failed. */

@@ -13,16 +13,16 @@ import type { ChosenRoutes, RouterSinks } from "./router-sinks.ts";
 
 export const NO_DELIVERIES: readonly Delivery[] = [];
 
-/** Where a message waits that needs no memory for it. */
+/** Where a message waits, so that it need not stay in memory meanwhile. */
 export interface RestingPlace {
   /** Key of the queue. */
   readonly queue: string;
   readonly nextAttempt: number | undefined;
 }
 
-/** Where those are parked that wait for several next hops: no next hop has this name. */
+/** Key under which messages for several next hops are parked: no next hop has this name. */
 export const SEVERAL = "several next hops";
-/** What waits for a frozen queue, and for others, is looked at so often. */
+/** How often a message for several next hops is looked at while one of their queues is frozen. */
 const LOOK_AGAIN_MS = 60_000;
 
 export interface DeliveriesParts {
@@ -35,7 +35,7 @@ export interface DeliveriesParts {
   readonly clock: Clock;
   readonly retryDelayMs: (attempts: number) => number;
   readonly isLive: (message: QueuedMessage) => boolean;
-  /** No recipient waits any more, or what waits is to be saved. */
+  /** Called when the message is in its queues: it has ended, when no recipient waits any more, or has to be saved. */
   readonly placed: (message: QueuedMessage) => void;
 }
 

@@ -55,7 +55,7 @@ export interface LinkFailure {
 
 export interface DestinationQueueParts {
   readonly key: string;
-  /** It leads to no next hop that would have to answer first. */
+  /** The mail stays on this machine: there is no next hop whose first answer has to be awaited. */
   readonly isLocal?: boolean | undefined;
   readonly courier: Courier;
   readonly clock: Clock;
@@ -72,7 +72,7 @@ export interface DestinationQueueParts {
   readonly retryDelayMs: (failures: number) => number;
   /** Absent: all is in memory. */
   readonly outside?: OutsideMemory | undefined;
-  /** It is not left alone any more, though its time had not come. */
+  /** The next hop is tried again before its time had come. */
   readonly freed?: (() => void) | undefined;
   /** These wait for a next hop that was found unreachable just now. */
   readonly stranded?: ((deliveries: readonly Delivery[]) => void) | undefined;
@@ -85,13 +85,13 @@ export interface OutsideMemory {
   fetch(wanted: number, arrived: () => void): number;
 }
 
-/** So many ready deliveries of a next hop that answers are worth having in memory: what comes behind them can be parked. */
+/** Ready deliveries to keep in memory for a next hop that answers; those behind them can be parked. */
 const ENOUGH_READY = 100;
 /** Messages that a next hop gets before it has answered for the first time. */
 const FIRST_ATTEMPTS = 5;
-/** Of those that become stranded, so many at a time are told: each may mean a write. */
+/** Stranded deliveries told at a time: each may mean a write. */
 const MOST_STRANDED = 100;
-/** One that is due so soon is not worth parking. */
+/** A delivery due within this time is not worth parking. */
 const SOON_MS = 2000;
 
 const wasBrokenOff = (outcome: DeliveryOutcome): boolean =>
@@ -114,7 +114,7 @@ export class DestinationQueue {
   #stopped = false;
   #frozen = false;
   #hasAnswered: boolean;
-  /** On the way to memory. */
+  /** Parked messages of this queue on their way back to memory. */
   #arriving = 0;
   readonly #alarm: Alarm;
 

@@ -18,7 +18,7 @@ const WAITS = "waits until its server asks for it by ETRN, or for `onarrival que
 /** Which domains have been asked for, and until when. */
 export class OnDemand {
   readonly #openUntil = new Map<string, number>();
-  /** By the key of the queue. */
+  /** Couriers by the key of their queue. */
   readonly #couriers = new Map<string, OnDemandCourier>();
   #allOpenUntil = 0;
   readonly #clock: Clock;

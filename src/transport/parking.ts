@@ -14,20 +14,20 @@ import { type WaitingGroup, groupOf, isGroupKey } from "./waiting-groups.ts";
 
 export interface ParkingParts {
   readonly store: Pick<StoreDriver, "reload" | "reloadInOrder" | "rest">;
-  /** Of more messages than so many, those that wait are not kept in memory. */
+  /** Messages kept in memory. When there are more, those that only wait are parked. */
   readonly maxInMemory: number;
   readonly messages: ReadonlyMap<string, QueuedMessage>;
-  /** Where a message waits that nothing is written for. `isTight`: also when it is only behind many others. */
+  /** Where a message waits that may be parked, because the store has it as it is. `isTight`: being behind many others is waiting, too. */
   readonly resting: (message: QueuedMessage, isTight: boolean) => RestingPlace | undefined;
-  /** Where it would wait, of a message that is in no queue yet. */
+  /** The same for a message that is in no queue yet: where it would wait. */
   readonly wouldRest: (message: QueuedMessage, isTight: boolean) => RestingPlace | undefined;
   /** Forgets what is in memory of a message that is parked. */
   readonly letGo: (message: QueuedMessage) => void;
-  /** The message with the state that the store has; `isNew`: for the first time in this run. */
+  /** Makes the message from what the store has; `isNew`: for the first time in this run. */
   readonly revive: (recovered: RecoveredMessage, isNew: boolean) => QueuedMessage;
-  /** On its way again, as its state says. */
+  /** Sends the message on its way again, from where its state says it stood. */
   readonly goOn: (message: QueuedMessage) => void;
-  /** It is none: what it was a copy of is taken up anew. */
+  /** Drops an unfinished copy: the message that was being split is split anew. */
   readonly forget: (id: string) => void;
   /** Looks whether it has waited for too long. */
   readonly check: (message: QueuedMessage) => void;
@@ -39,21 +39,21 @@ export interface ParkingParts {
   readonly log: Logger;
 }
 
-/** What the store found at the start and nobody has looked at yet. */
+/** Name of the queue for messages that the store found at the start and that are not sorted into their queues yet. */
 const UNSORTED = "last run";
 const TICK_MS = 1000;
-/** After a failure to read a message. */
+/** How long to wait before a message that could not be read is read again. */
 const RETRY_MS = 60_000;
 const SORTED_AT_ONCE = 100;
-/** So many are looked at in one go. */
+/** How many messages that have grown old are looked at in one go. */
 const MAX_AGED = 10_000;
-/** With more messages at the sinks, those of the last run have to wait. */
+/** While more messages than these are at the sinks, those of the last run wait. */
 const MAX_IN_SUBMISSION = 400;
 
 export class Parking {
   readonly parked = new ParkedMessages();
   readonly #parts: ParkingParts;
-  /** On their way back to memory. */
+  /** Messages on their way back to memory. */
   #arriving = 0;
   #cancelTick: (() => void) | undefined;
   #cancelFreed: (() => void) | undefined;

@@ -19,7 +19,7 @@ import type { Submission } from "./submission.ts";
 export interface PipelineSettings {
   /** Messages whose sinks run at the same time; more wait. */
   readonly maxSubmissions: number;
-  /** Beyond so many, messages that wait are not kept in memory. */
+  /** Messages kept in memory. When there are more, those that only wait are parked. */
   readonly maxInMemory: number;
   /** Whether a message that came by the virtual server of this name is left to it. Absent: none is. */
   readonly isOthers?: ((server: string) => boolean) | undefined;
@@ -51,7 +51,7 @@ export interface PipelineParts<Script> {
   readonly steps: MessageSteps;
   readonly cutOff: CutOff;
   readonly clock: Clock;
-  /** By which messages that wait grow old. */
+  /** The clock by which waiting messages grow old (ageing-clock.ts). */
   readonly ages: Clock;
   readonly log: Logger;
   readonly settings: PipelineSettings;

@@ -8,7 +8,7 @@ import type { QueueSet } from "./queue-set.ts";
 import type { HoldReason, QueuedMessage } from "./queued-message.ts";
 import { NEVER_DUE, groupKeyOf, heldKind } from "./waiting-groups.ts";
 
-/** One that is due so soon is not worth parking. */
+/** A message due within this time is not worth parking. */
 const SOON_MS = 2000;
 
 export class PreSubmissionQueue {

@@ -4,15 +4,15 @@ import { Fifo } from "../core/fifo.ts";
 import type { Delivery } from "./destination-queue.ts";
 import { PRIORITIES, type Priority } from "./parked-messages.ts";
 
-/** So many that were removed may stand among the others. */
+/** Removed deliveries that a line may still hold before it is swept. */
 const MOST_REMOVED = 10_000;
-/** So many of higher priority go first. */
+/** Deliveries of higher priority that may go first; then the lower priority has its turn. */
 const PASSED_OVER = 10;
 
 interface Line {
   /** In order; those that were removed stay in their places, because taking them out of many thousands is slow. */
   readonly deliveries: Fifo<Delivery>;
-  /** Those that wait. */
+  /** Deliveries that wait in this line, without the removed ones. */
   count: number;
   /** Taken from lines of higher priority since the last of this one. */
   passedOver: number;

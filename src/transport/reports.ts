@@ -47,11 +47,11 @@ interface ReportParts {
 /** Wait before a report that could not be stored is tried again, ms. */
 const REPORT_RETRY_MS = 30_000;
 
-/** Then the report goes without the message: one whose bytes are damaged must not stay silent for ever. */
+/** Attempts at reading the message. Then the report goes without it: a message whose bytes are damaged must not stay unreported. */
 const MAX_LOAD_ATTEMPTS = 3;
 const LOST = Content.fromBuffer(Buffer.from("X-Lost: the queue file of this message cannot be read\r\n\r\n"));
 
-/** Of a recipient that no next hop was asked about. */
+/** Reply for a recipient about whom no next hop was asked. */
 const NO_REPLY = reply(451, "4.0", "No attempt was made yet");
 
 export class Reports {

@@ -41,7 +41,7 @@ export interface DomainDelivery {
   readonly onDemand: boolean;
 }
 
-/** What a route has of the settings of a remote domain. */
+/** What a route takes from the settings of a remote domain. */
 export interface OfDomain {
   /** The name of these settings. */
   readonly entry?: string | undefined;

@@ -53,7 +53,7 @@ export interface TransportSettings {
   readonly maxSubmissions: number;
   /** Files that are written to Drop at the same time. */
   readonly maxLocalDeliveries: number;
-  /** Beyond so many, messages that wait are not kept in memory. */
+  /** Messages kept in memory. When there are more, those that only wait are parked. */
   readonly maxInMemory: number;
   /** Bytes of queued messages kept in memory, as it is now. */
   readonly residentBytes: () => number;

@@ -53,7 +53,7 @@ interface WaitingJob<T> {
   isOverdue: boolean;
 }
 
-/** Room of a frame beside the bytes of an answer. */
+/** Bytes kept free in a frame for what stands beside the bytes of an answer. */
 const FRAME_RESERVE_BYTES = 1024 * 1024;
 
 export class WaitingJobs<T> {
@@ -71,7 +71,7 @@ export class WaitingJobs<T> {
     return this.#jobs.size;
   }
 
-  /** Of the messages that wait: what the process may hold of them. */
+  /** Bytes of the messages that wait: what the process may hold of them at most. */
   get bytes(): number {
     return this.#bytes;
   }

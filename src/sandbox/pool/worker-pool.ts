@@ -18,9 +18,9 @@ const PACKED_MICROS = 5000;
 /** A timer that does nothing but keep the service alive. */
 const ALIVE_MS = 30_000;
 const LANE_IDLE_MS = 30_000;
-/** A process may die for other reasons than its task; twice, the second time alone, is the task's doing. */
+/** A process may die for other reasons than its task. Twice, the second time with no other task, it is the task. */
 const DEATHS_OF_GUILTY = 2;
-/** So often nobody was there by accident. */
+/** A task that was in this many processes when they died was not there by accident, whoever else was. */
 const DEATHS_OF_ANYBODY = 5;
 
 export class WorkerPool implements WorkerListener {
@@ -223,7 +223,7 @@ export class WorkerPool implements WorkerListener {
     const released = this.#probation.end(entry);
     if (released.length === 0) return;
     this.#queue.putBack(released);
-    // Not now: the queues may be in the middle of being gone through.
+    // In a turn of its own: the caller may be iterating over the queues.
     queueMicrotask(() => this.#dispatch());
   }
 
@@ -238,7 +238,7 @@ export class WorkerPool implements WorkerListener {
     this.#options.clock.after(pauseMs, () => {
       clearInterval(keepAlive);
       this.#mayStart = true;
-      // Without waiting work one process is started all the same: it ends the state of having given up.
+      // One process is started even without waiting work: when it comes up, the pool no longer counts as having given up.
       if (!this.#stopped && this.#workers.length === 0) this.#grow(this.#workers);
       this.#dispatch();
     });
@@ -281,7 +281,7 @@ export class WorkerPool implements WorkerListener {
       entry.task.keep === true &&
       this.#idleOnLane() !== undefined
     ) {
-      // Where its first message will run.
+      // Its first message will run in the lane as well.
       this.#suspect(entry);
     } else if (this.#waiting.mayWait(entry.task) && this.#isFullOfWaiting()) {
       this.#waiting.park(entry);
@@ -316,7 +316,7 @@ export class WorkerPool implements WorkerListener {
             this.#grow(this.#lane);
           return;
         }
-        // Who was good before needs not wait.
+        // Versions that ran well before need not wait.
         if (this.#probation.rankOf(entry.task) > 0 && this.#rest.rests(() => this.#dispatch())) return;
         this.#rest.started(idle);
         idle.send(entry);

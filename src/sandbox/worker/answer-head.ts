@@ -5,14 +5,14 @@ import type { CallOutcome } from "../../../runtime/contract.ts";
 /** The frame around the outcomes, and an outcome that says no more than that it had no room. */
 const FRAME_BYTES = 200;
 const LEAST_BYTES = 400;
-/** Of one character, escaped; and what stands around a text, or in a splice. */
+/** Most bytes that one character takes, escaped; and what stands around a text, or in a splice. */
 const CHARACTER_BYTES = 6;
 const ITEM_BYTES = 200;
 
 export class AnswerHead {
   readonly outcomes: CallOutcome[] = [];
   readonly #calls: number;
-  /** Of the outcomes, at most. */
+  /** Upper bound of the size of the outcomes as JSON. */
   #bytes = FRAME_BYTES;
 
   constructor(calls: number) {

@@ -51,9 +51,9 @@ export class CallState {
   readonly received: JobEnvelope;
   /** Committed by this call, on top of what the job had before. */
   readonly envelope: EnvelopeState;
-  /** Of the turn, on the clock of performance.now(). Loading the script does not count, so it is set when the call starts. */
+  /** End of the turn, on the clock of performance.now(). Set when the call starts: loading the script does not count. */
   deadline = Number.POSITIVE_INFINITY;
-  /** Of the call, with its waiting. */
+  /** End of the call, its waiting included, on the same clock. */
   #wallDeadline = Number.POSITIVE_INFINITY;
   #turnStarted = 0;
   /** What is left of limits.cpuMs at the start of the turn. */
@@ -75,7 +75,7 @@ export class CallState {
   /** What the binding grants; nothing unless the job says so. */
   allow: Capabilities = {};
   asks: CallAsks | undefined;
-  /** Of the limits of the same names. */
+  /** What is used of the limits of the same names. */
   readonly used = { requests: 0, requestBytes: 0 };
   secrets: Readonly<Record<string, string>> | undefined;
   #requests: OpenRequests | undefined;

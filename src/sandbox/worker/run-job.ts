@@ -193,7 +193,7 @@ export class JobRun {
     return end === "displaced" ? this.#again(current) : end;
   }
 
-  /** From the start, as if it had never run, in an isolate of its own. */
+  /** Runs the call again from its start, as if it had never run, in an isolate of its own. */
   #again(current: RunningCall): Ended | WaitingCall {
     this.#document.rollBackTo(current.savedBefore);
     current.state = this.#stateFor(current.call);
@@ -276,7 +276,7 @@ const unknownVersion = (call: ScriptCall): ScriptFault => ({
   message: `script version ${call.version} is not loaded`,
 });
 
-/** Whether the saved list is another than before. A save without effect is no change. */
+/** Whether the call saved edits. A save without effect is no change. */
 const isChanged = (saved: readonly Splice[], before: readonly Splice[]): boolean =>
   saved !== before && saved.length + before.length > 0;
 

@@ -4,7 +4,7 @@
 import { Norm, type SlowLimits } from "./standing.ts";
 
 export interface BudgetUser {
-  /** Those that it has or is opening. */
+  /** Connections that it has or is opening. */
   readonly connections: number;
   /** It failed, is silent or slow. Who changes this calls moved(). */
   readonly isSick: boolean;
@@ -37,7 +37,7 @@ export const DEFAULT_BUDGET_LIMITS: BudgetLimits = {
 
 /** Of those who want more, how many are asked when there is room: a release must not cost more the more next hops there are. */
 const ASKED_AT_ONCE = 8;
-/** So many healthy ones that wait go before a sick one. It is no limit: how many the sick get says their share. */
+/** Healthy next hops that go before a sick one that waits. Not a limit: how many connections the sick get is their share. */
 const PASSED_OVER = 10;
 /** Who has a connection already gets those of others only when they have rested: else two that take turns would both open one each time. */
 const RESTED_MS = 1000;
@@ -83,7 +83,7 @@ class Camp {
 
 export class ConnectionBudget {
   readonly norm: Norm;
-  /** With less free they are scarce. */
+  /** Connections are scarce while fewer than these are free. */
   readonly #reserve: number;
   /** A user may have so many times what is left: a hundred together leave something to a newcomer. */
   readonly #timesLeft: number;
@@ -124,7 +124,7 @@ export class ConnectionBudget {
     return isSick ? this.#sick : this.#healthy;
   }
 
-  /** Whether it may have another one, if there is any. */
+  /** Whether the user may have another connection, if one is free. */
   #may({ connections, isNew }: BudgetUser, camp: Camp): boolean {
     if (camp === this.#sick && this.#isSickFull) return false;
     if (connections === 0) return true;
@@ -134,7 +134,7 @@ export class ConnectionBudget {
     return !isScarce || (!isNew && connections < this.#fairShareOf(camp));
   }
 
-  /** They have their share, and nothing that they could borrow. */
+  /** The sick have their share, and there is nothing that they could borrow. */
   get #isSickFull(): boolean {
     return (
       this.#sick.held >= this.#sick.share && (this.#free <= this.#reserve || this.#healthy.hungry.size > 0)
@@ -189,7 +189,7 @@ export class ConnectionBudget {
     return isWanted && (!hasMore || user.connections > Math.max(1, this.#fairShareOf(camp)));
   }
 
-  /** The user has one less. */
+  /** The user has closed a connection. */
   release(user: BudgetUser): void {
     const camp = this.#campOf(user);
     this.#free += 1;

@@ -19,7 +19,7 @@ import { type OpenSession, openSession, type RefusedSession } from "./session-op
 import { Standing } from "./standing.ts";
 import { Wire } from "./wire.ts";
 
-/** What has no default must be said. */
+/** All settings but those without a default may be left out. */
 export type DestinationOptions = Partial<DestinationSettings> & {
   readonly nextHops: readonly NextHop[];
   readonly heloName: string;
@@ -32,7 +32,7 @@ export function createDestination(options: DestinationOptions, logger: Logger, c
 /** Deadlines and idle times are checked this often, or four times in the shortest of them. */
 const LONGEST_TICK_MS = 1_000;
 const SHORTEST_TICK_MS = 5;
-/** Messages of a fast peer that wait for one connection. */
+/** Most messages that wait for one connection of a fast peer. */
 const MOST_BEHIND = 3;
 /** Larger messages take long at the best of next hops: their time says nothing about it. */
 const LARGEST_JUDGED_BYTES = 1024 * 1024;
@@ -211,7 +211,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     return this.#openForWaiting();
   }
 
-  /** All that wait but so many, as far as connections are free. */
+  /** Gives waiting messages to free connections, until only `but` of them are left. */
   #placeWaiting(but: number): void {
     while (this.#waiting.length > but && this.#idle.length > 0) {
       const job = this.#waiting.shift();
@@ -276,7 +276,7 @@ class ConnectionPool implements Destination, ConnectionOwner<Connection>, Budget
     this.#settleClose();
   }
 
-  /** Those that wait for an answer. */
+  /** Connections that wait for an answer. */
   get #busy(): number {
     return this.connections - this.#idle.length;
   }

@@ -19,7 +19,7 @@ const lostReply = (reason: string, spoken: boolean): PeerReply => ({
   own: true,
 });
 
-/** Read at once from a plain socket. */
+/** Bytes read at a time from a plain socket. */
 const READ_BYTES = 4096;
 
 const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
