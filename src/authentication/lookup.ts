@@ -1,5 +1,6 @@
 // What verification asks of DNS: answers are kept for all messages, and one message waits for a bounded time in all.
 import type { Clock } from "../core/clock.ts";
+import { keepNewest } from "../core/keep-newest.ts";
 
 type MxRecord = { readonly exchange: string; readonly priority: number };
 export type DnsRecords = readonly string[] | readonly (readonly string[])[] | readonly MxRecord[];
@@ -57,11 +58,8 @@ export class Lookup {
     const answer = this.#resolve(name, type);
     // Who asked may have stopped waiting.
     answer.catch(() => undefined);
-    this.#kept.delete(key);
-    // A Map keeps the order of insertion: the first key is the oldest.
-    const oldest = this.#kept.size >= this.#settings.maxEntries ? this.#kept.keys().next().value : undefined;
-    if (oldest !== undefined) this.#kept.delete(oldest);
-    this.#kept.set(key, { until: now + this.#settings.cacheMs, answer });
+    const { cacheMs, maxEntries } = this.#settings;
+    keepNewest(this.#kept, key, { until: now + cacheMs, answer }, maxEntries);
     return answer;
   }
 }

@@ -1,5 +1,6 @@
 // Step 8, steered by router sinks: next hops that are left alone or tried at once, and routes that are computed anew (REFERENCE 4.4).
 import type { Clock } from "../core/clock.ts";
+import { keepNewest } from "../core/keep-newest.ts";
 import { type LinkControl, linkFlag } from "../events/router-contexts.ts";
 import type { QueueSet } from "./queue-set.ts";
 
@@ -86,15 +87,12 @@ export class Links implements LinkControl {
   }
 
   #keep(link: string, flags: number): void {
-    this.#flags.delete(link);
-    if (flags === linkFlag.retryEnabled) return;
-    // A Map keeps the order of insertion: the first key is the oldest.
-    const oldest = this.#flags.size >= MAX_LINKS ? this.#flags.keys().next().value : undefined;
-    if (oldest !== undefined) {
-      this.#flags.delete(oldest);
-      this.#parts.queues().setHalt(oldest, false);
+    if (flags === linkFlag.retryEnabled) {
+      this.#flags.delete(link);
+      return;
     }
-    this.#flags.set(link, flags);
+    const forgotten = keepNewest(this.#flags, link, flags, MAX_LINKS);
+    if (forgotten !== undefined) this.#parts.queues().setHalt(forgotten, false);
   }
 
   stop(): void {

@@ -4,6 +4,7 @@ import { domainToASCII } from "node:url";
 import type { Clock } from "../core/clock.ts";
 import { ownReply, type Reply } from "../core/reply.ts";
 import { systemCodeOf } from "../core/system-error.ts";
+import { keepNewest } from "../core/keep-newest.ts";
 import type { NextHop } from "../smtp/client/destination.ts";
 
 export interface MxRecord {
@@ -70,11 +71,8 @@ export function createMxLookup(
       const known = cache.get(key);
       if (known !== undefined && known.until > clock.now()) return known.answer;
       const answer = lookUp(key, settings, resolver, random);
-      cache.delete(key);
-      // A Map keeps the order of insertion: the first key is the oldest.
-      const oldest = cache.size >= settings.maxCacheEntries ? cache.keys().next().value : undefined;
-      if (oldest !== undefined) cache.delete(oldest);
-      cache.set(key, { until: clock.now() + settings.cacheTtlMs, answer });
+      const until = clock.now() + settings.cacheTtlMs;
+      keepNewest(cache, key, { until, answer }, settings.maxCacheEntries);
       return answer;
     },
   };

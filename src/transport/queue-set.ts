@@ -1,4 +1,5 @@
 // The queues of all next hops, each with the courier that takes its messages there.
+import { keepNewest } from "../core/keep-newest.ts";
 import type { Courier, DestinationQueue } from "./destination-queue.ts";
 import { comparable, isMeant } from "./queue-names.ts";
 import type { Freezer } from "./queue-view.ts";
@@ -60,13 +61,8 @@ export class QueueSet {
 
   /** Leaves the queues of a next hop alone until then; undefined: tries them now. */
   setLink(nextHop: string, downUntil: number | undefined): void {
-    this.#down.delete(nextHop);
-    if (downUntil !== undefined) {
-      // A Map keeps the order of insertion: the first key is the oldest.
-      const oldest = this.#down.size >= MAX_DOWN_LINKS ? this.#down.keys().next().value : undefined;
-      if (oldest !== undefined) this.#down.delete(oldest);
-      this.#down.set(nextHop, downUntil);
-    }
+    if (downUntil === undefined) this.#down.delete(nextHop);
+    else keepNewest(this.#down, nextHop, downUntil, MAX_DOWN_LINKS);
     for (const { route, queue } of this.#queues.values()) {
       if (linkOf(route) !== nextHop) continue;
       if (downUntil === undefined) queue.unblock();

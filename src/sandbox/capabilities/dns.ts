@@ -3,6 +3,7 @@ import { promises as dns } from "node:dns";
 import { isIP } from "node:net";
 import type { Clock } from "../../core/clock.ts";
 import { describeError } from "../../core/errors.ts";
+import { systemCodeOf } from "../../core/system-error.ts";
 import { Turns, unlessAborted } from "../../core/turns.ts";
 import { cut } from "../../../runtime/contract.ts";
 
@@ -72,7 +73,7 @@ export function createDnsLookup(settings: DnsSettings, clock: Clock, resolver?: 
         const records = await turns.take(() => unlessAborted(bounded, question(asked, name)), bounded);
         return { kind: "records", records: records.slice(0, settings.maxRecords) };
       } catch (error) {
-        if (NOT_THERE.has(codeOf(error))) return { kind: "records", records: [] };
+        if (NOT_THERE.has(systemCodeOf(error))) return { kind: "records", records: [] };
         const why = bounded.aborted ? `no answer within ${settings.timeoutMs} ms` : describeError(error);
         return refused(`${type} of ${name}: ${why}`);
       } finally {
@@ -83,7 +84,3 @@ export function createDnsLookup(settings: DnsSettings, clock: Clock, resolver?: 
 }
 
 const refused = (message: string): DnsAnswer => ({ kind: "refused", message });
-
-function codeOf(error: unknown): unknown {
-  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
-}

@@ -1,5 +1,6 @@
 // Answers of a directory, kept for a while: when there are too many, those that were asked for last.
 import type { Clock } from "../../core/clock.ts";
+import { keepNewest } from "../../core/keep-newest.ts";
 import type { DirectoryAnswer } from "../../events/directory-entries.ts";
 
 export interface KeepingTimes {
@@ -33,11 +34,6 @@ export class KeptAnswers {
     const { foundMs, unknownMs, maxEntries } = this.#times;
     const ms = answer.kind === "found" ? foundMs : unknownMs;
     if (ms === 0 || maxEntries === 0) return;
-    this.#answers.delete(key);
-    for (const oldest of this.#answers.keys()) {
-      if (this.#answers.size < maxEntries) break;
-      this.#answers.delete(oldest);
-    }
-    this.#answers.set(key, { answer, until: this.#clock.now() + ms });
+    keepNewest(this.#answers, key, { answer, until: this.#clock.now() + ms }, maxEntries);
   }
 }
