@@ -3,6 +3,7 @@ import type { Logger } from "../core/logger.ts";
 import { type SinkResult, isScriptStatus, sinkResult } from "../core/status.ts";
 import type { RunScripts, ScriptRunAnswer, ScriptRunWatch } from "../events/script-run.ts";
 import type { ScriptBound } from "../events/sink.ts";
+import type { Content } from "../message/content.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Capabilities, JobEnvelope, LogLine, ScriptLimits } from "../../runtime/contract.ts";
 import { addSent, type SendParts } from "./capabilities/sent-messages.ts";
@@ -66,10 +67,11 @@ interface RunParts {
 }
 
 async function runAvailable(
-  { host, log, sending, watch, measureHeap, calls }: RunParts,
+  parts: RunParts,
   msg: MailMsg,
   run: readonly ScriptBound<ScriptTarget>[],
 ): Promise<ScriptRunAnswer> {
+  const { host, log, watch, measureHeap, calls } = parts;
   const base = msg.content;
   const { outcomes } = await host.run({
     messageId: msg.id,
@@ -85,32 +87,40 @@ async function runAvailable(
     if (sink === undefined) break;
     writeLogs(log, msg.id, sink, outcome);
     watch?.calling(index);
-    if (outcome.fault !== undefined) {
-      const { kind, message } = outcome.fault;
-      const fault = { kind, message, version: sink.script.script?.version };
-      watch?.called(index, outcome, NOTHING_SENT);
-      if (sink.binding.onError !== "continue") return { called: index + 1, result, fault };
-      log.error(
-        { message: msg.id, binding: sink.binding.displayName, fault },
-        "script failed; its changes are dropped and the message goes on",
-      );
+    if (outcome.fault === undefined) {
+      const sent = apply(parts, msg, sink.script, outcome, base);
+      watch?.called(index, outcome, sent);
+      result = outcome.verdict;
       continue;
     }
-    const forks = msg.forks.length;
-    apply(msg, outcome);
-    if (outcome.sent !== undefined) {
-      const { scriptName: script, limits } = sink.script;
-      addSent(msg, { messages: outcome.sent, script, hops: limits.sendHops }, base.header, sending, log);
-    }
-    if (outcome.splices !== undefined) msg.content = base.splice(outcome.splices);
-    watch?.called(
-      index,
-      outcome,
-      msg.forks.length === forks ? NOTHING_SENT : msg.forks.slice(forks).map((fork) => fork.id),
+    const { kind, message } = outcome.fault;
+    const fault = { kind, message, version: sink.script.script?.version };
+    watch?.called(index, outcome, NOTHING_SENT);
+    if (sink.binding.onError !== "continue") return { called: index + 1, result, fault };
+    log.error(
+      { message: msg.id, binding: sink.binding.displayName, fault },
+      "script failed; its changes are dropped and the message goes on",
     );
-    result = outcome.verdict;
   }
   return { called: Math.max(1, outcomes.length), result };
+}
+
+/** Puts what a call committed into the message; its splices are against `base`. Answers the ids of the messages that it sent. */
+function apply(
+  { sending, log }: RunParts,
+  msg: MailMsg,
+  { scriptName: script, limits }: ScriptTarget,
+  outcome: ScriptOutcome,
+  base: Content,
+): readonly string[] {
+  const forks = msg.forks.length;
+  if (outcome.sender !== undefined) msg.sender = outcome.sender;
+  if (outcome.recipients !== undefined) msg.recipients.replaceAddresses(outcome.recipients);
+  if (isScriptStatus(outcome.status)) msg.status = outcome.status;
+  if (outcome.sent !== undefined)
+    addSent(msg, { messages: outcome.sent, script, hops: limits.sendHops }, base.header, sending, log);
+  if (outcome.splices !== undefined) msg.content = base.splice(outcome.splices);
+  return msg.forks.length === forks ? NOTHING_SENT : msg.forks.slice(forks).map((fork) => fork.id);
 }
 
 /** What each binding of a chain asks of the sandbox: made once for all its messages. */
@@ -154,12 +164,6 @@ export function jobEnvelope(msg: MailMsg): JobEnvelope {
     pickupFileName: origin.pickupFileName ?? "",
     status: msg.status,
   };
-}
-
-function apply(msg: MailMsg, outcome: ScriptOutcome): void {
-  if (outcome.sender !== undefined) msg.sender = outcome.sender;
-  if (outcome.recipients !== undefined) msg.recipients.replaceAddresses(outcome.recipients);
-  if (isScriptStatus(outcome.status)) msg.status = outcome.status;
 }
 
 const LEVELS: readonly LogLine["level"][] = ["debug", "info", "warn", "error"];

@@ -310,12 +310,7 @@ export class WorkerPool implements WorkerListener {
         entry.settle({ kind: "suspended" });
       } else {
         const idle = this.#idleOnLane();
-        if (idle === undefined) {
-          const starting = this.#lane.filter((worker) => !worker.isReady).length;
-          if (starting < this.#suspects.length && this.#lane.length < this.#laneProcesses)
-            this.#grow(this.#lane);
-          return;
-        }
+        if (idle === undefined) return this.#growLane();
         // Versions that ran well before need not wait.
         if (this.#probation.rankOf(entry.task) > 0 && this.#rest.rests(() => this.#dispatch())) return;
         this.#rest.started(idle);
@@ -323,6 +318,11 @@ export class WorkerPool implements WorkerListener {
       }
       this.#suspects.shift();
     }
+  }
+
+  #growLane(): void {
+    const starting = this.#lane.filter((worker) => !worker.isReady).length;
+    if (starting < this.#suspects.length && this.#lane.length < this.#laneProcesses) this.#grow(this.#lane);
   }
 
   /** Half as many as for ordinary work: what spins there must leave processors to the others. */
