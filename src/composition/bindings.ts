@@ -115,7 +115,7 @@ function checkProperties(
     }
   } catch (thrown) {
     const wrong = thrown instanceof SinkPropertyError ? thrown.property : undefined;
-    // As the file spells it.
+    // The name as the file spells it, whatever its case.
     const names = Object.keys(sinkProperties).filter((name) => name.toLowerCase() === wrong?.toLowerCase());
     const message = `${before("sinkProperties", ...names.slice(0, 1))}${nameOf({ displayName })}: ${describeError(thrown)}`;
     throw new OnArrivalError("SINK_PROPERTIES_INVALID", message, { cause: thrown });

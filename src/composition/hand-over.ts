@@ -34,7 +34,7 @@ interface Stay {
   readonly error: string;
 }
 
-/** Why one message stays. */
+/** Why one message stays where it is. */
 class Kept {
   readonly reason: "unreadable" | "refused";
   readonly error: string;
@@ -45,7 +45,7 @@ class Kept {
   }
 }
 
-/** They share the barriers of the stores. */
+/** Messages handed over at a time: they share the barriers of the stores. */
 const AT_ONCE = 100;
 
 export async function handOver(servers: readonly UnbegunServer[], log: Logger): Promise<void> {

@@ -47,7 +47,7 @@ export class Observation {
   readonly #tracking: RotatingLog;
   readonly recorder: StepRecorder;
   readonly #mailroot: string;
-  /** By virtual server. What has none when it starts gets none until it starts again. */
+  /** By virtual server. A server that starts without a protocol log gets none until it starts again. */
   readonly #protocolLogs = new Map<string, OpenProtocolLog | undefined>();
   #parts: WatchedParts | undefined;
   #admin: AdminHttp | undefined;

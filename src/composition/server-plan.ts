@@ -39,7 +39,7 @@ export interface PlanParts {
   readonly log: Logger;
 }
 
-/** Of all virtual servers, or of the one with this name. */
+/** The plans of all virtual servers, or of the one named `only`. */
 export async function planServers(config: Config, parts: PlanParts, only?: string): Promise<ServerPlan[]> {
   const wanted = config.virtualServers.filter(({ name }) => only === undefined || name === only);
   const signers = await loadSigners(config, parts.clock, parts.log);

@@ -36,7 +36,7 @@ export class TransportSinks {
   #domains: SystemChain<DomainInfoContext> | undefined;
   #tracking: SystemChain<TrackingRecord> | undefined;
   readonly #flags = new Map<string, DomainFlags>();
-  /** Of each virtual server as they are now. */
+  /** Settings of each virtual server, by its name, as they are now. */
   readonly #settings = new Map<string, VirtualServerSettings>();
 
   constructor(log: Logger, clock: Clock) {

@@ -28,9 +28,9 @@ export interface VirtualServerParts {
   readonly store: Config["store"];
   /** Whether another virtual server of the configuration has this name: its messages are left to it. */
   readonly isOther: (name: string) => boolean;
-  /** Its part of the bytes of messages that the service keeps in memory, as it is now. */
+  /** Bytes of messages that this server may keep in memory: its part of the service's, as it is now. */
   readonly memoryBudget: () => number;
-  /** Of the service: ids are unique over its virtual servers. */
+  /** Makes message ids for all virtual servers of the service, so that ids are unique over them. */
   readonly nextId: () => string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -52,9 +52,9 @@ export class VirtualServer {
   #recovery: Recovery | undefined;
   /** Ids that were committed here, and that other servers have now. */
   #gone: ReadonlySet<string> = new Set();
-  /** Who knows the settings of this server beside itself. */
+  /** What else holds settings of this server and is told of new ones. */
   #followers: readonly { follow(settings: ServerPlan["settings"]): void }[] = [];
-  /** What Pickup goes by. */
+  /** The settings that Pickup reads when it needs them. */
   #plan: Pick<ServerPlan, "settings" | "smtp"> | undefined;
   #transport: Transport | undefined;
   #pickup: Pickup | undefined;
@@ -272,7 +272,7 @@ function claimFolder({ pickup, queue }: ServerFolders): string {
   return path.join(pickup, `.claimed-${createHash("sha256").update(queue).digest("hex").slice(0, 16)}`);
 }
 
-/** The part of something that has a start. */
+/** A part that exists only after the start; throws when it is asked for before. */
 export function begun<Part>(part: Part | undefined): Part {
   if (part === undefined)
     throw new OnArrivalError("INTERNAL", "a part of the service was used before it was there");

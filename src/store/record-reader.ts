@@ -20,7 +20,7 @@ interface Block {
 
 const MAX_OPEN = 8;
 const BLOCK_BYTES = 256 * 1024;
-/** Messages and their states may lie apart. */
+/** Blocks kept of reading ahead: more than one, because messages and their states may lie apart. */
 const MAX_BLOCKS = 4;
 
 export class RecordReader {

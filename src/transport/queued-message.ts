@@ -130,24 +130,24 @@ export function listUnsubmitted(message: QueuedMessage, why: HoldReason | undefi
   }));
 }
 
-/** Nothing but its next hops keeps it waiting, and the time before which sinks do not want it to leave. */
+/** Due now: only its next hops keep it waiting, and the time before which sinks do not want it to leave. */
 export function makeDue(message: QueuedMessage): void {
   message.triedBefore = message.nextAttempt;
   message.nextAttempt = undefined;
   for (const record of message.recipients) record.nextAttempt = undefined;
 }
 
-/** Not even that time. */
+/** As makeDue, and it may leave before the time that sinks set. */
 export function makeDueNow(message: QueuedMessage): void {
   makeDue(message);
   message.notBefore = undefined;
 }
 
-/** Sinks do not want it to leave yet. */
+/** Whether sinks do not want it to leave yet. */
 export const isDeferred = ({ phase, notBefore }: QueuedMessage, now: number): boolean =>
   phase === "delivery" && notBefore !== undefined && notBefore > now;
 
-/** Of the recipients that have not come to their end. */
+/** Addresses of the recipients that have not come to their end. */
 export function pendingAddresses({ phase, envelope, recipients }: QueuedMessage): string[] {
   if (phase === "submission") return envelope.recipients.map(({ address }) => address);
   return recipients.flatMap(({ state, recipient }) => (state === "pending" ? [recipient.address] : []));

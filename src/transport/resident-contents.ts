@@ -11,7 +11,7 @@ export class ResidentContents {
     this.#budgetBytes = budgetBytes;
   }
 
-  /** Bytes of the messages that may stay in memory. */
+  /** Bytes of the contents that are counted. */
   get bytes(): number {
     return this.#bytes;
   }

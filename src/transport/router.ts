@@ -110,7 +110,7 @@ export const unreachableRoute = (said: Reply): Route => ({
 export const isUnreachable = (key: string): boolean => key.startsWith(UNREACHABLE_PREFIX);
 
 export interface Router {
-  /** Who takes mail of local domains. */
+  /** The route of mail for local domains. */
   readonly local: Route;
   /** `nextHop` is that of the message, when it has one: "host:port". */
   routeOf(address: string, nextHop?: string): Route;

@@ -91,7 +91,7 @@ export class Transaction {
     return this.#collector?.isOversize === true;
   }
 
-  /** Bytes of content so far. */
+  /** Bytes of content received so far. */
   get contentSize(): number {
     return this.#collector?.size ?? 0;
   }
