@@ -5,7 +5,7 @@ import { systemClock } from "../src/core/clock.ts";
 import { collectAsForMail } from "../src/core/collection-flags.ts";
 import { createBinding } from "../src/events/binding.ts";
 import { ProtocolChain } from "../src/events/protocol-chain.ts";
-import type { InboundCommandContext } from "../src/events/protocol-contexts.ts";
+import type { InboundCommandContext } from "../src/events/contexts/protocol-contexts.ts";
 import { createPropertyBag } from "../src/events/sink.ts";
 import type { Intake } from "../src/smtp/server/intake.ts";
 import { defaultSmtpServerSettings } from "../src/smtp/server/settings.ts";

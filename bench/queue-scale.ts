@@ -17,7 +17,7 @@ import {
   encodeSegmentHeader,
   recordType,
   segmentFileName,
-} from "../src/store/record.ts";
+} from "../src/store/segments/record.ts";
 import { createQueuedMessage, formatState } from "../src/transport/queued-message.ts";
 import { startDnsServer, type Zone } from "../test/support/dns-zone.ts";
 import { generateLoad } from "./load-generator.ts";

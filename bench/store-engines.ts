@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import type { Envelope, Origin } from "../src/core/envelope.ts";
 import { Content } from "../src/message/content.ts";
-import { SegmentStore } from "../src/store/segment-store.ts";
+import { SegmentStore } from "../src/store/segments/segment-store.ts";
 
 const PRODUCERS = 20;
 const RUN_MS = 900;

@@ -1,5 +1,5 @@
 // The way out of the isolate: a few synchronous operations of the worker, with text and numbers in both directions.
-// The worker's side is src/sandbox/worker/host-calls.ts, which names the same operations.
+// The worker's side is src/sandbox/worker/calls/host-calls.ts, which names the same operations.
 import { bytesOf, exactBuffer } from "./bytes.ts";
 import { MAX_CHANGE_NOTES } from "./contract.ts";
 import { CdoError, isCdoErrorName } from "./errors.ts";

@@ -10,16 +10,16 @@ Object.defineProperty(globalThis, "sinkResult", { value: result, configurable: t
 export { defineSink } from "./events/sink.ts";
 export { SinkPropertyError } from "./events/sink-property-error.ts";
 export { messageStatus, sinkResult } from "./core/status.ts";
-export { domainFlag } from "./events/domain-contexts.ts";
-export { protocolResult } from "./events/protocol-contexts.ts";
-export { linkFlag, nextHopType } from "./events/router-contexts.ts";
+export { domainFlag } from "./events/contexts/domain-contexts.ts";
+export { protocolResult } from "./events/contexts/protocol-contexts.ts";
+export { linkFlag, nextHopType } from "./events/contexts/router-contexts.ts";
 export type { SinkAnswer, SinkContext } from "./events/sink.ts";
 export type {
   InboundCommandContext,
   OutboundCommandContext,
   ProtocolAnswer,
   ServerResponseContext,
-} from "./events/protocol-contexts.ts";
+} from "./events/contexts/protocol-contexts.ts";
 export type {
   BatchContext,
   CategorizerItem,
@@ -27,22 +27,22 @@ export type {
   ItemContext,
   MessageContext,
   RegisterContext,
-} from "./events/categorize-contexts.ts";
-export type { DirectoryAnswer, DirectoryEntry, DirectoryQuery } from "./events/directory-entries.ts";
-export type { HostLookupContext, MxLookupContext } from "./events/dns-contexts.ts";
-export type { DomainInfoContext } from "./events/domain-contexts.ts";
+} from "./events/contexts/categorize-contexts.ts";
+export type { DirectoryAnswer, DirectoryEntry, DirectoryQuery } from "./events/contexts/directory-entries.ts";
+export type { HostLookupContext, MxLookupContext } from "./events/contexts/dns-contexts.ts";
+export type { DomainInfoContext } from "./events/contexts/domain-contexts.ts";
 export type { LogEntry } from "./events/event-log.ts";
-export type { MessageSizeContext } from "./events/size-contexts.ts";
-export type { TrackingRecord } from "./events/tracking-contexts.ts";
-export type { DsnDueContext, DsnMadeContext } from "./events/dsn-contexts.ts";
+export type { MessageSizeContext } from "./events/contexts/size-contexts.ts";
+export type { TrackingRecord } from "./events/contexts/tracking-contexts.ts";
+export type { DsnDueContext, DsnMadeContext } from "./events/contexts/dsn-contexts.ts";
 export type {
   LinkContext,
   MessageRouter,
   NextHopAnswer,
   RouteContext,
   TypedNextHop,
-} from "./events/router-contexts.ts";
-export type { LocalDeliveryContext, StoreNotice } from "./events/store-contexts.ts";
+} from "./events/contexts/router-contexts.ts";
+export type { LocalDeliveryContext, StoreNotice } from "./events/contexts/store-contexts.ts";
 export { Content } from "./message/content.ts";
 export { IMMPID } from "./message/properties.ts";
 export { hasFlags, recipientFlags } from "./message/recipient-flags.ts";

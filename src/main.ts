@@ -19,7 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   check: async () => {
     const [{ checkCommand }, { checkScripts }] = await Promise.all([
       import("./cli/check.ts"),
-      import("./composition/scripts.ts"),
+      import("./composition/scripts/scripts.ts"),
     ]);
     return checkCommand(checkScripts);
   },

@@ -5,34 +5,38 @@ import path from "node:path";
 import { serverMethods, serviceMethods } from "./admin/control-methods.ts";
 import { queueMethods } from "./admin/queue-methods.ts";
 import { type ControlServer, startControlServer } from "./admin/control-server.ts";
-import type { Audience } from "./composition/audience.ts";
-import { authenticateSinks } from "./composition/authentication.ts";
-import { comparisonWarnings } from "./composition/binding-check.ts";
+import type { Audience } from "./composition/observation/audience.ts";
+import { authenticateSinks } from "./composition/servers/authentication.ts";
+import { comparisonWarnings } from "./composition/bindings/binding-check.ts";
 import {
   type ConfiguredBinding,
   bindingsOf,
   loadBindings,
   scriptsBoundAnew,
-} from "./composition/bindings.ts";
-import { FIRING_FILE, type FiringFile, openFiringFile } from "./composition/firing-file.ts";
+} from "./composition/bindings/bindings.ts";
+import { FIRING_FILE, type FiringFile, openFiringFile } from "./composition/bindings/firing-file.ts";
 import { openPropertyIds } from "./composition/property-id-file.ts";
 import type { PropertyIdRanges } from "./message/property-ids.ts";
-import { serveOwnPackage } from "./composition/native-sinks.ts";
-import { Observation } from "./composition/observation.ts";
-import { ProtocolSinks } from "./composition/protocol-sinks.ts";
+import { serveOwnPackage } from "./composition/bindings/native-sinks.ts";
+import { Observation } from "./composition/observation/observation.ts";
+import { ProtocolSinks } from "./composition/bindings/protocol-sinks.ts";
 import { changedAtRestart } from "./composition/restart-settings.ts";
-import { scriptMethods } from "./composition/script-methods.ts";
-import { ScriptVersions } from "./composition/script-versions.ts";
-import { scriptHostOptions } from "./composition/scripts.ts";
-import { type ServerPlan, planServers } from "./composition/server-plan.ts";
-import { ServerSet } from "./composition/server-set.ts";
-import { ServiceCapabilities } from "./composition/service-capabilities.ts";
-import { type ServiceStatus, joinDepths, serverStatus } from "./composition/service-status.ts";
-import { buildSystemChain } from "./composition/transport-chains.ts";
-import { type UnservedBinding, unservedBindings, warnOfUnserved } from "./composition/unserved-bindings.ts";
-import { TransportSinks } from "./composition/transport-sinks.ts";
-import { type SharedParts, shareParts } from "./composition/shared-parts.ts";
-import { begun, makeFolder } from "./composition/virtual-server.ts";
+import { scriptMethods } from "./composition/scripts/script-methods.ts";
+import { ScriptVersions } from "./composition/scripts/script-versions.ts";
+import { scriptHostOptions } from "./composition/scripts/scripts.ts";
+import { type ServerPlan, planServers } from "./composition/servers/server-plan.ts";
+import { ServerSet } from "./composition/servers/server-set.ts";
+import { ServiceCapabilities } from "./composition/scripts/service-capabilities.ts";
+import { type ServiceStatus, joinDepths, serverStatus } from "./composition/observation/service-status.ts";
+import { buildSystemChain } from "./composition/bindings/transport-chains.ts";
+import {
+  type UnservedBinding,
+  unservedBindings,
+  warnOfUnserved,
+} from "./composition/bindings/unserved-bindings.ts";
+import { TransportSinks } from "./composition/bindings/transport-sinks.ts";
+import { type SharedParts, shareParts } from "./composition/servers/shared-parts.ts";
+import { begun, makeFolder } from "./composition/servers/virtual-server.ts";
 import type { Config } from "./config/schema.ts";
 import { settingWarnings } from "./config/setting-warnings.ts";
 import type { Clock } from "./core/clock.ts";

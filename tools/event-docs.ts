@@ -9,7 +9,7 @@ export interface PageParts {
 }
 
 interface Described {
-  /** Interface of src/events/protocol-contexts.ts. */
+  /** Interface of src/events/contexts/protocol-contexts.ts. */
   readonly context: string;
   /** File of docs/sinks. */
   readonly sample: string;
@@ -56,7 +56,7 @@ const PROTOCOL_EVENTS: Partial<Record<EventName, Described>> = {
   },
 };
 
-const SOURCE = "src/events/protocol-contexts.ts";
+const SOURCE = "src/events/contexts/protocol-contexts.ts";
 
 /** The pages by their paths. */
 export function eventPages({ page, table }: PageParts): [string, string][] {

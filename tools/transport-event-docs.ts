@@ -1,7 +1,7 @@
 // A page for each event of the transport that native sinks are called for: when, what they may read and change, and what follows.
 import { readFileSync } from "node:fs";
 import { EVENTS, type EventName } from "../src/events/catalog.ts";
-import { domainFlag } from "../src/events/domain-contexts.ts";
+import { domainFlag } from "../src/events/contexts/domain-contexts.ts";
 import { LOGGED_EVENTS } from "../src/events/event-log.ts";
 import { expectationTables } from "./expectation-docs.ts";
 import { type PageParts, eventPageName, readInterfaces, subjectTables } from "./event-docs.ts";
@@ -47,7 +47,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
 }`,
   },
   OnCategorize: {
-    source: "src/events/categorize-contexts.ts",
+    source: "src/events/contexts/categorize-contexts.ts",
     contexts: [
       "RegisterContext",
       "MessageContext",
@@ -74,7 +74,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
 }`,
   },
   OnGetMessageRouter: {
-    source: "src/events/router-contexts.ts",
+    source: "src/events/contexts/router-contexts.ts",
     contexts: ["RouteContext", "RoutedMessage", "MessageRouter", "LinkContext", "LinkState", "LinkControl"],
     when: '`kind` says which. A next hop is `"local"`, `"default"`, `{ host, port }`, `{ domain }`, whose MX are looked up, or `{ unreachable: "550 5.1.1 text" }`: with 5xx the recipient fails and its sender hears of it, with 4xx it waits and is routed again. Mail that names its server itself (a script that sends through one) is not asked about. Of the link flags of the original these have a meaning here: `retryEnabled` 0x1; `adminHalt` 0x8, which freezes the queues of the next hop until it is unset; `forceConnection` 0x10. Without one: 0x2 (there are no schedules), 0x4 (commands: see `etrnOnly` of [domains](getAuxDomainInfoFlags.md)), 0x20 (nobody is connected to without mail), 0x40, 0x80, 0x100 and 0x800 (queues are made and forgotten by themselves), 0x200 and 0x400 (the route says whether a next hop is ours), 0x1000 (what DNS answers decides).',
     follows: {
@@ -95,7 +95,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
 }`,
   },
   DnsResolver: {
-    source: "src/events/dns-contexts.ts",
+    source: "src/events/contexts/dns-contexts.ts",
     contexts: ["MxLookupContext", "HostLookupContext"],
     when: "`kind` says which. Addresses written in place of a domain, and hosts with a port that routes name, are not looked up here. DNS servers are a setting, `dns.servers`.",
     follows: { "records that are none": "the mail waits, whatever `onError` says" },
@@ -106,7 +106,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
 }`,
   },
   StoreDriver: {
-    source: "src/events/store-contexts.ts",
+    source: "src/events/contexts/store-contexts.ts",
     contexts: ["StoreNotice", "LocalDeliveryContext", "StoredMessage"],
     when: "`kind` says which. The storage itself cannot be replaced: that a message survives any crash depends on it.",
     follows: {
@@ -124,7 +124,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
 }`,
   },
   MaxMsgSize: {
-    source: "src/events/size-contexts.ts",
+    source: "src/events/contexts/size-contexts.ts",
     contexts: ["MessageSizeContext"],
     when: "While a sink is bound, EHLO offers `SIZE` without a number, else clients would send nothing larger. `limits.maxSessionSize` stands whatever a sink says. Pickup has no limit of size.",
     follows: {
@@ -137,7 +137,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
 }`,
   },
   MsgTrackLog: {
-    source: "src/events/tracking-contexts.ts",
+    source: "src/events/contexts/tracking-contexts.ts",
     contexts: ["TrackingRecord"],
     when: "Mail does not wait for these sinks. What is known of a message by its tracking log after a crash is what was written: a record that a sink leaves out is lost.",
     follows: {
@@ -165,7 +165,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
 }`,
   },
   GetAuxDomainInfoFlags: {
-    source: "src/events/domain-contexts.ts",
+    source: "src/events/contexts/domain-contexts.ts",
     contexts: ["DomainInfoContext"],
     when: `Flags only add to the settings of the domain: none of them makes TLS looser or takes a right to relay away. The flags: ${Object.entries(
       domainFlag,
@@ -180,7 +180,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
 }`,
   },
   DSN: {
-    source: "src/events/dsn-contexts.ts",
+    source: "src/events/contexts/dsn-contexts.ts",
     contexts: ["DsnDueContext", "DsnMadeContext", "ReportedMessage", "ReportedRecipient"],
     when: "`kind` says which. Messages from the null sender are never reported on, so no sink is asked about them. What an attempt came to is saved with its report: a service that dies while a sink keeps it waiting repeats the attempt, also for recipients that had the message already.",
     shownBy: "test/unit/transport/report-sinks.test.ts",

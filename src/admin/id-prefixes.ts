@@ -1,6 +1,6 @@
 // Ids of messages as people write them: whole, or the first characters of one.
 import { OnArrivalError } from "../core/errors.ts";
-import type { QueueAdmin } from "../transport/queue-view.ts";
+import type { QueueAdmin } from "../transport/queues/queue-view.ts";
 
 type Queues = readonly { readonly admin: Pick<QueueAdmin, "idsWith"> }[];
 

@@ -1,6 +1,6 @@
 // What the control socket answers about the queues. Whatever arrives here is checked before it is used.
 import { OnArrivalError } from "../core/errors.ts";
-import type { Freezer, QueueAdmin, QueueEntry, QueueSummary } from "../transport/queue-view.ts";
+import type { Freezer, QueueAdmin, QueueEntry, QueueSummary } from "../transport/queues/queue-view.ts";
 import { wholeIds } from "./id-prefixes.ts";
 import {
   type ControlMethod,

@@ -1,8 +1,8 @@
 // `onarrival bindings list`: the bindings of the configuration file, and whether they are called any more.
 import path from "node:path";
-import { scriptNameOf } from "../composition/bindings.ts";
-import { FIRING_FILE, readFirings } from "../composition/firing-file.ts";
-import { KeptScripts } from "../composition/kept-scripts.ts";
+import { scriptNameOf } from "../composition/bindings/bindings.ts";
+import { FIRING_FILE, readFirings } from "../composition/bindings/firing-file.ts";
+import { KeptScripts } from "../composition/scripts/kept-scripts.ts";
 import { BindingEditor } from "../config/edit.ts";
 import type { BindingSettings } from "../config/schema.ts";
 import { systemClock } from "../core/clock.ts";

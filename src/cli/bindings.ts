@@ -1,9 +1,9 @@
 // `onarrival bindings …`: what smtpreg.vbs did (REFERENCE 5.5), on the configuration file.
 import { Command, InvalidArgumentError } from "commander";
 import path from "node:path";
-import { bindingWarnings, missingScript } from "../composition/binding-check.ts";
-import { FIRING_FILE, readFirings } from "../composition/firing-file.ts";
-import { KeptScripts } from "../composition/kept-scripts.ts";
+import { bindingWarnings, missingScript } from "../composition/bindings/binding-check.ts";
+import { FIRING_FILE, readFirings } from "../composition/bindings/firing-file.ts";
+import { KeptScripts } from "../composition/scripts/kept-scripts.ts";
 import { BindingEditor, type Bag } from "../config/edit.ts";
 import { DEFAULT_CONFIG_FILE } from "../config/load.ts";
 import { systemClock } from "../core/clock.ts";

@@ -1,12 +1,12 @@
 // `onarrival check`: validates the configuration and compiles every script, without a service.
 import path from "node:path";
 import { Command } from "commander";
-import { checkBindings } from "../composition/binding-check.ts";
-import { checkDirectories } from "../composition/directory-check.ts";
-import { FIRING_FILE, readFirings } from "../composition/firing-file.ts";
-import { KeptScripts } from "../composition/kept-scripts.ts";
-import { checkServerFiles } from "../composition/server-file-check.ts";
-import { STRAY_ADVICE, strayMailroots } from "../composition/stray-mailroots.ts";
+import { checkBindings } from "../composition/bindings/binding-check.ts";
+import { checkDirectories } from "../composition/servers/directory-check.ts";
+import { FIRING_FILE, readFirings } from "../composition/bindings/firing-file.ts";
+import { KeptScripts } from "../composition/scripts/kept-scripts.ts";
+import { checkServerFiles } from "../composition/servers/server-file-check.ts";
+import { STRAY_ADVICE, strayMailroots } from "../composition/servers/stray-mailroots.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { settingWarnings } from "../config/setting-warnings.ts";

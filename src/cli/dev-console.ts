@@ -1,7 +1,7 @@
 // The live console of `onarrival dev`: each message with what every script did to it, reloads and errors, in order.
-import type { Audience } from "../composition/audience.ts";
-import { type SeenCall, seenCalls } from "../composition/seen-calls.ts";
-import { sourceFrame } from "../composition/source-frame.ts";
+import type { Audience } from "../composition/observation/audience.ts";
+import { type SeenCall, seenCalls } from "../composition/scripts/seen-calls.ts";
+import { sourceFrame } from "../composition/scripts/source-frame.ts";
 import { describeError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import type { EffectRun, RunEnd } from "../events/effects.ts";

@@ -1,6 +1,6 @@
 // `onarrival directory find`: what the categorizer's directory knows of addresses, asked as the service would ask.
 import { Command } from "commander";
-import { Categorizers } from "../composition/categorizer.ts";
+import { Categorizers } from "../composition/servers/categorizer.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config, VirtualServerSettings } from "../config/schema.ts";
 import { systemClock } from "../core/clock.ts";
@@ -13,7 +13,7 @@ import type {
   DirectoryQuery,
   EntryLimits,
   SenderList,
-} from "../events/directory-entries.ts";
+} from "../events/contexts/directory-entries.ts";
 import type { Directory } from "../transport/categorizer/directory.ts";
 import { CommandFailed, type Output, printResult } from "./output.ts";
 import type { CommandFactory } from "./program.ts";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import path from "node:path";
 import { Command } from "commander";
-import { isBuiltIn } from "../composition/native-sinks.ts";
+import { isBuiltIn } from "../composition/bindings/native-sinks.ts";
 import { BindingEditor } from "../config/edit.ts";
 import { readEnumListing } from "../config/import/enum-listing.ts";
 import { type ImportLine, type ImportReport, importMetabase } from "../config/import/import-plan.ts";

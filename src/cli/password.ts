@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import type { Readable } from "node:stream";
 import { OnArrivalError } from "../core/errors.ts";
-import { hashPassword } from "../smtp/server/password-hash.ts";
+import { hashPassword } from "../smtp/server/authentication/password-hash.ts";
 import { printResult } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 

@@ -1,7 +1,7 @@
 // `onarrival queue summary`, `freeze`, `thaw` and `force`: the queues themselves, not the messages in them.
 import { suggest } from "../config/suggest.ts";
 import { OnArrivalError } from "../core/errors.ts";
-import { comparable, isMeant } from "../transport/queue-names.ts";
+import { comparable, isMeant } from "../transport/queues/queue-names.ts";
 import type { ShownQueue } from "../admin/queue-methods.ts";
 import { printable } from "../core/printable.ts";
 import { frozenOn, whyFrozen } from "./frozen-advice.ts";

@@ -1,5 +1,5 @@
 // What a script did to a message, in lines for people: for `onarrival run` and `onarrival dev`.
-import type { RunReport, RunSent } from "../composition/run-script.ts";
+import type { RunReport, RunSent } from "../composition/scripts/run-script.ts";
 import { printable } from "../core/printable.ts";
 import type { Paint } from "./paint.ts";
 

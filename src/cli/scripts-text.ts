@@ -1,5 +1,5 @@
 // Scripts as lines for people.
-import type { ShownDetails, ShownScript } from "../composition/script-overview.ts";
+import type { ShownDetails, ShownScript } from "../composition/scripts/script-overview.ts";
 import { printable } from "../core/printable.ts";
 import type { ScriptLogEntry } from "../sandbox/versions/script-activity.ts";
 import { formatTable } from "./output.ts";

@@ -1,6 +1,10 @@
 // `onarrival scripts …`: the scripts of the running service, their versions and their logs, and switching them.
 import { Command } from "commander";
-import { scriptsOnDisk, type ShownDetails, type ShownScript } from "../composition/script-overview.ts";
+import {
+  scriptsOnDisk,
+  type ShownDetails,
+  type ShownScript,
+} from "../composition/scripts/script-overview.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { OnArrivalError } from "../core/errors.ts";

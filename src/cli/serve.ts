@@ -1,6 +1,6 @@
 // `onarrival serve`: runs the service until SIGTERM or SIGINT; SIGHUP or a changed file reloads the configuration.
 import { Command } from "commander";
-import type { Audience } from "../composition/audience.ts";
+import type { Audience } from "../composition/observation/audience.ts";
 import { followConfig } from "../composition/config-reloads.ts";
 import { ConfigSource } from "../config/config-source.ts";
 import type { Config } from "../config/schema.ts";

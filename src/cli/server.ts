@@ -1,6 +1,6 @@
 // `onarrival server …`: the virtual servers of the running service, one by one.
 import { Command } from "commander";
-import type { ServerStatus } from "../composition/service-status.ts";
+import type { ServerStatus } from "../composition/observation/service-status.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { formatTable, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";

@@ -1,6 +1,6 @@
 // Whether the sink of a binding can be loaded before the binding is stored: over one that cannot, a service refuses the file.
 import path from "node:path";
-import { loadNativeSink, serveOwnPackage } from "../composition/native-sinks.ts";
+import { loadNativeSink, serveOwnPackage } from "../composition/bindings/native-sinks.ts";
 import { isModulePath } from "../config/load.ts";
 import { OnArrivalError } from "../core/errors.ts";
 import { isScriptClass } from "../events/binding.ts";

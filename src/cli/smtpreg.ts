@@ -1,7 +1,7 @@
 // `onarrival smtpreg …`: smtpreg.vbs with its arguments and its messages (REFERENCE 5.5), on the configuration file.
 import path from "node:path";
 import { Command } from "commander";
-import { withoutScript } from "../composition/unserved-bindings.ts";
+import { withoutScript } from "../composition/bindings/unserved-bindings.ts";
 import { type Bag, BindingEditor } from "../config/edit.ts";
 import { namedScript } from "../config/import/script-path.ts";
 import { DEFAULT_CONFIG_FILE } from "../config/load.ts";

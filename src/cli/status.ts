@@ -1,11 +1,11 @@
 // `onarrival status`: whether the running service does its work, and how full its queues are.
 import { Command } from "commander";
 import { callControl } from "../admin/control-client.ts";
-import type { ServerStatus, ServiceStatus } from "../composition/service-status.ts";
-import { STRAY_ADVICE } from "../composition/stray-mailroots.ts";
+import type { ServerStatus, ServiceStatus } from "../composition/observation/service-status.ts";
+import { STRAY_ADVICE } from "../composition/servers/stray-mailroots.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
-import type { QueueDepths } from "../transport/queue-view.ts";
+import type { QueueDepths } from "../transport/queues/queue-view.ts";
 import { CommandFailed, type Output, printResult } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
 import { type ServicePlace, findMailroot, withPlace } from "./running-service.ts";

@@ -14,9 +14,9 @@ import { type SmtpServerSettings, defaultSmtpServerSettings } from "../smtp/serv
 import { type Masquerade, createMasquerade } from "../transport/masquerade.ts";
 import type { MailKind } from "../transport/retry-policy.ts";
 import type { RetrySettings } from "../transport/retry-schedule.ts";
-import { readAccessTokens, readCertificate } from "./server-files.ts";
-import type { ServerPlace } from "./server-places.ts";
-import type { LmtpHop, RemoteDelivery, RouterSettings } from "../transport/router.ts";
+import { readAccessTokens, readCertificate } from "./servers/server-files.ts";
+import type { ServerPlace } from "./servers/server-places.ts";
+import type { LmtpHop, RemoteDelivery, RouterSettings } from "../transport/routing/router.ts";
 
 export const hostNameOf = (server: VirtualServerSettings): string => server.hostName ?? hostname();
 

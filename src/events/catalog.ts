@@ -1,20 +1,20 @@
 // Every event, declared once (REFERENCE 3.1 and 4.1). Types, validation of bindings and docs/events derive from here.
-import type { CategorizeSubject } from "./categorize-contexts.ts";
-import type { DnsSubject } from "./dns-contexts.ts";
-import type { DomainInfoContext } from "./domain-contexts.ts";
-import type { DsnSubject } from "./dsn-contexts.ts";
+import type { CategorizeSubject } from "./contexts/categorize-contexts.ts";
+import type { DnsSubject } from "./contexts/dns-contexts.ts";
+import type { DomainInfoContext } from "./contexts/domain-contexts.ts";
+import type { DsnSubject } from "./contexts/dsn-contexts.ts";
 import type { LogEntry } from "./event-log.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type {
   InboundCommandContext,
   OutboundCommandContext,
   ServerResponseContext,
-} from "./protocol-contexts.ts";
+} from "./contexts/protocol-contexts.ts";
 
-import type { RouterSubject } from "./router-contexts.ts";
-import type { MessageSizeContext } from "./size-contexts.ts";
-import type { StoreSubject } from "./store-contexts.ts";
-import type { TrackingRecord } from "./tracking-contexts.ts";
+import type { RouterSubject } from "./contexts/router-contexts.ts";
+import type { MessageSizeContext } from "./contexts/size-contexts.ts";
+import type { StoreSubject } from "./contexts/store-contexts.ts";
+import type { TrackingRecord } from "./contexts/tracking-contexts.ts";
 
 /** What kind of rule a binding of the event may carry: on the envelope, on the command verb, or none. */
 export type RuleKind = "envelope" | "verb" | "none";

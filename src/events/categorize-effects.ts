@@ -1,7 +1,7 @@
 // What categorization found out about one message, for the effect log (see effects.ts).
 import type { Envelope } from "../core/envelope.ts";
 import type { Content } from "../message/content.ts";
-import type { DirectoryAnswer, DirectoryEntry } from "./directory-entries.ts";
+import type { DirectoryAnswer, DirectoryEntry } from "./contexts/directory-entries.ts";
 import type { PassReason } from "./effects.ts";
 
 /** A binding of OnCategorize, or the built-in sink in its place among them. */

@@ -1,5 +1,5 @@
 // What follows when a sink of OnCategorize answers, fails or sets a status, in each of the ten sub-events (see expectations.ts).
-import type { CategorizeSubject } from "./categorize-contexts.ts";
+import type { CategorizeSubject } from "./contexts/categorize-contexts.ts";
 import {
   CALLED_NEXT,
   type Ending,

@@ -1,7 +1,7 @@
 // What the sinks of GetAuxDomainInfoFlags say of domains, kept for a while: a domain is looked at for each recipient.
 import type { Clock } from "../core/clock.ts";
 import { EVENTS } from "./catalog.ts";
-import type { DomainInfoContext } from "./domain-contexts.ts";
+import type { DomainInfoContext } from "./contexts/domain-contexts.ts";
 import type { SystemChain, SystemSinks } from "./system-chain.ts";
 
 export interface DomainFlagsParts {

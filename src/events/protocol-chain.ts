@@ -4,7 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { type Binding, DEFAULT_PRIORITY } from "./binding.ts";
 import { type FiringCounter, isExpired } from "./firings.ts";
-import { type ProtocolResult, protocolResult } from "./protocol-contexts.ts";
+import { type ProtocolResult, protocolResult } from "./contexts/protocol-contexts.ts";
 import type { SinkContext } from "./sink.ts";
 import { matchesCommand, matchesVerb, type VerbRule } from "./verb-rule.ts";
 

@@ -11,7 +11,7 @@ import {
   type RegisteredName,
   findEvent,
 } from "./catalog.ts";
-import type { ProtocolAnswer, ProtocolSubject } from "./protocol-contexts.ts";
+import type { ProtocolAnswer, ProtocolSubject } from "./contexts/protocol-contexts.ts";
 import { type Rule, parseRule } from "./rule.ts";
 import { SinkPropertyError } from "./sink-property-error.ts";
 

@@ -5,7 +5,7 @@ import path from "node:path";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Content } from "../message/content.ts";
 import { syncFolder } from "../message/sync-folder.ts";
-import { isInMemory } from "./content-layout.ts";
+import { isInMemory } from "./segments/content-layout.ts";
 import { PartNames } from "./drop-part-names.ts";
 import { writeAll, writeWhole } from "./durable-file.ts";
 

@@ -1,7 +1,7 @@
 // What the log says of attempts: one line for each recipient, and one when a next hop stops or begins to answer.
 import type { Logger } from "../core/logger.ts";
-import type { LinkState } from "../events/router-contexts.ts";
-import type { Delivery } from "./destination-queue.ts";
+import type { LinkState } from "../events/contexts/router-contexts.ts";
+import type { Delivery } from "./queues/destination-queue.ts";
 import { describeReply } from "./settlement.ts";
 
 export function logAttempt(log: Logger, delivery: Delivery, now: number): void {

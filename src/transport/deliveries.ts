@@ -3,13 +3,13 @@ import { TurnoverMap } from "../core/turnover-map.ts";
 import type { Recipient } from "../core/envelope.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Reply, isPermanent } from "../core/reply.ts";
-import type { Delivery, DestinationQueue } from "./destination-queue.ts";
+import type { Delivery, DestinationQueue } from "./queues/destination-queue.ts";
 import type { MessageStates } from "./message-states.ts";
 import type { Queues } from "./parts.ts";
 import type { PendingWrites } from "./pending-writes.ts";
 import type { QueuedMessage, RecipientRecord } from "./queued-message.ts";
-import { type RouteGroup, type Router, groupByRoute, groupRecords, isUnreachable } from "./router.ts";
-import type { ChosenRoutes, RouterSinks } from "./router-sinks.ts";
+import { type RouteGroup, type Router, groupByRoute, groupRecords, isUnreachable } from "./routing/router.ts";
+import type { ChosenRoutes, RouterSinks } from "./routing/router-sinks.ts";
 
 export const NO_DELIVERIES: readonly Delivery[] = [];
 

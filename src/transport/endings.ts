@@ -7,9 +7,9 @@ import type { MarkedRecipients } from "./marked-recipients.ts";
 import type { MessageStates } from "./message-states.ts";
 import type { MessageSteps } from "./message-steps.ts";
 import type { PendingWrites } from "./pending-writes.ts";
-import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
+import type { PreSubmissionQueue } from "./queues/pre-submission-queue.ts";
 import { type QueuedMessage, pendingAddresses } from "./queued-message.ts";
-import type { Reports } from "./reports.ts";
+import type { Reports } from "./reports/reports.ts";
 import type { DueReport } from "./settlement.ts";
 import type { SubmissionVerdict } from "./submission.ts";
 

@@ -2,7 +2,7 @@
 // (REFERENCE 4.6.4).
 import { type Reply, parseFailure, reply } from "../core/reply.ts";
 import { hasFlags, recipientFlags } from "../message/recipient-flags.ts";
-import type { DsnKind } from "./dsn-text.ts";
+import type { DsnKind } from "./reports/dsn-text.ts";
 import type { EndState } from "./message-steps.ts";
 import type { QueuedMessage, RecipientRecord } from "./queued-message.ts";
 import { type DueReport, addReport } from "./settlement.ts";

@@ -6,7 +6,7 @@ import type { Origin } from "../core/envelope.ts";
 import type { Splice } from "../core/splice.ts";
 import type { Content } from "../message/content.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
-import type { Courier } from "./destination-queue.ts";
+import type { Courier } from "./queues/destination-queue.ts";
 
 export interface Masquerade {
   /** The reverse path as others see it. */

@@ -1,8 +1,8 @@
 // The steps of a message, told once each by the transport: counted here, and passed on to who keeps a record of them.
 import type { Recipient } from "../core/envelope.ts";
 import { formatReply } from "../core/reply.ts";
-import type { AttemptResult, Delivery } from "./destination-queue.ts";
-import type { DsnKind } from "./dsn-text.ts";
+import type { AttemptResult, Delivery } from "./queues/destination-queue.ts";
+import type { DsnKind } from "./reports/dsn-text.ts";
 import type { HoldReason, QueuedMessage, RecipientRecord } from "./queued-message.ts";
 import { TransportCounts } from "./transport-counts.ts";
 

@@ -4,14 +4,14 @@ import type { Logger } from "../core/logger.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { Endings } from "./endings.ts";
 import type { MessageSteps } from "./message-steps.ts";
-import type { IsAged, OwnTimes } from "./parked-messages.ts";
+import type { IsAged, OwnTimes } from "./queues/parked-messages.ts";
 import type { PendingWrites } from "./pending-writes.ts";
-import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
+import type { PreSubmissionQueue } from "./queues/pre-submission-queue.ts";
 import { type QueuedMessage, type RecipientRecord, listUnsubmitted } from "./queued-message.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
-import { isFinalDelivery } from "./router.ts";
+import { isFinalDelivery } from "./routing/router.ts";
 import { type DueReport, addReport, expiredReply } from "./settlement.ts";
-import { isGroupKey } from "./waiting-groups.ts";
+import { isGroupKey } from "./queues/waiting-groups.ts";
 
 export interface PatienceParts {
   readonly deliveries: Deliveries;

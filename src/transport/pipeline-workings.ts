@@ -5,7 +5,7 @@ import { Conclusions } from "./categorizer/conclusions.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Endings } from "./endings.ts";
 import { MessageStates } from "./message-states.ts";
-import { Parking } from "./parking.ts";
+import { Parking } from "./queues/parking.ts";
 import type { PipelineParts } from "./parts.ts";
 import { Patience } from "./patience.ts";
 import { PendingWrites } from "./pending-writes.ts";

@@ -3,8 +3,8 @@ import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { MessageStates } from "./message-states.ts";
 import type { MessageSteps } from "./message-steps.ts";
-import type { PreSubmissionQueue } from "./pre-submission-queue.ts";
-import { adviceFor } from "./hold-advice.ts";
+import type { PreSubmissionQueue } from "./queues/pre-submission-queue.ts";
+import { adviceFor } from "./queues/hold-advice.ts";
 import type { HoldReason, QueuedMessage } from "./queued-message.ts";
 
 export interface PostponementParts {

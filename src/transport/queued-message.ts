@@ -6,8 +6,8 @@ import type { MailEvent } from "../events/catalog.ts";
 import type { Content } from "../message/content.ts";
 import type { PropertyValue } from "../message/properties.ts";
 import { withoutVolatileFlags } from "../message/recipient-flags.ts";
-import type { Priority } from "./parked-messages.ts";
-import type { RecipientState } from "./queue-view.ts";
+import type { Priority } from "./queues/parked-messages.ts";
+import type { RecipientState } from "./queues/queue-view.ts";
 
 /** One recipient and how it stands. */
 export interface RecipientRecord {

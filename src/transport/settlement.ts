@@ -1,9 +1,9 @@
 // What the replies of a next hop mean for each recipient, and which reports they call for (RFC 5321 §4.2.1, RFC 3461 §5).
 import { type Reply, enhancedStatus, isPermanent, isPositive, reply } from "../core/reply.ts";
-import type { AttemptResult, Delivery } from "./destination-queue.ts";
+import type { AttemptResult, Delivery } from "./queues/destination-queue.ts";
 import { isNullSender } from "../core/address.ts";
-import type { DsnKind } from "./dsn-text.ts";
-import { reportsDue } from "./dsn.ts";
+import type { DsnKind } from "./reports/dsn-text.ts";
+import { reportsDue } from "./reports/dsn.ts";
 import type { RecipientRecord } from "./queued-message.ts";
 
 /** A report that is due: recipients by what happened to them. */

@@ -3,12 +3,12 @@ import { sameMailbox } from "../core/address.ts";
 import type { Recipient } from "../core/envelope.ts";
 import { Fifo } from "../core/fifo.ts";
 import { type Reply, parseFailure, reply } from "../core/reply.ts";
-import type { StoreNotice, StoreSubject, StoredMessage } from "../events/store-contexts.ts";
+import type { StoreNotice, StoreSubject, StoredMessage } from "../events/contexts/store-contexts.ts";
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
 import type { CutOff } from "../smtp/client/cut-off.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../smtp/client/destination.ts";
-import type { Courier } from "./destination-queue.ts";
-import { DROP_NAME } from "./mta-name.ts";
+import type { Courier } from "./queues/destination-queue.ts";
+import { DROP_NAME } from "./reports/mta-name.ts";
 import { NO_PROPERTIES, type QueuedMessage } from "./queued-message.ts";
 
 export interface StoreSinksParts {

@@ -8,8 +8,8 @@ import type { EffectRecorder, EffectRun, RunEnd } from "../events/effects.ts";
 import type { Content } from "../message/content.ts";
 import type { MailMsg, MessageSurroundings } from "../message/mail-msg.ts";
 import type { MessageSteps } from "./message-steps.ts";
-import { SINK_QUEUES } from "./queue-entries.ts";
-import type { QueueSet } from "./queue-set.ts";
+import { SINK_QUEUES } from "./queues/queue-entries.ts";
+import type { QueueSet } from "./queues/queue-set.ts";
 import type { HoldReason, QueuedMessage, SubmissionStage } from "./queued-message.ts";
 import { adopt, isStopped, mailMsgOf } from "./sink-view.ts";
 

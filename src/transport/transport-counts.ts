@@ -1,9 +1,9 @@
 // What the transport has done since the start of the service. Plain fields: a scrape reads them, mail only adds to them.
 import type { Origin } from "../core/envelope.ts";
-import type { AttemptResult } from "./destination-queue.ts";
-import type { DsnKind } from "./dsn-text.ts";
+import type { AttemptResult } from "./queues/destination-queue.ts";
+import type { DsnKind } from "./reports/dsn-text.ts";
 import type { RecipientRecord } from "./queued-message.ts";
-import type { RecipientState } from "./queue-view.ts";
+import type { RecipientState } from "./queues/queue-view.ts";
 
 /** `expanded`: the categorizer put others in its place. */
 type EndedState = Exclude<RecipientState, "pending"> | "expanded";

@@ -1,7 +1,7 @@
 // The messages that wait and may be superseded, by their MP_MSG_GUID. There may be a million of them, parked on disk: each takes some
 // fifty bytes here, in typed arrays, whatever its GUID is like.
 import { hash } from "node:crypto";
-import { IdTable, grown } from "../store/id-table.ts";
+import { IdTable, grown } from "../store/segments/id-table.ts";
 
 const NONE = -1;
 const FIRST_HEADS = 1024;

@@ -26,7 +26,7 @@ const ROOMS: Readonly<Record<string, readonly string[] | "everything">> = {
   "src/sinks/": ["src/core/", "src/mime/", "src/message/", "src/events/", "src/authentication/"],
   "src/config/": ["src/core/", "src/events/"],
   "src/observe/": ["src/core/"],
-  "src/admin/": ["src/core/", "src/config/", "src/transport/queue-view.ts"],
+  "src/admin/": ["src/core/", "src/config/", "src/transport/queues/queue-view.ts"],
   "src/cli/": "everything",
   "src/composition/": "everything",
   "src/relay.ts": "everything",

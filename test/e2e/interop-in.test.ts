@@ -6,7 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { createTransport } from "nodemailer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hashPassword } from "../../src/smtp/server/password-hash.ts";
+import { hashPassword } from "../../src/smtp/server/authentication/password-hash.ts";
 import { type Service, startService } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { conversation } from "../support/smtp-client.ts";

@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { startService, type Service } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { plainMessage, send } from "../support/smtp-client.ts";
-import type { QueueEntry } from "../../src/transport/queue-view.ts";
+import type { QueueEntry } from "../../src/transport/queues/queue-view.ts";
 
 const QUICK_RETRY = { retry: { glitchRetries: 100, glitchIntervalMs: 200, intervalsMinutes: [0.005] } };
 const SLOW_RETRY = { retry: { glitchRetries: 0, intervalsMinutes: [60] } };

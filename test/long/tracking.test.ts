@@ -10,7 +10,7 @@ import { startService, type Service } from "../support/service.ts";
 import { serviceConfig } from "../support/service-config.ts";
 import { conversation, plainMessage, send, wireOf } from "../support/smtp-client.ts";
 import { tempFolder } from "../support/temp-folder.ts";
-import type { QueueEntry } from "../../src/transport/queue-view.ts";
+import type { QueueEntry } from "../../src/transport/queues/queue-view.ts";
 import { type TrackedLine, trackedLines } from "../support/tracking.ts";
 
 const QUICK = { retry: { glitchRetries: 100, glitchIntervalMs: 200, intervalsMinutes: [0.005] } };

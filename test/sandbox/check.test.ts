@@ -2,7 +2,7 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { checkCommand } from "../../src/cli/check.ts";
-import { checkScripts } from "../../src/composition/scripts.ts";
+import { checkScripts } from "../../src/composition/scripts/scripts.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { ScriptSwitches } from "../../src/sandbox/versions/script-switches.ts";
 import { runInProcess } from "../support/command.ts";

@@ -4,7 +4,7 @@ import { silentLogger } from "../../src/core/logger.ts";
 import { createBinding } from "../../src/events/binding.ts";
 import type { EventName } from "../../src/events/catalog.ts";
 import { type ProtocolBound, ProtocolChain } from "../../src/events/protocol-chain.ts";
-import type { ProtocolAnswer } from "../../src/events/protocol-contexts.ts";
+import type { ProtocolAnswer } from "../../src/events/contexts/protocol-contexts.ts";
 import { createPropertyBag } from "../../src/events/sink.ts";
 import { parseVerbRule } from "../../src/events/verb-rule.ts";
 import { allocPropertyIds } from "./property-ids.ts";

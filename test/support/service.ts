@@ -8,7 +8,7 @@ import { callControl } from "../../src/admin/control-client.ts";
 import { MAIN } from "./compiled.ts";
 import { eventually } from "./eventually.ts";
 import { tempFolder, type TempFolder } from "./temp-folder.ts";
-import type { QueueEntry } from "../../src/transport/queue-view.ts";
+import type { QueueEntry } from "../../src/transport/queues/queue-view.ts";
 
 const NODE = fileURLToPath(new URL("../../node_modules/.bin/node", import.meta.url));
 const START_TIMEOUT_MS = 20_000;

@@ -3,7 +3,7 @@ import {
   type InboundCommandContext,
   type ProtocolAnswer,
   protocolResult,
-} from "../../src/events/protocol-contexts.ts";
+} from "../../src/events/contexts/protocol-contexts.ts";
 import { unescape } from "./conversation-file.ts";
 import type { TestSink } from "./protocol-sinks.ts";
 

@@ -12,10 +12,10 @@ import {
 } from "../../../runtime/contract.ts";
 import type { CallAsks } from "./content-channel.ts";
 import { ChangeNotes } from "./change-notes.ts";
-import { Documents } from "./documents.ts";
-import type { JobDocument } from "./job-document.ts";
-import { OpenRequests, type RequestNumbers } from "./open-requests.ts";
-import { positionAt } from "./script-fault.ts";
+import { Documents } from "./content/documents.ts";
+import type { JobDocument } from "./content/job-document.ts";
+import { OpenRequests, type RequestNumbers } from "./calls/open-requests.ts";
+import { positionAt } from "./isolates/script-fault.ts";
 import { DEFAULT_WORKER_SETTINGS, type WorkerSettings } from "./settings.ts";
 
 /** The envelope as the scripts of one job have left it so far. */

@@ -1,7 +1,7 @@
 // The edits of one call, for the effect log: what was changed and where in the script, once it is committed.
 import { oneLine } from "../../core/printable.ts";
 import { type ChangeNote, MAX_CHANGE_CHARS, MAX_CHANGE_NOTES, cut } from "../../../runtime/contract.ts";
-import { positionAt } from "./script-fault.ts";
+import { positionAt } from "./isolates/script-fault.ts";
 
 type Target = "content" | "envelope";
 

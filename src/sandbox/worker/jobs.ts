@@ -8,7 +8,7 @@ import type {
 } from "../../../runtime/contract.ts";
 import type { ContentChannel } from "./content-channel.ts";
 import { type JobAnswer, JobRun } from "./run-job.ts";
-import type { ScriptStore } from "./script-store.ts";
+import type { ScriptStore } from "./isolates/script-store.ts";
 import type { WorkerSettings } from "./settings.ts";
 
 export class Jobs {

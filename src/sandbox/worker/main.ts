@@ -7,8 +7,8 @@ import { CONTENT_FD, FRAME_FD, type RelayFrame, type WorkerFrame } from "../../.
 import { ContentChannel } from "./content-channel.ts";
 import { Jobs } from "./jobs.ts";
 import type { JobAnswer } from "./run-job.ts";
-import { RuntimeSource } from "./runtime-source.ts";
-import { ScriptStore } from "./script-store.ts";
+import { RuntimeSource } from "./isolates/runtime-source.ts";
+import { ScriptStore } from "./isolates/script-store.ts";
 import { readWorkerSettings } from "./settings.ts";
 
 const IDLE_SWEEP_MS = 5000;

@@ -13,14 +13,14 @@ import type {
   WaitingFrame,
 } from "../../../runtime/contract.ts";
 import { AnswerHead } from "./answer-head.ts";
-import { countBytes, raise } from "./asking.ts";
+import { countBytes, raise } from "./calls/asking.ts";
 import { CallState, type EnvelopeState, type SentMail } from "./call-state.ts";
 import { CallAsks, type JobAsks, JobSource } from "./content-channel.ts";
-import { JobDocument } from "./job-document.ts";
-import { type CallEnd, type LoadedScript, WaitingCall } from "./loaded-script.ts";
-import { RequestNumbers } from "./open-requests.ts";
-import { positionAt } from "./script-fault.ts";
-import type { ScriptStore } from "./script-store.ts";
+import { JobDocument } from "./content/job-document.ts";
+import { type CallEnd, type LoadedScript, WaitingCall } from "./isolates/loaded-script.ts";
+import { RequestNumbers } from "./calls/open-requests.ts";
+import { positionAt } from "./isolates/script-fault.ts";
+import type { ScriptStore } from "./isolates/script-store.ts";
 import type { WorkerSettings } from "./settings.ts";
 
 /** The answer to a frame about the job: it waits, or it is done. */

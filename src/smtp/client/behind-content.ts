@@ -3,11 +3,11 @@
 import type { DestinationSettings } from "./destination.ts";
 import { envelopeCommands } from "./envelope-commands.ts";
 import type { PeerExtensions } from "./extensions.ts";
-import { isUnknownCommand } from "./judgement.ts";
+import { isUnknownCommand } from "./sinks/judgement.ts";
 import type { EnvelopeOwner, Job } from "./outbound-job.ts";
 import { goesAsItIs } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
-import type { SessionWatchers } from "./session-watchers.ts";
+import type { SessionWatchers } from "./sinks/session-watchers.ts";
 import { TransactionPlan } from "./transaction-plan.ts";
 
 /** A peer that drops what comes behind content would keep the next message waiting for minutes. */

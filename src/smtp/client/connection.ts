@@ -11,16 +11,16 @@ import { type ContentForm, goesAtOnce, startContent, streamContent, writeContent
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import { envelopeCommands } from "./envelope-commands.ts";
 import { leftFor, NO_EXTENSIONS, type PeerExtensions } from "./extensions.ts";
-import { plain } from "./judgement.ts";
-import type { OutboundEvents } from "./outbound-events.ts";
+import { plain } from "./sinks/judgement.ts";
+import type { OutboundEvents } from "./sinks/outbound-events.ts";
 import { type ConnectionOwner, type Job, type Lie, unreachable } from "./outbound-job.ts";
 import { prepare } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";
 import type { OpenSession } from "./session-opening.ts";
-import type { SessionWatchers } from "./session-watchers.ts";
+import type { SessionWatchers } from "./sinks/session-watchers.ts";
 import { TransactionPlan } from "./transaction-plan.ts";
-import { watchedQuit } from "./watched-quit.ts";
-import { WatchedTransaction } from "./watched-transaction.ts";
+import { watchedQuit } from "./sinks/watched-quit.ts";
+import { WatchedTransaction } from "./sinks/watched-transaction.ts";
 import type { Wire, WireListener } from "./wire.ts";
 
 /**

@@ -7,7 +7,7 @@ import type { Content } from "../../message/content.ts";
 import type { PropertyValue } from "../../message/properties.ts";
 import type { ConnectionBudget } from "./connection-budget.ts";
 import type { CutOff } from "./cut-off.ts";
-import type { OutboundProtocol } from "./outbound-events.ts";
+import type { OutboundProtocol } from "./sinks/outbound-events.ts";
 import type { WireLog } from "./wire-log.ts";
 
 export interface OutboundMessage {

@@ -1,17 +1,17 @@
 // From a list of hosts to a connection that is ready for mail: connect, greeting, EHLO, STARTTLS, AUTH, top to bottom.
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
-import { domainFlag } from "../../events/domain-contexts.ts";
+import { domainFlag } from "../../events/contexts/domain-contexts.ts";
 import { isPermanent, isPositive, ownReply, type Reply } from "../../core/reply.ts";
 import { authenticate } from "./authentication.ts";
 import type { DestinationSettings, NextHop } from "./destination.ts";
 import { NEEDS_TLS } from "./envelope-commands.ts";
 import { NO_EXTENSIONS, parseExtensions, type PeerExtensions, type PeerTrust } from "./extensions.ts";
-import { plain } from "./judgement.ts";
-import { ENDED_BY_SINK, type OutboundEvents, SINK_FAILED } from "./outbound-events.ts";
-import { noMessage } from "./outbound-session.ts";
+import { plain } from "./sinks/judgement.ts";
+import { ENDED_BY_SINK, type OutboundEvents, SINK_FAILED } from "./sinks/outbound-events.ts";
+import { noMessage } from "./sinks/outbound-session.ts";
 import type { PeerReply } from "./reply-reader.ts";
-import { SessionWatchers } from "./session-watchers.ts";
+import { SessionWatchers } from "./sinks/session-watchers.ts";
 import type { Wire } from "./wire.ts";
 
 /** A host that was connected to, and who watches what is said. */

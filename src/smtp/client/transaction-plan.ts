@@ -4,7 +4,7 @@ import { isPositive } from "../../core/reply.ts";
 import type { DestinationSettings, OutboundMessage } from "./destination.ts";
 import type { EnvelopeCommands } from "./envelope-commands.ts";
 import type { PeerExtensions } from "./extensions.ts";
-import { isParameterError, isUnknownCommand, plain } from "./judgement.ts";
+import { isParameterError, isUnknownCommand, plain } from "./sinks/judgement.ts";
 import type { Job } from "./outbound-job.ts";
 import { usesChunks } from "./preparation.ts";
 import type { PeerReply } from "./reply-reader.ts";

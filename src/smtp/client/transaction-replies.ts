@@ -1,6 +1,6 @@
 // Which reply each recipient of a transaction got: its own, or the one that speaks for all (RFC 5321 §3.3, RFC 2033 §4.2).
 import { isPositive, ownReply, type Reply } from "../../core/reply.ts";
-import { isUnknownCommand, judgeRcpt, plain } from "./judgement.ts";
+import { isUnknownCommand, judgeRcpt, plain } from "./sinks/judgement.ts";
 import type { PeerReply } from "./reply-reader.ts";
 
 const NO_REPLY = ownReply(451, "5.0", "No reply of the next host for this recipient");

@@ -1,7 +1,7 @@
 // The built-in handler of every verb (RFC 5321 §4.1): looks, and answers a verdict. Nothing changes before its effect.
 import { canonicalDomain } from "../../core/domain-table.ts";
 import { formatReply, reply, type Reply } from "../../core/reply.ts";
-import { type AskLine, AuthExchange } from "./auth-exchange.ts";
+import { type AskLine, AuthExchange } from "./authentication/auth-exchange.ts";
 import { offeredKeywords } from "./keywords.ts";
 import { type Chunk, parseChunk } from "./chunk-command.ts";
 import { isForeign, isHeloDomain } from "./line-checks.ts";

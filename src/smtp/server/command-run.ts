@@ -15,7 +15,7 @@ import {
   type ProtocolServer,
   type ProtocolSession,
   protocolResult,
-} from "../../events/protocol-contexts.ts";
+} from "../../events/contexts/protocol-contexts.ts";
 import type { Command } from "./command-handlers.ts";
 import { takeParameter } from "./path-command.ts";
 import { LOCAL_FAULT, START_INPUT, UNRECOGNIZED } from "./replies.ts";

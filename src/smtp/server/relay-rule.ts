@@ -1,7 +1,7 @@
 // Who may send where: the check at RCPT that keeps the service from being an open relay (REFERENCE 6.5, FAULTS S22).
 import { domainOf, localPartOf } from "../../core/address.ts";
 import { DomainTable } from "../../core/domain-table.ts";
-import { domainFlag } from "../../events/domain-contexts.ts";
+import { domainFlag } from "../../events/contexts/domain-contexts.ts";
 import { type NetworkCheck, networkCheck } from "./networks.ts";
 
 /** A domain of others that is named in the settings. */

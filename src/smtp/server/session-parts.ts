@@ -1,9 +1,9 @@
 // What all sessions of one virtual server share.
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { CheckAccessToken } from "./access-token.ts";
-import type { CheckCredentials } from "./authentication.ts";
-import type { AuthLockout } from "./auth-lockout.ts";
+import type { CheckAccessToken } from "./authentication/access-token.ts";
+import type { CheckCredentials } from "./authentication/authentication.ts";
+import type { AuthLockout } from "./authentication/auth-lockout.ts";
 import type { InboundProtocol } from "./command-run.ts";
 import type { Intake } from "./intake.ts";
 import type { Keyword } from "../../core/esmtp-keywords.ts";

@@ -1,6 +1,6 @@
 // The session and the message under construction as sinks of protocol events see them (REFERENCE 3.1).
 import type { Recipient } from "../../core/envelope.ts";
-import type { ProtocolMessage, ProtocolSession } from "../../events/protocol-contexts.ts";
+import type { ProtocolMessage, ProtocolSession } from "../../events/contexts/protocol-contexts.ts";
 import type { PropertyValue } from "../../message/properties.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Wire } from "./wire.ts";

@@ -1,6 +1,6 @@
 // The settings of one inbound virtual server, with their defaults. The composition root fills them in.
-import type { LockoutSettings } from "./auth-lockout.ts";
-import type { AccessTokenSettings } from "./access-token.ts";
+import type { LockoutSettings } from "./authentication/auth-lockout.ts";
+import type { AccessTokenSettings } from "./authentication/access-token.ts";
 import type { BareLineEndingPolicy } from "./data-collector.ts";
 import type { RemoteDomainRight } from "./relay-rule.ts";
 import { DEFAULT_KEYWORDS, type Keyword } from "../../core/esmtp-keywords.ts";

@@ -1,5 +1,5 @@
 // Asks the sinks of MaxMsgSize about a message that is larger than the settings allow (REFERENCE 4.1).
-import type { MessageSizeContext } from "../../events/size-contexts.ts";
+import type { MessageSizeContext } from "../../events/contexts/size-contexts.ts";
 import type { SystemChain, SystemSinks } from "../../events/system-chain.ts";
 
 export interface SizeSinks {

@@ -1,7 +1,7 @@
 // What sinks see of the addresses that are looked up together. They are not checked for types when they run: what is no list of
 // queries or answers counts as their fault.
-import type { BatchContext } from "../../events/categorize-contexts.ts";
-import type { DirectoryAnswer, DirectoryQuery } from "../../events/directory-entries.ts";
+import type { BatchContext } from "../../events/contexts/categorize-contexts.ts";
+import type { DirectoryAnswer, DirectoryQuery } from "../../events/contexts/directory-entries.ts";
 
 const KINDS: ReadonlySet<unknown> = new Set<DirectoryAnswer["kind"]>([
   "found",

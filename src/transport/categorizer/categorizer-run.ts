@@ -4,7 +4,11 @@ import { describeError } from "../../core/errors.ts";
 import { reply } from "../../core/reply.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Binding } from "../../events/binding.ts";
-import type { BatchContext, CategorizeSubject, ItemContext } from "../../events/categorize-contexts.ts";
+import type {
+  BatchContext,
+  CategorizeSubject,
+  ItemContext,
+} from "../../events/contexts/categorize-contexts.ts";
 import type { SystemChain, SystemSinks } from "../../events/system-chain.ts";
 import { Batch } from "./batch.ts";
 import type { Copies } from "./copies.ts";

@@ -3,7 +3,7 @@ import type { Envelope, Recipient } from "../../core/envelope.ts";
 import { describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { messageStatus } from "../../core/status.ts";
-import type { CategorizeSubject } from "../../events/categorize-contexts.ts";
+import type { CategorizeSubject } from "../../events/contexts/categorize-contexts.ts";
 import type { EffectRecorder } from "../../events/effects.ts";
 import type { SystemChain, SystemSinks } from "../../events/system-chain.ts";
 import type { Content } from "../../message/content.ts";

@@ -11,7 +11,7 @@ import type { MessageStates } from "../message-states.ts";
 import type { MessageSteps } from "../message-steps.ts";
 import type { PendingWrites } from "../pending-writes.ts";
 import type { QueuedMessage, RecipientRecord } from "../queued-message.ts";
-import type { Reports } from "../reports.ts";
+import type { Reports } from "../reports/reports.ts";
 import { type DueReport, addReport, describeReply } from "../settlement.ts";
 import { adopt, forkedMessage, isStopped } from "../sink-view.ts";
 import type { CategorizedVerdict } from "./categorizer.ts";

@@ -1,6 +1,6 @@
 // The message and the copies that it is split into (the original's ICategorizerMailMsgs, bifurcation).
 import type { Recipient } from "../../core/envelope.ts";
-import type { CategorizerMessages } from "../../events/categorize-contexts.ts";
+import type { CategorizerMessages } from "../../events/contexts/categorize-contexts.ts";
 import type { MailMsg } from "../../message/mail-msg.ts";
 
 export class Copies implements CategorizerMessages {

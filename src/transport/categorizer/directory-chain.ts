@@ -1,5 +1,5 @@
 // Several directories as one: the first that has an entry answers.
-import type { DirectoryAnswer, DirectoryQuery } from "../../events/directory-entries.ts";
+import type { DirectoryAnswer, DirectoryQuery } from "../../events/contexts/directory-entries.ts";
 import type { Directory } from "./directory.ts";
 
 const NOT_MINE: DirectoryAnswer = { kind: "not-mine" };

@@ -8,8 +8,12 @@ import type {
   BatchContext,
   CategorizeSubject,
   CategorizerMessages,
-} from "../../events/categorize-contexts.ts";
-import type { DirectoryAnswer, DirectoryEntry, DirectoryQuery } from "../../events/directory-entries.ts";
+} from "../../events/contexts/categorize-contexts.ts";
+import type {
+  DirectoryAnswer,
+  DirectoryEntry,
+  DirectoryQuery,
+} from "../../events/contexts/directory-entries.ts";
 import type { Directory } from "./directory.ts";
 import type { Item } from "./item.ts";
 import type { SenderRules } from "./sender-rules.ts";

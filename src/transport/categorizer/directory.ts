@@ -1,5 +1,5 @@
 // The contract between the categorizer and a directory, whatever it is made of: a file, LDAP (REFERENCE 4.3).
-import type { DirectoryAnswer, DirectoryQuery } from "../../events/directory-entries.ts";
+import type { DirectoryAnswer, DirectoryQuery } from "../../events/contexts/directory-entries.ts";
 
 export interface Directory {
   /**

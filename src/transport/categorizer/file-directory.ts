@@ -7,7 +7,7 @@ import type {
   DirectoryQuery,
   EntryLimits,
   SenderList,
-} from "../../events/directory-entries.ts";
+} from "../../events/contexts/directory-entries.ts";
 import type { Directory } from "./directory.ts";
 
 /** Addresses are complete. Senders may also be `*@example.com`, the address of a list for its members, or `members` of the list itself. */

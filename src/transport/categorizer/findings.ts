@@ -1,7 +1,7 @@
 // What the items of one message came to, for people who ask: bounded, since a list may have ten thousand members.
 import { type Reply, formatReply } from "../../core/reply.ts";
 import type { AddressEnd, AddressFinding } from "../../events/categorize-effects.ts";
-import type { EntryLimits, SenderList } from "../../events/directory-entries.ts";
+import type { EntryLimits, SenderList } from "../../events/contexts/directory-entries.ts";
 import type { Item } from "./item.ts";
 
 /** Addresses of one message that are recorded; sender and recipients come before what they expand to. */

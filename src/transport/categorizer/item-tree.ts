@@ -2,7 +2,7 @@
 import type { Recipient } from "../../core/envelope.ts";
 import { type Reply, reply } from "../../core/reply.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { DirectoryQuery } from "../../events/directory-entries.ts";
+import type { DirectoryQuery } from "../../events/contexts/directory-entries.ts";
 import { hasFlags, recipientFlags } from "../../message/recipient-flags.ts";
 import { Item } from "./item.ts";
 

@@ -2,8 +2,12 @@
 import { isAscii, requireMailbox } from "../../core/address.ts";
 import type { Recipient } from "../../core/envelope.ts";
 import { type Reply, formatReply, parseFailure } from "../../core/reply.ts";
-import type { CategorizerItem } from "../../events/categorize-contexts.ts";
-import type { DirectoryAnswer, DirectoryEntry, DirectoryQuery } from "../../events/directory-entries.ts";
+import type { CategorizerItem } from "../../events/contexts/categorize-contexts.ts";
+import type {
+  DirectoryAnswer,
+  DirectoryEntry,
+  DirectoryQuery,
+} from "../../events/contexts/directory-entries.ts";
 import type { PropertyValue } from "../../message/properties.ts";
 
 /** Of a display name: a directory may hold more than anybody needs. */

@@ -1,7 +1,7 @@
 // Answers of a directory, kept for a while: when there are too many, those that were asked for last.
 import type { Clock } from "../../core/clock.ts";
 import { keepNewest } from "../../core/keep-newest.ts";
-import type { DirectoryAnswer } from "../../events/directory-entries.ts";
+import type { DirectoryAnswer } from "../../events/contexts/directory-entries.ts";
 
 export interface KeepingTimes {
   readonly foundMs: number;

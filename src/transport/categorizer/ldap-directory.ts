@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { OnArrivalError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { DirectoryAnswer, DirectoryQuery } from "../../events/directory-entries.ts";
+import type { DirectoryAnswer, DirectoryQuery } from "../../events/contexts/directory-entries.ts";
 import type { Directory } from "./directory.ts";
 import { isBelow, normalizeDn } from "./distinguished-name.ts";
 import { KeptAnswers } from "./kept-answers.ts";

@@ -5,7 +5,7 @@ import type {
   DirectoryQuery,
   EntryLimits,
   SenderList,
-} from "../../events/directory-entries.ts";
+} from "../../events/contexts/directory-entries.ts";
 import { normalizeDn } from "./distinguished-name.ts";
 import type { LdapMatching } from "./ldap-matching.ts";
 import type { LdapEntry } from "./ldap-result.ts";

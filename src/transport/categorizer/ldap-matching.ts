@@ -1,7 +1,7 @@
 // Which filter finds whom, and whom of several that were asked for an entry answers.
 import { domainOf } from "../../core/address.ts";
 import { DomainTable } from "../../core/domain-table.ts";
-import type { DirectoryQuery } from "../../events/directory-entries.ts";
+import type { DirectoryQuery } from "../../events/contexts/directory-entries.ts";
 import { normalizeDn } from "./distinguished-name.ts";
 import type { LdapEntry } from "./ldap-result.ts";
 import { type AddressAssertion, type LdapFilter, parseAssertion, spellingsOf } from "./ldap-filter.ts";

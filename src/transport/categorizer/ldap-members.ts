@@ -1,7 +1,7 @@
 // The members of a group, page by page. Active Directory hands out long lists in ranges, which are asked for one after the other.
 import { OnArrivalError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { DirectoryQuery } from "../../events/directory-entries.ts";
+import type { DirectoryQuery } from "../../events/contexts/directory-entries.ts";
 import type { LdapEntry } from "./ldap-result.ts";
 import { queryOf } from "./ldap-entry.ts";
 

@@ -3,7 +3,7 @@ import { messageStatus } from "../../core/status.ts";
 import type { Envelope } from "../../core/envelope.ts";
 import type { Reply } from "../../core/reply.ts";
 import type { CategorizationEffect, ConsideredBinding } from "../../events/categorize-effects.ts";
-import type { CategorizeSubject } from "../../events/categorize-contexts.ts";
+import type { CategorizeSubject } from "../../events/contexts/categorize-contexts.ts";
 import type { SystemChain, SystemSinks } from "../../events/system-chain.ts";
 import type { Content } from "../../message/content.ts";
 import type { SubmissionVerdict } from "../submission.ts";

@@ -1,5 +1,5 @@
 // The first sub-event of OnCategorize: once for each set of bindings, before the first message that it sees (REFERENCE 4.3).
-import type { CategorizeSubject } from "../../events/categorize-contexts.ts";
+import type { CategorizeSubject } from "../../events/contexts/categorize-contexts.ts";
 import { SystemChain, type SystemOutcome, type SystemSinks } from "../../events/system-chain.ts";
 
 type Registered =

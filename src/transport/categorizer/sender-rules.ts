@@ -7,7 +7,7 @@ import type {
   DirectoryQuery,
   EntryLimits,
   SenderList,
-} from "../../events/directory-entries.ts";
+} from "../../events/contexts/directory-entries.ts";
 import type { Directory } from "./directory.ts";
 
 export interface SenderRulesParts {

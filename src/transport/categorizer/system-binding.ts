@@ -1,7 +1,7 @@
 // The place of the built-in sink among those of the bindings (REFERENCE 4.1).
 import { silentLogger } from "../../core/logger.ts";
 import { createBinding } from "../../events/binding.ts";
-import type { CategorizeSubject } from "../../events/categorize-contexts.ts";
+import type { CategorizeSubject } from "../../events/contexts/categorize-contexts.ts";
 import { createPropertyBag } from "../../events/sink.ts";
 import { type SystemBound, SystemChain } from "../../events/system-chain.ts";
 import { PropertyIdRanges } from "../../message/property-ids.ts";

@@ -6,7 +6,7 @@ import { silentLogger } from "../../../src/core/logger.ts";
 import { ConnectionBudget } from "../../../src/smtp/client/connection-budget.ts";
 import { createDestination } from "../../../src/smtp/client/connection-pool.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../../../src/smtp/client/destination.ts";
-import type { OutboundProtocol } from "../../../src/smtp/client/outbound-events.ts";
+import type { OutboundProtocol } from "../../../src/smtp/client/sinks/outbound-events.ts";
 import { randomFrom } from "../../support/edit-run.ts";
 import { RandomHop, type TakenContent } from "../../support/random-hop.ts";
 import { messageOf, startPeer } from "../../unit/smtp/client/support.ts";

@@ -1,7 +1,7 @@
 // mac-binhex40: read as other programs write it, written so that they read it, bounded.
 import { array, assert, constantFrom, property, string, uint8Array } from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { decodeBinHex, encodeBinHex } from "../../../src/sandbox/worker/binhex.ts";
+import { decodeBinHex, encodeBinHex } from "../../../src/sandbox/worker/content/binhex.ts";
 import { ALTERNATIVE, script, WorkerUnderTest } from "./support.ts";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

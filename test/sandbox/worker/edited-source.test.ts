@@ -7,7 +7,7 @@ import {
   composeSplices,
   EditedSource,
   replacementSplices,
-} from "../../../src/sandbox/worker/edited-source.ts";
+} from "../../../src/sandbox/worker/content/edited-source.ts";
 
 function apply(bytes: Buffer, splices: readonly Splice[]): Buffer {
   const parts: Buffer[] = [];

@@ -1,6 +1,6 @@
 // Scripts over text that is not ASCII, and not always what it says it is: nothing of it is lost, nothing of it becomes a header line.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { encodeUu } from "../../../src/sandbox/worker/uuencode.ts";
+import { encodeUu } from "../../../src/sandbox/worker/content/uuencode.ts";
 import { script, WorkerUnderTest } from "./support.ts";
 
 let worker: WorkerUnderTest;

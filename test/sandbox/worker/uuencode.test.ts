@@ -1,6 +1,6 @@
 import { assert, property, string, uint8Array } from "fast-check";
 import { expect, test } from "vitest";
-import { decodeUu, encodeUu } from "../../../src/sandbox/worker/uuencode.ts";
+import { decodeUu, encodeUu } from "../../../src/sandbox/worker/content/uuencode.ts";
 
 test("what is uuencoded is decoded again, whatever the name", () => {
   assert(

@@ -8,7 +8,7 @@ import { serviceMethods, type ControlMethods } from "../../../src/admin/control-
 import { queueMethods } from "../../../src/admin/queue-methods.ts";
 import { startControlServer, type ControlServer } from "../../../src/admin/control-server.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
-import type { QueueAdmin, QueueEntry } from "../../../src/transport/queue-view.ts";
+import type { QueueAdmin, QueueEntry } from "../../../src/transport/queues/queue-view.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 

@@ -17,8 +17,8 @@ import { OnArrivalError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Generations } from "../../../src/sandbox/versions/generations.ts";
 import { ScriptSwitches } from "../../../src/sandbox/versions/script-switches.ts";
-import { verifyPassword } from "../../../src/smtp/server/password-hash.ts";
-import type { Freezer, QueueEntry } from "../../../src/transport/queue-view.ts";
+import { verifyPassword } from "../../../src/smtp/server/authentication/password-hash.ts";
+import type { Freezer, QueueEntry } from "../../../src/transport/queues/queue-view.ts";
 
 let folder = "";
 let file = "";

@@ -1,7 +1,7 @@
 // What `onarrival scripts` says of scripts that need somebody.
 import { expect, test } from "vitest";
 import { describeScript, scriptTable } from "../../../src/cli/scripts-text.ts";
-import type { ShownDetails } from "../../../src/composition/script-overview.ts";
+import type { ShownDetails } from "../../../src/composition/scripts/script-overview.ts";
 import type { ScriptLogEntry } from "../../../src/sandbox/versions/script-activity.ts";
 
 const shown = (more: Partial<ShownDetails>): ShownDetails => ({

@@ -4,7 +4,11 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../../src/config/load.ts";
 import { type BindingSettings } from "../../../src/config/schema.ts";
-import { type ConfiguredBinding, buildChain, loadBindings } from "../../../src/composition/bindings.ts";
+import {
+  type ConfiguredBinding,
+  buildChain,
+  loadBindings,
+} from "../../../src/composition/bindings/bindings.ts";
 import { describeError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { SCRIPT_SINK_CLASS } from "../../../src/events/binding.ts";

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { Categorizers } from "../../../src/composition/categorizer.ts";
+import { Categorizers } from "../../../src/composition/servers/categorizer.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { OnArrivalError } from "../../../src/core/errors.ts";

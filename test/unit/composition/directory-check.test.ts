@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { checkDirectories } from "../../../src/composition/directory-check.ts";
+import { checkDirectories } from "../../../src/composition/servers/directory-check.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 

@@ -2,10 +2,10 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { createServerMxLookup } from "../../../src/composition/dns.ts";
+import { createServerMxLookup } from "../../../src/composition/next-hops/dns.ts";
 import { checkConfig } from "../../../src/config/load.ts";
 import { systemClock } from "../../../src/core/clock.ts";
-import type { MxLookup } from "../../../src/transport/mx.ts";
+import type { MxLookup } from "../../../src/transport/routing/mx.ts";
 import { type Zone, startDnsServer } from "../../support/dns-zone.ts";
 
 function lookupAt(...servers: readonly string[]): MxLookup {

@@ -1,7 +1,7 @@
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { openFiringFile } from "../../../src/composition/firing-file.ts";
+import { openFiringFile } from "../../../src/composition/bindings/firing-file.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { SinkChain, createDispatcher } from "../../../src/events/dispatcher.ts";
 import { Content } from "../../../src/message/content.ts";

@@ -1,7 +1,7 @@
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openFrozenQueues } from "../../../src/composition/frozen-queues.ts";
+import { openFrozenQueues } from "../../../src/composition/servers/frozen-queues.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 

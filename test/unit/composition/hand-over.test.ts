@@ -2,13 +2,13 @@
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { type UnbegunServer, handOver } from "../../../src/composition/hand-over.ts";
+import { type UnbegunServer, handOver } from "../../../src/composition/servers/hand-over.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import type { LogFields } from "../../../src/core/logger.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { createMessageIds } from "../../../src/core/message-ids.ts";
-import { SegmentStore } from "../../../src/store/segment-store.ts";
+import { SegmentStore } from "../../../src/store/segments/segment-store.ts";
 import type { Recovery } from "../../../src/store/store-driver.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 

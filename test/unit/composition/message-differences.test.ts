@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bodyDifferences, headerDifferences } from "../../../src/composition/message-differences.ts";
+import { bodyDifferences, headerDifferences } from "../../../src/composition/scripts/message-differences.ts";
 
 const message = (headers: string, body = ""): Buffer =>
   Buffer.from(`${headers}\n\n${body}`.replaceAll("\n", "\r\n"));

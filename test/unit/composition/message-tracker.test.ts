@@ -2,11 +2,11 @@
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { MessageTracker } from "../../../src/composition/message-tracker.ts";
+import { MessageTracker } from "../../../src/composition/observation/message-tracker.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { SystemSinks } from "../../../src/events/system-chain.ts";
-import type { TrackingRecord } from "../../../src/events/tracking-contexts.ts";
+import type { TrackingRecord } from "../../../src/events/contexts/tracking-contexts.ts";
 import { Content } from "../../../src/message/content.ts";
 import { createQueuedMessage } from "../../../src/transport/queued-message.ts";
 import { tempFolder } from "../../support/temp-folder.ts";

@@ -3,7 +3,7 @@ import { mkdir, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { loadNativeSink } from "../../../src/composition/native-sinks.ts";
+import { loadNativeSink } from "../../../src/composition/bindings/native-sinks.ts";
 import { type TempFolder, tempFolder } from "../../support/temp-folder.ts";
 
 const SINK = 'export default { event: "OnTransportSubmission", onEvent: () => 1 };\n';
@@ -18,7 +18,7 @@ async function write(folder: TempFolder, name: string, text: string): Promise<st
 /** In a Node of its own: the test runner resolves modules in its own way. `load` loads a file. */
 async function runElsewhere(text: string): Promise<string> {
   const program = `
-    import { loadNativeSink, serveOwnPackage } from ${JSON.stringify(new URL("../../../src/composition/native-sinks.ts", import.meta.url).href)};
+    import { loadNativeSink, serveOwnPackage } from ${JSON.stringify(new URL("../../../src/composition/bindings/native-sinks.ts", import.meta.url).href)};
     serveOwnPackage();
     const load = (file) => loadNativeSink(file, "OnTransportSubmission");
     ${text}

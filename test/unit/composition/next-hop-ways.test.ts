@@ -1,10 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { waysOf } from "../../../src/composition/next-hop-ways.ts";
+import { waysOf } from "../../../src/composition/next-hops/next-hop-ways.ts";
 import { routerSettings } from "../../../src/composition/settings.ts";
 import { loadConfig } from "../../../src/config/load.ts";
-import { createRouter } from "../../../src/transport/router.ts";
+import { createRouter } from "../../../src/transport/routing/router.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const BEFORE = `

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { OutboundBudgets } from "../../../src/composition/outbound-budgets.ts";
+import { OutboundBudgets } from "../../../src/composition/next-hops/outbound-budgets.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { destinationTo, messageOf, SILENCE, startPeer } from "../smtp/client/support.ts";
 import { firstServer } from "./way-out.ts";

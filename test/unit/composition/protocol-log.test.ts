@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { ProtocolLog } from "../../../src/composition/protocol-log.ts";
+import { ProtocolLog } from "../../../src/composition/observation/protocol-log.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { RotatingLog } from "../../../src/observe/rotating-log.ts";
 import { w3cText } from "../../../src/observe/w3c-log.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ProtocolSinks } from "../../../src/composition/protocol-sinks.ts";
+import { ProtocolSinks } from "../../../src/composition/bindings/protocol-sinks.ts";
 import { configSchema, type VirtualServerSettings } from "../../../src/config/schema.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";

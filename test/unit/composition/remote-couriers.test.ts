@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { routerSettings } from "../../../src/composition/settings.ts";
-import { domainFlag } from "../../../src/events/domain-contexts.ts";
+import { domainFlag } from "../../../src/events/contexts/domain-contexts.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { DeliveryOutcome } from "../../../src/smtp/client/destination.ts";
 import { tempFolder } from "../../support/temp-folder.ts";

@@ -1,13 +1,13 @@
 import { chmod, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Signers, loadSigners } from "../../../src/composition/signing.ts";
+import { type Signers, loadSigners } from "../../../src/composition/next-hops/signing.ts";
 import { checkConfig, loadConfig } from "../../../src/config/load.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { createDrop } from "../../../src/store/drop.ts";
-import { LocalCourier } from "../../../src/transport/local-courier.ts";
+import { LocalCourier } from "../../../src/transport/couriers/local-courier.ts";
 import { ed25519Key, rsaKey } from "../../support/signing-keys.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 

@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
-import type { ConfiguredBinding } from "../../../src/composition/bindings.ts";
-import { SinkTimes } from "../../../src/composition/sink-times.ts";
-import { buildSystemChain } from "../../../src/composition/transport-chains.ts";
+import type { ConfiguredBinding } from "../../../src/composition/bindings/bindings.ts";
+import { SinkTimes } from "../../../src/composition/observation/sink-times.ts";
+import { buildSystemChain } from "../../../src/composition/bindings/transport-chains.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { messageStatus, sinkResult } from "../../../src/core/status.ts";

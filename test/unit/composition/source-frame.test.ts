@@ -1,7 +1,7 @@
 import { symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { sourceFrame } from "../../../src/composition/source-frame.ts";
+import { sourceFrame } from "../../../src/composition/scripts/source-frame.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 test("the place of an error is shown with the lines around it", async () => {

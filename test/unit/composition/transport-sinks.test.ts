@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { TransportSinks } from "../../../src/composition/transport-sinks.ts";
+import { TransportSinks } from "../../../src/composition/bindings/transport-sinks.ts";
 import { configSchema, type VirtualServerSettings } from "../../../src/config/schema.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { ManualClock } from "../../support/manual-clock.ts";

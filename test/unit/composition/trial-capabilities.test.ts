@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openTrialCapabilities, trialTerms } from "../../../src/composition/trial-capabilities.ts";
+import { openTrialCapabilities, trialTerms } from "../../../src/composition/scripts/trial-capabilities.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { compiledFile } from "../../support/compiled.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
-const { openTrialBench }: typeof import("../../../src/composition/script-trial.ts") = await import(
-  compiledFile("src/composition/script-trial.ts")
+const { openTrialBench }: typeof import("../../../src/composition/scripts/script-trial.ts") = await import(
+  compiledFile("src/composition/scripts/script-trial.ts")
 );
 
 const CONFIG = `

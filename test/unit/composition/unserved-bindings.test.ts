@@ -1,9 +1,9 @@
 // A binding whose script cannot be called stops mail in silence: who is told, and in which words.
 import { expect, test } from "vitest";
 import { scriptTable } from "../../../src/cli/scripts-text.ts";
-import type { ConfiguredBinding } from "../../../src/composition/bindings.ts";
-import { absentScripts, withBindings } from "../../../src/composition/script-overview.ts";
-import { unservedBindings, warnOfUnserved } from "../../../src/composition/unserved-bindings.ts";
+import type { ConfiguredBinding } from "../../../src/composition/bindings/bindings.ts";
+import { absentScripts, withBindings } from "../../../src/composition/scripts/script-overview.ts";
+import { unservedBindings, warnOfUnserved } from "../../../src/composition/bindings/unserved-bindings.ts";
 import type { BindingSettings } from "../../../src/config/schema.ts";
 import type { Logger } from "../../../src/core/logger.ts";
 import { silentLogger } from "../../../src/core/logger.ts";

@@ -1,8 +1,8 @@
 // The way from onarrival.yaml to the couriers of next hops, for tests.
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { OutboundBudgets } from "../../../src/composition/outbound-budgets.ts";
-import { createRemoteCouriers } from "../../../src/composition/remote-couriers.ts";
+import { OutboundBudgets } from "../../../src/composition/next-hops/outbound-budgets.ts";
+import { createRemoteCouriers } from "../../../src/composition/next-hops/remote-couriers.ts";
 import { routerSettings } from "../../../src/composition/settings.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import type { VirtualServerSettings } from "../../../src/config/schema.ts";
@@ -10,9 +10,9 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { CutOff } from "../../../src/smtp/client/cut-off.ts";
 import type { SignOutbound } from "../../../src/smtp/client/destination.ts";
-import type { OutboundProtocol } from "../../../src/smtp/client/outbound-events.ts";
-import type { Courier } from "../../../src/transport/destination-queue.ts";
-import { type RemoteRoute, createRouter } from "../../../src/transport/router.ts";
+import type { OutboundProtocol } from "../../../src/smtp/client/sinks/outbound-events.ts";
+import type { Courier } from "../../../src/transport/queues/destination-queue.ts";
+import { type RemoteRoute, createRouter } from "../../../src/transport/routing/router.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import type { Peer } from "../smtp/client/support.ts";
 

@@ -1,11 +1,11 @@
 // GetAuxDomainInfoFlags: what flags that sinks add to a domain do to its mail, in the router, in RCPT and at the next hop.
 import { describe, expect, test } from "vitest";
 import { silentLogger } from "../../../src/core/logger.ts";
-import { domainFlag } from "../../../src/events/domain-contexts.ts";
+import { domainFlag } from "../../../src/events/contexts/domain-contexts.ts";
 import { DomainFlags } from "../../../src/events/domain-flags.ts";
 import { SystemSinks } from "../../../src/events/system-chain.ts";
 import { defaultSmtpServerSettings } from "../../../src/smtp/server/settings.ts";
-import { type RouterSettings, createRouter } from "../../../src/transport/router.ts";
+import { type RouterSettings, createRouter } from "../../../src/transport/routing/router.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { DEFAULT_DEADLINES } from "../../../src/smtp/client/destination.ts";
 import {

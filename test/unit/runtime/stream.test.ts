@@ -3,10 +3,10 @@ import { assert, constantFrom, integer, nat, property, array, string } from "fas
 import { expect, test } from "vitest";
 import { Host } from "../../../runtime/host.ts";
 import { Stream } from "../../../runtime/stream.ts";
-import { RequestNumbers } from "../../../src/sandbox/worker/open-requests.ts";
-import { createHostFunction } from "../../../src/sandbox/worker/host-calls.ts";
+import { RequestNumbers } from "../../../src/sandbox/worker/calls/open-requests.ts";
+import { createHostFunction } from "../../../src/sandbox/worker/calls/host-calls.ts";
 import { CallState } from "../../../src/sandbox/worker/call-state.ts";
-import { JobDocument } from "../../../src/sandbox/worker/job-document.ts";
+import { JobDocument } from "../../../src/sandbox/worker/content/job-document.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { bufferSource } from "../../../src/mime/source.ts";
 import { NO_ENVELOPE } from "../../support/no-envelope.ts";

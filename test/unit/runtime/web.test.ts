@@ -15,7 +15,7 @@ import { createTextDecoder } from "../../../runtime/text-decoder.ts";
 import { URLSearchParams as Params } from "../../../runtime/url-search-params.ts";
 import { createUrl } from "../../../runtime/url.ts";
 import { WebHost } from "../../../runtime/web-host.ts";
-import { WebBudget } from "../../../src/sandbox/worker/web-calls.ts";
+import { WebBudget } from "../../../src/sandbox/worker/calls/web-calls.ts";
 
 /** As a context of a script has it while it is being loaded, each time afresh. */
 const web = new WebHost((operation, a, b, c, _place, bytes) =>

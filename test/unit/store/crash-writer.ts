@@ -1,7 +1,7 @@
 // A program for the crash tests: commits, saves states, removes, and prints each id once it was acknowledged.
 // Arguments: folder, first seed, sync of large contents. It runs until it is killed.
 import { writeSync } from "node:fs";
-import { SegmentStore } from "../../../src/store/segment-store.ts";
+import { SegmentStore } from "../../../src/store/segments/segment-store.ts";
 import { envelope, message, messageBytes, origin } from "./store-samples.ts";
 
 const [folder = "", firstSeed = "0"] = process.argv.slice(2);

@@ -10,7 +10,7 @@ import {
   parseSegmentFileName,
   recordType,
   segmentFileName,
-} from "../../../src/store/record.ts";
+} from "../../../src/store/segments/record.ts";
 import { createStore, envelope, message, messageBytes, origin, temporaryFolder } from "./store-samples.ts";
 
 const RECORD_BYTES = 4096;

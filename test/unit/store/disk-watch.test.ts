@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { DiskWatch } from "../../../src/store/disk-watch.ts";
+import { DiskWatch } from "../../../src/store/segments/disk-watch.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { type LogLine, recordingLog } from "../transport/transport-house.ts";

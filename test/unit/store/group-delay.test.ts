@@ -1,6 +1,6 @@
 // How long a barrier waits for company: long enough to pay on a slow disk, not at all on a fast one or for a lone sender.
 import { describe, expect, it } from "vitest";
-import { GroupDelay } from "../../../src/store/group-delay.ts";
+import { GroupDelay } from "../../../src/store/segments/group-delay.ts";
 
 const MOST_MS = 5;
 

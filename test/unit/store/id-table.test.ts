@@ -1,6 +1,6 @@
 import { array, assert, nat, property } from "fast-check";
 import { expect, test } from "vitest";
-import { IdTable } from "../../../src/store/id-table.ts";
+import { IdTable } from "../../../src/store/segments/id-table.ts";
 
 const idOf = (number: number): string => number.toString(36).toUpperCase().padStart(18, "0");
 

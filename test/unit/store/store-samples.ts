@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import type { Envelope, Origin } from "../../../src/core/envelope.ts";
 import { Content } from "../../../src/message/content.ts";
-import { SegmentStore } from "../../../src/store/segment-store.ts";
+import { SegmentStore } from "../../../src/store/segments/segment-store.ts";
 import type { StoreSettings } from "../../../src/store/settings.ts";
 
 export const origin: Origin = { via: "smtp", arrivalTime: 1_700_000_000_000, server: "default" };

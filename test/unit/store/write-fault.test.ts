@@ -3,7 +3,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import type { LogFields, Logger } from "../../../src/core/logger.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
-import { SegmentStore } from "../../../src/store/segment-store.ts";
+import { SegmentStore } from "../../../src/store/segments/segment-store.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { envelope, message, origin, temporaryFolder } from "./store-samples.ts";

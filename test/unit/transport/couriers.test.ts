@@ -5,10 +5,10 @@ import { reply } from "../../../src/core/reply.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { NextHop, OutboundMessage } from "../../../src/smtp/client/destination.ts";
 import { createDrop } from "../../../src/store/drop.ts";
-import { DirectFirstCourier } from "../../../src/transport/direct-first-courier.ts";
-import { LocalCourier } from "../../../src/transport/local-courier.ts";
-import type { MxAnswer } from "../../../src/transport/mx.ts";
-import { MxCourier } from "../../../src/transport/mx-courier.ts";
+import { DirectFirstCourier } from "../../../src/transport/couriers/direct-first-courier.ts";
+import { LocalCourier } from "../../../src/transport/couriers/local-courier.ts";
+import type { MxAnswer } from "../../../src/transport/routing/mx.ts";
+import { MxCourier } from "../../../src/transport/couriers/mx-courier.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { TestCourier, World } from "./transport-house.ts";
 

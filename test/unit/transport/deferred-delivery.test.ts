@@ -1,6 +1,6 @@
 // Deferred delivery time: a sink says before when a message must not leave (IMMPID_MP_DEFERRED_DELIVERY_FILETIME).
 import { describe, expect, test } from "vitest";
-import type { QueueAdmin } from "../../../src/transport/queue-view.ts";
+import type { QueueAdmin } from "../../../src/transport/queues/queue-view.ts";
 import { acceptMany, summaryOf } from "./many-messages.ts";
 import {
   HOUR,

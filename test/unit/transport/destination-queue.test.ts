@@ -5,7 +5,7 @@ import {
   type AttemptResult,
   type Delivery,
   DestinationQueue,
-} from "../../../src/transport/destination-queue.ts";
+} from "../../../src/transport/queues/destination-queue.ts";
 import { createQueuedMessage } from "../../../src/transport/queued-message.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { MINUTE, TestCourier, World, accepted, unreachable, until } from "./transport-house.ts";

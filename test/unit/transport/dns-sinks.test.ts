@@ -2,10 +2,10 @@
 import { expect, test } from "vitest";
 import { silentLogger } from "../../../src/core/logger.ts";
 import type { OnError } from "../../../src/events/binding.ts";
-import type { DnsSubject } from "../../../src/events/dns-contexts.ts";
+import type { DnsSubject } from "../../../src/events/contexts/dns-contexts.ts";
 import { SystemSinks } from "../../../src/events/system-chain.ts";
-import { SinkResolver } from "../../../src/transport/dns-sinks.ts";
-import { type MxAnswer, createMxLookup } from "../../../src/transport/mx.ts";
+import { SinkResolver } from "../../../src/transport/routing/dns-sinks.ts";
+import { type MxAnswer, createMxLookup } from "../../../src/transport/routing/mx.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { systemChain } from "./transport-house.ts";
 

@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import type { Recipient } from "../../../src/core/envelope.ts";
 import { ownReply, reply } from "../../../src/core/reply.ts";
 import { Content } from "../../../src/message/content.ts";
-import type { DsnKind } from "../../../src/transport/dsn-text.ts";
-import { composeDsn, reportsDue, type DsnRequest } from "../../../src/transport/dsn.ts";
+import type { DsnKind } from "../../../src/transport/reports/dsn-text.ts";
+import { composeDsn, reportsDue, type DsnRequest } from "../../../src/transport/reports/dsn.ts";
 
 const ORIGINAL = "From: alice@example.com\r\nSubject: secret\r\n\r\nThe body\r\n";
 

@@ -1,6 +1,6 @@
 // What the operator means by the name of a queue that he freezes: nothing of it leaves, whatever had mail at that time.
 import { expect, test } from "vitest";
-import type { RouterSettings } from "../../../src/transport/router.ts";
+import type { RouterSettings } from "../../../src/transport/routing/router.ts";
 import { summaryOf } from "./many-messages.ts";
 import { type House, MINUTE, openHouse, until } from "./transport-house.ts";
 

@@ -1,7 +1,7 @@
 // What tests of full and of held queues do with a house: mail it, look at its queues, and hold up its sinks or let them fail.
 import type { RunScripts } from "../../../src/events/script-run.ts";
 import type { BoundSink } from "../../../src/events/sink.ts";
-import type { QueueSummary } from "../../../src/transport/queue-view.ts";
+import type { QueueSummary } from "../../../src/transport/queues/queue-view.ts";
 import { type House, nativeSink, until } from "./transport-house.ts";
 
 export async function acceptMany(house: House, count: number, domain = "far.example"): Promise<string[]> {

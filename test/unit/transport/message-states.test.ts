@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
-import { SegmentStore } from "../../../src/store/segment-store.ts";
+import { SegmentStore } from "../../../src/store/segments/segment-store.ts";
 import { MessageStates, type MessageStatesParts } from "../../../src/transport/message-states.ts";
 import {
   type QueuedMessage,

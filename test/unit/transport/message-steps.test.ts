@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { reply } from "../../../src/core/reply.ts";
 import { Content } from "../../../src/message/content.ts";
-import { SegmentStore } from "../../../src/store/segment-store.ts";
+import { SegmentStore } from "../../../src/store/segments/segment-store.ts";
 import { MessageStates } from "../../../src/transport/message-states.ts";
 import { MessageSteps } from "../../../src/transport/message-steps.ts";
 import { TransportCounts } from "../../../src/transport/transport-counts.ts";

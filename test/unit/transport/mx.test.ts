@@ -6,7 +6,7 @@ import {
   type MxRecord,
   type MxResolver,
   type MxSettings,
-} from "../../../src/transport/mx.ts";
+} from "../../../src/transport/routing/mx.ts";
 
 interface Zone {
   readonly mx?: Record<string, readonly MxRecord[] | string>;

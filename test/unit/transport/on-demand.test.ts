@@ -1,6 +1,6 @@
 // Mail that waits for ETRN (RFC 1985, REFERENCE 6.5).
 import { expect, test } from "vitest";
-import type { RouterSettings } from "../../../src/transport/router.ts";
+import type { RouterSettings } from "../../../src/transport/routing/router.ts";
 import { accepted, HOUR, openHouse, TestCourier, unreachable, until, World } from "./transport-house.ts";
 
 const MX = { kind: "mx", port: 25 } as const;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { PreSubmissionQueue } from "../../../src/transport/pre-submission-queue.ts";
+import { PreSubmissionQueue } from "../../../src/transport/queues/pre-submission-queue.ts";
 import {
   type HoldReason,
   type QueuedMessage,

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { Delivery } from "../../../src/transport/destination-queue.ts";
-import { ReadyDeliveries } from "../../../src/transport/ready-deliveries.ts";
+import type { Delivery } from "../../../src/transport/queues/destination-queue.ts";
+import { ReadyDeliveries } from "../../../src/transport/queues/ready-deliveries.ts";
 import { collectGarbage } from "../../support/collect-garbage.ts";
-import type { Priority } from "../../../src/transport/parked-messages.ts";
+import type { Priority } from "../../../src/transport/queues/parked-messages.ts";
 
 function delivery(priority: Priority = "normal"): Delivery {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lines look at nothing else

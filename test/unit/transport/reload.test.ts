@@ -1,7 +1,7 @@
 // What is under way when a reload gives the queues new couriers.
 import { expect, test } from "vitest";
 import { SystemChain } from "../../../src/events/system-chain.ts";
-import { DirectFirstCourier } from "../../../src/transport/direct-first-courier.ts";
+import { DirectFirstCourier } from "../../../src/transport/couriers/direct-first-courier.ts";
 import { eventually } from "../../support/eventually.ts";
 import { destinationTo, SILENCE, startPeer } from "../smtp/client/support.ts";
 import { openHouse, TestCourier, unreachable, until, World } from "./transport-house.ts";

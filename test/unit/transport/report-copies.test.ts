@@ -1,7 +1,7 @@
 // Who hears of mail that failed beside its sender: SendNdrTo, SendBadTo and the masquerade domain (REFERENCE 6.1, 6.2, 6.5).
 import { describe, expect, test } from "vitest";
 import { createMasquerade } from "../../../src/transport/masquerade.ts";
-import type { ReportSettings } from "../../../src/transport/reports.ts";
+import type { ReportSettings } from "../../../src/transport/reports/reports.ts";
 import { accepted, HOUR, type House, openHouse, unreachable, until } from "./transport-house.ts";
 
 /** The next hop of far.example refuses for good, all others take everything. */

@@ -1,9 +1,9 @@
 // Step 11: sinks of the DSN event choose who is reported on and what the report says.
 import { describe, expect, test } from "vitest";
-import { MessageTracker } from "../../../src/composition/message-tracker.ts";
+import { MessageTracker } from "../../../src/composition/observation/message-tracker.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { messageStatus } from "../../../src/core/status.ts";
-import type { DsnDueContext, DsnMadeContext, DsnSubject } from "../../../src/events/dsn-contexts.ts";
+import type { DsnDueContext, DsnMadeContext, DsnSubject } from "../../../src/events/contexts/dsn-contexts.ts";
 import { Content } from "../../../src/message/content.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { trackedLines } from "../../support/tracking.ts";

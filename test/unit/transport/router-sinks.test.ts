@@ -10,7 +10,7 @@ import {
   type RouterSubject,
   linkFlag,
   nextHopType,
-} from "../../../src/events/router-contexts.ts";
+} from "../../../src/events/contexts/router-contexts.ts";
 import { SystemChain } from "../../../src/events/system-chain.ts";
 import { summaryOf } from "./many-messages.ts";
 import { HOUR, MINUTE, openHouse, systemChain, unreachable, until } from "./transport-house.ts";

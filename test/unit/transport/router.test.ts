@@ -4,7 +4,7 @@ import {
   createRouter,
   groupByRoute,
   isFinalDelivery,
-} from "../../../src/transport/router.ts";
+} from "../../../src/transport/routing/router.ts";
 
 const router = (remote: RouterSettings["remote"], localDomains = ["local.example", "*.sub.example"]) =>
   createRouter({ localDomains, remote });

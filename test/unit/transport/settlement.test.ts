@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Recipient } from "../../../src/core/envelope.ts";
 import { reply } from "../../../src/core/reply.ts";
-import type { AttemptResult, Delivery } from "../../../src/transport/destination-queue.ts";
+import type { AttemptResult, Delivery } from "../../../src/transport/queues/destination-queue.ts";
 import { createQueuedMessage } from "../../../src/transport/queued-message.ts";
 import { type Settlement, describeReply, expiredReply, settle } from "../../../src/transport/settlement.ts";
 

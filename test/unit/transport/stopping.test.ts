@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { messageStatus } from "../../../src/core/status.ts";
 import { eventually } from "../../support/eventually.ts";
 import { DEFAULT_CATEGORIZER_SETTINGS } from "../../../src/transport/categorizer/settings.ts";
-import { SplittingCourier } from "../../../src/transport/splitting-courier.ts";
+import { SplittingCourier } from "../../../src/transport/couriers/splitting-courier.ts";
 import { destinationTo, SILENCE, startPeer } from "../smtp/client/support.ts";
 import { accepted, HOUR, type House, MINUTE, nativeSink, openHouse, until } from "./transport-house.ts";
 

@@ -1,6 +1,6 @@
 // Steps 2, 10 and 11: sinks of StoreDriver watch the store and take over local delivery.
 import { describe, expect, test } from "vitest";
-import type { LocalDeliveryContext, StoreSubject } from "../../../src/events/store-contexts.ts";
+import type { LocalDeliveryContext, StoreSubject } from "../../../src/events/contexts/store-contexts.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { MessageStates } from "../../../src/transport/message-states.ts";

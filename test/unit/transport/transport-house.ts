@@ -29,13 +29,13 @@ import type { PropertyValue } from "../../../src/message/properties.ts";
 import type { DeliveryOutcome, OutboundMessage } from "../../../src/smtp/client/destination.ts";
 import { type Badmail, createBadmail } from "../../../src/store/badmail.ts";
 import { type Drop, createDrop } from "../../../src/store/drop.ts";
-import { SegmentStore } from "../../../src/store/segment-store.ts";
+import { SegmentStore } from "../../../src/store/segments/segment-store.ts";
 import type { StoreDriver } from "../../../src/store/store-driver.ts";
 import type { LiveCategorizer } from "../../../src/transport/categorizer/categorizer.ts";
-import type { Courier } from "../../../src/transport/destination-queue.ts";
+import type { Courier } from "../../../src/transport/queues/destination-queue.ts";
 import { createRetryPolicy } from "../../../src/transport/retry-policy.ts";
 import { DEFAULT_RETRY_SETTINGS } from "../../../src/transport/retry-schedule.ts";
-import type { RouterSettings } from "../../../src/transport/router.ts";
+import type { RouterSettings } from "../../../src/transport/routing/router.ts";
 import {
   type LiveTransportSettings,
   type Transport,

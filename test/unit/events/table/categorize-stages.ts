@@ -1,7 +1,10 @@
 // The sub-events of OnCategorize that are about addresses, in a real categorizer with a directory: what it makes of a message. What
 // then becomes of the message is shown with beginMessage and endMessage (house-stages.ts).
-import type { CategorizeSubject, CategorizerItem } from "../../../../src/events/categorize-contexts.ts";
-import type { DirectoryAnswer, DirectoryQuery } from "../../../../src/events/directory-entries.ts";
+import type {
+  CategorizeSubject,
+  CategorizerItem,
+} from "../../../../src/events/contexts/categorize-contexts.ts";
+import type { DirectoryAnswer, DirectoryQuery } from "../../../../src/events/contexts/directory-entries.ts";
 import { SystemSinks } from "../../../../src/events/system-chain.ts";
 import { silentLogger } from "../../../../src/core/logger.ts";
 import { Content } from "../../../../src/message/content.ts";

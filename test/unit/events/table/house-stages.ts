@@ -1,14 +1,25 @@
 // The events of steps 2 to 11 in a real transport: store, queues, Drop and Badmail in a folder, and a clock that is moved.
-import type { CategorizeSubject, MessageContext } from "../../../../src/events/categorize-contexts.ts";
-import type { DsnDueContext, DsnMadeContext, DsnSubject } from "../../../../src/events/dsn-contexts.ts";
+import type {
+  CategorizeSubject,
+  MessageContext,
+} from "../../../../src/events/contexts/categorize-contexts.ts";
+import type {
+  DsnDueContext,
+  DsnMadeContext,
+  DsnSubject,
+} from "../../../../src/events/contexts/dsn-contexts.ts";
 import type { MailEvent } from "../../../../src/events/catalog.ts";
-import type { LinkContext, RouteContext, RouterSubject } from "../../../../src/events/router-contexts.ts";
+import type {
+  LinkContext,
+  RouteContext,
+  RouterSubject,
+} from "../../../../src/events/contexts/router-contexts.ts";
 import { isMessageStatus } from "../../../../src/core/status.ts";
 import type {
   LocalDeliveryContext,
   StoreNotice,
   StoreSubject,
-} from "../../../../src/events/store-contexts.ts";
+} from "../../../../src/events/contexts/store-contexts.ts";
 import { Content } from "../../../../src/message/content.ts";
 import type { MailMsg } from "../../../../src/message/mail-msg.ts";
 import {

@@ -3,7 +3,7 @@ import type {
   InboundCommandContext,
   OutboundCommandContext,
   ServerResponseContext,
-} from "../../../../src/events/protocol-contexts.ts";
+} from "../../../../src/events/contexts/protocol-contexts.ts";
 import { systemClock } from "../../../../src/core/clock.ts";
 import { silentLogger } from "../../../../src/core/logger.ts";
 import { SystemSinks } from "../../../../src/events/system-chain.ts";
@@ -11,7 +11,7 @@ import type {
   OutboundChains,
   OutboundEventName,
   OutboundProtocol,
-} from "../../../../src/smtp/client/outbound-events.ts";
+} from "../../../../src/smtp/client/sinks/outbound-events.ts";
 import { protocolChain, runParts, type TestSink } from "../../../support/protocol-sinks.ts";
 import { destinationTo, messageOf, startPeer } from "../../smtp/client/support.ts";
 import { startListener } from "../../smtp/server/support.ts";

@@ -1,18 +1,18 @@
 // Look-ups, records, lines of the log and flags of domains: the parts that raise these events, with what they ask and write for real.
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
-import { MessageTracker } from "../../../../src/composition/message-tracker.ts";
+import { MessageTracker } from "../../../../src/composition/observation/message-tracker.ts";
 import { systemClock } from "../../../../src/core/clock.ts";
 import { silentLogger } from "../../../../src/core/logger.ts";
-import type { DnsSubject } from "../../../../src/events/dns-contexts.ts";
-import { domainFlag } from "../../../../src/events/domain-contexts.ts";
+import type { DnsSubject } from "../../../../src/events/contexts/dns-contexts.ts";
+import { domainFlag } from "../../../../src/events/contexts/domain-contexts.ts";
 import { DomainFlags } from "../../../../src/events/domain-flags.ts";
 import { EventLog } from "../../../../src/events/event-log.ts";
 import type { Row } from "../../../../src/events/expectation-rows.ts";
 import { SystemSinks } from "../../../../src/events/system-chain.ts";
-import type { TrackingRecord } from "../../../../src/events/tracking-contexts.ts";
+import type { TrackingRecord } from "../../../../src/events/contexts/tracking-contexts.ts";
 import { Content } from "../../../../src/message/content.ts";
-import { SinkResolver } from "../../../../src/transport/dns-sinks.ts";
+import { SinkResolver } from "../../../../src/transport/routing/dns-sinks.ts";
 import { createQueuedMessage } from "../../../../src/transport/queued-message.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 import { type LogLine, recordingLog, systemChain, until } from "../../transport/transport-house.ts";

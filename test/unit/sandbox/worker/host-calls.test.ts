@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../../runtime/contract.ts";
 import { bufferSource } from "../../../../src/mime/source.ts";
 import { CallState } from "../../../../src/sandbox/worker/call-state.ts";
-import { createHostFunction } from "../../../../src/sandbox/worker/host-calls.ts";
-import { JobDocument } from "../../../../src/sandbox/worker/job-document.ts";
-import { RequestNumbers } from "../../../../src/sandbox/worker/open-requests.ts";
+import { createHostFunction } from "../../../../src/sandbox/worker/calls/host-calls.ts";
+import { JobDocument } from "../../../../src/sandbox/worker/content/job-document.ts";
+import { RequestNumbers } from "../../../../src/sandbox/worker/calls/open-requests.ts";
 import { NO_ENVELOPE } from "../../../support/no-envelope.ts";
 
 test.each([

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { scriptFault } from "../../../../src/sandbox/worker/script-fault.ts";
+import { scriptFault } from "../../../../src/sandbox/worker/isolates/script-fault.ts";
 
 test.each([
   ["setTimeout", "; scripts have no timers"],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Content } from "../../../../src/message/content.ts";
 import type { ConvertBody, OutboundMessage, SignOutbound } from "../../../../src/smtp/client/destination.ts";
-import { createBodyConverter } from "../../../../src/transport/body-converter.ts";
+import { createBodyConverter } from "../../../../src/transport/couriers/body-converter.ts";
 import { codesOf, destinationTo, DROP, messageOf, reportOf, startPeer, unreachableOf } from "./support.ts";
 import { BOTH_PATHS } from "./watched.ts";
 

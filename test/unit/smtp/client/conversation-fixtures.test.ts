@@ -5,14 +5,14 @@ import {
   type ProtocolAnswer,
   protocolResult,
   type ServerResponseContext,
-} from "../../../../src/events/protocol-contexts.ts";
+} from "../../../../src/events/contexts/protocol-contexts.ts";
 import { DEFAULT_DEADLINES, type DeliveryOutcome } from "../../../../src/smtp/client/destination.ts";
 import type { DestinationOptions } from "../../../../src/smtp/client/connection-pool.ts";
 import type {
   OutboundChains,
   OutboundEventName,
   OutboundProtocol,
-} from "../../../../src/smtp/client/outbound-events.ts";
+} from "../../../../src/smtp/client/sinks/outbound-events.ts";
 import {
   type Dialogue,
   matchesLine,

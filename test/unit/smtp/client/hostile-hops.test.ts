@@ -1,7 +1,7 @@
 // Next hops that dawdle, lie, flood and break off (FAULTS group N), on both ways that a message may take.
 import { describe, expect, test } from "vitest";
 import { DEFAULT_DEADLINES } from "../../../../src/smtp/client/destination.ts";
-import { createBodyConverter } from "../../../../src/transport/body-converter.ts";
+import { createBodyConverter } from "../../../../src/transport/couriers/body-converter.ts";
 import {
   codesOf,
   destinationTo,

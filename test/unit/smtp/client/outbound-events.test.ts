@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { type OutboundCommandContext, protocolResult } from "../../../../src/events/protocol-contexts.ts";
-import type { OutboundEventName } from "../../../../src/smtp/client/outbound-events.ts";
+import {
+  type OutboundCommandContext,
+  protocolResult,
+} from "../../../../src/events/contexts/protocol-contexts.ts";
+import type { OutboundEventName } from "../../../../src/smtp/client/sinks/outbound-events.ts";
 import type { TestSink } from "../../../support/protocol-sinks.ts";
 import {
   codesOf,

@@ -1,6 +1,6 @@
 // Messages that sinks take part in and whose MAIL and RCPT leave together all the same: each sink is called as often as without.
 import { describe, expect, test } from "vitest";
-import type { OutboundCommandContext } from "../../../../src/events/protocol-contexts.ts";
+import type { OutboundCommandContext } from "../../../../src/events/contexts/protocol-contexts.ts";
 import {
   codesOf,
   destinationTo,

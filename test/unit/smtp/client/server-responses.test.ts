@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type {
   OutboundCommandContext,
   ServerResponseContext,
-} from "../../../../src/events/protocol-contexts.ts";
+} from "../../../../src/events/contexts/protocol-contexts.ts";
 import type { TestSink } from "../../../support/protocol-sinks.ts";
 import {
   codesOf,

@@ -2,12 +2,12 @@
 import type {
   OutboundCommandContext,
   ServerResponseContext,
-} from "../../../../src/events/protocol-contexts.ts";
+} from "../../../../src/events/contexts/protocol-contexts.ts";
 import type {
   OutboundChains,
   OutboundEventName,
   OutboundProtocol,
-} from "../../../../src/smtp/client/outbound-events.ts";
+} from "../../../../src/smtp/client/sinks/outbound-events.ts";
 import { protocolChain, runParts, type TestSink } from "../../../support/protocol-sinks.ts";
 import { codesOf, destinationTo, messageOf, type PeerScript, startPeer } from "./support.ts";
 

@@ -1,7 +1,7 @@
 // AUTH XOAUTH2 with tokens that the test signs itself, as an identity provider would.
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { createAccessTokenCheck } from "../../../../src/smtp/server/access-token.ts";
+import { createAccessTokenCheck } from "../../../../src/smtp/server/authentication/access-token.ts";
 import { defaultSmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
 import { startListener, type Talk } from "./support.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AuthLockout } from "../../../../src/smtp/server/auth-lockout.ts";
+import { AuthLockout } from "../../../../src/smtp/server/authentication/auth-lockout.ts";
 import { defaultSmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 import { quickHash } from "../../../support/quick-hash.ts";

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { type InboundCommandContext, protocolResult } from "../../../../src/events/protocol-contexts.ts";
+import {
+  type InboundCommandContext,
+  protocolResult,
+} from "../../../../src/events/contexts/protocol-contexts.ts";
 import { protocolChain, runParts, type TestSink } from "../../../support/protocol-sinks.ts";
 import { type RunningListener, startListener, type Talk } from "./support.ts";
 

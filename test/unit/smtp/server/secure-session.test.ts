@@ -5,7 +5,7 @@ import {
   hashPassword,
   parsePasswordHash,
   verifyPassword,
-} from "../../../../src/smtp/server/password-hash.ts";
+} from "../../../../src/smtp/server/authentication/password-hash.ts";
 import { defaultSmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
 import { startListener, Talk } from "./support.ts";
 

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../../../src/core/clock.ts";
 import { silentLogger } from "../../../../src/core/logger.ts";
-import type { MessageSizeContext } from "../../../../src/events/size-contexts.ts";
+import type { MessageSizeContext } from "../../../../src/events/contexts/size-contexts.ts";
 import { SystemSinks } from "../../../../src/events/system-chain.ts";
 import type { SizeSinks } from "../../../../src/smtp/server/size-sinks.ts";
 import { systemChain } from "../../transport/transport-house.ts";

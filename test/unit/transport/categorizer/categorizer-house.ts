@@ -1,6 +1,6 @@
 // A transport whose categorizer has a directory made from a few lines, and what came of the messages that it took.
 import type { EventSubject } from "../../../../src/events/catalog.ts";
-import type { CategorizerItem } from "../../../../src/events/categorize-contexts.ts";
+import type { CategorizerItem } from "../../../../src/events/contexts/categorize-contexts.ts";
 import {
   type FileDirectoryContent,
   FileDirectory,

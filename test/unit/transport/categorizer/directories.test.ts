@@ -1,6 +1,6 @@
 // Directories of a file, and several as one.
 import { expect, test } from "vitest";
-import type { DirectoryAnswer } from "../../../../src/events/directory-entries.ts";
+import type { DirectoryAnswer } from "../../../../src/events/contexts/directory-entries.ts";
 import { DirectoryChain } from "../../../../src/transport/categorizer/directory-chain.ts";
 import type { Directory } from "../../../../src/transport/categorizer/directory.ts";
 import { FileDirectory } from "../../../../src/transport/categorizer/file-directory.ts";

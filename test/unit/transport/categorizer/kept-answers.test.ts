@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { DirectoryAnswer } from "../../../../src/events/directory-entries.ts";
+import type { DirectoryAnswer } from "../../../../src/events/contexts/directory-entries.ts";
 import { KeptAnswers } from "../../../../src/transport/categorizer/kept-answers.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 

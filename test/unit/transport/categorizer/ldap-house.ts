@@ -7,7 +7,7 @@ import type {
   DirectoryAnswer,
   DirectoryEntry,
   DirectoryQuery,
-} from "../../../../src/events/directory-entries.ts";
+} from "../../../../src/events/contexts/directory-entries.ts";
 import type { Directory } from "../../../../src/transport/categorizer/directory.ts";
 import { createLdapDirectory } from "../../../../src/transport/categorizer/ldap-directory.ts";
 import { ADMIN, BASE, CERTIFICATE_NAME } from "../../../support/slapd.ts";

@@ -1,7 +1,7 @@
 // What `onarrival explain` tells of a categorization: from the categorizer through the files of the effect log to the text.
 import { expect, test } from "vitest";
 import { explainMessage } from "../../../../src/cli/explain-text.ts";
-import { EffectWriter } from "../../../../src/composition/effect-recorder.ts";
+import { EffectWriter } from "../../../../src/composition/observation/effect-recorder.ts";
 import { silentLogger } from "../../../../src/core/logger.ts";
 import { createBinding } from "../../../../src/events/binding.ts";
 import type { EffectRecorder } from "../../../../src/events/effects.ts";

@@ -1,11 +1,11 @@
 // The ten sub-events of OnCategorize: their order, what sinks may change in each, and what follows each answer, fault and status.
 import { describe, expect, test } from "vitest";
 import { messageStatus, sinkResult } from "../../../../src/core/status.ts";
-import type { DirectoryEntry } from "../../../../src/events/directory-entries.ts";
+import type { DirectoryEntry } from "../../../../src/events/contexts/directory-entries.ts";
 import { SystemChain } from "../../../../src/events/system-chain.ts";
 import type { NativeSink } from "../../../../src/events/sink.ts";
 import { Content } from "../../../../src/message/content.ts";
-import type { SegmentStore } from "../../../../src/store/segment-store.ts";
+import type { SegmentStore } from "../../../../src/store/segments/segment-store.ts";
 import type { StoreDriver } from "../../../../src/store/store-driver.ts";
 import type { Directory } from "../../../../src/transport/categorizer/directory.ts";
 import { type HouseChoices, MINUTE, openHouse, systemChain, until } from "../transport-house.ts";
