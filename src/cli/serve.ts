@@ -136,18 +136,17 @@ function surviveForgottenPromises(log: Logger): () => void {
   return () => void process.off("unhandledRejection", tell);
 }
 
-/** npm runs us behind a shell, which a signal ends without being passed on: we would go on without anybody. */
-const NPM_SCRIPTS: ReadonlySet<string | undefined> = new Set(["start", "dev", "npx"]);
+/** npx runs us behind a shell, which a signal ends without being passed on: we would go on without anybody. */
 const LOOK_FOR_SHELL_MS = 500;
 
 function ended(): Promise<string> {
   return new Promise((resolve) => {
     process.on("SIGTERM", resolve);
     process.on("SIGINT", resolve);
-    if (!NPM_SCRIPTS.has(process.env["npm_lifecycle_event"])) return;
+    if (process.env["npm_lifecycle_event"] !== "npx") return;
     const shell = process.ppid;
     const look = (): void => {
-      if (process.ppid !== shell) resolve("the end of npm");
+      if (process.ppid !== shell) resolve("the end of npx");
     };
     setInterval(look, LOOK_FOR_SHELL_MS).unref();
   });

@@ -60,7 +60,7 @@ test.each([
     npm.kill("SIGTERM");
     // The pipe is closed when the service has ended as well.
     await once(npm, "close");
-    expect(output).toMatch(/"signal":"(?:SIGTERM|the end of npm)","msg":"stopping/);
+    expect(output).toMatch(/"signal":"(?:SIGTERM|the end of npx)","msg":"stopping/);
   },
   60_000,
 );
