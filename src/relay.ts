@@ -41,6 +41,7 @@ import type { Config } from "./config/schema.ts";
 import { settingWarnings } from "./config/setting-warnings.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Logger } from "./core/logger.ts";
+import { Turns } from "./core/turns.ts";
 import { EventLog } from "./events/event-log.ts";
 import type { SystemSinks } from "./events/system-chain.ts";
 import type { EffectLog } from "./observe/effect-log.ts";
@@ -108,7 +109,8 @@ class RunningRelay implements Relay {
   #effects: EffectLog | undefined;
   #control: ControlServer | undefined;
   #lock: MailrootLock | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  /** What changes the set of virtual servers, or what they do, comes one after the other. */
+  readonly #turns = new Turns(1);
   readonly #versions = new ScriptVersions();
 
   constructor(log: Logger, clock: Clock, audience: Audience | undefined) {
@@ -183,7 +185,7 @@ class RunningRelay implements Relay {
   }
 
   reload(config: Config): Promise<void> {
-    return this.#inTurn(() => begun(this.#observation).reloaded(this.#reload(config)));
+    return this.#turns.take(() => begun(this.#observation).reloaded(this.#reload(config)));
   }
 
   async #reload(config: Config): Promise<void> {
@@ -252,7 +254,7 @@ class RunningRelay implements Relay {
   }
 
   stop(): Promise<void> {
-    return this.#inTurn(() => this.#stop());
+    return this.#turns.take(() => this.#stop());
   }
 
   async #stop(): Promise<void> {
@@ -270,13 +272,6 @@ class RunningRelay implements Relay {
     await this.#servers.close();
     this.#lock?.release();
     this.#lock = undefined;
-  }
-
-  /** What changes the set of virtual servers, or what they do, comes one after the other. */
-  #inTurn<Result>(step: () => Promise<Result>): Promise<Result> {
-    const turn = this.#turn.then(step);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
   }
 
   #rebuildChain(): void {
@@ -315,10 +310,10 @@ class RunningRelay implements Relay {
         ),
         ...serverMethods({
           list: () => this.#servers.entries.map(serverStatus),
-          start: (name) => this.#inTurn(() => this.#startServer(name)),
-          stop: (name) => this.#inTurn(() => this.#servers.stop(name, begun(this.#shared))),
-          pause: (name) => this.#inTurn(async () => this.#servers.pause(name)),
-          proceed: (name) => this.#inTurn(async () => this.#servers.proceed(name)),
+          start: (name) => this.#turns.take(() => this.#startServer(name)),
+          stop: (name) => this.#turns.take(() => this.#servers.stop(name, begun(this.#shared))),
+          pause: (name) => this.#turns.take(async () => this.#servers.pause(name)),
+          proceed: (name) => this.#turns.take(async () => this.#servers.proceed(name)),
         }),
         ...scriptMethods(scripts, () => this.#configured),
         ...serviceMethods(() => this.#status()),

@@ -5,6 +5,7 @@ import path from "node:path";
 import { OnArrivalError, describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { isMissing } from "../../core/system-error.ts";
+import { Turns } from "../../core/turns.ts";
 import { writeWhole } from "../../store/durable-file.ts";
 import type { FrozenQueues } from "../../transport/queues/queue-set.ts";
 
@@ -13,7 +14,7 @@ export function openFrozenQueues(folder: string, log: Logger): FrozenQueues {
   const file = path.join(folder, "frozen.json");
   const failed = (what: string, thrown: unknown): void =>
     log.error({ file, error: describeError(thrown) }, what);
-  let writing = Promise.resolve();
+  const turns = new Turns(1);
   const write = async (names: readonly string[]): Promise<void> => {
     try {
       await mkdir(folder, { recursive: true });
@@ -30,12 +31,7 @@ export function openFrozenQueues(folder: string, log: Logger): FrozenQueues {
     names: readNames(file, (thrown) =>
       failed("the list of frozen queues cannot be read: none is frozen", thrown),
     ),
-    save(names) {
-      const written = writing.then(() => write(names));
-      // What is saved next is written all the same.
-      writing = written.catch(() => undefined);
-      return written;
-    },
+    save: (names) => turns.take(() => write(names)),
   };
 }
 
