@@ -17,6 +17,7 @@ import { FiringCounter, type FiringParts } from "./firings.ts";
 import { RuleIndex } from "./rule-index.ts";
 import type { RunScripts, ScriptRunWatch } from "./script-run.ts";
 import { OpenComparisons, type ShadowStarter } from "./shadow.ts";
+import { LateAnswer, answerInTime } from "./sink-deadline.ts";
 import type { BoundSink, NativeBound, ScriptBound } from "./sink.ts";
 
 /** How the chain ended. `binding` is the sink that decided. */
@@ -29,12 +30,6 @@ export type ChainOutcome =
       readonly binding: Binding;
       readonly fault: SinkFault;
     };
-
-class LateAnswer extends Error {
-  constructor(deadlineMs: number) {
-    super(`no answer within ${deadlineMs} ms`);
-  }
-}
 
 const PASSED: ChainOutcome = { kind: "passed" };
 const WAITING = [messageStatus.retry, messageStatus.abandonDelivery];
@@ -218,16 +213,9 @@ class Walk<Script> implements ScriptRunWatch {
   }
 
   /** Only maxSubmissions messages are with sinks at a time: a promise that is never kept would take one of their turns for ever. */
-  async #inTime(answer: Promise<unknown>): Promise<unknown> {
+  #inTime(answer: Promise<unknown>): Promise<unknown> {
     const { clock, sinkDeadlineMs } = this.#parts;
-    if (sinkDeadlineMs === undefined) return answer;
-    const late = Promise.withResolvers<never>();
-    const cancel = clock.after(sinkDeadlineMs, () => late.reject(new LateAnswer(sinkDeadlineMs)));
-    try {
-      return await Promise.race([answer, late.promise]);
-    } finally {
-      cancel();
-    }
+    return sinkDeadlineMs === undefined ? answer : answerInTime(answer, { clock, sinkDeadlineMs });
   }
 
   async #runScripts(first: ScriptBound<Script>): Promise<ChainOutcome> {

@@ -5,6 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import { type Binding, DEFAULT_PRIORITY } from "./binding.ts";
 import { type FiringCounter, isExpired } from "./firings.ts";
 import { type ProtocolResult, protocolResult } from "./contexts/protocol-contexts.ts";
+import { answerInTime } from "./sink-deadline.ts";
 import type { SinkContext } from "./sink.ts";
 import { matchesCommand, matchesVerb, type VerbRule } from "./verb-rule.ts";
 
@@ -72,7 +73,7 @@ export interface Undoable {
   remember(): () => void;
 }
 
-/** How a row of sinks ended: `faulted` when one failed and its binding does not say `continue`. */
+/** How a run of sinks ended: `faulted` when one failed and its binding does not say `continue`. */
 export type ProtocolOutcome = ProtocolResult | "faulted";
 
 /**
@@ -132,17 +133,10 @@ async function settle<Context>(
   answer: Promise<unknown>,
   undo: () => void,
 ): Promise<ProtocolOutcome> {
-  const late = Promise.withResolvers<"late">();
-  const cancel = parts.clock.after(parts.sinkDeadlineMs, () => late.resolve("late"));
   try {
-    const first = await Promise.race([answer, late.promise]);
-    if (first !== "late") return judge(parts, sink, verb, first, undo);
-    const isFault = faulted(parts, sink, verb, `no answer within ${parts.sinkDeadlineMs} ms`, undo);
-    return isFault ? "faulted" : protocolResult.runNext;
+    return judge(parts, sink, verb, await answerInTime(answer, parts), undo);
   } catch (thrown) {
     return faulted(parts, sink, verb, describeError(thrown), undo) ? "faulted" : protocolResult.runNext;
-  } finally {
-    cancel();
   }
 }
 

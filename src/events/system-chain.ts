@@ -8,6 +8,7 @@ import type { FaultPolicy, PromisePolicy } from "./catalog.ts";
 import type { PassReason } from "./effects.ts";
 import { FiringCounter, type FiringParts } from "./firings.ts";
 import { OpenPromises } from "./open-promises.ts";
+import { answerInTime } from "./sink-deadline.ts";
 import type { SinkContext } from "./sink.ts";
 
 export interface SystemBound<Subject> {
@@ -137,7 +138,7 @@ export class SystemSinks {
         this.#open.leave(binding, answer);
         return sinkResult.runNext;
       case "refused":
-        // The call was judged by its deadline: a later rejection concerns nobody.
+        // The promise itself is the fault, and is logged as such: how it ends concerns nobody.
         answer.catch(() => undefined);
         return this.#faulted(binding, onFault, PROMISED, undo) ?? sinkResult.runNext;
     }
@@ -160,18 +161,10 @@ export class SystemSinks {
     answer: Promise<unknown>,
     undo: (() => void) | undefined,
   ): Promise<SinkResult | SystemOutcome> {
-    const { clock, sinkDeadlineMs } = this.#parts;
-    const late = Promise.withResolvers<"late">();
-    const cancel = clock.after(sinkDeadlineMs, () => late.resolve("late"));
     try {
-      const first = await Promise.race([answer, late.promise]);
-      if (first !== "late") return this.#judge(binding, onFault, first, undo);
-      const message = `no answer within ${sinkDeadlineMs} ms`;
-      return this.#faulted(binding, onFault, message, undo) ?? sinkResult.runNext;
+      return this.#judge(binding, onFault, await answerInTime(answer, this.#parts), undo);
     } catch (thrown) {
       return this.#faulted(binding, onFault, describeError(thrown), undo) ?? sinkResult.runNext;
-    } finally {
-      cancel();
     }
   }
 
