@@ -11,15 +11,13 @@ import { type ServiceLogger, createServiceLogger } from "../observe/log.ts";
 import { DevConsole } from "./dev-console.ts";
 import type { Output } from "./output.ts";
 import { createPaint } from "./paint.ts";
-import type { CommandFactory } from "./program.ts";
+import { type CommandFactory, collect } from "./program.ts";
 import { type ServiceOptions, runService, withServiceOptions } from "./serve.ts";
 
 interface Options extends ServiceOptions {
   readonly send?: readonly string[];
   readonly color: boolean;
 }
-
-const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
 
 export function devCommand(): CommandFactory {
   return (output) =>

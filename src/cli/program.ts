@@ -30,6 +30,12 @@ function overrideExit(command: Command, output: Output): void {
   for (const child of command.commands) overrideExit(child, output);
 }
 
+/** Reads an option that may be repeated. */
+export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [
+  ...earlier,
+  value,
+];
+
 /** Answers the exit code. `args` are those after `node main.ts`. */
 export async function runProgram(
   program: Command,

@@ -12,7 +12,7 @@ import { OnArrivalError, describeError } from "../core/errors.ts";
 import type { Capabilities } from "../../runtime/contract.ts";
 import { CommandFailed, type Output, reportError } from "./output.ts";
 import { type Paint, createPaint } from "./paint.ts";
-import type { CommandFactory } from "./program.ts";
+import { type CommandFactory, collect } from "./program.ts";
 import { describeFrame, describeReport } from "./run-report.ts";
 import { repeatOnChange } from "./watch.ts";
 
@@ -32,8 +32,6 @@ interface Options {
   readonly watch?: boolean;
   readonly color: boolean;
 }
-
-const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
 
 export function runCommand(): CommandFactory {
   return (output) =>

@@ -9,7 +9,7 @@ import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { type ServiceLogger, createServiceLogger } from "../observe/log.ts";
 import { type Relay, startRelay } from "../relay.ts";
-import type { CommandFactory } from "./program.ts";
+import { type CommandFactory, collect } from "./program.ts";
 
 export interface ServiceOptions {
   readonly config?: string;
@@ -25,8 +25,6 @@ export interface ServiceStage {
   readonly audience?: Audience;
   ready(relay: Relay, config: Config): void | Promise<void>;
 }
-
-const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
 
 export function serveCommand(): CommandFactory {
   return (output) =>
