@@ -11,6 +11,9 @@ import {
   FOREIGN,
   FRAMING_LOST,
   HELLO_FIRST,
+  IN_TRANSACTION,
+  INVALID_ARGUMENTS,
+  INVALID_DOMAIN,
   NEED_MAIL,
   NEED_RCPT,
   NO_ARGUMENTS,
@@ -55,7 +58,6 @@ const HELP_VERBS = "EHLO HELO LHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP V
 /** RFC 5321 §4.2.4: what is known and not served is answered 502, what is unknown 500. */
 const NEVER_SERVED: ReadonlySet<string> = new Set(["EXPN", "TURN", "ATRN", "SEND", "SOML", "SAML"]);
 const NOT_SERVED = verdict(reply(502, "5.1", "Command not implemented"));
-const BAD_BODY = reply(501, "5.4", "Invalid arguments");
 const IN_CHUNKS = reply(503, "5.1", "This message comes by BDAT");
 const NESTED_MAIL = reply(503, "5.2", "Sender already specified");
 
@@ -143,7 +145,7 @@ export class CommandHandlers {
     const { settings } = this.#parts;
     // RFC 2033 §4.1: each protocol refuses the hello of the other.
     if ((verb === "LHLO") !== (settings.protocol === "lmtp")) return verdict(UNRECOGNIZED);
-    if (!isHeloDomain(domain)) return verdict(reply(501, "5.4", "Invalid domain name"));
+    if (!isHeloDomain(domain)) return verdict(INVALID_DOMAIN);
     const isExtended = verb !== "HELO";
     const greeting = `${settings.hostName} Hello [${this.#state.remoteAddress}]`;
     const effect = (): void => this.#state.introduce(domain, isExtended);
@@ -178,7 +180,7 @@ export class CommandHandlers {
     if (!parsed.ok) return verdict(parsed.reply);
     const mail = parsed.value;
     if (mail.body === "BINARYMIME" && !(keywords.has("BINARYMIME") && keywords.has("CHUNKING")))
-      return verdict(BAD_BODY);
+      return verdict(INVALID_ARGUMENTS);
     const { maxMessageSize } = settings;
     if (mail.size <= maxMessageSize) return this.#takeSender(client, mail, maxMessageSize);
     const { address, user } = client;
@@ -276,11 +278,10 @@ export class CommandHandlers {
 
   #proxy(verb: "XCLIENT" | "XFORWARD", argument: string): Verdict {
     if (!this.#mayProxy(verb)) return NOT_SERVED;
-    if (this.#state.transaction !== undefined)
-      return verdict(reply(503, "5.1", "Not during a mail transaction"));
+    if (this.#state.transaction !== undefined) return verdict(IN_TRANSACTION);
     const known = verb === "XCLIENT" ? XCLIENT_ATTRIBUTES : XFORWARD_ATTRIBUTES;
     const attributes = parseClientAttributes(argument, known);
-    if (attributes === undefined) return verdict(reply(501, "5.4", "Invalid arguments"));
+    if (attributes === undefined) return verdict(INVALID_ARGUMENTS);
     if (verb === "XCLIENT")
       return verdict(reply(220, undefined, `${this.#parts.settings.hostName} ESMTP OnArrival ready`), () =>
         this.#state.takeProxied(attributes),
@@ -319,10 +320,9 @@ export class CommandHandlers {
     if (this.#state.client === undefined) return verdict(HELLO_FIRST);
     const bar = this.#bar;
     if (bar !== undefined) return verdict(bar);
-    if (this.#state.transaction !== undefined)
-      return verdict(reply(503, "5.1", "Not during a mail transaction"));
+    if (this.#state.transaction !== undefined) return verdict(IN_TRANSACTION);
     const asked = parseEtrn(argument);
-    if (asked === undefined) return verdict(reply(501, "5.4", "Invalid domain name"));
+    if (asked === undefined) return verdict(INVALID_DOMAIN);
     const { node, domain } = asked;
     if (!mayAsk(asked, isEtrnDomain)) return verdict(reply(459, "7.1", `Node ${node} not allowed`));
     const isSubdomain = (other: string): boolean => other.endsWith(`.${domain}`) && isEtrnDomain(other);
@@ -338,7 +338,7 @@ export class CommandHandlers {
     if (client === undefined || !isExtended) return verdict(reply(503, "5.1", "Send EHLO first"));
     if (user !== undefined) return verdict(reply(503, "5.1", "Already authenticated"));
     if (this.#parts.settings.tls?.required === true && !this.#wire.isSecure) return verdict(TLS_FIRST);
-    if (transaction !== undefined) return verdict(reply(503, "5.1", "Not during a mail transaction"));
+    if (transaction !== undefined) return verdict(IN_TRANSACTION);
     return this.#auth.begin(argument);
   }
 }

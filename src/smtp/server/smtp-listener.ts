@@ -38,11 +38,9 @@ export interface SmtpListener {
   /** Takes no new client, lets transactions in hand finish for `graceMs`, ends the others with 421. */
   close(graceMs: number): Promise<void>;
   /**
-   * New sessions follow the new settings and use the new certificate; addresses stay as they are bound. Throws
-   * CONFIG_INVALID or TLS_INVALID, and then nothing has changed.
+   * The answer, which cannot fail, has new sessions follow the new settings and use the new certificate; addresses stay as they are
+   * bound. Throws CONFIG_INVALID or TLS_INVALID.
    */
-  update(settings: SmtpServerSettings): void;
-  /** The same in two steps: the answer changes it, and cannot fail. */
   prepareUpdate(settings: SmtpServerSettings): () => void;
   readonly connections: number;
   readonly counts: SessionCounts;
@@ -189,10 +187,6 @@ class Listener implements SmtpListener {
     for (const session of this.#sessions) session.shutDown();
     await farewell;
     await Promise.all(stopped);
-  }
-
-  update(settings: SmtpServerSettings): void {
-    this.prepareUpdate(settings)();
   }
 
   prepareUpdate(settings: SmtpServerSettings): () => void {

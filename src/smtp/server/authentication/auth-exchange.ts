@@ -8,7 +8,7 @@ import {
   decodeToken,
   decodeUserName,
 } from "./authentication.ts";
-import { UNSAFE_LINE } from "../replies.ts";
+import { INVALID_ARGUMENTS, UNSAFE_LINE } from "../replies.ts";
 import { printable, type SessionParts } from "../session-parts.ts";
 import type { SessionState } from "../session-state.ts";
 import { type PendingVerdict, type Verdict, verdict } from "../verdict.ts";
@@ -74,7 +74,7 @@ export class AuthExchange {
     if (!this.#isProtected)
       return verdict(reply(538, "7.11", "Encryption required for requested authentication mechanism"));
     const [mechanism = "", initial, ...more] = rest.split(" ");
-    if (more.length > 0) return verdict(reply(501, "5.4", "Invalid arguments"));
+    if (more.length > 0) return verdict(INVALID_ARGUMENTS);
     const name = mechanism.toUpperCase();
     if (!this.mechanisms.includes(name))
       return verdict(reply(504, "5.4", "Unrecognized authentication type"));

@@ -67,12 +67,12 @@ test("implicit TLS greets inside TLS, and a new certificate serves the next sess
   await talk.toData();
   expect(await talk.say("x\r\n.")).toMatch(/^250/);
   expect(() =>
-    run.listener.update({
+    run.listener.prepareUpdate({
       ...defaultSmtpServerSettings,
       tls: { ...tls, implicit: [], certificate: "nonsense" },
     }),
   ).toThrow("tls.certificate: no certificate in PEM");
-  run.listener.update({ ...defaultSmtpServerSettings, tls: { ...tls, implicit: [] } });
+  run.listener.prepareUpdate({ ...defaultSmtpServerSettings, tls: { ...tls, implicit: [] } })();
   const next = await Talk.openTls(run.ports[1] ?? 0);
   expect(await next.reply()).toMatch(/^220/);
   talk.socket.destroy();

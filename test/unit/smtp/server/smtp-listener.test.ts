@@ -153,7 +153,7 @@ test("what a line may measure and how long a client may be silent change while w
   await using run = await startListener();
   const before = await run.open();
   await before.greet();
-  run.listener.update({ ...defaultSmtpServerSettings, maxCommandLength: 600, idleTimeoutMs: 100 });
+  run.listener.prepareUpdate({ ...defaultSmtpServerSettings, maxCommandLength: 600, idleTimeoutMs: 100 })();
   const after = await run.open();
   await after.greet();
   after.write(`NOOP ${"x".repeat(700)}\r\n`);
