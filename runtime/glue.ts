@@ -12,7 +12,7 @@ import { Host, type HostFunction } from "./host.ts";
 import { Message } from "./message.ts";
 import { type FindPlace, takeStackHook } from "./source-place.ts";
 import { WebHost } from "./web-host.ts";
-import { CUT_MARK } from "./contract.ts";
+import { CUT_MARK, EXPORTS_GLOBAL } from "./contract.ts";
 
 const MAX_MESSAGE_CHARS = 1000;
 const MAX_STACK_CHARS = 8000;
@@ -37,14 +37,13 @@ const ENTRY_POINTS = [
   "IEventSink_OnArrival",
   "ISmtpOnArrival_OnArrival",
 ];
-const EXPORTS = "__onarrivalExports";
 
 const named = (name: string): string => `${name}: typeof ${name} === "undefined" ? undefined : ${name}`;
 
 /** Evaluated behind the script, in its scope: its exports when it is a bundled module, else its top-level names. */
 function lookup(): string {
   const plain = [...ENTRY_POINTS.slice(1), "binding"].map(named).join(", ");
-  return `\n;(typeof ${EXPORTS} === "object" ? ${EXPORTS} : { ${plain} })`;
+  return `\n;(typeof ${EXPORTS_GLOBAL} === "object" ? ${EXPORTS_GLOBAL} : { ${plain} })`;
 }
 
 type EntryPoint = (message: Message, status: EventStatus, event: object) => unknown;
