@@ -1,4 +1,4 @@
-// The rows of native sinks of the protocol events (steps 1 and 9 of ARCHITECTURE.md), made of the metabase.
+// The chains of native sinks of the protocol events (steps 1 and 9 of ARCHITECTURE.md), made of the metabase.
 import type { Binding } from "../../events/binding.ts";
 import type { EventName, EventSubject } from "../../events/catalog.ts";
 import { ProtocolChain } from "../../events/protocol-chain.ts";

@@ -159,11 +159,11 @@ export class OutboundEvents {
   /** `planned`: what `plan` answered for this command. */
   async perform(native: NativeCommand, message: ProtocolMessage, planned?: PlannedCommand): Promise<Step> {
     const { draft, sinks, paused } = planned ?? this.#unplanned(native, message);
-    const before = paused && (await this.#callRow(sinks?.before ?? [], draft, paused));
+    const before = paused && (await this.#callSinks(sinks?.before ?? [], draft, paused));
     if (before !== undefined) return before;
     const answer = await this.send(draft.nativeCommand, native, message, native.follow);
     if (answer.state !== "default" || answer.reply.code >= 400) return answer;
-    const after = await this.#callRow(sinks?.after ?? [], draft, AT_ITS_START);
+    const after = await this.#callSinks(sinks?.after ?? [], draft, AT_ITS_START);
     return after === undefined || after.failed === true
       ? (after ?? answer)
       : { ...after, reply: answer.reply };
@@ -198,7 +198,7 @@ export class OutboundEvents {
   }
 
   /** Undefined: all were called, and the built-in command follows. */
-  async #callRow(
+  async #callSinks(
     sinks: readonly ProtocolBound<OutboundCommandContext>[],
     draft: CommandDraft,
     { at: first, outcome }: Pause,

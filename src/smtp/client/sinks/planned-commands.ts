@@ -7,7 +7,7 @@ import type { NativeCommand, OutboundChains } from "./outbound-events.ts";
 import type { PeerReply } from "../reply-reader.ts";
 import type { Wire } from "../wire.ts";
 
-/** The sink of a row that comes next, and what it answered when it was called already. */
+/** Which of the sinks before or behind a command comes next, and what it answered when it was called already. */
 export interface Pause {
   readonly at: number;
   readonly outcome: ProtocolOutcome | undefined;
