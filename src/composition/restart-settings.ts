@@ -2,7 +2,6 @@
 import type { Config } from "../config/schema.ts";
 import { serverFolders } from "../config/server-folders.ts";
 
-/** Settings that a running service does not take over. */
 const fixedSettings = ({
   mailroot,
   scripts,

@@ -267,17 +267,13 @@ function computedGuid(text: string): string {
 }
 
 function applyOverrides(config: Config, overrides: ConfigOverrides): Config {
-  const { listen } = overrides;
-  const { mailroot } = overrides;
+  const { listen, mailroot, scripts } = overrides;
   const wrong = (listen ?? []).find((address) => parseHostPort(address) === undefined);
   if (wrong !== undefined) throw new OnArrivalError("WRONG_USE", `--listen ${wrong}: must be HOST:PORT`);
   const overridden = {
     ...config,
     mailroot: mailroot === undefined ? config.mailroot : path.resolve(mailroot),
-    scripts:
-      overrides.scripts === undefined
-        ? config.scripts
-        : { ...config.scripts, folder: path.resolve(overrides.scripts) },
+    scripts: scripts === undefined ? config.scripts : { ...config.scripts, folder: path.resolve(scripts) },
     // Flags name one set of addresses and one mailroot: the first virtual server takes them.
     virtualServers: config.virtualServers.map((server, index) =>
       index > 0

@@ -10,7 +10,6 @@ import type {
   OutboundCommandContext,
   ServerResponseContext,
 } from "./contexts/protocol-contexts.ts";
-
 import type { RouterSubject } from "./contexts/router-contexts.ts";
 import type { MessageSizeContext } from "./contexts/size-contexts.ts";
 import type { StoreSubject } from "./contexts/store-contexts.ts";

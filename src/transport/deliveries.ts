@@ -28,7 +28,7 @@ const LOOK_AGAIN_MS = 60_000;
 export interface DeliveriesParts {
   readonly router: Router;
   /** Absent: the settings alone decide. */
-  readonly routerSinks: RouterSinks | undefined;
+  readonly routerSinks?: RouterSinks | undefined;
   readonly queues: Queues;
   readonly states: MessageStates;
   readonly writes: PendingWrites;
@@ -55,7 +55,7 @@ export class Deliveries {
     return this.#of.get(message) ?? NO_DELIVERIES;
   }
 
-  /** Of a message that is not attempted soon; nothing is written for it. `isTight`: see isResting. */
+  /** Of a message that is not attempted soon; nothing is written for it. `isTight`: see DestinationQueue.isResting. */
   resting(message: QueuedMessage, isTight: boolean): RestingPlace | undefined {
     if (this.#parts.writes.has(message)) return undefined;
     const deliveries = this.of(message);

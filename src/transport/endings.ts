@@ -16,6 +16,7 @@ import type { SubmissionVerdict } from "./submission.ts";
 export interface EndingsParts {
   readonly messages: ReadonlyMap<string, QueuedMessage> & { delete(id: string): boolean };
   readonly deliveries: Deliveries;
+  /** Called when the message is finished, whatever its end. */
   readonly ended: (message: QueuedMessage) => void;
   readonly waiting: PreSubmissionQueue;
   readonly states: MessageStates;

@@ -93,7 +93,7 @@ export class MessageSteps {
     this.#recorder?.attempted(delivery, result);
   }
 
-  /** Recipients of `records` that are `pending` no more because of `state`. */
+  /** These recipients came to this end without an attempt. */
   ended(message: QueuedMessage, state: EndState, records: readonly RecipientRecord[], why: string): void {
     // The report on an expired one may have had to go to Badmail.
     const recipients = records.map(({ recipient }) => recipient);

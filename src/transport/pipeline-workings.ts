@@ -97,7 +97,6 @@ export class PipelineWorkings<Script> {
       retryDelayMs: (attempts) => retry().delayMs(attempts),
       isLive: (message) => messages.get(message.id) === message,
       placed: (message) => this.endings.finishOrSave(message),
-      routerSinks: this.#parts.routerSinks,
     });
   }
 

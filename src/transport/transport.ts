@@ -66,7 +66,10 @@ export interface LiveTransportSettings {
   readonly router: RouterSettings;
   readonly retry: RetryPolicy;
   readonly remoteCourier: (route: RemoteRoute, cutOff: CutOff) => Courier;
-  /** The same text as before: nothing changed on the way to the next hop. Absent: everything may have. */
+  /**
+   * Describes the way to the next hop of a route. A next hop that cannot be reached keeps its retry time over a reload that leaves
+   * this text as it was. Absent: every reload may have changed the way.
+   */
   readonly wayOf?: ((route: RemoteRoute) => string) | undefined;
   /** Absent: only sinks of OnCategorize know who the recipients are. */
   readonly categorizer?: LiveCategorizer | undefined;

@@ -10,7 +10,6 @@ import type { Content } from "../../message/content.ts";
 import type { BindingLine } from "../../observe/effect-lines.ts";
 import type { ChainText, EffectLog } from "../../observe/effect-log.ts";
 import type { AskedRequests } from "../../sandbox/capabilities/asked-requests.ts";
-
 import { ChangePlaces } from "../../sandbox/versions/change-places.ts";
 import type { ScriptTarget } from "../../sandbox/script-sink.ts";
 import type { ShadowResult, ShadowRecorder } from "../../sandbox/shadow-runs.ts";

@@ -179,9 +179,10 @@ export class QueueSet {
   }
 
   /**
-   * New couriers for all queues: settings changed, and with them what the domain of a route is told. The old ones finish what they have. `reroute` comes before anything
-   * is sent: a next hop that is named no more gets nothing more. Who cannot be reached, and `isSameWay`, keeps its retry
-   * time: somebody who edits the configuration ten times must not use up ten attempts of everything that waits.
+   * New couriers for all queues, as the settings changed and the domain of a route may have other ones now. The old couriers finish
+   * what they have. `reroute` is called before anything is sent: a next hop that is named no more gets nothing more. One that cannot
+   * be reached keeps its retry time while `isSameWay`: somebody who edits the configuration ten times must not use up ten attempts
+   * of everything that waits.
    */
   renewCouriers(
     courierFor: (route: Route) => Courier,
