@@ -47,13 +47,16 @@ export const LOGGED_EVENTS: Readonly<Record<string, { readonly id: number; reado
 };
 
 export interface LogEntry {
+  /** As 1200; it stays the same from version to version. */
   readonly id: number;
   /** As "diskLow"; docs/events/eventLog.md lists them. */
   readonly name: string;
   readonly severity: "debug" | "info" | "warn" | "error";
   /** ms since the epoch. */
   readonly time: number;
+  /** The constant text of the line. */
   readonly text: string;
+  /** What varies: the message, the error and the like, by the names that the log has. */
   readonly fields: LogFields;
   /** Set to false, the line is not written. */
   isWritten: boolean;

@@ -9,12 +9,15 @@ export interface CategorizerItem {
   readonly type: "sender" | "recipient";
   /** 0: of the message itself; 1: what such an item expands to, and so on. */
   readonly level: number;
+  /** The item that expanded to this one; undefined on level 0. */
   readonly parent: CategorizerItem | undefined;
   /** With the DSN options that go with it. Absent: the sender. */
   readonly recipient: Recipient | undefined;
   /** Where its copy goes; "" as long as it is known by its key only. Throws RangeError on what is no mailbox. */
   address: string;
+  /** What the directory is asked for it; sinks of buildQuery may set another one. */
   query: DirectoryQuery;
+  /** What the directory, or a sink in its place, has answered; undefined before. */
   answer: DirectoryAnswer | undefined;
   /** Of the answer, when it was found. */
   readonly entry: DirectoryEntry | undefined;
@@ -36,9 +39,11 @@ export interface CategorizerItem {
 
 /** ICategorizerMailMsgs: the message, and the copies that it is split into. */
 export interface CategorizerMessages {
+  /** The message itself, whose name is "". */
   readonly original: MailMsg;
   /** The copy of that name, made when it is first asked for. Its sender and content may be changed; "" is the original. */
   copy(name: string): MailMsg;
+  /** The message and its copies so far. */
   readonly all: readonly MailMsg[];
 }
 
@@ -52,6 +57,7 @@ export interface RegisterContext {
 /** 2 and 10. At the end the messages have the recipients that came out; `failed`: the message waits, and begins anew another time. */
 export interface MessageContext {
   readonly kind: "beginMessage" | "endMessage";
+  /** The message, and the copies that it is split into. */
   readonly messages: CategorizerMessages;
   /** Of endMessage. */
   readonly outcome?: "categorized" | "failed" | undefined;
@@ -60,13 +66,16 @@ export interface MessageContext {
 /** 3, for each address; 7, once it is answered; 8, once its entry is known; 9, when nothing more happens to it. */
 export interface ItemContext {
   readonly kind: "buildQuery" | "processItem" | "expandItem" | "completeItem";
+  /** The address that it is about. */
   readonly item: CategorizerItem;
+  /** The message, and the copies that it is split into. */
   readonly messages: CategorizerMessages;
 }
 
 /** 4 to 6, for up to `categorizer.batchSize` addresses at a time. */
 export interface BatchContext {
   readonly kind: "buildQueries" | "sendQuery" | "sortQueryResult";
+  /** The addresses that are looked up together. */
   readonly items: readonly CategorizerItem[];
   /** Set by buildQueries, one for each item unless a sink combines them. Throws TypeError on what is no list of queries. */
   queries: readonly DirectoryQuery[];

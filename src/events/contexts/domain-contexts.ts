@@ -6,8 +6,11 @@ export const domainFlag = {
   requireTls: 0x1,
   /** BDAT is not used. */
   noChunking: 0x100,
+  /** BINARYMIME is not used: such content is converted, or comes back. */
   noBinaryMime: 0x200,
+  /** The DSN parameters (RFC 3461) are not passed on: requested reports of success are ours. */
   noDsn: 0x400,
+  /** Each command waits for the reply to the one before. */
   noPipelining: 0x800,
   /** HELO in place of EHLO: no extension is used. */
   heloOnly: 0x1000,
@@ -15,6 +18,7 @@ export const domainFlag = {
   etrnOnly: 0x2_0000,
   /** Mail for the domain goes to Drop. */
   localDrop: 0x4_0000,
+  /** Mail for the domain goes the way of local mail: to Drop, or to the LMTP server of `delivery.lmtp`. */
   localMailbox: 0x8_0000,
   /** Anybody may relay to the domain. */
   relayAllowed: 0x80_0000,
@@ -24,6 +28,7 @@ export const domainFlag = {
 
 /** Asked when a domain is met in RCPT, at routing and when a connection is made, where the answer matters; it is kept for a minute. */
 export interface DomainInfoContext {
+  /** In lower case. */
   readonly domain: string;
   /** Name of the virtual server. */
   readonly server: string;

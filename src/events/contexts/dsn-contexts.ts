@@ -8,7 +8,9 @@ export type DsnAction = "failed" | "delayed" | "delivered" | "relayed" | "expand
 /** The message that is reported on. */
 export interface ReportedMessage {
   readonly id: string;
+  /** How it came: fixed at arrival. */
   readonly origin: Origin;
+  /** As the sinks left it. */
   readonly envelope: Envelope;
 }
 
@@ -27,8 +29,9 @@ export interface DsnDueContext {
   readonly action: DsnAction;
   /** Those that the report is about. A sink may take some away; without any there is no report. Others cannot be added. */
   recipients: readonly ReportedRecipient[];
-  /** Stands above and below the text for people. At most 64 KB each, in lines of at most 900 characters. */
+  /** Stands above the text for people: at most 64 KB, in lines of at most 900 characters. */
   textAbove: string;
+  /** The same, below it. */
   textBelow: string;
 }
 

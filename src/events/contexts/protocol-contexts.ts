@@ -47,7 +47,9 @@ export interface ProtocolServer {
 
 /** The session; its properties die with the connection. */
 export interface ProtocolSession {
+  /** A UUID, another one for each connection. */
   readonly id: string;
+  /** Our IP address; inbound as the client reached it, after PROXY and XCLIENT. */
   readonly localAddress: string;
   /** Inbound: the client, after PROXY and XCLIENT. Outbound: the next hop. */
   readonly remoteAddress: string;
@@ -55,11 +57,13 @@ export interface ProtocolSession {
   readonly remoteName: string | undefined;
   /** Outbound: what the mail was routed to, a domain or a smart host; `remoteName` is one of its hosts. */
   readonly routeAddress: string | undefined;
+  /** Whether the session is inside TLS now. */
   readonly isSecure: boolean;
   /** Name of the authenticated user; a sink with a mechanism of its own sets it. */
   userName: string | undefined;
   /** Whether recipients of foreign domains are taken; a sink may grant or refuse it. */
   mayRelay: boolean;
+  /** What sinks keep with the session. */
   readonly properties: Map<string, unknown>;
 }
 
@@ -67,6 +71,7 @@ export interface ProtocolSession {
 export interface ProtocolMessage {
   /** Undefined before MAIL; "" is the null sender. */
   readonly sender: string | undefined;
+  /** Inbound: those accepted so far. Outbound: those of this transaction. */
   readonly recipients: readonly Recipient[];
   /** Private properties: they stay with the message on its way through the transport. Outbound: a copy for the attempt in hand. Behind the built-in handler of `_EOD` the message is stored: what is set then is kept nowhere. */
   readonly properties: Map<string, PropertyValue>;
@@ -138,9 +143,11 @@ export interface OutboundCommandContext extends ProtocolSubject {
   readonly command: string | undefined;
   /** What the built-in handler sends, with what sinks have appended so far. */
   readonly nativeCommand: string;
+  /** Of the built-in command, in upper case. */
   readonly verb: string;
   /** Index into the recipients of this transaction; OnPerRecipient only. */
   readonly recipientIndex: number | undefined;
+  /** Has this line sent, in place of what this sink set before. */
   setCommand(line: string): void;
   /** Appends to the command of this sink when it set one, else to the built-in command, as " XFOO=1". */
   appendCommand(text: string): void;
@@ -162,11 +169,14 @@ export interface ServerResponseContext extends ProtocolSubject {
   readonly verb: string;
   /** All its lines with their codes, CRLF between them. */
   readonly response: string;
+  /** Three digits, as 250. */
   readonly statusCode: number;
+  /** Always false: where a sink sees the replies, each command waits for the reply to the one before. */
   readonly wasPipelined: boolean;
   /** The class by which the reply is judged; may be rewritten (a 452 that is to count as permanent). A challenge of AUTH (334) that counts as a failure ends the session. Throws RangeError on another word. */
   judgement: "success" | "transient-failure" | "complete-failure";
   /** Where to go on when the sinks are through: "default", "session-start", "message-start", "per-recipient", "before-data", "session-end". Throws RangeError on another word. */
   nextState: OutboundState;
+  /** Closes the connection at once. */
   dropSession(): void;
 }

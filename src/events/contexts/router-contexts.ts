@@ -5,10 +5,15 @@ import type { PropertyValue } from "../../message/properties.ts";
 /** A message whose sinks are through: only its way can still be chosen. */
 export interface RoutedMessage {
   readonly id: string;
+  /** How it came: fixed at arrival. */
   readonly origin: Origin;
+  /** Reverse path without angle brackets; "" is the null sender. */
   readonly sender: string;
+  /** All of the message, those that are delivered already included. */
   readonly recipients: readonly Recipient[];
+  /** In bytes. */
   readonly size: number;
+  /** What sinks have kept with the message. */
   readonly properties: ReadonlyMap<string, PropertyValue>;
 }
 
@@ -56,6 +61,7 @@ export interface MessageRouter {
   getMessageType?(msg: RoutedMessage): number;
   /** So many messages that had the type are finished, or have another one now. */
   releaseMessageType?(type: number, count: number): void;
+  /** Where the copy of this recipient goes. One for whom it throws, or names no next hop, waits and is routed again at its retry. */
   getNextHop(msg: RoutedMessage, recipient: Recipient): NextHopAnswer;
   /** An attempt found a next hop of a message that this router routed unreachable; `nextHop` is named as in `LinkState`. */
   connectionFailed?(nextHop: string): void;
@@ -64,21 +70,26 @@ export interface MessageRouter {
 /** Before a message is routed: at first, at each retry, and when routes are reset. */
 export interface RouteContext {
   readonly kind: "route";
+  /** As the sinks before left it; it cannot be changed here. */
   readonly msg: RoutedMessage;
   /** The router so far: that of the sinks before, at first one that answers `default`. A sink may replace or wrap it. */
   router: MessageRouter;
+  /** Leaves next hops alone, tries them, and has routes computed anew. */
   readonly links: LinkControl;
 }
 
 /** A next hop became unreachable, failed once more, or answers again. */
 export interface LinkContext {
   readonly kind: "link";
+  /** The next hop, and how it stands now. */
   readonly link: LinkState;
-  /** When an unreachable next hop is tried again; a sink may choose another time, within 7 days. */
+  /** When an unreachable next hop is tried again, ms since the epoch; a sink may choose another time, within 7 days. */
   nextAttempt: number | undefined;
-  /** Bits of `linkFlag` that are to be set, and unset, when the sinks are through. */
+  /** Bits of `linkFlag` that are to be set when the sinks are through. */
   set: number;
+  /** Bits that are to be unset then. */
   unset: number;
+  /** The same as of RouteContext. */
   readonly links: LinkControl;
 }
 
@@ -95,6 +106,7 @@ export const linkFlag = {
 export interface LinkState {
   /** "host:port", or a domain that is looked up. */
   readonly nextHop: string;
+  /** Whether it answered at the last attempt. */
   readonly isUp: boolean;
   /** Attempts in a row at which it was unreachable. */
   readonly failures: number;

@@ -6,9 +6,12 @@ import type { PropertyValue } from "../../message/properties.ts";
 
 export interface StoredMessage {
   readonly id: string;
+  /** How it came: fixed at arrival. */
   readonly origin: Origin;
+  /** Reverse path without angle brackets; "" is the null sender. */
   readonly sender: string;
   readonly recipients: readonly Recipient[];
+  /** In bytes. */
   readonly size: number;
 }
 

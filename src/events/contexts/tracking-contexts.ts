@@ -12,8 +12,11 @@ export interface TrackingRecord {
   readonly step: string;
   /** Of the message. */
   readonly id: string;
+  /** Name of the virtual server. */
   readonly server: string;
+  /** Reverse path of the message. */
   from: string;
+  /** Addresses of the recipients concerned. */
   to: readonly string[];
   /** Further fields of the line by their names; undefined leaves one out. */
   more: Readonly<Record<string, TrackedValue>>;
