@@ -19,6 +19,7 @@ import { SinkPropertyError } from "./sink-property-error.ts";
 export interface PropertyBag {
   /** As they are spelled. */
   readonly names: readonly string[];
+  /** Undefined when the binding does not give it. */
   get(name: string): string | number | boolean | undefined;
   /** As get, for a value that has to be a text. */
   text(name: string, fallback: string): string;
@@ -28,7 +29,9 @@ export interface PropertyBag {
 
 export interface SinkContext {
   readonly properties: PropertyBag;
+  /** The service's log; each line names the binding. */
   readonly log: Logger;
+  /** The binding by which the sink is called. */
   readonly binding: Binding;
   /** An id for MailMsg.forkForRecipients. */
   nextMessageId(): string;

@@ -99,6 +99,7 @@ export class MailMsg {
     this.#sender = address;
   }
 
+  /** Those of this message; what was forked has its own. */
   get recipients(): RecipientList {
     return this.#recipients;
   }
@@ -151,6 +152,7 @@ export class MailMsg {
     return this.#headers;
   }
 
+  /** The bytes of the message, edits of `headers` included. Immutable: an edit puts another content in its place. */
   get content(): Content {
     this.#takeHeaderEdits();
     return this.#content;

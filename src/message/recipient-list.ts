@@ -31,6 +31,7 @@ export class RecipientList {
     this.#limits = limits;
   }
 
+  /** In their order; each change makes another array. */
   get items(): readonly Recipient[] {
     return this.#items;
   }
@@ -43,6 +44,7 @@ export class RecipientList {
     return this.#items[Symbol.iterator]();
   }
 
+  /** Whether one of them has the address, in whatever case. */
   has(address: string): boolean {
     return this.#items.some((item) => sameMailbox(item.address, address));
   }
@@ -54,7 +56,7 @@ export class RecipientList {
     return true;
   }
 
-  /** Drops a recipient, without a report. */
+  /** Drops a recipient, without a report; the answer says whether it was there. */
   remove(address: string): boolean {
     const kept = this.#items.filter((item) => !sameMailbox(item.address, address));
     const removed = kept.length < this.#items.length;
@@ -105,6 +107,7 @@ export class RecipientList {
     return new NewRecipientList(this.#limits);
   }
 
+  /** The recipients are those of `list` from now on. */
   writeList(list: NewRecipientList): void {
     this.#items = list.items;
   }
