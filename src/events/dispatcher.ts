@@ -99,6 +99,8 @@ export interface Dispatcher<Script> {
     from?: number,
     effects?: EffectRun<Script>,
   ): ChainOutcome | Promise<ChainOutcome>;
+  /** What becomes of the message of this id is known: whether the calls for it count towards maxFirings, or it comes back to the sinks. */
+  settleCalls(message: string, comesBack: boolean): void;
 }
 
 export function createDispatcher<Script>(parts: DispatcherParts<Script>): Dispatcher<Script> {
@@ -112,6 +114,7 @@ export function createDispatcher<Script>(parts: DispatcherParts<Script>): Dispat
       walk.close();
       return outcome;
     },
+    settleCalls: (message, comesBack) => firings.settle(message, comesBack),
   };
 }
 
@@ -127,8 +130,6 @@ class Walk<Script> implements ScriptRunWatch {
   readonly #statusBefore: MessageStatus;
   #next: number;
   #matches: number[];
-  /** Whose calls count towards maxFirings. */
-  #counted: Binding[] | undefined;
   /** When the native sink in hand was called. */
   #calledAt = 0;
   /** The consecutive scripts that run now, their positions in the chain, and the shadows before the script of each index. */
@@ -164,8 +165,7 @@ class Walk<Script> implements ScriptRunWatch {
         this.#startShadow(sink, this.#next - 1);
         continue;
       }
-      this.#firings.begin(sink.binding);
-      this.#keep(sink.binding);
+      this.#firings.begin(sink.binding, this.#msg.id);
       const before = this.#msg.snapshot();
       if (this.#effects !== undefined) this.#calledAt = performance.now();
       let answer;
@@ -179,7 +179,7 @@ class Walk<Script> implements ScriptRunWatch {
       if (end !== undefined) return end;
     }
     if (this.#effects !== undefined) this.#effects.reached = this.#chain.sinks.length;
-    return this.#end(PASSED);
+    return PASSED;
   }
 
   /** The chain has ended, whatever its outcome. */
@@ -225,22 +225,20 @@ class Walk<Script> implements ScriptRunWatch {
     const before = this.#addresses();
     const isWatched = this.#effects !== undefined || this.#comparisons !== undefined;
     const answer = await this.#parts.runScripts(this.#msg, run, isWatched ? this : undefined);
-    for (const [index, { binding }] of run.entries())
-      if (index < answer.called) this.#keep(binding);
-      else this.#firings.refund(binding);
+    for (const { binding } of run.slice(answer.called)) this.#firings.cancel(binding, this.#msg.id);
     this.#next = (positions[answer.called - 1] ?? this.#next - 1) + 1;
     this.#rematch(before);
     const last = run[answer.called - 1] ?? first;
     if (answer.fault !== undefined) {
       const policy = last.binding.onError === "badmail" ? "badmail" : "hold";
-      return this.#end({ kind: "fault", policy, binding: last.binding, fault: answer.fault });
+      return { kind: "fault", policy, binding: last.binding, fault: answer.fault };
     }
     return this.#verdict(last.binding, answer.result) ?? this.run();
   }
 
   /** Consecutive scripts, which the sandbox runs as one. Shadows among them are left to `calling`. */
   #gather(first: ScriptBound<Script>): void {
-    this.#firings.begin(first.binding);
+    this.#firings.begin(first.binding, this.#msg.id);
     this.#run = [first];
     this.#positions = [this.#next - 1];
     this.#between = [];
@@ -251,7 +249,7 @@ class Walk<Script> implements ScriptRunWatch {
         this.#between.push({ index: this.#run.length, sink, position });
         continue;
       }
-      this.#firings.begin(sink.binding);
+      this.#firings.begin(sink.binding, this.#msg.id);
       this.#run.push(sink);
       this.#positions.push(position);
     }
@@ -316,23 +314,6 @@ class Walk<Script> implements ScriptRunWatch {
     return this.#verdict(binding, answer ?? sinkResult.runNext);
   }
 
-  /** The binding was called. */
-  #keep(binding: Binding): void {
-    if (binding.maxFirings !== undefined) (this.#counted ??= []).push(binding);
-  }
-
-  /** A message that comes back meets all sinks anew: a call of this time that counted would let it pass one unseen. */
-  #end(outcome: ChainOutcome): ChainOutcome {
-    const comesBack =
-      outcome.kind === "fault"
-        ? outcome.policy === "hold"
-        : outcome.kind === "status" && WAITING.some((status) => status === outcome.status);
-    for (const binding of this.#counted ?? [])
-      if (comesBack) this.#firings.refund(binding);
-      else this.#firings.settle(binding);
-    return outcome;
-  }
-
   /** Records what a native sink did. */
   #note(before: MailMsgSnapshot, verdict: SinkResult, fault?: SinkFault): void {
     if (this.#effects === undefined) return;
@@ -347,24 +328,23 @@ class Walk<Script> implements ScriptRunWatch {
       case messageStatus.abortDelivery:
       case messageStatus.badMail:
       case messageStatus.abandonDelivery:
-        return this.#end({ kind: "status", status, binding });
+        return { kind: "status", status, binding };
       case messageStatus.submitted:
       case messageStatus.categorized:
         // A sink says that the message has come further than this event.
-        if (status > this.#statusBefore) return this.#end(PASSED);
+        if (status > this.#statusBefore) return PASSED;
         break;
       case messageStatus.success:
         break;
     }
-    return result === sinkResult.skipRemaining ? this.#end(PASSED) : undefined;
+    return result === sinkResult.skipRemaining ? PASSED : undefined;
   }
 
   #faulted(binding: Binding, fault: SinkFault, before: MailMsgSnapshot): ChainOutcome | undefined {
     this.#msg.restore(before);
     if (fault.kind === "timeout") this.#msg = this.#msg.succeed();
     this.#note(before, sinkResult.runNext, fault);
-    if (binding.onError !== "continue")
-      return this.#end({ kind: "fault", policy: binding.onError, binding, fault });
+    if (binding.onError !== "continue") return { kind: "fault", policy: binding.onError, binding, fault };
     this.#parts.log.error(
       { message: this.#msg.id, binding: binding.displayName, fault },
       "sink failed; its changes are dropped and the message goes on",

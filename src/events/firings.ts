@@ -8,8 +8,8 @@ import type { PassReason } from "./effects.ts";
 export interface Firings {
   get(bindingId: string): number | undefined;
   set(bindingId: string, fired: number): unknown;
-  /** Of these, calls under way: what a crash cuts off comes back to the sinks, and is not to have counted. */
-  readonly underWay?: Map<string, number>;
+  /** Of these, calls that do not count for good yet, by message id: a crash brings the message back to the sinks. */
+  readonly open?: Map<string, Binding[]>;
 }
 
 export interface FiringParts {
@@ -32,10 +32,12 @@ const isCounted = ({ maxFirings }: Binding): boolean => maxFirings !== undefined
 /** Counts notifications of bindings with maxFirings, across sets. */
 export class FiringCounter {
   readonly #fired: Firings;
+  readonly #open: Map<string, Binding[]>;
   readonly #parts: FiringParts;
 
   constructor(parts: FiringParts) {
     this.#parts = parts;
+    this.#open = parts.firings?.open ?? new Map<string, Binding[]>();
     this.#fired = parts.firings ?? new Map<string, number>();
   }
 
@@ -58,30 +60,34 @@ export class FiringCounter {
     );
   }
 
-  /** The binding is called; `settle` or `refund` says whether that counts. */
-  begin(binding: Binding): void {
+  /** The binding is called for a message; `settle` says whether that counts. */
+  begin(binding: Binding, message: string): void {
     if (!isCounted(binding)) return;
-    this.#underWay(binding, 1);
+    const open = this.#open.get(message);
+    if (open === undefined) this.#open.set(message, [binding]);
+    else open.push(binding);
     this.count(binding);
   }
 
-  settle(binding: Binding): void {
-    this.#end(binding, 0);
+  /** The run ended before the call. */
+  cancel(binding: Binding, message: string): void {
+    const open = this.#open.get(message);
+    const place = open?.lastIndexOf(binding) ?? -1;
+    if (place < 0) return;
+    open?.splice(place, 1);
+    this.#settle(binding, true);
   }
 
-  /** The run ended before the call, or its message comes back to the sinks. */
-  refund(binding: Binding): void {
-    this.#end(binding, 1);
+  /** A message that comes back meets all sinks anew: a call of this time that counted would let it pass one unseen. */
+  settle(message: string, comesBack: boolean): void {
+    const open = this.#open.get(message);
+    if (open === undefined) return;
+    this.#open.delete(message);
+    for (const binding of open) this.#settle(binding, comesBack);
   }
 
-  #end(binding: Binding, givenBack: number): void {
-    if (!isCounted(binding)) return;
-    this.#underWay(binding, -1);
-    this.#fired.set(binding.id, (this.#fired.get(binding.id) ?? givenBack) - givenBack);
-  }
-
-  #underWay({ id }: Binding, more: number): void {
-    const { underWay } = this.#fired;
-    underWay?.set(id, (underWay.get(id) ?? 0) + more);
+  #settle({ id }: Binding, isGivenBack: boolean): void {
+    const givenBack = isGivenBack ? 1 : 0;
+    this.#fired.set(id, (this.#fired.get(id) ?? givenBack) - givenBack);
   }
 }

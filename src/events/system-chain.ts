@@ -81,11 +81,11 @@ export class SystemSinks {
     this.#open = new OpenPromises({ max, deadlineMs, clock, log });
   }
 
-  /** The sinks that are to be called about one thing in several calls, which count as one. */
-  admit<Subject>(chain: SystemChain<Subject>, server: string): SystemChain<Subject> {
+  /** The sinks that are to be called about a message in several calls, which count as one, unless it comes back to them. */
+  admit<Subject>(chain: SystemChain<Subject>, server: string, message: string): SystemChain<Subject> {
     if (chain.isEmpty) return chain;
     const admitted = chain.sinks.filter(({ binding }) => this.#concerns(binding, server));
-    for (const { binding } of admitted) this.#firings.count(binding);
+    for (const { binding } of admitted) this.#firings.begin(binding, message);
     return admitted.length === chain.sinks.length ? chain : new SystemChain(admitted);
   }
 

@@ -11,7 +11,7 @@ import type { PreSubmissionQueue } from "./queues/pre-submission-queue.ts";
 import { type QueuedMessage, pendingAddresses } from "./queued-message.ts";
 import type { Reports } from "./reports/reports.ts";
 import type { DueReport } from "./settlement.ts";
-import type { SubmissionVerdict } from "./submission.ts";
+import type { Submission, SubmissionVerdict } from "./submission.ts";
 
 export interface EndingsParts {
   readonly messages: ReadonlyMap<string, QueuedMessage> & { delete(id: string): boolean };
@@ -24,6 +24,7 @@ export interface EndingsParts {
   readonly reports: Reports;
   readonly badmail: Badmail;
   readonly steps: MessageSteps;
+  readonly submission: Pick<Submission<unknown>, "settleCalls">;
   readonly log: Logger;
   /** Badmail cannot be written: the message waits before the sinks. */
   readonly postpone: (message: QueuedMessage, why: string) => void;
@@ -126,8 +127,9 @@ export class Endings {
   }
 
   #finish(message: QueuedMessage): void {
-    const { messages, deliveries, waiting, states } = this.#parts;
+    const { messages, deliveries, submission, waiting, states } = this.#parts;
     if (!messages.delete(message.id)) return;
+    submission.settleCalls(message, false);
     deliveries.end(message);
     waiting.remove(message);
     states.end(message);

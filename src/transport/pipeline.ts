@@ -171,6 +171,7 @@ export class Pipeline<Script> {
 
   /** On to the sinks of the next event that has any, with what these left: a message that one of them holds comes back to that event. */
   #passed(message: QueuedMessage, forked: boolean, isCategorized = false): void {
+    this.#parts.submission.settleCalls(message, false);
     message.held = undefined;
     message.attempts = 0;
     message.nextAttempt = undefined;

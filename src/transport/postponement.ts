@@ -6,11 +6,13 @@ import type { MessageSteps } from "./message-steps.ts";
 import type { PreSubmissionQueue } from "./queues/pre-submission-queue.ts";
 import { adviceFor } from "./queues/hold-advice.ts";
 import type { HoldReason, QueuedMessage } from "./queued-message.ts";
+import type { Submission } from "./submission.ts";
 
 export interface PostponementParts {
   readonly waiting: PreSubmissionQueue;
   readonly states: MessageStates;
   readonly steps: MessageSteps;
+  readonly submission: Pick<Submission<unknown>, "settleCalls">;
   readonly retryDelayMs: (attempts: number) => number;
   /** Looks whether it has waited for too long. */
   readonly check: (message: QueuedMessage) => void;
@@ -30,7 +32,8 @@ export class Postponement {
 
   /** One of the sinks failed, or asked for it. It expires like any other message. */
   postpone(message: QueuedMessage, reason: HoldReason, hold: boolean): void {
-    const { waiting, states, steps, retryDelayMs, check, clock, log } = this.#parts;
+    const { waiting, states, steps, submission, retryDelayMs, check, clock, log } = this.#parts;
+    submission.settleCalls(message, true);
     const now = clock.now();
     const due = message.triedBefore ?? 0;
     message.triedBefore = undefined;
@@ -64,7 +67,8 @@ export class Postponement {
 
   /** MP_STATUS_ABANDON_DELIVERY: it stays as the store has it, and is taken up from there at the next start. */
   abandon(message: QueuedMessage, reason: HoldReason): void {
-    const { waiting, states, steps, log } = this.#parts;
+    const { waiting, states, steps, submission, log } = this.#parts;
+    submission.settleCalls(message, true);
     message.held = reason;
     message.nextAttempt = undefined;
     steps.postponed(message, reason);

@@ -49,6 +49,9 @@ export class SubmissionTurns<Script> {
 
   constructor(parts: SubmissionTurnsParts<Script>) {
     this.#parts = parts;
+    parts.cutOff.add(() => {
+      for (const message of this.#running.keys()) parts.submission.settleCalls(message, true);
+    });
   }
 
   submit(message: QueuedMessage): void {
@@ -116,7 +119,8 @@ export class SubmissionTurns<Script> {
 
   /** What sinks say after the end is left to the next run. Forks that are on their way to the store by then are not. */
   #heard(message: QueuedMessage, result: StageResult): void {
-    if (!this.#parts.cutOff.isOver) this.#settled(message, result);
+    if (this.#parts.cutOff.isOver) this.#parts.submission.settleCalls(message, true);
+    else this.#settled(message, result);
   }
 
   #settled(message: QueuedMessage, result: StageResult): void {
@@ -125,8 +129,10 @@ export class SubmissionTurns<Script> {
       return;
     }
     this.#running.delete(message);
-    if (result.kind === "again") this.submit(message);
-    else this.#parts.decided(message, result);
+    if (result.kind === "again") {
+      this.#parts.submission.settleCalls(message, true);
+      this.submit(message);
+    } else this.#parts.decided(message, result);
     this.#drain();
   }
 

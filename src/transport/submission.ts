@@ -140,6 +140,11 @@ export class Submission<Script> {
     return outcome instanceof Promise ? outcome.then(end) : end(outcome);
   }
 
+  /** Once for each stage: the message is beyond its sinks, or comes back to them. */
+  settleCalls({ id }: QueuedMessage, comesBack: boolean): void {
+    this.#parts.dispatcher.settleCalls(id, comesBack);
+  }
+
   /** Sinks may have taken recipients away: each of them is told to have ended here. */
   #told(message: QueuedMessage, before: readonly Recipient[], result: SubmissionResult): SubmissionResult {
     if (result.kind !== "forked") {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { isMissing } from "../../core/system-error.ts";
+import type { Binding } from "../../events/binding.ts";
 import type { Firings } from "../../events/firings.ts";
 import { writeWhole } from "../../store/durable-file.ts";
 
@@ -16,15 +17,16 @@ export interface FiringFile extends Firings {
 
 export async function openFiringFile(file: string, log: Logger): Promise<FiringFile> {
   const counts = await readCounts(file, log);
-  const underWay = new Map<string, number>();
+  const open = new Map<string, Binding[]>();
   let dirty = false;
   let writing: Promise<void> | undefined;
   const write = async (): Promise<void> => {
     // Calls that come while the file is being written share the next writing.
     while (dirty) {
       dirty = false;
-      const ended = [...counts].map(([id, fired]) => [id, fired - (underWay.get(id) ?? 0)]);
-      const json = JSON.stringify(Object.fromEntries(ended), undefined, 2);
+      const settled = new Map(counts);
+      for (const { id } of [...open.values()].flat()) settled.set(id, (settled.get(id) ?? 1) - 1);
+      const json = JSON.stringify(Object.fromEntries(settled), undefined, 2);
       try {
         // oxlint-disable-next-line no-await-in-loop
         await writeWhole(file, [Buffer.from(`${json}\n`)], true);
@@ -38,7 +40,7 @@ export async function openFiringFile(file: string, log: Logger): Promise<FiringF
     writing = undefined;
   };
   return {
-    underWay,
+    open,
     get: (bindingId) => counts.get(bindingId),
     set(bindingId, fired) {
       counts.set(bindingId, fired);

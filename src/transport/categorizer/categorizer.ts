@@ -128,7 +128,7 @@ export class Categorizer {
     const rules = { directory, origin, sender, size, maxDepth, maxMembers: maxRecipients };
     return new CategorizerRun({
       sinks,
-      chain: sinks.admit(chain, server),
+      chain: sinks.admit(chain, server, id),
       server,
       settings,
       copies,

@@ -35,7 +35,10 @@ async function fire(file: string, times: number, maxFirings: number | undefined)
     log: silentLogger,
   });
   const chain = new SinkChain<string>([sink]);
-  for (let index = 0; index < times; index += 1) await dispatcher.dispatch(chain, message());
+  for (let index = 0; index < times; index += 1) {
+    await dispatcher.dispatch(chain, message());
+    dispatcher.settleCalls(message().id, false);
+  }
   await firings.flush();
   return called;
 }

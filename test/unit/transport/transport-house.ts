@@ -6,7 +6,7 @@ import type { LogFields, Logger } from "../../../src/core/logger.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { createMessageIds } from "../../../src/core/message-ids.ts";
 import { reply } from "../../../src/core/reply.ts";
-import { type OnError, createBinding } from "../../../src/events/binding.ts";
+import { type Binding, type OnError, createBinding } from "../../../src/events/binding.ts";
 import {
   type EventName,
   type EventSubject,
@@ -89,6 +89,8 @@ export class World {
   readonly answers = new Map<string, Answer>();
   answer: Answer = (message) => accepted(message);
   capacity = 20;
+  /** Of bindings with maxFirings. */
+  readonly firings = Object.assign(new Map<string, number>(), { open: new Map<string, Binding[]>() });
 
   to(key: string): Sent[] {
     return this.sent.filter((sent) => sent.key === key);
@@ -320,6 +322,7 @@ export class House implements AsyncDisposable {
       dispatcher: createDispatcher<string>({
         runScripts: choices.runScripts ?? (() => Promise.reject(new Error("no scripts here"))),
         sinkDeadlineMs: MINUTE,
+        firings: this.world.firings,
         clock: this.clock,
         log: silentLogger,
       }),
@@ -335,7 +338,8 @@ export class House implements AsyncDisposable {
   }
 
   #events(): TransportEvents {
-    const parts = { clock: this.clock, log: recordingLog(this.log), sinkDeadlineMs: MINUTE };
+    const { clock, log } = this;
+    const parts = { clock, log: recordingLog(log), sinkDeadlineMs: MINUTE, firings: this.world.firings };
     return {
       sinks: new SystemSinks(parts),
       unawaited: new SystemSinks({ ...parts, maxOpenPromises: this.#choices.openPromises }),

@@ -1,0 +1,86 @@
+// Calls for a message that comes back to the sinks do not count towards maxFirings: it would pass a used-up binding unseen.
+import { expect, test } from "vitest";
+import { messageStatus } from "../../../src/core/status.ts";
+import { SinkChain } from "../../../src/events/dispatcher.ts";
+import { SystemChain } from "../../../src/events/system-chain.ts";
+import { type HouseChoices, MINUTE, nativeSink, openHouse, systemChain, until } from "./transport-house.ts";
+
+const ONCE = { displayName: "once", maxFirings: 1 };
+
+test("a message that a sink of OnCategorize holds meets it again", async () => {
+  let calls = 0;
+  const [sink] = systemChain("OnCategorize", [
+    ({ kind }) => {
+      if (kind === "beginMessage" && (calls += 1) === 1) throw new Error("not yet");
+    },
+  ]).sinks;
+  if (sink === undefined) throw new Error("a chain without its sink");
+  await using house = await openHouse();
+  const binding = { ...sink.binding, maxFirings: 1 };
+  house.chains = { ...house.chains, categorizer: new SystemChain([{ ...sink, binding }]) };
+  await house.accept(["a@far.example"]);
+  await until(() => house.queue[0]?.state === "held");
+  await house.clock.advance(MINUTE + 200);
+  await house.empty();
+  expect(calls).toBe(2);
+  await house.accept(["b@far.example"]);
+  await house.empty();
+  expect(calls).toBe(2);
+});
+
+test("a message for which Badmail has no room meets the sink again that sends it there", async () => {
+  let isFull = true;
+  const put: string[] = [];
+  const badmail: HouseChoices["badmail"] = {
+    put(id) {
+      if (isFull) return Promise.reject(new Error("disk full"));
+      put.push(id);
+      return Promise.resolve();
+    },
+  };
+  const refuses = nativeSink((msg) => void (msg.status = messageStatus.badMail), ONCE);
+  await using house = await openHouse({ sinks: [refuses], badmail });
+  const id = await house.accept(["a@far.example"]);
+  await until(() => house.queue[0]?.state === "held");
+  isFull = false;
+  await house.clock.advance(MINUTE + 200);
+  await house.empty();
+  expect(put).toEqual([id]);
+  expect(house.world.sent).toEqual([]);
+});
+
+test("a message on which a sink failed that is bound no more meets the others again", async () => {
+  let calls = 0;
+  let fail = (_error: Error): void => undefined;
+  const counts = nativeSink(() => void (calls += 1), { ...ONCE, priority: 1 });
+  const fails = nativeSink(() => new Promise((_resolve, reject) => (fail = reject)), { onError: "badmail" });
+  await using house = await openHouse({ sinks: [counts, fails] });
+  await house.accept(["a@far.example"]);
+  await until(() => calls === 1);
+  house.chain = new SinkChain([counts]);
+  fail(new Error("broken"));
+  await house.empty();
+  expect(calls).toBe(2);
+});
+
+test.each(["late", "never"])(
+  "a message whose sink answers %s when its virtual server stops meets it again when that starts",
+  async (when) => {
+    let calls = 0;
+    let end = (): void => undefined;
+    const slow = nativeSink(() => {
+      calls += 1;
+      return calls > 1 ? undefined : new Promise<void>((resolve) => (end = resolve));
+    }, ONCE);
+    await using house = await openHouse({ sinks: [slow] });
+    await house.accept(["a@far.example"]);
+    await until(() => calls === 1);
+    const stopping = house.transport.stop(1000);
+    await house.clock.advance(1000);
+    await stopping;
+    if (when === "late") end();
+    await using next = await house.crash();
+    await next.empty();
+    expect(calls).toBe(2);
+  },
+);
