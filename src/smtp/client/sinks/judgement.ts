@@ -54,7 +54,8 @@ export function judgeRcpt(answer: PeerReply): Reply {
 }
 
 /** RFC 5321 §4.1.1.11: 555 parameter not recognised, 504 not implemented; 501 is also said of an address. */
-export function isParameterError(refusal: Reply): boolean {
+export function isParameterError(refusal: Pick<Reply, "code" | "detail"> | undefined): boolean {
+  if (refusal === undefined) return false;
   if (refusal.code === 555 || refusal.code === 504) return true;
   return refusal.code === 501 && (refusal.detail === undefined || refusal.detail.startsWith("5."));
 }

@@ -111,8 +111,7 @@ export class WatchedTransaction {
     const { id, origin } = this.#message;
     for (const line of xforwardCommands(id, origin, this.#offered.xforward)) {
       // oxlint-disable-next-line no-await-in-loop -- each is answered before the next
-      const answer = await this.#ask("XFORWARD", line.trimEnd());
-      if (answer.code === 421) this.#wire.fail(`${answer.code} ${answer.text}`);
+      this.#checkClosing(plain(await this.#ask("XFORWARD", line.trimEnd())));
     }
   }
 
@@ -158,23 +157,25 @@ export class WatchedTransaction {
       this.#checkStep({ reply: answer, state: "default" }, verb === "DATA" ? 354 : 250);
       this.#answered ||= this.#wire.lost === undefined;
     });
-    const next = await this.#afterMail({ reply: mail, state: "default" });
+    let next = await this.#afterMail({ reply: mail, state: "default" });
     const last = takesData ? answers[this.#commands.rcpts.length] : undefined;
-    if (mail === undefined || !isPositive(mail) || this.#wire.lost !== undefined) {
-      if (last?.code === 354) this.#withhold(next);
-      return next;
+    if (mail !== undefined && isPositive(mail) && this.#wire.lost === undefined) {
+      for (const [index, place] of this.#commands.places.entries()) {
+        const answer = answers[index];
+        if (answer !== undefined) this.#replies[place] = judgeRcpt(answer);
+      }
+      next = await this.#afterRecipients();
+      if (next === "before-data")
+        return last === undefined ? next : this.#afterData({ reply: last, state: "default" });
     }
-    for (const [index, place] of this.#commands.places.entries()) {
-      const answer = answers[index];
-      if (answer !== undefined) this.#replies[place] = judgeRcpt(answer);
-    }
-    return last === undefined ? "before-data" : this.#afterData({ reply: last, state: "default" });
+    if (last?.code === 354) this.#withhold(next);
+    return next;
   }
 
-  /** The peer refused the sender and would take an empty message all the same: without the dot it gets none. */
+  /** The peer refused the envelope and would take an empty message all the same: without the dot it gets none. */
   #withhold(next: OutboundState): void {
     if (next === "message-start") this.#lie = { noPipelining: true };
-    this.#wire.fail("DATA accepted after a refused MAIL");
+    this.#wire.fail("DATA accepted after a refused envelope");
   }
 
   #afterMail(step: Step): OutboundState | Promise<OutboundState> {
@@ -182,12 +183,13 @@ export class WatchedTransaction {
     // The peer may have given the connection up before it saw the message.
     this.#checkStep(step);
     this.#answered ||= this.#wire.lost === undefined;
-    return this.#dislikesParameters(step) ? this.#strip() : this.#after(step, "per-recipient");
+    const isDisliked = step.state === "default" && this.#commands.parameters && isParameterError(step.reply);
+    return isDisliked ? this.#strip() : this.#after(step, "per-recipient");
   }
 
-  #dislikesParameters({ reply: answer, state }: Step): boolean {
-    if (!this.#commands.parameters || state !== "default" || this.#wire.lost !== undefined) return false;
-    return answer !== undefined && answer.code >= 500 && isParameterError(plain(answer));
+  #afterRecipients(): OutboundState | Promise<OutboundState> {
+    const isRefused = this.#commands.rcptParameters && this.#acceptedPlaces().length === 0;
+    return isRefused && this.#replies.some(isParameterError) ? this.#strip() : "before-data";
   }
 
   /** FAULTS N05: the peer offered what it does not know. Once more, with bare commands. */
@@ -214,7 +216,7 @@ export class WatchedTransaction {
         this.#replies[place] = ownReply(451, "5.0", "A sink held the recipient back");
       if (step.failed === true || step.state !== "default") return this.#after(step, "before-data");
     }
-    return "before-data";
+    return this.#afterRecipients();
   }
 
   async #beforeData(): Promise<OutboundState> {
@@ -328,7 +330,9 @@ export class WatchedTransaction {
     await this.#write(formOf(this.#message, false));
     const finals = await pending;
     if (this.#isWhole) return finals;
-    this.#early(finals[0]);
+    // A refusal in the middle of the content counts; a lost connection says nothing of the message.
+    const [early] = finals;
+    if (early !== undefined && early.code >= 400 && early.code !== 421) this.#final = plain(early);
     return [];
   }
 
@@ -341,11 +345,6 @@ export class WatchedTransaction {
     this.#isDotPending = true;
     this.#wire.startStage("end of data", endOfDataMs);
     this.#wire.write(form.end());
-  }
-
-  /** A refusal in the middle of the content counts; a lost connection says nothing of the message. */
-  #early(answer: PeerReply | undefined): void {
-    if (answer !== undefined && answer.code >= 400 && answer.code !== 421) this.#final = plain(answer);
   }
 
   /** Where to go after a step, as its reply and the sinks say. Only the end of data makes a success of the message. */

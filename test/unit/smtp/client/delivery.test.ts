@@ -15,6 +15,7 @@ import {
   startPeer,
   unreachableOf,
 } from "./support.ts";
+import { BOTH_PATHS } from "./watched.ts";
 
 const NO_PIPELINING = { EHLO: "250-peer.example\r\n250 8BITMIME" };
 
@@ -257,19 +258,30 @@ describe("refusals (N03)", () => {
     expect(peer.sessions).toHaveLength(1);
   });
 
-  test.each(["PIPELINING", "HELP"])("of recipients are so too, with %s offered", async (keyword) => {
-    const to = ["a@x.test", "b@x.test"].map((address) => ({ address, notify: ["FAILURE"] as const }));
-    await using peer = await startPeer({
-      answers: {
-        EHLO: `250-peer.example\r\n250-${keyword}\r\n250 DSN`,
-        RCPT: (line) => (line.includes("NOTIFY") ? "555 5.5.4 NOTIFY?" : "250 Ok"),
-      },
+  describe.each(BOTH_PATHS)("of recipients, %s", (_, more) => {
+    test.each([
+      ["PIPELINING", "354 Go on"],
+      ["PIPELINING", "554 5.5.1 Nobody"],
+      ["HELP", "354 Go on"],
+    ])("are so too, with %s offered and %s said to DATA", async (keyword, data) => {
+      const to = ["a@x.test", "b@x.test"].map((address) => ({ address, notify: ["FAILURE"] as const }));
+      let isTaken = false;
+      await using peer = await startPeer({
+        answers: {
+          EHLO: `250-peer.example\r\n250-${keyword}\r\n250 DSN`,
+          RCPT(line) {
+            isTaken = !line.includes("NOTIFY");
+            return isTaken ? "250 Ok" : "555 5.5.4 NOTIFY?";
+          },
+          DATA: () => (isTaken ? "354 Go on" : data),
+        },
+      });
+      await using destination = destinationTo(peer, { maxConnections: 1, ...more() });
+      const outcome = await destination.deliver(messageOf({ to }));
+      expect(codesOf(outcome)).toEqual([250, 250]);
+      expect(reportOf(outcome).dsn).toBe(false);
+      expect(peer.sessions.flatMap(({ messages }) => messages)).toHaveLength(1);
     });
-    await using destination = destinationTo(peer, { maxConnections: 1 });
-    const outcome = await destination.deliver(messageOf({ to }));
-    expect(codesOf(outcome)).toEqual([250, 250]);
-    expect(reportOf(outcome).dsn).toBe(false);
-    expect(peer.sessions[0]?.messages).toHaveLength(1);
   });
 });
 
