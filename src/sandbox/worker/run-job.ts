@@ -207,12 +207,12 @@ export class JobRun {
     return state.fault ?? 0;
   }
 
-  #outcomeOf({ state, savedBefore, script, ranMs }: RunningCall, result: Ended): CallOutcome {
+  #outcomeOf({ call, state, savedBefore, script, ranMs }: RunningCall, result: Ended): CallOutcome {
     const document = this.#document;
     const fault = state.fault ?? (typeof result === "number" ? this.#tooLarge(savedBefore, state) : result);
     if (fault === undefined) warnOfDropped(state);
     const isMeasured = this.#job.measureHeap === true || ranMs >= this.#settings.measureAfterMs;
-    const heapBytes = isMeasured ? script?.heapBytes : undefined;
+    const heapBytes = isMeasured ? script?.heapBytes(call) : undefined;
     const common = {
       logs: state.logs,
       logsDropped: state.logsDropped,

@@ -33,7 +33,6 @@ interface Loaded {
 export class LoadedScript {
   readonly #runtime: RuntimeSource;
   readonly #settings: WorkerSettings;
-  readonly #memoryMb: number;
   readonly #name: string;
   readonly #source: string;
   #homes: ScriptHome[] = [];
@@ -44,7 +43,6 @@ export class LoadedScript {
   constructor(runtime: RuntimeSource, settings: WorkerSettings, frame: LoadFrame, source: string) {
     this.#runtime = runtime;
     this.#settings = settings;
-    this.#memoryMb = frame.limits.memoryMb;
     this.#name = traceName(frame.scriptName);
     this.#source = `${source}\n//# sourceURL=${this.#name}`;
   }
@@ -58,8 +56,8 @@ export class LoadedScript {
   }
 
   /** Undefined after a fault that ended the isolate. */
-  get heapBytes(): number | undefined {
-    const home = this.#homes.find(({ isGone }) => !isGone);
+  heapBytes({ limits }: ScriptCall): number | undefined {
+    const home = this.#homes.find(({ isGone, memoryMb }) => !isGone && memoryMb === limits.memoryMb);
     return home?.isolate.heapBytes();
   }
 
@@ -72,8 +70,8 @@ export class LoadedScript {
   }
 
   /** The same in an isolate of its own, which waits with the context for the first call. `spare`: one that is made already. */
-  evaluate(version: string, spare: ScriptHome | undefined): LoadedFrame {
-    const home = spare ?? this.#newHome(false);
+  evaluate({ version, limits }: LoadFrame, spare: ScriptHome | undefined): LoadedFrame {
+    const home = spare ?? this.#newHome(false, limits.memoryMb);
     if (spare !== undefined) this.#homes.push(spare);
     const loaded = this.#load(home, "inspection");
     if ("kind" in loaded) return { type: "loaded", version, fault: loaded };
@@ -125,7 +123,7 @@ export class LoadedScript {
   #answered(room: Room, state: CallState, call: ScriptCall, answer: string | number): CallEnd {
     const thrown = typeof answer === "string" ? parseFault(answer, this.#name) : undefined;
     if (thrown?.message === REFUSED_BUFFER)
-      return this.#outOfBuffers(room, refusedBuffer(thrown, this.#memoryMb));
+      return this.#outOfBuffers(room, refusedBuffer(thrown, room.home.memoryMb));
     if (state.changedBuiltIns) state.warn(CHANGED_BUILT_INS);
     this.#leave(room, call.cacheable && state.fault === undefined && !state.changedBuiltIns);
     return thrown ?? (answer === 1 ? 1 : 0);
@@ -145,31 +143,40 @@ export class LoadedScript {
   #leave(room: Room, isReusable: boolean): void {
     const { home } = room;
     home.leave(room, isReusable);
-    if (home.calls > 0 || (home === this.#homes[0] && !home.isPrivate)) return;
+    if (home.calls > 0 || this.#isKept(home)) return;
     // A further isolate was for a crowd, or for one call alone.
     home.retire();
     this.#forget(home);
+  }
+
+  /** Each amount of memory that bindings give the script keeps one isolate. */
+  #isKept(home: ScriptHome): boolean {
+    const first = this.#homes.find(({ isPrivate, memoryMb }) => !isPrivate && memoryMb === home.memoryMb);
+    return home === first;
   }
 
   #forget(home: ScriptHome): void {
     this.#homes = this.#homes.filter((one) => one !== home);
   }
 
-  #newHome(isPrivate: boolean): ScriptHome {
-    const home = new ScriptHome(this.#runtime, this.#memoryMb, isPrivate);
+  #newHome(isPrivate: boolean, memoryMb: number): ScriptHome {
+    const home = new ScriptHome(this.#runtime, memoryMb, isPrivate);
     this.#homes.push(home);
     return home;
   }
 
   #homeFor(call: ScriptCall, alone: boolean): ScriptHome {
-    if (alone) return this.#newHome(true);
-    const found = this.#homes.find((home) => !home.isPrivate && (home.calls === 0 || this.#hasRoom(home)));
-    if (found === undefined) return this.#newHome(false);
+    const { memoryMb } = call.limits;
+    if (alone) return this.#newHome(true, memoryMb);
+    const found = this.#homes.find(
+      (home) => !home.isPrivate && home.memoryMb === memoryMb && (home.calls === 0 || this.#hasRoom(home)),
+    );
+    if (found === undefined) return this.#newHome(false, memoryMb);
     found.uses += 1;
     if (!this.#isSpent(found, call.cacheable)) return found;
     found.retire();
     this.#forget(found);
-    return this.#newHome(false);
+    return this.#newHome(false, memoryMb);
   }
 
   #isSpent(home: ScriptHome, cacheable: boolean): boolean {
@@ -184,8 +191,8 @@ export class LoadedScript {
     return !home.isGone && home.calls < this.#settings.isolateMaxCalls && !this.#isHeapFull(home);
   }
 
-  #isHeapFull({ isolate }: ScriptHome): boolean {
-    return isolate.heapBytes() > this.#settings.heapRecycleShare * this.#memoryMb * MEGABYTE;
+  #isHeapFull({ isolate, memoryMb }: ScriptHome): boolean {
+    return isolate.heapBytes() > this.#settings.heapRecycleShare * memoryMb * MEGABYTE;
   }
 
   /** After any of these nobody knows what state the context is in (open microtasks, half-made objects): it goes. */
@@ -202,9 +209,9 @@ export class LoadedScript {
   }
 
   /** What the script keeps outside of its heap, when that is more than it may. A short turn cannot have written much. */
-  #tooManyBuffers({ isolate }: ScriptHome, state: CallState): ScriptFault | undefined {
+  #tooManyBuffers({ isolate, memoryMb }: ScriptHome, state: CallState): ScriptFault | undefined {
     const { externalMb } = state.limits;
-    if (externalMb === undefined || externalMb >= this.#memoryMb) return undefined;
+    if (externalMb === undefined || externalMb >= memoryMb) return undefined;
     if (state.turnMs(performance.now()) < this.#settings.measureAfterMs) return undefined;
     const most = externalMb * MEGABYTE;
     if (isolate.externalBytes() <= most) return undefined;
@@ -238,7 +245,7 @@ export class LoadedScript {
     if (result.kind === "timeout")
       return withLastPlace(fault("timeout", timeoutMessage, result.stack), lastPlace);
     if (result.kind === "memory") {
-      const message = `the script needed more than its ${this.#memoryMb} MB of memory`;
+      const message = `the script needed more than its ${home.memoryMb} MB of memory`;
       return withLastPlace(fault("memory", message), lastPlace);
     }
     // The one thing that isolated-vm throws for a script beside time and memory.

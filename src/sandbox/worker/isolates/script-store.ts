@@ -41,7 +41,7 @@ export class ScriptStore {
     const spare = this.#spare?.memoryMb === frame.limits.memoryMb ? this.#spare : undefined;
     if (spare !== undefined) this.#spare = undefined;
     this.#makeSpareLater(this.#runtime, frame.limits.memoryMb);
-    return script.evaluate(frame.version, spare);
+    return script.evaluate(frame, spare);
   }
 
   #makeSpareLater(runtime: RuntimeSource, memoryMb: number): void {
