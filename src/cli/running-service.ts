@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { callControl } from "../admin/control-client.ts";
 import { findConfigFile, likelyMailroot, loadConfig } from "../config/load.ts";
-import { OnArrivalError } from "../core/errors.ts";
+import { OnArrivalError, describeError } from "../core/errors.ts";
 
 /** The options of withPlace. */
 export interface ServicePlace {
@@ -32,11 +32,24 @@ export async function findMailroot(
   }
 }
 
+/** Works with a broken file as well: the service that runs need not wait for its correction. */
 export async function callService(
   place: ServicePlace,
   method: string,
   params: Readonly<Record<string, unknown>> = {},
   timeoutMs?: number,
 ): Promise<unknown> {
-  return callControl(await mailrootOf(place), method, params, timeoutMs);
+  const { mailroot, problem } = await findMailroot(place);
+  // Without the file nobody knows which service is meant.
+  if (problem?.code === "CONFIG_UNREADABLE") throw problem;
+  return callControl(mailroot, method, params, timeoutMs).catch((thrown: unknown) => {
+    throw withProblem(problem, thrown);
+  });
+}
+
+/** No service where the file seems to say: both may be the reason. */
+export function withProblem(problem: OnArrivalError | undefined, thrown: unknown): unknown {
+  if (problem === undefined || !(thrown instanceof OnArrivalError) || thrown.code !== "CONTROL_UNREACHABLE")
+    return thrown;
+  return new OnArrivalError(problem.code, `${problem.message}\n${describeError(thrown)}`, { cause: thrown });
 }

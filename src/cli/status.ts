@@ -3,12 +3,12 @@ import { Command } from "commander";
 import { callControl } from "../admin/control-client.ts";
 import type { ServerStatus, ServiceStatus } from "../composition/observation/service-status.ts";
 import { STRAY_ADVICE } from "../composition/servers/stray-mailroots.ts";
-import { OnArrivalError, describeError } from "../core/errors.ts";
+import { OnArrivalError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import type { QueueDepths } from "../transport/queues/queue-view.ts";
 import { CommandFailed, type Output, printResult } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
-import { type ServicePlace, findMailroot, withPlace } from "./running-service.ts";
+import { type ServicePlace, findMailroot, withPlace, withProblem } from "./running-service.ts";
 
 interface Options extends ServicePlace {
   readonly json?: boolean;
@@ -25,7 +25,7 @@ export const statusCommand: CommandFactory = (output) =>
 async function show(output: Output, options: Options): Promise<void> {
   const { mailroot, problem } = await findMailroot(options);
   const answer = await callControl(mailroot, "status").catch((thrown: unknown) => {
-    throw problem === undefined ? thrown : withBoth(problem, thrown);
+    throw withProblem(problem, thrown);
   });
   if (!isStatus(answer)) throw new OnArrivalError("INTERNAL", "the service answered no status");
   printResult(output, options.json, { ...answer, ...problemOf(problem) }, describe(answer));
@@ -33,9 +33,6 @@ async function show(output: Output, options: Options): Promise<void> {
   if (problem !== undefined || answer.refusedReload !== undefined || !answer.health.healthy)
     throw new CommandFailed();
 }
-
-const withBoth = (problem: OnArrivalError, thrown: unknown): OnArrivalError =>
-  new OnArrivalError(problem.code, `${problem.message}\n${describeError(thrown)}`, { cause: thrown });
 
 const problemOf = (problem: OnArrivalError | undefined): object =>
   problem === undefined
