@@ -168,7 +168,7 @@ export class Parking {
 
   /** Brings up what waits for nothing any more. */
   pump(key: string): void {
-    if (!isGroupKey(key) && key !== SEVERAL) {
+    if (!isGroupKey(key) && key !== SEVERAL && key !== UNSORTED) {
       this.#parts.pump(key);
       return;
     }

@@ -1,5 +1,7 @@
 // More messages than memory is meant for: those that wait are in the store, and nobody notices but the operator of a small machine.
 import { expect, test } from "vitest";
+import type { SegmentStore } from "../../../src/store/segments/segment-store.ts";
+import type { StoreDriver } from "../../../src/store/store-driver.ts";
 import { IMMPID } from "../../../src/message/properties.ts";
 import { acceptMany } from "./many-messages.ts";
 import {
@@ -47,6 +49,34 @@ test("C18 a restart takes up what was parked, and what it did not read at the st
   await until(() => next.transport.depths().messages === 0, "an empty store");
   expect(new Set(sentTo(next)).size).toBe(20);
 });
+
+test.each(["far.example", "last run"])(
+  "a parked message that cannot be read is read again after a minute: of the queue %s",
+  async (queue) => {
+    let unreadable = "";
+    const wrapStore = (store: SegmentStore): Partial<StoreDriver> => ({
+      reload: (id) => (id === unreadable ? Promise.reject(new Error("EIO: i/o error")) : store.reload(id)),
+      reloadInOrder: async (ids) => (await store.reloadInOrder(ids)).filter(({ id }) => id !== unreadable),
+    });
+    await using house = await openHouse({ maxInMemory: 3, wrapStore });
+    house.world.answer = () => unreachable();
+    const ids = await acceptMany(house, 20);
+    await parkedBut(house, 3, 20);
+    unreadable = ids[15] ?? "";
+    await using next = queue === "last run" ? await house.crash() : house;
+    next.world.answer = (message) => accepted(message);
+    await next.clock.advance(5 * MINUTE);
+    const left = (count: number) => async (): Promise<boolean> => {
+      await next.clock.advance(1000);
+      return next.transport.depths().messages === count;
+    };
+    await until(left(1), "all but the one that cannot be read");
+    unreadable = "";
+    await next.clock.advance(MINUTE);
+    await until(left(0), "an empty store");
+    expect(sentTo(next).filter((to) => to === "user15@far.example")).toHaveLength(1);
+  },
+);
 
 test("C18 of many dead next hops none keeps messages in memory, neither as they come nor after a restart", async () => {
   await using house = await openHouse({ maxInMemory: 5 });
