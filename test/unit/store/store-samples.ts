@@ -24,6 +24,9 @@ export function messageBytes(seed: number, size: number): Buffer {
 
 export const message = (seed: number, size = 4096): Content => Content.fromBuffer(messageBytes(seed, size));
 
+/** A state as long as those of messages with many recipients. */
+export const stateOf = (seed: number): string => `state ${seed}`.padEnd(2000);
+
 export interface TemporaryFolder extends AsyncDisposable {
   readonly path: string;
 }
