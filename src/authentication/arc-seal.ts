@@ -19,7 +19,7 @@ export interface SealedFinding {
 
 /** RFC 8617 §5.1: no more instances than these. */
 const MAX_INSTANCES = 50;
-const SET = ["arc-authentication-results", "arc-message-signature", "arc-seal"] as const;
+const SET: readonly string[] = ["arc-authentication-results", "arc-message-signature", "arc-seal"];
 
 /** The three fields, top first; undefined for a chain that cannot be continued. */
 export async function arcSet(
@@ -57,19 +57,16 @@ export async function arcSet(
 /** The sets by instance, each in the order of SET; undefined unless they are complete and numbered 1, 2, 3… */
 function readChain(fields: readonly RawField[]): string[][] | undefined {
   const sets: string[][] = [];
-  const ofChain = fields.filter(({ name }) => name.startsWith("arc-"));
+  const ofChain = fields.filter(({ name }) => SET.includes(name));
   for (const [position, wanted] of SET.entries()) {
     for (const { name, raw } of ofChain) {
       if (name !== wanted) continue;
       const instance = Number(/[:;]\s*i\s*=\s*(\d{1,2})\s*(?:;|$)/.exec(raw)?.[1] ?? 0);
-      if (instance < 1 || instance > MAX_INSTANCES) return undefined;
+      if (instance < 1) return undefined;
       const set = (sets[instance - 1] ??= []);
       if (set[position] !== undefined) return undefined;
       set[position] = raw;
     }
   }
-  const count = ofChain.filter(({ name }) => SET.some((one) => one === name)).length;
-  return count === sets.length * SET.length && sets.every((set) => set.length === SET.length)
-    ? sets
-    : undefined;
+  return ofChain.length === sets.length * SET.length ? sets : undefined;
 }

@@ -287,25 +287,13 @@ async function verifyDmarc(
   if (found === false) return { row: dmarcRow("none", "", domain), policy: "" };
   const policy = policyOf(found.policy, found.pct);
   const { result } = found.status;
-  const isPass = result === "pass" && isAligned(found.alignment, domain, spf, passed);
-  if (isPass || (result !== "pass" && result !== "fail"))
-    return { row: dmarcRow(result, policy, domain), policy };
+  if (result !== "fail") return { row: dmarcRow(result, policy, domain), policy };
   // RFC 7489 §6.6.2: what DNS did not tell today may be what would have passed. Only the author's own: servers that fail on
   // purpose are easily had.
   const maybe = await judge("temperror", unsure);
   const isUnsure = maybe !== false && maybe.status.result === "pass";
   return { row: dmarcRow(isUnsure ? "temperror" : "fail", policy, domain), policy };
 }
-
-/** mailauth takes strict alignment (RFC 7489 §3.1) for relaxed. */
-const isAligned = (
-  { spf, dkim }: DmarcResult["alignment"],
-  author: string,
-  { domain, row }: SpfFinding,
-  signers: readonly string[],
-): boolean =>
-  (dkim.strict ? signers.some((signer) => signer.toLowerCase() === author) : Boolean(dkim.result)) ||
-  (spf.strict ? row.result === "pass" && domain.toLowerCase() === author : Boolean(spf.result));
 
 const dmarcRow = (result: string, policy: string, domain: string): MethodResult => ({
   method: "dmarc",

@@ -27,6 +27,7 @@ test("answers and failures are kept for their time, the oldest go first", async 
   await clock.advance(1001);
   await ask("a", "A");
   expect(asked).toHaveLength(5);
+  expect(clock.pending).toBe(0);
 });
 
 test("a message waits for silent servers no longer than its time, whatever it asks", async () => {

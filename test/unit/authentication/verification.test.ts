@@ -8,6 +8,7 @@ import { FOREIGN, MESSAGE, contentOf, entryOf, signedText, verifyText } from "./
 
 const rsa = rsaKey();
 const weak = rsaKey(512);
+const small = rsaKey(1024);
 const KEY: Zone = { "one._domainkey.example.com": { TXT: [rsa.record] } };
 const REJECT: Zone = { "_dmarc.example.com": { TXT: ["v=DMARC1; p=reject"] } };
 
@@ -64,6 +65,11 @@ describe("DKIM", () => {
     expect(found.dkimDomains).toEqual([]);
   });
 
+  test("with a key of 1024 bits passes, as RFC 8301 has it", async () => {
+    const zone: Zone = { "one._domainkey.example.com": { TXT: [small.record] } };
+    expect((await verifyText(await signedText([entryOf(small.pem)]), zone)).dkim).toBe("pass");
+  });
+
   test("of an unsigned message is none", async () => {
     expect((await verifyText(MESSAGE, {})).results).toContain("; dkim=none;");
   });
@@ -117,6 +123,7 @@ describe("DKIM", () => {
 
   test.each([
     ["of 250,000 folded lines", `X: a\r\n${" b\r\n".repeat(250_000)}`],
+    ["of 5,001 folded lines", `X: a\r\n${" b\r\n".repeat(5000)}`],
     ["of a megabyte", `X: ${"a".repeat(1_000_000)}\r\n`],
     ["whose author is a hundred thousand blanks", `From: a${" ".repeat(100_000)}b\r\n`],
     ["with a Return-Path of as many groups", `Return-Path: ${"a;".repeat(100_000)}b\r\n`],
@@ -144,12 +151,16 @@ describe("DMARC", () => {
 
   test.each([
     ["relaxed alignment", "v=DMARC1; p=reject", "pass"],
-    ["strict alignment", "v=DMARC1; p=reject; adkim=s; aspf=s", "fail"],
+    ["strict alignment, which SPF that fails does not give,", "v=DMARC1; p=reject; adkim=s; aspf=s", "fail"],
   ])("%s of a subdomain", async (_name, record, result) => {
     const message = MESSAGE.replace("<alice@example.com>", "<alice@news.example.com>");
     const text = await signedText([entryOf(rsa.pem, { subdomains: true })], contentOf(message));
-    const zone: Zone = { ...KEY, "_dmarc.example.com": { TXT: [record] } };
-    expect((await verifyText(text, zone, { sender: "" })).dmarc).toBe(result);
+    const zone: Zone = {
+      ...KEY,
+      "_dmarc.example.com": { TXT: [record] },
+      "news.example.com": { TXT: ["v=spf1 -all"] },
+    };
+    expect((await verifyText(text, zone, { sender: "alice@news.example.com" })).dmarc).toBe(result);
   });
 
   test("fails without either, with the policy of the domain", async () => {
@@ -261,6 +272,19 @@ describe("ARC", () => {
     keepFinding(properties, found);
     const cut = sealed.replace(/^ARC-Seal:(?:.*\r\n[ \t])*.*\r\n/, "");
     expect(await signedText([sealer("hop.example")], contentOf(cut), FOREIGN, properties)).toBe(cut);
+  });
+
+  test.each([
+    "ARC-Authentication-Results: i=1; mx.example.org; dkim=pass __proto__.polluted=yes",
+    'ARC-Authentication-Results: i=1; mx.example.org; dkim=pass __pr"oto__".polluted=yes',
+  ])("%s changes no other object of the process", async (field) => {
+    expect((await verifyText(`${field}\r\n${MESSAGE}`, {})).arc).toBe("fail");
+    expect(Object.keys(Object.prototype)).toEqual([]);
+  });
+
+  test("a field that only begins like one of the chain is none of it", async () => {
+    const first = await throughHop(`ARC-Other: i=1\r\n${MESSAGE}`, "list.example");
+    expect(await throughHop(first, "hop.example")).toMatch(/^ARC-Seal: i=2; /);
   });
 
   test("what nobody looked at is not sealed", async () => {
