@@ -142,8 +142,7 @@ export class WatchedTransaction {
     this.#planned = this.#offered.pipelining ? await this.#events.plan(natives, this.#view) : [];
     const isWhole = this.#planned.length === natives.length && this.#planned.at(-1)?.paused === undefined;
     if (isWhole) return this.#together(natives);
-    const step = await this.#events.perform(mail, this.#view, this.#planned.shift());
-    return this.#afterMail(step);
+    return this.#afterMail(await this.#events.perform(mail, this.#view, this.#planned.shift()));
   }
 
   /** No sink has anything to say before the replies are there. Nobody watches DATA: then it need not wait for them either. */
@@ -160,22 +159,24 @@ export class WatchedTransaction {
     let next = await this.#afterMail({ reply: mail, state: "default" });
     const last = takesData ? answers[this.#commands.rcpts.length] : undefined;
     if (mail !== undefined && isPositive(mail) && this.#wire.lost === undefined) {
-      for (const [index, place] of this.#commands.places.entries()) {
-        const answer = answers[index];
-        if (answer !== undefined) this.#replies[place] = judgeRcpt(answer);
-      }
+      this.#judgeRecipients(answers);
       next = await this.#afterRecipients();
-      if (next === "before-data")
-        return last === undefined ? next : this.#afterData({ reply: last, state: "default" });
+      if (last !== undefined && next === "before-data")
+        return this.#afterData({ reply: last, state: "default" });
     }
-    if (last?.code === 354) this.#withhold(next);
+    if (last?.code === 354) {
+      // The peer refused the envelope and would take an empty message all the same: without the dot it gets none.
+      if (next === "message-start") this.#lie = { noPipelining: true };
+      this.#wire.fail("DATA accepted after a refused envelope");
+    }
     return next;
   }
 
-  /** The peer refused the envelope and would take an empty message all the same: without the dot it gets none. */
-  #withhold(next: OutboundState): void {
-    if (next === "message-start") this.#lie = { noPipelining: true };
-    this.#wire.fail("DATA accepted after a refused envelope");
+  #judgeRecipients(answers: readonly (PeerReply | undefined)[]): void {
+    for (const [index, place] of this.#commands.places.entries()) {
+      const answer = answers[index];
+      if (answer !== undefined) this.#replies[place] = judgeRcpt(answer);
+    }
   }
 
   #afterMail(step: Step): OutboundState | Promise<OutboundState> {
