@@ -3,11 +3,13 @@ import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import type { Splice } from "../core/splice.ts";
 
-/** A range of a file of the store. The store keeps the file while a content refers to it. */
+/** A range of a file of the store, which keeps the file while a message refers to it. */
 export interface FileRange {
   readonly path: string;
   readonly offset: number;
   readonly length: number;
+  /** Has the file kept until the answer is called, also when no message refers to it any more. */
+  readonly hold?: () => () => void;
 }
 
 export type Piece = Buffer | FileRange;
@@ -48,7 +50,7 @@ const lengthOf = (piece: Piece): number => piece.length;
 
 function slicePiece(piece: Piece, from: number, to: number): Piece {
   if (Buffer.isBuffer(piece)) return piece.subarray(from, to);
-  return { path: piece.path, offset: piece.offset + from, length: to - from };
+  return { ...piece, offset: piece.offset + from, length: to - from };
 }
 
 export class Content {
@@ -90,6 +92,14 @@ export class Content {
   /** Whether no byte has to be read from disk. */
   get inMemory(): boolean {
     return this.pieces.every((piece) => Buffer.isBuffer(piece));
+  }
+
+  /** For those whose work may outlive the message: its bytes can be read until the answer is called. */
+  hold(): () => void {
+    const releases = this.pieces.map((piece) => (Buffer.isBuffer(piece) ? undefined : piece.hold?.()));
+    return () => {
+      for (const release of releases) release?.();
+    };
   }
 
   slice(from: number, to: number): Piece[] {

@@ -67,6 +67,7 @@ export class ShadowRuns implements ShadowStarter<ScriptTarget> {
     const { promise: live, resolve: compareWith } = Promise.withResolvers<
       LiveCall<ScriptTarget> | undefined
     >();
+    const release = msg.content.hold();
     this.running += 1;
     this.started += 1;
     const run = async (): Promise<void> => {
@@ -78,13 +79,13 @@ export class ShadowRuns implements ShadowStarter<ScriptTarget> {
     };
     run()
       .catch((thrown: unknown) => {
-        // The store may have let go of a message that was delivered meanwhile.
         log.warn(
           { message: msg.id, binding: sink.binding.displayName, error: String(thrown) },
           "shadow run lost",
         );
       })
       .finally(() => {
+        release();
         this.running -= 1;
       });
     return { compareWith };

@@ -1,4 +1,5 @@
 // Shadow bindings on the real service: they see live mail, change nothing of it, and what they would have done is compared.
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type ShadowSummary, addShadow, emptySummary } from "../../src/cli/shadow-summary.ts";
@@ -98,6 +99,22 @@ test("a shadow behind the live script is not compared, and that may be why", asy
   expect(await summed(service, "tag.next.js", 1)).toMatchObject({
     compared: 0,
     notCompared: { "the live binding was not called on this message, or comes before the shadow": 1 },
+  });
+});
+
+test("a large message is there for its shadow after it was delivered, and no longer", async () => {
+  const slow = LIVE.replace("priority: 10", 'mode: "shadow"').replace(
+    "msg.Subject +=",
+    "for (const until = Date.now() + 500; Date.now() < until;);\n  console.log(msg.TextBody.length);\n  msg.Subject +=",
+  );
+  await using service = await startService({ scripts: { "tag.js": LIVE, "tag.next.js": slow } });
+  const large = `${plainMessage("m1")}${`${"x".repeat(70)}\r\n`.repeat(40_000)}`;
+  expect((await send(service.port, { to: "someone@localhost", data: large })).code).toBe(250);
+  await service.dropped(1);
+  expect(await summed(service, "tag.next.js", 1)).toMatchObject({ compared: 1, different: 0 });
+  expect(service.log.filter((line) => /ended|lost|failed/.test(line))).toEqual([]);
+  await eventually(async () => (await readdir(join(service.mailroot, "Queue", "content"))).length === 0, {
+    what: "an empty folder of contents",
   });
 });
 

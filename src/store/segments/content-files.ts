@@ -2,7 +2,7 @@
 import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import path from "node:path";
-import { Content } from "../../message/content.ts";
+import { Content, type FileRange } from "../../message/content.ts";
 import { syncFolder } from "../../message/sync-folder.ts";
 import type { SpoolFile } from "../store-driver.ts";
 import { ignoreMissing } from "../../core/system-error.ts";
@@ -45,6 +45,15 @@ export class ContentFiles {
     await Promise.all(this.#removals);
   }
 
+  /** A part of a content that is in this file. */
+  range(name: string, offset: number, length: number): FileRange {
+    const hold = (): (() => void) => {
+      this.retain(name);
+      return () => this.release(name);
+    };
+    return { path: path.join(this.folder, name), offset, length, hold };
+  }
+
   isReferenced(name: string): boolean {
     return this.#references.has(name);
   }
@@ -53,7 +62,10 @@ export class ContentFiles {
     const name = `${this.#nextName()}.eml`;
     const file = path.join(this.folder, name);
     const handle = await this.#open(file);
-    return new OpenSpoolFile(handle, file, () => this.isReferenced(name));
+    return new OpenSpoolFile(handle, file, {
+      isReferenced: () => this.isReferenced(name),
+      range: (length) => this.range(name, 0, length),
+    });
   }
 
   /** Somebody may have removed the folder: without the one above it, too, nothing is taken. */
@@ -95,16 +107,22 @@ export class ContentFiles {
   }
 }
 
+/** What becomes of a file that is being written. */
+interface FileFuture {
+  isReferenced(): boolean;
+  range(length: number): FileRange;
+}
+
 class OpenSpoolFile implements SpoolFile {
   #handle: FileHandle | undefined;
   #length = 0;
   readonly #path: string;
-  readonly #isReferenced: () => boolean;
+  readonly #future: FileFuture;
 
-  constructor(handle: FileHandle, file: string, isReferenced: () => boolean) {
+  constructor(handle: FileHandle, file: string, future: FileFuture) {
     this.#handle = handle;
     this.#path = file;
-    this.#isReferenced = isReferenced;
+    this.#future = future;
   }
 
   async write(chunk: Buffer): Promise<void> {
@@ -123,13 +141,13 @@ class OpenSpoolFile implements SpoolFile {
     this.#handle = undefined;
     await handle.close();
     await syncFolder(path.dirname(this.#path));
-    return Content.fromFile(start, { path: this.#path, offset: 0, length: this.#length });
+    return Content.fromFile(start, this.#future.range(this.#length));
   }
 
   async discard(): Promise<void> {
     await this.#handle?.close();
     this.#handle = undefined;
-    if (!this.#isReferenced()) await unlink(this.#path).catch(ignoreMissing);
+    if (!this.#future.isReferenced()) await unlink(this.#path).catch(ignoreMissing);
   }
 
   #opened(): FileHandle {

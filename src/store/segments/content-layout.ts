@@ -2,7 +2,7 @@
 import path from "node:path";
 import type { Splice } from "../../core/splice.ts";
 import { Content } from "../../message/content.ts";
-import type { Piece } from "../../message/content.ts";
+import type { FileRange, Piece } from "../../message/content.ts";
 
 /** Absent for a content that is wholly in its record. */
 export interface ContentLayout {
@@ -49,7 +49,11 @@ export function layOut(content: Content, folder: string): LaidOut | undefined {
 }
 
 /** The content again: one range over the file from the first to the last part, with edits where memory pieces stood. */
-export function restoreContent(memory: Buffer, layout: ContentLayout | undefined, folder: string): Content {
+export function restoreContent(
+  memory: Buffer,
+  layout: ContentLayout | undefined,
+  rangeOf: (file: string, offset: number, length: number) => FileRange,
+): Content {
   if (layout === undefined) return Content.fromBuffer(memory);
   const { parts } = layout;
   const startLength = parts[0] ?? 0;
@@ -75,8 +79,7 @@ export function restoreContent(memory: Buffer, layout: ContentLayout | undefined
     memoryAt += inserted;
     fileAt = Math.max(fileAt, next);
   }
-  const range = { path: path.join(folder, layout.file), offset: first, length: fileAt - first };
-  return Content.fromFile(start, range).splice(splices);
+  return Content.fromFile(start, rangeOf(layout.file, first, fileAt - first)).splice(splices);
 }
 
 /** The last byte of the file that a layout needs. */

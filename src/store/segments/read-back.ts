@@ -1,6 +1,7 @@
 // A message as the store has it, read from its records.
 import { OnArrivalError, describeError } from "../../core/errors.ts";
 import type { Content } from "../../message/content.ts";
+import type { ContentFiles } from "./content-files.ts";
 import { restoreContent } from "./content-layout.ts";
 import type { Entry, Place } from "./message-index.ts";
 import { parseMessageJson, parseStateJson } from "./record-json.ts";
@@ -44,16 +45,16 @@ export async function readInOrder(
   return messages;
 }
 
-/** `folder` has the contents that are files of their own. Undefined: it has ended. */
+/** Undefined: it has ended. */
 export async function readContent(
   reader: RecordReader,
   { message, content: place }: Entry,
-  folder: string,
+  files: ContentFiles,
 ): Promise<Content | undefined> {
   if (place === undefined) return undefined;
   const { json, content } = await reader.read(place);
   const { layout } = place === message ? parseMessageJson(json) : parseStateJson(json);
-  return restoreContent(content, layout, folder);
+  return restoreContent(content, layout, (file, offset, length) => files.range(file, offset, length));
 }
 
 /** Reads again when compaction moved the records while they were read. */

@@ -223,9 +223,7 @@ export class SegmentStore implements StoreDriver {
   }
 
   async loadContent(id: string): Promise<Content> {
-    return (
-      this.#entry(id).fresh ?? this.#read(id, (entry) => readContent(this.#reader, entry, this.#files.folder))
-    );
+    return this.#entry(id).fresh ?? this.#read(id, (entry) => readContent(this.#reader, entry, this.#files));
   }
 
   reload(id: string): Promise<RecoveredMessage> {
