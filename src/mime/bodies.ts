@@ -78,12 +78,11 @@ function createText(mediaType: string, text: string): MimePart {
   return part;
 }
 
-/** A message without either body: the new one stands first in a mixed, before what was there. */
+/** A message without either body: the new one stands first in a mixed, before what was there, if anything was. */
 function insertFirst(doc: MimeDocument, part: MimePart): void {
   const { root } = doc;
-  const mixed =
-    root.mediaType === "multipart/mixed" && root.isMultipart ? root : root.wrapIn("multipart/mixed");
-  mixed.insertChild(0, part);
+  const takesIt = root.isMultipart && (root.mediaType === "multipart/mixed" || root.children.length === 0);
+  (takesIt ? root : root.wrapIn("multipart/mixed")).insertChild(0, part);
 }
 
 /** `part`: the body that was there; where that is as it was, nothing is added. */

@@ -361,7 +361,7 @@ export class MimePart {
     if (this.boundary === "") this.setContentParameter("boundary", this.context.createBoundary());
     // RFC 2045 §6.4: no encoding but the identity ones on a multipart.
     this.headers.remove("Content-Transfer-Encoding");
-    this.#setBody({ kind: "children", layout: undefined, found: [], children: [], rearranged: false });
+    this.#setBody({ kind: "children", layout: undefined, found: [], children: [], rearranged: true });
     this.#opaqueAt = -1;
   }
 

@@ -5,6 +5,8 @@ import { PieceList } from "./pieces.ts";
 import type { ByteSource } from "./source.ts";
 
 const MAX_BOUNDARY_ATTEMPTS = 10;
+/** RFC 2046 §5.1.1: a multipart has at least one part; this stands in one whose parts were all removed. */
+const EMPTY_PART = Buffer.from("Content-Type: text/plain; charset=us-ascii\r\n\r\n");
 
 /** A multipart being written: which child comes next. */
 interface Cursor {
@@ -62,6 +64,7 @@ function write(root: MimePart, what: "whole" | "body", out: PieceList, written: 
   for (let cursor = stack.at(-1); cursor !== undefined; cursor = stack.at(-1)) {
     const child = cursor.body.children[cursor.next];
     if (child === undefined) {
+      if (cursor.next === 0 && cursor.body.rearranged) writeEmptyPart(cursor, out);
       writeEnd(cursor, out);
       stack.pop();
     } else {
@@ -112,11 +115,20 @@ function writeDelimiter(cursor: Cursor, child: MimePart, out: PieceList): void {
   const slot = cursor.slots === undefined ? cursor.next : cursor.slots.get(child);
   const line = slot === undefined || cursor.part.boundaryRenewed ? undefined : layout?.delimiters[slot];
   if (layout === undefined || line === undefined) {
-    out.delimiter(`${atLineStart(cursor) ? "" : "\r\n"}--${cursor.boundary}\r\n`);
+    out.delimiter(newDelimiter(cursor));
     return;
   }
   writeOriginalLine(cursor, line, line.end, layout.range.source, out);
 }
+
+function writeEmptyPart(cursor: Cursor, out: PieceList): void {
+  out.delimiter(newDelimiter(cursor));
+  out.bytes(EMPTY_PART);
+  cursor.next = 1;
+}
+
+const newDelimiter = (cursor: Cursor): string =>
+  `${atLineStart(cursor) ? "" : "\r\n"}--${cursor.boundary}\r\n`;
 
 /** A delimiter line that shared its break with the line before needs one when something else stands there now. */
 function writeOriginalLine(
@@ -131,9 +143,9 @@ function writeOriginalLine(
 }
 
 /** Whether a body whose closing line is not to be copied gets a new one. */
-function needsClose({ body, part }: Cursor): boolean {
+function needsClose({ body, part, next }: Cursor): boolean {
   const { layout, children, found } = body;
-  if (layout === undefined) return children.length > 0;
+  if (layout === undefined) return next > 0;
   if (part.boundaryRenewed) return true;
   // The part that swallowed the rest of the body at the part limit holds the closing line too.
   return body.rearranged && !(layout.overflow && children.at(-1) === found.at(-1));

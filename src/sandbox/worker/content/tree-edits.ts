@@ -54,10 +54,7 @@ export function removePart(part: MimePart): void {
     return;
   }
   parent.removeChild(part);
-  // RFC 2046 §5.1.1: a multipart has at least one part.
-  if (parent.children.length === 0)
-    parent.insertChild(0, MimePart.create("text/plain", { charset: "us-ascii" }));
-  else if (isPromoted(parent)) parent.unwrap();
+  if (isPromoted(parent)) parent.unwrap();
 }
 
 /** autopromotebodyparts: a mixed with one part left is that part, and so is what was signed without its signature. */
