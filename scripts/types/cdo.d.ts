@@ -191,7 +191,10 @@ declare module "cdo" {
     readonly ActiveConnection: never;
     /** Boolean. True after a change since the message came or was last saved; an assignment has no effect. CDO reference 1.6. */
     IsDirty: boolean;
-    /** Object, read-only. What OpenObject or SaveToObject bound; null for the transport's content. CDO reference 1.6. */
+    /**
+     * Object, read-only. What OpenObject or SaveToObject bound. CDO reference 1.6.
+     * @cdo differs: null for the transport's content, where the original gave its stream: the arriving message cannot be bound back to it. Bind a copy, made by OpenObject of a new message.
+     */
     readonly Source: object | null;
     /** String, read-only: `_Stream` for the arriving message, `""` when nothing is bound, else the interface that was named. CDO reference 1.6. */
     readonly SourceClass: string;
@@ -368,8 +371,9 @@ declare module "cdo" {
    * Settings of Send, Reply and Forward: {@link ConfigurationFields}. CDO reference 1.7 and 2.6.
    *
    * @example
-   * const answer = msg.Reply();
-   * answer.Configuration.Fields(cdoUseMessageResponseText).Value = false;
+   * msg.Configuration.Fields(cdoUseMessageResponseText).Value = false;
+   * msg.Configuration.Fields.Update();
+   * const answer = msg.Reply(); // without the text of msg
    */
   export interface Configuration {
     /** Fields, read-only. {@link ConfigurationFields}. CDO reference 1.7 and 2.6. */
@@ -403,7 +407,7 @@ declare module "cdo" {
     readonly State: number;
     /** Opens a stream made by `new`; those that CDO gives are open. CDO reference 1.10. */
     Open(source?: unknown, mode?: number, options?: number, userName?: string, password?: string): void;
-    /** Closes it. Everything that needs an open stream then raises CDO_E_ADOSTREAM_NOT_BOUND. CDO reference 1.10. */
+    /** Closes it. Everything that needs an open stream then raises adErrObjectClosed. CDO reference 1.10. */
     Close(): void;
     /** Bytes from Position, all by default; null at the end. Binary streams only. CDO reference 1.10. */
     Read(count?: number): Uint8Array | null;
@@ -662,7 +666,10 @@ declare module "cdo" {
     "urn:schemas:mailheader:content-language": string;
     /** Content-Location. CDO reference 2.2. */
     "urn:schemas:mailheader:content-location": string;
-    /** Content-Transfer-Encoding. CDO reference 2.2. */
+    /**
+     * Content-Transfer-Encoding. CDO reference 2.2.
+     * @cdo differs: the content that is there is encoded anew, as by {@link BodyPart.ContentTransferEncoding}; an unknown one is only written.
+     */
     "urn:schemas:mailheader:content-transfer-encoding": string;
     /** Content-Type with its parameters; on a message it re-types the root. CDO reference 2.2. */
     "urn:schemas:mailheader:content-type": string;

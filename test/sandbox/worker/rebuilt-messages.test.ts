@@ -65,3 +65,49 @@ describe("a multipart whose parts are all deleted", () => {
     );
   });
 });
+
+describe("a transfer encoding that is written as a header field", () => {
+  const FIELD = `const f = msg.TextBodyPart.Fields("urn:schemas:mailheader:content-transfer-encoding");`;
+
+  test.each(["base64", "8bit", "Quoted-Printable", "uuencode"])(
+    "%s encodes the content that is there anew",
+    async (encoding) => {
+      const { logs } = await after(
+        ALTERNATIVE,
+        `${FIELD} f.Value = "${encoding}"; msg.TextBodyPart.Fields.Update(); console.log(msg.TextBodyPart.ContentTransferEncoding, msg.TextBody)`,
+      );
+      expect(logs).toEqual([`${encoding.toLowerCase()} Grüße`]);
+    },
+  );
+
+  test("is the one in which other readers find the text", async () => {
+    const { bytes } = await after(
+      ALTERNATIVE,
+      `${FIELD} f.Value = "base64"; msg.TextBodyPart.Fields.Update()`,
+    );
+    expect((await simpleParser(bytes)).text).toBe("Grüße");
+  });
+
+  test("that is there already, or that nobody knows, leaves the content alone", async () => {
+    const { bytes } = await after(
+      ALTERNATIVE,
+      `${FIELD} f.Value = "quoted-printable"; msg.TextBodyPart.Fields.Update(); const h = msg.HTMLBodyPart.Fields; h("urn:schemas:mailheader:Content-Transfer-Encoding").Value = "x-own"; h.Update()`,
+    );
+    expect(bytes.toString()).toBe(
+      ALTERNATIVE.replace("text/html\r\n", "text/html\r\nContent-Transfer-Encoding: x-own\r\n"),
+    );
+  });
+});
+
+test.each([
+  ["the media type", `msg.BodyPart.ContentMediaType = "text/html"`],
+  [
+    "Content-Type as a field",
+    `msg.Fields(cdoContentType).Value = "text/html; charset=utf-8"; msg.Fields.Update()`,
+  ],
+  ["the encoding as a field", `msg.Fields(cdoContentTransferEncoding).Value = "base64"; msg.Fields.Update()`],
+  ["a part of the body", `write(msg.BodyPart.AddBodyPart(1), "text/plain", "first")`],
+])("%s makes a message MIME, which says so", async (_what, code) => {
+  const { bytes } = await after(PLAIN, code);
+  expect(bytes.toString()).toContain("\r\nMIME-Version: 1.0\r\n");
+});

@@ -5,11 +5,13 @@ import { decodeAddressList } from "../../../mime/header-value.ts";
 import { parseParameters } from "../../../mime/parameters.ts";
 import { Headers } from "../../../mime/headers.ts";
 import { DEFAULT_MIME_LIMITS } from "../../../mime/limits.ts";
+import { requireMimeVersion } from "../../../mime/text-body.ts";
 import { isAscii } from "../../../core/address.ts";
 import type { CallState } from "../call-state.ts";
 import type { Operation } from "./host-calls.ts";
 import type { JobDocument } from "../content/job-document.ts";
 import type { HostValue } from "../isolates/isolate.ts";
+import { setTransferEncoding, TRANSFER_ENCODINGS } from "../content/compose.ts";
 import { setContentType } from "../content/tree-edits.ts";
 
 /** Fields that describe the body: changing them changes what a signature covers. */
@@ -65,8 +67,12 @@ function writeHeader(call: CallState, handle: HostValue, name: HostValue, value:
   const field = String(name);
   const lower = field.toLowerCase();
   if (BODY_HEADERS.has(lower)) warnOfSignature(call, document);
+  const encoding = lower === "content-transfer-encoding" ? value.trim().toLowerCase() : "";
   if (lower === "content-type") setContentType(located, value);
+  else if (TRANSFER_ENCODINGS.has(encoding) && encoding !== part.transferEncoding)
+    setTransferEncoding(part, encoding);
   else part.headers.set(field, value);
+  if (BODY_HEADERS.has(lower)) completeMime(call, handle);
   document.noteChange(field, `${part.isRoot ? "header" : "part header"} ${field}`);
   return true;
 }
@@ -113,6 +119,12 @@ export function warnOfSignature(call: CallState, document: JobDocument): void {
     call.warn(
       `the message is ${protection}: the change of its body makes the signature or encryption invalid`,
     );
+}
+
+/** The message of a part whose content fields were written says that it is MIME; where they are as they were, it stays as it is. */
+export function completeMime(call: CallState, handle: HostValue): void {
+  const located = call.documents.find(Number(handle));
+  if (located?.part.ownChange === true) requireMimeVersion(located.document.mime.root);
 }
 
 /** A raw value is taken as it is, except that folding is undone. */

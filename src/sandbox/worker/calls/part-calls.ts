@@ -4,22 +4,13 @@ import { decodeCharset } from "../../../mime/charset.ts";
 import { singleLine } from "../../../mime/encoded-words.ts";
 import type { MimePart } from "../../../mime/part.ts";
 import type { CallState } from "../call-state.ts";
-import { decodedBytes, removeHtml, setForeignEncoded, textOf } from "../content/compose.ts";
-import { warnOfSignature } from "./header-calls.ts";
+import { removeHtml, setTransferEncoding, textOf, TRANSFER_ENCODINGS } from "../content/compose.ts";
+import { completeMime, warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
 import type { HostValue } from "../isolates/isolate.ts";
 import { addAttachment, containerIn, createPart, removePart, setMediaType } from "../content/tree-edits.ts";
 import { cut } from "../../../../runtime/contract.ts";
 
-const TRANSFER_ENCODINGS = new Set([
-  "7bit",
-  "8bit",
-  "binary",
-  "quoted-printable",
-  "base64",
-  "uuencode",
-  "mac-binhex40",
-]);
 const IDENTITY_ENCODINGS = new Set(["7bit", "8bit", "binary"]);
 const MEDIA_TYPE = /^[a-z0-9][\w!#$&^.+-]*\/[a-z0-9][\w!#$&^.+-]*$/i;
 const NOTHING = Buffer.alloc(0);
@@ -60,6 +51,7 @@ function writePart(call: CallState, handle: HostValue, property: HostValue, valu
   if (property === "mediaType") setMediaType(located, value.trim().toLowerCase());
   else if (property === "charset") setCharset(call, part, value.trim().toLowerCase());
   else setTransferEncoding(part, value.trim().toLowerCase());
+  completeMime(call, handle);
   document.noteChange(String(property));
   return true;
 }
@@ -88,19 +80,6 @@ function setCharset(call: CallState, part: MimePart, charset: string): void {
     part.setText(text, { charset });
     if (part.charset !== charset)
       call.warn(`Charset "${charset}" cannot hold the text: it is written in ${part.charset}`);
-  }
-}
-
-function setTransferEncoding(part: MimePart, encoding: string): void {
-  if (encoding === part.transferEncoding) return;
-  if (part.isMultipart) part.headers.set("Content-Transfer-Encoding", encoding);
-  else {
-    const bytes = decodedBytes(part);
-    // Nothing there yet: what comes is encoded so.
-    if (bytes.length === 0) part.headers.set("Content-Transfer-Encoding", encoding);
-    else if (setForeignEncoded(part, bytes, encoding))
-      part.headers.set("Content-Transfer-Encoding", encoding);
-    else part.setDecodedBody(bytes, encoding);
   }
 }
 
@@ -144,6 +123,7 @@ function addPart(call: CallState, handle: HostValue, place: HostValue, kind: Hos
     if (at < -1 || at === 0 || at > count + 1) return call.fail("CDO_E_ARGUMENT1", wrong);
     const container = containerIn(located);
     container.insertChild(at === -1 ? -1 : Math.min(at - 1, container.children.length), added);
+    completeMime(call, handle);
   }
   document.noteChange(kind === "attachment" ? "Attachments" : "BodyParts");
   return call.documents.handleOf(Number(handle), added);

@@ -40,6 +40,30 @@ export function setForeignEncoded(part: MimePart, bytes: Buffer, encoding: strin
   return true;
 }
 
+export const TRANSFER_ENCODINGS = new Set([
+  "7bit",
+  "8bit",
+  "binary",
+  "quoted-printable",
+  "base64",
+  "uuencode",
+  "mac-binhex40",
+]);
+
+/** The content that is there is encoded anew. */
+export function setTransferEncoding(part: MimePart, encoding: string): void {
+  if (encoding === part.transferEncoding) return;
+  if (part.isMultipart) part.headers.set("Content-Transfer-Encoding", encoding);
+  else {
+    const bytes = decodedBytes(part);
+    // Nothing there yet: what comes is encoded so.
+    if (bytes.length === 0) part.headers.set("Content-Transfer-Encoding", encoding);
+    else if (setForeignEncoded(part, bytes, encoding))
+      part.headers.set("Content-Transfer-Encoding", encoding);
+    else part.setDecodedBody(bytes, encoding);
+  }
+}
+
 /** One text with the attachments uuencoded behind it: what MimeFormatted = False meant. */
 export function flatten(mime: MimeDocument): Buffer {
   const flat = new MimeDocument(bufferSource(mime.root.headers.toBuffer()));
