@@ -37,9 +37,9 @@ function markText(mark: Mark): string {
     case "original":
       return "as the original";
     case "differs":
-      return `differs: ${mark.note}`;
+      return `differs: ${linked(mark.note)}`;
     case "extension":
-      return mark.note === "" ? "extension" : `extension: ${mark.note}`;
+      return mark.note === "" ? "extension" : `extension: ${linked(mark.note)}`;
     case "not served":
       return `not served (${mark.error})`;
   }

@@ -95,7 +95,9 @@ class TypesReader {
     return {
       ...described,
       members: members.map((member) =>
-        isOurs ? { ...member, mark: { kind: "extension", note: "" } } : member,
+        isOurs && member.mark.kind !== "extension"
+          ? { ...member, mark: { kind: "extension", note: "" } }
+          : member,
       ),
     };
   }
@@ -138,7 +140,7 @@ class TypesReader {
       ({ end }) => end <= node.start && this.#source.slice(end, node.start).trim() === "",
     );
     const lines = (comment?.value ?? "").split("\n").map((line) => line.replace(/^\s*\*? ?/, "").trimEnd());
-    const [before = "", example = ""] = lines.join("\n").split("@example");
+    const [before = "", example = ""] = lines.join("\n").split(/^\s*@example$/m);
     const [text = "", ...tags] = before.split(/^\s*(?=@)/m).map(flat);
     const described = text.startsWith("@") ? ["", text, ...tags] : [text, ...tags];
     return {

@@ -19,6 +19,18 @@ test("no other document claims to be made from the code", () => {
   expect(claiming.filter((file) => !generated.has(file))).toEqual([]);
 });
 
+test("the pages of the object model hold whole sentences of the types, also of what is our own", () => {
+  const objectModel = [...generated].filter(([file]) => file.startsWith("docs/cdo/"));
+  for (const [file, text] of objectModel) {
+    expect(text, file).not.toContain("{@link");
+    expect(text.split("\n").filter((line) => line.replace("```", "").split("`").length % 2 === 0)).toEqual(
+      [],
+    );
+  }
+  expect(generated.get("docs/cdo/binding.md")).toContain("*@example.com;MAIL FROM=boss@*");
+  expect(generated.get("docs/cdo/script-test.md")).toContain("what the log calls the case");
+});
+
 test("every error code and every event is described", () => {
   for (const code of Object.keys(ERROR_CODES))
     expect(generated.get("docs/errors.md")).toContain(`\`${code}\``);
