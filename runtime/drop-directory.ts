@@ -66,7 +66,11 @@ export class Messages extends Collection<Message> {
   }
 
   #open(entry: Entry): Message {
-    entry.message ??= new Message(this.#host, this.#host.dropOpen(entry.name));
+    if (entry.message === undefined) {
+      entry.message = new Message(this.#host, this.#host.dropOpen(entry.name));
+      // It is no new one: its text is its own (REFERENCE 1.3.1).
+      entry.message.AutoGenerateTextBody = false;
+    }
     return entry.message;
   }
 

@@ -236,7 +236,7 @@ declare module "cdo" {
     /** IBodyParts, read-only. The parts that count as attachments, anywhere in the message. CDO reference 1.3.1 and 1.5.3. */
     readonly Attachments: BodyParts;
     /**
-     * Boolean, True on a new message, False on one that arrived. While True, setting HTMLBody also writes its text to TextBody;
+     * Boolean, True on a new message, False on one that arrived or was opened. While True, setting HTMLBody also writes its text to TextBody;
      * setting TextBody switches it to False. CDO reference 1.3.1.
      */
     AutoGenerateTextBody: boolean;

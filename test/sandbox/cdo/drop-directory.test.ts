@@ -54,6 +54,13 @@ test("the messages that the service wrote are there, oldest first, as messages w
   ]);
 });
 
+test("a message of Drop is no new one: its text stays when its HTML is set, until the script says otherwise", async () => {
+  expect(
+    await say(`${OPEN} const m = d.Item(1); const was = m.AutoGenerateTextBody; m.HTMLBody = "<p>page"; console.log(was, m.TextBody.trim());
+      m.AutoGenerateTextBody = true; d.Item(1).HTMLBody = "<p>other"; console.log(m.TextBody)`),
+  ).toEqual(["false body 1", "other"]);
+});
+
 test("Delete removes the file and those behind it move up; DeleteAll removes the rest and nothing else", async () => {
   expect(
     await say(
