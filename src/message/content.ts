@@ -74,7 +74,7 @@ export class Content {
   }
 
   /** `header` holds the header block, with which the pieces begin. */
-  static fromPieces(header: Buffer, pieces: readonly Buffer[]): Content {
+  static fromPieces(header: Buffer, pieces: readonly Piece[]): Content {
     return new Content(pieces, header);
   }
 

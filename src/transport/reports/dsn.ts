@@ -3,7 +3,7 @@ import { isAscii, isNullSender, sameMailbox } from "../../core/address.ts";
 import type { Envelope, NotifyCondition, Origin, Recipient } from "../../core/envelope.ts";
 import { mailDate } from "../../core/mail-date.ts";
 import { enhancedStatus, formatReply, type Reply } from "../../core/reply.ts";
-import { Content, type FileRange, type Piece } from "../../message/content.ts";
+import { Content, type Piece, headerBlockLength } from "../../message/content.ts";
 import { mtaName } from "./mta-name.ts";
 import { explain, subjectOf, type DsnKind, type ExplainedRecipient } from "./dsn-text.ts";
 
@@ -144,8 +144,7 @@ function returnsAll({ kind, original, maxReturnedBytes }: DsnRequest): boolean {
 
 /** Whether a report can hold all of the content. */
 export function fitsReport(content: Content, maxBytes = DEFAULT_MAX_RETURNED_BYTES): boolean {
-  const filePieces = content.pieces.filter((piece) => !Buffer.isBuffer(piece)).length;
-  return filePieces <= 1 && content.size <= maxBytes;
+  return content.size <= maxBytes;
 }
 
 export function returnedType(full: boolean, utf8: boolean): string {
@@ -225,17 +224,6 @@ export function oneLine(text: string, maxLength: number): string {
   return text.slice(0, maxLength).toWellFormed().replaceAll(UNSAFE_RUNS, " ").trim();
 }
 
-/** The report around the returned pieces, of which at most one is in a file: the bytes are not copied from disk. */
-export function rope(start: Buffer, returned: readonly Piece[], end: Buffer): Content {
-  const before: Buffer[] = [start];
-  const after: Buffer[] = [];
-  let file: FileRange | undefined;
-  for (const piece of [...returned, end]) {
-    if (!Buffer.isBuffer(piece)) file = piece;
-    else if (file === undefined) before.push(piece);
-    else after.push(piece);
-  }
-  if (file === undefined) return Content.fromBuffer(Buffer.concat(before));
-  const content = Content.fromFile(Buffer.concat(before), file);
-  return content.splice([{ start: content.size, end: content.size, bytes: Buffer.concat(after) }]);
-}
+/** The report around the returned pieces: what is in files is not read. */
+export const rope = (start: Buffer, returned: readonly Piece[], end: Buffer): Content =>
+  Content.fromPieces(start.subarray(0, headerBlockLength(start)), [start, ...returned, end]);

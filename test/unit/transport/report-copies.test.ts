@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { createMasquerade } from "../../../src/transport/masquerade.ts";
 import type { ReportSettings } from "../../../src/transport/reports/reports.ts";
-import { accepted, HOUR, type House, openHouse, unreachable, until } from "./transport-house.ts";
+import { accepted, HOUR, type House, nativeSink, openHouse, unreachable, until } from "./transport-house.ts";
 
 /** The next hop of far.example refuses for good, all others take everything. */
 async function houseWith(reports: Partial<ReportSettings>): Promise<House> {
@@ -18,6 +18,27 @@ test("reports name the host of the settings as they are now", async () => {
   await house.accept(["a@far.example"]);
   await house.empty();
   expect(house.world.to("client.example")[0]?.text).toContain("Reporting-MTA: dns; renamed.example");
+});
+
+test("Q06 a report returns a message whole that lies in a file and that a sink has edited in its middle", async () => {
+  const lines = (name: string): string => `a line of the ${name}\r\n`.repeat(50);
+  const original = `Subject: large\r\n\r\n${lines("start")}middle\r\n${lines("end")}`;
+  let fails = true;
+  const editing = nativeSink((msg) => {
+    if (msg.sender === "") return;
+    // Held once, so that it comes from the disk the next time.
+    if (fails) throw new Error("not yet");
+    const start = original.indexOf("middle");
+    msg.edit([{ start, end: start + "middle".length, bytes: Buffer.from("MIDDLE") }]);
+  });
+  await using house = await openHouse({ sinks: [editing], inlineBytes: 100, residentBytes: 0 });
+  house.world.answers.set("far.example", (message) => accepted(message, 550, "no"));
+  const id = await house.accept(["a@far.example"], { text: original });
+  await until(() => house.queue[0]?.state === "held");
+  fails = false;
+  house.transport.admin.release([id]);
+  await house.empty();
+  expect(house.world.to("client.example")[0]?.text).toContain(original.replace("middle", "MIDDLE"));
 });
 
 describe("a copy of each report of failure", () => {
