@@ -53,6 +53,20 @@ test("T02 a service that starts three days earlier than it stopped tries what wa
   expect(next.world.sent).toHaveLength(1);
 });
 
+test("T02 and so does a message for several next hops, each of whose recipients has a time of its own", async () => {
+  await using house = await openHouse();
+  house.world.answer = (message) => accepted(message, 450, "later");
+  await house.accept(["a@near.example", "b@far.example"]);
+  await until(() => house.queue[0]?.attempts === 1 && house.world.attempts.length === 2);
+  await until(() => house.queue[0]?.state === "retry");
+  const earlier = new ManualClock(house.clock.now() - 3 * DAY);
+  await using next = await house.crash({ clock: earlier });
+  next.world.answer = (message) => accepted(message);
+  await earlier.advance(3 * MINUTE);
+  await next.empty();
+  expect(next.world.sent.flatMap(({ to }) => to).toSorted()).toEqual(["a@near.example", "b@far.example"]);
+});
+
 test("T02 and a message of the future grows old from then on", async () => {
   await using house = await openHouse();
   house.world.answer = (message) => accepted(message, 450, "later");

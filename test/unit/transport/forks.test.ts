@@ -47,25 +47,34 @@ describe("forks", () => {
     expect(discarded?.fields["recipients"]).toEqual(["x@a.example"]);
   });
 
-  test("that cannot be stored send the whole message back, and nobody is forgotten", async () => {
+  test("that cannot all be stored send the whole message back: nobody is forgotten, and nobody gets it twice", async () => {
     let full = true;
+    let tries = 0;
     await using house = await openHouse({
-      sinks: [forkFor("b.example")],
+      sinks: [forkFor("b.example"), forkFor("c.example")],
       wrapStore: (store) => ({
-        commit: (id, origin, envelope, content) =>
-          full && id.startsWith("FORK")
+        commit: (id, origin, envelope, content) => {
+          const isFork = id.startsWith("FORK");
+          if (isFork) tries += 1;
+          return full && isFork && tries === 2
             ? Promise.reject(new Error("disk full"))
-            : store.commit(id, origin, envelope, content),
+            : store.commit(id, origin, envelope, content);
+        },
       }),
     });
-    await house.accept(["x@a.example", "y@b.example"]);
+    await house.accept(["x@a.example", "y@b.example", "z@c.example"]);
     await until(() => house.queue[0]?.state === "retry");
-    expect(house.queue[0]?.recipients).toHaveLength(2);
+    expect(house.queue[0]?.recipients).toHaveLength(3);
+    expect(house.store.figures().messages).toBe(1);
     full = false;
     await house.clock.advance(2 * MINUTE);
-    await until(() => house.world.sent.length === 2);
+    await until(() => house.world.sent.length === 3);
     await house.empty();
-    expect(house.world.sent.flatMap((sent) => sent.to).toSorted()).toEqual(["x@a.example", "y@b.example"]);
+    expect(house.world.sent.flatMap((sent) => sent.to).toSorted()).toEqual([
+      "x@a.example",
+      "y@b.example",
+      "z@c.example",
+    ]);
   });
 });
 

@@ -48,6 +48,20 @@ describe("a recipient that a sink marks", () => {
     expect(house.transport.counts.recipients).toMatchObject({ bounced: 1 });
   });
 
+  test("is one of all that are marked alike: each has its place in the one report, and its end", async () => {
+    const failing = nativeSink((msg) => {
+      if (msg.origin.via === "dsn") return;
+      for (const [at] of msg.recipients.items.entries())
+        msg.recipients.propertiesOf(at).put(IMMPID.RP_RECIPIENT_FLAGS, recipientFlags.failed);
+    });
+    await using house = await openHouse({ sinks: [failing] });
+    await house.accept(["a@far.example", "b@far.example", "c@far.example"]);
+    await house.empty();
+    expect(reports(house)).toHaveLength(1);
+    expect(reports(house)[0]?.match(/^Final-Recipient: .*$/gm)).toHaveLength(3);
+    expect(house.transport.counts.recipients).toMatchObject({ bounced: 3 });
+  });
+
   test.each([
     ["unresolved fails as unknown", recipientFlags.unresolved, /^Action: failed\r$/m, /^Status: 5\.1\.1/m],
     ["failed without words", recipientFlags.failed, /^Action: failed\r$/m, /^Status: 5\.0\.0/m],

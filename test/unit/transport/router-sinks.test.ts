@@ -13,7 +13,7 @@ import {
 } from "../../../src/events/contexts/router-contexts.ts";
 import { SystemChain } from "../../../src/events/system-chain.ts";
 import { summaryOf } from "./many-messages.ts";
-import { HOUR, MINUTE, openHouse, systemChain, unreachable, until } from "./transport-house.ts";
+import { HOUR, MINUTE, accepted, openHouse, systemChain, unreachable, until } from "./transport-house.ts";
 
 /** A sink that answers for every recipient what `answer` says. */
 const router =
@@ -166,6 +166,29 @@ describe("the next hop of each recipient", () => {
     ]);
   });
 
+  test("may be named by promise for those who were refused for now, and a crash remembers their attempt", async () => {
+    let host = "one.example";
+    const later = async (subject: RouterSubject): Promise<void> => {
+      await Promise.resolve();
+      always({ host })(subject);
+    };
+    await using house = await openHouse({ routerSinks: [later] });
+    house.world.answer = (message) => {
+      host = "two.example";
+      return accepted(message, 450, "later");
+    };
+    await house.accept(["a@far.example"]);
+    await until(() => house.queue[0]?.state === "retry");
+    expect(house.queue).toMatchObject([{ queue: "two.example:25", attempts: 1 }]);
+    await using next = await house.crash();
+    next.world.answer = (message) => accepted(message);
+    await until(() => next.queue[0]?.state === "retry");
+    expect(next.queue).toMatchObject([{ queue: "two.example:25", attempts: 1 }]);
+    await next.clock.advance(2 * MINUTE);
+    await next.empty();
+    expect(next.world.sent).toMatchObject([{ key: "two.example:25", to: ["a@far.example"] }]);
+  });
+
   test("is routed once when routes are reset while the sink has not answered", async () => {
     const answers: (() => void)[] = [];
     await using house = await openHouse({
@@ -298,6 +321,23 @@ describe("links", () => {
     await house.accept(["a@far.example"]);
     await until(() => told.includes("default link"));
     expect(told.filter((text) => text.startsWith("other"))).toEqual([]);
+  });
+
+  test("that a sink sets down stay so over a reload, and in a queue that comes later", async () => {
+    let links: LinkControl | undefined;
+    const sink = (subject: RouterSubject): void => void (links = subject.links);
+    await using house = await openHouse({ routerSinks: [sink] });
+    await house.accept(["a@near.example"]);
+    await house.empty();
+    links?.down("far.example", HOUR);
+    await house.accept(["a@far.example"]);
+    await until(() => house.queue.length === 1);
+    house.transport.reconfigure(house.live());
+    await house.clock.advance(30 * MINUTE);
+    expect(house.world.attempts).toEqual(["near.example"]);
+    await house.clock.advance(31 * MINUTE);
+    await house.empty();
+    expect(house.world.attempts).toEqual(["near.example", "far.example"]);
   });
 
   test("that a sink sets down keep their mail waiting until the time is over or a sink sets them up", async () => {
