@@ -162,6 +162,22 @@ test("S18 ten thousand recipients: the first hundred stay, the same one twice co
   expect(run.intake.messages[0]?.envelope.recipients).toHaveLength(100);
 });
 
+test("a message that cannot be spooled is read to its end, and the store is asked once", async () => {
+  await using run = await startListener({ settings: { inlineBytes: 100 } });
+  let asked = 0;
+  run.intake.createSpool = () => {
+    asked += 1;
+    return Promise.reject(new Error("disk full"));
+  };
+  const talk = await run.open();
+  await talk.greet();
+  await talk.toData();
+  for (let piece = 0; piece < 20; piece += 1) talk.write(`${"x".repeat(998)}\r\n`.repeat(100));
+  expect(await talk.say(".")).toMatch(/^45/);
+  expect(asked).toBe(1);
+  expect(await talk.say("NOOP")).toMatch(/^250/);
+});
+
 test.each([
   ["SIZE=999999999999", "552"],
   ["SIZE=2000", "552"],

@@ -118,6 +118,20 @@ describe("AUTH XOAUTH2", () => {
     expect(await talk.say(long)).toMatch(/^235/);
   });
 
+  test.each([
+    ["something in front", (good: string) => `x${good}`],
+    ["something behind", (good: string) => `${good}x`],
+    ["a second field", (good: string) => good.replace("\x01\x01", "\x01host=x\x01\x01")],
+    ["a control character in the name", (good: string) => good.replace("\x01", "\n\x01")],
+  ])("with %s it is none", async (_, spoil) => {
+    await using run = await startListener({ settings: { auth } });
+    const talk = await greeted(run);
+    const good = Buffer.from(response(token("RS256", rsa.privateKey, fresh)), "base64").toString();
+    expect(await talk.say(`AUTH XOAUTH2 ${Buffer.from(spoil(good)).toString("base64")}`)).toMatch(
+      /^501 5\.5\.2/,
+    );
+  });
+
   test("a wrong one is refused after the challenge that says why, and the session goes on", async () => {
     await using run = await startListener({ settings: { auth } });
     const talk = await greeted(run);

@@ -391,13 +391,18 @@ describe("sinks that fail", () => {
         rule: "MAIL",
         priority: EARLY,
         onError: "continue",
-        onEvent() {
+        onEvent(context) {
+          context.takeParameter("SIZE");
+          context.setResponse("550 5.7.1 no\r\n");
+          context.statusCode = 550;
+          context.protocolError = true;
           throw new Error("broken");
         },
       },
     ]);
     await using _ = run;
     await talk.greet();
+    expect(await talk.say("MAIL FROM:<a@example.net> SIZE=9999999999")).toMatch(/^552/);
     expect(await talk.say("MAIL FROM:<a@example.net>")).toMatch(/^250/);
   });
 });

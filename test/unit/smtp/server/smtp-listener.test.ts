@@ -127,10 +127,12 @@ test("S02 content below the minimum rate ends its session, faster content does n
   fast.write(`${"x".repeat(70)}\r\n`.repeat(100));
   const other = await run.open();
   await other.greet();
+  await other.say("MAIL FROM:<a@example.net>");
   clock.move(9000);
   clock.move(5000);
   expect(await slow.rest()).toMatch(/^421 4\.4\.2/);
   expect(await fast.say(".")).toMatch(/^250/);
+  expect(await other.say("RCPT TO:<b@example.com>")).toMatch(/^250/);
 });
 
 test("S02 a command that never ends is no activity", async () => {

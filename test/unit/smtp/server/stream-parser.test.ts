@@ -240,6 +240,20 @@ describe("command lines", () => {
   });
 });
 
+test("a client that pipelines behind a command in work is read no further, however small its pieces", async () => {
+  const seen = watch();
+  seen.parser.hold();
+  const piece = Buffer.from("NOOP\r\n".repeat(100));
+  let taken = 1;
+  while (seen.parser.write(piece)) taken++;
+  expect(taken).toBe(Math.ceil((16 * 1024) / piece.length));
+  const drained = once(seen.parser, "drain");
+  seen.parser.release();
+  await drained;
+  expect(seen.commands).toHaveLength(taken * 100);
+  expect(seen.parser.write(piece)).toBe(true);
+});
+
 test("counted content is taken as it is, whatever it looks like", async () => {
   const dialogue = "BDAT 6\r\nx\r\n.\r\nBDAT 0\r\nNOOP\r\n";
   for (const chunks of [[dialogue], eachByte(dialogue)]) {
