@@ -1,9 +1,9 @@
 // The files that a binding's `allow.read` grants: read by the relay, for a script that attaches them.
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import { isAbsolute, join, matchesGlob, relative, sep } from "node:path";
+import { isAbsolute, join, matchesGlob } from "node:path";
 import { FILE_ABSENT, FILE_DENIED, FILE_TOO_LARGE } from "../../../runtime/contract.ts";
-import { isInside } from "../versions/script-file.ts";
+import { isInside, localName } from "../versions/script-file.ts";
 import type { JobTask } from "../pool/tasks.ts";
 
 export type GrantedFile = Buffer | typeof FILE_ABSENT | typeof FILE_DENIED | typeof FILE_TOO_LARGE;
@@ -11,10 +11,10 @@ export type GrantedFile = Buffer | typeof FILE_ABSENT | typeof FILE_DENIED | typ
 /** A name is relative to the script folder, or absolute and below it. The patterns of all calls of the job count. */
 export async function readGrantedFile(folder: string, task: JobTask, name: string): Promise<GrantedFile> {
   const path = isAbsolute(name) ? name : join(folder, name);
-  const local = relative(folder, path).split(sep).join("/");
-  const outside = local === "" || local.startsWith("..") || isAbsolute(local) || local.includes("\0");
-  const granting = task.calls.filter(
-    ({ allow }) => !outside && allow.read?.some((pattern) => matchesGlob(local, pattern)) === true,
+  const local = localName(folder, path);
+  if (local === undefined) return FILE_DENIED;
+  const granting = task.calls.filter(({ allow }) =>
+    allow.read?.some((pattern) => matchesGlob(local, pattern)),
   );
   if (granting.length === 0) return FILE_DENIED;
   const maxBytes = Math.max(...granting.map(({ limits }) => limits.growthBytes));

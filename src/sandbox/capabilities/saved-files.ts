@@ -2,8 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { link, lstat, mkdir, open, realpath, rename, unlink } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, matchesGlob, relative, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, matchesGlob } from "node:path";
 import type { Capabilities } from "../../../runtime/contract.ts";
+import { localName } from "../versions/script-file.ts";
 import { codeOf } from "./file-error.ts";
 
 export interface SaveRequest {
@@ -46,13 +47,6 @@ export async function saveGrantedFile(
   if (realLocal === undefined || !covers(realLocal) || LOADED.test(realLocal))
     return refusal("denied", "a link on its path leads to where allow.write of the binding does not");
   return await place(target, replace, bytes);
-}
-
-/** With forward slashes; undefined for what is not below the folder. */
-function localName(folder: string, path: string): string | undefined {
-  const local = relative(folder, path).split(sep).join("/");
-  const isOutside = local === "" || local.startsWith("../") || local === ".." || isAbsolute(local);
-  return isOutside || local.includes("\0") ? undefined : local;
 }
 
 /** Where the file will lie, links on the way followed; its last folders may still have to be made. */

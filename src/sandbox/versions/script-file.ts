@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { isAbsolute, join, relative, sep } from "node:path";
 import { systemCodeOf } from "../../core/system-error.ts";
 
 const MAX_SCRIPT_BYTES = 2 * 1024 * 1024;
@@ -68,6 +68,13 @@ function fileProblem(stats: Stats, maxBytes: number): string | undefined {
 export async function isInside(folder: string, path: string): Promise<boolean> {
   const [inner, outer] = await Promise.all([realpath(path), realpath(folder)]);
   return `${inner}${sep}`.startsWith(`${outer}${sep}`);
+}
+
+/** The path of a file below the folder as patterns know it: relative, with forward slashes. Undefined for any other path. */
+export function localName(folder: string, path: string): string | undefined {
+  const local = relative(folder, path).split(sep).join("/");
+  const isOutside = local === "" || local.startsWith("../") || local === ".." || isAbsolute(local);
+  return isOutside || local.includes("\0") ? undefined : local;
 }
 
 export async function readScriptFile(folder: string, name: string): Promise<ScriptFile> {
