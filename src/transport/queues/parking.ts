@@ -184,7 +184,7 @@ export class Parking {
   async #empty(queue: ParkedQueue): Promise<void> {
     const group = groupOf(queue.key);
     // One that the operator holds is among them when it could not be read before.
-    const before = group === undefined || group.heldBy === "operator" ? undefined : isFree;
+    const before = group === undefined || group.heldBy === "operator" ? undefined : clearWait;
     while (queue.readyCount > 0 && !this.#stopped) {
       const begun = this.#parts.clock.now();
       const some = this.#takeSome(queue).map((id) => this.#bring(id, queue.key, before));
@@ -367,7 +367,7 @@ export class Parking {
 }
 
 /** The sinks are to see it again. */
-function isFree(message: QueuedMessage): void {
+function clearWait(message: QueuedMessage): void {
   message.triedBefore = message.nextAttempt;
   message.nextAttempt = undefined;
   message.held = undefined;
