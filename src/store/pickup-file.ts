@@ -1,10 +1,8 @@
 // Reads one claimed Pickup file: small ones into memory, large ones through a spool file of the store.
-import { constants, lstat, open } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
+import { constants, type FileHandle, lstat, open } from "node:fs/promises";
 import type { Envelope } from "../core/envelope.ts";
 import { Content, type FileRange, MAX_HEADER_BLOCK_BYTES } from "../message/content.ts";
-import { LineEnds, parsePickupMessage } from "./pickup-message.ts";
-import type { ParseAddresses, PickupMessage } from "./pickup-message.ts";
+import { LineEnds, type ParseAddresses, parsePickupMessage, type PickupMessage } from "./pickup-message.ts";
 import type { SpoolFile } from "./store-driver.ts";
 
 /** Larger files are streamed; the header block of every file has to fit. */

@@ -6,8 +6,7 @@
 //   3. unlink the claimed file.
 // At start each claimed file is looked up by its id: a message of the store that has this id came from it, so step 3
 // is made up for; otherwise step 2 is done again under the same id.
-import { watch } from "node:fs";
-import type { FSWatcher, WatchEventType } from "node:fs";
+import { type FSWatcher, watch, type WatchEventType } from "node:fs";
 import { lstat, mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
 import { describeError } from "../core/errors.ts";

@@ -1,7 +1,6 @@
 // What one virtual server of an old metabase becomes: its properties one by one; its route, its masquerade, its limits of connections
 // and its domains each as a whole.
-import type { OldDomain, OldServer } from "./old-metabase.ts";
-import { valueOf } from "./old-metabase.ts";
+import { type OldDomain, type OldServer, valueOf } from "./old-metabase.ts";
 import { TOGETHER, meaningOf } from "./setting-map.ts";
 import { type NewSetting, UNLIMITED, isTrue, numberOf, setting } from "./setting-readers.ts";
 

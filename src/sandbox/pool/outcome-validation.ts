@@ -5,18 +5,19 @@ import type { Frame } from "../../core/frames.ts";
 import { isPrintable } from "../../core/printable.ts";
 import { areValidSplices, type Splice } from "../../core/splice.ts";
 import { isScriptStatus } from "../../core/status.ts";
-import { MAX_CHANGE_CHARS, MAX_CHANGE_NOTES } from "../../../runtime/contract.ts";
-import type {
-  CallOutcome,
-  Capabilities,
-  ChangeNote,
-  LoadedFrame,
-  LogLine,
-  ScriptCall,
-  ScriptFault,
-  SentHead,
-  SpliceHead,
-  WorkerFrame,
+import {
+  type CallOutcome,
+  type Capabilities,
+  type ChangeNote,
+  type LoadedFrame,
+  type LogLine,
+  MAX_CHANGE_CHARS,
+  MAX_CHANGE_NOTES,
+  type ScriptCall,
+  type ScriptFault,
+  type SentHead,
+  type SpliceHead,
+  type WorkerFrame,
 } from "../../../runtime/contract.ts";
 import type { CheckedOutcome, JobPlace, JobTask, SentMessage } from "./tasks.ts";
 

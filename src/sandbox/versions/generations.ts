@@ -1,8 +1,7 @@
 // The versions of each script that were live, on disk: after a restart the last good one runs even when the file is broken.
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ScriptBinding } from "./script-binding.ts";
-import { checkBinding } from "./script-binding.ts";
+import { checkBinding, type ScriptBinding } from "./script-binding.ts";
 
 export interface Generation {
   readonly name: string;

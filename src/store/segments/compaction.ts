@@ -4,8 +4,7 @@ import { unlink } from "node:fs/promises";
 import { syncFolder } from "../../message/sync-folder.ts";
 import type { Entry, Segment } from "./message-index.ts";
 import type { LivingMessages } from "./living-messages.ts";
-import { parseMessageJson, parseStateJson } from "./record-json.ts";
-import type { MessageJson } from "./record-json.ts";
+import { type MessageJson, parseMessageJson, parseStateJson } from "./record-json.ts";
 import type { RecordReader } from "./record-reader.ts";
 import { ignoreMissing } from "../../core/system-error.ts";
 

@@ -1,6 +1,5 @@
 // The contents that are too large for a record: one file each in Queue/content, kept as long as a message refers to it.
-import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import path from "node:path";
 import { Content, type FileRange } from "../../message/content.ts";
 import { syncFolder } from "../../message/sync-folder.ts";

@@ -1,8 +1,7 @@
 // How a content stands in a record: its memory pieces as the bytes of the record, its file ranges by name and offset.
 import path from "node:path";
 import type { Splice } from "../../core/splice.ts";
-import { Content } from "../../message/content.ts";
-import type { FileRange, Piece } from "../../message/content.ts";
+import { Content, type FileRange, type Piece } from "../../message/content.ts";
 
 /** Absent for a content that is wholly in its record. */
 export interface ContentLayout {

@@ -18,15 +18,15 @@ import {
 import { readInOrder } from "./read-back.ts";
 import { parseMessageJson, parseStateJson } from "./record-json.ts";
 import {
-  SEGMENT_HEADER_BYTES,
-  SEGMENT_VERSION,
   checkSegmentHeader,
   parseSegmentFileName,
+  type RecordHeader,
   recordId,
   recordJson,
   recordType,
+  SEGMENT_HEADER_BYTES,
+  SEGMENT_VERSION,
 } from "./record.ts";
-import type { RecordHeader } from "./record.ts";
 import type { RecordReader } from "./record-reader.ts";
 import { scanSegment } from "./segment-scan.ts";
 import type { CorruptEntry, RecoveredMessage } from "../store-driver.ts";

@@ -1,6 +1,5 @@
 // Reads a segment from its first byte to its last: records, damaged regions, and the tail that a crash cut off.
-import { SALT_BYTES, isIntact, readRecordHeader } from "./record.ts";
-import type { RecordHeader } from "./record.ts";
+import { isIntact, readRecordHeader, type RecordHeader, SALT_BYTES } from "./record.ts";
 
 export type ScanItem =
   | { readonly kind: "record"; readonly offset: number; readonly header: RecordHeader }

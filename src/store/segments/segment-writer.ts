@@ -6,11 +6,9 @@ import { OnArrivalError, describeError } from "../../core/errors.ts";
 import { syncFolder } from "../../message/sync-folder.ts";
 import { writeAll } from "../durable-file.ts";
 import { GroupDelay } from "./group-delay.ts";
-import { Segment } from "./message-index.ts";
-import type { Entry } from "./message-index.ts";
+import { type Entry, Segment } from "./message-index.ts";
 import type { StoreCounts } from "../store-counts.ts";
-import { SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentFileName } from "./record.ts";
-import type { RecordType } from "./record.ts";
+import { encodeSegmentHeader, type RecordType, SEGMENT_HEADER_BYTES, segmentFileName } from "./record.ts";
 
 /** A record on its way to disk. */
 export interface PendingRecord {

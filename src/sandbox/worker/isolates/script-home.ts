@@ -2,8 +2,7 @@
 import type { ScriptCall } from "../../../../runtime/contract.ts";
 import type { CallState } from "../call-state.ts";
 import { createHostFunction, type HostSide } from "../calls/host-calls.ts";
-import type { ScriptContext } from "./isolate.ts";
-import { ScriptIsolate } from "./isolate.ts";
+import { type ScriptContext, ScriptIsolate } from "./isolate.ts";
 import type { RuntimeSource } from "./runtime-source.ts";
 import { findSecret } from "../calls/request-calls.ts";
 
