@@ -171,7 +171,7 @@ export class WorkerPool implements WorkerListener {
     );
     this.#judge(worker, unanswered, waiting, wasAlone ? reason : undefined);
     const didNothing = unanswered.length + waiting.length === 0 && worker.answers === 0;
-    if (!worker.isReady || didNothing) this.#startFailed(reason);
+    if (!worker.isReady || (didNothing && !worker.isBlameless)) this.#startFailed(reason);
     else if (!wasAlone) this.#grow(this.#workers);
     this.#dispatch();
   }
@@ -188,7 +188,7 @@ export class WorkerPool implements WorkerListener {
     waiting: readonly Entry[],
     reason: string | undefined,
   ): void {
-    if (this.#cleared.delete(worker)) {
+    if (this.#cleared.delete(worker) || worker.isBlameless) {
       this.#queue.putBack(unanswered);
       this.#runAgain(waiting);
       return;

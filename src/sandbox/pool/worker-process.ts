@@ -112,6 +112,11 @@ export class WorkerProcess {
     return this.#endReason !== undefined || this.#isGone;
   }
 
+  /** It ended because the store could not be read: nothing that it worked on is to blame. */
+  get isBlameless(): boolean {
+    return this.#unreadable.size > 0;
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid;
   }

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -160,19 +161,25 @@ describe("content", () => {
     }
   });
 
-  test("that the store cannot read is not the fault of the script", async () => {
-    await using fixture = createFixture();
+  test("that the store cannot read is the fault of neither the script nor the process", async () => {
+    const errors: string[] = [];
+    const log = { ...silentLogger, error: (_fields: object, text: string) => void errors.push(text) };
+    await using fixture = createFixture({ log });
     const content = Content.fromFile(Buffer.from("A: b\r\n\r\n"), {
       path: join(tmpdir(), "does-not-exist"),
       offset: 0,
       length: 10,
     });
-    const [lost, other] = await Promise.all([
-      fixture.runner.run(requestOf([callOf("read")], { content })),
-      fixture.runner.run(requestOf([callOf("read")])),
-    ]);
-    expect(lost.outcomes[0]?.fault?.kind).toBe("unavailable");
-    expect(other.outcomes[0]?.fault).toBeUndefined();
+    const lost = times(6, () => fixture.runner.run(requestOf([callOf("read")], { content })));
+    const other = fixture.runner.run(requestOf([callOf("read")]));
+    for (const { outcomes } of await Promise.all(lost))
+      expect(outcomes[0]?.fault).toMatchObject({
+        kind: "unavailable",
+        message: expect.stringContaining("read.js: ENOENT"),
+      });
+    expect((await other).outcomes[0]?.fault).toBeUndefined();
+    // After that the next ones would wait longer and longer for a process.
+    expect(errors).not.toContain("a sandbox process did not start");
   });
 });
 
