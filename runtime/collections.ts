@@ -47,38 +47,65 @@ export class Enumerator {
   }
 }
 
-/** Scripting.Dictionary: keys of any kind, compared exactly, in the order they were added. */
+const BINARY_COMPARE = 0;
+const TEXT_COMPARE = 1;
+
+/** Scripting.Dictionary: keys of any kind, in the order they were added. */
 export class Dictionary extends Collection<unknown> {
-  readonly #entries = new Map<unknown, unknown>();
+  /** By what is compared: the key as it was added, and its item. */
+  readonly #entries = new Map<unknown, [key: unknown, item: unknown]>();
+  #compareMode = BINARY_COMPARE;
+
+  #compared(key: unknown): unknown {
+    return typeof key === "string" && this.#compareMode === TEXT_COMPARE ? key.toLowerCase() : key;
+  }
+
+  /** 0: texts are compared exactly; 1: without regard to case. */
+  get CompareMode(): number {
+    return this.#compareMode;
+  }
+
+  set CompareMode(value: unknown) {
+    const mode = Number(value);
+    if (mode !== BINARY_COMPARE && mode !== TEXT_COMPARE)
+      throw new Error("Scripting.Dictionary: CompareMode is 0 or 1");
+    if (this.#entries.size > 0)
+      throw new Error("Scripting.Dictionary: CompareMode is set before the first key is added");
+    this.#compareMode = mode;
+  }
 
   override get Count(): number {
     return this.#entries.size;
   }
 
   Add(key: unknown, value: unknown): void {
-    if (this.#entries.has(key)) throw new Error("Scripting.Dictionary: the key is already there");
-    this.#entries.set(key, value);
+    if (this.Exists(key)) throw new Error("Scripting.Dictionary: the key is already there");
+    this.#entries.set(this.#compared(key), [key, value]);
   }
 
   Exists(key: unknown): boolean {
-    return this.#entries.has(key);
+    return this.#entries.has(this.#compared(key));
   }
 
   override Item(key: unknown, ...value: unknown[]): unknown {
-    if (value.length > 0) this.#entries.set(key, value[0]);
-    return this.#entries.get(key);
+    const entry = this.#entries.get(this.#compared(key));
+    if (value.length === 0) return entry?.[1];
+    if (entry === undefined) this.Add(key, value[0]);
+    else entry[1] = value[0];
+    return value[0];
   }
 
   Items(): unknown[] {
-    return [...this.#entries.values()];
+    return Array.from(this.#entries.values(), ([, item]) => item);
   }
 
   Keys(): unknown[] {
-    return [...this.#entries.keys()];
+    return Array.from(this.#entries.values(), ([key]) => key);
   }
 
   Remove(key: unknown): void {
-    if (!this.#entries.delete(key)) throw new Error("Scripting.Dictionary: there is no such key");
+    if (!this.#entries.delete(this.#compared(key)))
+      throw new Error("Scripting.Dictionary: there is no such key");
   }
 
   RemoveAll(): void {
@@ -86,6 +113,6 @@ export class Dictionary extends Collection<unknown> {
   }
 
   override [Symbol.iterator](): Iterator<unknown> {
-    return this.#entries.keys();
+    return this.Keys()[Symbol.iterator]();
   }
 }

@@ -171,12 +171,11 @@ describe("collections", () => {
     ).toEqual(["Grüße 2 0 false true true 2"]);
   });
 
-  test("Scripting.Dictionary works", async () => {
-    expect(
-      await log(
-        `const d = new ActiveXObject("Scripting.Dictionary"); d.Add("a", 1); console.log(d.exists("a"), d("a"), d.Count, d.Keys().join())`,
-      ),
-    ).toEqual(["true 1 1 a"]);
+  test("Scripting.Dictionary works, with CompareMode too", async () => {
+    const code = `const d = new ActiveXObject("Scripting.Dictionary"); d.CompareMode = mode; d.Add("A", 1); console.log(d.exists("A"), d.Exists("a"), d("a"), d.Count, d.Keys().join()); try { d.CompareMode = 0 } catch (e) { console.log(e.message) } d.Item("a", 2); console.log([...d].join(), d.Items().join())`;
+    const late = "Scripting.Dictionary: CompareMode is set before the first key is added";
+    expect(await log(`const mode = 0; ${code}`)).toEqual(["true false undefined 1 A", late, "A,a 1,2"]);
+    expect(await log(`const mode = 1; ${code}`)).toEqual(["true true 1 1 A", late, "A 2"]);
   });
 });
 
