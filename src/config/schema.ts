@@ -171,6 +171,36 @@ function duplicates<T>(items: readonly T[], keyOf: (item: T) => string | undefin
 
 type Servers = readonly z.output<typeof virtualServerSchema>[];
 
+/** What a binding cannot have: for its event, for its sink, or beside the rest of the file. */
+function checkBindings(
+  config: { readonly bindings: readonly CheckedBinding[]; readonly virtualServers: Servers },
+  context: z.core.$RefinementCtx,
+): void {
+  const report = (index: number, key: string, message: string): void =>
+    context.addIssue({ code: "custom", path: ["bindings", index, key], message });
+  const servers = config.virtualServers.map(({ name }) => name);
+  for (const [index, { mode, compareWith, sinkClass, event, server }] of config.bindings.entries()) {
+    const isScript = isScriptClass(sinkClass);
+    if (isScript && !EVENTS[event].scriptable) report(index, "event", `${event} takes native sinks only`);
+    if (mode === "shadow" && !isScript)
+      report(
+        index,
+        "mode",
+        "only scripts can run as shadow: nothing keeps a native sink from changing the message",
+      );
+    if (compareWith !== undefined && mode === "live")
+      report(index, "compareWith", "is for bindings with mode: shadow");
+    if (server !== undefined && !servers.includes(server))
+      report(
+        index,
+        "server",
+        `no virtual server has the name "${server}" (there are: ${servers.join(", ")})`,
+      );
+  }
+  for (const index of duplicates(config.bindings, ({ id }) => id))
+    report(index, "id", "is the id of an earlier binding");
+}
+
 /** What two virtual servers cannot both have. */
 function checkServers(
   { mailroot, virtualServers }: { readonly mailroot: string; readonly virtualServers: Servers },
@@ -290,47 +320,8 @@ export const configSchema = z
     tracking: tracking.prefault({}).meta(live("The message tracking log.")),
   })
   .superRefine((config, context) => {
-    for (const [index, { mode, compareWith, sinkClass, event }] of config.bindings.entries()) {
-      const isScript = isScriptClass(sinkClass);
-      if (isScript && !EVENTS[event].scriptable) {
-        context.addIssue({
-          code: "custom",
-          path: ["bindings", index, "event"],
-          message: `${event} takes native sinks only`,
-        });
-      }
-      if (mode === "shadow" && !isScript) {
-        context.addIssue({
-          code: "custom",
-          path: ["bindings", index, "mode"],
-          message: "only scripts can run as shadow: nothing keeps a native sink from changing the message",
-        });
-      }
-      if (compareWith !== undefined && mode === "live") {
-        context.addIssue({
-          code: "custom",
-          path: ["bindings", index, "compareWith"],
-          message: "is for bindings with mode: shadow",
-        });
-      }
-    }
-    const servers = config.virtualServers.map(({ name }) => name);
-    for (const [index, { server }] of config.bindings.entries()) {
-      if (server === undefined || servers.includes(server)) continue;
-      context.addIssue({
-        code: "custom",
-        path: ["bindings", index, "server"],
-        message: `no virtual server has the name "${server}" (there are: ${servers.join(", ")})`,
-      });
-    }
+    checkBindings(config, context);
     checkServers(config, context);
-    for (const index of duplicates(config.bindings, (binding) => binding.id)) {
-      context.addIssue({
-        code: "custom",
-        path: ["bindings", index, "id"],
-        message: "is the id of an earlier binding",
-      });
-    }
   });
 
 /** The settings as checked and completed, before load.ts resolves paths. */
