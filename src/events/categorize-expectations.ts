@@ -8,6 +8,7 @@ import {
   PASSED_OVER,
   type Row,
   SYSTEM_FAULTS,
+  type Status,
   passed,
   promise,
   skips,
@@ -61,12 +62,13 @@ const FAULTS: readonly Row[] = SYSTEM_FAULTS.flatMap((does): Row[] => [
   },
 ]);
 
-const copyStatus = (
-  value: 0 | 1 | 2 | 3 | 4 | 5 | 6,
-  ending: Ending,
-  text: string,
-  change?: "counts",
-): Row => ({ does: `status ${value}`, next: true, ending, text, ...(change && { change }) });
+const copyStatus = (value: Status, ending: Ending, text: string, change?: "counts"): Row => ({
+  does: `status ${value}`,
+  next: true,
+  ending,
+  text,
+  ...(change && { change }),
+});
 
 const GOES_ON = "go on; statuses are looked at behind the last sink of `endMessage`";
 

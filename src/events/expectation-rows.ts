@@ -1,7 +1,7 @@
 // The rows of the table of expectations, and those that events have in common (see expectations.ts).
 import type { OnError } from "./binding.ts";
 
-type Status = 0 | 1 | 2 | 3 | 4 | 5 | 6;
+export type Status = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 /** What a sink does, after it has changed something. `late`: a promise that is never kept. */
 export type Doing =

@@ -11,6 +11,7 @@ import {
   REST_PASSED_OVER,
   TO_POST_CATEGORIZE,
   type Row,
+  type Status,
   SYSTEM_FAULTS,
   mailEvent,
   passed,
@@ -24,85 +25,58 @@ import {
 
 // ---- protocol events ----
 
-const inbound: Expectation = {
+interface CommandEvent {
+  readonly reads: readonly string[];
+  readonly changes: readonly string[];
+  readonly consumed: string;
+  readonly waits: string;
+  /** Of a sink with `onError: hold` that fails. */
+  readonly fault: Pick<Row, "ending" | "text">;
+}
+
+/** Its sinks come before the built-in handler of a command. */
+const commandEvent = ({ reads, changes, consumed, waits, fault }: CommandEvent): Expectation => ({
+  reads,
+  changes,
+  rows: [
+    ...passed("the next sink and the built-in handler are called"),
+    {
+      does: "skipRemaining",
+      next: false,
+      ending: "answered",
+      change: "counts",
+      text: "no further sink is called, and not the built-in handler when it has not run",
+    },
+    { does: "consumed", next: false, ending: "answered", change: "counts", text: consumed },
+    promise(waits),
+    ...SYSTEM_FAULTS.flatMap((does): Row[] => [
+      { does, onError: "hold", next: false, ...fault },
+      {
+        does,
+        onError: "continue",
+        ...PASSED_OVER,
+        text: "the sink is logged and passed over, what it changed is dropped",
+      },
+    ]),
+  ],
+});
+
+const inbound = commandEvent({
   reads: ["server", "session", "message", "line", "verb", "argument", "status", "response", "nativeResponse"],
   changes: ["response"],
-  rows: [
-    ...passed("the next sink and the built-in handler are called"),
-    {
-      does: "skipRemaining",
-      next: false,
-      ending: "answered",
-      change: "counts",
-      text: "no further sink is called, and not the built-in handler when it has not run",
-    },
-    {
-      does: "consumed",
-      next: false,
-      ending: "answered",
-      change: "counts",
-      text: "the same, and the command is done",
-    },
-    promise("only this session waits, at most `limits.sinkTimeoutMs`"),
-    ...SYSTEM_FAULTS.flatMap((does): Row[] => [
-      {
-        does,
-        onError: "hold",
-        next: false,
-        ending: "refused",
-        text: "the command is answered with `451 4.3.0`; the session goes on",
-      },
-      {
-        does,
-        onError: "continue",
-        next: true,
-        ending: "goes on",
-        change: "dropped",
-        text: "the sink is logged and passed over, what it changed is dropped",
-      },
-    ]),
-  ],
-};
+  consumed: "the same, and the command is done",
+  waits: "only this session waits, at most `limits.sinkTimeoutMs`",
+  fault: { ending: "refused", text: "the command is answered with `451 4.3.0`; the session goes on" },
+});
 
-const outbound: Expectation = {
+const outbound = commandEvent({
   reads: ["server", "session", "message", "verb", "nativeCommand", "command"],
   changes: ["command"],
-  rows: [
-    ...passed("the next sink and the built-in handler are called"),
-    {
-      does: "skipRemaining",
-      next: false,
-      ending: "answered",
-      change: "counts",
-      text: "no further sink is called, and not the built-in handler when it has not run",
-    },
-    {
-      does: "consumed",
-      next: false,
-      ending: "answered",
-      change: "counts",
-      text: "the command of this sink is sent instead of the built-in one, and its reply counts as that one's",
-    },
-    promise("only this connection waits, at most `outbound.sinkTimeoutMs`"),
-    ...SYSTEM_FAULTS.flatMap((does): Row[] => [
-      {
-        does,
-        onError: "hold",
-        next: false,
-        ending: "given up",
-        text: "the transaction is given up and the message waits",
-      },
-      {
-        does,
-        onError: "continue",
-        next: true,
-        ending: "goes on",
-        change: "dropped",
-        text: "the sink is logged and passed over, what it changed is dropped",
-      },
-    ]),
-  ],
-};
+  consumed:
+    "the command of this sink is sent instead of the built-in one, and its reply counts as that one's",
+  waits: "only this connection waits, at most `outbound.sinkTimeoutMs`",
+  fault: { ending: "given up", text: "the transaction is given up and the message waits" },
+});
 
 const response: Expectation = {
   reads: ["server", "session", "message", "command", "verb", "response", "statusCode", "judgement"],
@@ -112,20 +86,18 @@ const response: Expectation = {
     skips(NONE_FURTHER),
     { does: "consumed", next: false, ending: "goes on", change: "counts", text: NONE_FURTHER },
     promise("only this connection waits, at most `outbound.sinkTimeoutMs`"),
-    ...SYSTEM_FAULTS.flatMap((does): Row[] => [
-      {
-        does,
-        onError: "hold",
-        next: false,
-        ending: "goes on",
-        change: "dropped",
-        text: "the sink is logged; the reply counts as it came",
-      },
-    ]),
+    ...SYSTEM_FAULTS.map((does): Row => ({
+      does,
+      onError: "hold",
+      next: false,
+      ending: "goes on",
+      change: "dropped",
+      text: "the sink is logged; the reply counts as it came",
+    })),
   ],
 };
 
-const reportStatus = (value: 0 | 1 | 2 | 3 | 4 | 5 | 6, ending: Ending, text: string): Row => ({
+const reportStatus = (value: Status, ending: Ending, text: string): Row => ({
   does: `status ${value}`,
   next: true,
   ending,
