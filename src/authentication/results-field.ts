@@ -26,13 +26,14 @@ function rowOf({ method, result, reason, properties }: MethodResult): string {
   return [`${method}=${result}`, ...comment, ...shown].join(" ");
 }
 
+/** RFC 8601 §2.2: a value is a token, an address or a quoted string. */
 function propertyValue(text: string): string {
   const bounded = text.slice(0, MAX_VALUE_LENGTH);
   return TOKEN.test(bounded) ? bounded : quoted(bounded);
 }
 
-/** RFC 8601 §2.2: a value is a token, an address or a quoted string. */
-function quoted(text: string): string {
+/** As a quoted string; what is not printable ASCII becomes "?". */
+export function quoted(text: string): string {
   const printable = text.replaceAll(/[^\x20-\x7e]/g, "?");
   return `"${printable.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
 }

@@ -6,7 +6,7 @@ import { parseAddressList } from "../mime/addresses.ts";
 import { Headers } from "../mime/headers.ts";
 import type { Finding } from "./finding.ts";
 import type { Lookup } from "./lookup.ts";
-import { type MethodResult, resultsValue } from "./results-field.ts";
+import { type MethodResult, quoted, resultsValue } from "./results-field.ts";
 import { verifiableContent } from "./verifiable-content.ts";
 
 /** What SPF looks at, and who says what was found. */
@@ -313,10 +313,7 @@ function policyOf(policy: unknown, pct: number | undefined): string {
 }
 
 const spfIdentity = ({ sender, heloDomain }: Conversation): string =>
-  sender === "" ? `helo=${quotedPair(heloDomain ?? "")}` : `envelope-from=${quotedPair(sender)}`;
-
-const quotedPair = (text: string): string =>
-  `"${text.replaceAll(/[^\x20-\x7e]/g, "?").replaceAll(/["\\]/g, String.raw`\$&`)}"`;
+  sender === "" ? `helo=${quoted(heloDomain ?? "")}` : `envelope-from=${quoted(sender)}`;
 
 const receivedSpf = (result: string, conversation: Conversation): string =>
   `${result} receiver=${conversation.authservId}; client-ip=${conversation.clientAddress}; ${spfIdentity(conversation)}`;
