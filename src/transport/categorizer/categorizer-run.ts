@@ -215,7 +215,7 @@ export class CategorizerRun {
     if (fault !== undefined) return { kind: "no-directory", text: fault };
     this.#skippedBy = outcome.kind === "passed" ? outcome.skippedBy : undefined;
     if (outcome.kind === "passed") return undefined;
-    // The built-in sink is bound to no metabase entry that could say what its faults mean.
+    // The built-in sink has no binding whose onError could say what its faults mean.
     if (outcome.binding.sinkClass === "") return { kind: "no-directory", text: outcome.message };
     return outcome;
   }
