@@ -1,7 +1,6 @@
 // The one door of the script sandbox: which scripts are live, and running them on a message.
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
-import { OnArrivalError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type * as runner from "./pool/call-runner.ts";
 import { CallRunner } from "./pool/call-runner.ts";
@@ -13,7 +12,7 @@ import type { DropFolder } from "./capabilities/drop-folder.ts";
 import { Generations } from "./versions/generations.ts";
 import type * as loaded from "./versions/loaded-script.ts";
 import { CDO_MODULE, defaultProgram, RUNTIME_ENTRY, type SandboxProgram } from "./pool/sandbox-program.ts";
-import { ScriptFolder } from "./versions/script-folder.ts";
+import { ScriptFolder, requireFolder } from "./versions/script-folder.ts";
 import { type PoolFigures, SandboxCounts } from "./pool/sandbox-counts.ts";
 import { ScriptActivity } from "./versions/script-activity.ts";
 import type { ScriptBuilder } from "./versions/script-build.ts";
@@ -198,11 +197,7 @@ class FolderScriptHost implements ScriptHost {
       changed: () => this.#changed(),
     });
     const entries = new Set(await folder.look());
-    if (!(await folder.exists()) && [...((await generations?.names()) ?? [])].some(isSinkName))
-      throw new OnArrivalError(
-        "SCRIPTS_UNREADABLE",
-        `scripts.folder: ${this.#folder()} does not exist, and scripts have run from it`,
-      );
+    if (generations !== undefined) await requireFolder(this.#folder(), await generations.names());
     const names = [...entries].filter((name) => isSinkName(name) && (only?.includes(name) ?? true));
     if (names.length > 0) pool.warmUp();
     await reloader.start(names.toSorted(), entries);

@@ -1,5 +1,5 @@
 // Wrong settings: one clear line that names what to change, exit code 1, and nothing half started.
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -80,6 +80,16 @@ test("a scripts folder that cannot be listed is not taken for an empty one", asy
   const all = await refusedStart({ scripts: "" });
   expect(all).toMatch(/scripts\.folder: .*scripts/);
   expect(all).toContain("what to do");
+});
+
+test("a scripts folder that is gone though scripts have run from it is refused, by check as by the start", async () => {
+  await using service = await startService({ scripts: { "a.js": "export default () => {};" } });
+  expect(await service.kill()).toBe(0);
+  await rm(service.scriptsFolder, { recursive: true });
+  const check = await service.command("check");
+  expect([check.code, check.stdout]).toEqual([1, expect.stringMatching(/scripts have run from it/)]);
+  await service.start().catch(() => undefined);
+  expect(await service.exited).toBe(1);
 });
 
 test("a mailroot that cannot be a folder is refused with its path", async () => {

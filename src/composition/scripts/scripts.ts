@@ -5,6 +5,7 @@ import type { Config } from "../../config/schema.ts";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { type Logger, silentLogger } from "../../core/logger.ts";
 import { type ScriptHostOptions, createScriptHost } from "../../sandbox/script-host.ts";
+import { requireFolder } from "../../sandbox/versions/script-folder.ts";
 import { comparisonWarnings, declaredWarnings, disabledWarnings } from "../bindings/binding-check.ts";
 import { loadBindings } from "../bindings/bindings.ts";
 import { idleFileWarnings } from "./idle-files.ts";
@@ -28,13 +29,14 @@ export function scriptHostOptions(config: Config, log: Logger, clock: Clock): Sc
 export async function checkScripts(config: Config): Promise<CodeCheck> {
   serveOwnPackage();
   const configured = await loadBindings(config.bindings, {}, config.placeOf);
+  const { disabled, generations } = await KeptScripts.open(config.mailroot);
+  await requireFolder(config.scripts.folder, await generations.names());
   const { stateFolder: _, ...options } = scriptHostOptions(config, silentLogger, systemClock);
   const capabilities = await ServiceCapabilities.open(config, silentLogger, systemClock);
   const host = createScriptHost({ ...options, ...capabilities.hostOptions, broker: undefined, watch: false });
   try {
     await host.start();
     const { scripts } = host;
-    const { disabled } = await KeptScripts.open(config.mailroot);
     const names = [...new Set([...scripts.keys(), ...host.broken.keys()])].toSorted();
     const found = names.map((script) => ({ script, problem: host.broken.get(script) }));
     return {

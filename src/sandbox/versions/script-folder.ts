@@ -203,6 +203,15 @@ export async function listSinkNames(folder: string): Promise<string[]> {
   return (await namesIn(folder)).filter(isSinkName).sort();
 }
 
+/** One that is gone is no empty one where these have run from it: its volume may not be mounted. Throws SCRIPTS_UNREADABLE. */
+export async function requireFolder(folder: string, ranBefore: ReadonlySet<string>): Promise<void> {
+  if (![...ranBefore].some(isSinkName) || (await identityOf(folder)) !== undefined) return;
+  throw new OnArrivalError(
+    "SCRIPTS_UNREADABLE",
+    `scripts.folder: ${folder} does not exist, and scripts have run from it`,
+  );
+}
+
 async function listed(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
