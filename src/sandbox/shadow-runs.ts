@@ -8,7 +8,6 @@ import {
   type ShadowStarter,
   placeOf,
 } from "../events/shadow.ts";
-import type { ScriptEffect } from "../events/effects.ts";
 import type { ScriptBound } from "../events/sink.ts";
 import type { MailMsg } from "../message/mail-msg.ts";
 import type { Capabilities } from "../../runtime/contract.ts";
@@ -155,13 +154,12 @@ async function resultOf(
     return none("the live binding was not called on this message, or comes before the shadow");
   if (!(await isSamePlace(place, live.before)))
     return none("the live binding got the message in another state");
-  if (isNotRun(outcome) || isNotRun(live.effect))
+  if ([outcome, live.effect].some(({ fault }) => fault?.kind === "unavailable"))
     return none("no process could be had to run it, as when the service stops");
+  if ([outcome, live.effect].some(({ fault }) => fault?.kind === "suspended"))
+    return none("one of the two was suspended, and not run");
   return { ...shown, differs: await differences(place, outcome, live), why: undefined };
 }
-
-/** That says nothing of the script. */
-const isNotRun = ({ fault }: Pick<ScriptEffect, "fault">): boolean => fault?.kind === "unavailable";
 
 async function isSamePlace(a: MessagePlace, b: MessagePlace): Promise<boolean> {
   return a.sender === b.sender && sameAddresses(addressesOf(a), addressesOf(b)) && (await sameContent(a, b));

@@ -103,7 +103,10 @@ test("a shadow behind the live script is not compared, and that may be why", asy
 });
 
 test("a large message is there for its shadow after it was delivered, and no longer", async () => {
-  const slow = LIVE.replace("priority: 10", 'mode: "shadow"').replace(
+  const slow = LIVE.replace(
+    "priority: 10",
+    'mode: "shadow", limits: { timeoutMs: 20000, cpuMs: 20000 }',
+  ).replace(
     "msg.Subject +=",
     "for (const until = Date.now() + 500; Date.now() < until;);\n  console.log(msg.TextBody.length);\n  msg.Subject +=",
   );
@@ -115,6 +118,25 @@ test("a large message is there for its shadow after it was delivered, and no lon
   expect(service.log.filter((line) => /ended|lost|failed/.test(line))).toEqual([]);
   await eventually(async () => (await readdir(join(service.mailroot, "Queue", "content"))).length === 0, {
     what: "an empty folder of contents",
+  });
+});
+
+test("a message that a suspended shadow was not run on is no difference", async () => {
+  const loops = NEXT.replace("msg.Subject +=", "for (;;);\n  msg.Subject +=").replace(
+    "mode:",
+    "limits: { timeoutMs: 200, cpuMs: 200 }, mode:",
+  );
+  await using service = await startService({
+    config: serviceConfig({ file: { sandbox: { strikes: 1 } } }),
+    scripts: { "tag.js": LIVE, "tag.next.js": loops },
+  });
+  await sendAll(service, ["m1"]);
+  await summed(service, "tag.next.js", 1);
+  await sendAll(service, ["m2"]);
+  expect(await summed(service, "tag.next.js", 2)).toMatchObject({
+    compared: 1,
+    different: 1,
+    notCompared: { "one of the two was suspended, and not run": 1 },
   });
 });
 

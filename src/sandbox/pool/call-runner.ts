@@ -131,7 +131,8 @@ export class CallRunner {
         return;
       }
       const admission = this.#strikes.admit(call.script.version);
-      if (admission === "suspended") run.faults.set(index, this.#suspension(call));
+      if (admission === "suspended" && !isOfProbe(run, index, call.script.version))
+        run.faults.set(index, this.#suspension(call));
       run.probe ||= admission === "probe";
     });
   }
@@ -277,6 +278,10 @@ export class CallRunner {
     return { ...rest, fault: { kind, message, script: script.name, version: script.version } };
   }
 }
+
+/** Several bindings may run the same version: their calls on one message are one probe. */
+const isOfProbe = ({ request, faults }: Run, index: number, version: string): boolean =>
+  request.calls.slice(0, index).some(({ script }, at) => script.version === version && !faults.has(at));
 
 /** The calls that can be run: those without a fault, as far as the first fault that ends the run. */
 function activeCalls({ request, faults }: Run): number[] {

@@ -221,8 +221,9 @@ describe("the circuit breaker", () => {
     expect(poisoned.outcomes[0]?.fault?.kind).toBe("crash");
     expect(fixture.strikes.isSuspended("v-poison")).toBe(true);
     await new Promise((resolve) => setTimeout(resolve, 80));
-    const probe = await fixture.runner.run(requestOf([callOf("poison")]));
-    expect(probe.outcomes[0]?.fault).toBeUndefined();
+    // Of a message that two bindings run the version on, both calls are the probe.
+    const probe = await fixture.runner.run(requestOf([callOf("poison"), callOf("poison")]));
+    expect(probe.outcomes.map(({ fault }) => fault)).toEqual([undefined, undefined]);
     expect(fixture.strikes.isSuspended("v-poison")).toBe(false);
   });
 
