@@ -5,16 +5,17 @@ export const binding: Binding = { rule: "RCPT TO=*.catch-all@localhost" };
 
 const MAILBOX = "SMTP:postmaster@localhost";
 
+const isUnknown = (entry: string): boolean => /\.catch-all@localhost$/i.test(entry);
+
 export default function onArrival(msg: Message): void {
   const field = msg.EnvelopeFields(cdoRecipientList);
   const list = String(field.Value)
     .split(";")
     .filter((entry) => entry !== "");
-  const known = list.filter((entry) => !/\.catch-all@localhost$/i.test(entry));
-  // Keep the address that was meant: the envelope is the only place where it stands.
-  msg.Fields("urn:schemas:mailheader:x-original-recipients").Value = list.join(", ");
+  // Keep the address that was meant: the envelope is the only place where it stands. The others are nobody's business.
+  msg.Fields("urn:schemas:mailheader:x-original-recipients").Value = list.filter(isUnknown).join(", ");
   msg.Fields.Update();
   msg.DataSource.Save();
-  field.Value = `${[...new Set([...known, MAILBOX])].join(";")};`;
+  field.Value = `${[...new Set([...list.filter((entry) => !isUnknown(entry)), MAILBOX])].join(";")};`;
   msg.EnvelopeFields.Update();
 }
