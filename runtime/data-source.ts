@@ -33,6 +33,9 @@ const INTERFACES: Readonly<Record<string, string>> = {
   imessage: "IMessage",
 };
 
+const missedTransport = (): string =>
+  "DataSource.Save (the message is bound to another object by OpenObject or SaveToObject: not to the transport any more)";
+
 export class DataSource {
   readonly #host: Host;
   readonly #self: Bindable;
@@ -96,6 +99,8 @@ export class DataSource {
       case "stream":
       case "object":
         this.#write(binding);
+        if (this.#self.isMessage && this.#self.handle === 0 && this.IsDirty)
+          this.#host.expectUpdate(this, missedTransport);
     }
   }
 

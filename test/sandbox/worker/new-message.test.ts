@@ -250,7 +250,13 @@ describe("data sources", () => {
       ),
     );
     expect(outcome.splices).toBeUndefined();
-    expect(outcome.logs[0]?.text).toMatch(/Subject \(no DataSource\.Save\)/);
+    expect(outcome.logs[0]?.text).toMatch(
+      /dropped: DataSource\.Save \(the message is bound to another object .* not to the transport any more\); Subject \(no DataSource\.Save\)/,
+    );
+    const unchanged = `const m = new CDO.Message(); msg.DataSource.SaveToObject(m.Attachments.Add(), "IBodyPart"); msg.DataSource.Save()`;
+    expect((await worker.run(script(unchanged))).outcome.logs).toEqual([]);
+    const opened = await worker.run(script(`msg.DataSource.OpenObject(new CDO.Message(), "IMessage")`));
+    expect(opened.outcome.logs[0]?.text).toMatch(/dropped: OpenObject \(no DataSource\.Save\)$/);
   });
 
   test("messages are bounded in number", async () => {

@@ -55,7 +55,7 @@ function writeContent(call: CallState, handle: HostValue, form: HostValue, bytes
   const { document, part } = located;
   if (form !== "whole" && part.isMultipart) return call.fail("CDO_E_MULTIPART_NO_DATA", "");
   warnOfSignature(call, document);
-  if (form === "whole") replacePart(located, withoutMark(bytes));
+  if (form === "whole") replacePart(located, withoutMark(bytes), "stream");
   else if (form === "encoded") part.setRawBody(bytes);
   else if (form === "decoded") setDecoded(located, bytes);
   else part.setText(streamText(bytes, String(form).slice("text ".length)) ?? "");
@@ -81,9 +81,10 @@ function copyContent(call: CallState, from: HostValue, to: HostValue, how: HostV
   const bytes = contentOf(source, holdsMessage && target.part.isRoot ? "decoded" : "whole");
   if (!call.admitCopy(bytes.length)) return false;
   warnOfSignature(call, target.document);
+  const change = how === "embed" ? "SaveToObject" : "OpenObject";
   if (how === "embed" && !target.part.isRoot) embedMessage(target.part, bytes);
-  else replacePart(target, Buffer.from(bytes));
-  target.document.noteChange(how === "embed" ? "SaveToObject" : "OpenObject");
+  else replacePart(target, Buffer.from(bytes), change);
+  target.document.noteChange(change);
   return true;
 }
 

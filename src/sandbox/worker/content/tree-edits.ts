@@ -113,11 +113,14 @@ function keepsBytes(part: MimePart, { value, parameters }: ParameterizedValue): 
   return !part.isEmptyLeaf && (isMultipartType(part.mediaType) || parameters.has("boundary"));
 }
 
-/** The part as it is in `bytes`: headers, a blank line, the content. The object that named the old one names it. */
-export function replacePart({ document, number, part }: LocatedPart, bytes: Buffer): void {
+/**
+ * The part as it is in `bytes`: headers, a blank line, the content. The object that named the old one names it. `change`: as what it
+ * is noted.
+ */
+export function replacePart({ document, number, part }: LocatedPart, bytes: Buffer, change: string): void {
   const { parent } = part;
   if (parent === undefined) {
-    document.replace(bytes, "GetStream");
+    document.replace(bytes, change);
     return;
   }
   const range = { source: bufferSource(bytes), start: 0, end: bytes.length };
