@@ -2,9 +2,21 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { isMap, isNode, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from "yaml";
+import {
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Document,
+  type YAMLMap,
+  visit,
+} from "yaml";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { lockFile } from "./file-lock.ts";
+import { textOfEdit } from "./kept-form.ts";
 import { checkConfig, completeBindings, readConfigFile } from "./load.ts";
 import { describeSyntax } from "./problems.ts";
 import { placeOfFile, replaceFile } from "./replace-file.ts";
@@ -108,7 +120,7 @@ export class BindingEditor implements AsyncDisposable {
 
   /** Where in `list` a binding stands. Throws BINDING_NOT_FOUND. */
   indexOf(name: string): number {
-    return this.#find(name).index;
+    return this.#find(name);
   }
 
   /** Adds a binding and answers its GUID. */
@@ -165,18 +177,18 @@ export class BindingEditor implements AsyncDisposable {
   }
 
   remove(name: string): void {
-    this.#document.deleteIn(["bindings", this.#find(name).index]);
+    this.#document.deleteIn(["bindings", this.#own(name).index]);
   }
 
   /** Sets one property. `key` may be a dotted path in the binding's own bag, as `limits.timeoutMs`. */
   set(name: string, bag: Bag, key: string, value: unknown): void {
-    const { index, map } = this.#find(name);
+    const { index, map } = this.#own(name, topKey(bag, key));
     this.#document.setIn(["bindings", index, ...bagPath(map, bag, key)], value);
   }
 
   /** Answers whether the property was there. */
   unset(name: string, bag: Bag, key: string): boolean {
-    const { index, map } = this.#find(name);
+    const { index, map } = this.#own(name, topKey(bag, key));
     const at = bagPath(map, bag, key);
     const removed = this.#document.deleteIn(["bindings", index, ...at]);
     // An emptied bag is taken away with its last property.
@@ -187,7 +199,7 @@ export class BindingEditor implements AsyncDisposable {
 
   /** The file as `save` would write it. */
   text(): string {
-    return this.#document.toString({ lineWidth: 0 });
+    return textOfEdit(this.#document, this.#original);
   }
 
   async save(): Promise<void> {
@@ -203,20 +215,40 @@ export class BindingEditor implements AsyncDisposable {
   }
 
   #check(): ReturnType<typeof checkConfig> {
-    return checkConfig(this.text(), path.basename(this.#file));
+    return checkConfig(this.#document.toString({ lineWidth: 0 }), path.basename(this.#file));
   }
 
   /** By GUID when it looks like one, else by display name; the first match wins (REFERENCE 5.5). */
-  #find(name: string): { index: number; map: YAMLMap } {
+  #find(name: string): number {
     const id = normalizeGuid(name);
     const index = this.list().findIndex((binding) =>
       id === undefined ? binding.displayName === name : binding.id === id,
     );
-    const map = index < 0 ? undefined : this.#document.getIn(["bindings", index], true);
-    if (!isMap(map)) {
-      const kind = id === undefined ? "display name" : "id";
-      throw new OnArrivalError("BINDING_NOT_FOUND", `no binding has the ${kind} ${name}`);
-    }
+    if (index >= 0) return index;
+    const kind = id === undefined ? "display name" : "id";
+    throw new OnArrivalError("BINDING_NOT_FOUND", `no binding has the ${kind} ${name}`);
+  }
+
+  /** For an edit of all of it, or of one key: what it shares with others by an anchor is copied to each alias, so that the edit is of this binding only. */
+  #own(name: string, key?: string): { index: number; map: YAMLMap } {
+    const index = this.#find(name);
+    const at = ["bindings", index];
+    const binding = this.#document.getIn(at, true);
+    const own = new Set([binding]);
+    const edited = isMap(binding) && key !== undefined ? binding.get(key, true) : binding;
+    if (isNode(edited)) visit(edited, (_key, node) => void own.add(node));
+    visit(this.#document, {
+      Alias: (_key, alias) => {
+        const shared = alias.resolve(this.#document);
+        if (shared === undefined || !(own.has(alias) || own.has(shared))) return undefined;
+        const copy = shared.clone();
+        if (!isScalar(copy) && !isCollection(copy)) return undefined;
+        delete copy.anchor;
+        return copy;
+      },
+    });
+    const map = this.#document.getIn(at, true);
+    if (!isMap(map)) throw new OnArrivalError("INTERNAL", `bindings[${index}] holds no keys`);
     return { index, map };
   }
 }
@@ -224,6 +256,9 @@ export class BindingEditor implements AsyncDisposable {
 /** Undefined: no key has a value. */
 const withValues = <Values extends object>(values: Values): Values | undefined =>
   Object.values(values).some((value) => value !== undefined) ? values : undefined;
+
+const topKey = (bag: Bag, key: string): string | undefined =>
+  bag === "binding" ? key.split(".")[0] : `${bag}Properties`;
 
 /** The bags of the original do not regard case: a property keeps the spelling that it has. */
 function bagPath(binding: YAMLMap, bag: Bag, key: string): string[] {
