@@ -87,9 +87,8 @@ async function readBounded(file: string): Promise<Buffer> {
  * is ASCII. Of the code pages of a console nobody knows which it was, and a name or a rule must not change on its way.
  */
 function decode(bytes: Buffer): string {
-  const isUtf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || bytes[1] === 0;
   try {
-    return new TextDecoder(isUtf16 ? "utf-16le" : "utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder(encodingOf(bytes), { fatal: true }).decode(bytes);
   } catch (thrown) {
     throw new OnArrivalError(
       "IMPORT_INVALID",
@@ -97,6 +96,11 @@ function decode(bytes: Buffer): string {
       { cause: thrown },
     );
   }
+}
+
+function encodingOf([first, second]: Buffer): string {
+  if ((first === 0xff && second === 0xfe) || second === 0) return "utf-16le";
+  return (first === 0xfe && second === 0xff) || first === 0 ? "utf-16be" : "utf-8";
 }
 
 function reportText(report: ImportReport, name: string): string {

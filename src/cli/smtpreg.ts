@@ -138,8 +138,7 @@ class Call {
       this.#quit(registrationFailure(this.#args, type, this.#sinkFault.message));
     if (given === undefined) this.said.push(`Assigning priority (${DEFAULT_PRIORITY} in ${LOWEST_PRIORITY})`);
     const priority = given === undefined ? DEFAULT_PRIORITY : priorityOf(given);
-    const known = guid === undefined ? undefined : this.#editor.list().find(({ id }) => id === guid);
-    if (known !== undefined) this.#editor.remove(known.id);
+    if (guid !== undefined) this.#removeFormer(type, server, guid);
     const id = this.#editor.add({
       id: guid,
       displayName: guid === undefined ? name : undefined,
@@ -165,6 +164,13 @@ class Call {
     this.#checkRule(id);
     if (isScriptClass(sinkClass))
       this.notes.push("it is called once /setprop has given its Sink bag a ScriptName");
+  }
+
+  /** A known GUID is registered anew. */
+  #removeFormer(type: EventType, server: string, guid: string): void {
+    if (this.#known(type, server, guid, true) !== undefined) this.#editor.remove(guid);
+    else if (this.#editor.list().some(({ id }) => id === guid))
+      this.#quit(["** ERROR **", `Another event or virtual server has a binding of the GUID ${guid}`]);
   }
 
   #remove(type: EventType, server: string, name: string, isGuid: boolean): void {

@@ -143,9 +143,23 @@ class ImportRun {
     additions: Addition[],
   ): void {
     const same = present.find((known) => isSame(known, mapped));
-    if (same !== undefined && !this.#options.overwrite)
+    if (same !== undefined && !this.#options.overwrite) {
       this.report.kept.push({ what, text: "a binding of that id or name is there" });
-    else additions.push({ ...mapped, replaces: same?.id });
+      return;
+    }
+    const { id } = mapped.binding;
+    // There each event of each virtual server had bindings of its own, and a program the same GUID in all of them.
+    const isTaken =
+      id !== undefined &&
+      (present.some((known) => known.id === id && known !== same) ||
+        additions.some(({ binding }) => binding.id === id));
+    const notes = isTaken ? [`its id ${id} is that of another binding; here it has one of its own`] : [];
+    additions.push({
+      ...mapped,
+      binding: isTaken ? { ...mapped.binding, id: undefined } : mapped.binding,
+      notes: [...notes, ...mapped.notes],
+      replaces: same?.id,
+    });
   }
 
   /** All at once; when the file would not be valid, one by one to find the culprits. */
@@ -199,7 +213,7 @@ function isSame(
   known: BindingSettings,
   { binding, server }: { binding: NewBinding; server: string | undefined },
 ): boolean {
-  if (binding.id !== undefined && known.id === binding.id) return true;
+  if (binding.id !== undefined && known.id === binding.id) return (known.server ?? server) === server;
   return known.displayName === binding.displayName && known.server === server;
 }
 

@@ -167,7 +167,7 @@ describe("a listing of /enum", () => {
     expect((await loadConfig(file)).bindings).toEqual(before);
   });
 
-  test("keeps names that are not ASCII, in UTF-16 without a mark too; of another code page it is refused", async () => {
+  test("keeps names that are not ASCII, in UTF-16 of either byte order, with a mark or without; of another code page it is refused", async () => {
     const binding = { event: "OnArrival", displayName: "Zoë", sinkClass: "OnArrival.AddHeader" };
     await put("onarrival.yaml", JSON.stringify({ bindings: [binding] }));
     const { out } = await run("smtpreg", "/enum");
@@ -177,8 +177,12 @@ describe("a listing of /enum", () => {
       1,
       expect.stringContaining("latin.txt: it is neither UTF-8"),
     ]);
-    expect((await run("import", await put("wide.txt", Buffer.from(out, "utf16le")))).code).toBe(0);
-    expect((await loadConfig(file)).bindings[0]?.displayName).toBe("Zoë");
+    const wide = Buffer.from(out, "utf16le");
+    for (const bytes of [wide, wide.swap16(), Buffer.from(`\ufeff${out}`, "utf16le").swap16()]) {
+      expect((await run("import", await put("wide.txt", bytes))).code).toBe(0);
+      expect((await loadConfig(file)).bindings[0]?.displayName).toBe("Zoë");
+      await rm(file);
+    }
   });
 
   test("with a binding of every event brings them all back", async () => {
@@ -224,6 +228,31 @@ describe("a listing of /enum", () => {
     expect(out).toContain("binding OnArrival.AddHeader: onarrival.yaml has no virtual server for instance 2");
     expect(await there("onarrival.yaml")).toBe(false);
   });
+});
+
+test("a GUID that a binding of another virtual server has becomes one of its own", async () => {
+  const binding = (instance: number): string => {
+    const key = `/LM/SmtpSvc/${instance}/EventManager/EventTypes/{ff3caa23-00b9-11d2-9dfb-00c04fa322ba}/Bindings/{871736c0-fd85-11d0-869a-00c04fd65616}`;
+    return `<b Location="${key}" DisplayName="Scan ${instance}" SinkClass="OnArrival.AddHeader"/>`;
+  };
+  const server = (instance: number): string =>
+    `<s Location="/LM/SmtpSvc/${instance}" ServerBindings="127.0.0.1:${2500 + instance}:"/>`;
+  const metabase = await put(
+    "MetaBase.xml",
+    `<m>${[1, 2].map((instance) => server(instance) + binding(instance)).join("")}</m>`,
+  );
+  const { code, out } = await run("import", metabase);
+  expect([code, out]).toEqual([0, expect.stringContaining("binding Scan 2: its id {871736C0-")]);
+  const { bindings } = await loadConfig(file);
+  expect(bindings.map(({ displayName, server: of }) => [displayName, of])).toEqual([
+    ["Scan 1", "smtpsvc 1"],
+    ["Scan 2", "smtpsvc 2"],
+  ]);
+  expect((await run("import", metabase, "--overwrite")).code).toBe(0);
+  expect((await run("import", metabase)).out).toContain(
+    "binding Scan 2: a binding of that id or name is there",
+  );
+  expect((await loadConfig(file)).bindings).toHaveLength(2);
 });
 
 describe("a file that is neither", () => {

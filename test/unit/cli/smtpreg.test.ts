@@ -89,6 +89,14 @@ describe("registration as administrators know it", () => {
     expect(await bindings()).toEqual([]);
   });
 
+  test("a GUID of another virtual server is refused, and that binding stays", async () => {
+    await writeFile(file, 'virtualServers: [{ name: a }, { name: b, listen: ["127.0.0.1:2526"] }]\n');
+    await smtpreg("/add", "1", "OnArrival", GUID, "OnArrival.AddHeader", "");
+    const { code, out } = await smtpreg("/add", "2", "OnArrival", GUID, "OnArrival.AddHeader", "");
+    expect([code, out]).toEqual([1, expect.stringContaining(`has a binding of the GUID ${GUID}\n`)]);
+    expect(await bindings()).toMatchObject([{ id: GUID, server: "a" }]);
+  });
+
   test("a GUID that no binding has is removed with the same words as there, and the file stays", async () => {
     const text = "bindings: [ ]\n";
     await writeFile(file, text);
