@@ -238,8 +238,9 @@ class RunningRelay implements Relay {
 
   /** Throws and leaves nothing behind when one of the servers cannot take its part over. */
   async #prepareServers(config: Config, shared: SharedParts): Promise<PreparedServers> {
-    const { categorizers } = shared;
+    const { categorizers, budgets } = shared;
     categorizers.settled();
+    budgets.settled();
     try {
       const plans = await this.#plan(config, shared);
       const updateServers = this.#servers.prepareUpdate(plans);
@@ -248,6 +249,7 @@ class RunningRelay implements Relay {
       const admitAdded = moved.length > 0 ? undefined : await this.#servers.add(plans, config, shared);
       return { plans, updateServers, moved, admitAdded };
     } catch (thrown) {
+      budgets.refused();
       await categorizers.refused();
       throw thrown;
     }

@@ -55,6 +55,45 @@ test("a reload keeps to the limits of outgoing connections while next hops are s
   }
 });
 
+test("a reload that is refused leaves the count of outgoing connections as it is", async () => {
+  await using folder = await tempFolder("relay");
+  const one = await startPeer({ answers: { ".": SILENCE } });
+  const other = await startPeer({ answers: { ".": SILENCE } });
+  const file = path.join(folder.path, "onarrival.yaml");
+  const load = async (maxConnections: number, more = ""): ReturnType<typeof loadConfig> => {
+    await writeFile(
+      file,
+      `virtualServers:
+  - name: a
+    listen: ["127.0.0.1:0"]
+    outbound: { maxConnections: ${maxConnections} }
+    delivery: { mx: true }
+    domains:
+      remote:
+        - { name: one.example, smartHost: "127.0.0.1:${one.port}" }
+        - { name: other.example, smartHost: "127.0.0.1:${other.port}" }
+${more}`,
+    );
+    return loadConfig(file);
+  };
+  const relay = await startRelay(await load(1), silentLogger, systemClock);
+  try {
+    const port = Number(relay.addresses[0]?.split(":")[1]);
+    await send(port, { to: "a@one.example", data: plainMessage("x") });
+    await eventually(() => openOf(one) === 1);
+    const taken = `  - { name: b, listen: ["127.0.0.1:${one.port}"] }\n`;
+    await expect(relay.reload(await load(5, taken))).rejects.toMatchObject({ code: "LISTEN_FAILED" });
+    await relay.reload(await load(1));
+    await send(port, { to: "a@other.example", data: plainMessage("x") });
+    await sleep(200);
+    expect([openOf(one), openOf(other)]).toEqual([1, 0]);
+  } finally {
+    await one[Symbol.asyncDispose]();
+    await other[Symbol.asyncDispose]();
+    await relay.stop();
+  }
+});
+
 /** A relay whose mail for others goes to `peer`, and how to load it with other settings. */
 async function relayTo(
   peer: Peer,

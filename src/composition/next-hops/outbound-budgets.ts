@@ -18,19 +18,32 @@ function createBudget(server: Outbound): ConnectionBudget | undefined {
   return maxConnections === 0 ? undefined : new ConnectionBudget(maxConnections, limitsOf(server));
 }
 
+/** By virtual server. */
+type Budgets = ReadonlyMap<
+  string,
+  { readonly limits: string; readonly budget: ConnectionBudget | undefined }
+>;
+
 export class OutboundBudgets {
-  /** By virtual server. */
-  readonly #last = new Map<
-    string,
-    { readonly limits: string; readonly budget: ConnectionBudget | undefined }
-  >();
+  #last: Budgets = new Map();
+  #settled: Budgets = new Map();
 
   of(server: VirtualServerSettings): ConnectionBudget | undefined {
     const limits = JSON.stringify([server.outbound.maxConnections, limitsOf(server)]);
     const last = this.#last.get(server.name);
     if (last?.limits === limits) return last.budget;
     const budget = createBudget(server);
-    this.#last.set(server.name, { limits, budget });
+    this.#last = new Map([...this.#last, [server.name, { limits, budget }]]);
     return budget;
+  }
+
+  /** What was made until now is in use: a refusal of what comes does not concern it. */
+  settled(): void {
+    this.#settled = this.#last;
+  }
+
+  /** The configuration is not taken over: what was there goes on counting. */
+  refused(): void {
+    this.#last = this.#settled;
   }
 }
