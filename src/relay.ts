@@ -94,6 +94,8 @@ class RunningRelay implements Relay {
   readonly #audience: Audience | undefined;
   readonly #nextId: () => string;
   readonly #servers: ServerSet;
+  /** What it was started with, and what is in force. */
+  #started: Config | undefined;
   #config: Config | undefined;
   #configured: readonly ConfiguredBinding[] = [];
   readonly #transportSinks: TransportSinks;
@@ -131,6 +133,7 @@ class RunningRelay implements Relay {
 
   async start(config: Config): Promise<void> {
     serveOwnPackage();
+    this.#started = config;
     this.#config = config;
     this.#warnOfSettings(config);
     await makeFolder(config.mailroot);
@@ -212,7 +215,7 @@ class RunningRelay implements Relay {
     this.#observation?.configure(config);
     await admitAdded?.();
     if (moved.length === 0) await this.#servers.remove(plans, config, shared);
-    const needRestart = changedAtRestart(this.#config, config, this.#servers.names);
+    const needRestart = changedAtRestart(begun(this.#started), config, this.#servers.entries);
     this.#config = config;
     this.#log.info({ bindings: config.bindings.length }, "configuration reloaded");
     this.#warnOfSettings(config);

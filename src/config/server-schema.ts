@@ -88,8 +88,15 @@ const limits = z.strictObject({
 });
 
 const tls = z.strictObject({
-  certificate: z.string().min(1).meta(restart("PEM file of the certificate chain, relative to this file.")),
-  key: z.string().min(1).meta(restart("PEM file of the private key, relative to this file.")),
+  certificate: z
+    .string()
+    .min(1)
+    .meta(
+      live(
+        "PEM file of the certificate chain, relative to this file. The first one of a server, which switches STARTTLS on, takes effect at the next start.",
+      ),
+    ),
+  key: z.string().min(1).meta(live("PEM file of the private key, relative to this file.")),
   implicit: z
     .array(listenAddress())
     .default([])

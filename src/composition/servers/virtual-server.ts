@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import type { ServerFolders } from "../../config/server-folders.ts";
-import type { Config } from "../../config/schema.ts";
+import type { Config, VirtualServerSettings } from "../../config/schema.ts";
 import type { Clock } from "../../core/clock.ts";
 import { OnArrivalError, describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
@@ -56,6 +56,7 @@ export class VirtualServer {
   #followers: readonly { follow(settings: ServerPlan["settings"]): void }[] = [];
   /** The settings that Pickup reads when it needs them. */
   #plan: Pick<ServerPlan, "settings" | "smtp"> | undefined;
+  #startedWith: VirtualServerSettings | undefined;
   #transport: Transport | undefined;
   #pickup: Pickup | undefined;
   #listener: SmtpListener | undefined;
@@ -82,6 +83,11 @@ export class VirtualServer {
 
   get store(): SegmentStore {
     return this.#store;
+  }
+
+  /** Of them it keeps those that only a start takes over. */
+  get startedWith(): VirtualServerSettings {
+    return begun(this.#startedWith);
   }
 
   get transport(): Transport {
@@ -114,6 +120,7 @@ export class VirtualServer {
     this.#followers = [shared.protocolSinks, shared.transportSinks];
     this.#tellFollowers(plan);
     this.#plan = plan;
+    this.#startedWith = plan.settings;
     this.#listener = this.#createListener(plan, shared);
   }
 
