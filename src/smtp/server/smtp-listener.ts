@@ -134,6 +134,7 @@ class Listener implements SmtpListener {
   readonly #perAddress = new Map<string, number>();
   #admitted = 0;
   #isPaused = false;
+  #isClosing = false;
   #servers: LibraryServer[] = [];
   #tls: CertificatePair | undefined;
   #cancelPaceCheck: () => void = () => undefined;
@@ -180,6 +181,7 @@ class Listener implements SmtpListener {
   }
 
   async close(graceMs: number): Promise<void> {
+    this.#isClosing = true;
     this.#cancelPaceCheck();
     const stopped = this.#servers.map((server) => server.stopListening());
     this.#servers = [];
@@ -232,6 +234,8 @@ class Listener implements SmtpListener {
       this.#admitted++;
       this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     } else if (this.#sessions.size - this.#admitted > MAX_REFUSED) wire.destroy();
+    // Sockets are handed on one turn later than they come: nobody has told this one.
+    if (this.#isClosing) session.shutDown();
     return session;
   }
 

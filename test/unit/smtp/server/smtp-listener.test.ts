@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import type { Clock } from "../../../../src/core/clock.ts";
@@ -67,6 +68,20 @@ test("S25 closing tells idle sessions 421 and lets a transaction in hand finish"
   await closed;
   expect(run.intake.messages).toHaveLength(1);
   await expect(run.open()).rejects.toThrow();
+});
+
+test("S25 a client that came in the very moment of closing is told 421, too, and keeps nobody waiting", async () => {
+  await using run = await startListener();
+  const closed = new Promise<void>((resolve, reject) => {
+    const close = (): void => {
+      unsubscribe("net.server.socket", close);
+      run.listener.close(10).then(resolve, reject);
+    };
+    subscribe("net.server.socket", close);
+  });
+  const talk = await run.open();
+  expect(await talk.rest()).toBe("421 4.3.2 Service shutting down\r\n");
+  await closed;
 });
 
 test("a transaction that outlives the grace is cut off", async () => {
