@@ -365,6 +365,64 @@ describe("statuses at the end:", () => {
   });
 });
 
+describe("a store that fails", () => {
+  const LIST = {
+    users: { "ann@corp.example": {}, "bob@corp.example": {} },
+    lists: {
+      "news@corp.example": { members: ["ann@far.example"], owner: "ann@corp.example" },
+      "club@corp.example": { members: ["bob@far.example"], owner: "bob@corp.example" },
+    },
+  };
+  const failing = {
+    "at the second copy": (store: SegmentStore, fails: () => boolean): Partial<StoreDriver> => ({
+      commit: (id, origin, envelope, content) =>
+        envelope.sender !== SENDER && fails()
+          ? Promise.reject(new Error("disk full"))
+          : store.commit(id, origin, envelope, content),
+    }),
+    "at the message behind its copies": (
+      store: SegmentStore,
+      fails: () => boolean,
+    ): Partial<StoreDriver> => ({
+      saveState: (id, state, content, isAwaited) =>
+        isAwaited === true && fails()
+          ? Promise.reject(new Error("disk full"))
+          : store.saveState(id, state, content, isAwaited),
+    }),
+  };
+
+  test.each(["at the second copy", "at the message behind its copies"] as const)(
+    "%s leaves no copy behind: the message is categorized again, and every copy leaves once",
+    async (where) => {
+      let calls = 0;
+      const failsAt = where === "at the second copy" ? 2 : 1;
+      const wrapStore = (store: SegmentStore): Partial<StoreDriver> =>
+        failing[where](store, () => (calls += 1) === failsAt);
+      const edit: OnEvent = (subject) => {
+        if (subject.kind === "beginMessage") subject.messages.original.headers.add("X-Seen", "yes");
+      };
+      await using house = await openCategorizer(
+        directoryOf(LIST),
+        {},
+        {
+          wrapStore,
+          categorizeSinks: [[FIRST, edit]],
+        },
+      );
+      await house.accept(["news@corp.example", "club@corp.example", "direct@far.example"]);
+      await until(() => house.queue[0]?.state === "retry");
+      expect(house.queue).toMatchObject([
+        { recipients: [{}, {}, {}], reason: expect.stringContaining("disk full") },
+      ]);
+      expect(house.store.figures().messages).toBe(1);
+      await house.clock.advance(2 * MINUTE);
+      await house.empty();
+      expect(delivered(house)).toEqual(["ann@far.example", "bob@far.example", "direct@far.example"]);
+      for (const { text } of house.world.sent) expect(text.match(/X-Seen/g)).toHaveLength(1);
+    },
+  );
+});
+
 describe("after a crash", () => {
   test.each([
     ["", 10_000],
