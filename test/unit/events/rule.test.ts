@@ -20,6 +20,7 @@ describe("the rule grammar of the original", () => {
     ["mail from=user*", { from: "user1@x.com" }, true],
     ["mail from=*user*", { from: "1user2@x.com" }, true],
     ["mail from=*user", { from: "user1@x.com" }, false],
+    ["mail from=*user", { from: "myser@x.com" }, false],
     ["RCPT TO=*@example.com", { to: ["a@EXAMPLE.com"] }, true],
     ["rcpt to=*@example.com", { to: ["a@sub.example.com"] }, false],
     ["rcpt to=*@*example.com", { to: ["a@notexample.com"] }, true],

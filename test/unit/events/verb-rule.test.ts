@@ -14,6 +14,7 @@ describe("rules of protocol events", () => {
     ["EHLO=mx*.example.*", "EHLO", "mx7.sample.net", false],
     ["X=a*a", "X", "a", false],
     ["X=a*a", "X", "aba", true],
+    ["X=*ab*ba", "X", "aba", false],
     ["X=*a*b*", "X", "xbxaxb", true],
     ["*", "ANYTHING", "at all", true],
     ["_EOD", "_EOD", "", true],

@@ -139,11 +139,15 @@ describe("TLS and AUTH (N06)", () => {
     expect(peer.sessions).toHaveLength(3);
   });
 
-  test("clear text behind the answer to STARTTLS ends the connection", async () => {
-    await using peer = await startPeer({ answers: OFFERS_TLS, afterStartTls: "250 injected\r\n" });
-    await using destination = destinationTo(peer, { tls: { ...opportunistic, clearAfterFailure: false } });
-    expect(unreachableOf(await destination.deliver(messageOf())).transient).toBe(true);
-  });
+  test.each(["250 injected\r\n", "250-inj", "250-injected\r\n"])(
+    "clear text behind the answer to STARTTLS ends the connection, whole reply or not: %j (N06)",
+    async (afterStartTls) => {
+      await using peer = await startPeer({ answers: OFFERS_TLS, afterStartTls });
+      await using destination = destinationTo(peer, { tls: { ...opportunistic, clearAfterFailure: false } });
+      expect(unreachableOf(await destination.deliver(messageOf())).transient).toBe(true);
+      expect(peer.sessions[0]?.lines).toEqual(["EHLO relay.example", "STARTTLS"]);
+    },
+  );
 
   test("the password goes over TLS only, by PLAIN or LOGIN", async () => {
     const credentials = { user: "u", password: "p", allowInClear: false };

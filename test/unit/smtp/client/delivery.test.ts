@@ -77,13 +77,15 @@ describe("a transaction", () => {
         notify: ["SUCCESS", "DELAY"] as const,
         originalRecipient: "rfc822;b+b=x@example.net",
       },
+      { address: "eve@example.net", originalRecipient: "utf-8;é+€@example.net" },
     ];
     await destination.deliver(
       messageOf({ sender: "", body: "8BITMIME", returnContent: "HDRS", envelopeId: "a b+c", to }),
     );
-    expect(peer.sessions[0]?.lines.slice(1, 3)).toEqual([
+    expect(peer.sessions[0]?.lines.slice(1, 4)).toEqual([
       "MAIL FROM:<> SIZE=25 BODY=8BITMIME RET=HDRS ENVID=a+20b+2Bc",
       "RCPT TO:<bob@example.net> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bb+3Dx@example.net",
+      "RCPT TO:<eve@example.net> ORCPT=utf-8;\\x{E9}\\x{2B}\\x{20AC}@example.net",
     ]);
   });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { DEFAULT_DEADLINES } from "../../../../src/smtp/client/destination.ts";
 import { createBodyConverter } from "../../../../src/transport/couriers/body-converter.ts";
 import {
+  type Answer,
   codesOf,
   destinationTo,
   DROP,
@@ -76,11 +77,13 @@ describe.each(BOTH_PATHS)("a next hop, %s", (_, options) => {
     expect(unreachableOf(await destination.deliver(messageOf())).mayDuplicate).toBe(true);
   });
 
-  test.each([
+  test.each<[string, Answer]>([
     ["a code that is none", "2X0 Ok"],
     ["a code of no class", "150 Ok"],
     ["no code", "Ok"],
     ["nothing before the line end", ""],
+    ["a line longer than any", `250 ${"x".repeat(9000)}`],
+    ["a line that has no end", (_line, { socket }) => (socket.write(`250 ${"x".repeat(9000)}`), SILENCE)],
   ])("that answers %s is not understood, and nothing is lost (N03)", async (_name, said) => {
     await using peer = await startPeer({ answers: { RCPT: said } });
     await using destination = destinationTo(peer, options());
@@ -101,6 +104,41 @@ describe.each(BOTH_PATHS)("a next hop, %s", (_, options) => {
     expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
     expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
     expect(peer.sessions).toHaveLength(2);
+  });
+
+  test("that knows neither EHLO nor HELO is told apart from one that cannot be reached", async () => {
+    await using peer = await startPeer({ answers: { EHLO: "502 5.5.1 What?", HELO: "504 5.5.4 Who?" } });
+    await using destination = destinationTo(peer, options());
+    const { reply, mayDuplicate } = unreachableOf(await destination.deliver(messageOf()));
+    expect(reply.code).toBe(504);
+    expect(mayDuplicate).toBe(false);
+    expect(peer.sessions[0]?.lines.slice(0, 2)).toEqual(["EHLO relay.example", "HELO relay.example"]);
+  });
+
+  test("that refuses RSET gets the next message on a connection of its own", async () => {
+    await using peer = await startPeer({
+      answers: {
+        RCPT: (_line, { number }) => (number === 1 ? "550 5.1.1 Unknown" : "250 Ok"),
+        RSET: "500 5.5.2 What?",
+      },
+    });
+    await using destination = destinationTo(peer, { ...options(), maxConnections: 1 });
+    expect(codesOf(await destination.deliver(messageOf()))).toEqual([550]);
+    expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+    expect(peer.sessions.map(({ messages }) => messages.length)).toEqual([0, 1]);
+  });
+
+  test("hears of no recipient that cannot be written, and takes the next message on the same connection (H03)", async () => {
+    await using peer = await startPeer();
+    await using destination = destinationTo(peer, { ...options(), maxConnections: 1 });
+    const to = ["a@x.example> NOTIFY=NEVER", "b@x.example\r\nRSET"];
+    expect(codesOf(await destination.deliver(messageOf({ to })))).toEqual([553, 553]);
+    expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+    expect(peer.sessions).toHaveLength(1);
+    expect(peer.sessions[0]?.lines.filter((line) => /^RCPT|^DATA/.test(line))).toEqual([
+      "RCPT TO:<bob@example.net>",
+      "DATA",
+    ]);
   });
 
   test("with fewer replies than recipients is found out before it confirms anything (N04)", async () => {
