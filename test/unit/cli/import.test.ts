@@ -106,10 +106,11 @@ describe("a MetaBase.xml", () => {
     expect(first.out).toContain(`written to ${file}; next: onarrival check --config ${file}`);
     expect(again.out).not.toMatch(/taken over:\n {2}v|written to/);
     expect(await readFile(file, "utf8")).toBe(text);
+    await writeFile(file, text.replace("priority: 300", "priority: 9"));
     await run("import", METABASE, "--overwrite");
     const { virtualServers, bindings } = await loadConfig(file);
     expect(virtualServers[0]?.limits.maxHops).toBe(15);
-    expect(bindings).toHaveLength(1);
+    expect(bindings.map((binding) => binding.sourceProperties?.priority)).toEqual([300]);
   });
 
   test("--dry-run prints the file as it would be and writes nothing", async () => {
@@ -209,14 +210,20 @@ describe("a listing of /enum", () => {
     expect((await loadConfig(file)).bindings[0]?.sinkProperties).toEqual({ value: "one\ntwo", name: "X-A" });
   });
 
-  test("with a rule of which nothing counts brings it back, and says so", async () => {
+  test("with a rule of which nothing counts brings it back, and says so, as of properties without a meaning", async () => {
     const listing = await put(
       "enum.txt",
-      "| Source |\n Name: smtpsvc 1\n| Binding |\n Event: SMTP OnTransportSubmission/OnArrival\n Name: Dead\n SinkClass: OnArrival.AddHeader\n SourceProperties: {\n Rule = sender=*\n }\n",
+      "| Source |\n Name: smtpsvc 1\n| Binding |\n Event: SMTP OnTransportSubmission/OnArrival\n Name: Dead\n SinkClass: OnArrival.AddHeader\n SourceProperties: {\n Rule = sender=*\n Priority = prio_low\n Colour = red\n }\n",
     );
     const { out } = await run("import", listing);
     expect(out).toContain('  binding Dead: its rule has conditions that do not count: "sender=*" (');
-    expect((await loadConfig(file)).bindings[0]?.sourceProperties?.rule).toBe("sender=*");
+    expect(out.match(/source property .* has no meaning/g)).toEqual([
+      "source property Colour has no meaning",
+    ]);
+    expect((await loadConfig(file)).bindings[0]?.sourceProperties).toEqual({
+      rule: "sender=*",
+      priority: 24_575,
+    });
   });
 
   test("with a binding of an instance that is not here says so", async () => {

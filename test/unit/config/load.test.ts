@@ -147,6 +147,13 @@ describe("a file", () => {
     const [one, other] = [await loadConfig(twice), await loadConfig(twice)];
     expect(one.bindings.map((binding) => binding.id)).toEqual(other.bindings.map((binding) => binding.id));
     expect(new Set(one.bindings.map((binding) => binding.id)).size).toBe(3);
+    // Its count of firings hangs on it: it must outlive a release.
+    const [binding] = (
+      await loadConfig(
+        await write("bindings:\n  - { event: OnTransportSubmission, sinkClass: OnArrival.AddHeader }\n"),
+      )
+    ).bindings;
+    expect(binding?.id).toBe("{9CD3247A-71CE-53CB-8AA0-9C4C3815AE98}");
   });
 
   test("flags win over it", async () => {

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { Capabilities, CapabilityRequest } from "../../../../runtime/contract.ts";
 import { systemClock } from "../../../../src/core/clock.ts";
 import { silentLogger } from "../../../../src/core/logger.ts";
+import { AskedRequests } from "../../../../src/sandbox/capabilities/asked-requests.ts";
 import {
   type BrokerParts,
   createCapabilityBroker,
@@ -197,5 +198,55 @@ describe("a broker that only reads", () => {
     expect((await fetch("POST")).answer).toMatchObject(refusal("only reads"));
     server.close();
     await full.close();
+  });
+});
+
+describe("what is noted of requests", () => {
+  const noting = async (
+    asked: AskedRequests,
+    request: CapabilityRequest,
+    messageId: string,
+  ): Promise<void> => {
+    const signal = new AbortController().signal;
+    const grant = {
+      allow: { kv: true },
+      script: "a.ts",
+      version: "v",
+      messageId,
+      maxAnswerBytes: 1000,
+      signal,
+    };
+    await asked.perform(request, Buffer.alloc(0), grant);
+  };
+
+  test("is of a message and a version, without queries and secrets, and taken once", async () => {
+    await using folder = await tempFolder();
+    const broker = brokerIn(folder);
+    const asked = new AskedRequests(broker, (text) => text.replaceAll("hidden", "[secret]"));
+    const url = "https://u:p@a.example/x?token=1";
+    await noting(asked, { kind: "fetch", url, method: "GET", headers: [] }, "M");
+    await noting(asked, get("hidden"), "M");
+    expect(asked.take("M", "other")).toEqual([]);
+    expect(asked.take("M", "v")).toEqual([
+      "fetch GET https://a.example/x: refused",
+      "kv get [secret]: answered",
+    ]);
+    expect(asked.take("M", "v")).toEqual([]);
+    expect([asked.counts, asked.refused]).toEqual([{ fetch: 1, kv: 1, dns: 0 }, 1]);
+    await broker.close();
+  });
+
+  test("is bounded: twenty of a call, a thousand calls that nobody asks about", async () => {
+    await using folder = await tempFolder();
+    const broker = brokerIn(folder);
+    const asked = new AskedRequests(broker, (text) => text);
+    for (let message = 0; message < 1001; message += 1)
+      // oxlint-disable-next-line no-await-in-loop
+      await noting(asked, get("k".repeat(300)), `M${message}`);
+    // oxlint-disable-next-line no-await-in-loop
+    for (let request = 0; request < 30; request += 1) await noting(asked, get("k"), "M1");
+    expect(["M0", "M1"].map((message) => asked.take(message, "v").length)).toEqual([0, 20]);
+    expect(asked.take("M2", "v")[0]).toHaveLength("kv get ".length + 193 + ": answered".length);
+    await broker.close();
   });
 });

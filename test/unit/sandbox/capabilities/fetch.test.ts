@@ -319,6 +319,12 @@ describe("private addresses", () => {
     const origin = await serve((_request, response) => response.end("here"));
     expect((await answer(fetcherOf(), `${origin}/`, `${origin}/`)).kind).toBe("response");
   });
+
+  test("an address of IPv6 is no name that somebody is asked for", async () => {
+    const fetcher = fetcherOf({}, () => Promise.reject(new Error("asked")));
+    expect(refusalOf(await answer(fetcher, "http://[::1]:1/", "http://[::1]:1/"))).toMatch(/: connect E/);
+    expect(refusalOf(await answer(fetcher, "http://a.example/", "http://a.example/"))).toMatch(/asked/);
+  });
 });
 
 describe("bounds", () => {
@@ -412,10 +418,22 @@ describe("bounds", () => {
     const held: (() => void)[] = [];
     const origin = await serve((_request, response) => held.push(() => void response.end("ok")));
     const fetcher = fetcherOf({ maxConcurrent: 3, maxConcurrentPerScript: 2 });
-    const ask = (script: string): Promise<FetchAnswer> =>
-      fetcher.fetch(get(`${origin}/`), { ...grant(`${origin}/`), script });
-    const all = [ask("a.ts"), ask("a.ts"), ask("a.ts"), ask("b.ts"), ask("b.ts")];
+    const waits: (string | undefined)[] = [];
+    const ask = (script: string, index: number): Promise<FetchAnswer> =>
+      fetcher.fetch(get(`${origin}/`), {
+        ...grant(`${origin}/`),
+        script,
+        waitsFor: (setting) => (waits[index] = setting),
+      });
+    const all = ["a.ts", "a.ts", "a.ts", "b.ts", "b.ts"].map(ask);
     await eventually(() => held.length === 3);
+    expect(waits).toEqual([
+      undefined,
+      undefined,
+      "sandbox.fetchMaxConcurrentPerScript",
+      undefined,
+      "sandbox.fetchMaxConcurrent",
+    ]);
     for (let served = 0; served < 5; served += 1) {
       const next = await eventually(() => held.shift());
       expect(held.length).toBeLessThan(3);

@@ -169,6 +169,9 @@ describe("the log of a store", () => {
       // oxlint-disable-next-line no-await-in-loop
       await Promise.all([0, 1, 2].map((key) => stores.set("a.ts", `${round % 2}${key}`, value)));
     await stores.set("a.ts", "last", bytes("x"));
+    const { ino } = statSync(onlyFile(folder.path));
+    await stores.set("a.ts", "last", bytes("x"));
+    expect(statSync(onlyFile(folder.path)).ino, "is not rewritten at every change").toBe(ino);
     await stores.close();
     expect(statSync(onlyFile(folder.path)).size).toBeLessThan(1_300_000);
     const again = storesIn(folder.path);

@@ -28,6 +28,8 @@ describe("allow.fetch grants", () => {
     ["https://api.example.com/", "https://api.example.com.evil.test/"],
     ["https://api.example.com/", "https://api.example.com@evil.test/"],
     ["https://api.example.com/", "https://user:secret@api.example.com/"],
+    ["https://api.example.com/", "https://user@api.example.com/"],
+    ["https://api.example.com/", "https://:secret@api.example.com/"],
     ["https://api.example.com/", "https://evil.test/https://api.example.com/"],
     ["https://api.example.com/", "https://evil.test#https://api.example.com/"],
     ["https://api.example.com/", String.raw`https://evil.test\@api.example.com/`],
@@ -62,6 +64,7 @@ describe("allow.fetch grants", () => {
   test.each([
     "ftp://a.example/",
     "https://u@a.example/",
+    "https://:p@a.example/",
     "https://a.example/?x",
     "https://a.example/%2e%2e%2f",
   ])("the entry %s is told to be wrong", (entry) => {
@@ -122,13 +125,10 @@ describe("the address rule", () => {
   });
 
   test("networks that the operator lists are open, in every spelling of their addresses, and no others", () => {
-    const rule = createAddressRule(["10.0.0.0/8", "192.168.1.5", "fd00:1::/32"]);
-    expect(["10.9.8.7", "192.168.1.5", "::ffff:10.9.8.7", "fd00:1::2"].map(rule)).toEqual([
-      true,
-      true,
-      true,
-      true,
-    ]);
-    expect(["192.168.1.6", "127.0.0.1", "fd00:2::2"].map(rule)).toEqual([false, false, false]);
+    const rule = createAddressRule(["10.0.0.0/8", "192.168.1.5", "fd00:1::/32", "::1"]);
+    for (const address of ["10.9.8.7", "192.168.1.5", "::ffff:10.9.8.7", "fd00:1::2", "::1"])
+      expect(rule(address), address).toBe(true);
+    for (const address of ["192.168.1.6", "127.0.0.1", "fd00:2::2", "::", "::2", "::ffff:0.0.0.1"])
+      expect(rule(address), address).toBe(false);
   });
 });
