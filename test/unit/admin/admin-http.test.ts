@@ -16,10 +16,14 @@ const PARTS: AdminHttpParts = {
 
 /** What a listener at `host` answers to a request whose lines behind the first are these. */
 async function ask(host: string, first: string, lines: readonly string[]): Promise<string> {
+  return askWith(host, [first, ...lines, "Connection: close"]);
+}
+
+async function askWith(host: string, lines: readonly string[]): Promise<string> {
   const listener = await startAdminHttp({ ...PARTS, host });
   try {
     const socket = connect(Number(/\d+$/.exec(listener.address)?.[0]), "127.0.0.1");
-    socket.write([first, ...lines, "Connection: close", "", ""].join("\r\n"));
+    socket.write([...lines, "", ""].join("\r\n"));
     return await text(socket);
   } finally {
     await listener.close();
@@ -60,6 +64,15 @@ test.each([
     expect(answer).not.toMatch(/secret|healthy/);
   }
 });
+
+test.each(["Content-Length: 5", "Transfer-Encoding: chunked"])(
+  "the connection of a request with a body ends behind its answer: %s",
+  async (field) => {
+    const answer = await askWith("127.0.0.1", ["GET /healthz HTTP/1.1", "Host: localhost", field]);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toMatch(/\r\nConnection: close\r\n/i);
+  },
+);
 
 test("a probe that names no host is answered, as no browser asks", async () => {
   expect(await ask("0.0.0.0", "GET /healthz HTTP/1.0", [])).toMatch(/^HTTP\/1\.1 200 /);

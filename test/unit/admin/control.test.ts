@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { callControl } from "../../../src/admin/control-client.ts";
 import { serviceMethods, type ControlMethods } from "../../../src/admin/control-methods.ts";
@@ -101,9 +102,29 @@ test("every verb of the queue reaches it with its ids", async () => {
   expect(asked).toEqual(["retry m1,m2", "hold m1,m2", "release m1,m2", "remove m1,m2", "retry all"]);
 });
 
+test("a list has what is in memory and what is parked, server by server, up to its limit", async () => {
+  const withParked = (id: string): QueueAdmin => ({
+    ...createAdmin([]),
+    listParked: (most) => Promise.resolve([{ ...ENTRY, id }].slice(0, most)),
+  });
+  await start(
+    queueMethods(() => [
+      { name: "one", admin: withParked("p1") },
+      { name: "two", admin: withParked("p2") },
+    ]),
+  );
+  const all = ["m1", "p1", "m1", "p2"].map((id, index) => ({
+    ...ENTRY,
+    id,
+    server: index < 2 ? "one" : "two",
+  }));
+  expect(await callControl(folder, "queue.list")).toEqual(all);
+  expect(await callControl(folder, "queue.list", { limit: 3 })).toEqual(all.slice(0, 3));
+});
+
 test("an id may be shortened to 6 characters, and is found on whichever virtual server it waits", async () => {
   const asked: string[] = [];
-  const one = ["0M9ABCDEF000RUNTAG", "0M9ABCDEF001RUNTAG"];
+  const one = ["0M9ABCDEF000RUNTAG", "0M9ABCDEF001RUNTAG", "0M8XYZ000RUNTAG"];
   const two = ["0M9ABCDXX000RUNTAG"];
   await start(
     queueMethods(() => [
@@ -111,11 +132,13 @@ test("an id may be shortened to 6 characters, and is found on whichever virtual 
       { name: "two", admin: createAdmin([], two) },
     ]),
   );
-  await callControl(folder, "queue.hold", { ids: ["0M9ABCDEF001", "0M9ABCDX", "0M9AB", "elsewhere"] });
-  expect(asked).toEqual(["hold 0M9ABCDEF001RUNTAG,0M9ABCDXX000RUNTAG,0M9AB,elsewhere"]);
+  await callControl(folder, "queue.hold", {
+    ids: ["0M9ABCDEF001", "0M9ABCDX", "0M9AB", "elsewhere", "0M8XYZ"],
+  });
+  expect(asked).toEqual(["hold 0M9ABCDEF001RUNTAG,0M9ABCDXX000RUNTAG,0M9AB,elsewhere,0M8XYZ000RUNTAG"]);
   await expect(callControl(folder, "queue.remove", { ids: ["0M9ABCD"] })).rejects.toMatchObject({
     code: "MESSAGE_AMBIGUOUS",
-    message: `0M9ABCD begins the ids of several messages: ${[...one, ...two].join(", ")}`,
+    message: `0M9ABCD begins the ids of several messages: ${[...one.slice(0, 2), ...two].join(", ")}`,
   });
   expect(asked).toHaveLength(1);
 });
@@ -156,6 +179,13 @@ test.each([
   ["queue.remove", {}, "WRONG_USE"],
   ["queue.remove", { ids: [] }, "WRONG_USE"],
   ["queue.remove", { ids: [1] }, "WRONG_USE"],
+  ["queue.remove", { ids: [""] }, "WRONG_USE"],
+  ["queue.remove", { ids: ["m".repeat(257)] }, "WRONG_USE"],
+  ["queue.remove", { ids: [], all: true }, "WRONG_USE"],
+  ["queue.remove", { all: true, server: "outer" }, "WRONG_USE"],
+  ["queue.remove", { all: true, server: "inner" }, undefined],
+  ["queue.show", { id: "m".repeat(257) }, "WRONG_USE"],
+  ["queue.list", { limit: 0 }, "WRONG_USE"],
   ["queue.remove", { ids: ["m1"], all: "yes" }, undefined],
   ["constructor", {}, "WRONG_USE"],
   ["__proto__", {}, "WRONG_USE"],
@@ -165,6 +195,20 @@ test.each([
   await (code === undefined
     ? expect(call).resolves.toEqual({ changed: 1 })
     : expect(call).rejects.toMatchObject({ code }));
+});
+
+test("a request that comes in pieces is one request", async () => {
+  const { socketPath } = await start(serviceMethods(() => 1));
+  const socket = connect(socketPath);
+  const answer = new Promise((resolve) => socket.once("data", (chunk: Buffer) => resolve(chunk.toString())));
+  for (const piece of ['{"method":', '"ping",', '"id":1}\n']) {
+    // oxlint-disable-next-line no-await-in-loop
+    await new Promise((resolve) => socket.write(piece, resolve));
+    // oxlint-disable-next-line no-await-in-loop
+    await setImmediate();
+  }
+  expect(await answer).toBe('{"id":1,"result":"pong"}\n');
+  socket.destroy();
 });
 
 test("a method that fails is told as our fault and the server goes on", async () => {
