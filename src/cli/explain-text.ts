@@ -65,7 +65,7 @@ function explainRun({ line, chain }: RecordedRun, number: number): string[] {
   return lines;
 }
 
-/** In the order of the chain; neighbours that nothing happened to for the same reason share a line. */
+/** In the order of the chain; neighbours that were not called for the same reason share a line. */
 function explainBindings(line: MessageLine, bindings: readonly BindingLine[]): string[] {
   const calls = new Map(line.calls.map((call) => [call.position, call]));
   const passed = new Map(line.passedOver ?? []);

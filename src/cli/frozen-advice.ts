@@ -1,4 +1,4 @@
-// What people are told who want mail to move that waits in a frozen queue: who has frozen it, and what lets it go on.
+// Advice on mail that waits in a frozen queue: who has frozen the queue, and what lets the mail go on.
 import type { FrozenOn } from "../admin/queue-methods.ts";
 
 /** One line for each who froze it. */
@@ -25,7 +25,7 @@ const isFrozenOn = (value: unknown): value is FrozenOn =>
 
 const MAX_NAMED = 5;
 
-/** Why messages stay that were let go: a line or more for each queue. */
+/** Why messages stay although they were released or retried: a line or more for each queue. */
 export function whyKeptBack(answer: unknown): string {
   const byQueue = Map.groupBy(frozenOn(answer), (on) => ("queue" in on ? String(on.queue) : ""));
   const lines = [...byQueue].slice(0, MAX_NAMED).map(([queue, frozen]) => whyFrozen(queue, frozen));

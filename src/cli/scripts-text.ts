@@ -31,7 +31,7 @@ const bindingOf = ({
   return `${displayName} at ${priority}${marks.length === 0 ? "" : ` (${marks.join(", ")})`}: ${rule ?? "every message"}`;
 };
 
-/** One line per script, and below them which newest edits are not live, and who is suspended. */
+/** One line per script; below them the edits that are not live and the scripts that are suspended, each with its reason. */
 export function scriptTable(scripts: readonly ShownScript[]): string {
   const rows = scripts.map((script) => [
     script.name,

@@ -82,7 +82,7 @@ export async function runService(options: ServiceOptions, stage: ServiceStage): 
       const signal = await end;
       relay.log.info({ signal }, "stopping: what is in hand is finished");
     } finally {
-      // Also when it could not get ready: signals do not end the process any more.
+      // A service that could not get ready is stopped too: no signal ends the process by now.
       hangUps.call(() => undefined);
       await reloads.close();
       await relay.stop();
@@ -103,7 +103,7 @@ class HangUps implements Disposable {
     process.on("SIGHUP", this.#heard);
   }
 
-  /** From now on; at once when one came before there was anybody to call. */
+  /** Calls at each signal from now on, and at once when one came before anybody listened. */
   call(answer: () => void): void {
     this.#answer = answer;
     if (this.#cameEarly) answer();

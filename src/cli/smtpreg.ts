@@ -78,7 +78,7 @@ async function smtpreg(output: Output, words: readonly string[], options: Option
   for (const note of call.notes) output.err(`note: ${note}\n`);
 }
 
-/** Of an event that nobody knows the command itself tells. */
+/** Why the sink of `/add` cannot be loaded. An unknown event is no matter of this: the command itself refuses it. */
 async function faultOfAdd(
   [, event = "", , sinkClass = ""]: readonly string[],
   folder: string,

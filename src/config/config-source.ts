@@ -16,7 +16,7 @@ const NOT_THERE = "";
 export class ConfigSource {
   readonly #named: string | undefined;
   readonly #overrides: ConfigOverrides;
-  /** Of the texts that were last loaded, whether they were valid or not, by file. */
+  /** By file: digest of the text that was last loaded, whether it was valid or not. */
   #digests: ReadonlyMap<string, string> = new Map();
   /** Directories of categorizers that the last valid configuration names. */
   #namedFiles: readonly string[] = [];

@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { systemCodeOf } from "../core/system-error.ts";
 
-/** An edit takes a fraction of it: whoever made an older lock has ended without taking it away. */
+/** An edit takes a fraction of this: an older lock was left behind by a command that was killed. */
 const STALE_MS = 10_000;
 const RETRY_MS = 20;
 

@@ -17,7 +17,7 @@ export const INHERITED_KEYS: readonly string[] = Object.keys(virtualServerSchema
   (key) => !OWN_KEYS.includes(key),
 );
 
-/** Settings of a virtual server that may be another one for single domains, and the key that says so. */
+/** Settings of a virtual server that single domains may override, and the key that does it. */
 export const DOMAIN_KEYS: Readonly<Record<string, string>> = {
   "delivery.smartHost": "domains.remote[].smartHost",
   "delivery.mx": "domains.remote[].mx",
@@ -81,7 +81,7 @@ export function placeIssues(issues: readonly Issue[], file: unknown): Issue[] {
   });
 }
 
-/** The path at which the file says most of it. */
+/** Where the file says it: at the server itself or, where the server inherits, at the top. The longer match counts. */
 export function origin(path: readonly PropertyKey[], file: unknown): PropertyKey[] {
   const [first, index, ...rest] = path;
   if (first !== SERVERS || index === undefined || !INHERITED_KEYS.includes(String(rest[0]))) return [...path];
@@ -90,7 +90,7 @@ export function origin(path: readonly PropertyKey[], file: unknown): PropertyKey
   return own < depth(file, rest) ? rest : [...path];
 }
 
-/** How many steps of the path are there. */
+/** How many steps of the path exist in the value. */
 function depth(value: unknown, path: readonly PropertyKey[]): number {
   const [step, ...rest] = path;
   if (step === undefined || typeof value !== "object" || value === null || !Object.hasOwn(value, step))

@@ -58,7 +58,7 @@ export async function loadConfig(file: string | undefined, overrides: ConfigOver
     );
   const text = await readConfigFile(file);
   const { dir, base: name } = path.parse(path.resolve(file));
-  // What is left of a file on a full disk or after a power failure, or while it is written: the defaults are not what it says.
+  // A full disk, a power failure or an unfinished write leaves an empty file: nobody meant the defaults by it.
   if (text.trim() === "")
     throw invalid([`${name} is empty; for the defaults alone it takes no file, or a comment`]);
   const config = await resolveSettings(checkConfig(text, name), dir, placesIn(text, name));
@@ -96,7 +96,7 @@ export function checkConfig(text: string, name: string): CheckedConfig {
   const result = configSchema.safeParse(inherit(value), { error: wording });
   const issues = [...checkInherited(value), ...placeIssues(result.error?.issues ?? [], value)];
   if (result.success && issues.length === 0) return result.data;
-  // What a server inherits is wrong in each of them.
+  // A wrong setting that servers inherit is found in each of them: it is told once.
   throw invalid([...new Set(describeIssues(issues, knownSchema, source))]);
 }
 
@@ -105,7 +105,7 @@ function parseSource(text: string, name: string): Source {
   return { name, lines, document: parseDocument(text, { lineCounter: lines, prettyErrors: true }) };
 }
 
-/** Places are wanted for problems only, and a service keeps its configuration: of the file it keeps the text, not all that was parsed. */
+/** A service keeps this as long as its configuration, and seldom asks: so the text is kept and parsed again for a problem. */
 function placesIn(text: string, name: string): PlaceOf {
   let parsed: WeakRef<{ readonly source: Source; readonly value: unknown }> | undefined;
   return (at) => {

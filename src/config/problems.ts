@@ -5,7 +5,7 @@ import { suggest } from "./suggest.ts";
 
 type Path = readonly PropertyKey[];
 
-/** Places that are named for a key that is somewhere else at home. */
+/** How many right places are named for a key in the wrong place. */
 const MOST_HOMES = 3;
 const OF_A_SERVER = "virtualServers[].";
 

@@ -17,7 +17,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** A key without a value is the slip that YAML makes easiest, and null and undefined are no words of its authors. */
 export const wording: z.core.$ZodErrorMap = (issue) => {
-  // The name of an entry, which its own rule has words for.
+  // The name of an entry: its own rule says what is wrong.
   if (issue.code === "invalid_key") return issue.issues[0]?.message;
   const wanted = wantedBy(issue);
   if (issue.input === undefined) return `is missing: it takes ${wanted}`;

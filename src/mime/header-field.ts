@@ -21,7 +21,7 @@ export function requireFieldValue(name: string, value: string): void {
 
 const isBlank = (text: string, at: number): boolean => text[at] === " " || text[at] === "\t";
 
-/** Where to break: at the begin of the last run of blanks before the limit, else of the first one after it; -1: nowhere. */
+/** Where to break: at the start of the last run of blanks before the limit, else of the first one after it; -1: nowhere. */
 function breakPoint(line: string, from: number): number {
   for (let at = Math.min(LINE_LENGTH, line.length - 1); at > from; at--)
     if (isBlank(line, at) && !isBlank(line, at - 1)) return at;

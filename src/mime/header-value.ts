@@ -65,7 +65,7 @@ const unquoted = (name: string): string =>
     ? name.slice(1, -1).replaceAll(/\\(.)/g, "$1")
     : name;
 
-/** The begin of a comment up to what nests in it, or a word of an address. What is not closed ends with the text, so this is linear. */
+/** The start of a comment up to what nests in it, or a word of an address. What is not closed ends with the text, so this is linear. */
 const ADDRESS_PIECE = /\((?<comment>(?:[^()\\]|\\.)*)|(?:"(?:[^"\\]|\\.)*"?|[^\s<>()"])+/g;
 
 /** Comments become encoded words (RFC 2047 §5 (2)), domains A-labels; a local part has no form but UTF-8 (RFC 6532 §3.2). */

@@ -71,7 +71,7 @@ function bytesOf(text: string): Buffer {
 
 const valueOf = (field: Field): string => decodeText(unfoldValue(field.raw.slice(field.valueStart)));
 
-/** What a field may be given: sink properties are no texts only. */
+/** What a field may be set to: sink properties may be numbers and booleans too. */
 export type FieldValue = string | number | boolean;
 
 export class Headers {

@@ -5,7 +5,7 @@
 export interface ChainLine {
   /** Hash of the event and the bindings. */
   readonly chain: string;
-  /** That they are bound to. Absent in records of earlier versions. */
+  /** The event that they are bound to. Absent in records of earlier versions. */
   readonly event?: string | undefined;
   readonly bindings: readonly BindingLine[];
 }

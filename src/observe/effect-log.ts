@@ -16,7 +16,7 @@ export interface EffectLogSettings {
 export const EFFECTS_FOLDER = "Effects";
 
 const FLUSH_MS = 100;
-/** A file is deleted as a whole, so what is kept falls short of the time by a part or two in so many. */
+/** Files that the time is divided into. Each is deleted as a whole: what is kept may be one or two of them short of the time. */
 const FILES = 8;
 const HOUR_MS = 3_600_000;
 const HOURS_PER_DAY = 24;

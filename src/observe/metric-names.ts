@@ -108,7 +108,7 @@ export const METRICS = {
   ),
   onarrival_store_barriers_total: counter("Disk barriers", "server"),
   onarrival_store_barrier_seconds_total: counter(
-    "Time from the begin of a write until its barrier was through",
+    "Time from the start of a write until its barrier was through",
     "server",
   ),
   onarrival_store_failures_total: counter("Writes or barriers that failed", "server"),

@@ -1,4 +1,4 @@
-// Keeps secrets out of the log. Our own, because pino's redaction by path made each line three times as dear.
+// Keeps secrets out of the log. Our own, because pino's redaction by path made each line cost three times as much.
 import type { LogFields } from "../core/logger.ts";
 
 const SECRET = /^(?:pass|password|passwordHash|secret|authorization|token|credentials)$/i;

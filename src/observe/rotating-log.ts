@@ -44,7 +44,7 @@ export interface FileStamp {
 
 const BLOCK_BYTES = 64 * 1024;
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
-/** A file is deleted as a whole, so what is kept falls short of the size by a part or two in so many. */
+/** Files that the size is divided into. Each is deleted as a whole: what is kept may be one or two of them short of the size. */
 const FILES = 8;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;

@@ -1,4 +1,4 @@
-// Bindings that call no script, as the file that they name is not there or no version of it ever went live: what becomes of the
+// Bindings that call no script, because their file is not there or no version of it ever went live: what becomes of the
 // mail that they match, and what to do. Told in the log, by `onarrival status` and `scripts list`, and as a metric.
 import { existsSync } from "node:fs";
 import path from "node:path";

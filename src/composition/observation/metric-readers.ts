@@ -26,7 +26,7 @@ export interface ServiceParts {
 }
 
 const RESOLUTION_MS = 20;
-/** One scrape asks for the queues some times. */
+/** One scrape asks for the queues several times, and gets the same answer. */
 const SAME_SCRAPE_MS = 50;
 
 const one = (value: number): Sample[] => [{ value }];
@@ -274,7 +274,7 @@ function takeDelay(delay: ReturnType<typeof monitorEventLoopDelay>): Sample[] {
   return samples;
 }
 
-/** Measured is the time from one look to the next, of which the resolution is no delay. */
+/** What is measured is the time between two looks: the resolution, which is no delay, is taken off. */
 function delaySample(quantile: string, nanoseconds: number): Sample {
   const seconds = Number.isFinite(nanoseconds) ? nanoseconds / 1e9 - RESOLUTION_MS / 1000 : 0;
   return { labels: { quantile }, value: Math.max(0, seconds) };

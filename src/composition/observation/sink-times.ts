@@ -11,7 +11,7 @@ import type { OnEvent } from "../bindings/bindings.ts";
 interface Counted {
   readonly labels: Labels;
   readonly times: TimeCounts;
-  /** By script and kind: bindings of one name, and one in its time, may have several scripts. */
+  /** By script and kind: several bindings may have this name, and a binding may change its script. */
   readonly faults: Map<string, Faults>;
 }
 
@@ -101,7 +101,7 @@ export class SinkTimes {
   }
 
   #counted(kind: BoundSink["kind"], displayName: string): Counted {
-    // By its labels: two samples with the same ones make a scrape invalid.
+    // One entry per pair of labels: two samples with the same labels make a scrape invalid.
     const known = this.#byBinding.get(`${kind} ${displayName}`);
     if (known !== undefined) return known;
     const isFull = this.#byBinding.size >= MAX_BINDINGS;

@@ -47,7 +47,7 @@ export interface Trial {
   readonly script: LiveScript;
   readonly envelope: JobEnvelope;
   readonly outcome: ScriptOutcome;
-  /** What it asked for of what was prepared. */
+  /** Which of the prepared answers it asked for. */
   readonly rehearsal: Rehearsal | undefined;
   readonly before: Buffer;
   readonly after: Buffer;

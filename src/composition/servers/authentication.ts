@@ -17,7 +17,7 @@ export async function authenticateSinks(
   if (!isBound) return {};
   const names = new Map(config.virtualServers.map((server) => [server.name, hostNameOf(server)]));
   const verify = await loadVerifier(createLookup(config.dns, clock), clock);
-  // A message of a virtual server that is gone speaks with its name.
+  // The virtual server of the message may be gone: its own name then stands for its host name.
   const hostNameOfServer = (server: string): string => names.get(server) ?? server;
   return { [AUTHENTICATE_CLASS]: createAuthenticateSink({ verify, hostNameOf: hostNameOfServer }) };
 }

@@ -55,7 +55,7 @@ export class Categorizers {
     return live;
   }
 
-  /** What was made until now is in use: a refusal of what comes does not concern it. */
+  /** The configuration is taken over: what was made for it stays, even when a later one is refused. */
   settled(): void {
     this.#proposed.clear();
   }

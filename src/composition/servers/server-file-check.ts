@@ -40,7 +40,7 @@ export async function checkServerFiles(config: Config, now: number): Promise<Ser
       await readPassword(file, (why) => problems.push(`${placeOf(...at)}: ${why}`));
     /* oxlint-enable no-await-in-loop */
   }
-  // What servers inherit is wrong in each of them.
+  // What servers inherit is told once.
   return { problems: [...new Set(problems)], warnings: [...new Set(warnings)] };
 }
 

@@ -124,7 +124,7 @@ export class ServerSet {
     };
   }
 
-  /** Names of those that run and whose folders would be others, and of added ones that need a folder or an address which one that runs gives up. */
+  /** Names of running servers whose folders would change, and of added ones that need a folder or an address which a running one gives up. */
   moved(plans: readonly ServerPlan[]): readonly string[] {
     return plans.filter((plan) => this.#isMoved(plan, plans)).map(({ settings }) => settings.name);
   }

@@ -67,7 +67,7 @@ export const none =
 
 const OF_WINDOWS = /^(?:[a-z]:|[\\/]{2})/i;
 
-/** A folder of the old machine is of no use on this one; that it was the usual one needs no word. */
+/** A folder of the old machine is of no use on this one. */
 export const folder =
   (name: string): Reader =>
   (value) => {

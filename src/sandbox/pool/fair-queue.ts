@@ -17,7 +17,7 @@ export class FairQueue {
   readonly #finishOf = new Map<string, number>();
   /** The version of a script in the task that came last. */
   readonly #versionOf = new Map<string, string>();
-  /** So many at the front are overtaken by none that comes: since they came, one of the scripts has another version. */
+  /** How many at the front no newcomer overtakes: one of the scripts has got another version since they came. */
   #fixed = 0;
   #now = 0;
 

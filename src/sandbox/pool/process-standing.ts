@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { getPriority, setPriority } from "node:os";
 
 const PAGE_BYTES = 4096;
-/** Of the times in /proc, whatever the kernel counts with. */
+/** Unit of the times in /proc (USER_HZ), whatever the kernel itself counts with. */
 const TICK_MS = 10;
 const MAX_NICENESS = 19;
 /** A process gets a third of the time that one of 5 less gets, where both want the same processor. */

@@ -1,11 +1,11 @@
 // Under load, whether a barrier waits for further messages to share it: on a slow disk each one that comes too late for it waits for
 // two. On a fast one waiting would cost more than another barrier.
 
-/** A barrier so short ago means load. */
+/** A barrier that ended within this time means load. */
 const BUSY_WITHIN_MS = 3;
 /** Of what a barrier takes, a group waits at most for this share. */
 const SHARE_OF_BARRIER = 1 / 2;
-/** Of each new figure in the mean of those before. */
+/** Weight of each new figure in the running mean. */
 const SMOOTHING = 1 / 8;
 
 export class GroupDelay {

@@ -50,7 +50,7 @@ export class LivingMessages {
     const entry = this.#working.get(id);
     if (entry === undefined) return undefined;
     entry.resting = true;
-    // Who reads its records now to copy them has to see that they may be elsewhere afterwards.
+    // Compaction that is copying its records has to see that they may be elsewhere afterwards.
     entry.version += 1;
     return entry;
   }
