@@ -12,7 +12,7 @@ import { chooseSocketPath, findSocketPath, removePointer } from "./control-path.
 const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 const MAX_CONNECTIONS = 32;
 const IDLE_MS = 60_000;
-/** How often is looked whether the socket is still there. */
+/** How often we look whether the socket is still there. */
 const LOOK_MS = 5000;
 const NEWLINE = 0x0a;
 

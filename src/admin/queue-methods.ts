@@ -27,7 +27,7 @@ export interface ShownQueue extends QueueSummary {
   readonly server: string;
 }
 
-/** A virtual server on which nothing moves, as the queue is frozen there. */
+/** A virtual server on which the queue is frozen. */
 export interface FrozenOn {
   readonly server: string;
   readonly frozenBy: Freezer;

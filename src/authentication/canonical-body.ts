@@ -8,7 +8,7 @@ const LF = 0x0a;
 const SPACE = 0x20;
 const TAB = 0x09;
 const CRLF = Buffer.from("\r\n");
-/** Empty lines that turn out not to be the last ones are hashed in blocks of so many. */
+/** Empty lines that turn out not to be the last ones are hashed this many at a time. */
 const BREAKS_AT_ONCE = 4096;
 
 /**

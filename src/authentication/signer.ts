@@ -83,7 +83,7 @@ interface Plan {
   readonly seal: { readonly entry: SigningEntry; readonly finding: SealedFinding } | undefined;
 }
 
-/** What the receiver will take for the header is not what we do. */
+/** The receiver may take something else for the header than we do. */
 const UNCERTAIN = Symbol("uncertain");
 
 function planFor(

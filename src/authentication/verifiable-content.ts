@@ -8,7 +8,7 @@ const MAX_SIGNATURES = 10;
 // mailauth joins folded lines in time that grows with their square.
 const MAX_HEADER_BYTES = 256 * 1024;
 const MAX_HEADER_LINES = 5000;
-// So it takes the addresses of these apart, wherever they have blanks.
+// It takes as long to parse the addresses of these fields when they hold many blanks.
 const ADDRESS_FIELDS: ReadonlySet<string> = new Set(["from", "return-path"]);
 const MAX_ADDRESS_BYTES = 8 * 1024;
 const NOTHING = Buffer.alloc(0);
@@ -90,6 +90,6 @@ function* tagValues(raw: string, tag: "l" | "t" | "x"): Generator<string> {
 /** l= lets anybody append to a signed body (RFC 6376 §8.2). */
 const isPartial = (raw: string): boolean => !tagValues(raw, "l").next().done;
 
-/** Times that are none make mailauth throw, and the good signatures beside would go unread. */
+/** A t= or x= that is no time makes mailauth throw, and the good signatures beside it would go unread. */
 const isMalformed = (raw: string): boolean =>
   [...tagValues(raw, "t"), ...tagValues(raw, "x")].some((value) => !/^\s*\d{1,12}\s*$/.test(value));

@@ -109,7 +109,7 @@ async function verifySpf(
 ): Promise<SpfFinding> {
   const helo = heloDomain ?? `[${clientAddress}]`;
   const { status, domain } = await spf({ sender, ip: clientAddress, helo, mta: authservId, resolver });
-  // RFC 7208 §2.4: of the null sender HELO is looked at.
+  // RFC 7208 §2.4: for the null sender the HELO name is checked.
   const identity = sender === "" ? (["smtp.helo", helo] as const) : (["smtp.mailfrom", sender] as const);
   return { row: { method: "spf", result: status.result, properties: [identity] }, domain };
 }
@@ -167,7 +167,7 @@ const authorsOf = ({ header }: Content): string[] =>
     .flatMap((value) => parseAddressList(value))
     .flatMap(({ address }) => (address.includes("@") ? [address] : []));
 
-/** Undefined when the library trips over the message: a message that it cannot read must not wait for somebody who looks. */
+/** Undefined when the library throws on the message: that must not hold the message up. */
 async function readSignatures(
   { dkimVerify }: Library,
   content: Content,

@@ -58,7 +58,7 @@ async function dev(output: Output, options: Options): Promise<void> {
   await shown.flush();
 }
 
-/** Of the first virtual server. */
+/** The Pickup folder of the first virtual server. */
 function pickupOf(config: Config): string {
   const [first] = config.virtualServers;
   return first === undefined ? path.join(config.mailroot, "Pickup") : serverFolders(config, first).pickup;

@@ -82,7 +82,7 @@ export class Deliveries {
     return rests && nextAttempt > now ? { queue: SEVERAL, nextAttempt } : undefined;
   }
 
-  /** The same of a message that is in no queue yet. Undefined also when only its routing tells. */
+  /** The same of a message that is in no queue yet. Undefined too where only its routing could tell. */
   wouldRest(message: QueuedMessage, isTight: boolean): RestingPlace | undefined {
     if (this.#parts.routerSinks?.isEmpty === false) return undefined;
     const [group, another] = this.#grouped(message, message.recipients, undefined);
@@ -151,7 +151,7 @@ export class Deliveries {
       const queue = this.#parts.queues.of(route);
       let nextAttempt = this.#nextAttempt(queue, attempts);
       if (route.kind === "unreachable") nextAttempt = this.#refused(route.reply, records, attempts);
-      // It has waited for this way: the router has found one.
+      // It waited because there was no way, or its way was replaced: now there is one.
       else if (isUnreachable(from.key) || isBrokenOff === true) nextAttempt = undefined;
       const isOneOfSeveral = groups.length > 1 || this.of(message).length > 0;
       for (const record of records) record.nextAttempt = isOneOfSeveral ? nextAttempt : undefined;

@@ -16,7 +16,7 @@ export class Batch implements BatchContext {
   #queries: BatchContext["queries"];
   #answers: BatchContext["answers"];
 
-  /** The next sub-event on what the one before has left; absent: it is the first. */
+  /** The last parameter is what the sub-event before has left; absent: this is the first. */
   constructor(
     kind: BatchContext["kind"],
     items: BatchContext["items"],

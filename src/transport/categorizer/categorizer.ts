@@ -175,7 +175,7 @@ function categorized(
   };
 }
 
-/** But for the properties of recipients: should the service die before it saves them, they are found once more. */
+/** Properties of recipients do not count: should the service die before it saves them, they are found once more. */
 function isSameEnvelope(after: Envelope, before: Envelope): boolean {
   if (after === before) return true;
   const { recipients } = before;

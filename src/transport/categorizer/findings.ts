@@ -35,7 +35,7 @@ function refusalOf({ failed, level, recipient }: Item, refusals: Refusals): Repl
   return failed ?? (level === 0 && recipient !== undefined ? refusals?.get(recipient.address) : undefined);
 }
 
-/** When all of its message failed, nothing comes of what a list had expanded to. */
+/** Whether the outcome of the item counts: it does not when the whole message failed, or the list behind which it was found. */
 function isDecided({ parent }: Item, refusals: Refusals): boolean {
   let root = parent;
   while (root?.parent !== undefined) root = root.parent;

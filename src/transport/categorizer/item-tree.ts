@@ -148,7 +148,7 @@ export class ItemTree {
     return { recipients, failed, expanded, ...this.#endsOfRoots(addresses) };
   }
 
-  /** How those recipients of the message ended that neither get it nor failed. */
+  /** What became of the recipients of the message that neither get it nor failed. */
   #endsOfRoots(delivered: ReadonlySet<string>): Pick<TreeResult, "replaced" | "discarded"> {
     const replaced: Recipient[] = [];
     const discarded: Recipient[] = [];
@@ -217,7 +217,7 @@ const isDelivered = (item: Item): boolean =>
   item.failed === undefined &&
   item.duplicateOf === undefined;
 
-/** Nobody is behind the item: whether because what it leads to leads back. */
+/** For an item with nobody behind it: whether the reason is that it leads back to itself. */
 function isInCircle(item: Item): boolean {
   return item.children.some(
     (child) => (child.duplicateOf !== undefined && !child.duplicateOf.isDropped) || isInCircle(child),

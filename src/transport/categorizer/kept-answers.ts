@@ -1,11 +1,12 @@
-// Answers of a directory, kept for a while: when there are too many, those that were asked for last.
+// Answers of a directory, kept for a while; when there are too many, those go that were not asked for longest.
 import type { Clock } from "../../core/clock.ts";
 import { keepNewest } from "../../core/keep-newest.ts";
 import type { DirectoryAnswer } from "../../events/contexts/directory-entries.ts";
 
 export interface KeepingTimes {
+  /** How long the answer for an address with one entry is kept. */
   readonly foundMs: number;
-  /** Of whom there is no entry, or too many. */
+  /** The same for addresses that have no entry, or several. */
   readonly unknownMs: number;
   readonly maxEntries: number;
 }

@@ -26,7 +26,7 @@ export const courierMaker =
     return route.onDemand === undefined ? courier : demand.courier(courier, route.onDemand, route.key);
   };
 
-/** What keeps mail from Drop, a full disk or a sink of StoreDriver, is in no text about ways: it is tried again. */
+/** Local mail always counts as changed, and is tried again: no setting tells whether a full disk or a sink of StoreDriver stopped it. */
 export const sameWays =
   (
     before: Pick<LiveTransportSettings, "wayOf">,

@@ -109,7 +109,7 @@ function idsWith<Script>(
   return [...found, ...parking.parked.idsWith(prefix, most - found.length)];
 }
 
-/** Queues of other next hops than the mail exchangers of a domain have a host and a port in their names. */
+/** Only the queue of a domain's mail exchangers has a name without a port. */
 const isDomain = (queue: string): boolean => !queue.includes(":");
 
 const isFor = (message: QueuedMessage, isAsked: IsAsked): boolean =>

@@ -76,7 +76,7 @@ export interface QueueDepths {
 /** Whether a domain, as canonicalDomain() writes it, is one of those that are meant. */
 export type IsAsked = (domain: string) => boolean;
 
-/** Messages that people let go, and that stay as all that they wait for is frozen. */
+/** Messages that people retried or released, and that stay because all that they wait for is frozen. */
 export interface KeptBack {
   readonly messages: number;
   /** The frozen queues, each once. */

@@ -7,7 +7,7 @@ export interface ExplainedRecipient {
   readonly said: string;
   /** Undefined: nobody else was asked. */
   readonly remoteMta: string | undefined;
-  /** We say it ourselves, of what happened there. */
+  /** The words are our own, about what happened at `remoteMta`. */
   readonly isOwn: boolean;
   readonly until: string | undefined;
 }

@@ -28,7 +28,7 @@ export interface DsnRequest {
   readonly now: number;
   /** Unique: part of Message-ID and boundary. */
   readonly id: string;
-  /** Around the text for people, as sinks want it. */
+  /** What sinks put above and below the text for people. */
   readonly textAbove?: string | undefined;
   readonly textBelow?: string | undefined;
   /** Gets the report as well. */
