@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { ask } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
+import { subjectOfNext } from "../support/probe.ts";
 import { startService, type Service } from "../support/service.ts";
 import { plainMessage, send } from "../support/smtp-client.ts";
 
@@ -37,16 +38,6 @@ async function scripts(
 async function shown(service: Service): Promise<Shown> {
   const { out } = await scripts(service, "show", "tag.js", "--json");
   return JSON.parse(out);
-}
-
-async function subjectOfNext(service: Service): Promise<string> {
-  const before = (await service.drop()).map((file) => file.name);
-  await send(service.port, { data: plainMessage("probe") });
-  const file = await eventually(
-    async () => (await service.drop()).find((one) => !before.includes(one.name)),
-    { what: "the probe in Drop" },
-  );
-  return /^Subject: (.*)\r$/m.exec(file.content.toString("latin1"))?.[1] ?? "";
 }
 
 test("list, show and log tell what is live and what it did; rollback holds over a restart until the file changes", async () => {

@@ -8,12 +8,12 @@ import { systemClock } from "../../../../src/core/clock.ts";
 import { silentLogger } from "../../../../src/core/logger.ts";
 import { SystemSinks } from "../../../../src/events/system-chain.ts";
 import type {
-  OutboundChains,
   OutboundEventName,
   OutboundProtocol,
 } from "../../../../src/smtp/client/sinks/outbound-events.ts";
 import { protocolChain, runParts, type TestSink } from "../../../support/protocol-sinks.ts";
 import { destinationTo, messageOf, startPeer } from "../../smtp/client/support.ts";
+import { protocolOf } from "../../smtp/client/watched.ts";
 import { startListener } from "../../smtp/server/support.ts";
 import { systemChain } from "../../transport/transport-house.ts";
 import type { Act, Stage } from "./act.ts";
@@ -42,26 +42,10 @@ export const inboundStage: Stage = async (act) => {
   return { ending: isBegun ? "goes on" : "answered", changed: said === "250 changed" };
 };
 
-interface BoundSinks {
-  readonly commands?: Partial<Record<OutboundEventName, readonly TestSink<OutboundCommandContext>[]>>;
-  readonly responses?: readonly TestSink<ServerResponseContext>[];
-}
-
-function protocolWith({ commands = {}, responses = [] }: BoundSinks): OutboundProtocol {
-  const chain = (event: OutboundEventName): OutboundChains["commands"][OutboundEventName] =>
-    protocolChain(event, commands[event] ?? []);
-  const chains: OutboundChains = {
-    commands: {
-      OnSessionStart: chain("OnSessionStart"),
-      OnMessageStart: chain("OnMessageStart"),
-      OnPerRecipient: chain("OnPerRecipient"),
-      OnBeforeData: chain("OnBeforeData"),
-      OnSessionEnd: chain("OnSessionEnd"),
-    },
-    responses: protocolChain("OnServerResponse", responses),
-  };
-  return { ...runParts, sinkDeadlineMs: DEADLINE_MS, chains: () => chains, server, maxSinkCommands: 20 };
-}
+const protocolWith = (...sinks: Parameters<typeof protocolOf>): OutboundProtocol => ({
+  ...protocolOf(...sinks),
+  sinkDeadlineMs: DEADLINE_MS,
+});
 
 /** What the built-in handler of an event sends. */
 const NATIVE: Readonly<Record<OutboundEventName, string>> = {
@@ -84,7 +68,7 @@ export const outboundStage =
       { priority: 200, onEvent: () => act.next() },
     ];
     await using peer = await startPeer({ answers: { XCHANGED: "250 noted" } });
-    const destination = destinationTo(peer, { protocol: protocolWith({ commands: { [event]: sinks } }) });
+    const destination = destinationTo(peer, { protocol: protocolWith({ [event]: sinks }) });
     const outcome = await destination.deliver(messageOf());
     await destination.close();
     const lines = peer.sessions.flatMap((session) => session.lines);
@@ -111,7 +95,7 @@ export const responseStage: Stage = async (act) => {
     { priority: 200, rule: "RCPT", onEvent: () => act.next() },
   ];
   await using peer = await startPeer();
-  const destination = destinationTo(peer, { protocol: protocolWith({ responses: sinks }) });
+  const destination = destinationTo(peer, { protocol: protocolWith({}, sinks) });
   const outcome = await destination.deliver(messageOf());
   await destination.close();
   if (outcome.kind !== "report") return { ending: "given up" };

@@ -8,11 +8,7 @@ import {
 } from "../../../../src/events/contexts/protocol-contexts.ts";
 import { DEFAULT_DEADLINES, type DeliveryOutcome } from "../../../../src/smtp/client/destination.ts";
 import type { DestinationOptions } from "../../../../src/smtp/client/connection-pool.ts";
-import type {
-  OutboundChains,
-  OutboundEventName,
-  OutboundProtocol,
-} from "../../../../src/smtp/client/sinks/outbound-events.ts";
+import type { OutboundProtocol } from "../../../../src/smtp/client/sinks/outbound-events.ts";
 import {
   type Dialogue,
   matchesLine,
@@ -20,7 +16,7 @@ import {
   type Step,
   unescape,
 } from "../../../support/conversation-file.ts";
-import { protocolChain, runParts, type TestSink } from "../../../support/protocol-sinks.ts";
+import type { TestSink } from "../../../support/protocol-sinks.ts";
 import {
   type Answer,
   destinationTo,
@@ -31,6 +27,7 @@ import {
   type Said,
   startPeer,
 } from "./support.ts";
+import { protocolOf } from "./watched.ts";
 
 type CommandAction = (context: OutboundCommandContext, text: string) => ProtocolAnswer;
 
@@ -91,24 +88,11 @@ function addSink({ commands, responses }: Sinks, order: string): void {
   } else throw new Error(`no such sink: ${order}`);
 }
 
-function protocolOf(orders: readonly string[]): OutboundProtocol | undefined {
+function protocolFor(orders: readonly string[]): OutboundProtocol | undefined {
   if (orders.length === 0) return undefined;
   const sinks: Sinks = { commands: new Map(), responses: [] };
   for (const order of orders) addSink(sinks, order);
-  const chain = (event: OutboundEventName): OutboundChains["commands"][OutboundEventName] =>
-    protocolChain(event, sinks.commands.get(event) ?? []);
-  const chains: OutboundChains = {
-    commands: {
-      OnSessionStart: chain("OnSessionStart"),
-      OnMessageStart: chain("OnMessageStart"),
-      OnPerRecipient: chain("OnPerRecipient"),
-      OnBeforeData: chain("OnBeforeData"),
-      OnSessionEnd: chain("OnSessionEnd"),
-    },
-    responses: protocolChain("OnServerResponse", sinks.responses),
-  };
-  const server = { name: "default", defaultDomain: "example.com", properties: new Map<string, unknown>() };
-  return { ...runParts, chains: () => chains, server, maxSinkCommands: 20 };
+  return protocolOf(Object.fromEntries(sinks.commands), sinks.responses);
 }
 
 /** Says the next lines of the dialogue when the client has said its own. */
@@ -190,7 +174,7 @@ async function play({ file, steps }: Dialogue, sinks: readonly string[] = []): P
   );
   const destination = destinationTo(peer, {
     maxConnections: 1,
-    protocol: protocolOf([...sinks, ...orders("sink")]),
+    protocol: protocolFor([...sinks, ...orders("sink")]),
     ...options,
     ...(orders("fast").length > 0 ? { deadlines: FAST } : {}),
   });
