@@ -45,9 +45,9 @@ const ASKED = { isOther: false, areThere: true, near: [] } as const;
 
 /**
  * A smart host may be written as in the settings, [192.0.2.1]:25, and means all queues of that next hop: the service
- * freezes and thaws them together, also those that have no mail yet. What can only be meant to be there (`force`) may
- * be shortened to the beginning of one name. Any next hop can be frozen before it has mail: so a name that is not there
- * is asked for all the same, and what is like it is told.
+ * freezes and thaws them together, also those that have no mail yet. `force` needs a queue with mail, so the beginning of
+ * its name is enough where no other begins so. A next hop can be frozen before it has mail, so the service is asked for an
+ * unknown name too, and names like it are told.
  */
 export function meantQueues(answer: unknown, verb: Steering, name: string): MeantQueues {
   const wanted = comparable(name);
