@@ -22,7 +22,7 @@ export interface Delivery {
   nextAttempt: number | undefined;
   /** `active` until the attempt is recorded and reported; `removed`: of no queue any more. */
   state: "ready" | "active" | "deferred" | "held" | "removed";
-  /** Its courier was replaced or closed before the next hop could answer: that is no reason to wait. */
+  /** Its courier was replaced or closed before the next hop could answer: that is no attempt, and no reason to wait. */
   isBrokenOff?: boolean;
 }
 
@@ -353,7 +353,7 @@ export class DestinationQueue {
   #letGo(delivery: Delivery): void {
     this.#active.delete(delivery);
     this.#former.delete(delivery);
-    delivery.attempts += 1;
+    if (delivery.isBrokenOff !== true) delivery.attempts += 1;
   }
 
   #answersAgain(): void {

@@ -1,5 +1,6 @@
 // The queues of next hops, as the transport puts them together with its other parts.
 import type { CutOff } from "../../smtp/client/cut-off.ts";
+import { CLOSED } from "../../smtp/client/destination.ts";
 import { logLink } from "../attempt-log.ts";
 import { type Courier, DestinationQueue } from "./destination-queue.ts";
 import type { MessageSteps } from "../message-steps.ts";
@@ -40,7 +41,8 @@ export function createQueues<Script>(
         },
         started: recorder === undefined ? undefined : (delivery) => steps.started(delivery),
         attempted: (delivery, result) => {
-          if (result.kind === "unreachable") routerSinks?.connectionFailed(delivery.message, linkOf(route));
+          if (result.kind === "unreachable" && result.reply !== CLOSED)
+            routerSinks?.connectionFailed(delivery.message, linkOf(route));
           pipeline().attempted(delivery, result);
         },
         cutOff,
