@@ -69,6 +69,11 @@ export class FiringCounter {
     this.count(binding);
   }
 
+  /** Of a call that was counted. */
+  takeBack(binding: Binding): void {
+    if (isCounted(binding)) this.#settle(binding, true);
+  }
+
   /** The run ended before the call. */
   cancel(binding: Binding, message: string): void {
     const open = this.#open.get(message);

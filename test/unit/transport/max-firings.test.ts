@@ -28,6 +28,26 @@ test("a message that a sink of OnCategorize holds meets it again", async () => {
   expect(calls).toBe(2);
 });
 
+test("a message whose router failed is routed by it another time", async () => {
+  let calls = 0;
+  const [sink] = systemChain("OnGetMessageRouter", [
+    (subject) => {
+      if (subject.kind !== "route") return;
+      if ((calls += 1) === 1) throw new Error("not yet");
+      subject.router = { getNextHop: () => ({ domain: "safe.example" }) };
+    },
+  ]).sinks;
+  if (sink === undefined) throw new Error("a chain without its sink");
+  await using house = await openHouse();
+  const binding = { ...sink.binding, maxFirings: 1 };
+  house.chains = { ...house.chains, router: new SystemChain([{ ...sink, binding }]) };
+  await house.accept(["a@far.example"]);
+  await until(() => house.queue[0]?.state === "retry");
+  await house.clock.advance(MINUTE + 200);
+  await house.empty();
+  expect(house.world.sent.map(({ key }) => key)).toEqual(["safe.example"]);
+});
+
 test("a message for which Badmail has no room meets the sink again that sends it there", async () => {
   let isFull = true;
   const put: string[] = [];
