@@ -18,6 +18,7 @@ export class TlsWishes implements Destination {
   #relaxed: Destination | undefined;
   /** Deliveries that are not the usual ones. */
   #active = 0;
+  #isClosed = false;
 
   constructor(parts: TlsWishParts) {
     this.#parts = parts;
@@ -28,11 +29,13 @@ export class TlsWishes implements Destination {
   }
 
   deliver(message: OutboundMessage): Promise<DeliveryOutcome> {
-    const other = this.#otherFor(message);
+    // One made now would be closed by nobody.
+    const other = this.#isClosed ? undefined : this.#otherFor(message);
     return other === undefined ? this.#parts.usual.deliver(message) : this.#deliverBy(other, message);
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([this.#parts.usual.close(), this.#requiring?.close(), this.#relaxed?.close()]);
   }
 

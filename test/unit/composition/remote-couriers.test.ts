@@ -324,4 +324,13 @@ describe("the end of the time to finish", () => {
       await courier.close();
     },
   );
+
+  test.each([{ requireTls: true } as const, {}])("opens nothing more for a message with %j", async (wish) => {
+    await using peer = await startPeer();
+    await using out = await wayOut(`smartHost: "127.0.0.1:${peer.port}"`, peer);
+    const courier = out.to("a@x.test");
+    await courier.close();
+    expect(unreachableOf(await courier.deliver(messageOf(wish))).reason).toContain("closing");
+    expect(peer.sessions).toEqual([]);
+  });
 });
