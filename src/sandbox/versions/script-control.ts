@@ -52,6 +52,7 @@ export interface ControlParts {
 
 export class ScriptControl {
   #parts: ControlParts;
+  #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
@@ -83,7 +84,27 @@ export class ScriptControl {
   }
 
   /** Without a version: the one that was live before. Answers the version that is live now. */
-  async rollback(name: string, wanted: string | undefined): Promise<string> {
+  rollback(name: string, wanted: string | undefined): Promise<string> {
+    return this.#inTurn(() => this.#rollback(name, wanted));
+  }
+
+  disable(name: string): Promise<void> {
+    return this.#inTurn(() => this.#disable(name));
+  }
+
+  /** On again, and with what the file says. */
+  enable(name: string): Promise<void> {
+    return this.#inTurn(() => this.#enable(name));
+  }
+
+  /** One after the other: what the last one said is what counts. */
+  #inTurn<Done>(change: () => Promise<Done>): Promise<Done> {
+    const done = this.#lastChange.then(change);
+    this.#lastChange = done.catch(() => undefined);
+    return done;
+  }
+
+  async #rollback(name: string, wanted: string | undefined): Promise<string> {
     this.#require(name);
     const { reloader, generations, switches, clock } = this.#parts;
     const live = reloader.scripts.get(name)?.version;
@@ -99,7 +120,7 @@ export class ScriptControl {
     return version;
   }
 
-  async disable(name: string): Promise<void> {
+  async #disable(name: string): Promise<void> {
     this.#require(name);
     const { switches } = this.#parts;
     const pin = switches.pinOf(name);
@@ -107,8 +128,7 @@ export class ScriptControl {
     this.#tell(name, "script disabled");
   }
 
-  /** On again, and with what the file says. */
-  async enable(name: string): Promise<void> {
+  async #enable(name: string): Promise<void> {
     const { switches, reloader, generations } = this.#parts;
     const pin = switches.pinOf(name);
     // A script that is away is as it was switched when it comes back.

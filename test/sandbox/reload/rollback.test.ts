@@ -145,3 +145,14 @@ test("a version that people go back to while the same file is built again stays 
   await reloading.control.enable("a.ts");
   expect(await reloading.changed(first)).toBe(second);
 });
+
+test("of commands that come at the same time the last one counts", async () => {
+  const { reloading, first } = await rolledBack();
+  await using _ = reloading;
+  const { control } = reloading;
+  await Promise.all([control.enable("a.ts"), control.disable("a.ts")]);
+  expect(stateOf(reloading)).toMatchObject({ disabled: true, pinned: false });
+  await control.rollback("a.ts", first);
+  await Promise.all([control.enable("a.ts"), control.rollback("a.ts", first)]);
+  expect(stateOf(reloading)).toMatchObject({ disabled: false, pinned: true, version: first });
+});
