@@ -5,7 +5,7 @@ import { Stream } from "./stream.ts";
 const BINARY = 1;
 const TEXT = 2;
 /** Parts in these come as Unicode text (REFERENCE 1.4.2), and so do those whose charset nobody knows. */
-const AS_UNICODE = new Set(["utf-7", "utf-8", "utf8", "euc-jp", "iso-2022-jp"]);
+const AS_UNICODE = new Set(["utf-7", "utf-8", "utf8", "utf-16", "euc-jp", "iso-2022-jp"]);
 
 /** Headers and content, as text that stands for bytes one by one. */
 export function wholeStream(host: Host, part: number): Stream {

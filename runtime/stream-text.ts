@@ -12,9 +12,12 @@ type Width = "one" | "two" | "utf-8" | "other";
 
 const ONE_BYTE = /^(?:us-ascii|ascii|latin1|iso-8859-\d{1,2}|windows-125\d|koi8-[ru])$/;
 
+/** Names of one charset: UTF-16LE that begins with its mark. */
+const isUnicode = (name: string): boolean => name === "unicode" || name === "utf-16";
+
 function widthOf(charset: string): Width {
   const name = charset.toLowerCase();
-  if (name === "unicode" || name === "utf-16le") return "two";
+  if (isUnicode(name) || name === "utf-16le") return "two";
   if (name === "utf-8") return "utf-8";
   return ONE_BYTE.test(name) ? "one" : "other";
 }
@@ -22,7 +25,7 @@ function widthOf(charset: string): Width {
 /** What ADO writes at the start of a text. */
 export function byteOrderMark(charset: string): readonly number[] {
   const name = charset.toLowerCase();
-  if (name === "unicode") return [0xff, 0xfe];
+  if (isUnicode(name)) return [0xff, 0xfe];
   return name === "utf-8" ? [0xef, 0xbb, 0xbf] : [];
 }
 

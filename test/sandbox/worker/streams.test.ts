@@ -167,6 +167,7 @@ describe("text in streams", () => {
 
   test.each([
     ["Unicode", "fffe61000a04"],
+    ["utf-16", "fffe61000a04"],
     ["utf-8", "efbbbf61d08a"],
     ["windows-1251", "618c"],
     ["us-ascii", "613f"],
@@ -175,6 +176,23 @@ describe("text in streams", () => {
       s.Position = 0; s.Type = 1; console.log([...s.Read()].map((b) => b.toString(16).padStart(2, "0")).join(""))`);
     expect(lines).toEqual([charset === "us-ascii" ? "a?" : "aЊ", hex]);
   });
+
+  test.each(["little endian", "big endian"])(
+    "what is written behind the text of a part in UTF-16 (%s) has no mark of its own",
+    async (order) => {
+      const text = Buffer.from("\ufeffЊ\r\n", "utf16le");
+      const encoded = (order === "big endian" ? text.swap16() : text).toString("base64");
+      const { outcome } = await worker.run(
+        script(
+          `const s = msg.TextBodyPart.GetDecodedContentStream(); s.ReadText(); s.WriteText("a"); s.WriteText("b"); s.Flush(); console.log(JSON.stringify(msg.TextBody))`,
+        ),
+        {
+          message: `Subject: x\r\nContent-Type: text/plain; charset=utf-16\r\nContent-Transfer-Encoding: base64\r\n\r\n${encoded}\r\n`,
+        },
+      );
+      expect(outcome.logs[0]?.text).toBe(String.raw`"Њ\r\nab\r\n"`);
+    },
+  );
 
   test("ISO-2022-JP is read, written and flushed, and what it lacks is a question mark", async () => {
     const message = Buffer.from(

@@ -32,7 +32,7 @@ function openStream(charset: string): Stream {
   return stream;
 }
 
-const charsets = constantFrom("Unicode", "utf-8", "shift_jis", "gb18030", "iso-8859-1");
+const charsets = constantFrom("Unicode", "utf-8", "utf-16", "shift_jis", "gb18030", "iso-8859-1");
 const text = string({ unit: "grapheme-ascii", maxLength: 60 });
 const rich = string({ unit: "grapheme", maxLength: 60 });
 

@@ -88,10 +88,10 @@ function copyContent(call: CallState, from: HostValue, to: HostValue, how: HostV
   return true;
 }
 
-/** The charsets of streams: "Unicode" is UTF-16LE, and ASCII is read and written byte for byte. */
+/** The charsets of streams: "Unicode" and "utf-16" are UTF-16LE, and ASCII is read and written byte for byte. */
 function streamCharset(label: string): string {
   const name = label.toLowerCase();
-  if (name === "unicode") return "utf-16le";
+  if (name === "unicode" || name === "utf-16") return "utf-16le";
   return name === "ascii" ? BYTES : name;
 }
 
