@@ -668,7 +668,7 @@ declare module "cdo" {
     "urn:schemas:mailheader:content-location": string;
     /**
      * Content-Transfer-Encoding. CDO reference 2.2.
-     * @cdo differs: the content that is there is encoded anew, as by {@link BodyPart.ContentTransferEncoding}; an unknown one is only written.
+     * @cdo differs: the content that is there is encoded anew, as by {@link BodyPart.ContentTransferEncoding}, with its error on a multipart; an unknown one is only written.
      */
     "urn:schemas:mailheader:content-transfer-encoding": string;
     /** Content-Type with its parameters; on a message it re-types the root. CDO reference 2.2. */

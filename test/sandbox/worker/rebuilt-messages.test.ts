@@ -88,6 +88,22 @@ describe("a transfer encoding that is written as a header field", () => {
     expect((await simpleParser(bytes)).text).toBe("Grüße");
   });
 
+  test("that a multipart cannot have is refused as by the property, and nothing of the same Update is kept", async () => {
+    const { bytes, logs } = await after(
+      ALTERNATIVE,
+      `const f = msg.Fields, set = (name, value) => { f("urn:schemas:mailheader:" + name).Value = value; }, update = () => { try { f.Update(); console.log("kept"); } catch (e) { console.log(e.name); f.CancelUpdate(); } };
+      set("content-transfer-encoding", "base64"); update(); set("x-a", "1"); set("content-transfer-encoding", "quoted-printable"); update(); set("content-transfer-encoding", "8bit"); update()`,
+    );
+    expect(logs).toEqual([
+      "CDO_E_INVALID_ENCODING_FOR_MULTIPART",
+      "CDO_E_INVALID_ENCODING_FOR_MULTIPART",
+      "kept",
+    ]);
+    expect(bytes.toString()).toBe(
+      ALTERNATIVE.replace('boundary="a"', 'boundary="a"\r\nContent-Transfer-Encoding: 8bit'),
+    );
+  });
+
   test("that is there already, or that nobody knows, leaves the content alone", async () => {
     const { bytes } = await after(
       ALTERNATIVE,

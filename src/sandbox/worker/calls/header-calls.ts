@@ -5,13 +5,14 @@ import { decodeAddressList } from "../../../mime/header-value.ts";
 import { parseParameters } from "../../../mime/parameters.ts";
 import { Headers } from "../../../mime/headers.ts";
 import { DEFAULT_MIME_LIMITS } from "../../../mime/limits.ts";
+import type { MimePart } from "../../../mime/part.ts";
 import { requireMimeVersion } from "../../../mime/text-body.ts";
 import { isAscii } from "../../../core/address.ts";
 import type { CallState } from "../call-state.ts";
 import type { Operation } from "./host-calls.ts";
 import type { JobDocument } from "../content/job-document.ts";
 import type { HostValue } from "../isolates/isolate.ts";
-import { setTransferEncoding, TRANSFER_ENCODINGS } from "../content/compose.ts";
+import { isEncodable, setTransferEncoding, TRANSFER_ENCODINGS } from "../content/compose.ts";
 import { setContentType } from "../content/tree-edits.ts";
 
 /** Fields that describe the body: changing them changes what a signature covers. */
@@ -66,15 +67,23 @@ function writeHeader(call: CallState, handle: HostValue, name: HostValue, value:
   const { document, part } = located;
   const field = String(name);
   const lower = field.toLowerCase();
+  const encoding = newEncoding(part, lower, value);
+  if (encoding !== undefined && !isEncodable(part, encoding))
+    return call.fail("CDO_E_INVALID_ENCODING_FOR_MULTIPART", encoding);
   if (BODY_HEADERS.has(lower)) warnOfSignature(call, document);
-  const encoding = lower === "content-transfer-encoding" ? value.trim().toLowerCase() : "";
   if (lower === "content-type") setContentType(located, value);
-  else if (TRANSFER_ENCODINGS.has(encoding) && encoding !== part.transferEncoding)
-    setTransferEncoding(part, encoding);
+  else if (encoding !== undefined) setTransferEncoding(part, encoding);
   else part.headers.set(field, value);
   if (BODY_HEADERS.has(lower)) completeMime(call, handle);
   document.noteChange(field, `${part.isRoot ? "header" : "part header"} ${field}`);
   return true;
+}
+
+/** The encoding that a field asks for, when it is one that is known and not there already. */
+function newEncoding(part: MimePart, field: string, value: string): string | undefined {
+  if (field !== "content-transfer-encoding") return undefined;
+  const encoding = value.trim().toLowerCase();
+  return TRANSFER_ENCODINGS.has(encoding) && encoding !== part.transferEncoding ? encoding : undefined;
 }
 
 /** What a header of a throw-away block refuses, the message would refuse too. */
@@ -91,6 +100,9 @@ function checkHeader(call: CallState, handle: HostValue, name: HostValue, value:
   // The value that stands there may be set again, whatever it is.
   if (part.headers.get(field) === value) return true;
   if (!admitHeader(call, String(value))) return false;
+  const encoding = newEncoding(part, field.toLowerCase(), String(value));
+  if (encoding !== undefined && !isEncodable(part, encoding))
+    return call.fail("CDO_E_INVALID_ENCODING_FOR_MULTIPART", encoding);
   Headers.empty().set(field, unfolded(String(value)));
   return true;
 }

@@ -4,14 +4,19 @@ import { decodeCharset } from "../../../mime/charset.ts";
 import { singleLine } from "../../../mime/encoded-words.ts";
 import type { MimePart } from "../../../mime/part.ts";
 import type { CallState } from "../call-state.ts";
-import { removeHtml, setTransferEncoding, textOf, TRANSFER_ENCODINGS } from "../content/compose.ts";
+import {
+  isEncodable,
+  removeHtml,
+  setTransferEncoding,
+  textOf,
+  TRANSFER_ENCODINGS,
+} from "../content/compose.ts";
 import { completeMime, warnOfSignature } from "./header-calls.ts";
 import type { Operation } from "./host-calls.ts";
 import type { HostValue } from "../isolates/isolate.ts";
 import { addAttachment, containerIn, createPart, removePart, setMediaType } from "../content/tree-edits.ts";
 import { cut } from "../../../../runtime/contract.ts";
 
-const IDENTITY_ENCODINGS = new Set(["7bit", "8bit", "binary"]);
 const MEDIA_TYPE = /^[a-z0-9][\w!#$&^.+-]*\/[a-z0-9][\w!#$&^.+-]*$/i;
 const NOTHING = Buffer.alloc(0);
 
@@ -65,9 +70,7 @@ function refusePart(call: CallState, part: MimePart, property: string, value: st
     return isCharset(plain) ? undefined : call.fail("CDO_E_INVALID_CHARSET", `Charset "${value}"`);
   if (!TRANSFER_ENCODINGS.has(plain))
     return call.fail("CDO_E_INVALID_ENCODING_TYPE", `ContentTransferEncoding "${value}"`);
-  return part.isMultipart && !IDENTITY_ENCODINGS.has(plain)
-    ? call.fail("CDO_E_INVALID_ENCODING_FOR_MULTIPART", plain)
-    : undefined;
+  return isEncodable(part, plain) ? undefined : call.fail("CDO_E_INVALID_ENCODING_FOR_MULTIPART", plain);
 }
 
 const isCharset = (label: string): boolean => label !== "" && decodeCharset(NOTHING, label) !== undefined;

@@ -50,6 +50,12 @@ export const TRANSFER_ENCODINGS = new Set([
   "mac-binhex40",
 ]);
 
+const IDENTITY_ENCODINGS = new Set(["7bit", "8bit", "binary"]);
+
+/** RFC 2045 §6.4: the parts of a multipart are encoded, it is not. */
+export const isEncodable = (part: MimePart, encoding: string): boolean =>
+  !part.isMultipart || IDENTITY_ENCODINGS.has(encoding);
+
 /** The content that is there is encoded anew. */
 export function setTransferEncoding(part: MimePart, encoding: string): void {
   if (encoding === part.transferEncoding) return;
