@@ -2,6 +2,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { checkBinding, type ScriptBinding } from "./script-binding.ts";
+import { isSinkName } from "./script-file.ts";
 
 export interface Generation {
   readonly name: string;
@@ -25,6 +26,8 @@ export interface KeptVersion {
 }
 
 const GENERATIONS_KEPT = 20;
+/** More than anybody has at once: with a scripts folder that is empty for once (a volume that is not mounted) none is lost. */
+const GONE_SCRIPTS_KEPT = 1000;
 const SINCE_DIGITS = 15;
 
 /** Files sort by the time they went live: the greatest name is the last good version. */
@@ -62,6 +65,17 @@ export class Generations {
       if (kept.has(version) || kept.size === GENERATIONS_KEPT) await rm(join(folder, file), { force: true });
       else kept.add(version);
     }
+  }
+
+  /** Of scripts that are gone only those stay that were live last. */
+  async forgetGone(isThere: (name: string) => boolean): Promise<void> {
+    const gone = [...(await this.names())].filter((name) => isSinkName(name) && !isThere(name));
+    if (gone.length <= GONE_SCRIPTS_KEPT) return;
+    const dated: { readonly name: string; readonly last: string }[] = [];
+    for (const name of gone) dated.push({ name, last: (await this.#filesOf(name))[0] ?? "" });
+    const byAge = dated.toSorted((one, other) => (one.last < other.last ? 1 : -1));
+    for (const { name } of byAge.slice(GONE_SCRIPTS_KEPT))
+      await rm(join(this.#folder, name), { recursive: true, force: true });
   }
 
   /** The last good version; damaged files are passed over. */

@@ -53,6 +53,11 @@ export class ScriptSwitches {
     return new Set([...this.#byName].flatMap(([name, one]) => (one.disabled === true ? [name] : [])));
   }
 
+  /** Whether something was decided about it. */
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
   pinOf(name: string): Pin | undefined {
     return this.#byName.get(name)?.pin;
   }

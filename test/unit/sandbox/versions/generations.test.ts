@@ -1,5 +1,5 @@
 // The versions of a script that are kept on disk: how many, in which order, and what a damaged file does.
-import { readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Generation, Generations } from "../../../../src/sandbox/versions/generations.ts";
@@ -43,4 +43,28 @@ test("a file that is damaged is passed over for the version before it", async ()
   await writeFile(join(folder.path, "tag.ts", newest), '{"name":"tag.ts"');
   expect((await generations.latest("tag.ts"))?.version).toBe(versionOf(1));
   expect(await generations.find("tag.ts", versionOf(2))).toBeUndefined();
+});
+
+test("of scripts that are gone the 1000 that were live last are kept, and nothing else is touched", async () => {
+  await using folder = await tempFolder();
+  const generations = new Generations(folder.path);
+  const place = async (name: string, number: number): Promise<void> => {
+    const path = join(folder.path, name);
+    await mkdir(path);
+    await writeFile(join(path, `00${generation(number).since}-${versionOf(number)}.json`), "{}");
+  };
+  const others = ["kv", "switches.json", "there.ts", "decided.js"];
+  for (const [index, name] of others.entries()) await place(name, index);
+  // The oldest has a name in the middle.
+  for (let number = 0; number < 1003; number += 1) await place(`s${(number + 500) % 1003}.ts`, 10 + number);
+  const isThere = (name: string): boolean => others.includes(name);
+  await generations.forgetGone(isThere);
+  const left = await readdir(folder.path);
+  expect(left).toHaveLength(1000 + others.length);
+  expect(left).toEqual(expect.arrayContaining(others));
+  expect(left.filter((name) => ["s500.ts", "s501.ts", "s502.ts", "s503.ts"].includes(name))).toEqual([
+    "s503.ts",
+  ]);
+  await generations.forgetGone(isThere);
+  expect(await readdir(folder.path)).toHaveLength(left.length);
 });
