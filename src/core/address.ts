@@ -30,7 +30,7 @@ const DOT_ATOM_LOCAL = /^[^\s"(),:;<>@[\\\]\p{Cc}]+$/u;
 const QUOTED_LOCAL = /^"(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*"$/u;
 const DOMAIN =
   /^(?:[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}_])?\.)*[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}_])?\.?$/u;
-const ADDRESS_LITERAL = /^\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9a-f:.]+)\]$/i;
+const ADDRESS_LITERAL = /^\[(?:(\d{1,3}(?:\.\d{1,3}){3})|IPv6:([0-9a-f:.]+))\]$/i;
 
 /** Whether the text can stand between the angle brackets of a path and nowhere breaks out of them. */
 export function isMailbox(address: string): boolean {
@@ -39,7 +39,15 @@ export function isMailbox(address: string): boolean {
   if (!DOT_ATOM_LOCAL.test(local) && !QUOTED_LOCAL.test(local)) return false;
   if (!address.includes("@")) return true;
   const domain = domainOf(address);
-  return DOMAIN.test(domain) || ADDRESS_LITERAL.test(domain);
+  return DOMAIN.test(domain) || isAddressLiteral(domain);
+}
+
+/** RFC 5321 §4.1.3. In brackets a URL has IPv6 addresses, too. */
+function isAddressLiteral(domain: string): boolean {
+  const [, v4, v6] = ADDRESS_LITERAL.exec(domain) ?? [];
+  return v4 === undefined
+    ? v6 !== undefined && domainToASCII(`[${v6}]`) !== ""
+    : v4.split(".").every((part) => Number(part) <= 255);
 }
 
 /** Throws RangeError on what cannot stand in a path. */

@@ -5,7 +5,7 @@ import { formatReply, reply, type Reply } from "../../core/reply.ts";
 import { parseChunk } from "./chunk-command.ts";
 import { type Command, CommandHandlers } from "./command-handlers.ts";
 import { CommandRun, type CommandSubject } from "./command-run.ts";
-import { isUnsafe } from "./line-checks.ts";
+import { isUnsafe, withoutTrailingBlanks } from "./line-checks.ts";
 import { FAULT_REPLIES, FOREIGN, LOCAL_FAULT, SHUTTING_DOWN, START_INPUT, UNSAFE_LINE } from "./replies.ts";
 import { formatReplyText, parseReplyText } from "./reply-text.ts";
 import type { SessionParts } from "./session-parts.ts";
@@ -129,9 +129,10 @@ export class SmtpConversation implements Conversation {
     this.#lineSince = undefined;
     if (this.#isClosed) return;
     if (!this.#isGreeted) return this.#refuseEarlyTalker();
-    if (isUnsafe(line))
+    const text = withoutTrailingBlanks(line);
+    if (isUnsafe(text))
       return this.#state.client === undefined ? this.#sayLast(FOREIGN) : this.#say(verdict(UNSAFE_LINE));
-    this.#obey(line.trimEnd());
+    this.#obey(text);
   }
 
   #obey(text: string): void {

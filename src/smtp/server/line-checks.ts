@@ -11,6 +11,13 @@ const VERB = /^[a-z]{1,20}(?: |$)/i;
 
 export const isUnsafe = (line: string): boolean => UNSAFE.test(line);
 
+/** RFC 5321 §4.1.1: white space before the CRLF is tolerated. */
+export function withoutTrailingBlanks(line: string): string {
+  let end = line.length;
+  while (line[end - 1] === " " || line[end - 1] === "\t") end -= 1;
+  return end === line.length ? line : line.slice(0, end);
+}
+
 /** Before hello a line without a verb is enough to tell that the client speaks something else. */
 export const isForeign = (line: string, isBeforeHello: boolean): boolean =>
   FOREIGN_PROTOCOL.test(line) || (isBeforeHello && !VERB.test(line));

@@ -40,10 +40,10 @@ describe("S15 control characters and broken UTF-8", () => {
     "HELO a@b",
     "MAIL FROM:<a@b>",
     "RCPT TO:<a@b>",
-    "AUTH PLAIN @",
-    "VRFY @",
-    "XFOO @",
-    "ETRN @",
+    "AUTH PLAIN @x",
+    "VRFY @x",
+    "XFOO @x",
+    "ETRN @x",
   ])("in %s are refused, and no message is begun by them", async (line) => {
     await using run = await startListener({ settings: { auth, maxErrors: 100 } });
     const talk = await run.open();
@@ -199,7 +199,10 @@ test.each([
   ["noop", 250],
   ["NoOp", 250],
   ["NOOP   ", 250],
-  ["NOOP\t", 501],
+  ["NOOP\t", 250],
+  ["NOOP \t ", 250],
+  ["NOOP\v", 501],
+  ["NOOP\r", 501],
   [" NOOP", 500],
   ["", 500],
   ["NO OP", 500],
