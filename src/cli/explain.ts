@@ -9,6 +9,7 @@ import { type FoundEffects, type MessageEffects, findEffects } from "../observe/
 import { explainMessage } from "./explain-text.ts";
 import { printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
+import { meantMailroot } from "./running-service.ts";
 
 interface Options {
   readonly config?: string;
@@ -36,13 +37,13 @@ async function explain(output: Output, wanted: string, options: Options): Promis
   printResult(output, options.json, messages, text);
 }
 
-/** Records of a named mailroot are read whatever is wrong with the file. */
-async function placeOf({ config: file, mailroot }: Options): Promise<Place> {
+/** Records are read whatever is wrong with the file. */
+async function placeOf(options: Options): Promise<Place> {
   try {
-    const { effects, mailroot: own } = await loadConfig(findConfigFile(file));
-    return { mailroot: mailroot ?? own, effects };
-  } catch (thrown) {
-    if (mailroot === undefined) throw thrown;
+    const { effects, mailroot } = await loadConfig(findConfigFile(options.config));
+    return { mailroot: options.mailroot ?? mailroot, effects };
+  } catch {
+    const { mailroot } = await meantMailroot(options);
     return { mailroot, effects: undefined };
   }
 }

@@ -15,21 +15,30 @@ export const withPlace = (command: Command): Command =>
     .option("-c, --config <file>", "configuration file, which names the mailroot")
     .option("--mailroot <dir>", "mailroot of the running service");
 
-/** The file is read only when it has to tell. */
-export const mailrootOf = async ({ config, mailroot }: ServicePlace): Promise<string> =>
-  mailroot ?? (await loadConfig(findConfigFile(config))).mailroot;
+/** The mailroot of a file that may have problems: a service that runs goes on with what it said before, and what is kept there stays. */
+interface FoundMailroot {
+  readonly mailroot: string;
+  /** Why the file cannot be used. */
+  readonly problem?: OnArrivalError;
+}
 
-/** `problem`: why the file cannot be used. A service that runs goes on with what it said before. */
-export async function findMailroot(
-  place: ServicePlace,
-): Promise<{ readonly mailroot: string; readonly problem?: OnArrivalError }> {
+/** The file is read only when it has to tell. */
+export async function findMailroot({ config, mailroot }: ServicePlace): Promise<FoundMailroot> {
+  if (mailroot !== undefined) return { mailroot };
+  const file = findConfigFile(config);
   try {
-    return { mailroot: await mailrootOf(place) };
+    return { mailroot: (await loadConfig(file)).mailroot };
   } catch (thrown) {
-    const file = findConfigFile(place.config);
     if (file === undefined || !(thrown instanceof OnArrivalError)) throw thrown;
     return { mailroot: await likelyMailroot(file), problem: thrown };
   }
+}
+
+/** As findMailroot, for what needs the file to be there: without it nobody knows which service is meant. */
+export async function meantMailroot(place: ServicePlace): Promise<FoundMailroot> {
+  const found = await findMailroot(place);
+  if (found.problem?.code === "CONFIG_UNREADABLE") throw found.problem;
+  return found;
 }
 
 /** Works with a broken file as well: the service that runs need not wait for its correction. */
@@ -39,9 +48,7 @@ export async function callService(
   params: Readonly<Record<string, unknown>> = {},
   timeoutMs?: number,
 ): Promise<unknown> {
-  const { mailroot, problem } = await findMailroot(place);
-  // Without the file nobody knows which service is meant.
-  if (problem?.code === "CONFIG_UNREADABLE") throw problem;
+  const { mailroot, problem } = await meantMailroot(place);
   return callControl(mailroot, method, params, timeoutMs).catch((thrown: unknown) => {
     throw withProblem(problem, thrown);
   });

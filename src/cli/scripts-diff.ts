@@ -8,7 +8,7 @@ import { leftOutShadows, shadowLines } from "../observe/effect-search.ts";
 import { type ShadowSummary, type SideSummary, addShadow, emptySummary } from "./shadow-summary.ts";
 import { formatTable, printResult, type Output } from "./output.ts";
 import type { CommandFactory } from "./program.ts";
-import { mailrootOf } from "./running-service.ts";
+import { meantMailroot } from "./running-service.ts";
 
 interface Options {
   readonly config?: string;
@@ -28,7 +28,7 @@ export const scriptsDiffCommand: CommandFactory = (output) =>
     .action((name: string, options: Options) => diff(output, name, options));
 
 async function diff(output: Output, name: string, options: Options): Promise<void> {
-  const folder = path.join(await mailrootOf(options), EFFECTS_FOLDER);
+  const folder = path.join((await meantMailroot(options)).mailroot, EFFECTS_FOLDER);
   const summaries = new Map<string, ShadowSummary>();
   for await (const line of shadowLines(folder)) {
     const { shadow, live } = line;
