@@ -7,6 +7,7 @@ import {
   type OldServer,
   valueOf,
 } from "./old-metabase.ts";
+import { nameOfId } from "./setting-map.ts";
 import { readXml } from "./xml-reader.ts";
 
 /** A key below /LM/SmtpSvc. */
@@ -59,10 +60,12 @@ function keyOf(location: string, attributes: ReadonlyMap<string, string>): Key |
   return { path, properties };
 }
 
-/** A property that the schema of the metabase does not know has its number for a name. */
+/** A property that the schema of the metabase did not know when it was written has its number for a name. */
 function addCustom(properties: Properties, attributes: ReadonlyMap<string, string>): void {
-  const name = attributes.get("Name") ?? `UnknownName_${attributes.get("ID") ?? ""}`;
-  properties.set(name, attributes.get("Value") ?? "");
+  const id = attributes.get("ID") ?? "";
+  const name = attributes.get("Name") ?? `UnknownName_${id}`;
+  const known = name === `UnknownName_${id}` ? nameOfId(Number(id)) : undefined;
+  properties.set(known ?? name, attributes.get("Value") ?? "");
 }
 
 const INSTANCE = /^[1-9]\d{0,5}$/;

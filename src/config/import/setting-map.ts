@@ -8,6 +8,13 @@ export const ORIGINAL_SETTINGS: readonly OriginalSetting[] = [...INBOUND_SETTING
 
 const KNOWN = new Map(ORIGINAL_SETTINGS.map((original) => [original.property.toLowerCase(), original]));
 
+const NAMES = new Map(
+  ORIGINAL_SETTINGS.flatMap(({ id, property }) => (id === undefined ? [] : [[id, property]])),
+);
+
+/** The property of a number of the metabase, when it is one of ours. */
+export const nameOfId = (id: number): string | undefined => NAMES.get(id);
+
 /** Of a property that server-settings.ts looks at beside others. */
 export const TOGETHER = Symbol("together");
 

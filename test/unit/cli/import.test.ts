@@ -95,6 +95,15 @@ describe("a MetaBase.xml", () => {
     expect((await loadConfig(file)).bindings[0]?.enabled).toBe(true);
   });
 
+  test("takes a property over that the schema did not know, by its number", async () => {
+    const smartHost = '<Custom Name="UnknownName_36906" ID="36906" Value="hub.example.com" Type="STRING"/>';
+    const hopCount = '<Custom ID="36886" Value="17" Type="DWORD"/>';
+    await run("import", await put("m.xml", `<m Location="/LM/SmtpSvc/1">${smartHost}${hopCount}</m>`));
+    expect((await loadConfig(file)).virtualServers).toMatchObject([
+      { delivery: { smartHost: "hub.example.com", mx: false }, limits: { maxHops: 17 } },
+    ]);
+  });
+
   test("overwrites nothing that is there unless told so, and keeps comments", async () => {
     await put("onarrival.yaml", "# mine\nvirtualServers:\n  - limits: { maxHops: 20 } # careful\n");
     const first = await run("import", METABASE);
