@@ -116,6 +116,29 @@ test("N09 a refused message with the null sender goes to Badmail, not round in c
   expect(await service.drop()).toEqual([]);
 });
 
+test("Badmail names those alone who did not get the message, also when they are refused one after the other", async () => {
+  let attempts = 0;
+  hop.script.rcpt = (address) => {
+    if (address === "gone@example.org") return "550 5.1.1 no";
+    if (address !== "later@example.org") return undefined;
+    attempts += 1;
+    return attempts === 1 ? "450 4.2.0 later" : "550 5.1.1 no, too";
+  };
+  const to = ["gone@example.org", "here@example.com", "there@example.org", "later@example.org"];
+  await send(service.port, { from: "", to, data: plainMessage("for some") });
+  await drained();
+  const files = await service.badmail();
+  const text = (ending: string): string =>
+    files.find(({ name }) => name.endsWith(ending))?.content.toString() ?? "";
+  expect(JSON.parse(text(".BDP"))).toMatchObject({
+    recipients: [{ address: "gone@example.org" }, { address: "later@example.org" }],
+  });
+  expect(text(".BDR").match(/^Recipient: .*$/gm)).toEqual([
+    "Recipient: <gone@example.org>",
+    "Recipient: <later@example.org>",
+  ]);
+});
+
 test("a report that cannot be delivered goes to Badmail", async () => {
   hop.script.rcpt = () => "550 5.1.1 nobody at all";
   await send(service.port, {
