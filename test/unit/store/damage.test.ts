@@ -79,6 +79,19 @@ describe("a damaged segment", () => {
     }
   });
 
+  test("C05 that is cut and not the last one loses what was cut, says so once, and those behind it are whole", async () => {
+    await using folder = await temporaryFolder();
+    const { ids, segment } = await filledStore(folder.path, 3);
+    const { length } = await readFile(segment);
+    const later = await filledStore(folder.path, 2);
+    await truncate(segment, length - 1000);
+    const left = [...ids.slice(0, 2), ...later.ids];
+    expect(await reopened(folder.path)).toEqual({ ids: left, corrupt: 1 });
+    const [kept = ""] = await readdir(path.join(folder.path, "corrupt"));
+    expect((await readFile(path.join(folder.path, "corrupt", kept))).length).toBeGreaterThan(3000);
+    expect(await reopened(folder.path)).toEqual({ ids: left, corrupt: 0 });
+  });
+
   test("C04 with a tail of zeros is what a power cut leaves: the tail is dropped and the store goes on", async () => {
     await using folder = await temporaryFolder();
     const { ids, segment } = await filledStore(folder.path, 3);

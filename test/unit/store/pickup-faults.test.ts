@@ -1,13 +1,14 @@
 // Pickup when the machine lets it down: no descriptors, no space, folders that vanish, files that cannot be read.
-import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import { OnArrivalError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import type { LogFields, Logger } from "../../../src/core/logger.ts";
+import type { SpoolFile } from "../../../src/store/store-driver.ts";
 import { mail, openPickup, until } from "./pickup-samples.ts";
-import { temporaryFolder } from "./store-samples.ts";
+import { createStore, temporaryFolder } from "./store-samples.ts";
 
 /** A clock that counts the rounds, and a log that is kept. */
 function watched() {
@@ -178,4 +179,62 @@ test("C07 keeps a file while the store takes nothing, tells it once, and submits
   await until(() => lines.length > 1);
   expect(new Set(ids).size).toBe(1);
   expect(lines).toEqual(["Pickup stands still; its files are submitted when that is over", "Pickup goes on"]);
+});
+
+/** Larger than what is read at once: the rest goes through a file of the store. */
+const LARGE = mail + "a line of the body\r\n".repeat(80_000);
+
+test("a large file that a program writes to while it is read is submitted once, as a whole", async () => {
+  await using folder = await temporaryFolder();
+  const store = createStore(path.join(folder.path, "spools"));
+  await store.open();
+  const claims = path.join(folder.path, "Queue", "pickup");
+  let reads = 0;
+  const createSpool = async (): Promise<SpoolFile> => {
+    reads += 1;
+    const [claim = ""] = await readdir(claims);
+    if (reads === 1) await appendFile(path.join(claims, claim), "the last line\r\n");
+    return store.createSpoolFile();
+  };
+  await using pickup = await openPickup(folder.path, { createSpool });
+  await writeFile(path.join(folder.path, "large.eml"), LARGE);
+  await rename(path.join(folder.path, "large.eml"), path.join(pickup.folder, "large.eml"));
+  await until(() => pickup.taken.length > 0);
+  await until(async () => (await readdir(claims)).length === 0);
+  expect(reads).toBe(2);
+  expect(pickup.taken.map(({ text }) => text.slice(-15))).toEqual(["the last line\r\n"]);
+  // The spool of the first reading is gone.
+  await until(async () => (await readdir(path.join(folder.path, "spools/content"))).length === 1);
+  expect(await readdir(path.join(folder.path, "Badmail")).catch(() => [])).toEqual([]);
+  await pickup.close();
+  await store.close();
+});
+
+test("C07 a large file for which there is no space half way leaves nothing in the store and is submitted later", async () => {
+  await using folder = await temporaryFolder();
+  const store = createStore(path.join(folder.path, "spools"));
+  await store.open();
+  let isFull = true;
+  const createSpool = async (): Promise<SpoolFile> => {
+    const spool = await store.createSpoolFile();
+    return {
+      write: (chunk) => (isFull ? Promise.reject(new Error("ENOSPC: no space left")) : spool.write(chunk)),
+      finish: (header) => spool.finish(header),
+      discard: () => spool.discard(),
+    };
+  };
+  const { lines, options } = watched();
+  await using pickup = await openPickup(folder.path, { ...options, createSpool });
+  await writeFile(path.join(folder.path, "large.eml"), LARGE);
+  await rename(path.join(folder.path, "large.eml"), path.join(pickup.folder, "large.eml"));
+  await until(() => lines.length > 0);
+  expect(lines).toEqual(["Pickup file not submitted; it is tried again"]);
+  expect(await readdir(path.join(folder.path, "spools/content"))).toEqual([]);
+  isFull = false;
+  await until(() => pickup.taken.length > 0);
+  expect(pickup.taken[0]?.text).toHaveLength(
+    LARGE.length - mail.length + "Subject: s\r\n\r\nbody\r\n".length,
+  );
+  await pickup.close();
+  await store.close();
 });
