@@ -169,14 +169,17 @@ describe("forks", () => {
 
 test("what a sink writes after its time is over goes nowhere, while another one is waited for", async () => {
   const steps: (() => void)[] = [];
-  const fork: OnEvent = (msg, context) =>
-    void msg.forkForRecipients(context.nextMessageId(), ({ address }) => address.startsWith("b"));
+  const fork: OnEvent = (msg, context) => {
+    msg.properties.set("kept", "in time");
+    msg.forkForRecipients(context.nextMessageId(), ({ address }) => address.startsWith("b"));
+  };
   const late: OnEvent = (msg) => {
     steps.push(() => {
       msg.sender = "late@client.example";
       msg.headers.add("X-Late", "1");
       msg.recipients.add("late@far.example");
       msg.status = messageStatus.abortDelivery;
+      msg.properties.set("kept", "too late");
     });
     return new Promise(() => undefined);
   };
@@ -206,4 +209,5 @@ test("what a sink writes after its time is over goes nowhere, while another one 
     { sender: "sender@client.example", to: ["b@far.example"], text: expect.stringMatching(/^X-Next: 1/m) },
   ]);
   expect(`${first?.text}${second?.text}`).not.toContain("X-Late");
+  expect([first, second].map((sent) => sent?.properties.get("kept"))).toEqual(["in time", "in time"]);
 });
