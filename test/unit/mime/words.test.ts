@@ -9,7 +9,7 @@ import { decodeQuotedPrintable, encodeQuotedPrintable } from "../../../src/mime/
 import { decodeCharset, encodeCharset } from "../../../src/mime/charset.ts";
 import { parseDate } from "../../../src/mime/dates.ts";
 import { decodeWords, encodeText } from "../../../src/mime/encoded-words.ts";
-import { decodeTransferEncoding } from "../../../src/mime/transfer-encoding.ts";
+import { decodeTransferEncoding, fitsEncoding } from "../../../src/mime/transfer-encoding.ts";
 import { decodeAddressList, encodeAddressList } from "../../../src/mime/header-value.ts";
 import { formatParameters, parseParameters } from "../../../src/mime/parameters.ts";
 
@@ -27,6 +27,9 @@ describe("words", () => {
     ["=?nope-9?Q?a?=", "=?nope-9?Q?a?="],
     ["=?iso-8859-1*de?q?f=FCr?=", "für"],
     ["=?utf-8?Q?broken", "=?utf-8?Q?broken"],
+    ["=?utf-8?X?=41?= =?utf-8?Q?=41?x =?utf-8?Q?=4Z?=", "=?utf-8?X?=41?= =?utf-8?Q?=41?x =4Z"],
+    ["a =?utf-8?Q?b?= c =?utf-8?Q?d?=", "a b c d"],
+    ["=?utf-8?Q?a?= =?iso-8859-1?Q?=FC?=", "aü"],
   ])("%s is read as %s", (raw, expected) => expect(decodeWords(raw)).toBe(expected));
 
   test("a name that decodes to an address is quoted and not parsed again", () => {
@@ -48,6 +51,10 @@ describe("words", () => {
       { name: "", address: "c@z" },
       { name: "", address: '"d e"@f' },
     ]);
+    expect(parseAddressList("a@[IPv6:::1], Team: b@x;")).toEqual([
+      { name: "", address: "a@[IPv6:::1]" },
+      { name: "", address: "b@x" },
+    ]);
   });
 
   test("long hostile lists take linear time", () => {
@@ -66,6 +73,14 @@ describe("parameters", () => {
     );
     expect(value).toBe("text/plain");
     expect(Object.fromEntries(parameters)).toEqual({ a: 'q"x', n: "1", filename: "fü b" });
+  });
+
+  test("a semicolon that is missing behind a quoted value is thought of", () => {
+    expect(Object.fromEntries(parseParameters('a/b; c="d" e=f; g=h').parameters)).toEqual({
+      c: "d",
+      e: "f",
+      g: "h",
+    });
   });
 
   test("values survive formatting", () => {
@@ -98,6 +113,25 @@ test("quoted-printable gives every byte back, in lines of 76", () => {
         expect(line.length).toBeLessThanOrEqual(76);
     }),
   );
+});
+
+test("quoted-printable that is none stays as it is", () => {
+  const text = "=4Z =Z4 =4";
+  expect(decodeQuotedPrintable(Buffer.from(text)).toString()).toBe(text);
+});
+
+test("lines of up to 998 bytes fit 7bit and 8bit, their ends not counted", () => {
+  for (const end of ["", "\r\n"]) {
+    expect(fitsEncoding(Buffer.from("x".repeat(998) + end), "7bit")).toBe(true);
+    expect(fitsEncoding(Buffer.from("x".repeat(999) + end), "7bit")).toBe(false);
+    expect(fitsEncoding(Buffer.from("ü".repeat(499) + end), "8bit")).toBe(true);
+    expect(fitsEncoding(Buffer.from("ü".repeat(500) + end), "8bit")).toBe(false);
+  }
+});
+
+test("ASCII is written as the charset has it, also one that is no superset of ASCII", () => {
+  expect(encodeCharset("ab", "utf-16le")?.toString("latin1")).toBe("a\0b\0");
+  expect(encodeCharset("ab", "windows-1252")?.toString("latin1")).toBe("ab");
 });
 
 test("M10 nothing but the digits of base64 is decoded as base64, wherever padding stands", () => {
