@@ -268,6 +268,7 @@ describe("what a process asks for", () => {
     ["under a number in words", { call: 0, requests: [{ ...one(1), request: "1" }] }, {}],
     ["with a negative length", { call: 0, requests: [one(1, -1)] }, {}],
     ["with bytes that did not come", { call: 0, requests: [one(1, 2), one(2, 2)] }, {}, 3],
+    ["with lengths that only add up", { call: 0, requests: [one(1, 3), one(2, -1), one(3, 1)] }, {}, 3],
     ["and leaves bytes", { call: 0, requests: [one(1, 2)] }, {}, 3],
     ["for what no script can", { call: 0, requests: [{ ...one(1), body: { ...KV, key: 7 } }] }, {}],
     ["more often than it may, twice", { call: 0, requests: [one(1)] }, { call: 0, requests: 4 }],

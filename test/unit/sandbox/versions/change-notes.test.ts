@@ -49,6 +49,7 @@ test("where a call ran is what the relay knows, not what the process says", () =
 
 test.each<[string, unknown, object]>([
   ["no list", note, {}],
+  ["what only has a length", { length: 1 }, {}],
   ["more than a hundred", Array.from({ length: 101 }, () => note), {}],
   ["a text that is too long", [{ what: "x".repeat(201) }], {}],
   ["a text with control characters", [{ what: "header \u001b[2J" }], {}],
