@@ -321,6 +321,7 @@ describe("turns", () => {
   });
 
   test("more waiting calls than one isolate holds get a further one", async () => {
+    await worker.load(FETCHING);
     const turns = await Promise.all(
       Array.from({ length: 20 }, (_, i) => started(FETCHING, { subject: `n${i}` })),
     );
