@@ -51,13 +51,8 @@ export class FiringCounter {
   /** The binding is called, and whatever becomes of it the call counts. */
   count(binding: Binding): void {
     if (!isCounted(binding)) return;
-    const fired = (this.#fired.get(binding.id) ?? 0) + 1;
-    this.#fired.set(binding.id, fired);
-    if (fired !== binding.maxFirings) return;
-    this.#parts.log.info(
-      { binding: binding.displayName, maxFirings: binding.maxFirings },
-      "binding reached maxFirings and is disabled",
-    );
+    this.#add(binding, 1);
+    this.#tellUsedUp(binding);
   }
 
   /** The binding is called for a message; `settle` says whether that counts. */
@@ -66,12 +61,12 @@ export class FiringCounter {
     const open = this.#open.get(message);
     if (open === undefined) this.#open.set(message, [binding]);
     else open.push(binding);
-    this.count(binding);
+    this.#add(binding, 1);
   }
 
   /** Of a call that was counted. */
   takeBack(binding: Binding): void {
-    if (isCounted(binding)) this.#settle(binding, true);
+    if (isCounted(binding)) this.#add(binding, -1);
   }
 
   /** The run ended before the call. */
@@ -80,7 +75,7 @@ export class FiringCounter {
     const place = open?.lastIndexOf(binding) ?? -1;
     if (place < 0) return;
     open?.splice(place, 1);
-    this.#settle(binding, true);
+    this.#add(binding, -1);
   }
 
   /** A message that comes back meets all sinks anew: a call of this time that counted would let it pass one unseen. */
@@ -88,11 +83,22 @@ export class FiringCounter {
     const open = this.#open.get(message);
     if (open === undefined) return;
     this.#open.delete(message);
-    for (const binding of open) this.#settle(binding, comesBack);
+    for (const binding of open) {
+      this.#add(binding, comesBack ? -1 : 0);
+      if (!comesBack) this.#tellUsedUp(binding);
+    }
   }
 
-  #settle({ id }: Binding, isGivenBack: boolean): void {
-    const givenBack = isGivenBack ? 1 : 0;
-    this.#fired.set(id, (this.#fired.get(id) ?? givenBack) - givenBack);
+  /** With 0 the count is the same, and one that lasts. */
+  #add({ id }: Binding, calls: number): void {
+    this.#fired.set(id, (this.#fired.get(id) ?? 0) + calls);
+  }
+
+  #tellUsedUp({ id, displayName, maxFirings = 0 }: Binding): void {
+    const fired = this.#fired.get(id) ?? 0;
+    if (fired < maxFirings) return;
+    const open = [...this.#open.values()].flat().filter((binding) => binding.id === id).length;
+    if (fired - open !== maxFirings) return;
+    this.#parts.log.info({ binding: displayName, maxFirings }, "binding reached maxFirings and is disabled");
   }
 }

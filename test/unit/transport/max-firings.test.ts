@@ -20,9 +20,11 @@ test("a message that a sink of OnCategorize holds meets it again", async () => {
   house.chains = { ...house.chains, categorizer: new SystemChain([{ ...sink, binding }]) };
   await house.accept(["a@far.example"]);
   await until(() => house.queue[0]?.state === "held");
+  const usedUp = (): number => house.log.filter(({ message }) => message.includes("maxFirings")).length;
+  expect(usedUp()).toBe(0);
   await house.clock.advance(MINUTE + 200);
   await house.empty();
-  expect(calls).toBe(2);
+  expect([calls, usedUp()]).toEqual([2, 1]);
   await house.accept(["b@far.example"]);
   await house.empty();
   expect(calls).toBe(2);

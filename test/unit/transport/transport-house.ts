@@ -324,7 +324,7 @@ export class House implements AsyncDisposable {
         sinkDeadlineMs: MINUTE,
         firings: this.world.firings,
         clock: this.clock,
-        log: silentLogger,
+        log: recordingLog(this.log),
       }),
       events: this.#events(),
       chain: (event) =>
