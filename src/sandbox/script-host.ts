@@ -1,6 +1,7 @@
 // The one door of the script sandbox: which scripts are live, and running them on a message.
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
+import { keepNewest } from "../core/keep-newest.ts";
 import type { Logger } from "../core/logger.ts";
 import type * as runner from "./pool/call-runner.ts";
 import { CallRunner } from "./pool/call-runner.ts";
@@ -90,6 +91,9 @@ export interface ScriptHost {
   stop(): Promise<void>;
 }
 
+/** Messages that started with a version may come after it was replaced: as many of these are remembered. */
+const RETIRED_KEPT = 1000;
+
 export function createScriptHost(options: ScriptHostOptions): ScriptHost {
   return new FolderScriptHost(options);
 }
@@ -103,6 +107,7 @@ class FolderScriptHost implements ScriptHost {
   #clock: Clock;
   #listeners = new Set<() => void>();
   #scripts: ReadonlyMap<string, LiveScript> = new Map();
+  readonly #retired = new Map<string, undefined>();
   readonly counts = new SandboxCounts();
   readonly answers: PreparedAnswers;
   #shadows: ShadowPool;
@@ -264,6 +269,7 @@ class FolderScriptHost implements ScriptHost {
       maxRssBytes,
       niceness,
       wholeContentBytes,
+      isRetired: (version: string) => this.#isRetired(version),
       blocking: {
         scriptFolder: this.#folder(),
         drop: (server: string | undefined) => this.#drop(server),
@@ -326,11 +332,18 @@ class FolderScriptHost implements ScriptHost {
       folderExists: () => folder.exists(),
       changed: () => this.#changed(),
       retired: ({ version }) => {
+        keepNewest(this.#retired, version, undefined, RETIRED_KEPT);
         pool.retire(version);
         this.#shadows.retire(version);
         strikes.clear(version);
       },
     });
+  }
+
+  /** It may have come back since. */
+  #isRetired(version: string): boolean {
+    if (!this.#retired.has(version)) return false;
+    return ![...this.#scripts.values()].some((script) => script.version === version);
   }
 
   #folder(): string {

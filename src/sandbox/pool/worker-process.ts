@@ -47,6 +47,8 @@ export interface WorkerOptions extends ContentSending {
   readonly startTimeoutMs: number;
   readonly maxRssBytes: number;
   readonly niceness: number;
+  /** No longer live: it stays in a process no longer than its messages. */
+  readonly isRetired: (version: string) => boolean;
   /** Also what `allow.read` is relative to. */
   readonly blocking: BlockingParts;
 }
@@ -244,6 +246,7 @@ export class WorkerProcess {
 
   #ensureLoaded(bundle: Bundle, limits: ScriptLimits | undefined): void {
     if (limits === undefined || !this.#versions.load(bundle.version, limits.memoryMb)) return;
+    if (this.options.isRetired(bundle.version)) this.#toUnload.add(bundle.version);
     this.#writeLoad(bundle, limits);
     this.#expected.add({ kind: "load", bundle, budgetMs: limits.timeoutMs + this.options.killGraceMs });
   }

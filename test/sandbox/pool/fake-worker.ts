@@ -100,6 +100,7 @@ const BEHAVE: Record<string, Behave> = {
     return outcome;
   },
   timeout: () => ({ ...outcome, fault: { kind: "timeout", message: "took too long" } }),
+  loaded: () => ({ ...outcome, logs: [{ level: "info", text: [...behaviours.values()].join() }] }),
   sizes: (frame, sent) => ({
     ...outcome,
     readBody: true,

@@ -35,6 +35,7 @@ export function createFixture(
     probeMs?: number;
     maxRssMb?: number;
     niceness?: number;
+    isRetired?: (version: string) => boolean;
     waitingJobs?: number;
     broker?: CapabilityBroker;
     wrapper?: readonly string[];
@@ -63,6 +64,7 @@ export function createFixture(
       startTimeoutMs: 10_000,
       maxRssBytes: (options.maxRssMb ?? 1024) * 1024 * 1024,
       niceness: options.niceness ?? 10,
+      isRetired: options.isRetired ?? (() => false),
       wholeContentBytes: 1024 * 1024,
       blocking: { scriptFolder: "/", drop: undefined, broker: options.broker, clock: systemClock },
     },

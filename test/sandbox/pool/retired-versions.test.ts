@@ -52,3 +52,10 @@ test("it stays in the process until the message has passed", async () => {
     [undefined, 1],
   ]);
 });
+
+test("one that a message still brings along goes with it", async () => {
+  await using fixture = createFixture({ isRetired: (version) => version === "v-echo" });
+  for (const behaviour of ["tag", "echo"]) await fixture.runner.run(requestOf([callOf(behaviour)]));
+  const { outcomes } = await fixture.runner.run(requestOf([callOf("loaded")]));
+  expect(outcomes[0]?.logs[0]?.text).toBe("tag,loaded");
+});
