@@ -207,8 +207,8 @@ class FolderScriptHost implements ScriptHost {
     if (names.length > 0) pool.warmUp();
     await reloader.start(names.toSorted(), entries);
     this.#scripts = reloader.scripts;
-    await generations?.forgetGone((name) => entries.has(name) || this.#switches.has(name));
     if (watch !== false) await folder.start();
+    await generations?.forgetGone((name) => entries.has(name) || this.#switches.has(name));
   }
 
   onChange(listener: () => void): () => void {
