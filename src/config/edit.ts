@@ -257,12 +257,23 @@ export class BindingEditor implements AsyncDisposable {
 const withValues = <Values extends object>(values: Values): Values | undefined =>
   Object.values(values).some((value) => value !== undefined) ? values : undefined;
 
+/** Throws WRONG_USE for a key below one that holds a value. */
+function keysOf(binding: YAMLMap, key: string): string[] {
+  const keys = key.split(".");
+  for (let count = 1; count < keys.length; count += 1) {
+    const above = binding.getIn(keys.slice(0, count), true);
+    if (above !== undefined && !isMap(above))
+      throw new OnArrivalError("WRONG_USE", `${keys.slice(0, count).join(".")} has a value and no keys`);
+  }
+  return keys;
+}
+
 const topKey = (bag: Bag, key: string): string | undefined =>
   bag === "binding" ? key.split(".")[0] : `${bag}Properties`;
 
 /** The bags of the original do not regard case: a property keeps the spelling that it has. */
 function bagPath(binding: YAMLMap, bag: Bag, key: string): string[] {
-  if (bag === "binding") return key.split(".");
+  if (bag === "binding") return keysOf(binding, key);
   const name = `${bag}Properties`;
   const properties = binding.get(name, true);
   const written = isMap(properties) ? properties.items.map((item) => String(item.key)) : [];

@@ -239,3 +239,13 @@ describe("commands that edit the file at the same time", () => {
     expect(await readdir(folder)).toEqual(["onarrival.yaml"]);
   });
 });
+
+test("a key below one that has a value is refused, and nothing is written", async () => {
+  await writeFile(file, TEXT);
+  for (const change of [
+    (editor: BindingEditor): void => editor.set("Tag", "binding", "sinkClass.x.y", 1),
+    (editor: BindingEditor): void => void editor.unset("Tag", "binding", "event.x"),
+  ])
+    await expect(edit(change)).rejects.toMatchObject({ code: "WRONG_USE" });
+  expect(await readFile(file, "utf8")).toBe(TEXT);
+});
