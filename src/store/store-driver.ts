@@ -11,6 +11,8 @@ export interface RecoveredMessage {
   readonly origin: Origin;
   /** The envelope as it was committed. */
   readonly envelope: Envelope;
+  /** Bytes of the content as it was committed. */
+  readonly size: number;
   /** The last saved state: JSON of the transport. Absent when it never got one. */
   readonly state?: string | undefined;
 }

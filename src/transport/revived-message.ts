@@ -15,12 +15,13 @@ export const heldForServer = (server: string): HoldReason => ({
 
 /** The clock may have been set back since: no message is younger than new, or waits longer than its interval. */
 export function reviveMessage(
-  { id, origin, envelope, state }: RecoveredMessage,
+  { id, origin, envelope, size, state }: RecoveredMessage,
   now: number,
   retry: RetryPolicy,
 ): QueuedMessage {
   const arrived = origin.arrivalTime > now ? { ...origin, arrivalTime: now } : origin;
   const message = createQueuedMessage(id, arrived, envelope, undefined);
+  message.size = size;
   if (state !== undefined) applyState(message, state);
   const latest = now + 2 * retry.delayMs(Math.max(1, message.attempts));
   // One that a sink deferred waits for that time, whatever its interval.

@@ -47,6 +47,13 @@ export function layOut(content: Content, folder: string): LaidOut | undefined {
   return { memory, memoryBytes, layout: { file: path.basename(file), parts } };
 }
 
+/** Bytes of a content that stands in a record like this. */
+export function laidOutSize(memory: Buffer, layout: ContentLayout | undefined): number {
+  let size = memory.length;
+  if (layout !== undefined) for (let at = 2; at < layout.parts.length; at += 3) size += layout.parts[at] ?? 0;
+  return size;
+}
+
 /** The content again: one range over the file from the first to the last part, with edits where memory pieces stood. */
 export function restoreContent(
   memory: Buffer,

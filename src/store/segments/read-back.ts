@@ -2,7 +2,7 @@
 import { OnArrivalError, describeError } from "../../core/errors.ts";
 import type { Content } from "../../message/content.ts";
 import type { ContentFiles } from "./content-files.ts";
-import { restoreContent } from "./content-layout.ts";
+import { laidOutSize, restoreContent } from "./content-layout.ts";
 import type { Entry, Place } from "./message-index.ts";
 import { parseMessageJson, parseStateJson } from "./record-json.ts";
 import type { RecordReader } from "./record-reader.ts";
@@ -14,10 +14,12 @@ export async function readMessage(
   { id, message, state, unlandedState }: Entry,
 ): Promise<RecoveredMessage | undefined> {
   if (message === undefined) return undefined;
-  const { origin, envelope, state: copied } = parseMessageJson((await reader.read(message)).json);
-  if (unlandedState !== undefined) return { id, origin, envelope, state: unlandedState };
+  const { json, content } = await reader.read(message);
+  const { origin, envelope, layout, state: copied } = parseMessageJson(json);
+  const size = laidOutSize(content, layout);
+  if (unlandedState !== undefined) return { id, origin, envelope, size, state: unlandedState };
   const saved = state === undefined ? copied : parseStateJson((await reader.read(state)).json).state;
-  return { id, origin, envelope, state: saved };
+  return { id, origin, envelope, size, state: saved };
 }
 
 /** The same of many that lie one behind the other, with no promise for records that were read along with others. */
@@ -31,13 +33,14 @@ export async function readInOrder(
     const { id, message, state, unlandedState } = entry;
     if (message === undefined) continue;
     try {
-      const { json } = reader.readKnown(message) ?? (await reader.readAhead(message));
+      const { json, content } = reader.readKnown(message) ?? (await reader.readAhead(message));
       // Parsed now: reading ahead may take the place of these bytes.
-      const { origin, envelope, state: copied } = parseMessageJson(json);
+      const { origin, envelope, layout, state: copied } = parseMessageJson(json);
+      const size = laidOutSize(content, layout);
       let saved = unlandedState ?? copied;
       if (unlandedState === undefined && state !== undefined)
         saved = parseStateJson((reader.readKnown(state) ?? (await reader.readAhead(state))).json).state;
-      messages.push({ id, origin, envelope, state: saved });
+      messages.push({ id, origin, envelope, size, state: saved });
     } catch (error) {
       unreadable(entry, error);
     }

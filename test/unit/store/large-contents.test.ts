@@ -33,7 +33,8 @@ describe("a large content", () => {
     await store.close();
 
     const again = createStore(folder.path);
-    await again.open();
+    const { messages } = await again.open();
+    expect(messages).toMatchObject([{ id, size: body.length }]);
     const loaded = await again.loadContent(id);
     expect(loaded.header.subarray(0, 10).toString()).toBe("X-Tag: 1\r\n");
     expect((await loaded.toBuffer()).equals(wanted)).toBe(true);

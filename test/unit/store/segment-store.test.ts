@@ -33,7 +33,13 @@ describe("a message of the store", () => {
     const { messages, corrupt } = await again.open();
     expect(corrupt).toEqual([]);
     expect(messages).toEqual([
-      { id, origin: { ...origin, clientAddress: "192.0.2.1" }, envelope, state: '{"attempts":1}' },
+      {
+        id,
+        origin: { ...origin, clientAddress: "192.0.2.1" },
+        envelope,
+        size: 4096,
+        state: '{"attempts":1}',
+      },
     ]);
     expect(await (await again.loadContent(id)).toBuffer()).toEqual(messageBytes(1, 4096));
     await again.close();

@@ -4,7 +4,7 @@ import { reply } from "../../../src/core/reply.ts";
 import { Content } from "../../../src/message/content.ts";
 import { SegmentStore } from "../../../src/store/segments/segment-store.ts";
 import { MessageStates } from "../../../src/transport/message-states.ts";
-import { MessageSteps } from "../../../src/transport/message-steps.ts";
+import { MessageSteps, type StepRecorder } from "../../../src/transport/message-steps.ts";
 import { TransportCounts } from "../../../src/transport/transport-counts.ts";
 import {
   type QueuedMessage,
@@ -13,6 +13,7 @@ import {
 } from "../../../src/transport/queued-message.ts";
 import { ResidentContents } from "../../../src/transport/resident-contents.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+import { nativeSink, openHouse } from "./transport-house.ts";
 
 const origin = { via: "smtp", arrivalTime: 1, server: "default" } as const;
 const to = (...addresses: string[]): { address: string }[] => addresses.map((address) => ({ address }));
@@ -71,4 +72,30 @@ test("the store forgets a message, and gets its states, only when the record of 
   for (const go of waiting) go();
   expect(store.figures().messages).toBe(0);
   await store.close();
+});
+
+test("what an earlier run took and did not get to is told with its size", async () => {
+  const sizes: [number, boolean][] = [];
+  const nothing = (): void => undefined;
+  const recorder: StepRecorder = {
+    submitted: (message, isResumed) => void sizes.push([message.size, isResumed]),
+    recipientsChanged: nothing,
+    postponed: nothing,
+    started: nothing,
+    attempted: nothing,
+    ended: nothing,
+    reported: nothing,
+    absorbed: nothing,
+    whenKept: (go) => go(),
+  };
+  const text = "Subject: s\r\n\r\nseen by nobody\r\n";
+  const sinks = [nativeSink(() => new Promise(() => undefined))];
+  await using house = await openHouse({ sinks, recorder });
+  await house.accept(["a@far.example"], { text });
+  await using next = await house.crash();
+  expect(next.queue).toHaveLength(1);
+  expect(sizes).toEqual([
+    [text.length, false],
+    [text.length, true],
+  ]);
 });
