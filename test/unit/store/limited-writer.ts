@@ -1,9 +1,12 @@
 // A program for the test of failing writes: started with a limit on the size of files, which each of its segments meets. Prints what
-// became of its messages. Argument: folder.
+// became of its messages. Argument: mailroot.
+import path from "node:path";
+import { createBadmail } from "../../../src/store/badmail.ts";
+import { createDrop } from "../../../src/store/drop.ts";
 import { createStore, envelope, message, origin, stateOf } from "./store-samples.ts";
 
-const [folder = ""] = process.argv.slice(2);
-const store = createStore(folder, { groupDelayMs: 0, syncIntervalMs: 5 });
+const [mailroot = ""] = process.argv.slice(2);
+const store = createStore(path.join(mailroot, "Queue"), { groupDelayMs: 0, syncIntervalMs: 5 });
 await store.open();
 const kept = new Map<string, number>();
 const refused: string[] = [];
@@ -40,6 +43,16 @@ await Promise.all(Array.from({ length: 10 }, (_, at) => produce(at)));
 for (let seed = 700; !(await commit(seed)); seed += 7);
 for (const id of kept.keys()) store.rest(id);
 await store.close();
+
+const drop = createDrop({ folder: path.join(mailroot, "Drop"), sync: true });
+const badmail = createBadmail({ folder: path.join(mailroot, "Badmail") });
+const tooLarge = message(1, 300_000);
+const outcomes = await Promise.allSettled([
+  drop.deliver("LARGE", "", ["bob@example.net"], tooLarge),
+  badmail.put("LARGE", envelope, tooLarge, { code: "TEST", text: "test" }),
+  drop.deliver("SMALL", "", ["bob@example.net"], message(2)),
+]);
+const written = outcomes.map(({ status }) => status === "fulfilled");
 process.stdout.write(
-  JSON.stringify({ kept: [...kept], refused, figures: store.figures(), counts: store.counts }),
+  JSON.stringify({ kept: [...kept], refused, written, figures: store.figures(), counts: store.counts }),
 );
