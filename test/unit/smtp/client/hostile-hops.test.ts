@@ -69,6 +69,27 @@ describe.each(BOTH_PATHS)("a next hop, %s", (_, options) => {
     expect(unreachableOf(await destination.deliver(messageOf({ text }))).transient).toBe(true);
   });
 
+  test("that refuses the content in its middle has refused the message, and the next one goes elsewhere (N01)", async () => {
+    await using peer = await startPeer({
+      answers: {
+        EHLO: "250-x\r\n250 8BITMIME",
+        DATA: (_line, { number, socket }) => {
+          if (number > 1) return "354 go";
+          setTimeout(() => {
+            socket.pause();
+            socket.write("552 5.3.4 Too much\r\n");
+          });
+          return "354 go";
+        },
+      },
+    });
+    await using destination = destinationTo(peer, { ...options(), maxConnections: 1 });
+    const text = `A: b\r\n\r\n${"0123456789abcdef\r\n".repeat(1_000_000)}`;
+    expect(codesOf(await destination.deliver(messageOf({ text })))).toEqual([552]);
+    expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+    expect(peer.sessions.map(({ messages }) => messages.length)).toEqual([0, 1]);
+  });
+
   test("that hangs up in the middle of a reply to the dot may have the message (N02)", async () => {
     await using peer = await startPeer({
       answers: { ".": (_line, { socket }) => (socket.end("250-2.0.0 Ok\r\n25"), SILENCE) },
