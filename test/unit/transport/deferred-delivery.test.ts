@@ -1,5 +1,6 @@
 // Deferred delivery time: a sink says before when a message must not leave (IMMPID_MP_DEFERRED_DELIVERY_FILETIME).
 import { describe, expect, test } from "vitest";
+import { IMMPID } from "../../../src/message/properties.ts";
 import type { QueueAdmin } from "../../../src/transport/queues/queue-view.ts";
 import { acceptMany, summaryOf } from "./many-messages.ts";
 import {
@@ -42,6 +43,28 @@ test("a deferred message waits, is to be seen in the queue, survives a restart, 
   });
   expect(next.world.sent.map(({ key }) => key)).toEqual(["far.example"]);
   expect(await next.files("Drop")).toHaveLength(1);
+});
+
+test("sinks of later events see when a message is deferred to, and may let it go", async () => {
+  const seen: (number | undefined)[] = [];
+  const look: OnEvent = (msg) => {
+    seen.push(msg.deferredDeliveryTime?.getTime());
+    if (msg.sender !== "hurried@client.example") return;
+    const { properties } = msg;
+    const key = IMMPID.MP_DEFERRED_DELIVERY_FILETIME;
+    expect([properties.delete(key), properties.delete(key)]).toEqual([true, false]);
+  };
+  await using house = await openHouse({
+    sinks: [nativeSink(byOneDay)],
+    laterSinks: { OnPostCategorize: [nativeSink(look)] },
+  });
+  const due = house.clock.now() + DAYS;
+  await house.accept(["a@far.example"]);
+  await house.accept(["b@far.example"], { sender: "hurried@client.example" });
+  await until(() => house.world.sent.length === 1 && house.queue.length === 1);
+  expect(seen).toEqual([due, due]);
+  expect(house.queue[0]).toMatchObject({ sender: "sender@client.example", nextAttempt: due });
+  expect(house.world.sent).toMatchObject([{ to: ["b@far.example"] }]);
 });
 
 test("from its time on a deferred message is tried and expires like any other", async () => {

@@ -58,3 +58,15 @@ test("local mail goes on after a reload, whatever a sink that was there before k
   const id = await house.accept(["b@local.example"]);
   await until(async () => (await house.files("Drop")).includes(`${id}.eml`));
 });
+
+test("local mail that Drop did not take is tried again with a reload", async () => {
+  let isFull = true;
+  const deliver = (): Promise<void> =>
+    isFull ? Promise.reject(new Error("ENOSPC: no space left")) : Promise.resolve();
+  await using house = await openHouse({ drop: { deliver } });
+  await house.accept(["a@local.example"]);
+  await until(() => house.queue[0]?.state === "retry");
+  isFull = false;
+  house.transport.reconfigure(house.live());
+  await house.empty();
+});

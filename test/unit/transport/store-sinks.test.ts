@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { LocalDeliveryContext, StoreSubject } from "../../../src/events/contexts/store-contexts.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
+import type { Drop } from "../../../src/store/drop.ts";
 import { MessageStates } from "../../../src/transport/message-states.ts";
 import { createQueuedMessage } from "../../../src/transport/queued-message.ts";
 import { ResidentContents } from "../../../src/transport/resident-contents.ts";
@@ -252,4 +253,30 @@ describe("local delivery", () => {
     await until(() => (house.queue[0]?.attempts ?? 0) > 1);
     expect(calls).toBe(1);
   });
+});
+
+test("behind sinks, too, only so many messages are written to Drop at a time, and each has its turn", async () => {
+  let asked = 0;
+  let writing = 0;
+  let most = 0;
+  const written: (() => void)[] = [];
+  const drop: Drop = {
+    deliver: async () => {
+      writing += 1;
+      most = Math.max(most, writing);
+      await new Promise<void>((resolve) => void written.push(resolve));
+      writing -= 1;
+    },
+  };
+  await using house = await openHouse({ drop, storeSinks: [local(() => void (asked += 1))] });
+  for (let at = 0; at < 10; at += 1) await house.accept(["box@local.example"]);
+  await until(() => asked === 10 && written.length >= 4);
+  for (let at = 0; at < 11; at += 1) {
+    // The last one finds all places free.
+    if (at === 10) await house.accept(["box@local.example"]);
+    await until(() => written.length > at);
+    written[at]?.();
+  }
+  await house.empty();
+  expect(most).toBe(4);
 });
