@@ -233,6 +233,21 @@ describe("a queue that counts messages of others", () => {
     expect(house.world.sent).toHaveLength(6);
   });
 
+  test("so is the queue before the sinks that failed, and no other", async () => {
+    let failing = true;
+    const retrying = nativeSink((msg) => {
+      if (failing) msg.status = 1;
+    });
+    await using house = await openHouse({ maxInMemory: 2, sinks: [retrying] });
+    await acceptMany(house, 6);
+    await until(() => house.queue.length <= 2 && summaryOf(house, "pre-submission")?.messages === 6, "rest");
+    failing = false;
+    const { admin } = house.transport;
+    expect([admin.force("pre-routing"), admin.force("pre-submission")]).toEqual([0, 6]);
+    await emptied(house);
+    expect(house.world.sent).toHaveLength(6);
+  });
+
   test("deferred is forced: what a sink wanted to leave later leaves now, also out of memory", async () => {
     const deferring = nativeSink((msg) => {
       msg.deferredDeliveryTime = new Date(msg.arrivalTime.getTime() + DAYS);
