@@ -136,14 +136,12 @@ class Listener implements SmtpListener {
   #isPaused = false;
   #isClosing = false;
   #servers: LibraryServer[] = [];
-  #tls: CertificatePair | undefined;
   #cancelPaceCheck: () => void = () => undefined;
   #onEmpty: () => void = () => undefined;
 
   constructor(parts: SessionParts, createParts: (settings: SmtpServerSettings) => SessionParts) {
     this.#parts = parts;
     this.#createParts = createParts;
-    this.#tls = parts.settings.tls;
   }
 
   get connections(): number {
@@ -199,9 +197,7 @@ class Listener implements SmtpListener {
     return () => {
       this.#parts = parts;
       for (const server of this.#servers) server.updateLimits(connectionLimits(settings));
-      if (certificates === undefined) return;
-      this.#tls = certificates;
-      for (const server of this.#servers) server.updateTls(certificates);
+      if (certificates !== undefined) for (const server of this.#servers) server.updateTls(certificates);
     };
   }
 
@@ -210,7 +206,14 @@ class Listener implements SmtpListener {
     const isProxy = (address: string): boolean => this.#parts.isProxy(address);
     const limits = connectionLimits(settings);
     const mayBegin = (address: string): boolean => this.#mayBegin(address);
-    const options = { hostName: settings.hostName, limits, isImplicitTls, tls: this.#tls, isProxy, mayBegin };
+    const options = {
+      hostName: settings.hostName,
+      limits,
+      isImplicitTls,
+      tls: settings.tls,
+      isProxy,
+      mayBegin,
+    };
     const server = new LibraryServer(options, (wire) => this.#open(wire));
     try {
       const bound = await server.start(host, port);
