@@ -106,6 +106,19 @@ describe("AUTH XOAUTH2", () => {
     expect(await talk.say(`AUTH XOAUTH2 ${response(token("ES256", ec.privateKey, fresh))}`)).toMatch(/^235/);
     await talk.say("MAIL FROM:<ann@example.com>");
     expect(await talk.say("RCPT TO:<x@elsewhere.org>")).toMatch(/^250/);
+    await talk.say("DATA");
+    await talk.say("Subject: x\r\n\r\nx\r\n.");
+    expect(run.intake.messages[0]?.origin).toMatchObject({ user: USER, authMechanism: "XOAUTH2" });
+  });
+
+  test("is cancelled, and refused what is no text, as the others are", async () => {
+    await using run = await startListener({ settings: { auth } });
+    const talk = await greeted(run);
+    await talk.say("AUTH XOAUTH2");
+    expect(await talk.say("*")).toMatch(/^501 5\.7\.0/);
+    await talk.say("AUTH XOAUTH2");
+    expect(await talk.say("a\0b")).toMatch(/^501 5\.5\.2 Control/);
+    expect(await talk.say("NOOP")).toMatch(/^250/);
   });
 
   test("a token of many claims is longer than any command, with AUTH and in the answer (RFC 4954 §4)", async () => {

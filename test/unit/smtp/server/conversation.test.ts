@@ -226,6 +226,8 @@ describe("order and syntax", () => {
     expect(
       await talk.say("RCPT TO:<b@example.com> NOTIFY=success,FAILURE ORCPT=rfc822;b+2Bc@example.org"),
     ).toMatch(/^250/);
+    const unicode = String.raw`RCPT TO:<d@example.com> ORCPT=UTF-8;\x{E9}@example.org`;
+    expect(await talk.say(unicode)).toMatch(/^250/);
     expect(await talk.say("RCPT TO:<c@example.com> NOTIFY=NEVER,DELAY")).toMatch(/^501/);
     for (const none of ["nonsense", "rfc822;+C3+BC@example.org"])
       expect(await talk.say(`RCPT TO:<c@example.com> ORCPT=${none}`)).toMatch(/^501/);
@@ -241,6 +243,7 @@ describe("order and syntax", () => {
           notify: ["SUCCESS", "FAILURE"],
           originalRecipient: "rfc822;b+c@example.org",
         },
+        { address: "d@example.com", originalRecipient: "UTF-8;é@example.org" },
       ],
     });
   });

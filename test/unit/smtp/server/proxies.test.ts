@@ -4,7 +4,11 @@ import { connect as connectTls } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { readProxyHeader } from "../../../../src/smtp/server/proxy-header.ts";
 import { defaultSmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
-import { parseClientAttributes, XCLIENT_ATTRIBUTES } from "../../../../src/smtp/server/xclient.ts";
+import {
+  parseClientAttributes,
+  XCLIENT_ATTRIBUTES,
+  XFORWARD_ATTRIBUTES,
+} from "../../../../src/smtp/server/xclient.ts";
 import { quickHash } from "../../../support/quick-hash.ts";
 import { type RunningListener, startListener, Talk } from "./support.ts";
 
@@ -228,6 +232,19 @@ describe("XCLIENT and XFORWARD", () => {
     "PORT=70000",
   ])("%j is malformed", (argument) => {
     expect(parseClientAttributes(argument, XCLIENT_ATTRIBUTES)).toBeUndefined();
+  });
+
+  test.each([
+    ["SOURCE=local", true],
+    ["SOURCE=REMOTE", true],
+    ["SOURCE=[UNAVAILABLE]", true],
+    ["SOURCE=xLOCAL", false],
+    ["SOURCE=LOCALx", false],
+    ["PROTO=UTF8SMTPSA", true],
+    ["PROTO=a.b", false],
+    ["DESTPORT=25", false],
+  ])("XFORWARD %s: %s", (argument, isTaken) => {
+    expect(parseClientAttributes(argument, XFORWARD_ATTRIBUTES) !== undefined).toBe(isTaken);
   });
 });
 

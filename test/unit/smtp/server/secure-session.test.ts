@@ -163,6 +163,9 @@ describe("password hashes", () => {
     "scrypt$99999999$8$1$AAAA$AAAA",
     "scrypt$16384$8$1$$",
     "scrypt$16384$8$1$AAAA$AAAA",
+    ...["3$8$1", "1$8$1", "0$8$1", "16384$0$1", "16384$8$0", "33554432$8$1"].map(
+      (cost) => `scrypt$${cost}$${"A".repeat(24)}$${"A".repeat(44)}`,
+    ),
   ])("%j is no hash, and no password matches it", async (text) => {
     expect(parsePasswordHash(text)).toBeUndefined();
     expect(await verifyPassword("", text)).toBe(false);
