@@ -44,7 +44,7 @@ async function edited(text: string, change: (editor: BindingEditor) => void): Pr
   await using editor = await BindingEditor.lock(file);
   change(editor);
   await editor.save();
-  return readFile(file, "utf8");
+  return await readFile(file, "utf8");
 }
 
 const EDITS: Readonly<Record<string, readonly [(editor: BindingEditor) => void, string]>> = {

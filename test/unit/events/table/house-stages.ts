@@ -78,7 +78,7 @@ export const mailStage =
     const id = await house.accept(["a@far.example"]);
     await passTime(act, house);
     await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
-    return mailEnding(house, id);
+    return await mailEnding(house, id);
   };
 
 async function mailEnding(house: House, id: string): Promise<Shown> {
@@ -120,7 +120,7 @@ export const messageStage =
     const id = await house.accept(["a@far.example"]);
     await passTime(act, house);
     await until(() => house.queue.length === 0 || house.queue[0]?.state !== "active");
-    return mailEnding(house, id);
+    return await mailEnding(house, id);
   };
 
 // ---- the store ----
