@@ -1,6 +1,6 @@
 // Which capabilities a script names while it is being loaded: those that it imports, and secrets that it reads at its top level.
 /* oxlint-disable typescript/unbound-method -- taken apart on purpose */
-import type { CapabilityName } from "./capabilities.ts";
+import type { CapabilityName } from "./web/capabilities.ts";
 import type { HostFunction } from "./host.ts";
 
 /** What the module "cdo" calls (cdo-module.ts). */

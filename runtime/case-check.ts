@@ -1,7 +1,7 @@
 // Runs in a throw-away isolate, bundled with the test beside a script: says what its cases are, and compares what the script
 // made of a message with what they expect. The patterns of authors are matched here, where a slow one hurts nobody.
 import type { CaseFound } from "./contract.ts";
-import type { Message } from "./message.ts";
+import type { Message } from "./cdo/message.ts";
 
 type Expected = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,7 @@
 // What `import { … } from "cdo"` finds. A script that uses one of the last names needs a capability: the call says so when the
 // script is loaded. Bundlers keep only the names that are used.
 /* oxlint-disable no-underscore-dangle -- the handover is by a global name */
-export * from "./constants.ts";
+export * from "./cdo/constants.ts";
 
 /** There while a script is being loaded (glue.ts). */
 declare const __onarrivalNeed: (capability: string) => unknown;

@@ -1,27 +1,27 @@
 // What scripts find in their global scope beside the language: constants, console, text coding. No timers, no I/O.
-import { BodyPart, BodyParts } from "./body-parts.ts";
+import { BodyPart, BodyParts } from "./cdo/body-parts.ts";
 import { narrowBuiltIns } from "./built-ins.ts";
-import type { CapabilityName } from "./capabilities.ts";
-import { Collection, Dictionary, Enumerator } from "./collections.ts";
-import { Configuration, ConfigurationFields } from "./configuration.ts";
-import * as constants from "./constants.ts";
-import { DataSource } from "./data-source.ts";
-import { DropDirectory, Messages } from "./drop-directory.ts";
-import { EnvelopeFields } from "./envelope-fields.ts";
-import { CdoError } from "./errors.ts";
-import { EventStatus } from "./event-status.ts";
-import { Field, Fields, FieldsBase } from "./fields.ts";
+import type { CapabilityName } from "./web/capabilities.ts";
+import { Collection, Dictionary, Enumerator } from "./cdo/collections.ts";
+import { Configuration, ConfigurationFields } from "./cdo/configuration.ts";
+import * as constants from "./cdo/constants.ts";
+import { DataSource } from "./cdo/data-source.ts";
+import { DropDirectory, Messages } from "./cdo/drop-directory.ts";
+import { EnvelopeFields } from "./cdo/envelope-fields.ts";
+import { CdoError } from "./cdo/errors.ts";
+import { EventStatus } from "./cdo/event-status.ts";
+import { Field, Fields, FieldsBase } from "./cdo/fields.ts";
 import type { Host } from "./host.ts";
-import { resolveAnyCase, toText } from "./member-names.ts";
-import { Message } from "./message.ts";
-import { Headers, Response } from "./responses.ts";
-import { Stream } from "./stream.ts";
-import { structuredClone } from "./structured-clone.ts";
-import { atob, btoa, TextEncoder } from "./text-coding.ts";
-import { createTextDecoder } from "./text-decoder.ts";
-import { createUrl } from "./url.ts";
-import { URLSearchParams } from "./url-search-params.ts";
-import type { WebHost } from "./web-host.ts";
+import { resolveAnyCase, toText } from "./cdo/member-names.ts";
+import { Message } from "./cdo/message.ts";
+import { Headers, Response } from "./web/responses.ts";
+import { Stream } from "./cdo/stream.ts";
+import { structuredClone } from "./web/structured-clone.ts";
+import { atob, btoa, TextEncoder } from "./web/text-coding.ts";
+import { createTextDecoder } from "./web/text-decoder.ts";
+import { createUrl } from "./web/url.ts";
+import { URLSearchParams } from "./web/url-search-params.ts";
+import type { WebHost } from "./web/web-host.ts";
 import { cut } from "./contract.ts";
 
 /** The host of the message that is being processed; undefined while the script is being loaded. */

@@ -1,17 +1,17 @@
 // Between the worker and the script: loads it, calls it, and turns whatever comes out into one bounded text or number.
 // Everything here runs under the timeout of the call, and with functions taken before the script could replace them.
 /* oxlint-disable typescript/no-unsafe-type-assertion, typescript/unbound-method, no-eval -- taken apart on purpose; the script is of unknown shape */
-import { answerBytes, createCapabilities, OpenRequests } from "./capabilities.ts";
+import { answerBytes, createCapabilities, OpenRequests } from "./web/capabilities.ts";
 import { type BuiltInCheck, createBuiltInCheck } from "./built-in-check.ts";
 import { CapabilityNeeds } from "./capability-needs.ts";
-import { createConsole, type ScriptConsole } from "./console.ts";
-import { CdoError } from "./errors.ts";
-import { EventStatus } from "./event-status.ts";
+import { createConsole, type ScriptConsole } from "./web/console.ts";
+import { CdoError } from "./cdo/errors.ts";
+import { EventStatus } from "./cdo/event-status.ts";
 import { installGlobals } from "./globals.ts";
 import { Host, type HostFunction } from "./host.ts";
-import { Message } from "./message.ts";
+import { Message } from "./cdo/message.ts";
 import { type FindPlace, takeStackHook } from "./source-place.ts";
-import { WebHost } from "./web-host.ts";
+import { WebHost } from "./web/web-host.ts";
 import { CUT_MARK, EXPORTS_GLOBAL } from "./contract.ts";
 
 const MAX_MESSAGE_CHARS = 1000;

@@ -2,7 +2,7 @@
 // The worker's side is src/sandbox/worker/calls/host-calls.ts, which names the same operations.
 import { bytesOf, exactBuffer } from "./bytes.ts";
 import { MAX_CHANGE_NOTES } from "./contract.ts";
-import { CdoError, isCdoErrorName } from "./errors.ts";
+import { CdoError, isCdoErrorName } from "./cdo/errors.ts";
 import { handleIn, linesOf, partNumbers } from "./host-answers.ts";
 import { ReadTexts } from "./read-texts.ts";
 import type { FindPlace, Member } from "./source-place.ts";

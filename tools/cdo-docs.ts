@@ -1,5 +1,5 @@
 // The pages of docs/cdo/: one per class of the types, the fields, the constants, the errors, and an overview.
-import { CDO_ERRORS } from "../runtime/errors.ts";
+import { CDO_ERRORS } from "../runtime/cdo/errors.ts";
 import {
   type CdoTypes,
   type Documented,

@@ -25,7 +25,7 @@ const OPEN_PROMISES = {
     "the sink is not called until some are settled or late; the log names the binding",
 };
 
-const CATEGORIZE = "test/unit/transport/categorize-events.test.ts";
+const CATEGORIZE = "test/unit/transport/categorizer/categorize-events.test.ts";
 
 const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
   OnTransportSubmission: {
@@ -82,7 +82,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
         "the recipient waits for its retry, whatever `onError` says",
       "a promise, when a next hop changed its state": "what the sink says of it is done when it is kept",
     },
-    shownBy: "test/unit/transport/router-sinks.test.ts",
+    shownBy: "test/unit/transport/routing/router-sinks.test.ts",
     example: `onEvent(subject) {
   if (subject.kind !== "route") return;
   const before = subject.router;
@@ -99,7 +99,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     contexts: ["MxLookupContext", "HostLookupContext"],
     when: "`kind` says which. Addresses written in place of a domain, and hosts with a port that routes name, are not looked up here. DNS servers are a setting, `dns.servers`.",
     follows: { "records that are none": "the mail waits, whatever `onError` says" },
-    shownBy: "test/unit/transport/dns-sinks.test.ts",
+    shownBy: "test/unit/transport/routing/dns-sinks.test.ts",
     example: `onEvent(subject) {
   if (subject.kind === "mx" && subject.domain.endsWith(".branch.example"))
     subject.records = [{ exchange: "hub.example", priority: 0 }];
@@ -145,7 +145,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
         "the record is written as it was",
       ...OPEN_PROMISES,
     },
-    shownBy: "test/unit/composition/message-tracker.test.ts",
+    shownBy: "test/unit/composition/observation/message-tracker.test.ts",
     example: `onEvent(record, { properties }) {
   if (record.from.endsWith("@hr.example")) record.from = "(withheld)";
 }`,
@@ -183,7 +183,7 @@ const TRANSPORT_EVENTS: Partial<Record<EventName, Described>> = {
     source: "src/events/contexts/dsn-contexts.ts",
     contexts: ["DsnDueContext", "DsnMadeContext", "ReportedMessage", "ReportedRecipient"],
     when: "`kind` says which. Messages from the null sender are never reported on, so no sink is asked about them. What an attempt came to is saved with its report: a service that dies while a sink keeps it waiting repeats the attempt, also for recipients that had the message already.",
-    shownBy: "test/unit/transport/report-sinks.test.ts",
+    shownBy: "test/unit/transport/reports/report-sinks.test.ts",
     example: `onEvent(subject) {
   if (subject.kind === "due") subject.textAbove = "Questions? Call 555-0100.";
 }`,

@@ -6,7 +6,7 @@ const page = readFileSync("docs/smtp-behaviour.md", "utf8");
 const rows = page.split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| Checked"));
 
 function shown(row: string): string | undefined {
-  const [, file = "", title = ""] = /`([\w-]+\.(?:smtp|test\.ts))` › (.+) \|$/.exec(row) ?? [];
+  const [, file = "", title = ""] = /`([\w/-]+\.(?:smtp|test\.ts))` › (.+) \|$/.exec(row) ?? [];
   const folder = file.endsWith(".smtp") ? "test/conversations/inbound" : "test/unit/smtp/server";
   if (!existsSync(`${folder}/${file}`)) return `no such file: ${row}`;
   return readFileSync(`${folder}/${file}`, "utf8").includes(title) ? undefined : `${file} has no "${title}"`;

@@ -1,6 +1,6 @@
 // Many kills of a writing process on one store (FAULTS C01, C16).
 import { expect, test } from "vitest";
-import { crashLoop } from "../unit/store/crash-loop.ts";
+import { crashLoop } from "../unit/store/segments/crash-loop.ts";
 import { temporaryFolder } from "../unit/store/store-samples.ts";
 
 test("C01 nothing acknowledged is lost over 200 kills", async () => {

@@ -3,7 +3,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { mountDisk } from "../support/volumes.ts";
 import { tempFolder } from "../support/temp-folder.ts";
-import { checkStore, Promises, writeUntilEnded, writerProgram } from "../unit/store/crash-loop.ts";
+import { checkStore, Promises, writeUntilEnded, writerProgram } from "../unit/store/segments/crash-loop.ts";
 
 const ROUNDS = Number(process.env["POWER_CUTS"] ?? 200);
 const MAX_RUN_MS = 250;

@@ -1,8 +1,8 @@
 // Every member, field and constant of the original is touched in a real isolate and does what the types say of it: it
 // answers, or raises the error that is documented.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import * as constants from "../../../runtime/constants.ts";
-import { CDO_ERRORS } from "../../../runtime/errors.ts";
+import * as constants from "../../../runtime/cdo/constants.ts";
+import { CDO_ERRORS } from "../../../runtime/cdo/errors.ts";
 import { type DocumentedMember, readCdoTypes } from "../../../tools/cdo-types.ts";
 import errors from "../../fixtures/cdo-errors.json" with { type: "json" };
 import fields from "../../fixtures/cdo-fields.json" with { type: "json" };

@@ -145,7 +145,7 @@ test("A line per message in the log", async () => {
 });
 
 test.each([...scripts])("%s compiles as a plain file", async (_heading, text) => {
-  const cdoModule = new URL("../../../runtime/constants.ts", import.meta.url).pathname;
+  const cdoModule = new URL("../../../runtime/cdo/constants.ts", import.meta.url).pathname;
   expect(await compileScript({ folder: "/", name: "sink.js", text, cdoModule })).toMatchObject({
     kind: "compiled",
   });

@@ -1,7 +1,7 @@
 // Send, Reply, ReplyAll, Forward, Post and Configuration in a real sandbox process.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CDO_ERRORS, type CdoErrorName } from "../../../runtime/errors.ts";
+import { CDO_ERRORS, type CdoErrorName } from "../../../runtime/cdo/errors.ts";
 import { ALTERNATIVE, type JobOptions, MESSAGE, script, WorkerUnderTest } from "../worker/support.ts";
 
 let worker: WorkerUnderTest;

@@ -1,6 +1,6 @@
 // Each wrong argument raises its documented error (number, name, what to do) and leaves the message as it was.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CDO_ERRORS, type CdoErrorName } from "../../../runtime/errors.ts";
+import { CDO_ERRORS, type CdoErrorName } from "../../../runtime/cdo/errors.ts";
 import { ALTERNATIVE, script, WorkerUnderTest } from "./support.ts";
 
 let worker: WorkerUnderTest;

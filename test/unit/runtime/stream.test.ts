@@ -2,7 +2,7 @@
 import { assert, constantFrom, integer, nat, property, array, string } from "fast-check";
 import { expect, test } from "vitest";
 import { Host } from "../../../runtime/host.ts";
-import { Stream } from "../../../runtime/stream.ts";
+import { Stream } from "../../../runtime/cdo/stream.ts";
 import { RequestNumbers } from "../../../src/sandbox/worker/calls/open-requests.ts";
 import { createHostFunction } from "../../../src/sandbox/worker/calls/host-calls.ts";
 import { CallState } from "../../../src/sandbox/worker/call-state.ts";

@@ -1,14 +1,14 @@
 // The parts of the runtime that are plain functions, beside what Node has under the same name.
 import { array, assert, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CDO_ERRORS, CdoError } from "../../../runtime/errors.ts";
-import { htmlToText } from "../../../runtime/html-text.ts";
-import { structuredClone as cloneOf } from "../../../runtime/structured-clone.ts";
+import { CDO_ERRORS, CdoError } from "../../../runtime/cdo/errors.ts";
+import { htmlToText } from "../../../runtime/cdo/html-text.ts";
+import { structuredClone as cloneOf } from "../../../runtime/web/structured-clone.ts";
 import {
   atob as fromBase64,
   btoa as toBase64,
   TextEncoder as Encoder,
-} from "../../../runtime/text-coding.ts";
+} from "../../../runtime/web/text-coding.ts";
 
 describe("text coding", () => {
   test("texts are encoded as Node encodes them, lone surrogates included", () => {

@@ -11,10 +11,10 @@ import {
   webUrl,
 } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createTextDecoder } from "../../../runtime/text-decoder.ts";
-import { URLSearchParams as Params } from "../../../runtime/url-search-params.ts";
-import { createUrl } from "../../../runtime/url.ts";
-import { WebHost } from "../../../runtime/web-host.ts";
+import { createTextDecoder } from "../../../runtime/web/text-decoder.ts";
+import { URLSearchParams as Params } from "../../../runtime/web/url-search-params.ts";
+import { createUrl } from "../../../runtime/web/url.ts";
+import { WebHost } from "../../../runtime/web/web-host.ts";
 import { WebBudget } from "../../../src/sandbox/worker/calls/web-calls.ts";
 
 /** As a context of a script has it while it is being loaded, each time afresh. */

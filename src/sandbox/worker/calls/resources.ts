@@ -54,7 +54,7 @@ const MEDIA_TYPES: ReadonlyMap<string, string> = new Map(
 
 export const isHttp = (url: string): boolean => /^https?:\/\//i.test(url);
 
-/** `source` is a path as runtime/files.ts gives it, or an http(s) URL, with `\0user:password` behind it when there are some. */
+/** `source` is a path as runtime/cdo/files.ts gives it, or an http(s) URL, with `\0user:password` behind it when there are some. */
 export function readResource(call: CallState, source: string): Resource | Failure {
   if (!isHttp(source)) return readFile(call, source);
   const [url = "", credentials] = source.split("\0", 2);

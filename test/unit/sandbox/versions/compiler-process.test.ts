@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { compileScript } from "../../../../src/sandbox/versions/compiler.ts";
 import { CompilerEnded, CompilerProcess } from "../../../../src/sandbox/versions/compiler-process.ts";
 
-const cdoModule = fileURLToPath(new URL("../../../../runtime/constants.ts", import.meta.url));
+const cdoModule = fileURLToPath(new URL("../../../../runtime/cdo/constants.ts", import.meta.url));
 /** The compiler tries each of these for an arrow function with a type: twice as long for each. */
 const ENDLESS = `let y = ${"a ? (b) : c => ".repeat(60)}1`;
 

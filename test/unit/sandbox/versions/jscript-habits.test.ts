@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { describe, expect, test } from "vitest";
 import { type CompileAnswer, compileScript } from "../../../../src/sandbox/versions/compiler.ts";
 
-const cdoModule = fileURLToPath(new URL("../../../../runtime/constants.ts", import.meta.url));
+const cdoModule = fileURLToPath(new URL("../../../../runtime/cdo/constants.ts", import.meta.url));
 const compile = (text: string, name = "sink.js"): Promise<CompileAnswer> =>
   compileScript({ folder: tmpdir(), name, text, cdoModule });
 const refusal = async (text: string): Promise<string> => {

@@ -1,0 +1,106 @@
+import { expect, test } from "vitest";
+import { ProtocolSinks } from "../../../../src/composition/bindings/protocol-sinks.ts";
+import { configSchema, type VirtualServerSettings } from "../../../../src/config/schema.ts";
+import { systemClock } from "../../../../src/core/clock.ts";
+import { silentLogger } from "../../../../src/core/logger.ts";
+import { runProtocolSinks } from "../../../../src/events/protocol-chain.ts";
+import { defineSink } from "../../../../src/events/sink.ts";
+
+const { virtualServers } = configSchema.parse({
+  virtualServers: [{ name: "inside" }, { name: "outside", listen: ["127.0.0.1:0"] }],
+});
+
+const configured = (displayName: string, server: string | undefined) => ({
+  settings: {
+    id: `{${displayName}}`,
+    displayName,
+    event: "OnInboundCommand",
+    sinkClass: "/sinks/x.ts",
+    server,
+  } as const,
+  sink: defineSink({ event: "OnInboundCommand", onEvent: () => 0 }),
+});
+
+test("each listener has the sinks of its virtual server and those of all, from the next command on", () => {
+  const sinks = new ProtocolSinks(silentLogger, systemClock);
+  const [inside, outside] = virtualServers.map((server) => sinks.inbound(server));
+  const names = (protocol: typeof inside): string[] =>
+    protocol?.chain().sinks.map(({ binding }) => binding.displayName) ?? [];
+  expect([names(inside), names(outside)]).toEqual([[], []]);
+  const parts = { log: silentLogger, nextMessageId: () => "ID" };
+  sinks.use({
+    ...parts,
+    configured: [configured("all", undefined), configured("one", "inside"), configured("two", "outside")],
+  });
+  expect([names(inside), names(outside)]).toEqual([
+    ["all", "one"],
+    ["all", "two"],
+  ]);
+  sinks.use({ ...parts, configured: [configured("one", "inside")] });
+  expect([names(inside), names(outside)]).toEqual([["one"], []]);
+});
+
+test("a listener that goes on has the deadline, the default domain and the bag of the settings that count now", () => {
+  const sinks = new ProtocolSinks(silentLogger, systemClock);
+  const read = (keys: object): VirtualServerSettings => {
+    const [server] = configSchema.parse({ virtualServers: [{ name: "inside", ...keys }] }).virtualServers;
+    if (server === undefined) throw new Error("there is no virtual server");
+    return server;
+  };
+  const inbound = sinks.inbound(read({ domains: { local: ["old.example"] } }));
+  inbound.server.properties.set("kept", 1);
+  expect([inbound.sinkDeadlineMs, inbound.server.defaultDomain]).toEqual([30_000, "old.example"]);
+  sinks.follow(read({ domains: { local: ["new.example"] }, limits: { sinkTimeoutMs: 500 } }));
+  expect([inbound.sinkDeadlineMs, inbound.server.defaultDomain]).toEqual([500, "new.example"]);
+  expect(inbound.server.properties.get("kept")).toBe(1);
+});
+
+test.each([
+  ["none", undefined, undefined],
+  ["a file", { file: "people.yaml" }, { dsType: "file" }],
+  ["bounds and no directory", { unknown: "fail" }, {}],
+  [
+    "LDAP without a bind",
+    { ldap: { servers: ["ldap://dc1.example", "ldap://dc2.example"], base: "dc=example" } },
+    { dsType: "ldap", dsHost: "dc1.example", port: 389, bindType: "anonymous", namingContext: "dc=example" },
+  ],
+  [
+    "LDAP with a bind",
+    {
+      file: "people.yaml",
+      ldap: { servers: ["ldaps://dc1.example"], base: "", bind: { dn: "cn=mail", password: "secret" } },
+    },
+    {
+      dsType: "ldap",
+      dsHost: "dc1.example",
+      port: 636,
+      bindType: "simple",
+      user: "cn=mail",
+      namingContext: "",
+    },
+  ],
+])("sinks see in their server what categorizer it has: %s, and no password", (_, categorizer, seen) => {
+  const { virtualServers: servers } = configSchema.parse({
+    virtualServers: [categorizer === undefined ? {} : { categorizer }],
+  });
+  const sinks = new ProtocolSinks(silentLogger, systemClock);
+  const [described] = servers.map((server) => sinks.inbound(server).server);
+  expect(described?.categorizer).toEqual(seen);
+});
+
+test("a protocol sink with maxFirings is called so often, whatever was counted before included", () => {
+  const sinks = new ProtocolSinks(silentLogger, systemClock);
+  const counts = new Map([["{twice}", 1]]);
+  sinks.countBy(counts);
+  const twice = configured("twice", undefined);
+  const limited = { ...twice, settings: { ...twice.settings, maxFirings: 3 } };
+  sinks.use({ log: silentLogger, nextMessageId: () => "ID", configured: [limited] });
+  const [server] = virtualServers;
+  if (server === undefined) throw new Error("there is a server");
+  const protocol = sinks.inbound(server);
+  let calls = 0;
+  const bound = protocol.chain().sinks.map((sink) => ({ ...sink, onEvent: () => void (calls += 1) }));
+  for (let command = 0; command < 5; command += 1)
+    void runProtocolSinks(protocol, bound, {}, "MAIL", "", { remember: () => () => undefined });
+  expect([calls, counts.get("{twice}")]).toEqual([2, 3]);
+});
