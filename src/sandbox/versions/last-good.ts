@@ -57,6 +57,8 @@ export class LastGood {
     if (pin === undefined) return;
     // Before the pin goes: a restart must not find that the version which was taken away is the youngest.
     if (live !== undefined) await this.keep(live);
+    // Somebody may have rolled back anew meanwhile.
+    if (switches.pinOf(name) !== pin) return;
     await this.#unpin(name);
     log.info({ script: name, pinned: pin.version }, "script changed: it is no longer rolled back");
   }
