@@ -99,8 +99,11 @@ export interface Dispatcher<Script> {
     from?: number,
     effects?: EffectRun<Script>,
   ): ChainOutcome | Promise<ChainOutcome>;
-  /** What becomes of the message of this id is known: whether the calls for it count towards maxFirings, or it comes back to the sinks. */
-  settleCalls(message: string, comesBack: boolean): void;
+  /**
+   * What becomes of the message of this id is known: the calls for it count towards maxFirings, or it comes back to the sinks.
+   * Answers whether any counts.
+   */
+  settleCalls(message: string, comesBack: boolean): boolean;
 }
 
 export function createDispatcher<Script>(parts: DispatcherParts<Script>): Dispatcher<Script> {

@@ -8,8 +8,8 @@ import type { PassReason } from "./effects.ts";
 export interface Firings {
   get(bindingId: string): number | undefined;
   set(bindingId: string, fired: number): unknown;
-  /** Of these, calls that do not count for good yet, by message id: a crash brings the message back to the sinks. */
-  readonly open?: Map<string, Binding[]>;
+  /** Of these, calls that do not count for good yet, by what they are about: a crash brings it back to the sinks. */
+  readonly open?: Map<unknown, Binding[]>;
 }
 
 export interface FiringParts {
@@ -32,12 +32,12 @@ const isCounted = ({ maxFirings }: Binding): boolean => maxFirings !== undefined
 /** Counts notifications of bindings with maxFirings, across sets. */
 export class FiringCounter {
   readonly #fired: Firings;
-  readonly #open: Map<string, Binding[]>;
+  readonly #open: Map<unknown, Binding[]>;
   readonly #parts: FiringParts;
 
   constructor(parts: FiringParts) {
     this.#parts = parts;
-    this.#open = parts.firings?.open ?? new Map<string, Binding[]>();
+    this.#open = parts.firings?.open ?? new Map<unknown, Binding[]>();
     this.#fired = parts.firings ?? new Map<string, number>();
   }
 
@@ -55,38 +55,34 @@ export class FiringCounter {
     this.#tellUsedUp(binding);
   }
 
-  /** The binding is called for a message; `settle` says whether that counts. */
-  begin(binding: Binding, message: string): void {
+  /** The binding is called about a message, by its id, or about something else; `settle` says whether that counts. */
+  begin(binding: Binding, about: unknown): void {
     if (!isCounted(binding)) return;
-    const open = this.#open.get(message);
-    if (open === undefined) this.#open.set(message, [binding]);
+    const open = this.#open.get(about);
+    if (open === undefined) this.#open.set(about, [binding]);
     else open.push(binding);
     this.#add(binding, 1);
   }
 
-  /** Of a call that was counted. */
-  takeBack(binding: Binding): void {
-    if (isCounted(binding)) this.#add(binding, -1);
-  }
-
   /** The run ended before the call. */
-  cancel(binding: Binding, message: string): void {
-    const open = this.#open.get(message);
+  cancel(binding: Binding, about: unknown): void {
+    const open = this.#open.get(about);
     const place = open?.lastIndexOf(binding) ?? -1;
     if (place < 0) return;
     open?.splice(place, 1);
     this.#add(binding, -1);
   }
 
-  /** A message that comes back meets all sinks anew: a call of this time that counted would let it pass one unseen. */
-  settle(message: string, comesBack: boolean): void {
-    const open = this.#open.get(message);
-    if (open === undefined) return;
-    this.#open.delete(message);
+  /** What comes back meets all sinks anew: a call of this time that counted would let it pass one unseen. Answers whether any counts. */
+  settle(about: unknown, comesBack: boolean): boolean {
+    const open = this.#open.get(about);
+    if (open === undefined) return false;
+    this.#open.delete(about);
     for (const binding of open) {
       this.#add(binding, comesBack ? -1 : 0);
       if (!comesBack) this.#tellUsedUp(binding);
     }
+    return !comesBack && open.length > 0;
   }
 
   /** With 0 the count is the same, and one that lasts. */

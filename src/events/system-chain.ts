@@ -53,7 +53,7 @@ export interface SystemCall<Subject> {
 
 export type SystemOutcome =
   /** `skippedBy`: the binding whose sink wanted no other one called behind it. */
-  | { readonly kind: "passed"; readonly skippedBy?: Binding | undefined }
+  | { readonly kind: "passed"; readonly skippedBy?: Binding }
   | { readonly kind: "fault"; readonly binding: Binding; readonly message: string };
 
 const PASSED: SystemOutcome = { kind: "passed" };
@@ -93,50 +93,36 @@ export class SystemSinks {
   run<Subject>(
     chain: SystemChain<Subject>,
     call: SystemCall<Subject>,
-  ): SystemOutcome | Promise<SystemOutcome> {
-    return this.#run(chain, call, 0, []);
-  }
-
-  #run<Subject>(
-    chain: SystemChain<Subject>,
-    call: SystemCall<Subject>,
-    from: number,
-    called: Binding[],
+    from = 0,
   ): SystemOutcome | Promise<SystemOutcome> {
     for (let index = from; index < chain.sinks.length; index += 1) {
       const sink = chain.sinks[index];
       if (sink === undefined || !this.#mayCall(sink.binding, call)) continue;
-      called.push(sink.binding);
       const outcome = this.#call(sink, call);
       if (outcome instanceof Promise)
         return outcome.then((settled) =>
           settled === sinkResult.runNext
-            ? this.#run(chain, call, index + 1, called)
-            : this.#ended(settled, call, called),
+            ? this.run(chain, call, index + 1)
+            : this.#ended(call, ofEnd(settled, sink.binding)),
         );
-      if (outcome !== sinkResult.runNext) return this.#ended(outcome, call, called);
+      if (outcome !== sinkResult.runNext) return this.#ended(call, ofEnd(outcome, sink.binding));
     }
-    return PASSED;
+    return this.#ended(call, PASSED);
   }
 
-  /** What they were called about waits after a fault, and comes back to them: with a call that counted it could pass one unseen. */
-  #ended<Subject>(
-    outcome: typeof sinkResult.skipRemaining | SystemOutcome,
-    { isAdmitted }: SystemCall<Subject>,
-    called: readonly Binding[],
-  ): SystemOutcome {
-    if (outcome === sinkResult.skipRemaining) return { kind: "passed", skippedBy: called.at(-1) };
-    if (outcome.kind === "fault" && isAdmitted !== true)
-      for (const binding of called) this.#firings.takeBack(binding);
+  /** What they were called about waits after a fault, and comes back to them. */
+  #ended<Subject>(call: SystemCall<Subject>, outcome: SystemOutcome): SystemOutcome {
+    this.#firings.settle(call, outcome.kind === "fault");
     return outcome;
   }
 
-  /** Whether the sink may be called; if so, the call is counted. */
-  #mayCall<Subject>(binding: Binding, { server, promises, isAdmitted }: SystemCall<Subject>): boolean {
+  /** Whether the sink may be called; if so, the call begins. */
+  #mayCall<Subject>(binding: Binding, call: SystemCall<Subject>): boolean {
+    const { server, promises, isAdmitted } = call;
     if (isAdmitted === true) return true;
     if (!this.#concerns(binding, server)) return false;
     if ((promises === "left" || promises === "counted") && !this.#open.admits(binding)) return false;
-    this.#firings.count(binding);
+    this.#firings.begin(binding, call);
     return true;
   }
 
@@ -221,3 +207,6 @@ export class SystemSinks {
       : { kind: "fault", binding, message };
   }
 }
+
+const ofEnd = (outcome: typeof sinkResult.skipRemaining | SystemOutcome, skippedBy: Binding): SystemOutcome =>
+  outcome === sinkResult.skipRemaining ? { kind: "passed", skippedBy } : outcome;

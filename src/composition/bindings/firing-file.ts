@@ -17,7 +17,7 @@ export interface FiringFile extends Firings {
 
 export async function openFiringFile(file: string, log: Logger): Promise<FiringFile> {
   const counts = await readCounts(file, log);
-  const open = new Map<string, Binding[]>();
+  const open = new Map<unknown, Binding[]>();
   let dirty = false;
   let writing: Promise<void> | undefined;
   const write = async (): Promise<void> => {

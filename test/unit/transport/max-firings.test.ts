@@ -48,6 +48,7 @@ test("a message whose router failed is routed by it another time", async () => {
   await house.clock.advance(MINUTE + 200);
   await house.empty();
   expect(house.world.sent.map(({ key }) => key)).toEqual(["safe.example"]);
+  expect(house.log.filter(({ message }) => message.includes("maxFirings"))).toHaveLength(1);
 });
 
 test("a message for which Badmail has no room meets the sink again that sends it there", async () => {
