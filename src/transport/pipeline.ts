@@ -66,6 +66,10 @@ export class Pipeline<Script> {
     this.#superseding = workings.superseding;
     this.#patience = workings.patience;
     this.#endings = workings.endings;
+    // What has not come to its next step by then comes back to the sinks at the next start.
+    parts.cutOff.add(() => {
+      for (const message of this.messages.values()) parts.submission.settleCalls(message, true);
+    });
   }
 
   /** New routes and intervals: what waits is routed anew. */
@@ -171,28 +175,29 @@ export class Pipeline<Script> {
 
   /** On to the sinks of the next event that has any, with what these left: a message that one of them holds comes back to that event. */
   #passed(message: QueuedMessage, forked: boolean, isCategorized = false): void {
-    this.#parts.submission.settleCalls(message, false);
+    // A start brings what is not saved back to the sinks: past a binding that this message has used up it would go unseen.
+    const isToSave = this.#parts.submission.settleCalls(message, false) || forked;
     message.held = undefined;
     message.attempts = 0;
     message.nextAttempt = undefined;
     message.triedBefore = undefined;
     const next = this.#parts.submission.nextStage(isCategorized ? "OnCategorize" : message.stage);
     if (next === undefined) {
-      this.#startDelivery(message, forked);
+      this.#startDelivery(message, isToSave);
       return;
     }
     message.stage = next;
     message.resumeAt = 0;
-    if (forked) this.#states.save(message);
+    if (isToSave) this.#states.save(message);
     this.#turns.submit(message);
   }
 
-  #startDelivery(message: QueuedMessage, forked: boolean): void {
+  #startDelivery(message: QueuedMessage, isToSave: boolean): void {
     message.phase = "delivery";
     message.priority = priorityOf(message);
     this.#superseding.waits(message);
     message.recipients = message.envelope.recipients.map((recipient) => ({ recipient, state: "pending" }));
-    if (forked) this.#states.save(message);
+    if (isToSave) this.#states.save(message);
     const marked = settleMarked(message);
     if (marked === undefined) this.#place(message);
     else this.#endings.marked(message, marked, () => this.#place(message));

@@ -49,9 +49,6 @@ export class SubmissionTurns<Script> {
 
   constructor(parts: SubmissionTurnsParts<Script>) {
     this.#parts = parts;
-    parts.cutOff.add(() => {
-      for (const message of this.#running.keys()) parts.submission.settleCalls(message, true);
-    });
   }
 
   submit(message: QueuedMessage): void {

@@ -140,9 +140,9 @@ export class Submission<Script> {
     return outcome instanceof Promise ? outcome.then(end) : end(outcome);
   }
 
-  /** Once for each stage: the message is beyond its sinks, or comes back to them. */
-  settleCalls({ id }: QueuedMessage, comesBack: boolean): void {
-    this.#parts.dispatcher.settleCalls(id, comesBack);
+  /** Once for each stage: the message is beyond its sinks, or comes back to them. Answers whether a call counts towards maxFirings. */
+  settleCalls({ id }: QueuedMessage, comesBack: boolean): boolean {
+    return this.#parts.dispatcher.settleCalls(id, comesBack);
   }
 
   /** Sinks may have taken recipients away: each of them is told to have ended here. */

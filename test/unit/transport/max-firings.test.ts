@@ -107,3 +107,37 @@ test.each(["late", "never"])(
     expect(calls).toBe(2);
   },
 );
+
+test("a message that had passed its sinks when the service stopped does not come back to them", async () => {
+  const marks = nativeSink((msg) => msg.headers.add("X-Seen", "yes"), ONCE);
+  await using house = await openHouse({ sinks: [marks] });
+  house.world.capacity = 0;
+  await house.accept(["a@far.example"]);
+  await until(() => house.queue[0]?.queue === "far.example");
+  await house.transport.stop(1000);
+  house.world.capacity = 1;
+  await using next = await house.crash();
+  await next.empty();
+  expect(next.world.sent.map(({ text }) => text.includes("X-Seen: yes"))).toEqual([true]);
+});
+
+test("a message that is on its way to Badmail when its virtual server stops meets the sink again that sends it there", async () => {
+  let calls = 0;
+  let puts = 0;
+  const badmail: HouseChoices["badmail"] = {
+    put: () => ((puts += 1) === 1 ? new Promise(() => undefined) : Promise.resolve()),
+  };
+  const refuses = nativeSink((msg) => {
+    calls += 1;
+    msg.status = messageStatus.badMail;
+  }, ONCE);
+  await using house = await openHouse({ sinks: [refuses], badmail });
+  await house.accept(["a@far.example"]);
+  await until(() => puts === 1);
+  const stopping = house.transport.stop(1000);
+  await house.clock.advance(1000);
+  await stopping;
+  await using next = await house.crash();
+  await next.empty();
+  expect([calls, puts, next.world.sent]).toEqual([2, 2, []]);
+});
