@@ -97,7 +97,7 @@ export class LibraryServer extends SMTPServer {
     // Its own ids ask the kernel for entropy at each connection; randomUUID keeps some.
     const id = randomUUID();
     if (!this._expectsProxyHeader(socket)) {
-      setImmediate(() => callback(null, { id }));
+      setImmediate(() => callback(socket.destroyed ? new Error("closed before its session") : null, { id }));
       return;
     }
     readProxiedClient(socket, (error, client) => {

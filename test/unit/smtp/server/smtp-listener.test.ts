@@ -1,8 +1,10 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import type { Clock } from "../../../../src/core/clock.ts";
 import { defaultSmtpServerSettings } from "../../../../src/smtp/server/settings.ts";
+import type { SmtpListener } from "../../../../src/smtp/server/smtp-listener.ts";
 import { startListener } from "./support.ts";
 
 test("an address in use is named in the fault, and the ones bound before are given back", async () => {
@@ -70,17 +72,34 @@ test("S25 closing tells idle sessions 421 and lets a transaction in hand finish"
   await expect(run.open()).rejects.toThrow();
 });
 
-test("S25 a client that came in the very moment of closing is told 421, too, and keeps nobody waiting", async () => {
-  await using run = await startListener();
-  const closed = new Promise<void>((resolve, reject) => {
+/** Closes the listener in the very moment in which the next client comes. */
+const closeAtNextClient = (listener: SmtpListener): Promise<void> =>
+  new Promise((resolve, reject) => {
     const close = (): void => {
       unsubscribe("net.server.socket", close);
-      run.listener.close(10).then(resolve, reject);
+      listener.close(10).then(resolve, reject);
     };
     subscribe("net.server.socket", close);
   });
+
+test("S25 a client that came in the very moment of closing is told 421, too, and keeps nobody waiting", async () => {
+  await using run = await startListener();
+  const closed = closeAtNextClient(run.listener);
   const talk = await run.open();
   expect(await talk.rest()).toBe("421 4.3.2 Service shutting down\r\n");
+  await closed;
+});
+
+// A handshake on a socket that is gone already ended the process.
+test("S25 a client that came in the very moment of closing and speaks TLS from the first byte is gone", async () => {
+  const pem = (name: string): string =>
+    readFileSync(new URL(`../../../fixtures/tls/${name}.pem`, import.meta.url), "utf8");
+  const implicit = [{ host: "127.0.0.1", port: 0 }];
+  const tls = { certificate: pem("certificate"), key: pem("key"), implicit };
+  await using run = await startListener({ settings: { listen: [], tls } });
+  const closed = closeAtNextClient(run.listener);
+  const talk = await run.open();
+  expect(await talk.rest()).toBe("");
   await closed;
 });
 
