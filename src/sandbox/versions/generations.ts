@@ -1,6 +1,7 @@
 // The versions of each script that were live, on disk: after a restart the last good one runs even when the file is broken.
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Turns } from "../../core/turns.ts";
 import { checkBinding, type ScriptBinding } from "./script-binding.ts";
 import { isSinkName } from "./script-file.ts";
 
@@ -38,6 +39,8 @@ const isGeneration = (name: string): boolean => /^\d{15}-[0-9a-f]+\.json$/.test(
 
 export class Generations {
   #folder: string;
+  /** The same version may be kept by two at once, under one name. */
+  readonly #saves = new Turns(1);
 
   /** `folder` holds one folder per script. */
   constructor(folder: string) {
@@ -53,7 +56,11 @@ export class Generations {
     }
   }
 
-  async save(generation: Generation): Promise<void> {
+  save(generation: Generation): Promise<void> {
+    return this.#saves.take(() => this.#save(generation));
+  }
+
+  async #save(generation: Generation): Promise<void> {
     const folder = join(this.#folder, generation.name);
     await mkdir(folder, { recursive: true });
     const path = join(folder, fileName(generation));

@@ -34,6 +34,13 @@ test("the last 20 versions are kept, the newest first, also after a restart; a r
   expect(after.slice(0, 2)).toEqual([versionOf(6), versionOf(KEPT + 5)]);
 });
 
+test("a version that two keep at the same time is kept for both", async () => {
+  await using folder = await tempFolder();
+  const generations = new Generations(folder.path);
+  await Promise.all([generations.save(generation(1)), generations.save(generation(1))]);
+  expect(await readdir(join(folder.path, "tag.ts"))).toHaveLength(1);
+});
+
 test("a file that is damaged is passed over for the version before it", async () => {
   await using folder = await tempFolder();
   const generations = new Generations(folder.path);
