@@ -50,11 +50,11 @@ export class LastGood {
     }
   }
 
-  /** The file changed. */
-  async endRollback(name: string, live: Generation | undefined): Promise<void> {
+  /** Unless it stands in for these sources. */
+  async endRollback(name: string, sources: string, live: Generation | undefined): Promise<void> {
     const { switches, log } = this.#parts;
     const pin = switches.pinOf(name);
-    if (pin === undefined) return;
+    if (pin === undefined || pin.sources === sources) return;
     // Before the pin goes: a restart must not find that the version which was taken away is the youngest.
     if (live !== undefined) await this.keep(live);
     // Somebody may have rolled back anew meanwhile.

@@ -113,7 +113,8 @@ export class ScriptControl {
     if (generation === undefined)
       throw new OnArrivalError("SCRIPT_VERSION_NOT_FOUND", `${name}: version ${version} cannot be read`);
     const since = clock.now();
-    const sources = reloader.sourcesOf(name) ?? "";
+    // It may be gone by now.
+    const sources = this.#require(name);
     // On disk before it is live: a restart must not bring back what somebody just took away.
     await switches.set(name, { disabled: switches.isDisabled(name), pin: { version, sources, since } });
     reloader.goBackTo({ ...generation, since });
@@ -156,9 +157,12 @@ export class ScriptControl {
     this.#parts.changed();
   }
 
-  #require(name: string): void {
-    if (this.#parts.reloader.sourcesOf(name) === undefined)
+  /** Answers its sources. */
+  #require(name: string): string {
+    const sources = this.#parts.reloader.sourcesOf(name);
+    if (sources === undefined)
       throw new OnArrivalError("SCRIPT_NOT_FOUND", `no script ${name} in ${this.#parts.folder}`);
+    return sources;
   }
 
   #stateOf(name: string): ScriptState {

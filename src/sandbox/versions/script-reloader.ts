@@ -23,6 +23,7 @@ export interface ReloaderOptions extends LastGoodParts {
 }
 
 type SourceFile = Extract<ScriptFile, { kind: "source" }>;
+type Accepted = Extract<BuildAnswer, { kind: "built" | "unchanged" | "pinned" }>;
 
 const BUILDS_AT_ONCE = 8;
 /** The machine is short of something, or a volume is away: nothing of the file has to change for it to pass. */
@@ -144,9 +145,13 @@ export class ScriptReloader {
     return this.#slots.get(name)?.imports ?? [];
   }
 
-  /** A kept version goes live instead of what the file says; the switches hold it there. */
+  /** A kept version goes live instead of what the file says, where that is not gone meanwhile; the switches hold it there. */
   goBackTo(generation: Generation): void {
-    this.#goLive(this.#slotOf(generation.name), generation, "script rolled back");
+    const slot = this.#slots.get(generation.name);
+    if (slot === undefined) return;
+    this.#goLive(slot, generation, "script rolled back");
+    // What is being built was compared with the version before.
+    if (slot.running) this.#schedule(slot, true);
   }
 
   #slotOf(name: string): Slot {
@@ -256,20 +261,16 @@ export class ScriptReloader {
     return this.#options.switches.isDisabled(name) ? "script loaded; it is disabled" : "script live";
   }
 
-  async #accept(
-    slot: Slot,
-    built: Extract<BuildAnswer, { kind: "built" | "unchanged" | "pinned" }>,
-    tookMs: number,
-  ): Promise<void> {
+  async #accept(slot: Slot, built: Accepted, tookMs: number): Promise<void> {
     const { builder, switches } = this.#options;
-    // Also when people went back to a version while this was built.
-    const isPinned = switches.pinOf(slot.name)?.sources === built.sources;
-    if (!isPinned) await this.#lastGood.endRollback(slot.name, slot.live?.generation);
+    await this.#lastGood.endRollback(slot.name, built.sources, slot.live?.generation);
+    const isNew = built.kind === "built" && slot.live === undefined;
+    const replaced = isNew ? await renamedTo(slot, this.#slots.values(), builder.folder) : undefined;
+    // Looked at last: people may have gone back to a version at any moment until now.
+    const isPinned = switches.pinOf(slot.name) !== undefined;
     if (built.kind === "built" && isPinned) {
       if (built.generation.version !== slot.live?.version) builder.pool.retire(built.generation.version);
     } else if (built.kind === "built") {
-      const isNew = slot.live === undefined;
-      const replaced = isNew ? await renamedTo(slot, this.#slots.values(), builder.folder) : undefined;
       this.#goLive(slot, built.generation, isNew ? this.#arrival(slot) : "script reloaded", tookMs);
       if (replaced !== undefined) this.#remove(replaced);
       if (this.#starting) this.#unsaved.push(built.generation);
@@ -377,11 +378,11 @@ export class ScriptReloader {
   async #removeIfGone(slot: Slot): Promise<void> {
     const { builder, folderExists } = this.#options;
     const file = await readScriptFile(builder.folder, slot.name);
-    if (slot.running || this.#stopped) return;
-    if (file.kind !== "absent") return this.#schedule(slot, true);
     // An unmounted or re-created folder must not switch every filter off.
-    if (!(await folderExists())) return;
-    this.#remove(slot);
+    const hasFolder = await folderExists();
+    if (slot.running || this.#stopped) return;
+    if (file.kind !== "absent") this.#schedule(slot, true);
+    else if (hasFolder) this.#remove(slot);
   }
 
   #remove(slot: Slot): void {

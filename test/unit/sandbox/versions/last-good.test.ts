@@ -24,11 +24,11 @@ test("a changed file ends a rollback, but not one of the moment in which its ver
   const switches = new ScriptSwitches(join(folder.path, "switches.json"), silentLogger);
   const lastGood = new LastGood({ generations, switches, log: silentLogger });
   await switches.set(LIVE.name, { pin: PIN });
-  await lastGood.endRollback(LIVE.name, LIVE);
+  await lastGood.endRollback(LIVE.name, "as the file is", LIVE);
   expect(switches.pinOf(LIVE.name)).toBeUndefined();
 
   await switches.set(LIVE.name, { pin: PIN });
-  const ending = lastGood.endRollback(LIVE.name, LIVE);
+  const ending = lastGood.endRollback(LIVE.name, "as the file is", LIVE);
   const newPin = { ...PIN, sources: "as the file is" };
   await switches.set(LIVE.name, { pin: newPin });
   await ending;
