@@ -28,10 +28,13 @@ export function followConfig(parts: ConfigReloadParts): ConfigReloads {
   let isWatched = parts.config.watchConfig;
   let last = Promise.resolve();
   const load = async (): Promise<void> => {
-    const config = await source.load();
-    await parts.reload(config);
-    isWatched = config.watchConfig;
-    watch();
+    try {
+      const config = await source.load();
+      await parts.reload(config);
+      isWatched = config.watchConfig;
+    } finally {
+      watch();
+    }
   };
   const loadChanged = async (): Promise<void> => {
     if (!isWatched) return;

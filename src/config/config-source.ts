@@ -18,7 +18,7 @@ export class ConfigSource {
   readonly #overrides: ConfigOverrides;
   /** By file: digest of the text that was last loaded, whether it was valid or not. */
   #digests: ReadonlyMap<string, string> = new Map();
-  /** Directories of categorizers that the last valid configuration names. */
+  /** Directories of categorizers that the last valid configuration names, and what was loaded since. */
   #namedFiles: readonly string[] = [];
 
   constructor(named: string | undefined, overrides: ConfigOverrides) {
@@ -40,11 +40,18 @@ export class ConfigSource {
     // Taken before the text is read: what is written in between is a change once more.
     const before = await digestsOf(this.files);
     this.#digests = before;
-    const config = await loadConfig(findConfigFile(this.#named), this.#overrides);
-    const named = config.virtualServers.flatMap(({ categorizer }) => categorizer?.file ?? []);
-    this.#namedFiles = [...new Set(named)];
-    this.#digests = new Map([...(await digestsOf(this.#namedFiles)), ...before]);
-    return config;
+    const named = new Set<string>();
+    try {
+      const config = await loadConfig(findConfigFile(this.#named), this.#overrides, named);
+      this.#namedFiles = [...named];
+      return config;
+    } catch (thrown) {
+      // What is wrong may be in one of them: correcting it is a change.
+      this.#namedFiles = [...new Set([...this.#namedFiles, ...named])];
+      throw thrown;
+    } finally {
+      this.#digests = new Map([...(await digestsOf(this.#namedFiles)), ...before]);
+    }
   }
 
   /** What became of the file since it was loaded. */
@@ -63,7 +70,7 @@ const digestsOf = async (files: readonly string[]): Promise<Map<string, string>>
 
 async function digestOf(file: string): Promise<string> {
   if (!existsSync(file)) return NOT_THERE;
-  return createHash("sha256")
-    .update(await readConfigFile(file))
-    .digest("hex");
+  // Why it cannot be read is told when it is loaded.
+  const text = await readConfigFile(file).catch(String);
+  return createHash("sha256").update(text).digest("hex");
 }

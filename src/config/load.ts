@@ -50,10 +50,15 @@ export function findConfigFile(
   return existsSync(usual) ? usual : undefined;
 }
 
-export async function loadConfig(file: string | undefined, overrides: ConfigOverrides = {}): Promise<Config> {
+/** `directories`: takes the files of categorizers that the file names, also when there is a problem with one of them. */
+export async function loadConfig(
+  file: string | undefined,
+  overrides: ConfigOverrides = {},
+  directories = new Set<string>(),
+): Promise<Config> {
   if (file === undefined)
     return applyOverrides(
-      await resolveSettings(configSchema.parse({}), process.cwd(), formatPath),
+      await resolveSettings(configSchema.parse({}), process.cwd(), formatPath, directories),
       overrides,
     );
   const text = await readConfigFile(file);
@@ -61,7 +66,7 @@ export async function loadConfig(file: string | undefined, overrides: ConfigOver
   // A full disk, a power failure or an unfinished write leaves an empty file: nobody meant the defaults by it.
   if (text.trim() === "")
     throw invalid([`${name} is empty; for the defaults alone it takes no file, or a comment`]);
-  const config = await resolveSettings(checkConfig(text, name), dir, placesIn(text, name));
+  const config = await resolveSettings(checkConfig(text, name), dir, placesIn(text, name), directories);
   return applyOverrides(config, overrides);
 }
 
@@ -133,11 +138,16 @@ function plainValue(source: Source): unknown {
 const invalid = (problems: readonly string[]): OnArrivalError =>
   new OnArrivalError("CONFIG_INVALID", problems.join("\n"));
 
-async function resolveSettings(checked: CheckedConfig, base: string, placeOf: PlaceOf): Promise<Config> {
+async function resolveSettings(
+  checked: CheckedConfig,
+  base: string,
+  placeOf: PlaceOf,
+  directories: Set<string>,
+): Promise<Config> {
   const problems: string[] = [];
   const directoryFiles = new Map<string, DirectoryFile>();
   for (const [index, server] of checked.virtualServers.entries()) {
-    const directoryFile = await resolveCategorizer(server, base, (where, why) =>
+    const directoryFile = await resolveCategorizer(server, base, directories, (where, why) =>
       problems.push(`${placeOf(["virtualServers", index, "categorizer", ...where])}: ${why}`),
     );
     if (directoryFile !== undefined) directoryFiles.set(server.name, directoryFile);
@@ -188,12 +198,14 @@ async function resolveSettings(checked: CheckedConfig, base: string, placeOf: Pl
 async function resolveCategorizer(
   { categorizer, domains }: CheckedConfig["virtualServers"][number],
   base: string,
+  directories: Set<string>,
   report: (where: readonly (string | number)[], why: string) => void,
 ): Promise<DirectoryFile | undefined> {
   if (categorizer?.ldap !== undefined)
     await resolveLdap(categorizer.ldap, base, (where, why) => report(["ldap", ...where], why));
   if (categorizer?.file === undefined) return undefined;
   categorizer.file = path.resolve(base, categorizer.file);
+  directories.add(categorizer.file);
   return readDirectoryFile(categorizer.file, domains.default ?? domains.local[0] ?? "localhost", (why) =>
     report(["file"], why),
   );

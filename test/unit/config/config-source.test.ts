@@ -53,3 +53,20 @@ test("the directory of a categorizer is read with the file: its change is a chan
   expect(await source.compare()).toBe("changed");
   await expect(source.load()).rejects.toThrow("ENOENT");
 });
+
+test("the directory that a refused file names is looked at, too: correcting it is a change", async () => {
+  const [old, directory] = [path.join(folder, "old.yaml"), path.join(folder, "people.yaml")];
+  await writeFile(old, "users: { ann: }\n");
+  await writeFile(file, "categorizer: { file: old.yaml }\n");
+  const source = new ConfigSource(file, {});
+  await source.load();
+  await writeFile(directory, "users: 7\n");
+  await writeFile(file, "categorizer: { file: people.yaml }\n");
+  await expect(source.load()).rejects.toThrow("people.yaml:1:8 users");
+  expect(source.files).toEqual([file, old, directory]);
+  expect(await source.compare()).toBe("same");
+  await writeFile(directory, "users: { bob: }\n");
+  expect(await source.compare()).toBe("changed");
+  await source.load();
+  expect(source.files).toEqual([file, directory]);
+});
