@@ -1,6 +1,6 @@
 // A pool over the fake worker, with scripts whose code is a behaviour.
 import { fileURLToPath } from "node:url";
-import { systemClock } from "../../../src/core/clock.ts";
+import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import { type Logger, silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import type { CapabilityBroker } from "../../../src/sandbox/capabilities/broker-contract.ts";
@@ -41,10 +41,11 @@ export function createFixture(
     wrapper?: readonly string[];
     runtimeBundle?: Buffer;
     log?: Logger;
+    clock?: Clock;
   } = {},
 ): Fixture {
-  const { log = silentLogger } = options;
-  const strikes = new Strikes(options.strikes ?? 100, options.probeMs ?? 60_000, systemClock);
+  const { log = silentLogger, clock = systemClock } = options;
+  const strikes = new Strikes(options.strikes ?? 100, options.probeMs ?? 60_000, clock);
   const pool = new WorkerPool({
     processes: options.processes ?? 1,
     windowJobs: 16,
@@ -52,21 +53,21 @@ export function createFixture(
     waitingJobs: options.waitingJobs ?? 500,
     waitingBytes: 256 * 1024 * 1024,
     respawnBackoffMs: 20,
-    clock: systemClock,
+    clock,
     log,
     isSuspended: (version) => strikes.isSuspended(version),
     worker: {
       program: options.program ?? fakeProgram,
       hardening: { jitless: false, wrapper: options.wrapper ?? [] },
       runtimeBundle: options.runtimeBundle ?? Buffer.from("// no runtime"),
-      clock: systemClock,
+      clock,
       killGraceMs: 200,
       startTimeoutMs: 10_000,
       maxRssBytes: (options.maxRssMb ?? 1024) * 1024 * 1024,
       niceness: options.niceness ?? 10,
       isRetired: options.isRetired ?? (() => false),
       wholeContentBytes: 1024 * 1024,
-      blocking: { scriptFolder: "/", drop: undefined, broker: options.broker, clock: systemClock },
+      blocking: { scriptFolder: "/", drop: undefined, broker: options.broker, clock },
     },
   });
   return {
