@@ -132,6 +132,16 @@ test("a change that would make the file invalid is refused and the file stays as
   expect(await readdir(folder)).toEqual(["onarrival.yaml"]);
 });
 
+test("a change that was attempted and is wrong is taken back, and what comes after it is written", async () => {
+  await writeFile(file, TEXT);
+  await edit((editor) => {
+    expect(editor.attempt(() => editor.set("Tag", "binding", "maxFirings", "x"))).toMatch(/maxFirings/);
+    expect(editor.attempt(() => editor.set("Tag", "source", "priority", 7))).toBeUndefined();
+  });
+  expect((await loadConfig(file)).bindings[1]).toMatchObject({ sourceProperties: { priority: 7 } });
+  expect(await readFile(file, "utf8")).not.toContain("maxFirings");
+});
+
 test("a file that somebody else changed meanwhile is not overwritten", async () => {
   await writeFile(file, TEXT);
   const editor = await BindingEditor.open(file);
@@ -231,11 +241,18 @@ describe("commands that edit the file at the same time", () => {
     expect(await readdir(folder)).toEqual(["onarrival.yaml"]);
   });
 
-  test("one that was killed is not waited for", async () => {
+  // The clock may have been set back since.
+  test.each([-60_000, 60_000])("one that was killed is not waited for (%i ms)", async (ms) => {
     const lock = path.join(folder, ".onarrival.yaml.lock");
     await writeFile(lock, "");
-    await utimes(lock, new Date(), new Date(Date.now() - 60_000));
+    await utimes(lock, new Date(), new Date(Date.now() + ms));
     await add("A");
+    expect(await readdir(folder)).toEqual(["onarrival.yaml"]);
+  });
+
+  test("one that finds a broken file holds up nobody", async () => {
+    await writeFile(file, "bindings: [");
+    await expect(add("A")).rejects.toMatchObject({ code: "CONFIG_INVALID" });
     expect(await readdir(folder)).toEqual(["onarrival.yaml"]);
   });
 });

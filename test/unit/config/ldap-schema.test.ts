@@ -102,6 +102,15 @@ describe("the settings of LDAP", () => {
     expect(ldap).toMatchObject({ bind: { password: "of the file" }, tls: { authorities: pem } });
   });
 
+  test("say when a file of authorities has none", async () => {
+    await using folder = await tempFolder();
+    await writeFile(path.join(folder.path, "ca.pem"), "subject: CN = DC\n");
+    const problems: string[] = [];
+    const ldap = ldapSchema.parse({ ...SERVER, tls: { authoritiesFile: "ca.pem" } });
+    await resolveLdap(ldap, folder.path, (_where, why) => void problems.push(why));
+    expect(problems).toEqual([expect.stringContaining("has no certificate in PEM")]);
+  });
+
   test("bring the password from the environment, and say when it is not there", async () => {
     const bind = { dn: "cn=a", passwordVariable: "ONARRIVAL_TEST_LDAP_PASSWORD" };
     const ldap = ldapSchema.parse({ ...SERVER, bind, tls: { authoritiesFile: "no such file" } });
@@ -114,8 +123,11 @@ describe("the settings of LDAP", () => {
       expect.stringMatching(/^tls\.authoritiesFile: ENOENT/),
       "bind.passwordVariable: the environment has no ONARRIVAL_TEST_LDAP_PASSWORD",
     ]);
-    process.env["ONARRIVAL_TEST_LDAP_PASSWORD"] = "of the environment";
     try {
+      process.env["ONARRIVAL_TEST_LDAP_PASSWORD"] = "";
+      await resolveLdap(ldap, "/", report);
+      expect(problems.slice(2)).toEqual(problems.slice(0, 2));
+      process.env["ONARRIVAL_TEST_LDAP_PASSWORD"] = "of the environment";
       await resolveLdap(ldap, "/", report);
       expect(ldap.bind?.password).toBe("of the environment");
     } finally {

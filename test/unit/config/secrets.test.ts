@@ -23,8 +23,13 @@ async function load(
 
 describe("secrets come", () => {
   test("from NAME=value lines", async () => {
-    const text = '# ours\n\nAPI_KEY=abc=def#1\r\nSPACED = " x "\nEMPTY=\n';
-    expect(await load("secrets", text)).toEqual({ API_KEY: "abc=def#1", SPACED: " x ", EMPTY: "" });
+    const text = '# ours\n\nAPI_KEY=abc=def#1\r\nSPACED = " x "\nEMPTY=\nQUOTE="\n';
+    expect(await load("secrets", text)).toEqual({
+      API_KEY: "abc=def#1",
+      SPACED: " x ",
+      EMPTY: "",
+      QUOTE: '"',
+    });
   });
 
   test("from YAML", async () => {
@@ -59,6 +64,7 @@ describe("a secrets file is refused", () => {
     ["secrets.yml", "- hunter2\n", /no list of NAME: value/],
     ["secrets.yml", "A: 'hunter2\n", /no YAML/],
     ["secrets.yml", "a-b: hunter2\n", /letters, digits and _/],
+    ["secrets", `A=${"hunter2 ".repeat(2 ** 17)}`, /larger than 1048576 bytes/],
   ])("%s with %j, and the message tells no value", async (name, text, message) => {
     const found = await load(name, text);
     expect(found).toMatch(message);

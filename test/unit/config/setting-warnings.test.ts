@@ -51,6 +51,7 @@ test.each([
       "1:27 limits.maxMessageSize: limits.maxSessionSize is less (268435456 bytes): a message between the two ends its connection with 421, and its sender tries again and again",
     ],
   ],
+  ["messages that are as large as their session", "limits: { maxMessageSize: 9MB, maxSessionSize: 9MB }", []],
   [
     "sessions that are smaller than the default size of messages",
     "limits: { maxSessionSize: 1MiB }",
@@ -134,6 +135,13 @@ test.each([
     "entries for domains that routers may send to",
     "delivery: { smartHost: h, destinations: [{ to: bank.example, tls: required }] }\nbindings: [{ event: OnGetMessageRouter, sinkClass: ./router.ts }]",
     [],
+  ],
+  [
+    "entries for domains that routers which are switched off may send to",
+    "delivery: { smartHost: h, destinations: [{ to: bank.example }] }\nbindings: [{ event: OnGetMessageRouter, sinkClass: ./router.ts, enabled: false }]",
+    [
+      "1:48 delivery.destinations[0].to: no mail goes to bank.example itself, so the entry counts for none: name the smart host, or give the domain mx or smartHost in domains.remote",
+    ],
   ],
   [
     "what several virtual servers inherit, once",
