@@ -162,7 +162,9 @@ describe("limits", () => {
 
   test("a header field may fill a header block, and no more", async () => {
     const within = "msg.To = 'someone@example.com, '.repeat(40_000); msg.Subject = 'ü'.repeat(150_000)";
-    const { outcome } = await worker.run(script(`${within}; msg.DataSource.Save()`));
+    const { outcome } = await worker.run(script(`${within}; msg.DataSource.Save()`), {
+      limits: { timeoutMs: 20_000, cpuMs: 20_000 },
+    });
     expect(outcome.fault).toBeUndefined();
     const beyond = await worker.run(script("msg.Subject = 'x'.repeat(1024 * 1024 + 1)"));
     expect(beyond.outcome.fault).toMatchObject({
