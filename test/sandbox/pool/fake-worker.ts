@@ -100,6 +100,10 @@ const BEHAVE: Record<string, Behave> = {
     return outcome;
   },
   timeout: () => ({ ...outcome, fault: { kind: "timeout", message: "took too long" } }),
+  turns: (frame, sent) =>
+    frame.messageId.startsWith("late")
+      ? { ...BEHAVE["slow"]?.(frame, sent), fault: { kind: "timeout", message: "took too long" } }
+      : outcome,
   loaded: () => ({ ...outcome, logs: [{ level: "info", text: [...behaviours.values()].join() }] }),
   sizes: (frame, sent) => ({
     ...outcome,
