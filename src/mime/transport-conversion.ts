@@ -24,16 +24,19 @@ export type Conversion =
 
 type Obstacle = Exclude<Conversion, { kind: "converted" }>;
 
-/** FAULTS M03: messages inside messages inside messages. */
-const MAX_NESTING = 20;
+/**
+ * FAULTS M02, M03: multiparts, and messages inside messages, around a part. Each of them is searched for its delimiter lines, in
+ * one turn of the relay.
+ */
+const MAX_LEVELS = 50;
 const DECODABLE = new Set(["7bit", "8bit", "binary", "base64", "quoted-printable"]);
 const WIDTH: Readonly<Record<string, number>> = { "7bit": 0, "8bit": 1, binary: 2 };
 
 export function convertForTransport(message: Buffer, wish: ConversionWish): Conversion {
-  const document = new MimeDocument(bufferSource(message));
+  const document = new MimeDocument(bufferSource(message), { maxDepth: MAX_LEVELS });
   // RFC 6376 §5.3: a signed body is 7-bit if its signer was wise; where he was not, any change breaks his signature.
   const isSigned = document.root.headers.has("DKIM-Signature");
-  const obstacle = convertDocument(document, wish, isSigned, 0);
+  const obstacle = convertDocument(document, wish, isSigned, MAX_LEVELS);
   return obstacle ?? { kind: "converted", splices: document.splices() };
 }
 
@@ -46,14 +49,14 @@ function convertDocument(
   document: MimeDocument,
   wish: ConversionWish,
   isSigned: boolean,
-  nesting: number,
+  levels: number,
 ): Obstacle | undefined {
   const stack: Visit[] = [{ part: document.root, isProtected: isSigned && !wish.breakSignatures }];
   for (let visit = stack.pop(); visit !== undefined; visit = stack.pop()) {
     const { part } = visit;
     const children = part.isMultipart ? part.children : [];
     if (children.length === 0) {
-      const obstacle = convertLeaf(visit, wish, nesting);
+      const obstacle = convertLeaf(visit, wish, levels - part.depth);
       if (obstacle !== undefined) return obstacle;
       continue;
     }
@@ -69,7 +72,7 @@ function convertDocument(
 function convertLeaf(
   { part, isProtected }: Visit,
   wish: ConversionWish,
-  nesting: number,
+  levels: number,
 ): Obstacle | undefined {
   const raw = part.rawBody();
   const { highBytes, irregular } = traitsOf(raw);
@@ -79,7 +82,7 @@ function convertLeaf(
   }
   if (isProtected) return { kind: "protected" };
   const { mediaType, transferEncoding } = part;
-  if (mediaType === "message/rfc822") return convertNested(part, raw, wish, nesting);
+  if (mediaType === "message/rfc822") return convertNested(part, raw, wish, levels - 1);
   if (!mayBeEncoded(mediaType)) return impossible(`${mediaType} may not be encoded`);
   if (!DECODABLE.has(transferEncoding))
     return impossible(`the transfer encoding ${transferEncoding} is not known`);
@@ -97,14 +100,14 @@ function convertNested(
   part: MimePart,
   raw: Buffer,
   wish: ConversionWish,
-  nesting: number,
+  levels: number,
 ): Obstacle | undefined {
-  if (nesting >= MAX_NESTING) return impossible("messages are nested too deeply");
+  if (levels < 0) return impossible("messages are nested too deeply");
   if (WIDTH[part.transferEncoding] === undefined)
     return impossible("an encoded message/rfc822 has 8-bit bytes");
-  const nested = new MimeDocument(bufferSource(raw));
+  const nested = new MimeDocument(bufferSource(raw), { maxDepth: levels });
   // The signature of a forwarded message was checked where it arrived, if ever: it protects nothing here.
-  const obstacle = convertDocument(nested, wish, false, nesting + 1);
+  const obstacle = convertDocument(nested, wish, false, levels);
   if (obstacle !== undefined)
     return part.parent?.mediaType === "multipart/report" ? keepHeader(part, raw) : obstacle;
   if (nested.changed) part.setRawBody(nested.toBuffer());

@@ -138,6 +138,22 @@ describe("conversion to 7 bits (RFC 6152)", () => {
     expect(convertForTransport(Buffer.from(message), SEVEN)).toMatchObject({ kind: "impossible" });
   });
 
+  /** Messages in messages, each with multiparts around the next one. */
+  const nested = (messages: number, multiparts: number): string => {
+    const start = (message: number, level: number): string =>
+      `Content-Type: multipart/mixed; boundary=m${message}l${level}\r\n\r\n--m${message}l${level}\r\n`;
+    const around = Array.from({ length: messages }, (_, message) =>
+      Array.from({ length: multiparts }, (_level, level) => start(message, level)).join(""),
+    );
+    return `${around.join("Content-Type: message/rfc822\r\n\r\n")}Content-Type: text/plain\r\n\r\né\r\n`;
+  };
+
+  test("levels of multiparts and of messages count together (M02, M03)", async () => {
+    expect(await converted(nested(12, 3))).toContain("=C3=A9");
+    expect(convertForTransport(Buffer.from(nested(4, 20)), SEVEN)).toMatchObject({ kind: "impossible" });
+    expect(convertForTransport(Buffer.from(nested(1, 60)), SEVEN)).toMatchObject({ kind: "impossible" });
+  });
+
   test("message/global is encoded as a whole (RFC 6532)", async () => {
     const result = await converted("Content-Type: message/global\r\n\r\nSubject: é\r\n\r\nx\r\n");
     expect(result).toContain("quoted-printable\r\n");
