@@ -8,7 +8,9 @@ import { decodeUtf7 } from "./utf7.ts";
 const MAX_LABEL_LENGTH = 64;
 const LABEL = /^[a-z\d][\w.:+()-]*$/i;
 // iconv-lite lists transfer encodings among its charsets: no message may name them.
-const NOT_CHARSETS = new Set(["base64", "hex", "binary", "internal", "utf-7-imap", "utf7imap"]);
+const NOT_CHARSETS = new Set(["base64", "hex", "binary", "internal", "utf7imap"]);
+/** To iconv-lite "ba-se64" is base64, too. */
+const nameInIconv = (label: string): string => label.toLowerCase().replaceAll(/:\d{4}$|[^\da-z]/g, "");
 /** Charsets in which the bytes of ASCII text are not ASCII. */
 const NOT_ASCII_COMPATIBLE = /^(?:x-)?(?:unicode|utf-?(?:7|16|32)|ucs|iso-10646-ucs|cp037|ibm037|ebcdic)/i;
 
@@ -39,7 +41,7 @@ function nativeCharset(label: string): NativeCharset | undefined {
 }
 
 function isIconvCharset(label: string): boolean {
-  if (label.length > MAX_LABEL_LENGTH || !LABEL.test(label) || NOT_CHARSETS.has(label.toLowerCase()))
+  if (label.length > MAX_LABEL_LENGTH || !LABEL.test(label) || NOT_CHARSETS.has(nameInIconv(label)))
     return false;
   try {
     return iconv.encodingExists(label);

@@ -215,6 +215,21 @@ describe("body decoders of our own", () => {
   });
 });
 
+test.each([
+  "base64",
+  "ba-se64",
+  "B.A.S.E.64",
+  "base64:1999",
+  "he_x",
+  "binary.",
+  "utf-7-imap",
+  "utf7-imap",
+  "constructor",
+])("%s is no charset, however it is spelt", (label) => {
+  expect(decodeCharset(Buffer.from("hello"), label)).toBeUndefined();
+  expect(encodeCharset("ü", label)).toBeUndefined();
+});
+
 describe("ISO-2022-KR", () => {
   const BYTES = "\x1b$)Ca\x0e>H3g\x0fb\r\n\x0eGO\x0f";
 
