@@ -4,16 +4,13 @@ import { bytesOf, exactBuffer } from "./bytes.ts";
 import { MAX_CHANGE_NOTES } from "./contract.ts";
 import { CdoError, isCdoErrorName } from "./cdo/errors.ts";
 import { handleIn, linesOf, partNumbers } from "./host-answers.ts";
-import { ReadTexts } from "./read-texts.ts";
+import { PARTS_PER_MESSAGE, ReadTexts } from "./read-texts.ts";
 import type { FindPlace, Member } from "./source-place.ts";
 
 type Primitive = string | number | boolean | undefined;
 /** Buffers cross as copies. */
 export type Answer = Primitive | ArrayBuffer;
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** Handles of parts of the arriving message are below it. */
-export const PARTS_PER_MESSAGE = 65_536;
 
 /** `false` says that it failed; "error" then tells why, as `NAME detail`. `place`: of the script's statement, at edits. */
 export type HostFunction = (
@@ -181,8 +178,10 @@ export class Host {
     this.#invoke("checkHeader", part, name, value);
   }
 
-  headerNames(part: number): string[] {
-    return linesOf(this.#text("headerNames", part));
+  /** Of the arriving message the same list until the next edit. */
+  headerNames(part: number): readonly string[] {
+    const known = this.#read.headerNames(part);
+    return known ?? this.#read.keepHeaderNames(part, linesOf(this.#text("headerNames", part)));
   }
 
   headerDate(part: number, name: string): Date | undefined {

@@ -1,7 +1,8 @@
 // IDataSource: what a message or body part is bound to. Save() writes there; the arriving message is bound to the
 // transport's content from the start.
 import { CdoError } from "./errors.ts";
-import { type Host, PARTS_PER_MESSAGE } from "../host.ts";
+import type { Host } from "../host.ts";
+import { PARTS_PER_MESSAGE } from "../read-texts.ts";
 import { defineUnavailable, refuseWrite, toText } from "./member-names.ts";
 import { Stream } from "./stream.ts";
 import { cut } from "../contract.ts";

@@ -161,7 +161,7 @@ export abstract class FieldsBase extends Collection<Field> {
 
   /** The source of a complete field name, or undefined when the name means nothing here. */
   protected abstract sourceOf(name: string): FieldSource | undefined;
-  protected abstract presentNames(): string[];
+  protected abstract presentNames(): readonly string[];
   /** Called once at the end of Update(), after all pending values were written. */
   protected abstract commit(): void;
 
@@ -269,6 +269,9 @@ export class Fields extends FieldsBase {
   readonly #part: number;
   readonly #derive: () => ReadonlyMap<string, FieldSource>;
   #derived: ReadonlyMap<string, FieldSource> | undefined;
+  /** What the host told last, and the names made of it. */
+  #labels: readonly string[] | undefined;
+  #names: readonly string[] = [];
 
   /** `derive` makes the table of the other namespaces, when a name of them is first asked for. */
   constructor(host: Host, part: number, derive: () => ReadonlyMap<string, FieldSource>) {
@@ -288,9 +291,13 @@ export class Fields extends FieldsBase {
     return new RawHeader(this.#host, this.#part, header);
   }
 
-  protected override presentNames(): string[] {
-    const seen = new Set(this.#host.headerNames(this.#part).map((name) => MAIL_HEADER + name.toLowerCase()));
-    return [...seen];
+  protected override presentNames(): readonly string[] {
+    const labels = this.#host.headerNames(this.#part);
+    if (labels !== this.#labels) {
+      this.#labels = labels;
+      this.#names = [...new Set(labels.map((label) => MAIL_HEADER + label.toLowerCase()))];
+    }
+    return this.#names;
   }
 
   protected override commit(): void {

@@ -47,6 +47,8 @@ class Field {
 }
 
 const CRLF = "\r\n";
+/** From so many fields on the names are indexed: whoever reads one field after the other would search all of them each time. */
+const INDEXED_FROM = 200;
 
 const decodeText = (text: string): string =>
   isAsciiText(text) ? text : decodeUnlabelled(Buffer.from(text, "latin1"));
@@ -84,6 +86,8 @@ export class Headers {
   #tail = "";
   #tailAdded = false;
   #revision = 0;
+  /** The first field of each name, at a revision. */
+  #index: { readonly revision: number; readonly firsts: Map<string, Field> } | undefined;
 
   constructor(block: Buffer, maxFields: number = DEFAULT_MIME_LIMITS.maxHeaders) {
     this.#block = block;
@@ -250,8 +254,18 @@ export class Headers {
 
   #find(wanted: string): Field | undefined {
     if (wanted === "") return undefined;
-    for (const field of this.#parsed()) if (field.isNamed(wanted)) return field;
+    const fields = this.#parsed();
+    if (fields.length >= INDEXED_FROM) return this.#indexed(fields).get(wanted);
+    for (const field of fields) if (field.isNamed(wanted)) return field;
     return undefined;
+  }
+
+  #indexed(fields: readonly Field[]): Map<string, Field> {
+    if (this.#index?.revision === this.#revision) return this.#index.firsts;
+    const firsts = new Map<string, Field>();
+    for (const field of fields) if (!firsts.has(field.name)) firsts.set(field.name, field);
+    this.#index = { revision: this.#revision, firsts };
+    return firsts;
   }
 
   #create(name: string, value: string): Field {

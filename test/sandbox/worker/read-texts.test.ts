@@ -100,3 +100,43 @@ describe("Subject, From and To", () => {
     expect(outcome.logs.map(({ text }) => text)).toEqual(["CDO_E_INACTIVE", "second"]);
   });
 });
+
+describe("the names of the fields", () => {
+  const names = "[...msg.Fields].map((field) => field.Name.slice(23)).join()";
+
+  test.each([
+    [setField("x-new", "1"), "subject,x-a,x-new"],
+    [`msg.Fields.Delete("urn:schemas:mailheader:x-a"); msg.Fields.Update()`, "subject"],
+    [
+      `const s = msg.GetStream(); s.Position = 0; s.SetEOS(); s.WriteText("X-Other: x\\r\\n\\r\\n"); s.Flush()`,
+      "x-other",
+    ],
+  ])("are read anew after %s", async (edit, expected) => {
+    const source = script(`${names}; msg.Fields.Count; ${edit}; console.log(${names}, msg.Fields.Count)`);
+    const { outcome } = await worker.run(source, { message: "Subject: a\r\nX-A: 1\r\n\r\nbody\r\n" });
+    expect(outcome.logs[0]?.text).toBe(`${expected} ${expected.split(",").length}`);
+  });
+
+  test("of a message that the script makes hold those that it gets when it is written out", async () => {
+    const source = script(
+      `const made = new ActiveXObject("CDO.Message"); made.Subject = "a"; const before = made.Fields.Count;
+      made.GetStream(); console.log(before, made.Fields.Count > before)`,
+    );
+    expect((await worker.run(source)).outcome.logs[0]?.text).toBe("1 true");
+  });
+});
+
+test("M05 a script that looks at each of 20,000 fields by its place, and iterates over them, is done in time", async () => {
+  const fields = Array.from({ length: 20_000 }, (_, index) => `X-${100_000 + index}: v\r\n`).join("");
+  const source = script(
+    `let seen = 0;
+    for (let i = 0; i < msg.Fields.Count; i++) if (msg.Fields(i).Value === "v") seen++;
+    for (const field of msg.Fields) if (field.Value === "v") seen++;
+    console.log(seen)`,
+  );
+  const { outcome } = await worker.run(source, {
+    message: `${fields}\r\n`,
+    limits: { timeoutMs: 8000, cpuMs: 8000, hostCalls: 1_000_000 },
+  });
+  expect(outcome).toMatchObject({ logs: [{ text: "40000" }] });
+});
