@@ -121,7 +121,12 @@ type Bundled = BuildResult<BuildOptions & { metafile: true; write: false }>;
 function bundle(compilation: Compilation, contents: string, plugins: Plugin[] = []): Promise<Bundled> {
   const { name, realFolder } = compilation;
   return compiler.build({
-    stdin: { contents, resolveDir: realFolder, sourcefile: name, loader: loaderOf(name) },
+    stdin: {
+      contents: withoutMapFile(contents),
+      resolveDir: realFolder,
+      sourcefile: name,
+      loader: loaderOf(name),
+    },
     absWorkingDir: realFolder,
     outfile: join(realFolder, "bundle.js"),
     write: false,
@@ -161,11 +166,20 @@ function folderOnly({ realFolder, cdoModule, expected = [], files }: Compilation
         const file = await (ahead.get(path) ?? readInside(realFolder, path));
         if (file.kind === "refused") return { errors: [{ text: `${path} ${file.reason}` }] };
         files.noteRead(path, file.hash);
-        return { contents: file.bytes, loader: "default" };
+        return { contents: bytesWithoutMapFile(file.bytes), loader: "default" };
       });
     },
   };
 }
+
+/** esbuild opens the map that such a comment names, wherever it lies and whatever it is: a FIFO, a device. */
+const withoutMapFile = (text: string): string =>
+  text.replaceAll(/(?<=[#@]\s*)sourceMappingURL(?==(?!data:))/g, "sourceMappingUrl");
+
+const bytesWithoutMapFile = (bytes: Buffer): Buffer =>
+  bytes.includes("sourceMappingURL=")
+    ? Buffer.from(withoutMapFile(bytes.toString("latin1")), "latin1")
+    : bytes;
 
 const noteImports = (files: BundledFiles): Plugin => ({
   name: "note-imports",

@@ -1,10 +1,13 @@
 // Whatever a script does to the compiler, the next one compiles.
+import { mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "esbuild";
 import { expect, test } from "vitest";
 import { compileScript } from "../../../../src/sandbox/versions/compiler.ts";
 import { CompilerEnded, CompilerProcess } from "../../../../src/sandbox/versions/compiler-process.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
 
 const cdoModule = fileURLToPath(new URL("../../../../runtime/cdo/constants.ts", import.meta.url));
 /** The compiler tries each of these for an arrow function with a type: twice as long for each. */
@@ -48,3 +51,22 @@ test("R02 a script that breaks the compiler down is refused, and the others comp
   expect(other.kind).toBe("compiled");
   expect((await compile("next.js", "function onArrival() {}")).kind).toBe("compiled");
 });
+
+test.each(["//# sourceMappingURL=", "//@ sourceMappingURL=", "/*# sourceMappingURL="])(
+  "R07 the compiler opens no file that a comment names: %s",
+  async (comment) => {
+    await using temp = await tempFolder();
+    const map = join(temp.path, "outside.map");
+    await writeFile(map, '{"version":3,"sources":["told.ts"],"names":[],"mappings":"AAAA;AACA;AACA"}');
+    const folder = join(temp.path, "scripts");
+    await mkdir(folder);
+    const end = `\n${comment}${map} ${comment.startsWith("/*") ? "*/" : ""}\n`;
+    await writeFile(join(folder, "lib.js"), `export const n = 1;${end}`);
+    const text = `import { n } from "./lib.js";\nexport default () => n;${end}`;
+    const answer = await compileScript({ folder, name: "a.js", text, cdoModule });
+    if (answer.kind !== "compiled") throw new Error(answer.message);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a map of esbuild
+    const { sources } = JSON.parse(answer.script.sourceMap) as { sources: string[] };
+    expect(sources.toSorted()).toEqual(["a.js", "lib.js"]);
+  },
+);
