@@ -34,6 +34,7 @@ interface EventDeclaration {
   readonly sinksMay: string;
   readonly rule: RuleKind;
   readonly scriptable: boolean;
+  /** Of what waits for its sinks. Where they are only told of something (a notice of the store, a next hop), a fault is always passed over. */
   readonly onFault: FaultPolicy;
   /** Absent: the event waits for them. */
   readonly promises?: PromisePolicy;

@@ -62,7 +62,7 @@ export class DomainFlags {
     void sinks.run(chain, {
       subject,
       server,
-      onFault: "next-sink",
+      onFault: EVENTS.GetAuxDomainInfoFlags.onFault,
       promises: EVENTS.GetAuxDomainInfoFlags.promises,
       remember: () => {
         const before = flags;

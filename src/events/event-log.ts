@@ -105,7 +105,7 @@ export class EventLog {
       void live.sinks.run(live.chain, {
         subject,
         server: undefined,
-        onFault: "next-sink",
+        onFault: EVENTS.EventLog.onFault,
         promises: EVENTS.EventLog.promises,
         remember: () => {
           const { isWritten } = subject;

@@ -3,6 +3,7 @@ import { sameMailbox } from "../core/address.ts";
 import type { Recipient } from "../core/envelope.ts";
 import { Fifo } from "../core/fifo.ts";
 import { type Reply, parseFailure, reply } from "../core/reply.ts";
+import { EVENTS } from "../events/catalog.ts";
 import type { StoreNotice, StoreSubject, StoredMessage } from "../events/contexts/store-contexts.ts";
 import type { SystemChain, SystemSinks } from "../events/system-chain.ts";
 import type { CutOff } from "../smtp/client/cut-off.ts";
@@ -49,6 +50,7 @@ export class StoreSinks {
     void this.#parts.unawaited.run<StoreSubject>(chain, {
       subject,
       server: origin.server,
+      // What it tells of has happened.
       onFault: "next-sink",
       promises: promises === "counted" ? promises : undefined,
     });
@@ -74,7 +76,7 @@ export class StoreSinks {
         refuse: (address, text) => answer(address, parseFailure(text)),
       },
       server: origin.server,
-      onFault: "binding",
+      onFault: EVENTS.StoreDriver.onFault,
       remember: () => {
         const before = said;
         said = [...said];

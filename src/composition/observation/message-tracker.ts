@@ -141,7 +141,7 @@ export class MessageTracker implements StepRecorder {
     const call = {
       subject: record,
       server: record.server,
-      onFault: "next-sink",
+      onFault: EVENTS.MsgTrackLog.onFault,
       promises: EVENTS.MsgTrackLog.promises,
       remember: () => {
         const before = { ...record };

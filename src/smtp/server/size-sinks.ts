@@ -1,4 +1,5 @@
 // Asks the sinks of MaxMsgSize about a message that is larger than the settings allow (REFERENCE 4.1).
+import { EVENTS } from "../../events/catalog.ts";
 import type { MessageSizeContext } from "../../events/contexts/size-contexts.ts";
 import type { SystemChain, SystemSinks } from "../../events/system-chain.ts";
 
@@ -25,7 +26,7 @@ export function raisedLimit(
   const outcome = parts.sinks.run(parts.chain(), {
     subject,
     server: message.server,
-    onFault: "next-sink",
+    onFault: EVENTS.MaxMsgSize.onFault,
     remember: () => {
       const before = subject.limit;
       return () => {

@@ -4,6 +4,7 @@ import { describeError } from "../../core/errors.ts";
 import { reply } from "../../core/reply.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Binding } from "../../events/binding.ts";
+import { EVENTS } from "../../events/catalog.ts";
 import type {
   BatchContext,
   CategorizeSubject,
@@ -201,7 +202,7 @@ export class CategorizerRun {
     const outcome = sinks.run(this.#chain, {
       subject,
       server,
-      onFault: "binding",
+      onFault: EVENTS.OnCategorize.onFault,
       // A fault of the built-in sink begins everything anew.
       remember: chain.isEmpty ? undefined : remember,
       isAdmitted: true,

@@ -1,4 +1,5 @@
 // The first sub-event of OnCategorize: once for each set of bindings, before the first message that it sees (REFERENCE 4.3).
+import { EVENTS } from "../../events/catalog.ts";
 import type { CategorizeSubject } from "../../events/contexts/categorize-contexts.ts";
 import { SystemChain, type SystemOutcome, type SystemSinks } from "../../events/system-chain.ts";
 
@@ -49,7 +50,7 @@ async function register(
   const outcome = await sinks.run(new SystemChain(concerned), {
     subject,
     server,
-    onFault: "binding",
+    onFault: EVENTS.OnCategorize.onFault,
     remember: () => {
       const before = [...attributes];
       return () => {

@@ -3,6 +3,7 @@ import type { Recipient } from "../../core/envelope.ts";
 import { formatReply } from "../../core/reply.ts";
 import type { Logger } from "../../core/logger.ts";
 import { messageStatus } from "../../core/status.ts";
+import { EVENTS } from "../../events/catalog.ts";
 import type { DsnDueContext, DsnSubject, ReportedRecipient } from "../../events/contexts/dsn-contexts.ts";
 import type { SystemChain, SystemSinks } from "../../events/system-chain.ts";
 import { MailMsg, type MessageSurroundings } from "../../message/mail-msg.ts";
@@ -94,7 +95,7 @@ export class ReportSinks {
 
   /** A fault keeps no report back: the sink counts as not there. */
   async #run(subject: DsnSubject, server: string, remember: () => () => void): Promise<void> {
-    const call = { subject, server, onFault: "next-sink", remember } as const;
+    const call = { subject, server, onFault: EVENTS.DSN.onFault, remember };
     await this.#parts.sinks.run(this.#parts.chain(), call);
   }
 }

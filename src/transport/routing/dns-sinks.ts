@@ -1,5 +1,6 @@
 // Step 9, for those who bind sinks to DnsResolver: records that sinks supply stand in for what DNS would answer.
 import { isIP } from "node:net";
+import { EVENTS } from "../../events/catalog.ts";
 import type { DnsSubject, HostLookupContext, MxLookupContext } from "../../events/contexts/dns-contexts.ts";
 import type { SystemChain, SystemSinks } from "../../events/system-chain.ts";
 import type { MxRecord, MxResolver } from "./mx.ts";
@@ -71,7 +72,8 @@ export class SinkResolver implements MxResolver {
     const chain = this.#parts.chain();
     if (chain.isEmpty) return;
     const { server, sinks } = this.#parts;
-    const outcome = await sinks.run(chain, { subject, server, onFault: "binding", remember });
+    const { onFault } = EVENTS.DnsResolver;
+    const outcome = await sinks.run(chain, { subject, server, onFault, remember });
     if (outcome.kind === "fault") throw new SinkTrouble(`${outcome.binding.displayName}: ${outcome.message}`);
   }
 }

@@ -3,6 +3,7 @@ import type { Recipient } from "../../core/envelope.ts";
 import { describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { type Reply, isPermanent, parseFailure, reply } from "../../core/reply.ts";
+import { EVENTS } from "../../events/catalog.ts";
 import {
   type LinkContext,
   type LinkState,
@@ -64,7 +65,7 @@ export class RouterSinks {
     const outcome = this.#parts.sinks.run<RouterSubject>(chain, {
       subject,
       server: origin.server,
-      onFault: "binding",
+      onFault: EVENTS.OnGetMessageRouter.onFault,
       remember: () => {
         const { router } = subject;
         return () => {
@@ -87,6 +88,7 @@ export class RouterSinks {
     const outcome = sinks.run<RouterSubject>(chain(), {
       subject,
       server,
+      // There is no message that could wait.
       onFault: "next-sink",
       remember: () => {
         const { nextAttempt: time, set, unset } = subject;
