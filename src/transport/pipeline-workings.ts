@@ -24,7 +24,7 @@ export interface PipelineSteps {
   readonly revive: (recovered: RecoveredMessage, isNew: boolean) => QueuedMessage;
   readonly goOn: (message: QueuedMessage) => void;
   /** A fork that a sink has split off, durable. */
-  readonly submit: (fork: QueuedMessage) => void;
+  readonly enter: (fork: QueuedMessage) => void;
   readonly submitted: (message: QueuedMessage, verdict: StageVerdict) => void;
   /** A copy that the categorizer has split off, durable. */
   readonly beginCopy: (copy: QueuedMessage) => void;
@@ -72,7 +72,7 @@ export class PipelineWorkings<Script> {
 
   #createTurns(): SubmissionTurns<Script> {
     const { waiting, settings } = this.#parts;
-    const { messages, submitted, submit } = this.#pipeline;
+    const { messages, submitted, enter } = this.#pipeline;
     return new SubmissionTurns({
       ...this.#parts,
       states: this.states,
@@ -84,7 +84,7 @@ export class PipelineWorkings<Script> {
         !this.writes.has(message),
       keepBack: (message) => this.postponement.keepBack(message),
       decided: submitted,
-      begin: submit,
+      begin: enter,
     });
   }
 
@@ -153,7 +153,7 @@ export class PipelineWorkings<Script> {
         this.superseding.ended(message);
         storeSinks?.tell("deleted", message);
       },
-      postpone: (message, text) => this.postponement.postpone(message, { by: "sink", text }, true),
+      postpone: (message, text) => this.postponement.postpone(message, { by: "sink", text }, "hold"),
     });
   }
 
@@ -187,7 +187,7 @@ export class PipelineWorkings<Script> {
       begin: beginCopy,
       passed: categorized,
       over: (message) => this.endings.over(message),
-      postpone: (message, text) => this.postponement.postpone(message, { by: "sink", text }, false),
+      postpone: (message, text) => this.postponement.postpone(message, { by: "sink", text }, "retry"),
     });
   }
 }

@@ -16,7 +16,12 @@ import type { Parking } from "./queues/parking.ts";
 import type { Patience } from "./patience.ts";
 import type { PendingWrites } from "./pending-writes.ts";
 import { PipelineWorkings } from "./pipeline-workings.ts";
-import { type QueuedMessage, createQueuedMessage, priorityOf } from "./queued-message.ts";
+import {
+  type QueuedMessage,
+  type SubmissionStage,
+  createQueuedMessage,
+  priorityOf,
+} from "./queued-message.ts";
 import { heldForServer, reviveMessage } from "./revived-message.ts";
 import type { Postponement } from "./postponement.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
@@ -50,10 +55,10 @@ export class Pipeline<Script> {
       isInHand: (message) => this.isInHand(message),
       revive: (recovered, isNew) => this.#revive(recovered, isNew),
       goOn: (message) => this.#goOn(message),
-      submit: (fork) => this.#submit(fork),
+      enter: (fork) => this.#enter(fork),
       submitted: (message, verdict) => this.#submitted(message, verdict),
       beginCopy: (copy) => this.#beginCopy(copy),
-      categorized: (message) => this.#passed(message, false, true),
+      categorized: (message) => this.#passed(message, "OnCategorize"),
       discard: (message, reason) => this.discard(message, reason),
     });
     this.parking = workings.parking;
@@ -88,7 +93,7 @@ export class Pipeline<Script> {
   /** Resolves when the message is durable; what follows does not keep the client waiting. */
   async accept(id: string, origin: Origin, envelope: Envelope, content: Content): Promise<void> {
     await this.#parts.store.commit(id, origin, envelope, content);
-    this.#submit(createQueuedMessage(id, origin, envelope, content));
+    this.#enter(createQueuedMessage(id, origin, envelope, content));
   }
 
   forget(id: string): void {
@@ -122,7 +127,7 @@ export class Pipeline<Script> {
   }
 
   /** A message that is new, and durable. */
-  #submit(message: QueuedMessage): void {
+  #enter(message: QueuedMessage): void {
     this.#parts.steps.submitted(message);
     this.#parts.storeSinks?.tell("written", message);
     this.#begin(message);
@@ -139,7 +144,7 @@ export class Pipeline<Script> {
   #beginCopy(copy: QueuedMessage): void {
     this.#parts.storeSinks?.tell("written", copy);
     this.messages.set(copy.id, copy);
-    this.#passed(copy, false, true);
+    this.#passed(copy, "OnCategorize");
   }
 
   // ---- steps 3 to 6: the sinks of submission, before and after categorization, and the categorizer ----
@@ -152,7 +157,7 @@ export class Pipeline<Script> {
   #submitted(message: QueuedMessage, verdict: StageVerdict): void {
     switch (verdict.kind) {
       case "submitted":
-        this.#passed(message, verdict.forked, verdict.isCategorized);
+        this.#passed(message, verdict.isCategorized ? "OnCategorize" : message.stage, verdict.forked);
         break;
       case "categorized":
         this.#conclusions.conclude(message, verdict);
@@ -165,7 +170,7 @@ export class Pipeline<Script> {
         break;
       case "hold":
       case "retry":
-        this.#postponement.postpone(message, verdict.reason, verdict.kind === "hold");
+        this.#postponement.postpone(message, verdict.reason, verdict.kind);
         break;
       case "abandoned":
         this.#postponement.abandon(message, verdict.reason);
@@ -173,15 +178,15 @@ export class Pipeline<Script> {
     }
   }
 
-  /** On to the sinks of the next event that has any, with what these left: a message that one of them holds comes back to that event. */
-  #passed(message: QueuedMessage, forked: boolean, isCategorized = false): void {
+  /** On to the sinks of the next event behind `stage` that has any, with what these left: a message that one of them holds comes back to that event. */
+  #passed(message: QueuedMessage, stage: SubmissionStage, forked = false): void {
     // A start brings what is not saved back to the sinks: past a binding that this message has used up it would go unseen.
     const isToSave = this.#parts.submission.settleCalls(message, false) || forked;
     message.held = undefined;
     message.attempts = 0;
     message.nextAttempt = undefined;
     message.triedBefore = undefined;
-    const next = this.#parts.submission.nextStage(isCategorized ? "OnCategorize" : message.stage);
+    const next = this.#parts.submission.nextStage(stage);
     if (next === undefined) {
       this.#startDelivery(message, isToSave);
       return;

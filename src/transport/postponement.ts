@@ -30,8 +30,8 @@ export class Postponement {
     this.#parts = parts;
   }
 
-  /** One of the sinks failed, or asked for it. It expires like any other message. */
-  postpone(message: QueuedMessage, reason: HoldReason, hold: boolean): void {
+  /** One of the sinks failed, or asked for it. It expires like any other message. `hold`: people see it as held. */
+  postpone(message: QueuedMessage, reason: HoldReason, kind: "hold" | "retry"): void {
     const { waiting, states, steps, submission, retryDelayMs, check, clock, log } = this.#parts;
     submission.settleCalls(message, true);
     const now = clock.now();
@@ -40,14 +40,15 @@ export class Postponement {
     // A reload tries all that is held. Where not even then a script ran, the message waits as if nothing had been.
     const isAttempt = due <= now || !NOTHING_RAN.has(reason.faultKind);
     if (isAttempt) message.attempts += 1;
-    message.held = hold ? reason : undefined;
+    message.held = kind === "hold" ? reason : undefined;
     message.nextAttempt = isAttempt ? now + retryDelayMs(message.attempts) : due;
     if (reason.poison === true) message.nextAttempt = undefined;
     const nextAttempt =
       message.nextAttempt === undefined ? "when released" : new Date(message.nextAttempt).toISOString();
     const fields = { message: message.id, reason: reason.text, attempts: message.attempts, nextAttempt };
     steps.postponed(message, reason);
-    if (hold) log.error({ ...fields, advice: adviceFor(message) }, "message held: a sink failed on it");
+    if (kind === "hold")
+      log.error({ ...fields, advice: adviceFor(message) }, "message held: a sink failed on it");
     else log.warn(fields, "message goes back to the queue before the sinks");
     states.save(message);
     states.drop(message);
