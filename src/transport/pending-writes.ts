@@ -1,5 +1,5 @@
-// Reports and Badmail copies that are being written: until they are durable, the message they are about must neither
-// end nor be taken away.
+// What is under way for a message outside its steps: reports and Badmail copies that are being written, and sinks that choose its
+// routes. Until that is over the message must neither end nor be taken away.
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { QueuedMessage } from "./queued-message.ts";
@@ -17,8 +17,8 @@ export class PendingWrites {
     return this.#counts.has(message);
   }
 
-  /** Calls `next` when `writing` is over, which has to see to its failures itself. */
-  track(message: QueuedMessage, writing: Promise<void>, next: () => void): void {
+  /** Calls `next` when `work` is over, which has to see to its failures itself. */
+  track(message: QueuedMessage, work: Promise<void>, next: () => void): void {
     this.#counts.set(message, (this.#counts.get(message) ?? 0) + 1);
     const end = (): void => {
       const left = (this.#counts.get(message) ?? 1) - 1;
@@ -27,7 +27,7 @@ export class PendingWrites {
       next();
       if (this.#counts.size === 0) this.#onSettled?.();
     };
-    writing.then(end).catch((thrown: unknown) => {
+    work.then(end).catch((thrown: unknown) => {
       this.#log.error(
         { message: message.id, error: describeError(thrown) },
         "message stays in the queue until the next start",
@@ -35,7 +35,7 @@ export class PendingWrites {
     });
   }
 
-  /** Resolves when nothing is being written. */
+  /** Resolves when nothing is under way. */
   settled(): Promise<void> {
     if (this.#counts.size === 0) return Promise.resolve();
     return new Promise((resolve) => {

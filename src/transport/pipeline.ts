@@ -96,36 +96,6 @@ export class Pipeline<Script> {
     this.#enter(createQueuedMessage(id, origin, envelope, content));
   }
 
-  forget(id: string): void {
-    this.#parts.store.remove(id);
-  }
-
-  /** Takes up what an earlier run of the service left unfinished. */
-  resume(recovered: RecoveredMessage): void {
-    // A start takes up messagesInMemory of them in one turn.
-    this.parking.takeUp(this.#revive(recovered, true, "uncounted"));
-  }
-
-  #revive(recovered: RecoveredMessage, isNew: boolean, notices?: "uncounted"): QueuedMessage {
-    const { clock, steps, storeSinks, settings } = this.#parts;
-    const message = reviveMessage(recovered, clock.now(), this.#retry);
-    const { server } = message.origin;
-    if (isNew && settings.isOthers?.(server) === true) message.held = heldForServer(server);
-    if (isNew && recovered.state === undefined) steps.resumed(message);
-    if (isNew) storeSinks?.tell("enumerated", message, notices);
-    this.messages.set(message.id, message);
-    if (isNew && message.phase === "delivery") this.#superseding.waits(message);
-    return message;
-  }
-
-  #goOn(message: QueuedMessage): void {
-    if (message.phase === "submission") {
-      this.#begin(message);
-      return;
-    }
-    this.#deliveries.route(message, NO_DELIVERIES, true);
-  }
-
   /** A message that is new, and durable. */
   #enter(message: QueuedMessage): void {
     this.#parts.steps.submitted(message);
@@ -133,21 +103,15 @@ export class Pipeline<Script> {
     this.#begin(message);
   }
 
+  // ---- steps 3 to 6: the sinks of submission, before and after categorization, and the categorizer ----
+
+  /** To its sinks, or into the queue before them where it has to wait. */
   #begin(message: QueuedMessage): void {
     this.messages.set(message.id, message);
     if (message.held !== undefined || (message.nextAttempt ?? 0) > this.#parts.clock.now())
       this.#parts.waiting.add(message);
     else this.submit(message);
   }
-
-  /** What the categorizer split off has met the sinks before it. */
-  #beginCopy(copy: QueuedMessage): void {
-    this.#parts.storeSinks?.tell("written", copy);
-    this.messages.set(copy.id, copy);
-    this.#passed(copy, "OnCategorize");
-  }
-
-  // ---- steps 3 to 6: the sinks of submission, before and after categorization, and the categorizer ----
 
   submit(message: QueuedMessage): void {
     this.#turns.submit(message);
@@ -197,6 +161,14 @@ export class Pipeline<Script> {
     this.#turns.submit(message);
   }
 
+  /** What the categorizer split off has met the sinks before it. */
+  #beginCopy(copy: QueuedMessage): void {
+    this.#parts.storeSinks?.tell("written", copy);
+    this.messages.set(copy.id, copy);
+    this.#passed(copy, "OnCategorize");
+  }
+
+  /** It has met all sinks: from here on each recipient has a state of its own. */
   #startDelivery(message: QueuedMessage, isToSave: boolean): void {
     message.phase = "delivery";
     message.priority = priorityOf(message);
@@ -261,6 +233,39 @@ export class Pipeline<Script> {
   /** Ends every pending recipient without a report. */
   discard(message: QueuedMessage, reason: string): void {
     this.#endings.discard(message, reason);
+  }
+
+  // ---- from an earlier run, or from where it was parked: on with step 3 or 7 ----
+
+  /** Of a copy that an earlier run made: the message that it was split from is split anew. */
+  forget(id: string): void {
+    this.#parts.store.remove(id);
+  }
+
+  /** Takes up what an earlier run of the service left unfinished. */
+  resume(recovered: RecoveredMessage): void {
+    // A start takes up messagesInMemory of them in one turn.
+    this.parking.takeUp(this.#revive(recovered, true, "uncounted"));
+  }
+
+  #revive(recovered: RecoveredMessage, isNew: boolean, notices?: "uncounted"): QueuedMessage {
+    const { clock, steps, storeSinks, settings } = this.#parts;
+    const message = reviveMessage(recovered, clock.now(), this.#retry);
+    const { server } = message.origin;
+    if (isNew && settings.isOthers?.(server) === true) message.held = heldForServer(server);
+    if (isNew && recovered.state === undefined) steps.resumed(message);
+    if (isNew) storeSinks?.tell("enumerated", message, notices);
+    this.messages.set(message.id, message);
+    if (isNew && message.phase === "delivery") this.#superseding.waits(message);
+    return message;
+  }
+
+  #goOn(message: QueuedMessage): void {
+    if (message.phase === "submission") {
+      this.#begin(message);
+      return;
+    }
+    this.#deliveries.route(message, NO_DELIVERIES, true);
   }
 
   // ---- for people ----
