@@ -1,6 +1,7 @@
 // Steps 8 and 11: how long a message may wait, who hears that it does, and what happens when it has waited too long.
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import type { PropertyValue } from "../message/properties.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { Endings } from "./endings.ts";
 import type { MessageSteps } from "./message-steps.ts";
@@ -8,7 +9,7 @@ import type { IsAged, OwnTimes } from "./queues/parked-messages.ts";
 import type { PendingWrites } from "./pending-writes.ts";
 import type { PreSubmissionQueue } from "./queues/pre-submission-queue.ts";
 import { type QueuedMessage, type RecipientRecord, listUnsubmitted } from "./queued-message.ts";
-import type { RetryPolicy } from "./retry-policy.ts";
+import type { MailKind, RetryPolicy } from "./retry-policy.ts";
 import { isFinalDelivery } from "./routing/router.ts";
 import { type DueReport, addReport, expiredReply } from "./settlement.ts";
 import { isGroupKey } from "./queues/waiting-groups.ts";
@@ -25,27 +26,29 @@ export interface PatienceParts {
 }
 
 /** The properties in which sinks leave times of their own (REFERENCE 4.6.2). */
-const REMOTE_TIMES = { expiry: "MP_EXPIRE_NDR", delayNotice: "MP_EXPIRE_DELAY" };
-const LOCAL_TIMES = { expiry: "MP_LOCAL_EXPIRE_NDR", delayNotice: "MP_LOCAL_EXPIRE_DELAY" };
-
-function timeOf({ properties }: QueuedMessage, name: string): number | undefined {
-  const time = properties.get(name);
-  return typeof time === "number" ? time : undefined;
-}
+const PROPERTIES_OF = {
+  remote: { expiry: "MP_EXPIRE_NDR", delayNotice: "MP_EXPIRE_DELAY" },
+  local: { expiry: "MP_LOCAL_EXPIRE_NDR", delayNotice: "MP_LOCAL_EXPIRE_DELAY" },
+} as const satisfies Record<MailKind, unknown>;
 
 /** What sinks have given to a message that waits in this queue. */
-export function ownTimesOf(message: QueuedMessage, queue: string): OwnTimes | undefined {
-  if (message.properties.size === 0) return undefined;
-  const names = isLocalQueue(queue) ? LOCAL_TIMES : REMOTE_TIMES;
-  const expiry = timeOf(message, names.expiry);
-  const delayNotice = timeOf(message, names.delayNotice);
+export const ownTimesOf = (message: QueuedMessage, queue: string): OwnTimes | undefined =>
+  timesOfKind(message, kindOf(queue));
+
+function timesOfKind({ properties }: QueuedMessage, kind: MailKind): OwnTimes | undefined {
+  if (properties.size === 0) return undefined;
+  const names = PROPERTIES_OF[kind];
+  const expiry = timeOf(properties.get(names.expiry));
+  const delayNotice = timeOf(properties.get(names.delayNotice));
   return expiry === undefined && delayNotice === undefined ? undefined : { expiry, delayNotice };
 }
 
-/** What waits before the sinks is none of another server's yet. */
-const isLocalQueue = (queue: string): boolean => isFinalDelivery(queue) || isGroupKey(queue);
+const timeOf = (value: PropertyValue | undefined): number | undefined =>
+  typeof value === "number" ? value : undefined;
 
-const NO_TIMES: OwnTimes = { expiry: undefined, delayNotice: undefined };
+/** What waits before the sinks is none of another server's yet. */
+const kindOf = (queue: string): MailKind =>
+  isFinalDelivery(queue) || isGroupKey(queue) ? "local" : "remote";
 
 export class Patience {
   readonly #parts: PatienceParts;
@@ -54,30 +57,38 @@ export class Patience {
     this.#parts = parts;
   }
 
-  /** What the operator holds, or a sink wants left alone, does not age. */
   check(message: QueuedMessage, now = this.#parts.clock.now()): void {
-    const { deliveries, endings, waiting, writes } = this.#parts;
-    const { held } = message;
-    if (held?.by === "operator" || held?.abandoned === true || writes.has(message)) return;
-    if (message.phase === "submission" && !waiting.has(message)) return;
+    if (!this.#ages(message)) return;
     // What sinks put off begins to age when it may leave.
     const since = Math.max(message.origin.arrivalTime, message.notBefore ?? 0);
     // A message that sinks have not let pass yet has the patience of local ones.
-    const isLocal = deliveries.of(message).every(({ queue }) => isFinalDelivery(queue.key));
-    const { expiry, isNoticeDue } = this.#judge(message, isLocal, since, now);
+    const isLocal = this.#parts.deliveries.of(message).every(({ queue }) => isFinalDelivery(queue.key));
+    const kind = isLocal ? "local" : "remote";
+    const times = timesOfKind(message, kind);
+    const expiry = this.#expiryOf(kind, since, times);
     const isExpired = now >= expiry;
-    if (!isExpired && (!isNoticeDue || message.delayNoticeSent)) return;
+    if (!isExpired && (message.delayNoticeSent || !this.#isNoticeDue(kind, since, times, now))) return;
     this.#noteFailures(message);
-    if (isExpired) {
-      this.#expireWaiting(message);
-    } else {
-      message.delayNoticeSent = true;
-      listUnsubmitted(message, waiting.reasonOf(message));
-      const pending = message.recipients.filter((record) => record.state === "pending");
-      const reports: DueReport[] = [];
-      addReport(reports, message.envelope.sender, "delayed", pending, expiry);
-      endings.afterReports(message, reports, () => endings.finishOrSave(message));
-    }
+    if (isExpired) this.#expireWaiting(message);
+    else this.#tellDelay(message, expiry);
+  }
+
+  /** What the operator holds, or a sink wants left alone, does not. */
+  #ages(message: QueuedMessage): boolean {
+    const { waiting, writes } = this.#parts;
+    const { held, phase } = message;
+    if (held?.by === "operator" || held?.abandoned === true || writes.has(message)) return false;
+    return phase !== "submission" || waiting.has(message);
+  }
+
+  #tellDelay(message: QueuedMessage, expiry: number): void {
+    const { endings, waiting } = this.#parts;
+    message.delayNoticeSent = true;
+    listUnsubmitted(message, waiting.reasonOf(message));
+    const pending = message.recipients.filter((record) => record.state === "pending");
+    const reports: DueReport[] = [];
+    addReport(reports, message.envelope.sender, "delayed", pending, expiry);
+    endings.afterReports(message, reports, () => endings.finishOrSave(message));
   }
 
   /** A next hop that cannot be reached is tried with one message only: what came of it is why the others wait as well. */
@@ -95,33 +106,23 @@ export class Patience {
     }
   }
 
-  /** By the times that sinks set, else by the settings. */
-  #judge(
-    message: QueuedMessage,
-    isLocal: boolean,
-    since: number,
-    now: number,
-  ): { readonly expiry: number; readonly isNoticeDue: boolean } {
-    const retry = this.#parts.retry();
-    const kind = isLocal ? "local" : "remote";
-    const names = isLocal ? LOCAL_TIMES : REMOTE_TIMES;
-    const delayNotice = timeOf(message, names.delayNotice);
-    return {
-      expiry: timeOf(message, names.expiry) ?? retry.expiresAt(kind, since),
-      isNoticeDue: delayNotice === undefined ? retry.isDelayNoticeDue(kind, since, now) : now >= delayNotice,
+  /** Whether there is something to check of a message that is known by its numbers only. */
+  isDueAt(now: number): IsAged {
+    return (queue, since, delayNoticeSent, times) => {
+      const kind = kindOf(queue);
+      if (now >= this.#expiryOf(kind, since, times)) return true;
+      return !delayNoticeSent && this.#isNoticeDue(kind, since, times, now);
     };
   }
 
-  /** Whether there is something to check of a message that is known by its numbers only. */
-  isDueAt(now: number): IsAged {
-    const retry = this.#parts.retry();
-    return (queue, since, delayNoticeSent, ownTimes) => {
-      const kind = isLocalQueue(queue) ? "local" : "remote";
-      const { expiry, delayNotice } = ownTimes ?? NO_TIMES;
-      if (now >= (expiry ?? retry.expiresAt(kind, since))) return true;
-      if (delayNoticeSent) return false;
-      return delayNotice === undefined ? retry.isDelayNoticeDue(kind, since, now) : now >= delayNotice;
-    };
+  /** As sinks set it, else by the settings. */
+  #expiryOf(kind: MailKind, since: number, times: OwnTimes | undefined): number {
+    return times?.expiry ?? this.#parts.retry().expiresAt(kind, since);
+  }
+
+  #isNoticeDue(kind: MailKind, since: number, times: OwnTimes | undefined, now: number): boolean {
+    const own = times?.delayNotice;
+    return own === undefined ? this.#parts.retry().isDelayNoticeDue(kind, since, now) : now >= own;
   }
 
   #expireWaiting(message: QueuedMessage): void {
