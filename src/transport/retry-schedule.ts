@@ -1,8 +1,5 @@
 // When a message that could not be delivered is tried again, when its sender is told, and when it is given up.
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-
 export interface RetrySettings {
   /** Quick attempts after the first failure, for faults that pass by themselves (SmtpRemoteRetryThreshold, REFERENCE 6.2). */
   readonly glitchRetries: number;
@@ -19,35 +16,15 @@ export interface RetrySettings {
   readonly clockGraceMs: number;
 }
 
-export const DEFAULT_RETRY_SETTINGS: RetrySettings = {
-  glitchRetries: 3,
-  glitchIntervalMs: MINUTE_MS,
-  intervalsMs: [15 * MINUTE_MS, 30 * MINUTE_MS, 60 * MINUTE_MS, 240 * MINUTE_MS],
-  jitterPercent: 10,
-  delayNoticeMs: 12 * HOUR_MS,
-  expiryMs: 48 * HOUR_MS,
-  clockGraceMs: HOUR_MS,
-};
-
 /** How long to wait after the attempt with this number, counted from 1. */
-export function retryDelayMs(attempts: number, settings: RetrySettings = DEFAULT_RETRY_SETTINGS): number {
+export function retryDelayMs(attempts: number, settings: RetrySettings): number {
   if (attempts <= settings.glitchRetries) return settings.glitchIntervalMs;
   const step = Math.min(attempts - settings.glitchRetries, settings.intervalsMs.length) - 1;
   return settings.intervalsMs[step] ?? settings.glitchIntervalMs;
 }
 
-export const expiresAt = (arrivalTime: number, settings: RetrySettings = DEFAULT_RETRY_SETTINGS): number =>
-  arrivalTime + settings.expiryMs;
-
-export const isExpired = (
-  arrivalTime: number,
-  now: number,
-  settings: RetrySettings = DEFAULT_RETRY_SETTINGS,
-): boolean => now >= expiresAt(arrivalTime, settings);
+export const expiresAt = (arrivalTime: number, { expiryMs }: RetrySettings): number => arrivalTime + expiryMs;
 
 /** Whether the notice of delay is due; the caller remembers that it was sent. */
-export const isDelayNoticeDue = (
-  arrivalTime: number,
-  now: number,
-  settings: RetrySettings = DEFAULT_RETRY_SETTINGS,
-): boolean => now >= arrivalTime + settings.delayNoticeMs && !isExpired(arrivalTime, now, settings);
+export const isDelayNoticeDue = (arrivalTime: number, now: number, settings: RetrySettings): boolean =>
+  now >= arrivalTime + settings.delayNoticeMs && now < expiresAt(arrivalTime, settings);

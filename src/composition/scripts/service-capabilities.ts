@@ -101,7 +101,9 @@ function grantsOf(bindings: readonly BindingSettings[], script: string): Binding
 
 const allowOf = (allow: BindingSettings["allow"]): Capabilities => definedOf(allow ?? {});
 
-function brokerSettings({ sandbox }: Config): Parameters<typeof createCapabilityBroker>[0]["settings"] {
+export function brokerSettings({
+  sandbox,
+}: Pick<Config, "sandbox">): Parameters<typeof createCapabilityBroker>[0]["settings"] {
   return {
     fetch: {
       maxResponseBytes: sandbox.fetchMaxResponseBytes,

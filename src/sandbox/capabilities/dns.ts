@@ -14,8 +14,6 @@ export interface DnsSettings {
   readonly maxConcurrent: number;
 }
 
-export const DEFAULT_DNS_SETTINGS: DnsSettings = { timeoutMs: 5000, maxRecords: 100, maxConcurrent: 50 };
-
 /** The questions of node:dns that scripts may ask. */
 export type DnsResolver = Pick<
   dns.Resolver,

@@ -23,16 +23,6 @@ export interface FetchSettings {
   readonly privateNetworks: readonly string[];
 }
 
-export const DEFAULT_FETCH_SETTINGS: FetchSettings = {
-  maxResponseBytes: 1024 * 1024,
-  maxHeaderBytes: 16 * 1024,
-  timeoutMs: 10_000,
-  maxRedirects: 5,
-  maxConcurrent: 50,
-  maxConcurrentPerScript: 10,
-  privateNetworks: [],
-};
-
 export interface FetchRequest {
   readonly url: string;
   readonly method: string;

@@ -13,12 +13,6 @@ export interface KeyValueSettings {
   readonly maxTotalBytes: number;
 }
 
-export const DEFAULT_KEY_VALUE_SETTINGS: KeyValueSettings = {
-  maxKeys: 10_000,
-  maxValueBytes: 64 * 1024,
-  maxTotalBytes: 10 * 1024 * 1024,
-};
-
 export interface KeyValueParts {
   readonly folder: string;
   readonly settings: KeyValueSettings;

@@ -10,10 +10,8 @@ import type { Capabilities } from "../../../runtime/contract.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { createCapabilityBroker, type ServiceBroker } from "../../../src/sandbox/capabilities/broker.ts";
-import { DEFAULT_DNS_SETTINGS } from "../../../src/sandbox/capabilities/dns.ts";
-import { DEFAULT_FETCH_SETTINGS } from "../../../src/sandbox/capabilities/fetch.ts";
-import { DEFAULT_KEY_VALUE_SETTINGS } from "../../../src/sandbox/capabilities/kv.ts";
 import { type GrantingHost, MESSAGE, startGrantingHost } from "./granting-host.ts";
+import { DEFAULT_BROKER_SETTINGS } from "../../support/default-settings.ts";
 
 const PNG = Buffer.from("89504e470d0a1a0a", "hex");
 const PAGE = `<html><head><title>t <img src="no.png"></title><link rel=stylesheet href='style.css'><base target=_top>
@@ -71,9 +69,8 @@ beforeAll(async () => {
   host = await startGrantingHost((root) => {
     broker = createCapabilityBroker({
       settings: {
-        fetch: { ...DEFAULT_FETCH_SETTINGS, privateNetworks: ["127.0.0.0/8"] },
-        kv: DEFAULT_KEY_VALUE_SETTINGS,
-        dns: DEFAULT_DNS_SETTINGS,
+        ...DEFAULT_BROKER_SETTINGS,
+        fetch: { ...DEFAULT_BROKER_SETTINGS.fetch, privateNetworks: ["127.0.0.0/8"] },
       },
       kvFolder: path.join(root, "kv"),
       clock: systemClock,

@@ -9,13 +9,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { createCapabilityBroker } from "../../../src/sandbox/capabilities/broker.ts";
-import { DEFAULT_DNS_SETTINGS } from "../../../src/sandbox/capabilities/dns.ts";
-import { DEFAULT_FETCH_SETTINGS } from "../../../src/sandbox/capabilities/fetch.ts";
-import { DEFAULT_KEY_VALUE_SETTINGS } from "../../../src/sandbox/capabilities/kv.ts";
 import type { RunCall } from "../../../src/sandbox/pool/call-runner.ts";
 import { type CapabilityBroker, refuse } from "../../../src/sandbox/capabilities/broker-contract.ts";
 import { createScriptHost, type RunAnswer, type ScriptHost } from "../../../src/sandbox/script-host.ts";
 import { DEFAULT_SCRIPT_LIMITS, type ScriptLimits } from "../../../runtime/contract.ts";
+import { DEFAULT_BROKER_SETTINGS } from "../../support/default-settings.ts";
 import { eventually } from "../../support/eventually.ts";
 import { callOf, createFixture, requestOf, taskOf } from "./pool-fixture.ts";
 import { compiledProgram } from "../../support/compiled.ts";
@@ -302,9 +300,8 @@ test("a time-out in which the service let a request wait for its turn is no stri
   const clock = systemClock;
   const fetching = createCapabilityBroker({
     settings: {
-      fetch: { ...DEFAULT_FETCH_SETTINGS, maxConcurrentPerScript: 2 },
-      kv: DEFAULT_KEY_VALUE_SETTINGS,
-      dns: DEFAULT_DNS_SETTINGS,
+      ...DEFAULT_BROKER_SETTINGS,
+      fetch: { ...DEFAULT_BROKER_SETTINGS.fetch, maxConcurrentPerScript: 2 },
     },
     kvFolder: join(folder, "kv"),
     clock,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createRetryPolicy } from "../../../src/transport/retry-policy.ts";
-import { DEFAULT_RETRY_SETTINGS } from "../../../src/transport/retry-schedule.ts";
+import { DEFAULT_RETRY_SETTINGS } from "../../support/default-settings.ts";
 
 const MINUTE = 60_000;
 const policy = (random: () => number, jitterPercent = 10) => {

@@ -34,7 +34,7 @@ import type { StoreDriver } from "../../../src/store/store-driver.ts";
 import type { LiveCategorizer } from "../../../src/transport/categorizer/categorizer.ts";
 import type { Courier } from "../../../src/transport/queues/destination-queue.ts";
 import { createRetryPolicy } from "../../../src/transport/retry-policy.ts";
-import { DEFAULT_RETRY_SETTINGS } from "../../../src/transport/retry-schedule.ts";
+import { DEFAULT_RETRY_SETTINGS } from "../../support/default-settings.ts";
 import type { RouterSettings } from "../../../src/transport/routing/router.ts";
 import {
   type LiveTransportSettings,

@@ -16,12 +16,9 @@ import type {
   CapabilityBroker,
   PerformedRequest,
 } from "../../../../src/sandbox/capabilities/broker-contract.ts";
-import { DEFAULT_DNS_SETTINGS, type DnsResolver } from "../../../../src/sandbox/capabilities/dns.ts";
-import { DEFAULT_FETCH_SETTINGS } from "../../../../src/sandbox/capabilities/fetch.ts";
-import { DEFAULT_KEY_VALUE_SETTINGS } from "../../../../src/sandbox/capabilities/kv.ts";
+import type { DnsResolver } from "../../../../src/sandbox/capabilities/dns.ts";
+import { DEFAULT_BROKER_SETTINGS as settings } from "../../../support/default-settings.ts";
 import { type TempFolder, tempFolder } from "../../../support/temp-folder.ts";
-
-const settings = { fetch: DEFAULT_FETCH_SETTINGS, kv: DEFAULT_KEY_VALUE_SETTINGS, dns: DEFAULT_DNS_SETTINGS };
 
 const brokerIn = (
   folder: TempFolder,
@@ -161,7 +158,7 @@ describe("dns", () => {
     await using folder = await tempFolder();
     const broker = brokerIn(folder, {
       dnsResolver,
-      settings: { ...settings, dns: { ...DEFAULT_DNS_SETTINGS, timeoutMs: 50, maxRecords: 7 } },
+      settings: { ...settings, dns: { ...settings.dns, timeoutMs: 50, maxRecords: 7 } },
     });
     const ask = async (type: string, name: string, maxAnswerBytes = 10_000): Promise<object> =>
       (await perform(broker, { kind: "dns", type, name }, { dns: true }, { maxAnswerBytes })).answer;

@@ -6,7 +6,6 @@ import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../../src/core/clock.ts";
 import {
   createFetcher,
-  DEFAULT_FETCH_SETTINGS,
   type FetchAnswer,
   type Fetcher,
   type FetchGrant,
@@ -14,6 +13,7 @@ import {
   type FetchSettings,
 } from "../../../../src/sandbox/capabilities/fetch.ts";
 import type { ResolveHost } from "../../../../src/sandbox/capabilities/http.ts";
+import { DEFAULT_BROKER_SETTINGS } from "../../../support/default-settings.ts";
 import { eventually } from "../../../support/eventually.ts";
 
 const closers: (() => void)[] = [];
@@ -53,7 +53,7 @@ async function serveSocket(talk: (socket: Socket) => void): Promise<string> {
 
 function fetcherOf(settings: Partial<FetchSettings> = {}, resolveHost?: ResolveHost): Fetcher {
   return createFetcher({
-    settings: { ...DEFAULT_FETCH_SETTINGS, timeoutMs: 3000, ...settings },
+    settings: { ...DEFAULT_BROKER_SETTINGS.fetch, timeoutMs: 3000, ...settings },
     clock: systemClock,
     userAgent: "OnArrival/test",
     ...(resolveHost === undefined ? undefined : { resolveHost }),

@@ -1,12 +1,13 @@
 // Sets keys of one script's store as fast as the disk allows and says which are done, until it is killed.
 import { systemClock } from "../../../../src/core/clock.ts";
 import { silentLogger } from "../../../../src/core/logger.ts";
-import { createKeyValueStores, DEFAULT_KEY_VALUE_SETTINGS } from "../../../../src/sandbox/capabilities/kv.ts";
+import { createKeyValueStores } from "../../../../src/sandbox/capabilities/kv.ts";
+import { DEFAULT_BROKER_SETTINGS } from "../../../support/default-settings.ts";
 
 const [folder = "", first = "0"] = process.argv.slice(2);
 const stores = createKeyValueStores({
   folder,
-  settings: DEFAULT_KEY_VALUE_SETTINGS,
+  settings: DEFAULT_BROKER_SETTINGS.kv,
   clock: systemClock,
   log: silentLogger,
 });

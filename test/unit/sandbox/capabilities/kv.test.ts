@@ -7,10 +7,10 @@ import { systemClock } from "../../../../src/core/clock.ts";
 import { type Logger, silentLogger } from "../../../../src/core/logger.ts";
 import {
   createKeyValueStores,
-  DEFAULT_KEY_VALUE_SETTINGS,
   type KeyValueSettings,
   type KeyValueStores,
 } from "../../../../src/sandbox/capabilities/kv.ts";
+import { DEFAULT_BROKER_SETTINGS } from "../../../support/default-settings.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 
@@ -23,7 +23,7 @@ interface Options {
 const storesIn = (folder: string, { settings, clock, log }: Options = {}): KeyValueStores =>
   createKeyValueStores({
     folder,
-    settings: { ...DEFAULT_KEY_VALUE_SETTINGS, ...settings },
+    settings: { ...DEFAULT_BROKER_SETTINGS.kv, ...settings },
     clock: clock ?? systemClock,
     log: log ?? silentLogger,
   });

@@ -4,7 +4,7 @@ import { ownReply } from "../../../../src/core/reply.ts";
 import { IMMPID } from "../../../../src/message/properties.ts";
 import type { DeliveryOutcome } from "../../../../src/smtp/client/destination.ts";
 import { createRetryPolicy } from "../../../../src/transport/retry-policy.ts";
-import { DEFAULT_RETRY_SETTINGS } from "../../../../src/transport/retry-schedule.ts";
+import { DEFAULT_RETRY_SETTINGS } from "../../../support/default-settings.ts";
 import { acceptMany } from "../many-messages.ts";
 import {
   HOUR,
