@@ -68,8 +68,7 @@ async function lightLoad(port: number, stop: AbortSignal): Promise<void> {
   }
 }
 
-/** With a pause of 0 each save follows the last one as soon as that is live. */
-export async function measureReload(saves: number, pauseMs = PAUSE_MS): Promise<ReloadLatency> {
+export async function measureReload(saves: number): Promise<ReloadLatency> {
   const watch = new VersionWatch();
   const sink = await listen({ recordHeader: "X-Version", onMessage: (value) => watch.show(value ?? "") });
   const service = await startService({ sinkPort: sink.port });
@@ -85,7 +84,7 @@ export async function measureReload(saves: number, pauseMs = PAUSE_MS): Promise<
       save(folder, version);
       const live = await watch.waitFor(`v${version}`);
       if (version > 0 && live !== undefined) latencies.push(live - from);
-      await sleep(version === 0 ? START_MS : pauseMs);
+      await sleep(version === 0 ? START_MS : PAUSE_MS);
     }
   } finally {
     stop.abort();

@@ -53,9 +53,7 @@ const child = (node: Node, ...path: readonly string[]): Node | undefined => {
 };
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
-export function readCdoTypes(source: string = readFileSync(CDO_TYPES, "utf8")): CdoTypes {
-  return new TypesReader(source).read();
-}
+export const readCdoTypes = (): CdoTypes => new TypesReader(readFileSync(CDO_TYPES, "utf8")).read();
 
 class TypesReader {
   readonly #source: string;

@@ -1,7 +1,8 @@
 // What the replies of a next hop mean for each recipient, and which reports they call for (RFC 5321 §4.2.1, RFC 3461 §5).
+import { isNullSender } from "../core/address.ts";
+import { oneLine } from "../core/printable.ts";
 import { type Reply, enhancedStatus, isPermanent, isPositive, reply } from "../core/reply.ts";
 import type { AttemptResult, Delivery } from "./queues/destination-queue.ts";
-import { isNullSender } from "../core/address.ts";
 import type { DsnKind } from "./reports/dsn-text.ts";
 import { reportsDue } from "./reports/dsn.ts";
 import type { RecipientRecord } from "./queued-message.ts";
@@ -19,8 +20,6 @@ export interface Settlement {
   readonly pending: readonly RecipientRecord[];
   readonly reports: readonly DueReport[];
 }
-
-const oneLine = (text: string): string => text.replaceAll(/[\r\n]+/g, " ");
 
 /** "550 5.1.1 text": what people and reports see of a reply. */
 export function describeReply(said: Reply): string {

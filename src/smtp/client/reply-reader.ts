@@ -24,8 +24,8 @@ const UNSAFE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 const UNSAFE_RUNS = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
 
 /** Peer text that can be shown anywhere. */
-export function harmlessText(text: string, maxLength: number = MAX_REPLY_TEXT): string {
-  const bounded = text.length > maxLength ? text.slice(0, maxLength).toWellFormed() : text;
+export function harmlessText(text: string): string {
+  const bounded = text.length > MAX_REPLY_TEXT ? text.slice(0, MAX_REPLY_TEXT).toWellFormed() : text;
   return UNSAFE.test(bounded) ? bounded.replaceAll(UNSAFE_RUNS, "?") : bounded;
 }
 

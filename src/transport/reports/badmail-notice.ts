@@ -5,7 +5,7 @@ import type { Envelope, Origin } from "../../core/envelope.ts";
 import { mailDate } from "../../core/mail-date.ts";
 import type { Content } from "../../message/content.ts";
 import type { Badmail, BadmailReason } from "../../store/badmail.ts";
-import { type ComposedDsn, fitsReport, oneLine, returnedType, rope } from "./dsn.ts";
+import { type ComposedDsn, fitsReport, boundedLine, returnedType, rope } from "./dsn.ts";
 import type { ReportSettings } from "./reports.ts";
 
 export interface BadmailNoticeParts {
@@ -59,10 +59,10 @@ function composeNotice(notice: Notice): ComposedDsn {
   const utf8 = envelope.smtpUtf8 === true || !isAscii(to);
   const isWhole = envelope.body !== "BINARYMIME" && envelope.requireTls !== true && fitsReport(content);
   const boundary = `=_badmail_${noticeId.replaceAll(/[^A-Za-z0-9]/g, "")}_${now.toString(36)}`;
-  const host = oneLine(reportingMta, MAX_LINE);
+  const host = boundedLine(reportingMta, MAX_LINE);
   const start = [
     `From: Mail Delivery Service <postmaster@${host}>`,
-    `To: <${oneLine(to, MAX_LINE)}>`,
+    `To: <${boundedLine(to, MAX_LINE)}>`,
     "Subject: A message was moved to Badmail",
     `Date: ${mailDate(now)}`,
     `Message-ID: <badmail.${noticeId.replaceAll(/[^\w.-]/g, "")}@${host}>`,
@@ -103,13 +103,13 @@ function textOf({ reportingMta, id, envelope, reason }: Notice): string[] {
   const shown = envelope.recipients.slice(0, MAX_RECIPIENTS_SHOWN);
   const more = envelope.recipients.length - shown.length;
   return [
-    `The mail service of ${oneLine(reportingMta, MAX_LINE)} could neither deliver nor return this message.`,
-    `It is in the Badmail folder as ${oneLine(id, MAX_LINE)}.BAD.`,
+    `The mail service of ${boundedLine(reportingMta, MAX_LINE)} could neither deliver nor return this message.`,
+    `It is in the Badmail folder as ${boundedLine(id, MAX_LINE)}.BAD.`,
     "",
-    `Code: ${oneLine(reason.code, MAX_LINE)}`,
-    `Reason: ${oneLine(reason.text, MAX_LINE)}`,
-    `Sender: <${oneLine(envelope.sender, MAX_LINE)}>`,
-    ...shown.map(({ address }) => `Recipient: <${oneLine(address, MAX_LINE)}>`),
+    `Code: ${boundedLine(reason.code, MAX_LINE)}`,
+    `Reason: ${boundedLine(reason.text, MAX_LINE)}`,
+    `Sender: <${boundedLine(envelope.sender, MAX_LINE)}>`,
+    ...shown.map(({ address }) => `Recipient: <${boundedLine(address, MAX_LINE)}>`),
     ...(more > 0 ? [`… and ${more} more recipients`] : []),
   ];
 }

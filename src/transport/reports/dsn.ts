@@ -2,6 +2,7 @@
 import { isAscii, isNullSender, sameMailbox } from "../../core/address.ts";
 import type { Envelope, NotifyCondition, Origin, Recipient } from "../../core/envelope.ts";
 import { mailDate } from "../../core/mail-date.ts";
+import { oneLine } from "../../core/printable.ts";
 import { enhancedStatus, formatReply, type Reply } from "../../core/reply.ts";
 import { Content, type Piece, headerBlockLength } from "../../message/content.ts";
 import { mtaName } from "./mta-name.ts";
@@ -33,8 +34,6 @@ export interface DsnRequest {
   readonly textBelow?: string | undefined;
   /** Gets the report as well. */
   readonly copyTo?: string | undefined;
-  /** RET=FULL returns the content up to this size, the header block beyond it (FAULTS N10). */
-  readonly maxReturnedBytes?: number | undefined;
 }
 
 export interface ComposedDsn {
@@ -42,7 +41,8 @@ export interface ComposedDsn {
   readonly content: Content;
 }
 
-export const DEFAULT_MAX_RETURNED_BYTES = 1024 * 1024;
+/** RET=FULL returns the content up to this size, the header block beyond it (FAULTS N10). */
+const MAX_RETURNED_BYTES = 1024 * 1024;
 const MAX_LINE = 900;
 const MAX_DIAGNOSTIC = 500;
 
@@ -120,32 +120,30 @@ function readersOf({ original, copyTo }: DsnRequest): readonly string[] {
 
 /** RFC 5322 §2.1.1: lines have an end; a text that sinks wrote has to keep to that as well. */
 const textLines = (text = ""): string[] =>
-  text === "" ? [] : ["", ...text.split(/\r\n|\r|\n/).map((line) => oneLine(line, MAX_LINE)), ""];
+  text === "" ? [] : ["", ...text.split(/\r\n|\r|\n/).map((line) => boundedLine(line, MAX_LINE)), ""];
 
 const needsUtf8 = ({ recipient }: DsnRecipient): boolean =>
   !isAscii(recipient.address) || !isAscii(recipient.originalRecipient ?? "");
 
 const toExplain = (one: DsnRecipient): ExplainedRecipient => ({
-  address: oneLine(one.recipient.address, MAX_LINE),
-  said: oneLine(formatReply(one.reply), MAX_DIAGNOSTIC),
-  remoteMta: one.remoteMta === undefined ? undefined : oneLine(one.remoteMta, MAX_DIAGNOSTIC),
+  address: boundedLine(one.recipient.address, MAX_LINE),
+  said: boundedLine(formatReply(one.reply), MAX_DIAGNOSTIC),
+  remoteMta: one.remoteMta === undefined ? undefined : boundedLine(one.remoteMta, MAX_DIAGNOSTIC),
   isOwn: one.reply.own === true,
   until: one.willRetryUntil === undefined ? undefined : mailDate(one.willRetryUntil),
 });
 
 /** RFC 3461 §4.3: RET is about failures; of successes and delays the headers are enough. */
-function returnsAll({ kind, original, maxReturnedBytes }: DsnRequest): boolean {
+function returnsAll({ kind, original }: DsnRequest): boolean {
   const { returnContent, requireTls, body } = original.envelope;
   if (kind !== "failed" || returnContent === "HDRS") return false;
   // A report must reach its reader over hosts without REQUIRETLS or BINARYMIME as well.
   if (requireTls === true || body === "BINARYMIME") return false;
-  return fitsReport(original.content, maxReturnedBytes);
+  return fitsReport(original.content);
 }
 
 /** Whether a report can hold all of the content. */
-export function fitsReport(content: Content, maxBytes = DEFAULT_MAX_RETURNED_BYTES): boolean {
-  return content.size <= maxBytes;
-}
+export const fitsReport = ({ size }: Content): boolean => size <= MAX_RETURNED_BYTES;
 
 export function returnedType(full: boolean, utf8: boolean): string {
   if (full) return utf8 ? "message/global" : "message/rfc822";
@@ -154,10 +152,10 @@ export function returnedType(full: boolean, utf8: boolean): string {
 
 function headerLines(request: DsnRequest, boundary: string, utf8: boolean): string[] {
   const { id, kind, now, original, reportingMta } = request;
-  const host = oneLine(reportingMta, MAX_DIAGNOSTIC);
+  const host = boundedLine(reportingMta, MAX_DIAGNOSTIC);
   return [
     `From: Mail Delivery Service <postmaster@${host}>`,
-    `To: <${oneLine(original.envelope.sender, MAX_LINE)}>`,
+    `To: <${boundedLine(original.envelope.sender, MAX_LINE)}>`,
     `Subject: ${subjectOf(kind)}`,
     `Date: ${mailDate(now)}`,
     `Message-ID: <dsn.${id.replaceAll(/[^\w.-]/g, "")}@${host}>`,
@@ -171,11 +169,12 @@ function headerLines(request: DsnRequest, boundary: string, utf8: boolean): stri
 
 function statusLines(request: DsnRequest): string[] {
   const { original, reportingMta, kind, recipients } = request;
-  const lines = [`Reporting-MTA: dns; ${oneLine(reportingMta, MAX_DIAGNOSTIC)}`];
+  const lines = [`Reporting-MTA: dns; ${boundedLine(reportingMta, MAX_DIAGNOSTIC)}`];
   const { envelopeId } = original.envelope;
-  if (envelopeId !== undefined) lines.push(`Original-Envelope-Id: ${oneLine(envelopeId, MAX_DIAGNOSTIC)}`);
+  if (envelopeId !== undefined)
+    lines.push(`Original-Envelope-Id: ${boundedLine(envelopeId, MAX_DIAGNOSTIC)}`);
   if (original.origin.heloDomain !== undefined) {
-    lines.push(`Received-From-MTA: dns; ${oneLine(original.origin.heloDomain, MAX_DIAGNOSTIC)}`);
+    lines.push(`Received-From-MTA: dns; ${boundedLine(original.origin.heloDomain, MAX_DIAGNOSTIC)}`);
   }
   lines.push(`Arrival-Date: ${mailDate(original.origin.arrivalTime)}`);
   for (const one of recipients) lines.push("", ...recipientLines(kind, one));
@@ -189,11 +188,11 @@ function recipientLines(kind: DsnKind, one: DsnRecipient): string[] {
   const { recipient } = one;
   const lines: string[] = [];
   if (recipient.originalRecipient !== undefined) {
-    lines.push(`Original-Recipient: ${oneLine(recipient.originalRecipient, MAX_LINE)}`);
+    lines.push(`Original-Recipient: ${boundedLine(recipient.originalRecipient, MAX_LINE)}`);
   }
   // RFC 6533 §3: an address that is not ASCII has a type of its own.
   const type = isAscii(recipient.address) ? "rfc822" : "utf-8";
-  lines.push(`Final-Recipient: ${type};${oneLine(recipient.address, MAX_LINE)}`, `Action: ${kind}`);
+  lines.push(`Final-Recipient: ${type};${boundedLine(recipient.address, MAX_LINE)}`, `Action: ${kind}`);
   lines.push(`Status: ${statusOf(kind, one.reply)}`, ...diagnosticLines(one));
   if (one.lastAttempt !== undefined) lines.push(`Last-Attempt-Date: ${mailDate(one.lastAttempt)}`);
   if (kind === "delayed" && one.willRetryUntil !== undefined) {
@@ -204,9 +203,9 @@ function recipientLines(kind: DsnKind, one: DsnRecipient): string[] {
 
 /** RFC 3464 §2.3.6: smtp is what an SMTP server said. What we say ourselves has a type of our own. */
 function diagnosticLines({ remoteMta, reply }: DsnRecipient): string[] {
-  const said = oneLine(formatReply(reply), MAX_DIAGNOSTIC);
+  const said = boundedLine(formatReply(reply), MAX_DIAGNOSTIC);
   if (remoteMta === undefined) return [`Diagnostic-Code: X-OnArrival; ${said}`];
-  const name = mtaName(oneLine(remoteMta, MAX_DIAGNOSTIC));
+  const name = mtaName(boundedLine(remoteMta, MAX_DIAGNOSTIC));
   const type = reply.own === true ? "X-OnArrival" : "smtp";
   return [...(name === undefined ? [] : [`Remote-MTA: dns; ${name}`]), `Diagnostic-Code: ${type}; ${said}`];
 }
@@ -217,12 +216,9 @@ function statusOf(kind: DsnKind, reply: Reply): string {
   return `${classDigit}${enhancedStatus(reply).slice(1)}`;
 }
 
-// FAULTS H11: a peer's text must neither start a field of its own nor swell the report.
-const UNSAFE_RUNS = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
-
-export function oneLine(text: string, maxLength: number): string {
-  return text.slice(0, maxLength).toWellFormed().replaceAll(UNSAFE_RUNS, " ").trim();
-}
+/** FAULTS H11: a peer's text must neither start a field of its own nor swell the report. */
+export const boundedLine = (text: string, maxLength: number): string =>
+  oneLine(text.slice(0, maxLength).toWellFormed()).trim();
 
 /** The report around the returned pieces: what is in files is not read. */
 export const rope = (start: Buffer, returned: readonly Piece[], end: Buffer): Content =>

@@ -69,10 +69,11 @@ test("Q06 a failure is a multipart/report from the null sender with the original
 
 test("Q06 headers alone are returned for RET=HDRS, for large originals, and when it is no failure", async () => {
   const base = request("failed");
+  const large = Content.fromBuffer(Buffer.from(ORIGINAL + "x".repeat(1024 * 1024)));
   const hdrs = { ...base.original, envelope: { ...base.original.envelope, returnContent: "HDRS" as const } };
   for (const one of [
     request("failed", { original: hdrs }),
-    request("failed", { maxReturnedBytes: 10 }),
+    request("failed", { original: { ...base.original, content: large } }),
     request("delayed"),
   ]) {
     const text = await textOf(one);
