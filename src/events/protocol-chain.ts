@@ -67,7 +67,7 @@ export interface ProtocolRunParts {
   readonly sinkDeadlineMs: number;
 }
 
-/** What sinks change. */
+/** What sinks get, as far as they change it. */
 export interface Undoable {
   /** The answer takes back what was changed since. */
   remember(): () => void;
@@ -79,15 +79,14 @@ export type ProtocolOutcome = ProtocolResult | "faulted";
 /**
  * Calls the sinks of one side that match, in order. A promise only when a sink answered with one.
  * A sink that throws, answers nonsense or takes too long is logged; the caller decides what the peer hears (FAULTS S28).
- * What such a sink has changed of `changed` does not count.
+ * What such a sink has changed of the subject does not count.
  */
 export function runProtocolSinks<Context>(
   parts: ProtocolRunParts,
   sinks: readonly ProtocolBound<Context>[],
-  subject: Context,
+  subject: Context & Undoable,
   verb: string,
   argument: string,
-  changed: Undoable,
   from = 0,
 ): ProtocolOutcome | Promise<ProtocolOutcome> {
   for (let index = from; index < sinks.length; index += 1) {
@@ -95,7 +94,7 @@ export function runProtocolSinks<Context>(
     if (sink === undefined || !concerns(parts, sink, verb, argument)) continue;
     let answer: unknown;
     parts.firings?.count(sink.binding);
-    const undo = changed.remember();
+    const undo = subject.remember();
     try {
       answer = sink.onEvent(subject, sink.context);
     } catch (thrown) {
@@ -105,7 +104,7 @@ export function runProtocolSinks<Context>(
     if (answer instanceof Promise) {
       return settle(parts, sink, verb, answer, undo).then((outcome) =>
         outcome === protocolResult.runNext
-          ? runProtocolSinks(parts, sinks, subject, verb, argument, changed, index + 1)
+          ? runProtocolSinks(parts, sinks, subject, verb, argument, index + 1)
           : outcome,
       );
     }

@@ -118,7 +118,6 @@ export class CommandRun implements InboundCommandContext, Undoable {
           this,
           this.verb,
           this.#sinks.haveRules ? ruleArgument(this.verb, this.argument) : "",
-          this,
         );
   }
 

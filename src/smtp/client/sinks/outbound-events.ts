@@ -191,7 +191,7 @@ export class OutboundEvents {
     if (sinks === undefined) return { reply, state: "default" };
     const answered = { server: this.#protocol.server, session: this.#session, message, line, verb };
     const judged = new JudgedReply(reply, answered);
-    await runProtocolSinks(this.#protocol, inOrder(sinks), judged, verb, argument, judged);
+    await runProtocolSinks(this.#protocol, inOrder(sinks), judged, verb, argument);
     if (judged.drops) this.#wire.fail("a sink dropped the session");
     this.#isEnded ||= judged.drops || judged.nextState === "session-end";
     return { reply: judgeReply(reply, judged.judgement), state: judged.nextState };
@@ -216,7 +216,7 @@ export class OutboundEvents {
   ): ProtocolOutcome | Promise<ProtocolOutcome> {
     const { verb, argument } = draft.native;
     draft.begin();
-    return runProtocolSinks(this.#protocol, [sink], draft, verb, argument, draft);
+    return runProtocolSinks(this.#protocol, [sink], draft, verb, argument);
   }
 
   async #callOne(

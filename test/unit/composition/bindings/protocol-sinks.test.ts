@@ -101,6 +101,6 @@ test("a protocol sink with maxFirings is called so often, whatever was counted b
   let calls = 0;
   const bound = protocol.chain().sinks.map((sink) => ({ ...sink, onEvent: () => void (calls += 1) }));
   for (let command = 0; command < 5; command += 1)
-    void runProtocolSinks(protocol, bound, {}, "MAIL", "", { remember: () => () => undefined });
+    void runProtocolSinks(protocol, bound, { remember: () => () => undefined }, "MAIL", "");
   expect([calls, counts.get("{twice}")]).toEqual([2, 3]);
 });
