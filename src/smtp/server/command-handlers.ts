@@ -22,8 +22,9 @@ import {
   TLS_FIRST,
   TOO_LARGE,
   UNRECOGNIZED,
+  shortAscii,
 } from "./replies.ts";
-import { printable, type SessionParts } from "./session-parts.ts";
+import type { SessionParts } from "./session-parts.ts";
 import type { SessionState } from "./session-state.ts";
 import type { BareLineEnding } from "./stream-parser.ts";
 import { mayWaive, raisedLimit } from "./size-sinks.ts";
@@ -202,7 +203,7 @@ export class CommandHandlers {
 
   #takeSender(client: ClientFacts, mail: MailCommand, maxBytes: number): Verdict {
     return verdict(
-      reply(250, "1.0", `${printable(mail.sender === "" ? "<>" : mail.sender)}....Sender OK`),
+      reply(250, "1.0", `${shortAscii(mail.sender === "" ? "<>" : mail.sender)}....Sender OK`),
       () => {
         this.#state.transaction = new Transaction(this.#parts, client, mail, this.#state.forwarded, maxBytes);
       },

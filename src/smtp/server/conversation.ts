@@ -138,7 +138,8 @@ export class SmtpConversation implements Conversation {
   #obey(text: string): void {
     const space = text.indexOf(" ");
     const verb = (space < 0 ? text : text.slice(0, space)).toUpperCase();
-    if (!MOVING.has(verb) && this.#isOneTooMany()) return;
+    if (!MOVING.has(verb)) this.#countJunk();
+    if (this.#isClosed) return;
     const argument = space < 0 ? "" : text.slice(space + 1);
     this.#verb = verb;
     this.#watch.began(verb, argument, text.length);
@@ -146,9 +147,8 @@ export class SmtpConversation implements Conversation {
     this.#settle(this.#run({ verb, line: text, argument }, this.#handle));
   }
 
-  #isOneTooMany(): boolean {
+  #countJunk(): void {
     if (++this.#junk > this.#parts.settings.maxJunkCommands) this.#countError();
-    return this.#isClosed;
   }
 
   /** Past the sinks, when there are any for the verb. */

@@ -1,4 +1,5 @@
-// The fixed replies of a session (RFC 5321 §4.2, REFERENCE 6.6): what is said without looking at the argument.
+// The fixed replies of a session (RFC 5321 §4.2, REFERENCE 6.6): what is said without looking at the argument. And how the words of a
+// stranger are said again.
 import { reply, type Reply } from "../../core/reply.ts";
 import type { FramingFault } from "./stream-parser.ts";
 
@@ -39,3 +40,9 @@ export const BARE_LINE_ENDING = {
   CR: reply(550, "6.11", "Message contains a bare CR; lines end with CRLF"),
   LF: reply(550, "6.11", "Message contains a bare LF; lines end with CRLF"),
 } as const;
+
+/** Text of a stranger for a log line or a reply: short, printable ASCII. */
+export function shortAscii(text: string): string {
+  const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
+  return short.replaceAll(/[^ -~]/g, "?");
+}

@@ -47,9 +47,3 @@ export interface SessionParts {
   /** Absent: nobody writes down what is said. */
   readonly sessionLog: SessionLog | undefined;
 }
-
-/** Text of a stranger for a log line or a reply: short, printable ASCII. */
-export function printable(text: string): string {
-  const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
-  return short.replaceAll(/[^ -~]/g, "?");
-}

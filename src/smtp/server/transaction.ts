@@ -15,8 +15,9 @@ import {
   TOO_LARGE,
   TOO_MANY_HOPS,
   TOO_MANY_RECIPIENTS,
+  shortAscii,
 } from "./replies.ts";
-import { printable, type SessionParts } from "./session-parts.ts";
+import type { SessionParts } from "./session-parts.ts";
 import { mayWaive, type OversizeMessage, raisedLimit } from "./size-sinks.ts";
 import type { BareLineEnding } from "./stream-parser.ts";
 import type { ClientAttributes } from "./xclient.ts";
@@ -123,12 +124,12 @@ export class Transaction {
     if (!parsed.ok) return verdict(parsed.reply);
     const { address, notify, originalRecipient } = parsed.value;
     if (!relay.isAllowed(address, mayRelay))
-      return verdict(reply(550, "7.1", `Unable to relay for ${printable(address)}`));
+      return verdict(reply(550, "7.1", `Unable to relay for ${shortAscii(address)}`));
     const key = address.toLowerCase();
     const isKnown = this.#known.has(key);
     // RFC 5321 §4.5.3.1.10: the first ones stay; the client brings the others in another transaction.
     if (!isKnown && this.#recipients.length >= settings.maxRecipients) return verdict(TOO_MANY_RECIPIENTS);
-    return verdict(reply(250, "1.5", printable(address)), () => {
+    return verdict(reply(250, "1.5", shortAscii(address)), () => {
       this.#replies++;
       if (this.#known.has(key)) return;
       this.#known.add(key);

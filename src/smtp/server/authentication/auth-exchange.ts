@@ -8,8 +8,8 @@ import {
   decodeToken,
   decodeUserName,
 } from "./authentication.ts";
-import { INVALID_ARGUMENTS, UNSAFE_LINE } from "../replies.ts";
-import { printable, type SessionParts } from "../session-parts.ts";
+import { INVALID_ARGUMENTS, UNSAFE_LINE, shortAscii } from "../replies.ts";
+import type { SessionParts } from "../session-parts.ts";
 import type { SessionState } from "../session-state.ts";
 import { type PendingVerdict, type Verdict, verdict } from "../verdict.ts";
 import type { Wire } from "../wire.ts";
@@ -130,7 +130,7 @@ export class AuthExchange {
     const { logger, lockout, settings, clock } = this.#parts;
     const address = this.#state.remoteAddress;
     if (!lockout.begin(address, settings.auth.lockout, clock.now())) {
-      logger.info({ client: address, user: printable(user) }, "authentication refused: locked out");
+      logger.info({ client: address, user: shortAscii(user) }, "authentication refused: locked out");
       return LOCKED_OUT;
     }
     try {
@@ -149,7 +149,7 @@ export class AuthExchange {
   async #refuse(user: string): Promise<Verdict> {
     const { settings, logger, clock } = this.#parts;
     this.#failures++;
-    logger.info({ client: this.#state.remoteAddress, user: printable(user) }, "authentication failed");
+    logger.info({ client: this.#state.remoteAddress, user: shortAscii(user) }, "authentication failed");
     await new Promise<void>((resolve) => void clock.after(settings.auth.failureDelayMs, resolve));
     const refusal = verdict(reply(535, "7.8", "Authentication credentials invalid"));
     return this.#failures < settings.auth.maxFailures
