@@ -10,6 +10,7 @@ import type { MailMsg } from "../message/mail-msg.ts";
 import type { Badmail } from "../store/badmail.ts";
 import type { CutOff } from "../smtp/client/cut-off.ts";
 import type { StoreDriver } from "../store/store-driver.ts";
+import { commitAll } from "./commit-all.ts";
 import type { MessageStates } from "./message-states.ts";
 import type { MessageSteps } from "./message-steps.ts";
 import type { QueuedMessage } from "./queued-message.ts";
@@ -151,15 +152,14 @@ export class SubmissionTurns<Script> {
   async #commitForks(message: QueuedMessage, { forks, stopped, conclude }: ForkedResult): Promise<void> {
     const { store, states, begin } = this.#parts;
     const made = forks.map((fork) => forkedMessage(fork, message));
-    const outcomes = await Promise.allSettled(made.map((fork) => commit(store, fork)));
+    let committed: readonly QueuedMessage[] = [];
     try {
-      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+      await commitAll(store, made);
+      committed = made;
       // Last, because what is in Badmail stays there.
       await this.#putInBadmail(message, stopped);
     } catch (thrown) {
-      made.forEach((fork, index) => {
-        if (outcomes[index]?.status === "fulfilled") store.remove(fork.id);
-      });
+      for (const fork of committed) store.remove(fork.id);
       const text = `a fork could not be stored: ${describeError(thrown)}`;
       this.#settled(message, { kind: "retry", reason: { by: "sink", text } });
       return;
@@ -206,10 +206,6 @@ export class SubmissionTurns<Script> {
 
 const whyStopped = ({ id, stage }: QueuedMessage, { status }: MailMsg): string =>
   `a fork of ${id}, ${status === messageStatus.badMail ? "sent to Badmail" : "discarded"} by a sink of ${stage}`;
-
-async function commit(store: StoreDriver, fork: QueuedMessage): Promise<void> {
-  if (fork.content !== undefined) await store.commit(fork.id, fork.origin, fork.envelope, fork.content);
-}
 
 const failed = (thrown: unknown): SubmissionResult => ({
   kind: "retry",

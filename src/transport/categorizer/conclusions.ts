@@ -7,6 +7,7 @@ import { messageStatus } from "../../core/status.ts";
 import type { MailMsg } from "../../message/mail-msg.ts";
 import type { Badmail } from "../../store/badmail.ts";
 import type { StoreDriver } from "../../store/store-driver.ts";
+import { commitAll } from "../commit-all.ts";
 import type { MessageStates } from "../message-states.ts";
 import type { MessageSteps } from "../message-steps.ts";
 import type { PendingWrites } from "../pending-writes.ts";
@@ -139,16 +140,8 @@ export class Conclusions {
     // Written before them: a run that ends here begins with the message again, and drops those that it finds.
     message.copies = copies.map(({ id }) => id);
     await states.write(message);
-    const outcomes = await Promise.allSettled(
-      copies.map(async ({ id, origin, envelope, content }) => {
-        if (content !== undefined) await store.commit(id, origin, envelope, content);
-      }),
-    );
-    const refused = outcomes.find((outcome) => outcome.status === "rejected");
-    if (refused === undefined) return copies;
-    for (const [index, { id }] of copies.entries())
-      if (outcomes[index]?.status === "fulfilled") store.remove(id);
-    throw refused.reason;
+    await commitAll(store, copies);
+    return copies;
   }
 
   /** Under each copy to its own sender, about the message as it came. Answers the records of those that failed. */
