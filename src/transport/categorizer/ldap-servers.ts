@@ -49,19 +49,14 @@ export class LdapServers {
     } finally {
       this.#working -= 1;
       if (this.#working === 0)
-        this.#cancelIdle = this.#parts.clock.after(this.#parts.settings.idleMs, () => this.#leave());
+        this.#cancelIdle = this.#parts.clock.after(this.#parts.settings.idleMs, () => void this.#leave());
     }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelIdle();
-    const current = this.#current;
-    this.#current = undefined;
-    await current?.then(
-      (connection) => connection.close(),
-      () => undefined,
-    );
+    await this.#leave();
   }
 
   async #tryEach<T>(work: (connection: LdapConnection) => Promise<T>): Promise<T> {
@@ -159,11 +154,10 @@ export class LdapServers {
     );
   }
 
-  #leave(): void {
-    if (this.#working > 0) return;
+  async #leave(): Promise<void> {
     const current = this.#current;
     this.#current = undefined;
-    void current?.then(
+    await current?.then(
       (connection) => connection.close(),
       () => undefined,
     );
