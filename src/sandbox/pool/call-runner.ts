@@ -101,7 +101,7 @@ export class CallRunner {
     for (;;) {
       const active = activeCalls(run);
       if (active.length === 0) return this.#noted(request, this.#assemble(run, active, []));
-      const answer = await this.#pool.run(this.#taskOf(run, active), false, run.probe);
+      const answer = await this.#pool.run(this.#taskOf(run, active), { probe: run.probe });
       const outcomes =
         answer.kind === "outcomes" ? answer.outcomes : await this.#recover(run, active, answer);
       if (outcomes !== undefined) return this.#noted(request, this.#assemble(run, active, outcomes));
@@ -205,7 +205,8 @@ export class CallRunner {
     if (active.length === 1) return { kind: "culprit", position: 0, reason };
     let answer: TaskAnswer = { kind: "crash", reason };
     for (let length = 1; length <= active.length; length += 1) {
-      answer = await this.#pool.run(this.#taskOf(run, active.slice(0, length)), true, run.probe);
+      const { probe } = run;
+      answer = await this.#pool.run(this.#taskOf(run, active.slice(0, length)), { alone: true, probe });
       if (answer.kind === "crash") return { kind: "culprit", position: length - 1, reason: answer.reason };
       // Not a crash this time, and no further call would run.
       if (answer.kind !== "outcomes" || answer.outcomes.length < length) break;

@@ -13,6 +13,11 @@ import { type Task, type TaskAnswer, versionsOf } from "./tasks.ts";
 import { WaitingVersions } from "./waiting-versions.ts";
 import { type WorkerListener, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
 
+interface RunTerms {
+  readonly alone?: boolean;
+  readonly probe?: boolean;
+}
+
 /** Estimated work up to which tasks are packed into one process instead of spread. */
 const PACKED_MICROS = 5000;
 /** A timer that does nothing but keep the service alive. */
@@ -75,8 +80,8 @@ export class WorkerPool implements WorkerListener {
     return poolFigures([...this.#workers, ...this.#lane], queued, this.#hasGivenUp());
   }
 
-  /** Never rejects. `alone`: on a process that holds nothing else. */
-  run(task: Task, alone = false, probe = false): Promise<TaskAnswer> {
+  /** Never rejects. `alone`: on a process that holds nothing else. `probe`: although its version is suspended. */
+  run(task: Task, { alone = false, probe = false }: RunTerms = {}): Promise<TaskAnswer> {
     return new Promise((resolve) => {
       const settle = (answer: TaskAnswer): void => {
         this.#endTrial(entry);

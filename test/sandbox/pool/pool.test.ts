@@ -99,7 +99,7 @@ describe("a process that lies", () => {
     "read-beyond",
   ];
   test.each(lies)("X38 X39 is ended: %s", async (lie) => {
-    const answer = await liars.pool.run(taskOf([callOf(lie)]), true);
+    const answer = await liars.pool.run(taskOf([callOf(lie)]), { alone: true });
     expect(answer.kind).toBe("crash");
     expect(await liars.pool.run(taskOf([callOf("echo")]))).toMatchObject({ kind: "outcomes" });
   });

@@ -259,7 +259,7 @@ describe("a process that lies about waiting", () => {
   ];
   test.each(lies)("is ended: %s", async (lie) => {
     const limits = { ...callOf(lie).limits, requests: 3, requestBytes: 1000 };
-    const answer = await liars.pool.run(taskOf([callOf(lie, { limits })]), true);
+    const answer = await liars.pool.run(taskOf([callOf(lie, { limits })]), { alone: true });
     expect(answer.kind).toBe("crash");
     expect(await liars.pool.run(taskOf([callOf("echo")]))).toMatchObject({ kind: "outcomes" });
   });
