@@ -189,7 +189,7 @@ export function createTransport<Script>(parts: TransportParts<Script>): Transpor
     releaseHeldBySinks(pipeline, waiting);
   };
   return {
-    ...run({ pipeline, queues, links, waiting, cutOff, settings, clock, log }),
+    ...run({ accept, pipeline, queues, links, waiting, cutOff, settings, clock, log }),
     admin: demand.openedBy(createAdmin(pipeline, queues, waiting, parts, localKey), pipeline.parking),
     counts: steps.counts,
     badmail,
@@ -303,11 +303,12 @@ function createAdmin<Script>(
     save: (message) => pipeline.save(message),
     clock,
   });
-  return createQueueAdmin(pipeline, waiting, queues, parked, localKey, () => clock.now());
+  return createQueueAdmin({ pipeline, waiting, queues, parked, localKey, clock });
 }
 
 /** What has been put together, at work: from its first message to its end. */
 interface RunningParts<Script> {
+  readonly accept: Accept;
   readonly pipeline: Pipeline<Script>;
   readonly queues: QueueSet;
   readonly links: Links;
@@ -319,6 +320,7 @@ interface RunningParts<Script> {
 }
 
 function run<Script>({
+  accept,
   pipeline,
   queues,
   links,
@@ -338,7 +340,7 @@ function run<Script>({
   };
   cancelSweep = clock.after(settings.sweepMs, sweep);
   return {
-    accept: (id, origin, envelope, content) => pipeline.accept(id, origin, envelope, content),
+    accept,
     depths: () => queueDepths(pipeline, waiting, queues.all(), clock.now()),
     resume(recovery) {
       const { messages, later } = withoutUnfinishedCopies(recovery, (id) => pipeline.forget(id));

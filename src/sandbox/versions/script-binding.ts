@@ -1,7 +1,6 @@
 // Checks what a script exports as `binding`. It came out of an isolate: nothing in it is taken on trust.
+import { LOWEST_PRIORITY, type OnError } from "../../events/binding.ts";
 import { DEFAULT_SCRIPT_LIMITS, type ScriptLimits } from "../../../runtime/contract.ts";
-
-export type OnError = "hold" | "continue" | "badmail";
 
 /** How a script asks to be bound; the entry of the same ScriptName in the configuration overrides it. */
 export interface ScriptBinding {
@@ -23,7 +22,6 @@ export type BindingCheck =
   | { readonly kind: "valid"; readonly binding: ScriptBinding }
   | { readonly kind: "invalid"; readonly problem: string };
 
-const LOWEST_PRIORITY = 32_767;
 const MAX_TEXT = 4096;
 
 /** What a script may ask for itself at most; the operator's configuration is not bound by it. */

@@ -1,5 +1,6 @@
 // The queues as people see and steer them: `onarrival queue …`.
 import { domainOf } from "../../core/address.ts";
+import type { Clock } from "../../core/clock.ts";
 import { canonicalDomain } from "../../core/domain-table.ts";
 import { ID_LENGTH } from "../../core/message-ids.ts";
 import type { Pipeline } from "../pipeline.ts";
@@ -13,14 +14,19 @@ import type { IsAsked, KeptBack, QueueAdmin, QueueEntry, QueueSummary } from "./
 import { type QueuedMessage, isDeferred, makeDue, makeDueNow, pendingAddresses } from "../queued-message.ts";
 import { isOfNextHops } from "./waiting-groups.ts";
 
-export function createQueueAdmin<Script>(
-  pipeline: Pipeline<Script>,
-  waiting: PreSubmissionQueue,
-  queues: QueueSet,
-  parked: ParkedAdmin,
-  localKey: () => string,
-  now: () => number,
-): QueueAdmin {
+export interface QueueAdminParts<Script> {
+  readonly pipeline: Pipeline<Script>;
+  readonly waiting: PreSubmissionQueue;
+  readonly queues: QueueSet;
+  readonly parked: ParkedAdmin;
+  /** Key of the queue where mail of local domains goes. */
+  readonly localKey: () => string;
+  readonly clock: Pick<Clock, "now">;
+}
+
+export function createQueueAdmin<Script>(parts: QueueAdminParts<Script>): QueueAdmin {
+  const { pipeline, waiting, queues, parked, localKey, clock } = parts;
+  const now = (): number => clock.now();
   const selected = (ids: readonly string[]): QueuedMessage[] => {
     if (ids.length === 0) return [...pipeline.messages.values()];
     return ids.flatMap((id) => pipeline.messages.get(id) ?? []);
