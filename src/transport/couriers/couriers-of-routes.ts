@@ -4,8 +4,9 @@ import type { Courier } from "../queues/destination-queue.ts";
 import { LocalCourier } from "./local-courier.ts";
 import type { OnDemand } from "./on-demand.ts";
 import { RefusingCourier } from "./refusing-courier.ts";
+import { SinkCourier } from "./sink-courier.ts";
 import type { RemoteRoute, Route } from "../routing/router.ts";
-import { SinkCourier, type StoreSinks } from "../store-sinks.ts";
+import type { StoreSinks } from "../store-sinks.ts";
 import type { LiveTransportSettings, TransportParts } from "../transport.ts";
 
 export const courierMaker =
