@@ -23,6 +23,7 @@ import {
   type CheckedBinding,
   type CheckedConfig,
   type Config,
+  type VirtualServerSettings,
 } from "./schema.ts";
 import { folderConflicts } from "./server-folders.ts";
 import { normalizeGuid, parseHostPort } from "./values.ts";
@@ -154,25 +155,12 @@ async function resolveSettings(
     await resolveDelivery(server.delivery, base, (where, why) =>
       problems.push(`${placeOf(["virtualServers", index, "delivery", ...where])}: ${why}`),
     );
-    if (server.mailroot !== undefined) server.mailroot = path.resolve(base, server.mailroot);
-    for (const name of ["pickup", "queue", "drop", "badmail"] as const) {
-      const folder = server.folders[name];
-      if (folder !== undefined) server.folders[name] = path.resolve(base, folder);
-    }
+    resolvePaths(server, base);
     for (const [at, { auth }] of server.domains.remote.entries()) {
       const where = ["virtualServers", index, "domains", "remote", at, "auth", "passwordFile"];
       // oxlint-disable-next-line no-await-in-loop -- a handful of files at start
       await resolveCredentials(auth, base, (why) => problems.push(`${placeOf(where)}: ${why}`));
     }
-    for (const entry of server.signing) entry.keyFile = path.resolve(base, entry.keyFile);
-    const { accessTokens } = server.auth;
-    if (accessTokens !== undefined) accessTokens.keysFile = path.resolve(base, accessTokens.keysFile);
-    if (server.tls !== undefined) {
-      server.tls.certificate = path.resolve(base, server.tls.certificate);
-      server.tls.key = path.resolve(base, server.tls.key);
-    }
-    const { protocolLog } = server;
-    if (protocolLog.folder !== undefined) protocolLog.folder = path.resolve(base, protocolLog.folder);
   }
   if (problems.length > 0) throw invalid(problems);
   return {
@@ -195,8 +183,26 @@ async function resolveSettings(
   };
 }
 
+/** Of files that are read later, and of folders. */
+function resolvePaths(server: VirtualServerSettings, base: string): void {
+  if (server.mailroot !== undefined) server.mailroot = path.resolve(base, server.mailroot);
+  for (const name of ["pickup", "queue", "drop", "badmail"] as const) {
+    const folder = server.folders[name];
+    if (folder !== undefined) server.folders[name] = path.resolve(base, folder);
+  }
+  for (const entry of server.signing) entry.keyFile = path.resolve(base, entry.keyFile);
+  const { accessTokens } = server.auth;
+  if (accessTokens !== undefined) accessTokens.keysFile = path.resolve(base, accessTokens.keysFile);
+  if (server.tls !== undefined) {
+    server.tls.certificate = path.resolve(base, server.tls.certificate);
+    server.tls.key = path.resolve(base, server.tls.key);
+  }
+  const { protocolLog } = server;
+  if (protocolLog.folder !== undefined) protocolLog.folder = path.resolve(base, protocolLog.folder);
+}
+
 async function resolveCategorizer(
-  { categorizer, domains }: CheckedConfig["virtualServers"][number],
+  { categorizer, domains }: VirtualServerSettings,
   base: string,
   directories: Set<string>,
   report: (where: readonly (string | number)[], why: string) => void,
@@ -213,7 +219,7 @@ async function resolveCategorizer(
 
 /** Paths become absolute; passwords and certificates of authorities are read now, so that a bad file is told at once. */
 async function resolveDelivery(
-  { auth, destinations }: CheckedConfig["virtualServers"][number]["delivery"],
+  { auth, destinations }: VirtualServerSettings["delivery"],
   base: string,
   report: (where: readonly (string | number)[], why: string) => void,
 ): Promise<void> {
@@ -228,7 +234,7 @@ async function resolveDelivery(
 }
 
 async function resolveCredentials(
-  auth: CheckedConfig["virtualServers"][number]["delivery"]["auth"],
+  auth: VirtualServerSettings["delivery"]["auth"],
   base: string,
   report: (why: string) => void,
 ): Promise<void> {
