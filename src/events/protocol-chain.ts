@@ -93,25 +93,38 @@ export function runProtocolSinks<Context>(
     const sink = sinks[index];
     if (sink === undefined || !concerns(parts, sink, verb, argument)) continue;
     let answer: unknown;
-    parts.firings?.count(sink.binding);
+    parts.firings?.begin(sink.binding, subject);
     const undo = subject.remember();
     try {
       answer = sink.onEvent(subject, sink.context);
     } catch (thrown) {
-      if (faulted(parts, sink, verb, describeError(thrown), undo)) return "faulted";
+      if (faulted(parts, sink, verb, describeError(thrown), undo))
+        return ended(parts, sink, subject, "faulted");
       continue;
     }
     if (answer instanceof Promise) {
       return settle(parts, sink, verb, answer, undo).then((outcome) =>
         outcome === protocolResult.runNext
           ? runProtocolSinks(parts, sinks, subject, verb, argument, index + 1)
-          : outcome,
+          : ended(parts, sink, subject, outcome),
       );
     }
     const outcome = judge(parts, sink, verb, answer, undo);
-    if (outcome !== protocolResult.runNext) return outcome;
+    if (outcome !== protocolResult.runNext) return ended(parts, sink, subject, outcome);
   }
+  parts.firings?.settle(subject, false);
   return protocolResult.runNext;
+}
+
+/** A command that is refused, or given up, after a fault comes back to the sinks. A reply does not: it counts as it came. */
+function ended<Context>(
+  { firings }: ProtocolRunParts,
+  { binding }: ProtocolBound<Context>,
+  subject: Context,
+  outcome: ProtocolOutcome,
+): ProtocolOutcome {
+  firings?.settle(subject, outcome === "faulted" && binding.event !== "OnServerResponse");
+  return outcome;
 }
 
 function concerns<Context>(

@@ -103,7 +103,7 @@ describe("where suspects run", () => {
     await eventually(() => ends.count === 1, { what: "the end of its process" });
     await eventually(() => pool.figures.ready === 2, { what: "another one" });
     expect(pool.figures.queued).toBe(1);
-    expect((await pool.run(taskOf([callOf("echo")]), true)).kind).toBe("outcomes");
+    expect((await pool.run(taskOf([callOf("echo")]), { alone: true })).kind).toBe("outcomes");
     // However long it took.
     await clock.advance(2000);
     expect((await dying).kind).toBe("crash");

@@ -3,8 +3,10 @@ import { ProtocolSinks } from "../../../../src/composition/bindings/protocol-sin
 import { configSchema, type VirtualServerSettings } from "../../../../src/config/schema.ts";
 import { systemClock } from "../../../../src/core/clock.ts";
 import { silentLogger } from "../../../../src/core/logger.ts";
+import { protocolResult } from "../../../../src/events/contexts/protocol-contexts.ts";
 import { runProtocolSinks } from "../../../../src/events/protocol-chain.ts";
 import { defineSink } from "../../../../src/events/sink.ts";
+import { startListener } from "../../smtp/server/support.ts";
 
 const { virtualServers } = configSchema.parse({
   virtualServers: [{ name: "inside" }, { name: "outside", listen: ["127.0.0.1:0"] }],
@@ -103,4 +105,62 @@ test("a protocol sink with maxFirings is called so often, whatever was counted b
   for (let command = 0; command < 5; command += 1)
     void runProtocolSinks(protocol, bound, { remember: () => () => undefined }, "MAIL", "");
   expect([calls, counts.get("{twice}")]).toEqual([2, 3]);
+});
+
+test("a command that a sink with maxFirings fails on meets it again", async () => {
+  const sinks = new ProtocolSinks(silentLogger, systemClock);
+  sinks.countBy(new Map());
+  let calls = 0;
+  const sink = defineSink({
+    event: "OnInboundCommand",
+    onEvent(context) {
+      if ((calls += 1) === 1) throw new Error("not yet");
+      context.setResponse("550 5.7.1 not for you\r\n");
+      return protocolResult.skipRemaining;
+    },
+  });
+  const { settings } = configured("once", undefined);
+  const once = { settings: { ...settings, maxFirings: 1, sourceProperties: { rule: "RCPT" } }, sink };
+  sinks.use({ log: silentLogger, nextMessageId: () => "ID", configured: [once] });
+  const [server] = virtualServers;
+  if (server === undefined) throw new Error("there is a server");
+  await using run = await startListener({ protocol: sinks.inbound(server) });
+  const talk = await run.open();
+  await talk.greet();
+  await talk.say("MAIL FROM:<a@example.net>");
+  const said = [];
+  for (let attempt = 1; attempt <= 3; attempt += 1)
+    said.push((await talk.say("RCPT TO:<b@example.com>")).slice(0, 3));
+  expect(said).toEqual(["451", "550", "250"]);
+});
+
+test("a reply that a sink with maxFirings fails on counts as it came, and so does the call", () => {
+  const sinks = new ProtocolSinks(silentLogger, systemClock);
+  sinks.countBy(new Map());
+  let calls = 0;
+  const sink = defineSink({
+    event: "OnServerResponse",
+    onEvent() {
+      calls += 1;
+      throw new Error("never");
+    },
+  });
+  const once = {
+    settings: {
+      ...configured("once", undefined).settings,
+      event: "OnServerResponse",
+      maxFirings: 1,
+    } as const,
+    sink,
+  };
+  sinks.use({ log: silentLogger, nextMessageId: () => "ID", configured: [once] });
+  const [server] = virtualServers;
+  if (server === undefined) throw new Error("there is a server");
+  const protocol = sinks.outbound(server);
+  const bound = protocol.chains().responses.sinks;
+  for (let reply = 0; reply < 3; reply += 1)
+    void runProtocolSinks(protocol, bound, Object.create(null), "MAIL", "", {
+      remember: () => () => undefined,
+    });
+  expect(calls).toBe(1);
 });
