@@ -227,8 +227,8 @@ export abstract class FieldsBase extends Collection<Field> {
 
   /** All pending values or none: what one of them raises leaves the object as it was. */
   Update(): void {
-    const pending = this.#pending ?? [];
-    if (pending.length > 1) for (const field of pending) Field.settle(field, "check");
+    const fields = this.#pending ?? [];
+    const pending = fields.length > 1 ? checked(fields) : fields;
     try {
       for (const field of pending) {
         this.#host.writtenAt(Field.placeOf(field));
@@ -261,6 +261,23 @@ const localName = (name: string): string =>
   name.slice(Math.max(name.lastIndexOf(":"), name.lastIndexOf("/"), name.lastIndexOf("#")) + 1);
 
 export const MAIL_HEADER = "urn:schemas:mailheader:";
+const CONTENT_TYPE = `${MAIL_HEADER}content-type`;
+const TRANSFER_ENCODING = `${MAIL_HEADER}content-transfer-encoding`;
+
+/** In the order in which they are written: which encoding a part can have depends on the type that comes with it. */
+function checked(fields: readonly Field[]): readonly Field[] {
+  const encoding = fields.find(({ Name }) => Name === TRANSFER_ENCODING);
+  const others = fields.filter((field) => field !== encoding);
+  for (const field of others) Field.settle(field, "check");
+  if (encoding === undefined) return fields;
+  // A multipart becomes a leaf, which can have each.
+  if (!others.some(isTypeOfLeaf)) Field.settle(encoding, "check");
+  return [...others, encoding];
+}
+
+const isTypeOfLeaf = ({ Name, Value }: Field): boolean =>
+  Name === CONTENT_TYPE && !/^\s*multipart\//i.test(toText(Value ?? ""));
+
 const RECEIVED = `${MAIL_HEADER}received`;
 
 /** Fields of a message or body part: its headers raw, and what the caller's table adds. */

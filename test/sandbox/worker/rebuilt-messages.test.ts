@@ -104,6 +104,20 @@ describe("a transfer encoding that is written as a header field", () => {
     );
   });
 
+  test.each([
+    ["content-type", "content-transfer-encoding"],
+    ["content-transfer-encoding", "content-type"],
+  ])("is that of the type that is written in the same Update: first %s, then %s", async (...names) => {
+    const values = { "content-type": "text/plain; charset=utf-8", "content-transfer-encoding": "base64" };
+    const { bytes } = await after(
+      ALTERNATIVE,
+      `for (const name of ${JSON.stringify(names)}) msg.Fields("urn:schemas:mailheader:" + name).Value = ${JSON.stringify(values)}[name];
+      msg.Fields.Update(); msg.TextBody = "Grüße"`,
+    );
+    expect(bytes.toString()).toMatch(/^Content-Transfer-Encoding: base64\r$/m);
+    expect((await simpleParser(bytes)).text).toBe("Grüße\n");
+  });
+
   test("that is there already, or that nobody knows, leaves the content alone", async () => {
     const { bytes } = await after(
       ALTERNATIVE,
