@@ -59,8 +59,16 @@ export class LastGood {
     if (live !== undefined) await this.keep(live);
     // Somebody may have rolled back anew meanwhile.
     if (switches.pinOf(name) !== pin) return;
-    await this.#unpin(name);
-    log.info({ script: name, pinned: pin.version }, "script changed: it is no longer rolled back");
+    try {
+      await this.#unpin(name);
+      log.info({ script: name, pinned: pin.version }, "script changed: it is no longer rolled back");
+    } catch (error) {
+      // What it says is live all the same: the next start finds out, too.
+      log.error(
+        { script: name, pinned: pin.version, error: describeError(error) },
+        "script changed: that it is no longer rolled back could not be written",
+      );
+    }
   }
 
   async #rolledBackTo(name: string): Promise<Generation | undefined> {

@@ -267,7 +267,7 @@ export class ScriptReloader {
     const isNew = built.kind === "built" && slot.live === undefined;
     const replaced = isNew ? await renamedTo(slot, this.#slots.values(), builder.folder) : undefined;
     // Looked at last: people may have gone back to a version at any moment until now.
-    const isPinned = switches.pinOf(slot.name) !== undefined;
+    const isPinned = switches.pinOf(slot.name)?.sources === built.sources;
     if (built.kind === "built" && isPinned) {
       if (built.generation.version !== slot.live?.version) builder.pool.retire(built.generation.version);
     } else if (built.kind === "built") {

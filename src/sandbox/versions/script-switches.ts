@@ -23,6 +23,8 @@ export class ScriptSwitches {
   #path: string | undefined;
   #log: Logger;
   #byName = new Map<string, ScriptSwitch>();
+  /** As it is on disk. */
+  #written: ReadonlyMap<string, ScriptSwitch> = new Map();
   #writing: Promise<void> = Promise.resolve();
 
   /** Without a path nothing is kept. */
@@ -40,7 +42,8 @@ export class ScriptSwitches {
       return;
     }
     try {
-      this.#byName = parseSwitches(JSON.parse(text));
+      this.#written = parseSwitches(JSON.parse(text));
+      this.#byName = new Map(this.#written);
     } catch (error) {
       this.#log.error(
         { file: this.#path, error: describeError(error) },
@@ -66,19 +69,32 @@ export class ScriptSwitches {
     return this.#byName.get(name)?.disabled === true;
   }
 
-  /** Resolves when it is on disk. */
+  /** Resolves when it is on disk; what cannot be written does not count. */
   async set(name: string, value: ScriptSwitch): Promise<void> {
-    if (value.disabled !== true && value.pin === undefined) this.#byName.delete(name);
+    const after = value.disabled === true || value.pin !== undefined ? value : undefined;
+    this.#put(name, after);
+    const written = this.#writing.then(() => this.#write());
+    this.#writing = written.catch(() => undefined);
+    try {
+      await written;
+    } catch (thrown) {
+      // Something else may have been decided meanwhile.
+      if (this.#byName.get(name) === after) this.#put(name, this.#written.get(name));
+      throw thrown;
+    }
+  }
+
+  #put(name: string, value: ScriptSwitch | undefined): void {
+    if (value === undefined) this.#byName.delete(name);
     else this.#byName.set(name, value);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#writing = this.#writing.then(() => this.#write().then(resolve, reject));
-    await promise;
   }
 
   async #write(): Promise<void> {
     if (this.#path === undefined) return;
     await mkdir(dirname(this.#path), { recursive: true });
-    await writeDurably(this.#path, `${JSON.stringify(Object.fromEntries(this.#byName), undefined, 2)}\n`);
+    const all = new Map(this.#byName);
+    await writeDurably(this.#path, `${JSON.stringify(Object.fromEntries(all), undefined, 2)}\n`);
+    this.#written = all;
   }
 }
 

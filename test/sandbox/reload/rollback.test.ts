@@ -1,5 +1,5 @@
 // Rolled back and disabled scripts: what is live when their files change, go away and come back.
-import { readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { ScriptState } from "../../../src/sandbox/versions/script-control.ts";
@@ -155,4 +155,21 @@ test("of commands that come at the same time the last one counts", async () => {
   await control.rollback("a.ts", first);
   await Promise.all([control.enable("a.ts"), control.rollback("a.ts", first)]);
   expect(stateOf(reloading)).toMatchObject({ disabled: false, pinned: true, version: first });
+});
+
+test("a rolled back script that changes is live with its change also where that cannot be noted", async () => {
+  const { reloading, first, second } = await rolledBack();
+  await using _ = reloading;
+  // In the way of the file that is written first.
+  await mkdir(join(reloading.stateFolder, "switches.json.new"));
+  await reloading.write("lib/name.ts", naming("three"));
+  const third = await reloading.changed(first);
+  expect([first, second]).not.toContain(third);
+  expect(
+    logged(reloading, "script changed: that it is no longer rolled back could not be written"),
+  ).toBeGreaterThan(0);
+  await expect(reloading.control.disable("a.ts")).rejects.toThrow("switches.json.new");
+  expect(stateOf(reloading)).toMatchObject({ version: third, disabled: false });
+  await reloading.restart();
+  expect(reloading.version()).toBe(third);
 });
