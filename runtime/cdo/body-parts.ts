@@ -1,5 +1,5 @@
 // IBodyPart and IBodyParts: the parts of the MIME tree, and the collection of those that count as attachments.
-import { Collection } from "./collections.ts";
+import { Collection, defineLength } from "./collections.ts";
 import { type Bindable, DataSource, type Identify } from "./data-source.ts";
 import { CdoError } from "./errors.ts";
 import { type FieldSource, type FieldValue, Fields, headerSource, MAIL_HEADER } from "./fields.ts";
@@ -244,6 +244,7 @@ export class BodyParts extends Collection<BodyPart> {
     this.#part = part;
     this.#kind = kind;
     this.#at = at;
+    defineLength(this);
   }
 
   #list(): number[] {

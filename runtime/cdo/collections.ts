@@ -1,4 +1,5 @@
 // Collections as scripts know them: callable (`msg.Fields("…")`), with Item and Count, iterable, and for Enumerator.
+import { refuseWrite } from "./member-names.ts";
 /* oxlint-disable typescript/no-unsafe-type-assertion, typescript/no-unnecessary-type-assertion -- a function becomes the instance */
 
 /** An object that can also be called, with Item as its default member. */
@@ -19,6 +20,16 @@ export abstract class Collection<T> extends CallableCollection {
   abstract get Count(): number;
   abstract override Item(index: unknown): T;
   abstract [Symbol.iterator](): Iterator<T>;
+}
+
+/** In place of the `length` of a function, which is 1 whatever the collection holds. Too dear for Fields, which every script asks for. */
+export function defineLength(collection: Collection<unknown>): void {
+  Object.defineProperty(collection, "length", {
+    get: () => collection.Count,
+    set: () => {
+      refuseWrite("length");
+    },
+  });
 }
 
 /** JScript's way to walk a collection. */

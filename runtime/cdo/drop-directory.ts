@@ -1,5 +1,5 @@
 // IDropDirectory and IMessages (REFERENCE 1.8): the messages of the service's Drop folder, where the binding grants it.
-import { Collection } from "./collections.ts";
+import { Collection, defineLength } from "./collections.ts";
 import { CdoError } from "./errors.ts";
 import type { Host } from "../host.ts";
 import { toText } from "./member-names.ts";
@@ -34,6 +34,7 @@ export class Messages extends Collection<Message> {
     super();
     this.#host = host;
     this.#entries = names.map((name) => ({ name, message: undefined }));
+    defineLength(this);
   }
 
   override get Count(): number {

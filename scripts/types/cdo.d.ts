@@ -174,6 +174,8 @@ declare module "cdo" {
     Item(index: number): BodyPart;
     /** Long, read-only. CDO reference 1.5. */
     readonly Count: number;
+    /** @cdo extension: the same as Count. */
+    readonly length: number;
     /** Like {@link BodyPart.AddBodyPart}; a part added to Attachments gets `Content-Disposition: attachment`. CDO reference 1.5. */
     Add(index?: number): BodyPart;
     /**
@@ -226,7 +228,8 @@ declare module "cdo" {
   /**
    * A message, and at once its root part. Properties read decoded text; setting one changes the message in memory, and
    * `msg.DataSource.Save()` makes the change permanent. Recipients are in {@link Message.EnvelopeFields}: changing `To` changes
-   * the header only. CDO reference 1.3.
+   * the header only. An object without a text of its own, as a promise that was not awaited, raises
+   * CDO_E_NO_SUPPORT_FOR_OBJECTS. CDO reference 1.3.
    *
    * @example
    * msg.Subject = "[external] " + msg.Subject;
@@ -467,6 +470,8 @@ declare module "cdo" {
     (index: number): Message;
     /** Long, read-only. CDO reference 1.8. */
     readonly Count: number;
+    /** @cdo extension: the same as Count. */
+    readonly length: number;
     /**
      * The message at a place from 1; any other raises CDO_E_NOT_FOUND, and so does a file that is gone. CDO reference 1.8.
      * @cdo differs: it is read when it is asked for, within limits.messages, limits.requests and limits.requestBytes, and bound to no file: `DataSource.Save()` raises CDO_E_NOT_OPENED.

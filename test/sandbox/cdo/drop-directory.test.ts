@@ -42,12 +42,12 @@ const left = async (): Promise<string[]> =>
 
 test("the messages that the service wrote are there, oldest first, as messages with their envelope lines", async () => {
   expect(
-    await say(`${OPEN} console.log(d.Count, d.Item(1).Subject, d(2).TextBody.trim(), d.FileName(3));
+    await say(`${OPEN} console.log(d.Count, d.length, d.Item(1).Subject, d(2).TextBody.trim(), d.FileName(3));
       console.log([...d].map((m) => m.Subject).join());
       const e = new Enumerator(d); e.moveNext(); console.log(e.item() === d.Item(2), d.FileName(e.item()));
       console.log(d.Item(1).Fields("urn:schemas:mailheader:x-receiver").Value, new CDO.DropDirectory().GetMessages().count)`),
   ).toEqual([
-    `3 number 1 body 2 ${nameOf(3)}`,
+    `3 3 number 1 body 2 ${nameOf(3)}`,
     "number 1,number 2,number 3",
     `true ${nameOf(2)}`,
     "r@example.com 3",

@@ -107,6 +107,7 @@ const EXPECTED_ERRORS: Readonly<Record<string, string>> = {
   "Stream.SaveToFile": "CDO_E_NOT_AVAILABLE",
   "DropDirectory.GetMessages": "CDO_E_NOT_AVAILABLE",
   "Messages.Count": "CDO_E_NOT_AVAILABLE",
+  "Messages.length": "CDO_E_NOT_AVAILABLE",
   "Messages.Item": "CDO_E_NOT_AVAILABLE",
   "Messages.FileName": "CDO_E_NOT_AVAILABLE",
   "Messages.Delete": "CDO_E_NOT_AVAILABLE",
@@ -117,6 +118,7 @@ const EXPECTED_ERRORS: Readonly<Record<string, string>> = {
 const WRITE_ERRORS: Readonly<Record<string, string>> = {
   "Stream.Mode": "adErrObjectOpen",
   "Messages.Count": "CDO_E_NOT_AVAILABLE",
+  "Messages.length": "CDO_E_NOT_AVAILABLE",
 };
 
 /** Runs each probe for itself, and tells "ok" or the name of the error by probe. */

@@ -211,14 +211,14 @@ describe("bodies and attachments", () => {
 
   test("attachments count from 1, know their names and types, and can be deleted", async () => {
     const { message, outcome } = await worker.run(
-      script(`const a = msg.Attachments; console.log(a.Count, a(1).FileName, a.Item(2).ContentMediaType, [...a].length);
+      script(`const a = msg.Attachments; console.log(a.Count, a.length, a(1).FileName, a.Item(2).ContentMediaType, [...a].length);
       try { a(3) } catch (e) { console.log(e.name) }
       try { a(1).FileName = "x" } catch (e) { console.log(e.name) }
       a.Delete(1); console.log(a.Count, msg.BodyPart.BodyParts.Count); msg.DataSource.Save()`),
       { message: ALTERNATIVE },
     );
     expect(outcome.logs.map((line) => line.text)).toEqual([
-      "2 run.exe text/csv 2",
+      "2 2 run.exe text/csv 2",
       "CDO_E_NOT_FOUND",
       "CDO_E_PROP_READONLY",
       "1 2",
