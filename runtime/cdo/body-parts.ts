@@ -266,7 +266,7 @@ export class BodyParts extends Collection<BodyPart> {
     if (part !== undefined) return part;
     throw new CdoError(
       "CDO_E_NOT_FOUND",
-      `item ${cut(toText(index), 40)} of ${this.Count} (they count from 1)`,
+      `item ${cut(String(index), 40)} of ${this.Count} (they count from 1)`,
     );
   }
 

@@ -81,7 +81,7 @@ export class Messages extends Collection<Message> {
     if (entry !== undefined) return entry;
     throw new CdoError(
       "CDO_E_NOT_FOUND",
-      `message ${cut(toText(index), 40)} of ${this.Count} (they count from 1)`,
+      `message ${cut(String(index), 40)} of ${this.Count} (they count from 1)`,
     );
   }
 

@@ -22,11 +22,7 @@ function coerce(value: unknown, name: string): FieldValue {
   if (typeof value === "number" || typeof value === "boolean") return value;
   if (value === null || value === undefined) return undefined;
   if (value instanceof Field) return value.Value;
-  // An object that has a text of its own stands for that; of others nobody wants "[object Object]" in a header.
-  const text = typeof value === "function" || typeof value === "symbol" ? "[object" : toText(value);
-  if (typeof value !== "string" && text.startsWith("[object"))
-    throw new CdoError("CDO_E_NO_SUPPORT_FOR_OBJECTS", cut(name, 200));
-  return text;
+  return toText(value, cut(name, 200));
 }
 
 /** ADO DataTypeEnum of a value. */

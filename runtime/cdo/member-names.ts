@@ -77,14 +77,17 @@ export function refuseWrite(member: string): never {
 }
 
 /**
- * What a script assigned, as text. Called once per assignment: an object whose toString changes its mind is asked no
- * second time, and nothing but its text goes on.
+ * What a script assigned to `name`, as text. Called once per assignment: an object whose toString changes its mind is asked no
+ * second time, and nothing but its text goes on. Of objects without a text of their own nobody wants "[object Object]" in mail.
  */
-export function toText(value: unknown): string {
+export function toText(value: unknown, name = "the value"): string {
   if (typeof value === "string") return value;
   if (value === null || value === undefined) return "";
   // oxlint-disable-next-line typescript/no-base-to-string -- what the script's object says of itself is what it gets
-  return String(value);
+  const text = typeof value === "function" || typeof value === "symbol" ? "[object" : String(value);
+  if (!text.startsWith("[object")) return text;
+  const forgotten = value instanceof Promise ? " (a promise: await it)" : "";
+  throw new CdoError("CDO_E_NO_SUPPORT_FOR_OBJECTS", `${name}${forgotten}`);
 }
 
 /** The setter of a property, to be looked for on the stack. */

@@ -122,7 +122,7 @@ const CALLED: Readonly<Record<string, string>> = {
       Object.defineProperty(Object.prototype, name, { set: function f() { climb(f); }, configurable: true });
     msg.Subject = "x"; msg.DataSource.Save();`,
   "toString, valueOf and Symbol.toPrimitive": `for (const how of ["toString", "valueOf", Symbol.toPrimitive]) {
-      msg.Subject = { [how]: function f() { return climb(f); } };
+      try { msg.Subject = { [how]: function f() { return climb(f); } }; } catch {}
       try { msg.Fields.Item({ [how]: function f() { return climb(f); } }); } catch {}
     }`,
   "the comparator of a sort": "[2, 1].sort(function f() { return climb(f); });",
