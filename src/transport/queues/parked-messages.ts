@@ -188,6 +188,13 @@ export class ParkedMessages {
     return this.#later.size > 0;
   }
 
+  /** From when the oldest one grows old; Infinity when there is none. */
+  oldest(): number {
+    let oldest = Infinity;
+    for (const slot of this.#ids.slots()) oldest = Math.min(oldest, this.#since[slot] ?? Infinity);
+    return oldest;
+  }
+
   /** A copy of what is known, in no order. */
   *all(): Generator<ParkedMessage> {
     for (const slot of this.#ids.slots()) yield this.#read(slot);

@@ -44,8 +44,9 @@ export function queueDepths<Script>(
   const held = waiting.heldByKind(states.held);
   for (const { group, messages: size } of groups) if (group.heldBy !== undefined) held[group.heldBy] += size;
   sizes.sort((a, b) => b.messages - a.messages);
-  // A map keeps its order: the first is the one that came first.
-  const oldest = messages.values().next().value;
+  let oldest = parking.parked.oldest();
+  for (const { origin, notBefore } of messages.values())
+    oldest = Math.min(oldest, Math.max(origin.arrivalTime, notBefore ?? 0));
   return {
     messages: messages.size + parking.size,
     kinds,
@@ -53,6 +54,6 @@ export function queueDepths<Script>(
     destinations: sizes.slice(0, MAX_NAMED),
     otherDestinations: sizes.slice(MAX_NAMED).reduce((sum, { messages: size }) => sum + size, 0),
     held,
-    oldestAgeMs: oldest === undefined ? 0 : Math.max(0, now - oldest.origin.arrivalTime),
+    oldestAgeMs: Math.max(0, now - oldest),
   };
 }

@@ -33,6 +33,22 @@ test("C19 what waits for a dead next hop leaves memory, and arrives in order whe
   expect(house.world.sent).toHaveLength(20);
 });
 
+test("the age of the oldest message is that of a parked one where memory has none, or a younger one", async () => {
+  await using house = await openHouse({ maxInMemory: 3 });
+  house.world.answer = () => unreachable();
+  await acceptMany(house, 20);
+  await parkedBut(house, 3, 20);
+  const { admin } = house.transport;
+  admin.hold([]);
+  await until(() => house.transport.depths().held.operator === 20, "held");
+  admin.remove(house.queue.map(({ id }) => id));
+  await house.clock.advance(HOUR);
+  expect(house.queue).toHaveLength(0);
+  expect(house.transport.depths().oldestAgeMs).toBeGreaterThanOrEqual(HOUR);
+  await house.accept(["young@far.example"]);
+  expect(house.transport.depths().oldestAgeMs).toBeGreaterThanOrEqual(HOUR);
+});
+
 test("C18 a restart takes up what was parked, and what it did not read at the start", async () => {
   await using house = await openHouse({ maxInMemory: 3 });
   house.world.answer = () => unreachable();
