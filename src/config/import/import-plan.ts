@@ -95,11 +95,19 @@ class ImportRun {
       wanted.forEach(note);
       return;
     }
-    for (const setting of wanted) {
-      const problem = this.#editor.attempt(() => set(setting));
-      if (problem === undefined) note(setting);
-      else this.report.left.push({ what: `${setting.from} as ${setting.what}`, text: problem });
+    // What is refused alone may be right when others are in: an address that is taken is free where `autoStart` is off.
+    let open = wanted.map((setting) => ({ setting, problem: "" }));
+    for (let before = Infinity; open.length < before;) {
+      before = open.length;
+      open = open.flatMap(({ setting }) => {
+        const problem = this.#editor.attempt(() => set(setting));
+        if (problem !== undefined) return [{ setting, problem }];
+        note(setting);
+        return [];
+      });
     }
+    for (const { setting, problem } of open)
+      this.report.left.push({ what: `${setting.from} as ${setting.what}`, text: problem });
   }
 
   #isWanted({ at, what, value, from }: PlacedSetting): boolean {

@@ -153,6 +153,26 @@ describe("a MetaBase.xml", () => {
       /MaxMessageSize as virtualServers\[0\]\.limits\.maxMessageSize: .*must be a size from 1024/,
     );
   });
+
+  test("with an address of another server brings it where the server does not start by itself, and all else that is right", async () => {
+    const server = (instance: number, more = ""): string =>
+      `<IIsSmtpServer Location="/LM/SmtpSvc/${instance}" FullyQualifiedDomainName="mx${instance}.example" ServerBindings=":25:"${more}/>`;
+    const xml = await put(
+      "three.xml",
+      `<c>${server(1)}${server(2)}${server(3, ' HopCount="0" ServerAutoStart="FALSE"')}</c>`,
+    );
+    const { out } = await run("import", xml);
+    const { virtualServers } = await loadConfig(file);
+    expect(virtualServers).toMatchObject([
+      { hostName: "mx1.example", listen: ["0.0.0.0:25"] },
+      { hostName: "mx2.example", listen: ["127.0.0.1:2525"] },
+      { hostName: "mx3.example", listen: ["0.0.0.0:25"], autoStart: false },
+    ]);
+    expect(out.match(/^ {2}\S+ as virtualServers.*$/gm)).toEqual([
+      expect.stringContaining("ServerBindings as virtualServers[1].listen: "),
+      expect.stringMatching(/HopCount as virtualServers\[2\]\.limits\.maxHops: .*must be at least 1$/),
+    ]);
+  });
 });
 
 describe("a listing of /enum", () => {
