@@ -70,6 +70,9 @@ const valueOf = (field: string): string =>
     .replaceAll(/\r\n(?=[ \t])/g, "")
     .trim();
 
+/** Bytes that are no UTF-8 have become U+FFFD: nobody knows whose address that was. */
+const isAddress = (text: string): boolean => isMailbox(text) && !text.includes("\ufffd");
+
 const withoutBrackets = (text: string): string => /^<(.*)>$/.exec(text)?.[1] ?? text;
 
 /** `start` holds the beginning of the file, its header block included; `maxHops`: Received fields that it may have. */
@@ -116,7 +119,7 @@ function fromEnvelopeLines(lines: readonly string[]): EnvelopeLines | Refused {
     const address = withoutBrackets(valueOf(field));
     const isSender = nameOf(field) === "x-sender";
     // "<>" is the null sender of a report; everything else must be one mailbox, which no line end survives.
-    if (!isMailbox(address) && !(isSender && address === "")) {
+    if (!isAddress(address) && !(isSender && address === "")) {
       return { reason: `${nameOf(field)} is not an address: ${JSON.stringify(address.slice(0, 100))}` };
     }
     if (!isSender) recipients.push(address);
@@ -147,7 +150,7 @@ function completed(
   const recipients = isFromHeader
     ? ["to", "cc", "bcc"].flatMap(addressesOf).filter((address) => address !== "")
     : lines.recipients;
-  const wrong = [sender ?? "", ...recipients].find((address) => address !== "" && !isMailbox(address));
+  const wrong = [sender ?? "", ...recipients].find((address) => address !== "" && !isAddress(address));
   if (wrong !== undefined)
     return { reason: `the header has no usable address in ${JSON.stringify(wrong.slice(0, 100))}` };
   if (sender === undefined)

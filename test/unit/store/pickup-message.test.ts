@@ -97,6 +97,22 @@ describe("the text of a Pickup file", () => {
     expect(envelopeOf("just text")).toMatch(/no sender|no header/);
   });
 
+  test("addresses in bytes that are no UTF-8 are refused; in other words of the header they do not matter", () => {
+    const reasonOf = (text: string): unknown =>
+      parsePickupMessage(Buffer.from(text, "latin1"), parseAddresses, 3);
+    const to = "x-receiver: b@x.example\n";
+    for (const [text, reason] of [
+      [`x-sender: j\xf6@x.example\n${to}\n`, /^x-sender is not an address/],
+      ["x-sender: a@x.example\nx-receiver: j\xf6@x.example\n\n", /^x-receiver is not an address/],
+      ["From: a@x.example\nTo: j\xf6@x.example\n\n", /^the header has no usable address/],
+    ] as const)
+      expect(reasonOf(text)).toMatchObject({ reason: expect.stringMatching(reason) });
+    expect(reasonOf(`From: J\xf6 <a@x.example>\nTo: b@x.example\n\n`)).toMatchObject({
+      envelope: { sender: "a@x.example", recipients: [{ address: "b@x.example" }] },
+    });
+    expect(envelopeOf(`x-sender: jö@x.example\n${to}\n`)).toEqual(["jö@x.example", "b@x.example"]);
+  });
+
   test("a byte order mark of UTF-8 is not part of the first field", () => {
     const text =
       "\ufeffReceived: by a.example\nReceived: by b.example\nReceived: by c.example\nFrom: a@x.example\nTo: b@x.example\n\nbody\n";
