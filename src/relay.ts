@@ -310,8 +310,9 @@ class RunningRelay implements Relay {
     return startControlServer({
       mailroot,
       methods: {
-        ...queueMethods(() =>
-          this.#servers.running.map(({ name, transport: { admin } }) => ({ name, admin })),
+        ...queueMethods(
+          () => this.#servers.running.map(({ name, transport: { admin } }) => ({ name, admin })),
+          () => this.#servers.entries.flatMap(({ name, server }) => (server === undefined ? [name] : [])),
         ),
         ...serverMethods({
           list: () => this.#servers.entries.map(serverStatus),

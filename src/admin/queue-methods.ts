@@ -54,15 +54,37 @@ export interface SteerAnswer {
   readonly frozen: readonly FrozenOn[];
 }
 
+/** What `onarrival queue freeze` and `thaw` get besides. */
+export interface LeftOut {
+  /** Virtual servers that do not run, whose queues are frozen or not as they were. Absent: there is none. */
+  readonly stopped?: readonly string[];
+}
+
 /** Of those that are not in memory, which take a read each. */
 const DEFAULT_LIMIT = 1000;
 const MAX_LIMIT = 100_000;
 
-/** Ids are unique over the virtual servers: only with `server`, or all messages, does it matter whose they are. */
-export function queueMethods(servers: () => readonly ServerQueues[]): ControlMethods {
+/**
+ * Ids are unique over the virtual servers: only with `server`, or all messages, does it matter whose they are.
+ * `stopped`: names of those that do not run.
+ */
+export function queueMethods(
+  servers: () => readonly ServerQueues[],
+  stopped: () => readonly string[] = () => [],
+): ControlMethods {
   const chosen = (params: Params): readonly ServerQueues[] => {
     if (params["server"] === undefined) return servers();
-    return [serverNamed(servers(), textParam(params, "server"))];
+    const name = textParam(params, "server");
+    if (stopped().includes(name))
+      throw new OnArrivalError(
+        "WRONG_USE",
+        `the virtual server ${name} does not run: onarrival server start ${name}`,
+      );
+    return [serverNamed(servers(), name)];
+  };
+  const leftOut = (params: Params): LeftOut => {
+    const names = params["server"] === undefined ? stopped() : [];
+    return names.length === 0 ? {} : { stopped: names };
   };
   const change =
     (act: (admin: QueueAdmin, ids: readonly string[]) => number): ControlMethod =>
@@ -88,8 +110,14 @@ export function queueMethods(servers: () => readonly ServerQueues[]): ControlMet
       chosen(params).flatMap(({ name, admin }) =>
         admin.queues().map((queue): ShownQueue => ({ ...queue, server: name })),
       ),
-    "queue.freeze": (params) => freeze(chosen(params), textParam(params, "queue")),
-    "queue.thaw": (params) => thaw(chosen(params), textParam(params, "queue")),
+    "queue.freeze": async (params) => ({
+      ...(await freeze(chosen(params), textParam(params, "queue"))),
+      ...leftOut(params),
+    }),
+    "queue.thaw": async (params) => ({
+      ...(await thaw(chosen(params), textParam(params, "queue"))),
+      ...leftOut(params),
+    }),
     "queue.force": (params) => force(chosen(params), textParam(params, "queue")),
   };
 }

@@ -92,13 +92,16 @@ export function printSteered(
     return on.length === 0 ? [] : [whyFrozen(queue, on)];
   });
   if (changed === 0 && why.length > 0) throw new OnArrivalError("QUEUE_FROZEN", why.join("\n"));
+  const stopped = [...new Set(steered.flatMap(({ answer }) => stoppedOf(answer)))];
   const value = {
     changed,
     ...(meant.isOther ? { queues: meant.names } : {}),
     ...(frozen.length === 0 ? {} : { frozen }),
+    ...(stopped.length === 0 ? {} : { stopped }),
   };
   const lines = steered.map(({ queue, answer }) => steeredText(verb, queue, changedBy(answer), meant));
-  printResult(output, json, value, [...lines, ...why].join("\n"));
+  const left = stopped.map((server) => `${server} does not run: its queues stay as they were`);
+  printResult(output, json, value, [...lines, ...why, ...left].join("\n"));
 }
 
 function steeredText(verb: Steering, queue: string, changed: number, meant: MeantQueues): string {
@@ -119,6 +122,11 @@ function steeredText(verb: Steering, queue: string, changed: number, meant: Mean
 
 const changedBy = (answer: unknown): number =>
   typeof answer === "object" && answer !== null && "changed" in answer ? Number(answer.changed) : 0;
+
+const stoppedOf = (answer: unknown): readonly string[] =>
+  typeof answer === "object" && answer !== null && "stopped" in answer && Array.isArray(answer.stopped)
+    ? answer.stopped.map(String)
+    : [];
 
 function queuesOf(answer: unknown): ShownQueue[] {
   if (Array.isArray(answer) && answer.every(isQueue)) return answer;

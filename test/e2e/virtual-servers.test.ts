@@ -223,4 +223,20 @@ describe("two virtual servers", () => {
     wanted["second hop"]?.push("waits by second");
     await untilArrived(wanted);
   });
+
+  test("a queue is frozen and thawed on those that run; one that does not is named, and stays as it was", async () => {
+    const ask = async (...args: string[]): Promise<unknown> => JSON.parse((await run("queue", ...args)).out);
+    expect(await ask("freeze", "pre-routing")).toEqual({ changed: 2 });
+    expect((await run("server", "stop", "second")).code).toBe(0);
+    expect(await ask("thaw", "pre-routing")).toEqual({ changed: 1, stopped: ["second"] });
+    const asked = await run("queue", "summary", "--server", "second");
+    expect(asked).toMatchObject({ code: 2 });
+    expect(asked.out).toContain("the virtual server second does not run: onarrival server start second");
+    expect((await run("server", "start", "second")).code).toBe(0);
+    const frozen = (await ask("summary")) as { queue: string; server: string; frozen: boolean }[];
+    expect(frozen.filter((queue) => queue.frozen)).toMatchObject([
+      { queue: "pre-routing", server: "second" },
+    ]);
+    expect(await ask("thaw", "pre-routing", "--server", "second")).toEqual({ changed: 1 });
+  });
 });
