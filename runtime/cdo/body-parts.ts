@@ -2,7 +2,8 @@
 import { Collection, defineLength } from "./collections.ts";
 import { type Bindable, DataSource, type Identify } from "./data-source.ts";
 import { CdoError } from "./errors.ts";
-import { type FieldSource, type FieldValue, Fields, headerSource, MAIL_HEADER } from "./fields.ts";
+import { headerSource } from "./field-sources.ts";
+import { type FieldSource, type FieldValue, Fields, MAIL_HEADER } from "./fields.ts";
 import { filePath } from "./files.ts";
 import type { Host, PartKind } from "../host.ts";
 import { refuseWrite, toText } from "./member-names.ts";

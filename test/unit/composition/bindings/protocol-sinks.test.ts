@@ -158,9 +158,9 @@ test("a reply that a sink with maxFirings fails on counts as it came, and so doe
   if (server === undefined) throw new Error("there is a server");
   const protocol = sinks.outbound(server);
   const bound = protocol.chains().responses.sinks;
-  for (let reply = 0; reply < 3; reply += 1)
-    void runProtocolSinks(protocol, bound, Object.create(null), "MAIL", "", {
-      remember: () => () => undefined,
-    });
+  for (let reply = 0; reply < 3; reply += 1) {
+    const subject = Object.assign(Object.create(null), { remember: () => () => undefined });
+    void runProtocolSinks(protocol, bound, subject, "MAIL", "");
+  }
   expect(calls).toBe(1);
 });
