@@ -1,8 +1,10 @@
 // Brings what was read of an old metabase into an opened onarrival.yaml. What stands there already stays, unless told otherwise.
 import { isDeepStrictEqual } from "node:util";
 import { OnArrivalError } from "../../core/errors.ts";
-import type { BindingEditor, NewBinding } from "../edit.ts";
+import { findEventType } from "../../events/event-types.ts";
+import type { BindingEditor } from "../edit.ts";
 import type { BindingSettings } from "../schema.ts";
+import { normalizeGuid } from "../values.ts";
 import { type KnownSinks, type MappedBinding, mapBinding } from "./binding-map.ts";
 import type { OldBinding, OldMetabase } from "./old-metabase.ts";
 import { type TakenSetting, meaningOfServer } from "./server-settings.ts";
@@ -122,6 +124,7 @@ class ImportRun {
     const names = this.#editor.servers();
     const present = this.#editor.list();
     const additions: Addition[] = [];
+    const imported = new Set(bindings.map(({ id = "" }) => normalizeGuid(id)));
     for (const old of bindings) {
       const what = `binding ${old.displayName ?? old.id ?? old.sinkClass}`;
       const index = servers.length === 0 ? old.instance - 1 : servers.findIndex(isOf(old));
@@ -137,20 +140,16 @@ class ImportRun {
         this.#plan(
           what,
           { ...mapped, what, server: names.length > 1 ? server : undefined },
-          present,
+          { present, imported },
           additions,
         );
     }
     this.#addAll(additions);
   }
 
-  #plan(
-    what: string,
-    mapped: Omit<Addition, "replaces">,
-    present: readonly BindingSettings[],
-    additions: Addition[],
-  ): void {
-    const same = present.find((known) => isSame(known, mapped));
+  #plan(what: string, mapped: Omit<Addition, "replaces">, known: KnownBindings, additions: Addition[]): void {
+    const { present } = known;
+    const same = findSame(mapped, known, new Set(additions.map(({ replaces }) => replaces)));
     if (same !== undefined && !this.#options.overwrite) {
       this.report.kept.push({ what, text: "a binding of that id or name is there" });
       return;
@@ -159,7 +158,7 @@ class ImportRun {
     // There each event of each virtual server had bindings of its own, and a program the same GUID in all of them.
     const isTaken =
       id !== undefined &&
-      (present.some((known) => known.id === id && known !== same) ||
+      (present.some((one) => one.id === id && one !== same) ||
         additions.some(({ binding }) => binding.id === id));
     const notes = isTaken ? [`its id ${id} is that of another binding; here it has one of its own`] : [];
     additions.push({
@@ -217,12 +216,27 @@ const isOf =
   (server: { readonly instance: number }): boolean =>
     server.instance === instance;
 
-function isSame(
-  known: BindingSettings,
-  { binding, server }: { binding: NewBinding; server: string | undefined },
-): boolean {
-  if (binding.id !== undefined && known.id === binding.id) return (known.server ?? server) === server;
-  return known.displayName === binding.displayName && known.server === server;
+interface KnownBindings {
+  readonly present: readonly BindingSettings[];
+  /** GUIDs of all that come. */
+  readonly imported: ReadonlySet<string | undefined>;
+}
+
+/** A binding of that event and server which has its id or, as long as that is no other's that comes, its name. */
+function findSame(
+  { binding, server }: Omit<Addition, "replaces">,
+  { present, imported }: KnownBindings,
+  replaced: ReadonlySet<string | undefined>,
+): BindingSettings | undefined {
+  const event = findEventType(binding.event)?.event;
+  const alike = present.filter((known) => known.event === event && !replaced.has(known.id));
+  return (
+    alike.find(({ id, server: of = server }) => id === binding.id && of === server) ??
+    alike.find(
+      ({ id, displayName, server: of }) =>
+        displayName === binding.displayName && of === server && !imported.has(id),
+    )
+  );
 }
 
 const place = (instance: number, name: string): string => `${name} of instance ${instance}`;

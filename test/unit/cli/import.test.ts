@@ -291,6 +291,33 @@ test("a GUID that a binding of another virtual server has becomes one of its own
   expect((await loadConfig(file)).bindings).toHaveLength(2);
 });
 
+test("bindings of one name, or of one GUID in two events, stay apart however often they come", async () => {
+  const EVENTS = {
+    arrival: "{ff3caa23-00b9-11d2-9dfb-00c04fa322ba}",
+    command: "{f6628c8d-0d5e-11d2-aa68-00c04fa35b82}",
+  };
+  const binding = (event: string, last: number, sink: string): string => {
+    const key = `/LM/SmtpSvc/1/EventManager/EventTypes/${event}/Bindings/{871736c0-fd85-11d0-869a-00c04fd6561${last}}`;
+    return `<b Location="${key}" DisplayName="Scan" SinkClass="OnArrival.${sink}"/>`;
+  };
+  const { arrival, command } = EVENTS;
+  const bindings = [binding(arrival, 6, "AddHeader"), binding(arrival, 7, "LimitRecipients")];
+  const other = binding(command, 6, "LimitRecipients");
+  for (const order of [[...bindings, other], bindings, bindings.toReversed()]) {
+    await rm(file, { force: true });
+    const metabase = await put("MetaBase.xml", `<m>${order.join("")}</m>`);
+    const sinks = async (): Promise<unknown[]> =>
+      (await loadConfig(file)).bindings.map(({ event, sinkClass }) => `${event} ${sinkClass}`).toSorted();
+    await run("import", metabase);
+    const first = await sinks();
+    expect(new Set(first).size).toBe(order.length);
+    await run("import", metabase, "--overwrite");
+    expect(await sinks()).toEqual(first);
+    expect((await run("import", metabase)).out).not.toContain("taken over:\n  binding");
+    expect(await sinks()).toEqual(first);
+  }
+});
+
 describe("a file that is neither", () => {
   test.each([
     ["text", "hello\n", "neither a MetaBase.xml nor a listing"],
