@@ -190,11 +190,12 @@ export class BindingEditor implements AsyncDisposable {
   unset(name: string, bag: Bag, key: string): boolean {
     const { index, map } = this.#own(name, topKey(bag, key));
     const at = bagPath(map, bag, key);
-    const removed = this.#document.deleteIn(["bindings", index, ...at]);
+    if (!map.hasIn(at)) return false;
+    this.#document.deleteIn(["bindings", index, ...at]);
     // An emptied bag is taken away with its last property.
     const parent = at.length > 1 ? map.getIn(at.slice(0, -1), true) : undefined;
     if (isMap(parent) && parent.items.length === 0) map.deleteIn(at.slice(0, -1));
-    return removed;
+    return true;
   }
 
   /** The file as `save` would write it. */

@@ -50,8 +50,8 @@ function joined(forms: Forms, mustSplice: boolean): string[] | undefined {
   const texts: string[] = [];
   for (const [key, edited] of after) {
     const [own, unedited] = [original.get(key), before.get(key)];
-    const isNew = own === undefined || unedited === undefined;
-    const text = isNew ? edited : splice({ original: own, before: unedited, after: edited });
+    const isWhole = own === undefined || unedited === undefined || (!mustSplice && unedited !== edited);
+    const text = isWhole ? edited : splice({ original: own, before: unedited, after: edited });
     if (text === undefined && mustSplice) return undefined;
     texts.push(withLineEnd(text ?? edited));
   }

@@ -266,3 +266,13 @@ test("a key below one that has a value is refused, and nothing is written", asyn
     await expect(edit(change)).rejects.toMatchObject({ code: "WRONG_USE" });
   expect(await readFile(file, "utf8")).toBe(TEXT);
 });
+
+test("a property of a bag that is not there is not there", async () => {
+  await writeFile(file, "bindings: [{ displayName: Bare, event: OnArrival, sinkClass: ./a.mjs }]\n");
+  await edit((editor) => {
+    expect(editor.unset("Bare", "sink", "Tag")).toBe(false);
+    expect(editor.unset("Bare", "source", "priority")).toBe(false);
+    expect(editor.unset("Bare", "binding", "limits.timeoutMs")).toBe(false);
+    expect(editor.unset("Bare", "binding", "displayName")).toBe(true);
+  });
+});

@@ -2,6 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { BindingEditor } from "../../../src/config/edit.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
@@ -81,6 +82,21 @@ describe("an edit of a file in forms of its own", () => {
     const windows = (text: string): string => text.replaceAll("\n", "\r\n");
     for (const [change, expected] of Object.values(EDITS))
       expect(await edited(windows(FILE), change)).toBe(windows(expected));
+  });
+
+  test("leaves the other keys alone where the bindings are written in several forms and have to be written anew", async () => {
+    const bindings = (enabled: string): string => `bindings:
+    - {displayName: flow, event: OnArrival, sinkClass: ./a.mjs}
+    -   displayName: "block"   # see above
+        event: OnArrival
+        sinkClass: './b.mjs'
+${enabled}`;
+    const text = await edited(`${TOP}${bindings("")}${END}`, (editor) =>
+      editor.set("block", "binding", "enabled", false),
+    );
+    expect([text.slice(0, TOP.length), text.slice(-END.length)]).toEqual([TOP, END]);
+    expect(text).toContain("# see above");
+    expect(parse(text)).toEqual(parse(bindings("        enabled: false\n") + TOP + END));
   });
 
   test("takes a file without a last line end, and one in flow form", async () => {
