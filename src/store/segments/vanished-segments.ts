@@ -4,6 +4,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { OnArrivalError, describeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
+import { ignoreMissing } from "../../core/system-error.ts";
 import { type CompactionOwner, copyForward } from "./compaction.ts";
 import type { Segment } from "./message-index.ts";
 
@@ -107,6 +108,7 @@ const isWriteFailure = (error: unknown): boolean =>
   error instanceof OnArrivalError && error.code === "STORE_FAILED";
 
 async function isInPlace({ path, inode }: Segment): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
+  // What cannot be looked at (no right to the folder, a file in its place) may still be there.
+  const found = await stat(path).catch(ignoreMissing);
   return found !== undefined && (inode === undefined || found.ino === inode);
 }

@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { cp, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { createMessageIds } from "../../../../src/core/message-ids.ts";
 import { compiledFile } from "../../../support/compiled.ts";
+import { SegmentStore } from "../../../../src/store/segments/segment-store.ts";
+import { type LogLine, recordingLog } from "../../transport/transport-house.ts";
 import { createStore, envelope, message, messageBytes, origin, temporaryFolder } from "../store-samples.ts";
 
 const segmentsOf = async (folder: string): Promise<string[]> =>
@@ -267,6 +269,39 @@ describe("the store", () => {
     for (const id of living)
       expect(await (await again.loadContent(id)).toBuffer()).toEqual(messageBytes(ids.indexOf(id), 4096));
     await again.close();
+  });
+
+  test("C17 does not take a folder that it may not look into for one whose files were removed", async () => {
+    await using folder = await temporaryFolder();
+    const queue = path.join(folder.path, "Queue");
+    await mkdir(path.join(folder.path, "disk"));
+    await symlink("disk", queue);
+    const lines: LogLine[] = [];
+    const store = new SegmentStore({
+      folder: queue,
+      settings: { minFreeBytes: 0, diskSampleMs: 10 },
+      logger: recordingLog(lines),
+    });
+    await store.open();
+    await store.commit(store.nextId(), origin, envelope, message(1));
+    const before = await segmentsOf(queue);
+    const lead = async (to: string): Promise<void> => {
+      await symlink(to, path.join(folder.path, "link"));
+      await rename(path.join(folder.path, "link"), queue);
+    };
+    // A file in its place fails for every user; a missing right does not for root.
+    await writeFile(path.join(folder.path, "file"), "");
+    await lead("file");
+    await until(() => Promise.resolve(store.figures().refusal !== undefined));
+    await lead("disk");
+    await until(() => Promise.resolve(store.figures().refusal === undefined));
+    await store.commit(store.nextId(), origin, envelope, message(2));
+    expect(await segmentsOf(queue)).toEqual(before);
+    await store.close();
+    expect(lines.map((line) => line.message)).toEqual([
+      "no mail is taken: the disk is full or cannot be looked at",
+      "mail is taken again",
+    ]);
   });
 
   test("refuses mail before it is open and after it is closed", async () => {
