@@ -80,6 +80,30 @@ describe("a fault names the line where", () => {
   });
 });
 
+test.each([
+  ["an error", 'throw new TypeError("no such user")', "TypeError: no such user"],
+  [
+    "an error that speaks of time",
+    'throw new Error("the upstream timed out")',
+    "Error: the upstream timed out",
+  ],
+  ["an error that speaks of memory", 'throw new Error("no memory of it")', "Error: no memory of it"],
+])("a rejection that nobody handles is told with its place: %s", async (_what, statement, reason) => {
+  const source = `async function look() {\n  ${statement};\n}\nfunction onArrival() {\n  look();\n}`;
+  // Frames of our own files are not taken for those of a script of that name.
+  await worker.load(source, { name: "main.ts" });
+  const { outcome } = await worker.run(source);
+  const message = `a promise was rejected and nobody handled it: ${reason}`;
+  expect(outcome.fault).toMatchObject({ kind: "throw", line: 2, message });
+  expect(outcome.fault?.stack).toMatch(/:5:/);
+  expect(outcome.fault?.stack).not.toContain("file:");
+});
+
+test("a text that a promise was rejected with is told", async () => {
+  const { outcome } = await worker.run('function onArrival() {\n  Promise.reject("not today");\n}');
+  expect(outcome.fault?.message).toBe("a promise was rejected and nobody handled it: not today");
+});
+
 test("a place that nobody knows is not made up", async () => {
   const { outcome } = await worker.run(`function onArrival() {\n  ${HUNGRY}\n}`, { limits: MEMORY });
   expect(outcome.fault).toMatchObject({ kind: "memory" });

@@ -22,7 +22,7 @@ export type CallResult =
   /** `stack`: where the script stood, as far as isolated-vm tells. Names of functions in it are the script's. */
   | { readonly kind: "timeout"; readonly stack: string }
   | { readonly kind: "memory" }
-  | { readonly kind: "broken"; readonly message: string };
+  | { readonly kind: "broken"; readonly message: string; readonly stack: string };
 
 type Argument = string | number | ivm.Copy<unknown>;
 type Connect = ivm.Reference<(host: ivm.Callback) => Record<string, unknown>>;
@@ -32,6 +32,9 @@ const RUNTIME_TIMEOUT_MS = 5000;
 /** What the runtime leaves for us; it goes with the first use (runtime/index.ts). */
 const CONNECT_GLOBAL = "__onarrivalConnect";
 const MAX_TIMEOUT_GRID_MS = 32;
+/** In the words of isolated-vm. */
+const TIMED_OUT = "Script execution timed out.";
+const DISPOSED = /^Isolate (?:is|was) disposed/;
 
 /**
  * isolated-vm wakes a thread for every limit that it was given, also long after the call has ended: one per message. Limits that
@@ -45,8 +48,15 @@ function alignedTimeout(timeoutMs: number): number {
   return Math.ceil(Math.ceil((now + timeoutMs) / grid) * grid - now);
 }
 
+/** Without our own frames: a script may be called as a file of ours. */
 const stackOf = (error: unknown): string =>
-  error instanceof Error && typeof error.stack === "string" ? error.stack : "";
+  error instanceof Error && typeof error.stack === "string"
+    ? (error.stack.split("\n    at (<isolated-vm boundary>)", 1)[0] ?? "")
+    : "";
+
+/** A script may reject with a text as well. */
+const textOf = (error: unknown): string =>
+  error instanceof Error || typeof error === "string" ? String(error) : "no Error and no text";
 
 /** One context with the runtime and, after load(), the script. */
 export class ScriptContext {
@@ -105,13 +115,14 @@ export class ScriptContext {
     try {
       const answer: unknown = entry.applySync(undefined, values, { timeout: alignedTimeout(timeoutMs) });
       if (typeof answer === "string" || typeof answer === "number") return { kind: "answer", answer };
-      return { kind: "broken", message: "the runtime gave no answer" };
+      return { kind: "broken", message: "the runtime gave no answer", stack: "" };
     } catch (error) {
-      // What arrives here was thrown by isolated-vm or V8, not by the script: the glue lets nothing of the script pass.
-      const message = error instanceof Error ? error.message : "unknown";
-      if (message.includes("timed out")) return { kind: "timeout", stack: stackOf(error) };
-      if (this.#isolate.isDisposed || message.includes("memory")) return { kind: "memory" };
-      return { kind: "broken", message };
+      // What arrives here was thrown by isolated-vm or V8, or is the reason of a rejection that nobody handled: the glue lets
+      // nothing else of the script pass.
+      const message = error instanceof Error ? error.message : "";
+      if (message === TIMED_OUT) return { kind: "timeout", stack: stackOf(error) };
+      if (this.#isolate.isDisposed || DISPOSED.test(message)) return { kind: "memory" };
+      return { kind: "broken", message: textOf(error), stack: stackOf(error) };
     }
   }
 

@@ -249,7 +249,7 @@ export class LoadedScript {
       return withLastPlace(fault("memory", message), lastPlace);
     }
     // The one thing that isolated-vm throws for a script beside time and memory.
-    return fault("throw", `a promise was rejected and nobody handled it: ${result.message}`);
+    return fault("throw", `a promise was rejected and nobody handled it: ${result.message}`, result.stack);
   }
 
   #load(home: ScriptHome, loadedFor: LoadedFor): Loaded | ScriptFault {
