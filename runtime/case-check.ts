@@ -30,10 +30,16 @@ export function casePlan(script: unknown, test: unknown): unknown {
     samples: isObject(script) ? script["samples"] : undefined,
     hasCases: isObject(test) && Array.isArray(test["cases"]),
     cases: casesOf(test).map((one) => {
-      const { name, eml, message, envelope, properties, fetch, kv, dns, secrets } = isObject(one) ? one : {};
-      const unknownKeys = Object.keys(expectedOf(one)).filter((key) => !Object.hasOwn(CHECKS, key));
+      const { name, eml, message, envelope, properties, fetch, kv, dns, secrets, ...others } = isObject(one)
+        ? one
+        : {};
+      const { expect: expected = {}, ...unknown } = others;
+      const unexpected = Object.keys(expectedOf(one)).filter((key) => !Object.hasOwn(CHECKS, key));
+      const unknownKeys = [...Object.keys(unknown), ...unexpected.map((key) => `expect.${key}`)];
+      const hasExpectations = isObject(expected) && !Array.isArray(expected);
       const mayFault = expectedOf(one)["fault"] !== undefined;
-      return { name, eml, message, envelope, properties, fetch, kv, dns, secrets, mayFault, unknownKeys };
+      const prepared = { name, eml, message, envelope, properties, fetch, kv, dns, secrets };
+      return { ...prepared, mayFault, hasExpectations, unknownKeys };
     }),
   };
 }

@@ -58,10 +58,11 @@ const NO_ENVELOPE = { sender: "", recipients: [], clientAddress: "" } as const;
 function checkCase(one: unknown, index: number): PlannedCase | string {
   if (!isObject(one) || typeof one["name"] !== "string" || one["name"].length > MAX_NAME_CHARS)
     return `case ${index + 1} needs a name`;
-  const { properties, mayFault, unknownKeys } = one;
+  const { properties, mayFault, hasExpectations, unknownKeys } = one;
   const title = `case "${one["name"]}"`;
   if (!isTexts(unknownKeys) || unknownKeys.length > 0)
-    return `${title}: expect has the unknown key ${String(unknownKeys)}`;
+    return `${title}: has the unknown key ${String(unknownKeys)}`;
+  if (hasExpectations !== true) return `${title}: expect must be an object`;
   if (properties !== undefined && !isObject(properties)) return `${title}: properties must be an object`;
   const message = checkMessage(one);
   if (message === undefined) return `${title}: needs either eml (a path) or message (a text)`;
@@ -120,8 +121,9 @@ function checkEnvelope(
   envelope: unknown = {},
 ): Pick<PlannedCase, "sender" | "recipients" | "clientAddress"> | undefined {
   if (!isObject(envelope)) return undefined;
-  const { sender = "", recipients = [], clientAddress = "" } = envelope;
+  const { sender = "", recipients = [], clientAddress = "", ...unknown } = envelope;
   if (typeof sender !== "string" || !isTexts(recipients) || typeof clientAddress !== "string")
     return undefined;
+  if (Object.keys(unknown).length > 0) return undefined;
   return { sender, recipients, clientAddress };
 }

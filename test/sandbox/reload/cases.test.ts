@@ -162,7 +162,22 @@ const WRONG: readonly (readonly [what: string, test: string, message: RegExp])[]
   [
     "has a misspelt expectation",
     'export const cases = [{ name: "n", message: "x: y\\n", expect: { Subject: 1 } }];',
-    /unknown key Subject/,
+    /case "n": has the unknown key expect\.Subject/,
+  ],
+  [
+    "has a misspelt key",
+    'export const cases = [{ name: "n", message: "x: y\\n", expects: { verdict: 1 } }];',
+    /case "n": has the unknown key expects/,
+  ],
+  [
+    "has a misspelt key in its envelope",
+    'export const cases = [{ name: "n", message: "x: y\\n", envelope: { from: "a@example.com" } }];',
+    /case "n": envelope is \{ sender, recipients/,
+  ],
+  [
+    "expects what is no object",
+    'export const cases = [{ name: "n", message: "x: y\\n", expect: "unchanged" }];',
+    /case "n": expect must be an object/,
   ],
   [
     "has a pattern that never ends",
