@@ -16,12 +16,13 @@ const NO_EXPORT = /^No matching export in "(.+)" for import "(.+)"$/;
 const UNRESOLVED = /^Could not resolve "(.+)"$/;
 const TOP_LEVEL_AWAIT = /^Top-level await\b/;
 
-/** The first error with its place, and where the others are. */
+/** The first error with its place, and where the others of its file are. */
 export function describeFailure(errors: readonly Message[], places: Places): string {
   const first = errors[0];
   if (first === undefined) return "does not compile";
   const { location } = first;
-  const lines = errors.slice(1, 1 + MAX_NAMED_LINES).flatMap((error) => error.location?.line ?? []);
+  const sameFile = errors.slice(1).filter((error) => error.location?.file === location?.file);
+  const lines = sameFile.slice(0, MAX_NAMED_LINES).flatMap((error) => error.location?.line ?? []);
   const others = lines.length === 0 ? "" : `: line ${lines.join(", ")}`;
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more${others})` : "";
   // esbuild counts columns from 0.

@@ -1,4 +1,6 @@
 // What an author reads when a script does not compile.
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { compileScript } from "../../../../src/sandbox/versions/compiler.ts";
@@ -35,5 +37,15 @@ test.each([
 ])("%s is told with its place and what to do", async (_name, text, message) => {
   await using folder = await tempFolder();
   const answer = await compileScript({ folder: folder.path, name: "a.ts", text, cdoModule });
+  expect(answer).toMatchObject({ kind: "failed", message });
+});
+
+test("of further errors the lines are told that are in the same file", async () => {
+  await using folder = await tempFolder();
+  await mkdir(join(folder.path, "lib"));
+  await writeFile(join(folder.path, "lib", "b.ts"), '\n\n\nimport "none-of-b";\n');
+  const text = 'import "none-1";\nimport "none-2";\nimport "./lib/b.ts";\nexport default () => 0;';
+  const answer = await compileScript({ folder: folder.path, name: "a.ts", text, cdoModule });
+  const message = expect.stringMatching(/^a\.ts:1:8: .* \(and 2 more: line 2\)$/);
   expect(answer).toMatchObject({ kind: "failed", message });
 });
