@@ -51,13 +51,15 @@ bindings:
     sourceProperties: { rule: "mail from=*" }
 `;
 
-test("check finds files that are no scripts, disabled scripts, dead rules, contradicting limits, unknown keys and shadows of nothing in what scripts and native sinks declare themselves", async () => {
+test("check finds files that are no scripts, tests of none, disabled scripts, dead rules, contradicting limits, unknown keys and shadows of nothing in what scripts and native sinks declare themselves", async () => {
   await using folder = await tempFolder();
   const at = (...names: readonly string[]): string => path.join(folder.path, ...names);
   await mkdir(at("scripts"));
   for (const [name, text] of Object.entries(SCRIPTS)) await writeFile(at("scripts", name), text);
   for (const name of ["old.vbs", "Loud.JS", "_part.JS", "tag.test.ts", "readme.txt"])
     await writeFile(at("scripts", name), "");
+  await writeFile(at("scripts", "off.test.ts"), "export const cases = [];");
+  await writeFile(at("scripts", "all.test.ts"), 'import { test } from "vitest";');
   await writeFile(at("sink.mjs"), SINK);
   await writeFile(at("onarrival.yaml"), CONFIG);
   const switches = new ScriptSwitches(at("mailroot", "Scripts", "switches.json"), silentLogger);
@@ -79,6 +81,7 @@ test("check finds files that are no scripts, disabled scripts, dead rules, contr
   expect(warnings).toEqual([
     "Loud.JS: is not run: names of scripts end in .js, .mjs or .ts, in small letters",
     "old.vbs: is not run: scripts are JavaScript or TypeScript; docs/migrating-from-iis.md shows how to rewrite it",
+    "tag.test.ts: is not run: there is no script tag.ts, .js or .mjs",
     "off.js: its binding is not called: off.js is disabled; `onarrival scripts enable off.js` switches it on",
     `dead.js: of its binding: ${flawed} "sender=*" (${keywords}); ${never}`,
     `onarrival.yaml:5:16 bindings[0].sinkClass: binding "Native": of its sink: ${flawed} "rcpt to=<*@example.com>" (${brackets}); ${never}`,

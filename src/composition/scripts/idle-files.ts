@@ -1,6 +1,9 @@
 // Files of the scripts folder that look like scripts and are none: on Windows both case and language of a sink were free.
-import { readdir } from "node:fs/promises";
-import { isSinkName } from "../../sandbox/versions/script-file.ts";
+// And tests whose script has another name.
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isForeignTest } from "../../sandbox/versions/script-cases.ts";
+import { isSinkName, stemOf, testedStem } from "../../sandbox/versions/script-file.ts";
 
 const LOOKS_LIKE_SCRIPT = /^[^_.].*\.(?:vbs|vbe|wsf|wsc|jse|js|mjs|cjs|jsx|ts|mts|cts|tsx)$/i;
 const OF_VBSCRIPT = /\.(?:vbs|vbe|wsf|wsc)$/i;
@@ -10,10 +13,24 @@ const BESIDE_SCRIPTS = /\.(?:test|d)\.\w+$/;
 /** What `onarrival check` says of each. */
 export async function idleFileWarnings(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch((): string[] => []);
-  return names
+  const idle = names
     .filter((name) => LOOKS_LIKE_SCRIPT.test(name) && !isSinkName(name) && !BESIDE_SCRIPTS.test(name))
     .toSorted()
     .map((name) => `${name}: is not run: ${adviceOn(name)}`);
+  return [...idle, ...(await lonelyTestWarnings(folder, names))];
+}
+
+async function lonelyTestWarnings(folder: string, names: readonly string[]): Promise<readonly string[]> {
+  const scripts = new Set(names.filter(isSinkName).map(stemOf));
+  const lonely = names.filter((name) => {
+    const stem = testedStem(name);
+    return stem !== undefined && !scripts.has(stem);
+  });
+  const texts = await Promise.all(lonely.map((name) => readFile(join(folder, name), "utf8").catch(() => "")));
+  return lonely
+    .filter((_name, index) => !isForeignTest(texts[index] ?? ""))
+    .toSorted()
+    .map((name) => `${name}: is not run: there is no script ${testedStem(name)}.ts, .js or .mjs`);
 }
 
 const adviceOn = (name: string): string =>

@@ -29,8 +29,8 @@ export interface Candidate {
 
 const TEST_ENDINGS = [".test.ts", ".test.js", ".test.mjs"];
 const MAX_SAMPLE_BYTES = 16 * 1024 * 1024;
-/** Runs in the hands of a test runner, which has its own way with it. */
-const FOREIGN_TEST = /\bfrom\s*["'](?:vitest|node:test)["']/;
+/** Whether it runs in the hands of a test runner, which has its own way with it. */
+export const isForeignTest = (text: string): boolean => /\bfrom\s*["'](?:vitest|node:test)["']/.test(text);
 const PASSED = { kind: "passed", message: "", files: [] } as const;
 
 /** `entries`: the names in the folder, when somebody has just listed them. */
@@ -62,7 +62,7 @@ async function findTest(
     const file = await readScriptFile(folder, name);
     if (file.kind === "refused")
       return { kind: "refused", path: join(folder, name), reason: `${name}: ${file.reason}` };
-    if (file.kind === "source" && !FOREIGN_TEST.test(file.text)) return { kind: "test", name };
+    if (file.kind === "source" && !isForeignTest(file.text)) return { kind: "test", name };
   }
   return undefined;
 }
