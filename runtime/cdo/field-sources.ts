@@ -30,6 +30,9 @@ export class RawHeader implements FieldSource {
   }
 }
 
+// Private in TypeScript only: scripts can ask for a source.
+Object.freeze(RawHeader.prototype);
+
 const rawValue = (value: FieldValue): string => (value instanceof Date ? mailDate(value) : toText(value));
 
 /** RFC 5322 §3.3, in UTC: a year has no sign, and readers take four digits of it. */
