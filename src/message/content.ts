@@ -104,13 +104,7 @@ export class Content {
 
   slice(from: number, to: number): Piece[] {
     const found: Piece[] = [];
-    let at = 0;
-    for (const piece of this.pieces) {
-      const start = Math.max(from - at, 0);
-      const end = Math.min(to - at, lengthOf(piece));
-      if (start < end) found.push(slicePiece(piece, start, end));
-      at += lengthOf(piece);
-    }
+    new PieceWalk(this.pieces).take(from, to, found);
     return found;
   }
 
@@ -118,13 +112,14 @@ export class Content {
   splice(splices: readonly Splice[]): Content {
     if (splices.length === 0) return this;
     const pieces: Piece[] = [];
+    const walk = new PieceWalk(this.pieces);
     let position = 0;
     for (const edit of splices) {
-      pieces.push(...this.slice(position, edit.start));
+      walk.take(position, edit.start, pieces);
       if (edit.bytes.length > 0) pieces.push(edit.bytes);
       position = edit.end;
     }
-    pieces.push(...this.slice(position, this.size));
+    walk.take(position, this.size, pieces);
     const header = this.#headerAfter(splices);
     return header === undefined
       ? new Content(pieces, headerOf(pieces))
@@ -176,6 +171,31 @@ export class Content {
     const chunks: Buffer[] = [];
     for await (const chunk of this.chunks()) chunks.push(chunk);
     return Buffer.concat(chunks);
+  }
+}
+
+/** Goes over the pieces once: a script may make as many edits as the scripts before it made pieces. */
+class PieceWalk {
+  readonly #pieces: readonly Piece[];
+  #index = 0;
+  /** Where the piece at the index begins. */
+  #start = 0;
+
+  constructor(pieces: readonly Piece[]) {
+    this.#pieces = pieces;
+  }
+
+  /** Adds what lies in [from, to), which is behind what was taken before. */
+  take(from: number, to: number, found: Piece[]): void {
+    for (let piece = this.#pieces[this.#index]; piece !== undefined; piece = this.#pieces[this.#index]) {
+      const length = lengthOf(piece);
+      const start = Math.max(from - this.#start, 0);
+      const end = Math.min(to - this.#start, length);
+      if (start < end) found.push(slicePiece(piece, start, end));
+      if (this.#start + length > to) return;
+      this.#start += length;
+      this.#index += 1;
+    }
   }
 }
 

@@ -59,6 +59,27 @@ describe("content", () => {
     );
   });
 
+  test("X28 as many edits as a content has pieces look at each piece a few times only", () => {
+    const count = 1000;
+    let looks = 0;
+    const pieces = Array.from({ length: count }, (_, index) => ({
+      path: "/none",
+      offset: index * 10,
+      get length(): number {
+        looks += 1;
+        return 10;
+      },
+    }));
+    const content = Content.fromPieces(Buffer.alloc(0), pieces);
+    looks = 0;
+    const edited = content.splice(
+      pieces.map(({ offset }) => ({ start: offset + 3, end: offset + 4, bytes: Buffer.from("x") })),
+    );
+    expect(looks).toBeLessThan(10 * count);
+    expect(edited.pieces).toHaveLength(3 * count);
+    expect(edited.pieces[5]).toMatchObject({ offset: 14, length: 6 });
+  });
+
   test("the header block of an edited content is that of its bytes, wherever its lines were edited", () => {
     const lines = fc.array(fc.constantFrom("A: b\r\n", " more\r\n", "\r\n", "C: d", "\n", "\r\n\r\n"), {
       maxLength: 6,
