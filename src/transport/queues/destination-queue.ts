@@ -8,7 +8,7 @@ import type { Content } from "../../message/content.ts";
 import type { CutOff } from "../../smtp/client/cut-off.ts";
 import { CLOSED, type DeliveryOutcome, type OutboundMessage } from "../../smtp/client/destination.ts";
 import { Alarm } from "../alarm.ts";
-import type { ParkedQueue } from "./parked-messages.ts";
+import { type ParkedQueue, SOON_MS } from "./parked-messages.ts";
 import { type QueuedMessage, type RecipientRecord, isDeferred } from "../queued-message.ts";
 import { ReadyDeliveries } from "./ready-deliveries.ts";
 
@@ -91,8 +91,6 @@ const ENOUGH_READY = 100;
 const FIRST_ATTEMPTS = 5;
 /** Stranded deliveries told at a time: each may mean a write. */
 const MOST_STRANDED = 100;
-/** A delivery due within this time is not worth parking. */
-const SOON_MS = 2000;
 
 const wasBrokenOff = (outcome: DeliveryOutcome): boolean =>
   outcome.kind === "unreachable" || outcome.report.replies.includes(CLOSED);

@@ -6,6 +6,9 @@ export type Priority = "high" | "normal" | "low";
 
 export const PRIORITIES: readonly Priority[] = ["high", "normal", "low"];
 
+/** What is due within this time is not worth parking. */
+export const SOON_MS = 2000;
+
 export interface ParkedMessage {
   readonly id: string;
   /** Key of its queue. */

@@ -2,14 +2,12 @@
 import type { Clock } from "../../core/clock.ts";
 import { Alarm } from "../alarm.ts";
 import type { RestingPlace } from "../deliveries.ts";
+import { SOON_MS } from "./parked-messages.ts";
 import type { HeldKind } from "./queue-view.ts";
 import { SINK_QUEUES } from "./queue-entries.ts";
 import type { QueueSet } from "./queue-set.ts";
 import type { HoldReason, QueuedMessage } from "../queued-message.ts";
 import { NEVER_DUE, groupKeyOf, heldKind } from "./waiting-groups.ts";
-
-/** A message due within this time is not worth parking. */
-const SOON_MS = 2000;
 
 export class PreSubmissionQueue {
   readonly #clock: Clock;
