@@ -11,7 +11,7 @@ import type {
 import { Content } from "../../../../src/message/content.ts";
 import { tempFolder } from "../../../support/temp-folder.ts";
 import { trackedLines } from "../../../support/tracking.ts";
-import { type House, type HouseChoices, MINUTE, accepted, openHouse } from "../transport-house.ts";
+import { type House, type HouseChoices, MINUTE, accepted, openHouse, until } from "../transport-house.ts";
 import { trackingLog } from "../../../support/tracking-log.ts";
 
 const due = (see: (context: DsnDueContext) => void) => (subject: DsnSubject) => {
@@ -197,10 +197,17 @@ test("a sink that fails keeps no report back, and what it changed does not count
 });
 
 test("a sink that never answers delays the report until its time is over", async () => {
-  await using house = await houseWith((subject) =>
-    subject.kind === "due" ? new Promise<void>(() => undefined) : undefined,
-  );
+  let isAsked = false;
+  await using house = await houseWith((subject) => {
+    if (subject.kind !== "due") return undefined;
+    isAsked = true;
+    return new Promise<void>(() => undefined);
+  });
   await house.accept(["a@far.example"]);
-  while (reports(house).length === 0) await house.clock.advance(MINUTE);
+  await until(() => isAsked);
+  await house.clock.advance(MINUTE - 1);
+  expect(reports(house)).toEqual([]);
+  await house.clock.advance(1);
   await house.empty();
+  expect(reports(house)).toHaveLength(1);
 });
