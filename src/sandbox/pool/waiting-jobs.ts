@@ -51,6 +51,8 @@ interface WaitingJob<T> {
   /** The process has a frame of it that it has not answered. */
   isInTurn: boolean;
   isOverdue: boolean;
+  /** The process knows that the time of the call is over. */
+  isAbandoned: boolean;
 }
 
 /** Bytes kept free in a frame for what stands beside the bytes of an answer. */
@@ -92,11 +94,12 @@ export class WaitingJobs<T> {
     const before = waiting.asked.call;
     const requests = checkWaiting(head, bytes, task, waiting.asked);
     if (waiting.asked.call > before) this.#callBegins(waiting);
-    else if (waiting.isOverdue) throw new FrameViolation("waiting: beyond its time");
-    if (waiting.open + waiting.ready.length + requests.length === 0)
+    else if (waiting.isAbandoned) throw new FrameViolation("waiting: beyond its time");
+    if (!waiting.isOverdue && waiting.open + waiting.ready.length + requests.length === 0)
       throw new FrameViolation("waiting: for nothing");
     waiting.isInTurn = false;
-    for (const request of requests) this.#perform(waiting, request);
+    // The time may have ended with this frame on its way: the process did not know.
+    if (!waiting.isOverdue) for (const request of requests) this.#perform(waiting, request);
     this.#next(waiting);
   }
 
@@ -142,6 +145,7 @@ export class WaitingJobs<T> {
       cancelDeadline: () => undefined,
       isInTurn: true,
       isOverdue: false,
+      isAbandoned: false,
     };
     this.#jobs.set(job, waiting);
     this.#bytes += task.content.size;
@@ -158,6 +162,7 @@ export class WaitingJobs<T> {
     waiting.heldBackBy = undefined;
     waiting.ready.length = 0;
     waiting.isOverdue = false;
+    waiting.isAbandoned = false;
     const { limits } = this.#callOf(waiting);
     waiting.cancelDeadline = this.#parts.clock.after(limits.timeoutMs, () => {
       waiting.isOverdue = true;
@@ -232,6 +237,7 @@ export class WaitingJobs<T> {
     const { job, held } = waiting;
     if (waiting.isOverdue) {
       if (waiting.heldBackBy !== undefined) waiting.heldBack.set(waiting.asked.call, waiting.heldBackBy);
+      waiting.isAbandoned = true;
       waiting.isInTurn = this.#send(held, job, { type: "abandon", job }, NO_BYTES);
       return;
     }

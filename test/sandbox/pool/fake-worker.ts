@@ -184,6 +184,8 @@ const ask = (job: number, request: number, more: object = {}): object => ({
 /** What it sends when a job begins, and at each answer. */
 const WAITING: Record<string, (job: number, turn: number) => object> = {
   waits: (job) => ask(job, 1),
+  "waits-late": (job, turn) => ask(job, turn),
+  "waits-late-and-on": (job, turn) => ask(job, turn),
   "waits-for-nothing": (job) => ask(job, 1, { requests: [] }),
   "waits-other-job": (job) => ask(job + 9, 1),
   "waits-in-other-call": (job) => ask(job, 1, { call: 5 }),
@@ -196,6 +198,9 @@ const WAITING: Record<string, (job: number, turn: number) => object> = {
 };
 const waiting = new Map<number, { behaviour: string; turn: number }>();
 
+/** Longer than the limit of time that the tests give such a call. */
+const LATE_MS = 300;
+
 function nextTurn(job: number, frame: RelayFrame): void {
   const { behaviour, turn } = waiting.get(job) ?? { behaviour: "waits", turn: 1 };
   if (behaviour === "waits") {
@@ -203,6 +208,12 @@ function nextTurn(job: number, frame: RelayFrame): void {
     send({ type: "done", job, outcomes: [{ ...outcome, logs: [{ level: "info", text: answer }] }] });
     return;
   }
+  if (behaviour === "waits-late" && frame.type === "abandon") {
+    send({ type: "done", job, outcomes: [{ ...outcome, logs: [{ level: "info", text: "abandoned" }] }] });
+    return;
+  }
+  const until = Date.now() + (behaviour.startsWith("waits-late") ? LATE_MS : 0);
+  while (Date.now() < until);
   waiting.set(job, { behaviour, turn: turn + 1 });
   send(WAITING[behaviour]?.(job, turn + 1));
 }

@@ -34,6 +34,7 @@ export function createFixture(
     strikes?: number;
     probeMs?: number;
     maxRssMb?: number;
+    killGraceMs?: number;
     niceness?: number;
     isRetired?: (version: string) => boolean;
     waitingJobs?: number;
@@ -61,7 +62,7 @@ export function createFixture(
       hardening: { jitless: false, wrapper: options.wrapper ?? [] },
       runtimeBundle: options.runtimeBundle ?? Buffer.from("// no runtime"),
       clock,
-      killGraceMs: 200,
+      killGraceMs: options.killGraceMs ?? 200,
       startTimeoutMs: 10_000,
       maxRssBytes: (options.maxRssMb ?? 1024) * 1024 * 1024,
       niceness: options.niceness ?? 10,

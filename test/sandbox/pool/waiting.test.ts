@@ -245,7 +245,7 @@ describe("a process that lies about waiting", () => {
   const answering: CapabilityBroker = {
     perform: () => Promise.resolve({ answer: { kind: "kv", found: false }, bytes: Buffer.alloc(0) }),
   };
-  const liars = createFixture({ broker: answering });
+  const liars = createFixture({ broker: answering, killGraceMs: 5000 });
   afterAll(() => liars.pool.stop());
   const lies = [
     "waits-for-nothing",
@@ -262,6 +262,14 @@ describe("a process that lies about waiting", () => {
     const answer = await liars.pool.run(taskOf([callOf(lie, { limits })]), { alone: true });
     expect(answer.kind).toBe("crash");
     expect(await liars.pool.run(taskOf([callOf("echo")]))).toMatchObject({ kind: "outcomes" });
+  });
+
+  test("and one whose time ended with its frame on the way is told so, and ended when it waits on", async () => {
+    const limits = { ...DEFAULT_SCRIPT_LIMITS, timeoutMs: 100 };
+    const ran = (behaviour: string): ReturnType<typeof liars.pool.run> =>
+      liars.pool.run(taskOf([callOf(behaviour, { limits })]), true);
+    expect(await ran("waits-late")).toMatchObject({ outcomes: [{ logs: [{ text: "abandoned" }] }] });
+    expect(await ran("waits-late-and-on")).toMatchObject({ kind: "crash" });
   });
 
   test("and one that waits as it should is served", async () => {
