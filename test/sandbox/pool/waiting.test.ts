@@ -267,7 +267,7 @@ describe("a process that lies about waiting", () => {
   test("and one whose time ended with its frame on the way is told so, and ended when it waits on", async () => {
     const limits = { ...DEFAULT_SCRIPT_LIMITS, timeoutMs: 100 };
     const ran = (behaviour: string): ReturnType<typeof liars.pool.run> =>
-      liars.pool.run(taskOf([callOf(behaviour, { limits })]), true);
+      liars.pool.run(taskOf([callOf(behaviour, { limits })]), { alone: true });
     expect(await ran("waits-late")).toMatchObject({ outcomes: [{ logs: [{ text: "abandoned" }] }] });
     expect(await ran("waits-late-and-on")).toMatchObject({ kind: "crash" });
   });
