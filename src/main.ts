@@ -36,6 +36,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   types: async () => (await import("./cli/types.ts")).typesCommand(),
 };
 
+const OPEN_HANDLES_MS = 1000;
+
 /** What a command does when nobody reads on; the others end. */
 const WITHOUT_READER: Readonly<Record<string, () => void>> = {
   // Mail does not wait for a reader.
@@ -54,6 +56,8 @@ const packageFile = readFileSync(new URL("../package.json", import.meta.url), "u
 const { version }: { version: string } = JSON.parse(packageFile);
 const commands = await Promise.all(wanted.flatMap((load) => load?.() ?? []));
 process.exitCode = await runProgram(createProgram(commands, { version }), args);
-// What native sinks have left open, a timer or a connection, keeps no command that is done. A pipe may not have taken all yet, and
-// what failed is told a turn later.
-process.stdout.write("", () => process.stderr.write("", () => setImmediate(() => process.exit())));
+// The process ends by itself: process.exit() waits for V8's compiler threads, of which one may be waiting until this thread collects
+// garbage, and neither goes on. What native sinks have left open, a timer or a connection, keeps no command that is done for longer than
+// this; a pipe may not have taken all yet.
+const leave = (): void => void setTimeout(() => process.exit(), OPEN_HANDLES_MS).unref();
+process.stdout.write("", () => process.stderr.write("", leave));

@@ -27,3 +27,17 @@ test("what a native sink leaves open keeps neither a command nor the service ali
   expect(second.text).toContain("is in use by another running service");
   expect(await serve.end("SIGTERM")).toBe(0);
 });
+
+test("a command that leaves nothing open ends by itself: process.exit() may wait for ever for a compiler thread", async () => {
+  await using temp = await tempFolder();
+  await writeFile(join(temp.path, "onarrival.yaml"), "mailroot: mail\n");
+  const exit = `const { exit } = process; process.exit = (code) => { process._rawDebug("forced"); exit(code); };`;
+  const env = {
+    NODE_OPTIONS: `--import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(exit)}`)}`,
+  };
+  await using check = startProgram(["check"], { cwd: temp.path, env });
+  expect(await check.exited).toBe(0);
+  await using bindings = startProgram(["bindings", "list"], { cwd: temp.path, env });
+  expect(await bindings.exited).toBe(0);
+  expect(`${check.text}${bindings.text}`).not.toContain("forced");
+});
