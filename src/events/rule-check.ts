@@ -29,6 +29,7 @@ const NO_BRACKETS = "addresses stand in rules without < and >";
 function envelopeFlaw(part: string): string | undefined {
   const [condition] = parseRule(part).conditions;
   if (condition !== undefined) {
+    if (/,|\s(?:or|and)\s/i.test(part)) return "a ; stands between conditions, and one of them is enough";
     const { field, name, domain } = condition;
     if (field === "helo")
       return name?.text.includes("@") === true ? "the name of a host has no @" : undefined;

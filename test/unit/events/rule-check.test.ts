@@ -12,6 +12,8 @@ test.each<readonly [event: EventName, rule: string, why: string | undefined]>([
   ["OnTransportSubmission", "mail from=", "there is no pattern behind ="],
   ["OnTransportSubmission", "mail from=a*b@c", "* may stand at the ends"],
   ["OnTransportSubmission", "mail from=<>", "without < and >"],
+  ["OnTransportSubmission", "rcpt to=*@a.example OR mail from=*@b.example", "a ; stands between conditions"],
+  ["OnTransportSubmission", "rcpt to=*@a.example, *@b.example", "a ; stands between conditions"],
   ["OnPreCategorize", "rcpt to=*@example.com>", "without < and >"],
   ["OnPostCategorize", "ehlo=a@example.com", "the name of a host has no @"],
   ["OnInboundCommand", "EHLO;MAIL FROM=*@example.com;XFOO=*", undefined],
