@@ -13,6 +13,7 @@ import { BundledFiles, FILE_IMPORT } from "./bundled-files.ts";
 import { describeFailure } from "./compile-failure.ts";
 import { CompilerEnded, CompilerProcess } from "./compiler-process.ts";
 import { COM_ONLY_NAMES, COM_ONLY_PREFIX, silentHabit } from "./jscript-habits.ts";
+import { lostBinding } from "./lost-binding.ts";
 import { contentHash, readInside } from "./script-file.ts";
 
 export interface CompiledScript {
@@ -103,8 +104,9 @@ async function compile(compilation: Compilation, text: string): Promise<CompileA
     return failed(`${name}: CommonJS (module.exports, require) is not served; use export default and import`);
   const output =
     format === "esm" ? await bundledOutput(compilation, text, bundled) : await plainOutput(compilation, text);
-  const habit = silentHabit(name, text, output.code);
-  if (habit !== undefined) return failed(habit);
+  const lost = format === "esm" ? lostBinding(name, text, output.code) : undefined;
+  const silent = lost ?? silentHabit(name, text, output.code);
+  if (silent !== undefined) return failed(silent);
   const version = contentHash(name, output.code);
   const { imports, contents } = files;
   const sources = sourcesHash(compilation.text, contents);

@@ -116,7 +116,7 @@ function placeIn(text: string, pattern: string, from = 0): number | undefined {
 }
 
 /** Position as file:line:column, from 1. */
-function at(name: string, text: string, index: number): string {
+export function at(name: string, text: string, index: number): string {
   const before = text.slice(0, Math.max(index, 0));
   return `${name}:${before.split("\n").length}:${before.length - before.lastIndexOf("\n")}`;
 }

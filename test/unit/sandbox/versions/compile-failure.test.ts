@@ -34,6 +34,16 @@ test.each([
     "await 1;\nexport default () => 0;",
     "a.ts:1:1: Top-level await is not served: await in the entry point, export default async function onArrival(msg) { … }",
   ],
+  [
+    "a binding that is not exported",
+    'const binding = { rule: "RCPT TO=a@example.com" };\nexport default () => 0;',
+    "a.ts:1:7: binding is not exported, and the script would get every message: write export const binding",
+  ],
+  [
+    "a binding of another name",
+    'export default () => 0;\nexport const Bindings = { rule: "RCPT TO=a@example.com" };',
+    "a.ts:2:14: Bindings binds nothing, and the script would get every message: its name is binding",
+  ],
 ])("%s is told with its place and what to do", async (_name, text, message) => {
   await using folder = await tempFolder();
   const answer = await compileScript({ folder: folder.path, name: "a.ts", text, cdoModule });
@@ -48,4 +58,18 @@ test("of further errors the lines are told that are in the same file", async () 
   const answer = await compileScript({ folder: folder.path, name: "a.ts", text, cdoModule });
   const message = expect.stringMatching(/^a\.ts:1:8: .* \(and 2 more: line 2\)$/);
   expect(answer).toMatchObject({ kind: "failed", message });
+});
+
+test.each([
+  ["exported later", "const binding = { priority: 1 };\nexport { binding };\nexport default () => 0;"],
+  ["used for something else", "const binding = { a: 1 };\nexport default () => binding.a;"],
+  ["of a script that is no module", "var binding = { priority: 1 };\nfunction onArrival() {}"],
+  [
+    "beside one of a like name",
+    "export const binding = {};\nexport const bindings = 1;\nexport default () => 0;",
+  ],
+])("a binding is left alone: %s", async (_name, text) => {
+  await using folder = await tempFolder();
+  const answer = await compileScript({ folder: folder.path, name: "a.ts", text, cdoModule });
+  expect(answer.kind).toBe("compiled");
 });
