@@ -31,12 +31,12 @@ export interface Rule {
   readonly ignored: readonly string[];
 }
 
-const FIELDS: Readonly<Record<string, RuleField>> = {
-  ehlo: "helo",
-  helo: "helo",
-  "mail from": "sender",
-  "rcpt to": "recipient",
-};
+const FIELDS: ReadonlyMap<string, RuleField> = new Map([
+  ["ehlo", "helo"],
+  ["helo", "helo"],
+  ["mail from", "sender"],
+  ["rcpt to", "recipient"],
+]);
 
 export function parseRule(text: string): Rule {
   const conditions: Condition[] = [];
@@ -53,7 +53,9 @@ export function parseRule(text: string): Rule {
 function parseCondition(part: string): Condition | undefined {
   const equals = part.indexOf("=");
   if (equals < 0) return undefined;
-  const field = FIELDS[part.slice(0, equals).trim().toLowerCase().replaceAll(/\s+/g, " ").replace(/:$/, "")];
+  const field = FIELDS.get(
+    part.slice(0, equals).trim().toLowerCase().replaceAll(/\s+/g, " ").replace(/:$/, ""),
+  );
   const pattern = part
     .slice(equals + 1)
     .trim()

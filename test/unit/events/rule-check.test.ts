@@ -9,6 +9,8 @@ test.each<readonly [event: EventName, rule: string, why: string | undefined]>([
   ["OnTransportSubmission", " ; ", "its rule has no condition, so it is never called"],
   ["OnTransportSubmission", "everything", '"everything" (there is no =); none is left'],
   ["OnTransportSubmission", "mail=*", "conditions begin with EHLO, MAIL FROM or RCPT TO"],
+  ["OnTransportSubmission", "constructor=a", "conditions begin with EHLO, MAIL FROM or RCPT TO"],
+  ["OnTransportSubmission", "__proto__=a", "conditions begin with EHLO, MAIL FROM or RCPT TO"],
   ["OnTransportSubmission", "mail from=", "there is no pattern behind ="],
   ["OnTransportSubmission", "mail from=a*b@c", "* may stand at the ends"],
   ["OnTransportSubmission", "mail from=<>", "without < and >"],
