@@ -233,7 +233,7 @@ export class WaitingJobs<T> {
 
   /** One frame per job at a time: each is answered before the next, so none can meet a job that is over. */
   #next(waiting: WaitingJob<T>): void {
-    if (waiting.isInTurn || this.#jobs.get(waiting.job) !== waiting) return;
+    if (waiting.isInTurn) return;
     const { job, held } = waiting;
     if (waiting.isOverdue) {
       if (waiting.heldBackBy !== undefined) waiting.heldBack.set(waiting.asked.call, waiting.heldBackBy);
