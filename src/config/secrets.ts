@@ -56,7 +56,7 @@ function parseLines(text: string, file: string): Map<string, string> {
     const [, name, value = ""] = /^(\w{1,100})\s*=\s*(.*)$/.exec(trimmed) ?? [];
     if (name === undefined) throw unusable(file, `line ${index + 1} is no NAME=value`);
     // Quotes keep blanks at the ends.
-    secrets.set(name, /^(["']).*\1$/.test(value) && value.length > 1 ? value.slice(1, -1) : value);
+    secrets.set(name, /^(["']).*\1$/.test(value) ? value.slice(1, -1) : value);
   }
   return secrets;
 }

@@ -44,7 +44,7 @@ const PORT = 'listen: ["127.0.0.1:0"]';
 
 test("the name of a virtual server leads nowhere else, and folders whose names begin alike are two", async () => {
   const { folder, servers } = await foldersOf(
-    `virtualServers: [{}, { name: .., ${PORT} }, { name: b, mailroot: mail, ${PORT} }, { name: c, mailroot: mail2, ${PORT} }]\n`,
+    `virtualServers: [{}, { name: .., ${PORT} }, { name: b, mailroot: mail, folders: { drop: in, badmail: in2 }, ${PORT} }, { name: c, mailroot: mail2, ${PORT} }]\n`,
   );
   expect(servers.map(({ mailroot }) => path.relative(folder, mailroot))).toEqual([
     "mailroot",
