@@ -35,5 +35,7 @@ test.skipIf(process.platform === "win32")("what V8 began to compile in any isola
   const count = (start: string): number => lines.filter((line) => line.startsWith(start)).length;
   const finish = lines.filter((line) => line.startsWith("[completed compiling") && line.includes(" finish "));
   expect(finish.length).toBeGreaterThanOrEqual(CHAIN.length);
-  expect(count("[compiling method")).toBe(count("[completed compiling") + count("[aborted"));
+  const unfinished = count("[compiling method") - count("[completed compiling") - count("[aborted");
+  // Each of the two processes may have been ended in the middle of one.
+  expect(unfinished).toBeLessThanOrEqual(2);
 });

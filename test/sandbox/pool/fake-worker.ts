@@ -68,6 +68,12 @@ const BEHAVE: Record<string, Behave> = {
     while (Date.now() < until);
     return outcome;
   },
+  skip: () => ({ ...outcome, verdict: 1 }),
+  costly: () => ({ ...outcome, micros: 600_000 }),
+  "ready-again": () => {
+    send({ type: "ready" });
+    return outcome;
+  },
   hang: loop,
   die: () => process.abort(),
   poison: (frame) => (frame.messageId.startsWith("poison") ? process.abort() : outcome),
@@ -100,6 +106,7 @@ const BEHAVE: Record<string, Behave> = {
     return outcome;
   },
   timeout: () => ({ ...outcome, fault: { kind: "timeout", message: "took too long" } }),
+  memory: () => ({ ...outcome, fault: { kind: "memory", message: "took too much" } }),
   turns: (frame, sent) =>
     frame.messageId.startsWith("late")
       ? { ...BEHAVE["slow"]?.(frame, sent), fault: { kind: "timeout", message: "took too long" } }

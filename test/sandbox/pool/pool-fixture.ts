@@ -38,6 +38,7 @@ export function createFixture(
     niceness?: number;
     isRetired?: (version: string) => boolean;
     waitingJobs?: number;
+    windowMicros?: number;
     broker?: CapabilityBroker;
     wrapper?: readonly string[];
     runtimeBundle?: Buffer;
@@ -45,12 +46,13 @@ export function createFixture(
     clock?: Clock;
   } = {},
 ): Fixture {
-  const { log = silentLogger, clock = systemClock } = options;
+  const defaults = { log: silentLogger, clock: systemClock, windowMicros: 1_000_000 };
+  const { log, clock, windowMicros } = { ...defaults, ...options };
   const strikes = new Strikes(options.strikes ?? 100, options.probeMs ?? 60_000, clock);
   const pool = new WorkerPool({
     processes: options.processes ?? 1,
     windowJobs: 16,
-    windowMicros: 1_000_000,
+    windowMicros,
     waitingJobs: options.waitingJobs ?? 500,
     waitingBytes: 256 * 1024 * 1024,
     respawnBackoffMs: 20,

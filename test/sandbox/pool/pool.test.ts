@@ -5,8 +5,20 @@ import { afterAll, describe, expect, test } from "vitest";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Content } from "../../../src/message/content.ts";
 import { DEFAULT_SCRIPT_LIMITS } from "../../../runtime/contract.ts";
+import type {
+  CapabilityBroker,
+  PerformedRequest,
+} from "../../../src/sandbox/capabilities/broker-contract.ts";
 import { eventually } from "../../support/eventually.ts";
-import { callOf, createFixture, fakeProgram, MESSAGE, requestOf, taskOf } from "./pool-fixture.ts";
+import {
+  callOf,
+  createFixture,
+  fakeProgram,
+  type Fixture,
+  MESSAGE,
+  requestOf,
+  taskOf,
+} from "./pool-fixture.ts";
 
 function isRunning(pid: number | undefined): boolean {
   try {
@@ -85,6 +97,7 @@ describe("a process that lies", () => {
     "fat-head",
     "other-job",
     "no-outcome",
+    "ready-again",
     "proto",
     "status",
     "splice",
@@ -227,15 +240,83 @@ describe("the circuit breaker", () => {
     expect(fixture.strikes.isSuspended("v-poison")).toBe(false);
   });
 
-  test("counts timeouts that the isolate itself ended", async () => {
+  test("a probe that ends its process is a strike, whichever of its calls does it", async () => {
+    await using fixture = createFixture({ strikes: 1, probeMs: 50 });
+    const calls = [callOf("echo"), callOf("poison")];
+    for (let run = 0; run < 2; run += 1) {
+      const { outcomes } = await fixture.runner.run(requestOf(calls, { messageId: "poison" }));
+      expect(outcomes.map(({ fault }) => fault?.kind)).toEqual([undefined, "crash"]);
+      await new Promise((resolve) => setTimeout(resolve, 80));
+    }
+  });
+
+  test("what comes behind a suspended version is not run, unless its binding continues", async () => {
+    let asked = 0;
+    const perform = (): Promise<PerformedRequest> => {
+      asked += 1;
+      return Promise.resolve({ answer: { kind: "kv", found: false }, bytes: Buffer.alloc(0) });
+    };
+    await using fixture = createFixture({ strikes: 1, broker: { perform } });
+    await fixture.runner.run(requestOf([callOf("die")]));
+    for (const continueOnFault of [false, true]) {
+      const calls = [callOf("die", { continueOnFault }), callOf("waits")];
+      const { outcomes } = await fixture.runner.run(requestOf(calls));
+      expect([outcomes.length, asked]).toEqual(continueOnFault ? [2, 1] : [1, 0]);
+    }
+  });
+
+  test("a suspended version behind a script that skips it is not asked for", async () => {
+    await using fixture = createFixture({ strikes: 1 });
+    await fixture.runner.run(requestOf([callOf("die")]));
+    const { outcomes } = await fixture.runner.run(requestOf([callOf("skip"), callOf("die")]));
+    expect(outcomes).toMatchObject([{ verdict: 1 }]);
+  });
+
+  test.each(["timeout", "memory"])("counts what the isolate itself ended: %s", async (kind) => {
     await using fixture = createFixture({ strikes: 2 });
-    for (const expected of ["timeout", "timeout", "suspended"]) {
-      const { outcomes } = await fixture.runner.run(requestOf([callOf("timeout")]));
+    for (const expected of [kind, kind, "suspended"]) {
+      const { outcomes } = await fixture.runner.run(requestOf([callOf(kind)]));
       expect(outcomes[0]?.fault?.kind).toBe(expected);
       if (expected === "suspended")
         expect(outcomes[0]?.fault?.message).toMatch(
-          /: suspended after 2 timeouts or crashes in a row, the last one: timeout: .+/,
+          new RegExp(`: suspended after 2 timeouts or crashes in a row, the last one: ${kind}: .+`),
         );
     }
+  });
+});
+
+describe("work", () => {
+  const pidsOf = async (fixture: Fixture, behaviour: string): Promise<(number | undefined)[]> => {
+    const both = [callOf(behaviour), callOf(behaviour)].map((call) => fixture.runner.run(requestOf([call])));
+    return (await Promise.all(both)).map(({ outcomes }) => outcomes[0]?.place?.pid);
+  };
+
+  test("that is short shares one process, and other work is spread", async () => {
+    await using fixture = createFixture({ processes: 2 });
+    for (const behaviour of ["echo", "costly"]) await fixture.runner.run(requestOf([callOf(behaviour)]));
+    fixture.pool.warmUp();
+    await eventually(() => fixture.pool.figures.ready === 3, { what: "three processes" });
+    expect(new Set(await pidsOf(fixture, "echo")).size).toBe(1);
+    expect(new Set(await pidsOf(fixture, "costly")).size).toBe(2);
+  });
+
+  test("that takes long waits for a process and not in one", async () => {
+    await using fixture = createFixture();
+    for (let run = 0; run < 2; run += 1) await fixture.runner.run(requestOf([callOf("costly")]));
+    const both = pidsOf(fixture, "costly");
+    expect(fixture.pool.figures.queued).toBe(1);
+    await both;
+  });
+
+  test("that waited for answers is none of what its process has to do any more", async () => {
+    const broker: CapabilityBroker = {
+      perform: () => Promise.resolve({ answer: { kind: "kv", found: false }, bytes: Buffer.alloc(0) }),
+    };
+    await using fixture = createFixture({ windowMicros: 1000, broker });
+    for (let run = 0; run < 30; run += 1) await fixture.runner.run(requestOf([callOf("waits")]));
+    await fixture.runner.run(requestOf([callOf("echo")]));
+    const both = pidsOf(fixture, "echo");
+    expect(fixture.pool.figures.queued).toBe(0);
+    await both;
   });
 });

@@ -1,10 +1,12 @@
-// A pool whose processes cannot be started for a while.
+// The processes of a pool come and go: starts that fail, replacements, deadlines, the end of the pool.
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Logger, silentLogger } from "../../../src/core/logger.ts";
+import type { CapabilityBroker } from "../../../src/sandbox/capabilities/broker-contract.ts";
 import type { RunAnswer } from "../../../src/sandbox/script-host.ts";
 import { eventually } from "../../support/eventually.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { callOf, createFixture, fakeProgram, requestOf } from "./pool-fixture.ts";
 
@@ -67,10 +69,70 @@ test("processes that end with nothing to do are started less and less often", as
     prefix.writeUInt32LE(8 + head.length, 0); prefix.writeUInt32LE(head.length, 4);
       require("node:fs").writeSync(3, Buffer.concat([prefix, head]));`,
   );
-  const pauses: unknown[] = [];
-  const log: Logger = { ...silentLogger, error: (fields: object) => void pauses.push(fields) };
-  await using fixture = createFixture({ program: { ...fakeProgram, file, readable: [folder.path] }, log });
+  const failures: unknown[] = [];
+  const log: Logger = { ...silentLogger, error: (fields: object) => void failures.push(fields) };
+  const failed = (count: number): Promise<true> =>
+    eventually(() => failures.length === count, { what: `${count} starts that failed` });
+  const clock = new ManualClock();
+  const program = { ...fakeProgram, file, readable: [folder.path] };
+  await using fixture = createFixture({ program, log, clock });
   fixture.pool.warmUp();
-  await eventually(() => pauses.length >= 3, { what: "three starts that failed" });
-  expect(pauses.slice(0, 3)).toMatchObject([20, 40, 80].map((pauseMs) => ({ pauseMs })));
+  await failed(2);
+  await clock.advance(40);
+  await failed(3);
+  for (const pauseMs of [80, 160]) {
+    expect(failures.at(-1)).toMatchObject({ pauseMs });
+    await clock.advance(pauseMs - 1);
+    fixture.pool.warmUp();
+    expect(fixture.pool.pids).toEqual([]);
+    // One is started although nobody waits for it.
+    await clock.advance(1);
+    await failed(failures.length + 1);
+  }
+});
+
+test("a process that does not come up is ended", async () => {
+  await using folder = await tempFolder();
+  const file = join(folder.path, "silent.cjs");
+  await writeFile(file, "setInterval(() => undefined, 1000);");
+  const failures: unknown[] = [];
+  const log: Logger = { ...silentLogger, error: (fields: object) => void failures.push(fields) };
+  const clock = new ManualClock();
+  const program = { ...fakeProgram, file, readable: [folder.path] };
+  await using fixture = createFixture({ program, log, clock });
+  fixture.pool.warmUp();
+  await clock.advance(9900);
+  expect(failures).toEqual([]);
+  await clock.advance(250);
+  await eventually(() => failures.length === 2, { what: "its end" });
+  expect(failures[0]).toMatchObject({ reason: "not ready within 10000 ms" });
+});
+
+test("an answer that lay unread while the service itself stood still is in time", async () => {
+  const ends: unknown[] = [];
+  const log: Logger = { ...silentLogger, warn: (fields: object) => void ends.push(fields) };
+  const clock = new ManualClock();
+  await using fixture = createFixture({ log, clock });
+  await fixture.runner.run(requestOf([callOf("echo")]));
+  const slow = fixture.runner.run(requestOf([callOf("slow")]));
+  clock.setForward(60_000);
+  await clock.advance(50);
+  expect((await slow).outcomes[0]?.fault).toBeUndefined();
+  expect(ends).toEqual([]);
+});
+
+test("stopping answers those, too, that wait until fewer wait in a process", async () => {
+  const broker: CapabilityBroker = { perform: () => new Promise(() => undefined) };
+  const fixture = createFixture({ waitingJobs: 1, broker });
+  const limits = { ...callOf("waits").limits, timeoutMs: 60_000 };
+  const waiting: Promise<RunAnswer>[] = [];
+  // The first waits where suspects run.
+  for (const count of [1, 2, 2]) {
+    waiting.push(fixture.runner.run(requestOf([callOf("waits", { limits })])));
+    await eventually(() => fixture.pool.figures.waiting === count, { what: `${count} that wait` });
+  }
+  expect(fixture.pool.figures.queued).toBe(1);
+  await fixture.pool.stop();
+  for (const { outcomes } of await Promise.all(waiting))
+    expect(outcomes[0]?.fault).toMatchObject({ kind: "unavailable" });
 });
