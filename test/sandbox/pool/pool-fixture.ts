@@ -27,6 +27,17 @@ export interface Fixture {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+const DEFAULT_FIGURES = {
+  processes: 1,
+  windowMicros: 1_000_000,
+  waitingJobs: 500,
+  strikes: 100,
+  probeMs: 60_000,
+  maxRssMb: 1024,
+  killGraceMs: 200,
+  niceness: 10,
+};
+
 export function createFixture(
   options: {
     processes?: number;
@@ -46,31 +57,52 @@ export function createFixture(
     clock?: Clock;
   } = {},
 ): Fixture {
-  const defaults = { log: silentLogger, clock: systemClock, windowMicros: 1_000_000 };
-  const { log, clock, windowMicros } = { ...defaults, ...options };
-  const strikes = new Strikes(options.strikes ?? 100, options.probeMs ?? 60_000, clock);
+  const {
+    clock = systemClock,
+    log = silentLogger,
+    program = fakeProgram,
+    wrapper = [],
+    runtimeBundle = Buffer.from("// no runtime"),
+    broker,
+    isRetired = () => false,
+    ...figures
+  } = options;
+  const {
+    processes,
+    windowMicros,
+    waitingJobs,
+    strikes: limit,
+    probeMs,
+    maxRssMb,
+    killGraceMs,
+    niceness,
+  } = {
+    ...DEFAULT_FIGURES,
+    ...figures,
+  };
+  const strikes = new Strikes(limit, probeMs, clock);
   const pool = new WorkerPool({
-    processes: options.processes ?? 1,
+    processes,
     windowJobs: 16,
     windowMicros,
-    waitingJobs: options.waitingJobs ?? 500,
+    waitingJobs,
     waitingBytes: 256 * 1024 * 1024,
     respawnBackoffMs: 20,
     clock,
     log,
     isSuspended: (version) => strikes.isSuspended(version),
     worker: {
-      program: options.program ?? fakeProgram,
-      hardening: { jitless: false, wrapper: options.wrapper ?? [] },
-      runtimeBundle: options.runtimeBundle ?? Buffer.from("// no runtime"),
+      program,
+      hardening: { jitless: false, wrapper },
+      runtimeBundle,
       clock,
-      killGraceMs: options.killGraceMs ?? 200,
+      killGraceMs,
       startTimeoutMs: 10_000,
-      maxRssBytes: (options.maxRssMb ?? 1024) * 1024 * 1024,
-      niceness: options.niceness ?? 10,
-      isRetired: options.isRetired ?? (() => false),
+      maxRssBytes: maxRssMb * 1024 * 1024,
+      niceness,
+      isRetired,
       wholeContentBytes: 1024 * 1024,
-      blocking: { scriptFolder: "/", drop: undefined, broker: options.broker, clock },
+      blocking: { scriptFolder: "/", drop: undefined, broker, clock },
     },
   });
   return {

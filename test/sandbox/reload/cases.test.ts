@@ -229,3 +229,13 @@ test("a script that says export again and again holds nobody up while it is aske
   });
   expect(reloading.version()).toBeDefined();
 });
+
+test("all cases together have testMs", async () => {
+  const script = `export const samples = ["samples/boss.eml", "samples/boss.eml"];
+export default function onArrival() { for (const until = Date.now() + 100; Date.now() < until; ); }`;
+  await using reloading = await startReloading(
+    { "samples/boss.eml": "Subject: x\n\n", "a.ts": script },
+    { settings: { testMs: 20 } },
+  );
+  expect(await reloading.refused()).toContain("a.ts: the cases take longer than 20 ms in all");
+});

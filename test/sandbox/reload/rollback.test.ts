@@ -173,3 +173,15 @@ test("a rolled back script that changes is live with its change also where that 
   await reloading.restart();
   expect(reloading.version()).toBe(third);
 });
+
+test("a rollback leaves a script switched off, and a command that failed keeps nobody from the next", async () => {
+  const { reloading, second } = await rolledBack();
+  await using _ = reloading;
+  const { control, host } = reloading;
+  await control.disable("a.ts");
+  await expect(control.rollback("a.ts", "no such version")).rejects.toThrow("no version");
+  expect(await control.rollback("a.ts", second)).toBe(second);
+  expect([...host.disabled]).toEqual(["a.ts"]);
+  await control.enable("a.ts");
+  expect([...host.disabled]).toEqual([]);
+});

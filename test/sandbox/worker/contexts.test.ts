@@ -30,3 +30,20 @@ test("an error of the runtime is told with the place in the script", async () =>
   const { outcome } = await worker.run(script("\n  msg.Fields.Item('no such name').Value = 1;"));
   expect(outcome.fault).toMatchObject({ kind: "throw", line: 3 });
 });
+
+test("beyond maxIsolates the one that was not used for longest goes, and its script begins anew", async () => {
+  const few = await WorkerUnderTest.start({ maxIsolates: 2 });
+  try {
+    const counting = (name: string): string =>
+      `let ${name} = 0; function onArrival() { ${name} += 1; console.log(${name}); }`;
+    const seen: unknown[] = [];
+    for (const name of ["a", "b", "a", "c", "a", "b"]) {
+      // oxlint-disable-next-line no-await-in-loop -- one message after the other
+      const { outcome } = await few.run(counting(name));
+      seen.push(`${name}${outcome.logs[0]?.text}`);
+    }
+    expect(seen).toEqual(["a1", "b1", "a2", "c1", "a3", "b1"]);
+  } finally {
+    await few.stop();
+  }
+});

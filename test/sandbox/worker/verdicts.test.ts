@@ -160,6 +160,16 @@ describe("limits", () => {
     expect(outcome.fault).toMatchObject({ kind: "limit", message: expect.stringContaining("hostCalls") });
   });
 
+  test("a call ends at its timeoutMs, however much running time it has left", async () => {
+    const { outcome } = await worker.run(script("for (;;);"), {
+      limits: { timeoutMs: 200, cpuMs: 60_000 },
+    });
+    expect(outcome.fault).toMatchObject({
+      kind: "timeout",
+      message: expect.stringContaining("did not end within 200 ms"),
+    });
+  });
+
   test("a header field may fill a header block, and no more", async () => {
     const within = "msg.To = 'someone@example.com, '.repeat(40_000); msg.Subject = 'ü'.repeat(150_000)";
     const { outcome } = await worker.run(script(`${within}; msg.DataSource.Save()`), {

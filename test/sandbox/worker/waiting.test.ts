@@ -284,9 +284,9 @@ describe("turns", () => {
   });
 
   test("memory that several waiting calls use up together costs none of them: each starts again, alone", async () => {
-    const source = asyncScript(`await fetch("https://a.example/1");
+    const source = asyncScript(`msg.Subject += "+"; msg.DataSource.Save(); await fetch("https://a.example/1");
       const kept = []; for (let i = 0; i < 8; i++) kept.push(new Array(100000).fill(i + 0.5));
-      await fetch("https://a.example/2"); console.log(kept.length)`);
+      await fetch("https://a.example/2"); console.log(kept.length, msg.Subject)`);
     const limits = { memoryMb: 20, timeoutMs: 20_000, cpuMs: 10_000 };
     let turns: Turn[] = [];
     for (let i = 0; i < 6; i++) {
@@ -300,7 +300,7 @@ describe("turns", () => {
         // oxlint-disable-next-line no-await-in-loop -- one message after the other
         const answer = await resumed(turn, "");
         if (answer.head.type === "waiting") next.push(answer);
-        else expect(logsOf(answer)).toEqual(["8"]);
+        else expect(logsOf(answer)).toEqual(["8 s+"]);
         const [asked, before] = [answer, turn].map((one) =>
           one.head.type === "waiting" ? requestsOf(one)[0]?.body : undefined,
         );
