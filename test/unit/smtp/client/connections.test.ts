@@ -125,6 +125,14 @@ describe("TLS and AUTH (N06)", () => {
     }
   });
 
+  test("that fails is told by OpenSSL's reason alone", async () => {
+    await using peer = await startPeer();
+    await using destination = destinationTo(peer, { tls: { ...opportunistic, implicit: true } });
+    expect(unreachableOf(await destination.deliver(messageOf())).reason).toBe(
+      "SSL routines: wrong version number",
+    );
+  });
+
   test("is given up for one in clear when the host hangs up behind it, and where TLS is a must the mail waits", async () => {
     await using peer = await startPeer({
       answers: {
