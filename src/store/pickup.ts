@@ -187,7 +187,11 @@ class FolderPickup implements Pickup {
         continue;
       }
       const sighting = await this.#sight(item.name, now);
-      if (sighting === undefined) continue;
+      if (sighting === undefined) {
+        // Node puts U+FFFD for the bytes of a name that are no UTF-8, and no file has the name that comes of it.
+        if (item.name.includes("\ufffd")) this.#warn(item.name, "its name is not UTF-8");
+        continue;
+      }
       const isSettled = this.#isSettled(item.name, sighting, now);
       const whyLeft = this.#whyLeft(sighting.size);
       if (!isSettled || whyLeft !== undefined) seen.set(item.name, sighting);

@@ -168,6 +168,22 @@ describe("Pickup (REFERENCE 8.1 item 11)", () => {
     expect((await readdir(pickup.folder)).sort()).toEqual([".hidden", "empty.eml", "folder", "link.eml"]);
   });
 
+  // Other systems keep such names from being.
+  test.runIf(process.platform === "linux")("Q01 says that a name which is no UTF-8 is left", async () => {
+    await using folder = await temporaryFolder();
+    await using pickup = await openPickup(folder.path);
+    const name = Buffer.concat([
+      Buffer.from(path.join(pickup.folder, "/")),
+      Buffer.of(0xdc),
+      Buffer.from(".eml"),
+    ]);
+    await writeFile(name, mail);
+    await until(() => pickup.warnings.length > 0);
+    await writeFile(path.join(pickup.folder, "last.eml"), mail);
+    await until(() => pickup.taken.length > 0);
+    expect(pickup.warnings.map(({ reason }) => reason)).toEqual(["its name is not UTF-8"]);
+  });
+
   test("Q01 leaves a file that is too large, with one warning, until it may be as large", async () => {
     await using folder = await temporaryFolder();
     let most = mail.length;
