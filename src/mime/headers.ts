@@ -73,6 +73,10 @@ function bytesOf(text: string): Buffer {
 
 const valueOf = (field: Field): string => decodeText(unfoldValue(field.raw.slice(field.valueStart)));
 
+function noteFirst(firsts: Map<string, Field>, field: Field): void {
+  if (!firsts.has(field.name)) firsts.set(field.name, field);
+}
+
 /** What a field may be set to: sink properties may be numbers and booleans too. */
 export type FieldValue = string | number | boolean;
 
@@ -86,8 +90,8 @@ export class Headers {
   #tail = "";
   #tailAdded = false;
   #revision = 0;
-  /** The first field of each name, at a revision. */
-  #index: { readonly revision: number; readonly firsts: Map<string, Field> } | undefined;
+  /** The first field of each name. */
+  #index: Map<string, Field> | undefined;
 
   constructor(block: Buffer, maxFields: number = DEFAULT_MIME_LIMITS.maxHeaders) {
     this.#block = block;
@@ -163,7 +167,7 @@ export class Headers {
     const last = fields.at(-1);
     // A block cut off inside a line has no end to append at.
     if (last !== undefined && !last.raw.endsWith("\n")) this.#insertAtTop(field);
-    else fields.push(field);
+    else this.#append(field);
     this.#revision++;
   }
 
@@ -200,7 +204,7 @@ export class Headers {
     for (const raw of fields) {
       const ended = raw.endsWith("\n") ? raw : raw + this.#newline;
       const colon = ended.indexOf(":");
-      this.#parsed().push(new Field(ended, ended.slice(0, colon).trimEnd(), colon + 1, -1));
+      this.#append(new Field(ended, ended.slice(0, colon).trimEnd(), colon + 1, -1));
       this.#revision++;
     }
   }
@@ -261,10 +265,10 @@ export class Headers {
   }
 
   #indexed(fields: readonly Field[]): Map<string, Field> {
-    if (this.#index?.revision === this.#revision) return this.#index.firsts;
+    if (this.#index !== undefined) return this.#index;
     const firsts = new Map<string, Field>();
-    for (const field of fields) if (!firsts.has(field.name)) firsts.set(field.name, field);
-    this.#index = { revision: this.#revision, firsts };
+    for (const field of fields) noteFirst(firsts, field);
+    this.#index = firsts;
     return firsts;
   }
 
@@ -276,6 +280,11 @@ export class Headers {
     this.#parsed();
     const raw = foldField(name, wireValue(name, trimBlanks(value)), this.#newline);
     return new Field(raw, name, name.length + 1, -1);
+  }
+
+  #append(field: Field): void {
+    this.#parsed().push(field);
+    if (this.#index !== undefined) noteFirst(this.#index, field);
   }
 
   /** Below an mbox "From " line, and never above a line of blanks and text: it would become part of the new field. */
@@ -294,6 +303,7 @@ export class Headers {
       index++;
     }
     fields.splice(index, 0, field);
+    this.#index = undefined;
   }
 
   #removeFields(test: (field: Field) => boolean): number {
@@ -302,6 +312,7 @@ export class Headers {
     const removed = fields.length - kept.length;
     if (removed > 0) {
       this.#fields = kept;
+      this.#index = undefined;
       this.#revision++;
     }
     return removed;

@@ -165,6 +165,29 @@ test("folding a header adds line breaks only", () => {
   );
 });
 
+test("of many fields each is found as of a few, whatever was edited before", () => {
+  const name = fc.constantFrom("A", "b", "C");
+  const edit = fc.tuple(fc.constantFrom("set", "add", "prepend", "remove", "adopt"), name, fc.nat(9));
+  const apply = (headers: Headers, kind: string, label: string, value: number): void => {
+    if (kind === "set") headers.set(label, value);
+    else if (kind === "add") headers.add(label, value);
+    else if (kind === "prepend") headers.prepend(label, value);
+    else if (kind === "remove") headers.remove(label);
+    else headers.adopt([`${label}: ${value}\r\n`]);
+  };
+  const seen = (headers: Headers): unknown[] => ["a", "B", "c"].map((one) => headers.get(one));
+  fc.assert(
+    fc.property(fc.array(edit, { maxLength: 12 }), (edits) => {
+      const few = new Headers(Buffer.from("a: 0\r\nB: 1\r\n\r\n"));
+      const many = new Headers(Buffer.from(`a: 0\r\nB: 1\r\n${"X: y\r\n".repeat(300)}\r\n`));
+      for (const [kind, label, value] of edits) {
+        for (const headers of [few, many]) apply(headers, kind, label, value);
+        expect(seen(many)).toEqual(seen(few));
+      }
+    }),
+  );
+});
+
 test("a block with bare LF gets new fields with bare LF", () => {
   const headers = new Headers(Buffer.from("A: 1\nB: 2\n\n"));
   headers.set("a", "3");
