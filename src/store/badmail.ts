@@ -1,7 +1,7 @@
 // Badmail: messages that can neither be delivered nor returned, three files each (REFERENCE 6.4).
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import type { Envelope } from "../core/envelope.ts";
+import type { Envelope, Recipient } from "../core/envelope.ts";
 import { OnArrivalError, describeError } from "../core/errors.ts";
 import { ignoreMissing } from "../core/system-error.ts";
 import type { Content } from "../message/content.ts";
@@ -14,9 +14,9 @@ export interface BadmailReason {
 
 export interface Badmail {
   /**
-   * Durable when it resolves; the same id again replaces its files, and adds why: recipients end one after the other. Throws
-   * STORE_FAILED: the message stays where it was. The files are `<id>.BAD` (can be moved to Pickup), `<id>.BDR` (why) and
-   * `<id>.BDP` (the envelope).
+   * Durable when it resolves; the same id again replaces its files, and adds why and for whom: recipients end one after the
+   * other. Throws STORE_FAILED: the message stays where it was. The files are `<id>.BAD` (can be moved to Pickup), `<id>.BDR`
+   * (why) and `<id>.BDP` (the envelope).
    */
   put(id: string, envelope: Envelope, content: Content, reason: BadmailReason): Promise<void>;
 }
@@ -38,14 +38,12 @@ export function createBadmail({ folder }: { readonly folder: string }): Badmail 
   };
 }
 
-async function write(
-  base: string,
-  envelope: Envelope,
-  content: Content,
-  reason: BadmailReason,
-): Promise<void> {
+async function write(base: string, given: Envelope, content: Content, reason: BadmailReason): Promise<void> {
   try {
     await mkdir(path.dirname(base), { recursive: true });
+    const recipients = [...(await recipientsIn(`${base}.BDP`)), ...given.recipients];
+    const byAddress = new Map(recipients.map((recipient) => [recipient.address, recipient]));
+    const envelope = { ...given, recipients: [...byAddress.values()] };
     await writeWhole(`${base}.BDP`, [Buffer.from(`${JSON.stringify(envelope, undefined, 2)}\n`)], true);
     const reasons = new Set([...(await reasonsIn(`${base}.BDR`)), formatReason(reason)]);
     await writeWhole(`${base}.BDR`, [Buffer.from(describe(envelope, [...reasons]))], true);
@@ -66,6 +64,20 @@ async function reasonsIn(file: string): Promise<readonly string[]> {
   const text = await readFile(file, "utf8").catch(ignoreMissing);
   return text?.match(/^Code: [^\r\n]*\r\nReason: [^\r\n]*/gm) ?? [];
 }
+
+async function recipientsIn(file: string): Promise<readonly Recipient[]> {
+  const text = await readFile(file, "utf8").catch(ignoreMissing);
+  if (text === undefined) return [];
+  try {
+    const { recipients }: { recipients?: unknown } = JSON.parse(text);
+    return Array.isArray(recipients) ? recipients.filter(isRecipient) : [];
+  } catch {
+    return [];
+  }
+}
+
+const isRecipient = (value: unknown): value is Recipient =>
+  typeof value === "object" && value !== null && "address" in value && typeof value.address === "string";
 
 function describe(envelope: Envelope, reasons: readonly string[]): string {
   const lines = [

@@ -161,9 +161,8 @@ export class Reports {
       .map(({ recipient, lastReply }) => `${recipient.address}: ${describeReply(lastReply ?? NO_REPLY)}`)
       .join("; ");
     for (const record of report.records) record.state = "badmail";
-    // With those of other refusals, whose files these replace; the rest of the message has got it, or may yet.
-    const bad = new Set(message.recipients.filter(({ state }) => state === "badmail").concat(report.records));
-    const envelope = { ...message.envelope, recipients: Array.from(bad, ({ recipient }) => recipient) };
+    // The rest of the message has got it, or may yet.
+    const envelope = { ...message.envelope, recipients: report.records.map(({ recipient }) => recipient) };
     await badmail.put(message.id, envelope, content, { code: "UNDELIVERABLE_REPORT", text });
     log.warn({ message: message.id, reason: text }, "undeliverable report moved to Badmail");
   }

@@ -104,20 +104,27 @@ test("Badmail holds the message, a readable reason and the envelope", async () =
   expect(reason).not.toContain("Code: FORGED>");
 });
 
-test("Badmail says of a message why each time, once, also when it is put there at the same time", async () => {
+test("Badmail says of a message why each time and for whom, once, also when it is put there at the same time", async () => {
   await using folder = await temporaryFolder();
   const badmail = createBadmail({ folder: folder.path });
-  const envelope = { sender: "", recipients: [{ address: "b@x.example" }, { address: "c@y.example" }] };
-  const put = (text: string): Promise<void> =>
-    badmail.put("B1", envelope, message(1), { code: "UNDELIVERABLE_REPORT", text });
-  await Promise.all([put("b: 550 no"), put("c: 550 gone")]);
-  await put("b: 550 no");
+  const put = (address: string, why: string): Promise<void> => {
+    const envelope = { sender: "", recipients: [{ address, notify: ["FAILURE"] as const }] };
+    const reason = { code: "UNDELIVERABLE_REPORT", text: `${address}: ${why}` };
+    return badmail.put("B1", envelope, message(1), reason);
+  };
+  await Promise.all([put("b@x.example", "550 no"), put("c@y.example", "550 gone")]);
+  await put("b@x.example", "550 no");
   const text = await readFile(path.join(folder.path, "B1.BDR"), "utf8");
-  expect(text.split("\r\n").filter((line) => /^(Code|Reason):/.test(line))).toEqual([
+  expect(text.split("\r\n").filter((line) => /^(Code|Reason|Recipient):/.test(line))).toEqual([
     "Code: UNDELIVERABLE_REPORT",
-    "Reason: b: 550 no",
+    "Reason: b@x.example: 550 no",
     "Code: UNDELIVERABLE_REPORT",
-    "Reason: c: 550 gone",
+    "Reason: c@y.example: 550 gone",
+    "Recipient: <b@x.example>",
+    "Recipient: <c@y.example>",
   ]);
+  expect(JSON.parse(await readFile(path.join(folder.path, "B1.BDP"), "utf8"))).toMatchObject({
+    recipients: [{ address: "b@x.example", notify: ["FAILURE"] }, { address: "c@y.example" }],
+  });
   expect(await readFile(path.join(folder.path, "B1.BAD"))).toEqual(messageBytes(1, 4096));
 });

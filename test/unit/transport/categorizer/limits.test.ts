@@ -1,5 +1,6 @@
 // What senders may send and recipients take, and what the sender of a refused message hears.
 import { expect, test } from "vitest";
+import { accepted } from "../transport-house.ts";
 import type { Lines } from "./categorizer-house.ts";
 import { SENDER, delivered, directoryOf, openCategorizer, reports } from "./categorizer-house.ts";
 
@@ -134,8 +135,19 @@ test("recipients by further names of an entry fail, and are expanded, by the nam
 
 test("what cannot be returned because its sender is null goes to Badmail", async () => {
   await using house = await openCategorizer(directoryOf(LINES), { unknown: "fail" });
-  const id = await house.accept(["nobody@corp.example"], { sender: "" });
+  house.world.answer = (message) => accepted(message, 550, "no");
+  // One fails here, and one later, at the next hop.
+  const id = await house.accept(["nobody@corp.example", "gone@far.example"], { sender: "" });
   await house.empty();
-  expect(await house.read("Badmail", `${id}.BDR`)).toContain("No such user here");
-  expect(house.transport.counts.recipients).toMatchObject({ badmail: 1, bounced: 0 });
+  const why = await house.read("Badmail", `${id}.BDR`);
+  expect(why.match(/^Re(?:ason|cipient): .*$/gm)).toEqual([
+    expect.stringMatching(/nobody@corp\.example: .*No such user here/),
+    expect.stringMatching(/gone@far\.example: .*no$/),
+    "Recipient: <nobody@corp.example>",
+    "Recipient: <gone@far.example>",
+  ]);
+  expect(JSON.parse(await house.read("Badmail", `${id}.BDP`))).toMatchObject({
+    recipients: [{ address: "nobody@corp.example" }, { address: "gone@far.example" }],
+  });
+  expect(house.transport.counts.recipients).toMatchObject({ badmail: 2, bounced: 0 });
 });
