@@ -82,6 +82,7 @@ function convertLeaf(
   }
   if (isProtected) return { kind: "protected" };
   const { mediaType, transferEncoding } = part;
+  if (levels < 1 && !mayBeEncoded(mediaType)) return impossible("its parts are nested too deeply");
   if (mediaType === "message/rfc822") return convertNested(part, raw, wish, levels - 1);
   if (!mayBeEncoded(mediaType)) return impossible(`${mediaType} may not be encoded`);
   if (!DECODABLE.has(transferEncoding))
@@ -102,7 +103,6 @@ function convertNested(
   wish: ConversionWish,
   levels: number,
 ): Obstacle | undefined {
-  if (levels < 0) return impossible("messages are nested too deeply");
   if (WIDTH[part.transferEncoding] === undefined)
     return impossible("an encoded message/rfc822 has 8-bit bytes");
   const nested = new MimeDocument(bufferSource(raw), { maxDepth: levels });
