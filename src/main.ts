@@ -1,6 +1,6 @@
 // argv: puts the commands together and turns what they answer into the exit code.
 import { readFileSync } from "node:fs";
-import { endWithoutReader, whenOutputFails } from "./cli/output.ts";
+import { endWithoutReader, leave, whenOutputFails } from "./cli/output.ts";
 import { type CommandFactory, createProgram, runProgram } from "./cli/program.ts";
 import { collectAsForMail } from "./core/collection-flags.ts";
 
@@ -36,8 +36,6 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   types: async () => (await import("./cli/types.ts")).typesCommand(),
 };
 
-const OPEN_HANDLES_MS = 1000;
-
 /** What a command does when nobody reads on; the others end. */
 const WITHOUT_READER: Readonly<Record<string, () => void>> = {
   // Mail does not wait for a reader.
@@ -55,9 +53,8 @@ const wanted = Object.hasOwn(COMMANDS, first) ? [COMMANDS[first]] : Object.value
 const packageFile = readFileSync(new URL("../package.json", import.meta.url), "utf8");
 const { version }: { version: string } = JSON.parse(packageFile);
 const commands = await Promise.all(wanted.flatMap((load) => load?.() ?? []));
-process.exitCode = await runProgram(createProgram(commands, { version }), args);
-// The process ends by itself: process.exit() waits for V8's compiler threads, of which one may be waiting until this thread collects
-// garbage, and neither goes on. What native sinks have left open, a timer or a connection, keeps no command that is done for longer than
-// this; a pipe may not have taken all yet.
-const leave = (): void => void setTimeout(() => process.exit(), OPEN_HANDLES_MS).unref();
+const exitCode = await runProgram(createProgram(commands, { version }), args);
+// What could not be written is a failure already.
+process.exitCode ||= exitCode;
+// A pipe may not have taken all yet.
 process.stdout.write("", () => process.stderr.write("", leave));

@@ -1,5 +1,4 @@
 // How commands speak: results on stdout as text or JSON, errors on stderr in two lines, exit codes 0, 1 and 2.
-import { writeSync } from "node:fs";
 import { CommanderError } from "commander";
 import { describeError, OnArrivalError } from "../core/errors.ts";
 import { printable, printableJson } from "../core/printable.ts";
@@ -37,12 +36,20 @@ export function whenOutputFails(act: (why: Error) => void): void {
 
 /** Whoever reads may have enough (`| head -1`); a disk that is full leaves a result that is not whole. */
 export function endWithoutReader(why: Error): void {
-  if (systemCodeOf(why) === "EPIPE") process.exit();
-  try {
-    writeSync(2, `error: the output cannot be written: ${describeError(why)}\n`);
-  } finally {
-    process.exit(EXIT.failed);
-  }
+  leave();
+  if (systemCodeOf(why) === "EPIPE") return;
+  process.exitCode = EXIT.failed;
+  process.stderr.write(`error: the output cannot be written: ${describeError(why)}\n`);
+}
+
+const OPEN_HANDLES_MS = 1000;
+
+/**
+ * The process ends by itself: process.exit() waits for V8's compiler threads, of which one may be waiting until this thread collects
+ * garbage, and neither goes on. What is still open, a connection or the timer of a native sink, keeps it no longer than this.
+ */
+export function leave(): void {
+  setTimeout(() => process.exit(), OPEN_HANDLES_MS).unref();
 }
 
 /** Lines of text, or with --json the value: names of files and what strangers wrote may stand in either. */
