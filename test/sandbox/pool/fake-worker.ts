@@ -58,6 +58,8 @@ function complain(bytes: number): void {
   }
 }
 
+let hasBeenLate = false;
+
 type Behave = (frame: JobFrame, sent: Buffer) => object;
 
 const BEHAVE: Record<string, Behave> = {
@@ -107,10 +109,13 @@ const BEHAVE: Record<string, Behave> = {
   },
   timeout: () => ({ ...outcome, fault: { kind: "timeout", message: "took too long" } }),
   memory: () => ({ ...outcome, fault: { kind: "memory", message: "took too much" } }),
-  turns: (frame, sent) =>
-    frame.messageId.startsWith("late")
-      ? { ...BEHAVE["slow"]?.(frame, sent), fault: { kind: "timeout", message: "took too long" } }
-      : outcome,
+  turns: (frame) => {
+    if (!frame.messageId.startsWith("late")) return outcome;
+    // A second one keeps its process until that is ended.
+    if (hasBeenLate) return loop();
+    hasBeenLate = true;
+    return { ...outcome, fault: { kind: "timeout", message: "took too long" } };
+  },
   loaded: () => ({ ...outcome, logs: [{ level: "info", text: [...behaviours.values()].join() }] }),
   sizes: (frame, sent) => ({
     ...outcome,

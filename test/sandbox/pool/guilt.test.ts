@@ -114,16 +114,16 @@ describe("where suspects run", () => {
     await using fixture = createFixture({ log: ends.log });
     const run = async (behaviour: string, messageId: string): Promise<ScriptOutcome | undefined> =>
       (await fixture.runner.run(requestOf([callOf(behaviour)], { messageId }))).outcomes[0];
+    // Versions that nobody knows yet run where suspects run, too.
     for (const behaviour of ["echo", "turns"]) await run(behaviour, "good");
-    const [ended] = fixture.pool.pids;
+    const [lane] = fixture.pool.pids;
     const late = [run("turns", "late-1"), run("turns", "late-2")];
     const beside = await Promise.all([run("echo", "a"), run("echo", "b")]);
     expect(ends.reasons).toEqual(["more messages for a script that just ran out of time or memory"]);
     for (const outcome of await Promise.all(late)) expect(outcome?.fault?.kind).toBe("timeout");
-    // The first of them may have had its answer before. Neither went where suspects run.
     for (const outcome of beside) {
       expect(outcome?.fault).toBeUndefined();
-      expect([ended, fixture.pool.pids[0]]).toContain(outcome?.place?.pid);
+      expect(outcome?.place?.pid).not.toBe(lane);
     }
   });
 
