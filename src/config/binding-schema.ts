@@ -207,7 +207,7 @@ export const bindingSchema = z.strictObject({
     .optional()
     .meta(
       live(
-        "Calls before the binding disables itself, restarts included; -1 is no limit. Those for a message that comes back to the sinks (held, to be tried later, cut off by a crash) do not count.",
+        "Calls before the binding disables itself, restarts included; -1 is no limit. Those for a message that comes back to the sinks (held, to be tried later, cut off by a crash), and for a command that a sink failed on, do not count.",
         { unit: "calls", default: -1 },
       ),
     ),

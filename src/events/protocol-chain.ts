@@ -71,6 +71,8 @@ export interface ProtocolRunParts {
 export interface Undoable {
   /** The answer takes back what was changed since. */
   remember(): () => void;
+  /** Whether a command that a sink fails on now is refused, or given up, and so meets the sinks again. */
+  readonly comesBack: boolean;
 }
 
 /** How a run of sinks ended: `faulted` when one failed and its binding does not say `continue`. */
@@ -98,32 +100,25 @@ export function runProtocolSinks<Context>(
     try {
       answer = sink.onEvent(subject, sink.context);
     } catch (thrown) {
-      if (faulted(parts, sink, verb, describeError(thrown), undo))
-        return ended(parts, sink, subject, "faulted");
+      if (faulted(parts, sink, verb, describeError(thrown), undo)) return ended(parts, subject, "faulted");
       continue;
     }
     if (answer instanceof Promise) {
       return settle(parts, sink, verb, answer, undo).then((outcome) =>
         outcome === protocolResult.runNext
           ? runProtocolSinks(parts, sinks, subject, verb, argument, index + 1)
-          : ended(parts, sink, subject, outcome),
+          : ended(parts, subject, outcome),
       );
     }
     const outcome = judge(parts, sink, verb, answer, undo);
-    if (outcome !== protocolResult.runNext) return ended(parts, sink, subject, outcome);
+    if (outcome !== protocolResult.runNext) return ended(parts, subject, outcome);
   }
-  parts.firings?.settle(subject, false);
-  return protocolResult.runNext;
+  return ended(parts, subject, protocolResult.runNext);
 }
 
-/** A command that is refused, or given up, after a fault comes back to the sinks. A reply does not: it counts as it came. */
-function ended<Context>(
-  { firings }: ProtocolRunParts,
-  { binding }: ProtocolBound<Context>,
-  subject: Context,
-  outcome: ProtocolOutcome,
-): ProtocolOutcome {
-  firings?.settle(subject, outcome === "faulted" && binding.event !== "OnServerResponse");
+/** What comes back must not pass a binding that it has used up itself. */
+function ended({ firings }: ProtocolRunParts, subject: Undoable, outcome: ProtocolOutcome): ProtocolOutcome {
+  firings?.settle(subject, outcome === "faulted" && subject.comesBack);
   return outcome;
 }
 

@@ -140,6 +140,10 @@ export class CommandRun implements InboundCommandContext, Undoable {
     };
   }
 
+  get comesBack(): boolean {
+    return !stands(this.#nativeVerdict);
+  }
+
   #callNative(): undefined | Promise<void> {
     const native = this.#handle(this.#command);
     if (native instanceof Promise) return native.then((settled) => this.#noteNative(settled));

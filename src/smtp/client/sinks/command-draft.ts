@@ -54,6 +54,11 @@ export class CommandDraft implements OutboundCommandContext {
     return () => void Object.assign(this, { nativeCommand, command, blob, repeats, state });
   }
 
+  /** What ends a session is not tried again. */
+  get comesBack(): boolean {
+    return this.native.event !== "OnSessionEnd";
+  }
+
   /** The next sink, or the same one again. */
   begin(): void {
     this.command = undefined;

@@ -29,6 +29,8 @@ export class JudgedReply implements ServerResponseContext, Undoable {
   readonly response: string;
   readonly statusCode: number;
   readonly wasPipelined = false;
+  /** It counts as it came. */
+  readonly comesBack = false;
   #judgement: Judgement;
   #nextState: OutboundState = "default";
   #drops = false;

@@ -6,6 +6,7 @@ import { silentLogger } from "../../../../src/core/logger.ts";
 import { protocolResult } from "../../../../src/events/contexts/protocol-contexts.ts";
 import { runProtocolSinks } from "../../../../src/events/protocol-chain.ts";
 import { defineSink } from "../../../../src/events/sink.ts";
+import { codesOf, destinationTo, messageOf, startPeer } from "../../smtp/client/support.ts";
 import { startListener } from "../../smtp/server/support.ts";
 
 const { virtualServers } = configSchema.parse({
@@ -103,9 +104,33 @@ test("a protocol sink with maxFirings is called so often, whatever was counted b
   let calls = 0;
   const bound = protocol.chain().sinks.map((sink) => ({ ...sink, onEvent: () => void (calls += 1) }));
   for (let command = 0; command < 5; command += 1)
-    void runProtocolSinks(protocol, bound, { remember: () => () => undefined }, "MAIL", "");
+    void runProtocolSinks(protocol, bound, { remember: () => () => undefined, comesBack: true }, "MAIL", "");
   expect([calls, counts.get("{twice}")]).toEqual([2, 3]);
 });
+
+type Failing = "OnInboundCommand" | "OnServerResponse" | "OnSessionEnd";
+
+/** A sink that fails each time, with maxFirings 1. */
+function failingOnce(event: Failing, rule?: string) {
+  const sinks = new ProtocolSinks(silentLogger, systemClock);
+  sinks.countBy(new Map());
+  const seen = { calls: 0 };
+  const onEvent = (): never => {
+    seen.calls += 1;
+    throw new Error("never");
+  };
+  const { settings } = configured("once", undefined);
+  // Behind the built-in handler.
+  const once = { ...settings, event, maxFirings: 1, priority: 30_000, sourceProperties: { rule } };
+  sinks.use({
+    log: silentLogger,
+    nextMessageId: () => "ID",
+    configured: [{ settings: once, sink: defineSink({ event, onEvent }) }],
+  });
+  const [server] = virtualServers;
+  if (server === undefined) throw new Error("there is a server");
+  return { seen, inbound: sinks.inbound(server), outbound: sinks.outbound(server) };
+}
 
 test("a command that a sink with maxFirings fails on meets it again", async () => {
   const sinks = new ProtocolSinks(silentLogger, systemClock);
@@ -134,33 +159,32 @@ test("a command that a sink with maxFirings fails on meets it again", async () =
   expect(said).toEqual(["451", "550", "250"]);
 });
 
-test("a reply that a sink with maxFirings fails on counts as it came, and so does the call", () => {
-  const sinks = new ProtocolSinks(silentLogger, systemClock);
-  sinks.countBy(new Map());
-  let calls = 0;
-  const sink = defineSink({
-    event: "OnServerResponse",
-    onEvent() {
-      calls += 1;
-      throw new Error("never");
-    },
-  });
-  const once = {
-    settings: {
-      ...configured("once", undefined).settings,
-      event: "OnServerResponse",
-      maxFirings: 1,
-    } as const,
-    sink,
-  };
-  sinks.use({ log: silentLogger, nextMessageId: () => "ID", configured: [once] });
-  const [server] = virtualServers;
-  if (server === undefined) throw new Error("there is a server");
-  const protocol = sinks.outbound(server);
-  const bound = protocol.chains().responses.sinks;
-  for (let reply = 0; reply < 3; reply += 1) {
-    const subject = Object.assign(Object.create(null), { remember: () => () => undefined });
-    void runProtocolSinks(protocol, bound, subject, "MAIL", "");
+test.each([
+  ["_EOD", "250"],
+  ["QUIT", "221"],
+])("%s stands when a sink with maxFirings fails behind it, and so does the call", async (verb, code) => {
+  const { seen, inbound } = failingOnce("OnInboundCommand", verb);
+  await using run = await startListener({ protocol: inbound });
+  for (let session = 0; session < 3; session += 1) {
+    const talk = await run.open();
+    await talk.greet();
+    for (const line of ["MAIL FROM:<a@example.net>", "RCPT TO:<b@example.com>", "DATA"]) await talk.say(line);
+    const said = [await talk.say("Subject: x\r\n\r\nx\r\n."), await talk.say("QUIT")];
+    expect(said.map((reply) => reply.slice(0, 3))).toContain(code);
   }
-  expect(calls).toBe(1);
+  expect(seen.calls).toBe(1);
 });
+
+test.each(["OnServerResponse", "OnSessionEnd"] as const)(
+  "what %s is about does not come back when a sink with maxFirings fails on it: the call counts",
+  async (event) => {
+    const { seen, outbound } = failingOnce(event);
+    await using peer = await startPeer();
+    for (let session = 0; session < 2; session += 1) {
+      const destination = destinationTo(peer, { protocol: outbound });
+      expect(codesOf(await destination.deliver(messageOf()))).toEqual([250]);
+      await destination.close();
+    }
+    expect(seen.calls).toBe(1);
+  },
+);
