@@ -1,4 +1,5 @@
 // Badmail: messages that can neither be delivered nor returned, three files each (REFERENCE 6.4).
+import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Envelope, Recipient } from "../core/envelope.ts";
@@ -41,11 +42,13 @@ export function createBadmail({ folder }: { readonly folder: string }): Badmail 
 async function write(base: string, given: Envelope, content: Content, reason: BadmailReason): Promise<void> {
   try {
     await mkdir(path.dirname(base), { recursive: true });
-    const recipients = [...(await recipientsIn(`${base}.BDP`)), ...given.recipients];
+    // Without the message its companions are of a put that failed: why it comes here, and for whom, may have changed since.
+    const isAgain = existsSync(`${base}.BAD`);
+    const recipients = [...(isAgain ? await recipientsIn(`${base}.BDP`) : []), ...given.recipients];
     const byAddress = new Map(recipients.map((recipient) => [recipient.address, recipient]));
     const envelope = { ...given, recipients: [...byAddress.values()] };
     await writeWhole(`${base}.BDP`, [Buffer.from(`${JSON.stringify(envelope, undefined, 2)}\n`)], true);
-    const reasons = new Set([...(await reasonsIn(`${base}.BDR`)), formatReason(reason)]);
+    const reasons = new Set([...(isAgain ? await reasonsIn(`${base}.BDR`) : []), formatReason(reason)]);
     await writeWhole(`${base}.BDR`, [Buffer.from(describe(envelope, [...reasons]))], true);
     // The message last: where a .BAD is, its two companions are whole.
     await writeWhole(`${base}.BAD`, content.chunks(), true);

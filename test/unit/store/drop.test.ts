@@ -1,4 +1,4 @@
-import { readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { Content } from "../../../src/message/content.ts";
@@ -127,4 +127,24 @@ test("Badmail says of a message why each time and for whom, once, also when it i
     recipients: [{ address: "b@x.example", notify: ["FAILURE"] }, { address: "c@y.example" }],
   });
   expect(await readFile(path.join(folder.path, "B1.BAD"))).toEqual(messageBytes(1, 4096));
+});
+
+test("Badmail does not name those of an attempt that it had no room for", async () => {
+  await using folder = await temporaryFolder();
+  const badmail = createBadmail({ folder: folder.path });
+  const put = (address: string): Promise<void> =>
+    badmail.put("B1", { sender: "", recipients: [{ address }] }, message(1), {
+      code: "BADMAIL_BY_SINK",
+      text: address,
+    });
+  // The message is the last of the three files, and the largest.
+  const inItsPlace = path.join(folder.path, ".B1.BAD.tmp");
+  await mkdir(inItsPlace);
+  await expect(put("gets-it@x.example")).rejects.toThrow();
+  await rmdir(inItsPlace);
+  await put("c@y.example");
+  expect(JSON.parse(await readFile(path.join(folder.path, "B1.BDP"), "utf8"))).toMatchObject({
+    recipients: [{ address: "c@y.example" }],
+  });
+  expect(await readFile(path.join(folder.path, "B1.BDR"), "utf8")).not.toContain("gets-it");
 });
