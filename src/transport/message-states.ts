@@ -27,7 +27,7 @@ export class MessageStates {
   readonly #log: Logger;
   readonly #whenKept: (go: () => void) => void;
   readonly #saved: (message: QueuedMessage) => void;
-  /** Changed again while their edits are on the way to the store. */
+  /** To be saved once more when the edits are in the store that are on the way to it. */
   readonly #changedMeanwhile = new Set<QueuedMessage>();
   /** Edits on the way to the store. */
   readonly #savings = new Map<QueuedMessage, Promise<void>>();
@@ -55,13 +55,11 @@ export class MessageStates {
   }
 
   save(message: QueuedMessage): void {
-    if (message.edits === "saving") {
+    if (this.#savings.has(message)) {
       // Large edits are written before their state: a state saved now would be replaced by that older one.
       this.#changedMeanwhile.add(message);
     } else if (message.edits === "unsaved" && message.content !== undefined) {
-      const saving = this.#saveEdits(message, message.content);
-      this.#savings.set(message, saving);
-      void saving.then(() => this.#savings.delete(message));
+      void this.#saveEdits(message, message.content);
     } else {
       const state = formatState(message);
       this.#untold.set(message, state);
@@ -83,7 +81,8 @@ export class MessageStates {
 
   /** As save; in the store when it resolves, before whatever is told to it afterwards. Throws STORE_FAILED. */
   async write(message: QueuedMessage, isDurable = false): Promise<void> {
-    await this.#savings.get(message);
+    // oxlint-disable-next-line no-await-in-loop -- what changed meanwhile follows the edits that are on the way
+    while (this.#savings.has(message)) await this.#savings.get(message);
     if (message.edits === "unsaved" && message.content !== undefined)
       await this.#saveEdits(message, message.content);
     if (message.edits !== "none")
@@ -132,8 +131,14 @@ export class MessageStates {
     }
   }
 
+  #saveEdits(message: QueuedMessage, content: Content): Promise<void> {
+    const saving = this.#writeEdits(message, content);
+    this.#savings.set(message, saving);
+    return saving;
+  }
+
   /** Until the store has the edits, what it would read back is the message before the sinks. */
-  async #saveEdits(message: QueuedMessage, content: Content): Promise<void> {
+  async #writeEdits(message: QueuedMessage, content: Content): Promise<void> {
     message.edits = "saving";
     const state = formatState(message);
     const saved = new Promise<void>((resolve) => {
@@ -141,13 +146,17 @@ export class MessageStates {
     });
     try {
       await saved;
-      message.edits = "none";
-      if (!this.#resident.holds(message)) message.content = undefined;
-      this.#saved(message);
+      // Sinks of a later event may have made further ones.
+      if (message.edits === "saving") {
+        message.edits = "none";
+        if (!this.#resident.holds(message)) message.content = undefined;
+        this.#saved(message);
+      }
     } catch (thrown) {
       message.edits = "unsaved";
       this.#failed(message, "state of a message could not be saved", thrown);
     }
+    this.#savings.delete(message);
     if (this.#changedMeanwhile.delete(message)) this.save(message);
   }
 

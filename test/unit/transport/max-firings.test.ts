@@ -3,7 +3,15 @@ import { expect, test } from "vitest";
 import { messageStatus } from "../../../src/core/status.ts";
 import { SinkChain } from "../../../src/events/dispatcher.ts";
 import { SystemChain } from "../../../src/events/system-chain.ts";
-import { type HouseChoices, MINUTE, nativeSink, openHouse, systemChain, until } from "./transport-house.ts";
+import {
+  type HouseChoices,
+  MINUTE,
+  accepted,
+  nativeSink,
+  openHouse,
+  systemChain,
+  until,
+} from "./transport-house.ts";
 
 const ONCE = { displayName: "once", maxFirings: 1 };
 
@@ -140,4 +148,32 @@ test("a message that is on its way to Badmail when its virtual server stops meet
   await using next = await house.crash();
   await next.empty();
   expect([calls, puts, next.world.sent]).toEqual([2, 2, []]);
+});
+
+test("what sinks of a later event change is kept when the message is on its way to the store between them", async () => {
+  const first = nativeSink((msg) => msg.headers.add("X-First", "yes"), ONCE);
+  const later = nativeSink((msg) => msg.headers.add("X-Later", "yes"));
+  let saved: Promise<void> | undefined;
+  await using house = await openHouse({
+    sinks: [first],
+    laterSinks: { OnPostCategorize: [later] },
+    wrapStore: (store) => ({
+      saveState(...state) {
+        const saving = store.saveState(...state);
+        saved ??= saving;
+        return saving;
+      },
+    }),
+  });
+  let attempts = 0;
+  house.world.answer = async (message) => {
+    await saved;
+    return accepted(message, (attempts += 1) === 1 ? 451 : 250, "ok");
+  };
+  await house.accept(["a@far.example"]);
+  await until(() => house.queue[0]?.state === "retry");
+  await house.clock.advance(MINUTE + 10_000);
+  await house.empty();
+  const [text = ""] = house.world.sent.map((message) => message.text);
+  expect([text.includes("X-First: yes"), text.includes("X-Later: yes")]).toEqual([true, true]);
 });
