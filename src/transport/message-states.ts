@@ -31,6 +31,8 @@ export class MessageStates {
   readonly #changedMeanwhile = new Set<QueuedMessage>();
   /** Edits on the way to the store. */
   readonly #savings = new Map<QueuedMessage, Promise<void>>();
+  /** Lets go of the files of contents that the store has replaced: sinks and next hops may be reading them. */
+  readonly #replaced = new Map<QueuedMessage, () => void>();
   /** The last state of each message that the store is told when the record of steps is kept. */
   readonly #untold = new TurnoverMap<QueuedMessage, string>();
 
@@ -110,16 +112,22 @@ export class MessageStates {
 
   /** The store alone has the message from now on. */
   release(message: QueuedMessage): void {
-    this.#resident.forget(message);
+    this.#letGo(message);
     message.content = undefined;
   }
 
   /** The message is finished. */
   end(message: QueuedMessage): void {
-    this.#resident.forget(message);
+    this.#letGo(message);
     this.#changedMeanwhile.delete(message);
     message.content = undefined;
     this.#whenKept(() => this.#remove(message));
+  }
+
+  #letGo(message: QueuedMessage): void {
+    this.#resident.forget(message);
+    this.#replaced.get(message)?.();
+    this.#replaced.delete(message);
   }
 
   #remove(message: QueuedMessage): void {
@@ -140,6 +148,8 @@ export class MessageStates {
   /** Until the store has the edits, what it would read back is the message before the sinks. */
   async #writeEdits(message: QueuedMessage, content: Content): Promise<void> {
     message.edits = "saving";
+    this.#replaced.get(message)?.();
+    if (!content.inMemory) this.#replaced.set(message, content.hold());
     const state = formatState(message);
     const saved = new Promise<void>((resolve) => {
       this.#whenKept(() => resolve(this.#store.saveState(message.id, state, content)));

@@ -1,4 +1,7 @@
 // Calls for a message that comes back to the sinks do not count towards maxFirings: it would pass a used-up binding unseen.
+import { readdirSync } from "node:fs";
+import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { messageStatus } from "../../../src/core/status.ts";
 import { SinkChain } from "../../../src/events/dispatcher.ts";
@@ -176,4 +179,38 @@ test("what sinks of a later event change is kept when the message is on its way 
   await house.empty();
   const [text = ""] = house.world.sent.map((message) => message.text);
   expect([text.includes("X-First: yes"), text.includes("X-Later: yes")]).toEqual([true, true]);
+});
+
+test("sinks of a later event read a large content that is written anew meanwhile", async () => {
+  const text = `Subject: x\r\n\r\n${"x".repeat(4000)}\r\n`;
+  let saved = false;
+  await using house = await openHouse({
+    inlineBytes: 1000,
+    sinks: [nativeSink(() => Promise.reject(new Error("not yet")))],
+    wrapStore: (store) => ({
+      async saveState(...state) {
+        await store.saveState(...state);
+        saved ||= state[2] !== undefined;
+      },
+    }),
+  });
+  await house.accept(["a@far.example"], { text });
+  await until(() => house.queue[0]?.state === "held");
+  const first = nativeSink(
+    (msg) => msg.edit([{ start: 100, end: 100, bytes: Buffer.alloc(2000, "y") }]),
+    ONCE,
+  );
+  const later = nativeSink(async (msg) => {
+    await until(() => saved);
+    // By now the store has done with the file that it was in.
+    await setTimeout(50);
+    let size = 0;
+    for await (const chunk of msg.content.chunks()) size += chunk.length;
+    msg.headers.add("X-Size", String(size));
+  });
+  await using next = await house.crash({ sinks: [first], laterSinks: { OnPostCategorize: [later] } });
+  await next.clock.advance(MINUTE + 10_000);
+  await next.empty();
+  expect(next.world.sent[0]?.text).toContain(`X-Size: ${text.length + 2000}\r\n`);
+  await until(() => readdirSync(path.join(house.folder, "Queue", "content")).length === 0);
 });
