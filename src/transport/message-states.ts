@@ -126,6 +126,10 @@ export class MessageStates {
 
   #letGo(message: QueuedMessage): void {
     this.#resident.forget(message);
+    this.#endHold(message);
+  }
+
+  #endHold(message: QueuedMessage): void {
     this.#replaced.get(message)?.();
     this.#replaced.delete(message);
   }
@@ -148,8 +152,10 @@ export class MessageStates {
   /** Until the store has the edits, what it would read back is the message before the sinks. */
   async #writeEdits(message: QueuedMessage, content: Content): Promise<void> {
     message.edits = "saving";
-    this.#replaced.get(message)?.();
-    if (!content.inMemory) this.#replaced.set(message, content.hold());
+    // Before the hold of earlier edits ends: these may lie in the same file.
+    const release = content.inMemory ? undefined : content.hold();
+    this.#endHold(message);
+    if (release !== undefined) this.#replaced.set(message, release);
     const state = formatState(message);
     const saved = new Promise<void>((resolve) => {
       this.#whenKept(() => resolve(this.#store.saveState(message.id, state, content)));
