@@ -145,7 +145,8 @@ export class Pipeline<Script> {
   /** On to the sinks of the next event behind `stage` that has any, with what these left: a message that one of them holds comes back to that event. */
   #passed(message: QueuedMessage, stage: SubmissionStage, forked = false): void {
     // A start brings what is not saved back to the sinks: past a binding that this message has used up it would go unseen.
-    const isToSave = this.#parts.submission.settleCalls(message, false) || forked;
+    const counts = this.#parts.submission.settleCalls(message, false);
+    const isToSave = counts || forked || message.isSavedMidway === true;
     message.held = undefined;
     message.attempts = 0;
     message.nextAttempt = undefined;
@@ -157,7 +158,10 @@ export class Pipeline<Script> {
     }
     message.stage = next;
     message.resumeAt = 0;
-    if (isToSave) this.#states.save(message);
+    if (isToSave) {
+      message.isSavedMidway = true;
+      this.#states.save(message);
+    }
     this.#turns.submit(message);
   }
 

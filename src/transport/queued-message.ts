@@ -68,6 +68,8 @@ export interface QueuedMessage {
   delayNoticeSent: boolean;
   /** Whether the store has what the sinks changed of the content. */
   edits: "none" | "unsaved" | "saving";
+  /** The store has it between two of its events: taken out of memory as it goes on, it would come back to the later one. */
+  isSavedMidway?: true;
   /** As the protocol promised and no sink has touched it: goes out without another look for stray CR and LF. */
   crlfOnly: boolean;
   /** Position in the chain from which a fork goes on. */

@@ -13,6 +13,7 @@ import {
   nativeSink,
   openHouse,
   systemChain,
+  unreachable,
   until,
 } from "./transport-house.ts";
 
@@ -213,4 +214,37 @@ test("sinks of a later event read a large content that is written anew meanwhile
   await next.empty();
   expect(next.world.sent[0]?.text).toContain(`X-Size: ${text.length + 2000}\r\n`);
   await until(() => readdirSync(path.join(house.folder, "Queue", "content")).length === 0);
+});
+
+test("a message saved between two events does not come back to the later one from where it is parked", async () => {
+  const calls: string[] = [];
+  const first = nativeSink(() => undefined, { ...ONCE, maxFirings: 1000 });
+  const later = nativeSink((msg) => void calls.push(msg.id));
+  await using house = await openHouse({
+    maxInMemory: 20,
+    sinks: [first],
+    laterSinks: { OnPostCategorize: [later] },
+  });
+  const { world, clock } = house;
+  // Crowded, and not full: nearly all of the others are parked.
+  world.answers.set("dead.example", () => unreachable());
+  for (let sent = 0; sent < 40; sent += 1) await house.accept(["a@dead.example"]);
+  for (let minute = 0; minute < 10; minute += 1) {
+    await clock.advance(MINUTE);
+    await setTimeout(20);
+  }
+  const answer = Promise.withResolvers<void>();
+  world.answer = async (message) => {
+    await answer.promise;
+    return accepted(message);
+  };
+  // More than a next hop that has not answered yet is tried with, and than its queue keeps.
+  for (let sent = 0; sent < 14; sent += 1) await house.accept(["a@slow.example"]);
+  answer.resolve();
+  world.answers.clear();
+  await until(async () => {
+    await clock.advance(5 * MINUTE);
+    return house.transport.depths().messages === 0;
+  });
+  expect(calls).toHaveLength(54);
 });
