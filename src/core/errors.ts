@@ -263,6 +263,9 @@ export function describeError(thrown: unknown): string {
 /** Of whatever a sink throws: it must not throw once more. */
 function textOf(thrown: unknown): string {
   try {
+    // OpenSSL's own message is numbers and names of source files around the reason.
+    if (thrown instanceof Error && "library" in thrown && "reason" in thrown)
+      return `${String(thrown.library)}: ${String(thrown.reason)}`;
     return String(thrown instanceof Error ? thrown.message : thrown);
   } catch {
     return "an object that cannot be written as text was thrown";

@@ -240,7 +240,7 @@ export class Wire {
       resume?.();
     });
     // Stays for the whole life: an error after the end must not end the process (FAULTS S26).
-    socket.on("error", (error) => this.fail(faultOf(error) || "connection failed"));
+    socket.on("error", (error) => this.fail(describeError(error) || "connection failed"));
     socket.on("end", () => this.fail("the peer closed the connection"));
     socket.on("close", () => this.fail("the connection was closed"));
   }
@@ -270,9 +270,3 @@ export class Wire {
     });
   }
 }
-
-/** OpenSSL's own message is numbers and names of source files around the reason, which is read in queues and in reports to senders. */
-const faultOf = (error: Error): string =>
-  "library" in error && "reason" in error
-    ? `${String(error.library)}: ${String(error.reason)}`
-    : describeError(error);

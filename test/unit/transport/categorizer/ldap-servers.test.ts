@@ -1,4 +1,6 @@
 // The way to OpenLDAP servers: TLS, credentials, restarts, silence, fail-over.
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../../../support/eventually.ts";
 import { person } from "../../../support/ldif.ts";
@@ -20,6 +22,19 @@ const NOBODY = "ldap://127.0.0.1:1";
 const JOE = person("joe", { userPassword: "joe's" });
 const WRONG = { ...ADMIN, password: "a wrong one" };
 const NO_CACHE = { foundMs: 0, unknownMs: 0 };
+
+test("a server that speaks no TLS is told of by OpenSSL's reason alone", async () => {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.end("220 no directory\r\n");
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  await using own = houseOf({ servers: [`ldaps://127.0.0.1:${port}`] });
+  await expect(own.ask("joe@example.com")).rejects.toThrow(/SSL routines: wrong version number$/);
+  server.close();
+});
 
 describe.skipIf(missing !== undefined)("the way to the directory", () => {
   let slapd: Slapd;
