@@ -56,5 +56,5 @@ const commands = await Promise.all(wanted.flatMap((load) => load?.() ?? []));
 const exitCode = await runProgram(createProgram(commands, { version }), args);
 // What could not be written is a failure already.
 process.exitCode ||= exitCode;
-// A pipe may not have taken all yet.
-process.stdout.write("", () => process.stderr.write("", leave));
+// A pipe may not have taken all yet, and what failed is told a turn later.
+process.stdout.write("", () => process.stderr.write("", () => setImmediate(leave)));

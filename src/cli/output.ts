@@ -46,9 +46,11 @@ const OPEN_HANDLES_MS = 1000;
 
 /**
  * The process ends by itself: process.exit() waits for V8's compiler threads, of which one may be waiting until this thread collects
- * garbage, and neither goes on. What is still open, a connection or the timer of a native sink, keeps it no longer than this.
+ * garbage, and neither goes on. What is still open, a connection or the timer of a native sink, keeps it no longer than this; what
+ * fails in it by then is no failure of the command.
  */
 export function leave(): void {
+  process.on("uncaughtException", () => undefined);
   setTimeout(() => process.exit(), OPEN_HANDLES_MS).unref();
 }
 

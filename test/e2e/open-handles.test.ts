@@ -28,6 +28,16 @@ test("what a native sink leaves open keeps neither a command nor the service ali
   expect(await serve.end("SIGTERM")).toBe(0);
 });
 
+test("what such a sink does after the end is no failure of the service", async () => {
+  await using temp = await tempFolder();
+  const fails = `process.on("SIGTERM", () => setTimeout(() => void Promise.reject(new Error("late")), 500));`;
+  await writeFile(join(temp.path, "open.mjs"), `${SINK}${fails}\n`);
+  await writeFile(join(temp.path, "onarrival.yaml"), CONFIG);
+  await using serve = startProgram(["serve"], { cwd: temp.path });
+  await serve.says(/ready on/);
+  expect(await serve.end("SIGTERM")).toBe(0);
+});
+
 test("a command that leaves nothing open ends by itself: process.exit() may wait for ever for a compiler thread", async () => {
   await using temp = await tempFolder();
   await writeFile(join(temp.path, "onarrival.yaml"), "mailroot: mail\n");
