@@ -40,6 +40,11 @@ test.each([
     "a.ts:1:7: binding is not exported, and the script would get every message: write export const binding",
   ],
   [
+    "one whose rule is computed",
+    "const domain = 'example.com';\nconst binding = { rule: `RCPT TO=*@${domain}` };\nexport default () => 0;",
+    "a.ts:2:7: binding is not exported, and the script would get every message: write export const binding",
+  ],
+  [
     "a binding of another name",
     'export default () => 0;\nexport const Bindings = { rule: "RCPT TO=a@example.com" };',
     "a.ts:2:14: Bindings binds nothing, and the script would get every message: its name is binding",
@@ -72,4 +77,13 @@ test.each([
   await using folder = await tempFolder();
   const answer = await compileScript({ folder: folder.path, name: "a.ts", text, cdoModule });
   expect(answer.kind).toBe("compiled");
+});
+
+test("a long text that begins many lists of exports is read in no time", async () => {
+  await using folder = await tempFolder();
+  const text = `const binding = { a: 1 };\nexport default () => binding.a;\nexport const x = "${"export{".repeat(100_000)}";`;
+  const before = performance.now();
+  const answer = await compileScript({ folder: folder.path, name: "a.ts", text, cdoModule });
+  expect(answer.kind).toBe("compiled");
+  expect(performance.now() - before).toBeLessThan(10_000);
 });
