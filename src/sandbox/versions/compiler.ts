@@ -13,7 +13,7 @@ import { BundledFiles, FILE_IMPORT } from "./bundled-files.ts";
 import { describeFailure } from "./compile-failure.ts";
 import { CompilerEnded, CompilerProcess } from "./compiler-process.ts";
 import { COM_ONLY_NAMES, COM_ONLY_PREFIX, silentHabit } from "./jscript-habits.ts";
-import { lostBinding } from "./lost-binding.ts";
+import { listsExport, lostBinding } from "./lost-binding.ts";
 import { contentHash, readInside } from "./script-file.ts";
 
 export interface CompiledScript {
@@ -205,11 +205,10 @@ interface Output {
 }
 
 async function bundledOutput(source: Compilation, text: string, bundled: Bundled): Promise<Output> {
-  const exported = Object.values(bundled.metafile.outputs).some((output) => output.exports.length > 0);
   // `import type … from "cdo"` makes a module of a plain script; its function is then meant to be found all the same.
-  const entry = exported
-    ? undefined
-    : ENTRY_POINTS.find((name) => new RegExp(`^(?:async\\s+)?function\\s+${name}\\b`, "m").test(text));
+  const entry = ENTRY_POINTS.find(
+    (name) => new RegExp(`^(?:async\\s+)?function\\s+${name}\\b`, "m").test(text) && !listsExport(text, name),
+  );
   const added = [
     ...(entry === undefined ? [] : [`export { ${entry} };`]),
     // What is imported later is evaluated later, when nobody asks any more which capabilities it names: "cdo" comes first.

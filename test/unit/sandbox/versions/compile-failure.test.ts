@@ -87,3 +87,10 @@ test("a long text that begins many lists of exports is read in no time", async (
   expect(answer.kind).toBe("compiled");
   expect(performance.now() - before).toBeLessThan(10_000);
 });
+
+test("an entry point that a list exports is exported once", async () => {
+  await using folder = await tempFolder();
+  const text = "function onArrival(msg) {}\nexport { onArrival };";
+  const answer = await compileScript({ folder: folder.path, name: "a.ts", text, cdoModule });
+  expect(answer.kind).toBe("compiled");
+});
