@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -91,6 +92,21 @@ test("check finds files that are no scripts, tests of none, disabled scripts, de
     `binding "alone.js": its compareWith, "Native", ${noLive}`,
     `binding "off-beside.js": its compareWith, "off.js", ${noLive}`,
   ]);
+});
+
+const MAKE_PIPE = "mkfifo";
+
+// Windows has no such files, which hold up whoever opens them.
+test.skipIf(process.platform === "win32")("check waits for no FIFO that is called as a test", async () => {
+  await using folder = await tempFolder();
+  const at = (...names: readonly string[]): string => path.join(folder.path, ...names);
+  await mkdir(at("scripts"));
+  execFileSync(MAKE_PIPE, [at("scripts", "tag.test.ts")]);
+  await writeFile(at("onarrival.yaml"), "sandbox: { workers: 1 }\n");
+  const check = checkCommand(checkScripts);
+  const { code, out } = await runInProcess([check], ["check", "-c", at("onarrival.yaml"), "--json"]);
+  const warnings = ["tag.test.ts: is not run: there is no script tag.ts, .js or .mjs"];
+  expect([code, JSON.parse(out)]).toEqual([0, expect.objectContaining({ warnings })]);
 });
 
 test("check compiles scripts whose folder is reached through a link", async () => {

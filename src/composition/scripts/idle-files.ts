@@ -1,9 +1,8 @@
 // Files of the scripts folder that look like scripts and are none: on Windows both case and language of a sink were free.
 // And tests whose script has another name.
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
 import { isForeignTest } from "../../sandbox/versions/script-cases.ts";
-import { isSinkName, stemOf, testedStem } from "../../sandbox/versions/script-file.ts";
+import { isSinkName, readScriptFile, stemOf, testedStem } from "../../sandbox/versions/script-file.ts";
 
 const LOOKS_LIKE_SCRIPT = /^[^_.].*\.(?:vbs|vbe|wsf|wsc|jse|js|mjs|cjs|jsx|ts|mts|cts|tsx)$/i;
 const OF_VBSCRIPT = /\.(?:vbs|vbe|wsf|wsc)$/i;
@@ -26,9 +25,12 @@ async function lonelyTestWarnings(folder: string, names: readonly string[]): Pro
     const stem = testedStem(name);
     return stem !== undefined && !scripts.has(stem);
   });
-  const texts = await Promise.all(lonely.map((name) => readFile(join(folder, name), "utf8").catch(() => "")));
+  const files = await Promise.all(lonely.map((name) => readScriptFile(folder, name)));
   return lonely
-    .filter((_name, index) => !isForeignTest(texts[index] ?? ""))
+    .filter((_name, index) => {
+      const file = files[index];
+      return file?.kind !== "source" || !isForeignTest(file.text);
+    })
     .toSorted()
     .map((name) => `${name}: is not run: there is no script ${testedStem(name)}.ts, .js or .mjs`);
 }
