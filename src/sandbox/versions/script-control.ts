@@ -116,7 +116,13 @@ export class ScriptControl {
     // It may be gone by now.
     const sources = this.#require(name);
     // On disk before it is live: a restart must not bring back what somebody just took away.
-    await switches.set(name, { disabled: switches.isDisabled(name), pin: { version, sources, since } });
+    try {
+      await switches.set(name, { disabled: switches.isDisabled(name), pin: { version, sources, since } });
+    } catch (thrown) {
+      // What was saved meanwhile was taken for rolled back.
+      reloader.refresh(name);
+      throw thrown;
+    }
     reloader.goBackTo({ ...generation, since });
     return version;
   }

@@ -92,6 +92,27 @@ describe.skipIf(process.platform === "win32")("while its state is being written 
     }
   });
 
+  test("a file that is saved while a rollback fails to be written is live", async () => {
+    await using reloading = await startReloading({}, { settings: { settleMs: 500 } });
+    const [first, second] = await saved(reloading, [SCRIPT, OTHER]);
+    const pipe = join(reloading.stateFolder, "switches.json.new");
+    execFileSync(MAKE_PIPE, [pipe]);
+    await reloading.write("lib/name.ts", "export const name = 3;\n");
+    await reloading.write("a.ts", `import { name } from "./lib/name.ts";\n${OTHER}globalThis.kept = name;\n`);
+    await eventually(async () => (await reloading.control.show("a.ts")).imports.length === 1 || undefined, {
+      what: "the file is built",
+      intervalMs: 5,
+    });
+    const refused = expect(reloading.control.rollback("a.ts", first)).rejects.toThrow(/EINVAL/);
+    // What is saved now settles, and is taken for rolled back.
+    await sleep(800);
+    const reader = await open(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    await refused;
+    await reader.close();
+    expect([first, second]).not.toContain(await reloading.changed(second));
+    expect(stateOf(reloading)).toMatchObject({ pinned: false });
+  });
+
   test("a script that is removed during its rollback does not come back by it", async () => {
     await using reloading = await startReloading({});
     const [first, second] = await saved(reloading, [SCRIPT, OTHER]);
