@@ -6,7 +6,7 @@ import type { Logger } from "../../core/logger.ts";
 import type { Generations, KeptVersion } from "./generations.ts";
 import type { ScriptActivity, ScriptCounts, ScriptLogEntry } from "./script-activity.ts";
 import type { ScriptReloader } from "./script-reloader.ts";
-import type { ScriptSwitches } from "./script-switches.ts";
+import type { ScriptSwitch, ScriptSwitches } from "./script-switches.ts";
 import type { ShadowPool } from "../pool/shadow-pool.ts";
 import type { Strikes } from "../pool/strikes.ts";
 
@@ -116,13 +116,7 @@ export class ScriptControl {
     // It may be gone by now.
     const sources = this.#require(name);
     // On disk before it is live: a restart must not bring back what somebody just took away.
-    try {
-      await switches.set(name, { disabled: switches.isDisabled(name), pin: { version, sources, since } });
-    } catch (thrown) {
-      // What was saved meanwhile was taken for rolled back.
-      reloader.refresh(name);
-      throw thrown;
-    }
+    await this.#switch(name, { disabled: switches.isDisabled(name), pin: { version, sources, since } });
     reloader.goBackTo({ ...generation, since });
     return version;
   }
@@ -131,7 +125,7 @@ export class ScriptControl {
     this.#require(name);
     const { switches } = this.#parts;
     const pin = switches.pinOf(name);
-    await switches.set(name, { disabled: true, ...(pin === undefined ? {} : { pin }) });
+    await this.#switch(name, { disabled: true, ...(pin === undefined ? {} : { pin }) });
     this.#tell(name, "script disabled");
   }
 
@@ -143,9 +137,21 @@ export class ScriptControl {
     const live = reloader.scripts.get(name);
     // Where the file is broken it stays live, over a restart too.
     if (pin !== undefined && live !== undefined) await generations?.save(live.generation);
-    await switches.set(name, {});
+    await this.#switch(name, {});
     this.#tell(name, "script enabled");
     reloader.refresh(name);
+  }
+
+  async #switch(name: string, value: ScriptSwitch): Promise<void> {
+    const { switches, reloader, changed } = this.#parts;
+    try {
+      await switches.set(name, value);
+    } catch (thrown) {
+      // What came meanwhile took it for done.
+      reloader.refresh(name);
+      changed();
+      throw thrown;
+    }
   }
 
   /** What is called otherwise than before may well end now: a suspension was of what was before. */

@@ -113,6 +113,21 @@ describe.skipIf(process.platform === "win32")("while its state is being written 
     expect(stateOf(reloading)).toMatchObject({ pinned: false });
   });
 
+  test("a script whose disabling fails to be written is called, also when another one went live meanwhile", async () => {
+    await using reloading = await startReloading({ "a.ts": SCRIPT });
+    let disabled: readonly string[] = [];
+    reloading.host.onChange(() => (disabled = [...reloading.host.disabled]));
+    const pipe = join(reloading.stateFolder, "switches.json.new");
+    execFileSync(MAKE_PIPE, [pipe]);
+    const refused = expect(reloading.control.disable("a.ts")).rejects.toThrow(/EINVAL/);
+    await reloading.write("b.ts", OTHER);
+    await reloading.changed(undefined, "b.ts");
+    const reader = await open(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    await refused;
+    await reader.close();
+    expect(disabled).toEqual([]);
+  });
+
   test("a script that is removed during its rollback does not come back by it", async () => {
     await using reloading = await startReloading({});
     const [first, second] = await saved(reloading, [SCRIPT, OTHER]);
