@@ -260,6 +260,8 @@ const localName = (name: string): string =>
 export const MAIL_HEADER = "urn:schemas:mailheader:";
 const CONTENT_TYPE = `${MAIL_HEADER}content-type`;
 const TRANSFER_ENCODING = `${MAIL_HEADER}content-transfer-encoding`;
+const ENCODING_OF_LEAVES = /^\s*(?:base64|quoted-printable|uuencode|mac-binhex40)\s*$/i;
+const REFUSED_OF_MULTIPART = "CDO_E_INVALID_ENCODING_FOR_MULTIPART";
 
 /** In the order in which they are written: which encoding a part can have depends on the type that comes with it. */
 function checked(fields: readonly Field[]): readonly Field[] {
@@ -267,13 +269,21 @@ function checked(fields: readonly Field[]): readonly Field[] {
   const others = fields.filter((field) => field !== encoding);
   for (const field of others) Field.settle(field, "check");
   if (encoding === undefined) return fields;
-  // A multipart becomes a leaf, which can have each.
-  if (!others.some(isTypeOfLeaf)) Field.settle(encoding, "check");
+  const type = others.find(({ Name }) => Name === CONTENT_TYPE);
+  const becomesMultipart = isMultipart(type?.Value) && !isMultipart(type?.OriginalValue);
+  if (becomesMultipart && ENCODING_OF_LEAVES.test(toText(encoding.Value)))
+    throw new CdoError(REFUSED_OF_MULTIPART, toText(encoding.Value).trim());
+  try {
+    Field.settle(encoding, "check");
+  } catch (thrown) {
+    const becomesLeaf = type !== undefined && !isMultipart(type.Value);
+    // A leaf can have each.
+    if (!becomesLeaf || !(thrown instanceof CdoError) || thrown.name !== REFUSED_OF_MULTIPART) throw thrown;
+  }
   return [...others, encoding];
 }
 
-const isTypeOfLeaf = ({ Name, Value }: Field): boolean =>
-  Name === CONTENT_TYPE && !/^\s*multipart\//i.test(toText(Value ?? ""));
+const isMultipart = (type: FieldValue): boolean => /^\s*multipart\//i.test(toText(type));
 
 const RECEIVED = `${MAIL_HEADER}received`;
 

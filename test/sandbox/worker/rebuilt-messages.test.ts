@@ -118,6 +118,29 @@ describe("a transfer encoding that is written as a header field", () => {
     expect((await simpleParser(bytes)).text).toBe("Grüße\n");
   });
 
+  test.each([
+    ["the message", "msg.Fields", "text/plain", "base64\\r\\nX-A: 1", "CDO_E_BAD_DATA"],
+    ["a part", "msg.TextBodyPart.Fields", "text/html", "base64\\0", "CDO_E_BAD_DATA"],
+    [
+      "what becomes a multipart",
+      "msg.TextBodyPart.Fields",
+      "multipart/mixed",
+      "base64",
+      "CDO_E_INVALID_ENCODING_FOR_MULTIPART",
+    ],
+  ])(
+    "that is refused leaves %s without the type of the same Update",
+    async (_what, fields, type, encoding, refusal) => {
+      const { bytes, logs } = await after(
+        ALTERNATIVE,
+        `const f = ${fields}; f("urn:schemas:mailheader:content-type").Value = "${type}"; f("urn:schemas:mailheader:content-transfer-encoding").Value = "${encoding}";
+        try { f.Update(); } catch (e) { console.log(e.name); f.CancelUpdate(); }`,
+      );
+      expect(logs).toEqual([refusal]);
+      expect(bytes.toString()).toBe(ALTERNATIVE);
+    },
+  );
+
   test("that is there already, or that nobody knows, leaves the content alone", async () => {
     const { bytes } = await after(
       ALTERNATIVE,
