@@ -22,6 +22,10 @@ const WINDOW_BYTES = 1024 * 1024;
 export class PieceList {
   readonly #pieces: (Range | Bytes)[] = [];
 
+  get length(): number {
+    return this.#pieces.length;
+  }
+
   range(source: ByteSource, start: number, end: number): void {
     if (start >= end) return;
     const last = this.#pieces.at(-1);
@@ -69,12 +73,19 @@ export class PieceList {
     return found;
   }
 
-  /** Whether the needle occurs in a piece that is no delimiter line of ours, ranges of `unchecked` left out. */
-  includes(needle: Buffer, unchecked: ByteSource | undefined): boolean {
-    return this.#pieces.some((piece) => {
-      if (piece.kind === "bytes") return !piece.delimiter && piece.bytes.includes(needle);
-      return piece.source !== unchecked && rangeIncludes(piece, needle);
-    });
+  /** Whether the needle occurs in a piece of [from, to) that is no delimiter line of ours, ranges of `unchecked` left out. */
+  includes(needle: Buffer, unchecked: ByteSource | undefined, from: number, to: number): boolean {
+    for (let at = from; at < to; at++) {
+      const piece = this.#pieces[at];
+      if (piece === undefined || (piece.kind === "bytes" && piece.delimiter)) continue;
+      if (
+        piece.kind === "bytes"
+          ? piece.bytes.includes(needle)
+          : piece.source !== unchecked && rangeIncludes(piece, needle)
+      )
+        return true;
+    }
+    return false;
   }
 }
 

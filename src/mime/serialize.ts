@@ -15,6 +15,9 @@ interface Cursor {
   /** Place of a child among the original ones; only a rearranged multipart needs it. */
   readonly slots: Map<MimePart, number> | undefined;
   readonly boundary: string;
+  /** Where its pieces begin and end: its boundary means nothing outside. */
+  readonly from: number;
+  to: number;
   next: number;
 }
 
@@ -36,7 +39,7 @@ export function serialize(part: MimePart, what: "whole" | "body"): PieceList {
 }
 
 function collides(
-  { part, body, boundary }: Cursor,
+  { part, body, boundary, from, to }: Cursor,
   out: PieceList,
   original: ByteSource | undefined,
 ): boolean {
@@ -44,10 +47,10 @@ function collides(
   const layout = part.boundaryRenewed ? undefined : body.layout;
   if (layout === undefined) {
     const unchecked = part.context.hasCreated(boundary) ? original : undefined;
-    return out.includes(Buffer.from(`--${boundary}`), unchecked);
+    return out.includes(Buffer.from(`--${boundary}`), unchecked, from, to);
   }
   // The original was cut at this boundary: only what is new in it can collide.
-  return out.includes(Buffer.concat([Buffer.from("--"), layout.boundary]), layout.range.source);
+  return out.includes(Buffer.concat([Buffer.from("--"), layout.boundary]), layout.range.source, from, to);
 }
 
 function write(root: MimePart, what: "whole" | "body", out: PieceList, written: Cursor[]): void {
@@ -66,6 +69,7 @@ function write(root: MimePart, what: "whole" | "body", out: PieceList, written: 
     if (child === undefined) {
       if (cursor.next === 0 && cursor.body.rearranged) writeEmptyPart(cursor, out);
       writeEnd(cursor, out);
+      cursor.to = out.length;
       stack.pop();
     } else {
       writeDelimiter(cursor, child, out);
@@ -91,6 +95,8 @@ function writeHeaders(part: MimePart, out: PieceList): void {
 
 function openMultipart(part: MimePart, body: ChildrenBody, out: PieceList): Cursor {
   const { layout, rearranged, found } = body;
+  // What stands before may grow into the multipart: the last piece counts as well.
+  const from = Math.max(0, out.length - 1);
   if (layout !== undefined)
     out.range(layout.range.source, layout.range.start, layout.delimiters[0]?.start ?? layout.range.start);
   else if (body.children.length > 0 && part.boundary === "") part.renewBoundary();
@@ -100,6 +106,8 @@ function openMultipart(part: MimePart, body: ChildrenBody, out: PieceList): Curs
     slots: rearranged ? new Map(found.map((child, index) => [child, index])) : undefined,
     boundary:
       layout === undefined || part.boundaryRenewed ? part.boundary : layout.boundary.toString("latin1"),
+    from,
+    to: from,
     next: 0,
   };
 }

@@ -4,6 +4,7 @@ import { addAttachmentPart, setTextBody, textBodyPart } from "../../../src/mime/
 import { MimeDocument } from "../../../src/mime/document.ts";
 import { MimePart } from "../../../src/mime/part.ts";
 import { bufferSource, type ByteSource } from "../../../src/mime/source.ts";
+import { convertForTransport } from "../../../src/mime/transport-conversion.ts";
 import { allParts, countingSource, crlf, open, structure } from "./mime-testing.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -83,6 +84,36 @@ describe("what is read grows with the message only", () => {
 
   test("by the size of a part", () => {
     for (const size of [100, 10_000, MEBIBYTE]) expect(readPerByte(multipart(2, size))).toBeLessThan(3);
+  });
+});
+
+describe("new bytes", () => {
+  /** One multipart in another for each part, and a part that must be encoded in each. */
+  const multiparts = (count: number): Buffer => {
+    const text = `\u00e9 ${"-".repeat(70)}\r\n`.repeat(20);
+    const inner = Array.from(
+      { length: count },
+      (_, at) =>
+        `--o\r\nContent-Type: multipart/mixed; boundary=b${at}\r\n\r\n--b${at}\r\n\r\n${text}\r\n--b${at}--\r\n`,
+    );
+    return Buffer.from(`Content-Type: multipart/mixed; boundary=o\r\n\r\n${inner.join("")}--o--\r\n`);
+  };
+
+  function millisecondsFor(count: number): number {
+    const message = multiparts(count);
+    const start = performance.now();
+    const { kind } = convertForTransport(message, {
+      target: "7bit",
+      hideIrregular: false,
+      breakSignatures: false,
+    });
+    expect(kind).toBe("converted");
+    return performance.now() - start;
+  }
+
+  test("are searched for the boundaries around them, not for those of all multiparts", () => {
+    const few = millisecondsFor(300);
+    expect(millisecondsFor(1200)).toBeLessThan(few * 9 + 200);
   });
 });
 
