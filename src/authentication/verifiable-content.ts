@@ -1,4 +1,5 @@
 // What of a message is given to the verifier: a hostile one could keep it busy for minutes with its header alone.
+import { setImmediate } from "node:timers/promises";
 import type { Content } from "../message/content.ts";
 import type { Splice } from "../core/splice.ts";
 import { unfoldValue } from "../mime/header-field.ts";
@@ -11,11 +12,17 @@ const MAX_HEADER_LINES = 5000;
 // It takes as long to parse the addresses of these fields when they hold many blanks.
 const ADDRESS_FIELDS: ReadonlySet<string> = new Set(["from", "return-path"]);
 const MAX_ADDRESS_BYTES = 8 * 1024;
+// As it does the pieces of one line of the body (RFC 5322 §2.1.1 allows 998 bytes).
+const MAX_LINE_BYTES = 1024 * 1024;
+export const SLICE_BYTES = 32 * 1024;
+const LF = 0x0a;
 const NOTHING = Buffer.alloc(0);
 
 export interface VerifiableContent {
   /** Without the signatures that are not looked at; undefined when the header is beyond the bounds. */
   readonly content: Content | undefined;
+  /** Whether signatures are left in it. */
+  readonly isSigned: boolean;
   readonly left: readonly { readonly why: string; readonly count: number }[];
 }
 
@@ -24,7 +31,7 @@ export function verifiableContent(content: Content): VerifiableContent {
   const header = whole?.header.toString("latin1") ?? "";
   const fields = header.length <= MAX_HEADER_BYTES ? fieldsOf(header) : undefined;
   if (whole === undefined || fields === undefined || addressBytes(fields) > MAX_ADDRESS_BYTES)
-    return { content: undefined, left: [] };
+    return { content: undefined, isSigned: false, left: [] };
   const signatures = fields.filter(({ raw }) => isSignature(raw));
   const partial = signatures.filter(({ raw }) => isPartial(raw));
   const malformed = signatures.filter(({ raw }) => !isPartial(raw) && isMalformed(raw));
@@ -38,7 +45,31 @@ export function verifiableContent(content: Content): VerifiableContent {
     { why: "are malformed", count: malformed.length },
     { why: "are beyond those looked at", count: surplus.length },
   ];
-  return { content: whole.splice(cuts), left: left.filter(({ count }) => count > 0) };
+  return {
+    content: whole.splice(cuts),
+    isSigned: cuts.length < signatures.length,
+    left: left.filter(({ count }) => count > 0),
+  };
+}
+
+export class LineTooLongError extends Error {}
+
+/**
+ * What the verifier reads at a time. A line of blanks, or one that ends in a bare LF, takes it microseconds: other sessions get
+ * their turn in between. Throws LineTooLongError where a signed line is beyond the bound.
+ */
+export async function* slicesOf(content: Content, isSigned: boolean): AsyncGenerator<Buffer> {
+  let lineBytes = 0;
+  for await (const chunk of content.chunks()) {
+    for (let at = 0; at < chunk.length; at += SLICE_BYTES) {
+      const slice = chunk.subarray(at, at + SLICE_BYTES);
+      const behindLine = slice.lastIndexOf(LF) + 1;
+      lineBytes = slice.length - behindLine + (behindLine === 0 ? lineBytes : 0);
+      if (isSigned && lineBytes > MAX_LINE_BYTES) throw new LineTooLongError();
+      yield slice;
+      await setImmediate();
+    }
+  }
 }
 
 /** A message that ends within its header is one with an empty body; a block that was cut off is none at all. */

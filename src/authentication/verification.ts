@@ -7,7 +7,7 @@ import { Headers } from "../mime/headers.ts";
 import type { Finding } from "./finding.ts";
 import type { Lookup } from "./lookup.ts";
 import { type MethodResult, quoted, resultsValue } from "./results-field.ts";
-import { verifiableContent } from "./verifiable-content.ts";
+import { LineTooLongError, SLICE_BYTES, slicesOf, verifiableContent } from "./verifiable-content.ts";
 
 /** What SPF looks at, and who says what was found. */
 export interface Conversation {
@@ -131,13 +131,13 @@ async function verifySignatures(
   now: number,
 ): Promise<SignatureFinding> {
   const authors = authorsOf(message);
-  const { content, left } = verifiableContent(message);
+  const { content, isSigned, left } = verifiableContent(message);
   const unread = (reason: string): SignatureFinding => {
     const row = { method: "dkim", result: "permerror", reason, properties: [] } as const;
     return { dkim: [row], passed: [], unsure: [], authors, arc: arcFinding("fail") };
   };
   if (content === undefined) return unread("the header is too long or has no end");
-  const verified = await readSignatures(library, content, resolver, now);
+  const verified = await readSignatures(library, content, isSigned, resolver, now);
   if (verified === undefined) return unread("the signatures cannot be read");
   const found = verified.results.filter(({ status }) => status.result !== "none");
   const rows = found.map(dkimRow);
@@ -167,20 +167,22 @@ const authorsOf = ({ header }: Content): string[] =>
     .flatMap((value) => parseAddressList(value))
     .flatMap(({ address }) => (address.includes("@") ? [address] : []));
 
-/** Undefined when the library throws on the message: that must not hold the message up. */
+/** Undefined when the library throws on the message, or would be busy with it too long: that must not hold the message up. */
 async function readSignatures(
   { dkimVerify }: Library,
   content: Content,
+  isSigned: boolean,
   resolver: MailauthResolver,
   now: number,
 ): Promise<Awaited<ReturnType<Library["dkimVerify"]>> | undefined> {
   let unreadable: unknown;
-  const input = content.buffer ?? Readable.from(content.chunks());
+  const isSmall = content.size <= SLICE_BYTES;
+  const input = (isSmall ? content.buffer : undefined) ?? Readable.from(slicesOf(content, isSigned));
   if (input instanceof Readable) input.once("error", (error) => (unreadable = error));
   try {
     return await dkimVerify(input, { resolver, curTime: now, minBitLength: 1024, sender: "" });
   } catch {
-    if (unreadable !== undefined) throw unreadable;
+    if (unreadable !== undefined && !(unreadable instanceof LineTooLongError)) throw unreadable;
     return undefined;
   }
 }

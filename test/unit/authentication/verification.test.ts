@@ -1,6 +1,7 @@
 import { array, assert, asyncProperty, constantFrom, tuple } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { keepFinding } from "../../../src/authentication/finding.ts";
+import { Content, headerBlockLength } from "../../../src/message/content.ts";
 import type { PropertyValue } from "../../../src/message/properties.ts";
 import { rsaKey } from "../../support/signing-keys.ts";
 import type { Zone } from "../../support/dns-zone.ts";
@@ -289,5 +290,38 @@ describe("ARC", () => {
 
   test("what nobody looked at is not sealed", async () => {
     expect(await signedText([sealer("list.example")], contentOf(MESSAGE), FOREIGN)).toBe(MESSAGE);
+  });
+});
+
+describe("a body that is work for the library", () => {
+  const signed = (body: string): Promise<string> =>
+    signedText([entryOf(rsa.pem)], contentOf(`From: alice@example.com\r\n\r\n${body}`));
+
+  test("leaves the others their turns", async () => {
+    const text = await signed(" \r\n".repeat(350_000));
+    let turns = 0;
+    let timer = setImmediate(function count() {
+      turns += 1;
+      timer = setImmediate(count);
+    });
+    expect((await verifyText(text, KEY)).dkim).toBe("pass");
+    clearImmediate(timer);
+    expect(turns).toBeGreaterThan(25);
+  });
+
+  test("is read in pieces as in one", async () => {
+    const pieces = Buffer.from(await signed("a  b \r\n\r\n".repeat(10_000)), "latin1");
+    const cut = Array.from({ length: Math.ceil(pieces.length / 1000) }, (_, at) =>
+      pieces.subarray(at * 1000, (at + 1) * 1000),
+    );
+    const header = pieces.subarray(0, headerBlockLength(pieces));
+    expect((await verifyText(Content.fromPieces(header, cut), KEY)).dkim).toBe("pass");
+  });
+
+  test("is not read where a line of it has no end; without a signature nobody cares", async () => {
+    const line = "x".repeat(1_100_000);
+    const found = await verifyText(await signed(line), KEY);
+    expect(found.results).toContain('dkim=permerror reason="the signatures cannot be read"');
+    expect((await verifyText(`From: alice@example.com\r\n\r\n${line}`, KEY)).dkim).toBe("none");
   });
 });
