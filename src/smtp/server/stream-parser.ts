@@ -71,6 +71,8 @@ export class StreamParser extends EventEmitter {
   #holds = 0;
   #isRunning = false;
   #hasYielded = false;
+  /** Of this turn: a hold that lasts no longer than a promise ends a run, not the turn. */
+  #stepsLeft = COMMANDS_PER_TURN;
   #lineState = LINE_START;
   #bare: BareLineEnding | undefined;
   #isDataComplete = false;
@@ -127,6 +129,7 @@ export class StreamParser extends EventEmitter {
   write(chunk: Buffer): boolean {
     if (this.#chunk === NOTHING) {
       this.#chunk = chunk;
+      this.#stepsLeft = COMMANDS_PER_TURN;
       this.#run();
     } else {
       this.#waiting.push(chunk);
@@ -147,13 +150,12 @@ export class StreamParser extends EventEmitter {
   #run(): void {
     if (this.#isRunning || this.#hasYielded) return;
     this.#isRunning = true;
-    let turns = COMMANDS_PER_TURN;
     while (
       this.#holds === 0 &&
       !this.isClosed &&
       (this.#isDataComplete || this.#position < this.#chunk.length || this.#takeWaiting())
     ) {
-      if (turns-- === 0) {
+      if (this.#stepsLeft-- === 0) {
         this.#yield();
         break;
       }
@@ -173,6 +175,7 @@ export class StreamParser extends EventEmitter {
 
   #yield(): void {
     this.#hasYielded = true;
+    this.#stepsLeft = COMMANDS_PER_TURN;
     setImmediate(() => {
       this.#hasYielded = false;
       this.#run();

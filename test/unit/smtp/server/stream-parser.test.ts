@@ -24,6 +24,10 @@ function watch(maxCommandLength = 4096, maxAuthLineLength = 4096): Seen {
       seen.commands.push(line);
       if (line === "DATA") seen.parser.expectData();
       if (line === "ASK") seen.parser.expectLine();
+      if (line === "WAIT") {
+        seen.parser.hold();
+        void Promise.resolve().then(() => seen.parser.release());
+      }
       if (line.startsWith("BDAT ")) seen.parser.expectBytes(Number(line.slice(5)));
     },
     onLine(line: Buffer): void {
@@ -262,3 +266,14 @@ test("counted content is taken as it is, whatever it looks like", async () => {
     expect(seen.commands).toEqual(["BDAT 6", "BDAT 0", "NOOP"]);
   }
 });
+
+test.each(["NOOP", "WAIT"])(
+  "thousands of %s in one chunk leave other sessions their turns",
+  async (command) => {
+    const seen = watch();
+    seen.parser.write(Buffer.from(`${command}\r\n`.repeat(5000)));
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(seen.commands.length).toBeLessThan(1000);
+    while (seen.commands.length < 5000) await new Promise((resolve) => void setImmediate(resolve));
+  },
+);
