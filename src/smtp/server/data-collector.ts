@@ -11,6 +11,9 @@ export type AskForMore = (size: number, limit: number) => number | Promise<numbe
 const START_BYTES = 64 * 1024;
 /** A message up to this size is made one buffer; a larger one stays in the pieces in which it came. */
 const JOIN_UP_TO_BYTES = 16 * 1024;
+/** Chunks below this size are copied behind each other: each would cost a hundred bytes and a microsecond of its own wherever the message goes. */
+const SMALL_BYTES = 512;
+const BLOCK_BYTES = 4096;
 const NOTHING = Buffer.alloc(0);
 
 export class DataCollector {
@@ -19,6 +22,8 @@ export class DataCollector {
   #maxBytes: number;
   readonly #askForMore: AskForMore | undefined;
   #chunks: Buffer[] = [];
+  /** Where small chunks go, as long as the last chunk is a part of it. */
+  #block: Buffer = NOTHING;
   #size = 0;
   #spoolAt: number;
   #spool: Spool | undefined;
@@ -82,9 +87,21 @@ export class DataCollector {
 
   #keep(chunk: Buffer): Promise<void> | undefined {
     if (this.#spool !== undefined) return this.#writeTo(this.#spool, chunk);
-    this.#chunks.push(chunk);
+    if (chunk.length < SMALL_BYTES && this.#chunks.length > 0) this.#append(chunk);
+    else this.#chunks.push(chunk);
     if (this.#size <= this.#spoolAt) return undefined;
     return this.#startSpool();
+  }
+
+  #append(chunk: Buffer): void {
+    const last = this.#chunks.at(-1);
+    const used = last?.buffer === this.#block.buffer ? last.length : BLOCK_BYTES;
+    const fits = used + chunk.length <= BLOCK_BYTES;
+    if (fits) this.#chunks.pop();
+    else this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    const start = fits ? used : 0;
+    chunk.copy(this.#block, start);
+    this.#chunks.push(this.#block.subarray(0, start + chunk.length));
   }
 
   /** The content behind `trace`. Rejects with what the store answered when a write failed. */

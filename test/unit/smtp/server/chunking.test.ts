@@ -59,6 +59,25 @@ describe("BDAT (RFC 3030)", () => {
     }
   });
 
+  test("chunks of one byte are kept together, and are the message", async () => {
+    await using run = await startListener();
+    const talk = await begin(run);
+    const body = Array.from({ length: 20_000 }, (_, at) => String(at % 10)).join("");
+    talk.write(
+      chunk(`${HEADER}-`) +
+        body
+          .split("")
+          .map((digit) => chunk(digit))
+          .join("") +
+        chunk("\r\n", true),
+    );
+    for (let count = 0; count < body.length + 1; count += 1)
+      expect(await talk.reply()).toMatch(/^250 2\.0\.0/);
+    expect(await talk.reply()).toMatch(/^250 2\.6\.0/);
+    expect(await bodyOf(run)).toBe(`${HEADER}-${body}\r\n`);
+    expect(run.intake.messages[0]?.content.pieces.length).toBeLessThan(20);
+  });
+
   describe("S08 framing is never lost", () => {
     test("a chunk before RCPT is skipped, not obeyed", async () => {
       await using run = await startListener();
