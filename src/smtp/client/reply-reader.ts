@@ -93,7 +93,10 @@ export class ReplyReader {
       return `no SMTP reply: ${harmlessText(bytes.toString("latin1", start, Math.min(end, start + 80)))}`;
     }
     if (this.#code !== 0 && this.#code !== code) return `reply codes ${this.#code} and ${code} in one reply`;
-    const text = harmlessText(bytes.toString("utf8", Math.min(start + CODE_LENGTH + 1, end), end));
+    const textStart = Math.min(start + CODE_LENGTH + 1, end);
+    const text = harmlessText(
+      bytes.toString("utf8", textStart, Math.min(end, textStart + MAX_REPLY_TEXT * 3)),
+    );
     if (this.#code === 0 && separator === 0x20) {
       this.#onReply(peerReply(code, text));
       return undefined;
@@ -127,9 +130,17 @@ function codeAt(bytes: Buffer, start: number, end: number): number {
   return first * 100 + second * 10 + third;
 }
 
-/** One text of many lines; the enhanced status that is repeated on each line is kept once (RFC 2034 §4). */
+/**
+ * One text of many lines; the enhanced status that is repeated on each line is kept once (RFC 2034 §4). Not more of them is joined
+ * than is kept: a part of a text holds the whole of it in memory, for as long as a recipient waits.
+ */
 function joinLines(code: number, lines: readonly string[]): PeerReply {
-  const parsed = lines.map((line) => peerReply(code, line));
-  const text = harmlessText(parsed.map((line) => line.text).join(" "));
-  return { code, detail: parsed[0]?.detail, text, lines };
+  const [first = "", ...others] = lines;
+  const opening = peerReply(code, first);
+  let { text } = opening;
+  for (const line of others) {
+    if (text.length >= MAX_REPLY_TEXT) break;
+    text += ` ${peerReply(code, line).text}`;
+  }
+  return { code, detail: opening.detail, text: harmlessText(text), lines };
 }

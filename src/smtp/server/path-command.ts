@@ -44,6 +44,7 @@ const NEEDS_UTF8 = reply(553, "6.7", "Address needs SMTPUTF8");
 
 const MAIL_FROM = /^MAIL FROM: *</i;
 const RCPT_TO = /^RCPT TO: *</i;
+const LONG_LINE = 512;
 
 /** What decides which parameters are understood. */
 export interface CommandScope {
@@ -69,11 +70,13 @@ export function parseMail(line: string, scope: CommandScope): Parsed<MailCommand
     isServed(MAIL_PARAMETERS[keyword], scope) ? applyMailParameter(to, keyword, value) : UNKNOWN_PARAMETER,
   );
   if (fault !== undefined) return refuse(fault);
+  mail.envelopeId = mail.envelopeId && kept(mail.envelopeId, line);
+  mail.submitter = mail.submitter && kept(mail.submitter, line);
   if (mail.sender === "") return accept(mail);
   const sender = completeAddress(mail.sender, scope.defaultDomain);
   if (sender === undefined) return refuse(reply(501, "1.7", "Invalid Address"));
   if (!mail.smtpUtf8 && !isAscii(sender)) return refuse(NEEDS_UTF8);
-  mail.sender = sender;
+  mail.sender = kept(sender, line);
   return accept(mail);
 }
 
@@ -88,9 +91,14 @@ export function parseRcpt(line: string, scope: CommandScope, smtpUtf8: boolean):
   const address = completeAddress(rcpt.address, scope.defaultDomain);
   if (address === undefined) return refuse(reply(501, "1.3", "Invalid Address"));
   if (!smtpUtf8 && !isAscii(address)) return refuse(NEEDS_UTF8);
-  rcpt.address = address;
+  rcpt.address = kept(address, line);
+  rcpt.originalRecipient = rcpt.originalRecipient && kept(rcpt.originalRecipient, line);
   return accept(rcpt);
 }
+
+/** A part of a text holds the whole of it in memory, for as long as the recipient waits: of a long line it is a copy. */
+const kept = (part: string, line: string): string =>
+  line.length <= LONG_LINE ? part : Buffer.from(part).toString();
 
 /** The extension that each parameter of MAIL belongs to. */
 const MAIL_PARAMETERS: Readonly<Record<string, Keyword>> = {
