@@ -16,6 +16,10 @@ const MAX_ADDRESS_BYTES = 8 * 1024;
 const MAX_LINE_BYTES = 1024 * 1024;
 export const SLICE_BYTES = 32 * 1024;
 const LF = 0x0a;
+// And what it looks for behind such a run.
+const MAX_RUN = 500;
+const RUN = /[;:. \t\r\n]+/g;
+const CR_RUN = "\r".repeat(MAX_RUN);
 const NOTHING = Buffer.alloc(0);
 
 export interface VerifiableContent {
@@ -29,25 +33,28 @@ export interface VerifiableContent {
 export function verifiableContent(content: Content): VerifiableContent {
   const whole = withEndOfHeader(content);
   const header = whole?.header.toString("latin1") ?? "";
-  const fields = header.length <= MAX_HEADER_BYTES ? fieldsOf(header) : undefined;
+  const isShort = header.length <= MAX_HEADER_BYTES && !header.includes(CR_RUN);
+  const fields = isShort ? fieldsOf(header) : undefined;
   if (whole === undefined || fields === undefined || addressBytes(fields) > MAX_ADDRESS_BYTES)
     return { content: undefined, isSigned: false, left: [] };
   const signatures = fields.filter(({ raw }) => isSignature(raw));
   const partial = signatures.filter(({ raw }) => isPartial(raw));
   const malformed = signatures.filter(({ raw }) => !isPartial(raw) && isMalformed(raw));
+  const seals = fields.filter(({ raw }) => isSeal(raw) && hasLongRun(raw));
   const good = signatures.filter(({ raw }) => isDkim(raw) && !isPartial(raw) && !isMalformed(raw));
   const surplus = good.slice(MAX_SIGNATURES);
-  const cuts = [...partial, ...malformed, ...surplus]
+  const unsigned = [...partial, ...malformed, ...surplus];
+  const cuts = [...unsigned, ...seals]
     .toSorted((a, b) => a.start - b.start)
     .map(({ start, end }): Splice => ({ start, end, bytes: NOTHING }));
   const left = [
     { why: "sign only a part of the body", count: partial.length },
-    { why: "are malformed", count: malformed.length },
+    { why: "are malformed", count: malformed.length + seals.length },
     { why: "are beyond those looked at", count: surplus.length },
   ];
   return {
     content: whole.splice(cuts),
-    isSigned: cuts.length < signatures.length,
+    isSigned: unsigned.length < signatures.length,
     left: left.filter(({ count }) => count > 0),
   };
 }
@@ -108,6 +115,12 @@ const addressBytes = (fields: readonly FieldRange[]): number =>
 
 const isDkim = (raw: string): boolean => /^dkim-signature[ \t]*:/i.test(raw);
 const isSignature = (raw: string): boolean => isDkim(raw) || /^arc-message-signature[ \t]*:/i.test(raw);
+const isSeal = (raw: string): boolean => /^arc-seal[ \t]*:/i.test(raw);
+
+function hasLongRun(raw: string): boolean {
+  for (const [run] of raw.matchAll(RUN)) if (run.length > MAX_RUN) return true;
+  return false;
+}
 
 /** The values of a tag, read more widely than mailauth does: comments may stand around its name. */
 function* tagValues(raw: string, tag: "l" | "t" | "x"): Generator<string> {
@@ -123,4 +136,5 @@ const isPartial = (raw: string): boolean => !tagValues(raw, "l").next().done;
 
 /** A t= or x= that is no time makes mailauth throw, and the good signatures beside it would go unread. */
 const isMalformed = (raw: string): boolean =>
+  hasLongRun(raw) ||
   [...tagValues(raw, "t"), ...tagValues(raw, "x")].some((value) => !/^\s*\d{1,12}\s*$/.test(value));

@@ -324,4 +324,28 @@ describe("a body that is work for the library", () => {
     expect(found.results).toContain('dkim=permerror reason="the signatures cannot be read"');
     expect((await verifyText(`From: alice@example.com\r\n\r\n${line}`, KEY)).dkim).toBe("none");
   });
+
+  test.each([
+    ["DKIM-Signature", "policy", (run: string) => run.replaceAll("?", ":")],
+    ["DKIM-Signature", "policy", (run: string) => run.replaceAll("?", " ")],
+    ["DKIM-Signature", "policy", (run: string) => run.replaceAll("?", ".")],
+    ["Subject", "permerror", (run: string) => run.replaceAll("?", "\r")],
+  ])("has no long runs of separators in its %s field: dkim=%s", async (name, result, fill) => {
+    const message = `From: alice@example.com\r\nSubject: a\r\n\r\n`;
+    const text = await signedText([entryOf(rsa.pem, { headerForm: "simple" })], contentOf(message));
+    const began = performance.now();
+    const found = await verifyText(
+      text.replace(`${name}: `, `${name}: z=x${fill("?".repeat(100_000))}x; `),
+      KEY,
+    );
+    expect(found.dkim).toBe(result);
+    // The library alone takes several seconds.
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
+  test("nor in a seal of ARC", async () => {
+    const seal = `ARC-Seal: i=1; z=x${":".repeat(100_000)}x; a=rsa-sha256; cv=none; d=example.com; s=one; b=AAAA\r\n`;
+    const found = await verifyText(`${seal}${MESSAGE}`, KEY);
+    expect(found.results).toContain('dkim=policy reason="1 signature that are malformed"');
+  });
 });
