@@ -66,6 +66,16 @@ test("a rollback that comes while only a comment is being saved does not leave w
   });
 });
 
+/** Saves a third text of the script, and waits until it is built; it is live only later. */
+async function built(reloading: Reloading): Promise<void> {
+  await reloading.write("lib/name.ts", "export const name = 3;\n");
+  await reloading.write("a.ts", `import { name } from "./lib/name.ts";\n${OTHER}globalThis.kept = name;\n`);
+  await eventually(async () => (await reloading.control.show("a.ts")).imports.length === 1 || undefined, {
+    what: "the file is built",
+    intervalMs: 5,
+  });
+}
+
 // Windows has no such files, which hold up whoever opens them.
 describe.skipIf(process.platform === "win32")("while its state is being written or read", () => {
   test("a rollback of the moment in which a saved file ends an earlier one stays live", async () => {
@@ -74,12 +84,7 @@ describe.skipIf(process.platform === "win32")("while its state is being written 
     await reloading.control.rollback("a.ts", first);
     const pipe = `${fileOf(reloading, stateOf(reloading)?.since, first)}.new`;
     execFileSync(MAKE_PIPE, [pipe]);
-    await reloading.write("lib/name.ts", "export const name = 3;\n");
-    await reloading.write("a.ts", `import { name } from "./lib/name.ts";\n${OTHER}globalThis.kept = name;\n`);
-    await eventually(async () => (await reloading.control.show("a.ts")).imports.length === 1 || undefined, {
-      what: "the file is built",
-      intervalMs: 5,
-    });
+    await built(reloading);
     await sleep(150);
     await reloading.control.rollback("a.ts", second);
     const reader = await open(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -97,12 +102,7 @@ describe.skipIf(process.platform === "win32")("while its state is being written 
     const [first, second] = await saved(reloading, [SCRIPT, OTHER]);
     const pipe = join(reloading.stateFolder, "switches.json.new");
     execFileSync(MAKE_PIPE, [pipe]);
-    await reloading.write("lib/name.ts", "export const name = 3;\n");
-    await reloading.write("a.ts", `import { name } from "./lib/name.ts";\n${OTHER}globalThis.kept = name;\n`);
-    await eventually(async () => (await reloading.control.show("a.ts")).imports.length === 1 || undefined, {
-      what: "the file is built",
-      intervalMs: 5,
-    });
+    await built(reloading);
     const refused = expect(reloading.control.rollback("a.ts", first)).rejects.toThrow(/EINVAL/);
     // What is saved now settles, and is taken for rolled back.
     await sleep(800);
